@@ -1,0 +1,1 @@
+"""The ground floor: values, units, errors, engine sessions, series and state."""

@@ -1,0 +1,153 @@
+"""Every metric, declared once: the help, the docs, the colours and the checks are made from this table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from types import MappingProxyType
+
+from aishell_core.errors import UsageError
+from aishell_core.values import Kind, Metric, Thresholds, Unit
+
+SERVERS = ("postgres", "mysql", "mongodb", "redis", "oracle")
+DATABASES = (*SERVERS, "sqlite")
+HOST = ("host",)
+SQLITE = ("sqlite",)
+ANY = (*DATABASES, "host")
+
+_declared: dict[str, Metric] = {}
+
+
+def _declare(
+    name: str,
+    unit: Unit,
+    kind: Kind,
+    engines: tuple[str, ...],
+    help: str,
+    *,
+    warning: float | None = None,
+    critical: float | None = None,
+    falling: bool = False,
+) -> Metric:
+    if name in _declared:
+        raise ValueError(f"metric {name} is declared twice")
+    metric = Metric(name, unit, kind, help, engines, Thresholds(warning, critical, falling))
+    _declared[name] = metric
+    return metric
+
+
+def _gauge(
+    name: str, unit: Unit, engines: tuple[str, ...], help: str, warning: float | None = None, critical: float | None = None
+) -> Metric:
+    return _declare(name, unit, Kind.GAUGE, engines, help, warning=warning, critical=critical)
+
+
+def _ratio(
+    name: str, engines: tuple[str, ...], help: str, warning: float | None = None, critical: float | None = None, *, falling: bool = False
+) -> Metric:
+    return _declare(name, Unit.RATIO, Kind.RATIO, engines, help, warning=warning, critical=critical, falling=falling)
+
+
+def _rate(
+    name: str, unit: Unit, engines: tuple[str, ...], help: str, warning: float | None = None, critical: float | None = None
+) -> Metric:
+    return _declare(name, unit, Kind.COUNTER, engines, help, warning=warning, critical=critical)
+
+
+# One vocabulary for all databases.
+CONNECTIONS_USED = _gauge(
+    "connections.used", Unit.COUNT, DATABASES, "Client connections that are open; for a file, processes that hold it open."
+)
+CONNECTIONS_MAX = _gauge("connections.max", Unit.COUNT, SERVERS, "Client connections that the server allows at once.")
+POOL_USAGE = _ratio("pool.usage", SERVERS, "Used share of the connection limit.", 0.75, 0.90)
+SESSIONS_ACTIVE = _gauge("sessions.active", Unit.COUNT, DATABASES, "Sessions that run a statement now.")
+QUERY_DURATION = _gauge(
+    "query.duration", Unit.MILLISECONDS, DATABASES, "Running time of the longest active statement; 0 when none runs.", 30_000, 300_000
+)
+QUERY_LATENCY = _gauge("query.latency", Unit.MILLISECONDS, DATABASES, "Mean time of the statements that ended in the last interval.")
+QUERIES_RATE = _rate("queries.rate", Unit.PER_SECOND, DATABASES, "Statements that ended.")
+TRANSACTIONS_RATE = _rate("transactions.rate", Unit.PER_SECOND, DATABASES, "Transactions that committed; for SQLite, those that wrote.")
+ROWS_RATE = _rate("rows.rate", Unit.PER_SECOND, DATABASES, "Rows that statements returned or changed.")
+ERRORS_RATE = _rate("errors.rate", Unit.PER_SECOND, DATABASES, "Statements that failed.")
+CACHE_HIT_RATIO = _ratio("cache.hit_ratio", SERVERS, "Share of page or key look-ups answered from memory.", 0.95, 0.90, falling=True)
+LOCKS_WAITING = _gauge("locks.waiting", Unit.COUNT, DATABASES, "Sessions that wait for a lock.", 1, 10)
+LOCKS_WAIT = _gauge("locks.wait", Unit.SECONDS, DATABASES, "Time that the longest waiter has waited for a lock.", 10, 60)
+DEADLOCKS_RATE = _rate("deadlocks.rate", Unit.PER_SECOND, SERVERS, "Deadlocks that the server broke.")
+REPLICATION_LAG = _gauge("replication.lag", Unit.SECONDS, SERVERS, "How far a replica is behind its source.", 10, 60)
+DISK_USED = _gauge("disk.used", Unit.BYTES, DATABASES, "Bytes that the database takes on disk, logs included.")
+UPTIME = _gauge("uptime", Unit.SECONDS, (*SERVERS, "host"), "Time since the server, or the machine, started.")
+
+# SQLite alone.
+SQLITE_FILE_SIZE = _gauge("sqlite.file.size", Unit.BYTES, SQLITE, "Size of the database file.")
+SQLITE_WAL_SIZE = _gauge("sqlite.wal.size", Unit.BYTES, SQLITE, "Size of the write-ahead log file.", 64 * 2**20, 512 * 2**20)
+SQLITE_WAL_FRAMES = _gauge("sqlite.wal.frames", Unit.COUNT, SQLITE, "Valid frames in the write-ahead log (mxFrame of its index).")
+SQLITE_WAL_PENDING = _gauge(
+    "sqlite.wal.pending", Unit.COUNT, SQLITE, "Frames in the write-ahead log that no checkpoint has copied back yet.", 10_000, 100_000
+)
+SQLITE_FREELIST_SIZE = _gauge("sqlite.freelist.size", Unit.BYTES, SQLITE, "Bytes in pages that hold nothing; VACUUM would give them back.")
+SQLITE_FREE_RATIO = _ratio("sqlite.freelist.ratio", SQLITE, "Share of the file's pages that hold nothing.", 0.5)
+SQLITE_PAGE_SIZE = _gauge("sqlite.page.size", Unit.BYTES, SQLITE, "Size of one page.")
+SQLITE_CACHE_SIZE = _gauge("sqlite.cache.size", Unit.BYTES, SQLITE, "Page cache that a new connection gets by default.")
+SQLITE_RESIDENT_RATIO = _ratio("sqlite.resident.ratio", SQLITE, "Share of the database file that is in the machine's page cache.")
+SQLITE_READERS = _gauge("sqlite.readers", Unit.COUNT, SQLITE, "Processes seen to hold a read lock at the moment of the look.")
+SQLITE_WRITE_LOCK = _gauge(
+    "sqlite.write_lock.held", Unit.SECONDS, SQLITE, "Time for which the write lock has been seen held by one process; 0 when free.", 5, 60
+)
+SQLITE_BUSY_RATE = _rate(
+    "sqlite.busy.rate", Unit.PER_SECOND, SQLITE, "Statements in the statement log that gave up because the database was locked."
+)
+SQLITE_TABLE_SIZE = _gauge(
+    "sqlite.table.size", Unit.BYTES, SQLITE, "Size of a table with its indexes, by the label `table` (largest ones)."
+)
+
+# The machine.
+HOST_CPU = _ratio("host.cpu.usage", HOST, "Busy share of all cores.", 0.85, 0.95)
+HOST_IOWAIT = _ratio("host.cpu.iowait", HOST, "Share of time that all cores stood idle with I/O outstanding.", 0.2, 0.5)
+HOST_LOAD = _gauge("host.load.1m", Unit.COUNT, HOST, "Mean number of runnable or blocked threads in the last minute.")
+HOST_CORES = _gauge("host.cpu.cores", Unit.COUNT, HOST, "Logical cores.")
+HOST_MEMORY = _ratio("host.memory.usage", HOST, "Share of memory that is not available to new work.", 0.90, 0.97)
+HOST_MEMORY_USED = _gauge("host.memory.used", Unit.BYTES, HOST, "Memory that is not available to new work.")
+HOST_SWAP = _ratio("host.swap.usage", HOST, "Used share of swap; absent without swap.", 0.5, 0.9)
+HOST_DISK_USAGE = _ratio("host.disk.usage", HOST, "Used share of a file system, by the label `mount`.", 0.75, 0.90)
+HOST_DISK_FREE = _gauge("host.disk.free", Unit.BYTES, HOST, "Free bytes of a file system, by the label `mount`.")
+HOST_DISK_READ_OPS = _rate("host.disk.reads.rate", Unit.PER_SECOND, HOST, "Reads that disks finished, by the label `disk`.")
+HOST_DISK_WRITE_OPS = _rate("host.disk.writes.rate", Unit.PER_SECOND, HOST, "Writes that disks finished, by the label `disk`.")
+HOST_DISK_READ = _rate("host.disk.read.rate", Unit.BYTES_PER_SECOND, HOST, "Bytes read from disks, by the label `disk`.")
+HOST_DISK_WRITE = _rate("host.disk.write.rate", Unit.BYTES_PER_SECOND, HOST, "Bytes written to disks, by the label `disk`.")
+HOST_NET_RECEIVED = _rate("host.network.received.rate", Unit.BYTES_PER_SECOND, HOST, "Bytes received, by the label `interface`.")
+HOST_NET_SENT = _rate("host.network.sent.rate", Unit.BYTES_PER_SECOND, HOST, "Bytes sent, by the label `interface`.")
+PROCESS_CPU = _rate(
+    "process.cpu.rate", Unit.MILLISECONDS_PER_SECOND, DATABASES, "CPU time of the local processes of a target, by the label `pid`."
+)
+PROCESS_READ = _rate(
+    "process.read.rate", Unit.BYTES_PER_SECOND, DATABASES, "Bytes that a local process of a target read from disk, by the label `pid`."
+)
+PROCESS_WRITE = _rate(
+    "process.write.rate", Unit.BYTES_PER_SECOND, DATABASES, "Bytes that a local process of a target wrote to disk, by the label `pid`."
+)
+PROCESS_MEMORY = _gauge("process.memory.used", Unit.BYTES, DATABASES, "Resident memory of a local process of a target, by the label `pid`.")
+
+# Single statements, by the label `digest`.
+STATEMENT_CALLS = _rate("statement.calls.rate", Unit.PER_SECOND, DATABASES, "Calls of a statement digest, by the label `digest`.")
+STATEMENT_TIME = _rate(
+    "statement.time.rate", Unit.MILLISECONDS_PER_SECOND, DATABASES, "Time spent in a statement digest, by the label `digest`."
+)
+
+# What aishell itself costs.
+POLL_DURATION = _gauge("aishell.poll.duration", Unit.MILLISECONDS, ANY, "How long the last reading of a tier took, by the label `tier`.")
+POLL_QUERIES = _rate("aishell.poll.queries.rate", Unit.PER_SECOND, ANY, "Statements that aishell sends to this target.")
+POLL_TIME = _rate("aishell.poll.time.rate", Unit.MILLISECONDS_PER_SECOND, ANY, "Time that this target spends on aishell's statements.")
+POLL_BYTES = _rate("aishell.poll.bytes.rate", Unit.BYTES_PER_SECOND, ANY, "Bytes that aishell reads from this target.")
+POLL_FAILURES = _rate("aishell.poll.failures.rate", Unit.PER_SECOND, ANY, "Readings that failed.")
+
+CATALOGUE: Mapping[str, Metric] = MappingProxyType(_declared)
+
+
+def find_metric(name: str) -> Metric:
+    """The metric of this name; raises UsageError with the nearest names."""
+    metric = CATALOGUE.get(name)
+    if metric is None:
+        near = get_close_matches(name, CATALOGUE, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else "aishell metrics --catalogue lists all of them"
+        raise UsageError(f"there is no metric {name!r}", hint)
+    return metric

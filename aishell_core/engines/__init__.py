@@ -1,0 +1,1 @@
+"""One session class per engine; `base` holds the abilities they may have."""

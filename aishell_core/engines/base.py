@@ -1,0 +1,66 @@
+"""The abilities of an engine session: callers ask for one of these, never for an engine's name.
+
+Every method takes a deadline in seconds and raises `TargetError`, to which all driver errors are mapped at the border.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from aishell_core.values import Facts, Failure, PlanNode, Relation
+
+Cell = str | int | float | bytes | None
+
+
+@runtime_checkable
+class Pingable(Protocol):
+    """Can say whether it is there and what it is."""
+
+    async def ping(self, deadline_seconds: float) -> Facts:
+        """What the server says of itself."""
+
+
+@runtime_checkable
+class Queryable(Protocol):
+    """Can run a read-only statement with bound parameters."""
+
+    async def query(self, sql: str, parameters: tuple[Cell, ...], deadline_seconds: float) -> tuple[tuple[Cell, ...], ...]:
+        """The rows of a read-only statement."""
+
+
+@runtime_checkable
+class Explainable(Protocol):
+    """Can show the plan of a statement without running it."""
+
+    async def explain(self, sql: str, deadline_seconds: float) -> tuple[PlanNode, ...]:
+        """The plan's root steps."""
+
+
+@runtime_checkable
+class Cancellable(Protocol):
+    """Can cancel what a session runs, and end a session, after checking that it is still the same one."""
+
+    async def cancel(self, session: str, started_at: float | None, deadline_seconds: float) -> None:
+        """Cancel the running statement of exactly this session."""
+
+    async def terminate(self, session: str, started_at: float | None, deadline_seconds: float) -> None:
+        """End exactly this session."""
+
+
+@runtime_checkable
+class Introspectable(Protocol):
+    """Can list tables and indexes, and check the database's integrity on demand."""
+
+    async def relations(self, deadline_seconds: float) -> tuple[Relation, ...]:
+        """Tables and indexes with their sizes."""
+
+    async def check_integrity(self, deadline_seconds: float) -> tuple[Failure, ...]:
+        """What is damaged; empty when all is well."""
+
+
+@runtime_checkable
+class Closeable(Protocol):
+    """Holds something that must be let go."""
+
+    async def close(self) -> None:
+        """Let go of the connection; never raises and may be called twice."""

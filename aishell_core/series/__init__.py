@@ -1,0 +1,1 @@
+"""Ring buffers, rollups and the immutable snapshot."""

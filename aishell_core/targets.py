@@ -1,0 +1,188 @@
+"""Targets: what is watched, where it is, how it is trusted, and where its secret comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+from aishell_core.errors import ConfigError
+from aishell_core.values import TargetId
+
+
+class Environment(StrEnum):
+    """How careful one has to be with a target."""
+
+    PRODUCTION = "production"
+    STAGING = "staging"
+    DEVELOPMENT = "development"
+
+
+class TlsPolicy(StrEnum):
+    """How far the server's certificate is checked."""
+
+    OFF = "off"
+    PREFER = "prefer"
+    REQUIRE = "require"
+    VERIFY_CA = "verify-ca"
+    VERIFY_FULL = "verify-full"
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A kind of database: its name in aishell, its title for people, its URL schemes, its usual port (0 for a file)."""
+
+    name: str
+    title: str
+    schemes: tuple[str, ...]
+    port: int = 0
+
+
+ENGINES: tuple[Engine, ...] = (
+    Engine("postgres", "PostgreSQL", ("postgresql", "postgres"), 5432),
+    Engine("mysql", "MySQL or MariaDB", ("mysql", "mariadb"), 3306),
+    Engine("mongodb", "MongoDB", ("mongodb", "mongodb+srv"), 27017),
+    Engine("redis", "Redis or Valkey", ("redis", "rediss", "valkey"), 6379),
+    Engine("sqlite", "SQLite", ("sqlite",)),
+    Engine("oracle", "Oracle", ("oracle",), 1521),
+    Engine("host", "this host", ("host",)),
+)
+_BY_SCHEME = {scheme: engine for engine in ENGINES for scheme in engine.schemes}
+_FILE_SUFFIXES = {".db", ".sqlite", ".sqlite3", ".db3"}
+
+
+class Secret:
+    """A text that never shows itself; `reveal()` is called where a driver needs it and nowhere else."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The secret itself."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a target is, taken from its URL; `path` is the file of an engine that lives in one."""
+
+    engine: str
+    host: str = ""
+    port: int = 0
+    database: str = ""
+    user: str = ""
+    path: Path | None = None
+    options: tuple[tuple[str, str], ...] = ()
+    password: Secret | None = None
+
+    def option(self, name: str) -> str | None:
+        """The value of a URL option, None when it is not given."""
+        return dict(self.options).get(name)
+
+    def redacted(self) -> str:
+        """The URL without its password and without the value of any secret option."""
+        if self.path is not None:
+            return f"{self.engine}:///{str(self.path).lstrip('/')}"
+        user = f"{quote(self.user, safe='')}@" if self.user else ""
+        port = f":{self.port}" if self.port else ""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.engine}://{user}{host}{port}/{quote(self.database)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One thing that is watched."""
+
+    name: TargetId
+    location: Location
+    environment: Environment = Environment.DEVELOPMENT
+    tags: tuple[str, ...] = ()
+    tls: TlsPolicy = TlsPolicy.PREFER
+    interval_seconds: float | None = None
+    origin: str = field(default="", compare=False)
+
+    @property
+    def engine(self) -> str:
+        """The engine's name, as in the catalogue."""
+        return self.location.engine
+
+
+def parse_location(url: str, base: Path | None = None) -> Location:
+    """A location from a URL, or from the path of a database file.
+
+    `sqlite:///x/app.db` means /x/app.db; where only x/app.db below `base` (default: the working folder) exists,
+    it means that one. Raises ConfigError naming the nearest valid scheme; the message never holds the URL's password.
+    """
+    if "://" not in url:
+        return _file_location(url, base or Path.cwd())
+    scheme = url.split("://", 1)[0].lower()
+    engine = _BY_SCHEME.get(scheme)
+    if engine is None:
+        near = get_close_matches(scheme, _BY_SCHEME, n=1, cutoff=0.5)
+        nearest = f"did you mean {near[0]}://? " if near else ""
+        raise ConfigError(f"unknown URL scheme {scheme!r}", f"{nearest}valid schemes are {', '.join(_BY_SCHEME)}")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ConfigError(
+            f"the {engine.title} URL cannot be read: its host or port is malformed", "write scheme://host:port/name"
+        ) from error
+    options = tuple(sorted(parse_qsl(parts.query, keep_blank_values=True)))
+    if engine.name == "host":
+        return Location("host", host=parts.hostname or "localhost")
+    if engine.port == 0:
+        return _path_location(engine.name, unquote(parts.netloc + parts.path), options, base or Path.cwd())
+    if not parts.hostname:
+        raise ConfigError(f"the {engine.title} URL names no host", f"write {scheme}://user@host:{engine.port}/name")
+    return Location(
+        engine=engine.name,
+        host=parts.hostname,
+        port=port or engine.port,
+        database=unquote(parts.path.lstrip("/")),
+        user=unquote(parts.username or ""),
+        options=options,
+        password=Secret(unquote(parts.password)) if parts.password else None,
+    )
+
+
+def _path_location(engine: str, text: str, options: tuple[tuple[str, str], ...], base: Path) -> Location:
+    if text in {"", "/"}:
+        raise ConfigError(f"the {engine} URL names no file", f"write {engine}:///path/to/app.db")
+    absolute = Path("/" + text.lstrip("/"))
+    relative = base / text.lstrip("/")
+    path = relative if not text.startswith("//") and not absolute.exists() and relative.exists() else absolute
+    return Location(engine, path=path, options=options)
+
+
+def _file_location(text: str, base: Path) -> Location:
+    path = (base / Path(text).expanduser()).absolute()
+    if text and (path.is_file() or path.suffix in _FILE_SUFFIXES):
+        return Location("sqlite", path=path)
+    raise ConfigError(
+        f"{text!r} is neither a URL nor a database file", "write a URL such as sqlite:///path/to/app.db or postgresql://host/name"
+    )
+
+
+def default_name(location: Location) -> TargetId:
+    """A name for a target that was given without one: the file's name, or database@host."""
+    if location.path is not None:
+        return TargetId(location.path.name)
+    if location.database:
+        return TargetId(f"{location.database}@{location.host}")
+    return TargetId(location.host)

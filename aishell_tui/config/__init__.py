@@ -1,0 +1,1 @@
+"""The configuration: files, checking and where each value came from."""

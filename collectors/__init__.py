@@ -1,0 +1,1 @@
+"""Reading engines: one folder per engine, one poller for all of them."""

@@ -1,0 +1,42 @@
+"""What every collector is: the one seam between an engine and the rest of aishell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from aishell_core.clock import Clock
+from aishell_core.targets import Target
+from aishell_core.values import Ability, Part, PlanNode, Reading, Tier
+
+Demand = frozenset[Part]
+"""The parts that a visible pane or an alert rule needs now; the others are not collected."""
+
+EVERYTHING: Demand = frozenset(Part)
+NOTHING: Demand = frozenset()
+
+
+class Collector(Protocol):
+    """Reads one target.
+
+    `collect` answers within its own deadline or is cancelled by the poller; it raises TargetError when the whole
+    target cannot be read, and puts a Failure into the Reading for a part that cannot. Several tiers may be
+    collected at the same time. `close` never raises and may be called twice.
+    """
+
+    @property
+    def abilities(self) -> Ability:
+        """What this collector can deliver."""
+
+    async def collect(self, tier: Tier, demand: Demand) -> Reading:
+        """One reading of one tier."""
+
+    async def explain(self, sql: str) -> tuple[PlanNode, ...]:
+        """The plan of a statement, without running it; raises TargetError where the engine or the text forbids it."""
+
+    async def close(self) -> None:
+        """Let go of everything."""
+
+
+CollectorFactory = Callable[[Target, Clock], Collector]
+"""What an entry point of the group `aishell.collectors` names; the entry point's name is the engine's."""

@@ -1,0 +1,1 @@
+"""Colours only: one TOML per theme."""

@@ -1,0 +1,1 @@
+"""What is seen: widgets take values and post messages."""
