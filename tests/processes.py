@@ -1,0 +1,74 @@
+"""The processes that hang below this one: what a test started and has to end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+# Python's own bookkeeper of shared memory lives as long as the interpreter that started it.
+_PYTHON_BOOKKEEPER = "multiprocessing.resource_tracker"
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessMark:
+    """A process that cannot be mistaken for a later one with the same number."""
+
+    pid: int
+    started_at: float
+    command: str
+
+
+def marked(pid: int) -> ProcessMark | None:
+    """The mark of a process that still runs, None when it is gone or only waits to be reaped."""
+    with suppress(psutil.Error):
+        process = psutil.Process(pid)
+        if process.status() != psutil.STATUS_ZOMBIE:
+            return ProcessMark(pid, process.create_time(), " ".join(process.cmdline()) or process.name())
+    return None
+
+
+def children(pid: int | None = None) -> frozenset[ProcessMark]:
+    """All running descendants of a process, of this one by default."""
+    found: set[ProcessMark] = set()
+    for child in _child_ids(os.getpid() if pid is None else pid):
+        mark = marked(child)
+        if mark is not None and _PYTHON_BOOKKEEPER not in mark.command:
+            found.add(mark)
+        found |= children(child)
+    return frozenset(found)
+
+
+def _child_ids(pid: int) -> tuple[int, ...]:
+    tasks = Path(f"/proc/{pid}/task")
+    if not tasks.exists():
+        with suppress(psutil.Error):
+            return tuple(child.pid for child in psutil.Process(pid).children())
+        return ()
+    ids: list[int] = []
+    for listing in tasks.glob("*/children"):
+        with suppress(OSError):
+            ids += map(int, listing.read_text().split())
+    return tuple(ids)
+
+
+def survivors(marks: frozenset[ProcessMark], deadline_seconds: float = 5.0) -> frozenset[ProcessMark]:
+    """Those that still run when the deadline is over; returns as soon as none is left."""
+    end = time.monotonic() + deadline_seconds
+    while True:
+        alive = frozenset(mark for mark in marks if marked(mark.pid) == mark)
+        if not alive or time.monotonic() > end:
+            return alive
+        time.sleep(0.02)
+
+
+def end_all(marks: frozenset[ProcessMark]) -> None:
+    """Kill what still runs."""
+    for mark in survivors(marks, 0.0):
+        with suppress(ProcessLookupError):
+            os.kill(mark.pid, signal.SIGKILL)
