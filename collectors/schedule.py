@@ -1,0 +1,82 @@
+"""When to read: the cadence of the tiers and the arithmetic of due moments and back-off, all pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+
+from aishell_core.values import Tier
+
+START_SPREAD_SECONDS = 1.0
+"""Over how long the first readings of a fleet are spread, so that it is on screen soon whatever its cadence is."""
+
+BACK_OFF_SPREAD = 0.25
+"""The share by which a back-off may be shorter, so that targets that fell together do not come back in one burst."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The cadence and the deadline of each tier, and the longest pause between tries of a target that fails.
+
+    Raises ValueError for a figure that is not above zero.
+    """
+
+    hot_seconds: float = 1.0
+    warm_seconds: float = 15.0
+    cold_seconds: float = 600.0
+    deadline_seconds: float = 2.0
+    warm_deadline_seconds: float = 5.0
+    cold_deadline_seconds: float = 20.0
+    backoff_cap_seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value: float = getattr(self, item.name)
+            if not (math.isfinite(value) and value > 0):
+                raise ValueError(f"{item.name} is {value}, not a time above zero")
+
+    def interval(self, tier: Tier) -> float:
+        """The seconds between two readings of a tier."""
+        match tier:
+            case Tier.HOT:
+                return self.hot_seconds
+            case Tier.WARM:
+                return self.warm_seconds
+            case Tier.COLD:
+                return self.cold_seconds
+
+    def deadline(self, tier: Tier) -> float:
+        """The seconds after which a reading of a tier is given up."""
+        match tier:
+            case Tier.HOT:
+                return self.deadline_seconds
+            case Tier.WARM:
+                return self.warm_deadline_seconds
+            case Tier.COLD:
+                return self.cold_deadline_seconds
+
+
+def first_due(now: float, interval_seconds: float, phase: float) -> float:
+    """When a target is read for the first time; `phase` (0 to 1) is its share of the spread."""
+    return now + phase * min(interval_seconds, START_SPREAD_SECONDS)
+
+
+def next_due(anchor: float, interval_seconds: float, started: float, now: float) -> float:
+    """The next moment of the grid anchor + n x interval that is to come and not hard upon the last reading.
+
+    A grid does not drift with the time that readings take; a reading that overran it skips what it missed, and one
+    taken off the grid (the first, or a refresh by hand) is followed after a quarter of an interval at the soonest.
+    """
+    after = max(now, started + interval_seconds / 4)
+    due = anchor + (math.floor((after - anchor) / interval_seconds) + 1) * interval_seconds
+    return due if due > after else due + interval_seconds
+
+
+def back_off_seconds(failures_in_row: int, interval_seconds: float, cap_seconds: float, spread: float) -> float:
+    """The pause after the n-th failure in a row: the cadence, then twice as long each time up to the cap.
+
+    `spread` (0 to 1) shortens it by up to a quarter. It is never capped below the cadence itself.
+    """
+    doublings = min(max(failures_in_row - 1, 0), 32)
+    pause = max(interval_seconds, min(cap_seconds, interval_seconds * 2.0**doublings))
+    return pause * (1.0 - BACK_OFF_SPREAD * spread)

@@ -1,0 +1,473 @@
+"""How the poller keeps its cadence, whatever a target does."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+
+import pytest
+
+from aishell_core.catalogue import CONNECTIONS_USED
+from aishell_core.clock import Clock, SystemClock
+from aishell_core.errors import TargetError
+from aishell_core.targets import Location, Target
+from aishell_core.values import Ability, Cost, Failure, FailureCode, Part, PlanNode, Reading, Sample, TargetId, Tier
+from collectors.contract import Collector, Demand
+from collectors.poller import Poller, PollStatus, Schedule
+from tests.fake_clock import FakeClock, settle
+
+EPOCH = 1_800_000_000.0
+SCHEDULE = Schedule(hot_seconds=1, warm_seconds=10, cold_seconds=60, deadline_seconds=2, backoff_cap_seconds=8)
+
+
+class ScriptedCollector:
+    """Answers at once, unless the test has put something else into `script` for a tier."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.script: dict[Tier, Callable[[], asyncio.Future[None] | Exception | float]] = {}
+        self.asked: list[tuple[Tier, float]] = []
+        self.demands: list[Demand] = []
+        self.stubborn = False
+        self.closed = 0
+
+    @property
+    def abilities(self) -> Ability:
+        return Ability.NONE
+
+    async def collect(self, tier: Tier, demand: Demand) -> Reading:
+        self.asked.append((tier, self.clock.now() - EPOCH))
+        self.demands.append(demand)
+        act = self.script[tier]() if tier in self.script else None
+        if isinstance(act, Exception):
+            raise act
+        if isinstance(act, float):
+            await self.clock.sleep(act)
+        elif act is not None:
+            await self._hang(act)
+        return Reading(TargetId("db"), tier, self.clock.now(), (Sample(CONNECTIONS_USED, 1.0),), cost=Cost(2, 0.25, 100))
+
+    async def _hang(self, until: asyncio.Future[None]) -> None:
+        while not until.done():
+            try:
+                await asyncio.shield(until)
+            except asyncio.CancelledError:
+                if not self.stubborn:
+                    raise
+
+    async def explain(self, sql: str) -> tuple[PlanNode, ...]:
+        return ()
+
+    async def close(self) -> None:
+        self.closed += 1
+
+    def times(self, tier: Tier) -> list[float]:
+        return [at for asked, at in self.asked if asked is tier]
+
+
+class Watch:
+    """A poller under test with everything that it published."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        name: str = "db",
+        schedule: Schedule = SCHEDULE,
+        jitter: float = 0.0,
+        opening: Callable[[], Collector] | None = None,
+        demand: Demand = frozenset(),
+    ) -> None:
+        self.clock = clock
+        self.collector = ScriptedCollector(clock)
+        self.published: list[tuple[Reading, float]] = []
+        self.news = asyncio.Event()
+        self.poller = Poller(
+            Target(TargetId(name), Location("host")),
+            opening or (lambda: self.collector),
+            self._publish,
+            schedule=schedule,
+            clock=clock,
+            demand=lambda: demand,
+            jitter=lambda: jitter,
+        )
+
+    def _publish(self, reading: Reading, interval_seconds: float) -> None:
+        self.published.append((reading, interval_seconds))
+        self.news.set()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for news until the condition holds; for tests with the machine's own clock."""
+        while not condition():
+            self.news.clear()
+            await self.news.wait()
+
+    def readings(self, tier: Tier = Tier.HOT) -> list[Reading]:
+        return [reading for reading, _ in self.published if reading.tier is tier]
+
+    def has(self, count: int) -> bool:
+        return len(self.readings()) >= count
+
+    def good_times(self, tier: Tier = Tier.HOT) -> list[float]:
+        return [reading.at - EPOCH for reading in self.readings(tier) if not reading.failures]
+
+    def failures(self, tier: Tier = Tier.HOT) -> list[Failure]:
+        return [failure for reading in self.readings(tier) for failure in reading.failures]
+
+    @property
+    def status(self) -> PollStatus:
+        return self.poller.status
+
+
+@asynccontextmanager
+async def running(*watches: Watch) -> AsyncIterator[None]:
+    """The pollers at work; afterwards none of their tasks may be left."""
+    before = asyncio.all_tasks()
+    tasks = [asyncio.create_task(watch.poller.run()) for watch in watches]
+    try:
+        await settle()
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        await settle()
+        assert asyncio.all_tasks() == before
+        assert all(task.cancelled() for task in tasks)
+        gc.collect()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(EPOCH)
+
+
+async def test_the_first_hot_success_brings_the_other_tiers_and_each_keeps_its_own_cadence(clock: FakeClock) -> None:
+    watch = Watch(clock)
+    async with running(watch):
+        await clock.advance(30)
+    assert watch.collector.times(Tier.HOT) == [float(second) for second in range(31)]
+    assert watch.collector.times(Tier.WARM) == [0.0, 10.0, 20.0, 30.0]
+    assert watch.collector.times(Tier.COLD) == [0.0]
+    assert watch.collector.closed == 1
+
+
+async def test_the_time_that_readings_take_does_not_move_the_cadence(clock: FakeClock) -> None:
+    watch = Watch(clock)
+    watch.collector.script[Tier.HOT] = lambda: 0.3
+    async with running(watch):
+        await clock.advance(5)
+    assert watch.collector.times(Tier.HOT) == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+
+
+async def test_a_reading_that_takes_longer_than_the_cadence_skips_what_it_missed(clock: FakeClock) -> None:
+    watch = Watch(clock)
+    watch.collector.script[Tier.HOT] = lambda: 1.4
+    async with running(watch):
+        await clock.advance(6)
+    assert watch.collector.times(Tier.HOT) == [0.0, 2.0, 4.0, 6.0]
+
+
+async def test_a_slow_warm_reading_does_not_delay_the_hot_ones(clock: FakeClock) -> None:
+    watch = Watch(clock)
+    watch.collector.script[Tier.WARM] = lambda: 4.5
+    async with running(watch):
+        await clock.advance(6)
+    assert watch.good_times() == [float(second) for second in range(7)]
+    assert watch.good_times(Tier.WARM) == [4.5]
+
+
+async def test_the_start_is_spread_and_the_grid_lies_at_the_targets_own_phase(clock: FakeClock) -> None:
+    watch = Watch(clock, schedule=Schedule(hot_seconds=5), jitter=0.6)
+    async with running(watch):
+        await clock.advance(20)
+    assert watch.collector.times(Tier.HOT) == pytest.approx([0.6, 3.0, 8.0, 13.0, 18.0])
+
+
+async def test_what_is_published_carries_the_cadence_and_the_demand_goes_to_the_collector(clock: FakeClock) -> None:
+    watch = Watch(clock, demand=frozenset({Part.SESSIONS}))
+    async with running(watch):
+        await clock.advance(0)
+    assert [(reading.tier, interval) for reading, interval in watch.published] == [(Tier.HOT, 1), (Tier.WARM, 10), (Tier.COLD, 60)]
+    assert watch.collector.demands == [frozenset({Part.SESSIONS})] * 3
+
+
+async def test_each_reading_says_what_reading_costs(clock: FakeClock) -> None:
+    watch = Watch(clock)
+    watch.collector.script[Tier.HOT] = lambda: 0.25
+    async with running(watch):
+        await clock.advance(1.25)
+    first, second = ({(s.metric.name, s.labels): s.value for s in reading.samples} for reading in watch.readings())
+    assert first[("aishell.poll.duration", (("tier", "hot"),))] == pytest.approx(250)
+    assert first[("aishell.poll.queries.rate", ())] == 2
+    assert second[("aishell.poll.queries.rate", ())] == 8, "the warm and the cold reading in between cost something too"
+    assert second[("aishell.poll.time.rate", ())] == pytest.approx(1000)
+    assert second[("aishell.poll.bytes.rate", ())] == 400
+    assert second[("aishell.poll.failures.rate", ())] == 0
+    (warm,) = watch.readings(Tier.WARM)
+    assert [sample.labels for sample in warm.samples][1:] == [(("tier", "warm"),)]
+
+
+async def test_tries_of_a_failing_target_back_off_to_the_cap_while_the_other_tiers_pause(clock: FakeClock) -> None:
+    watch = Watch(clock)
+    watch.collector.script[Tier.HOT] = lambda: TargetError(FailureCode.REFUSED, "connection refused", "start it")
+    async with running(watch):
+        await clock.advance(31)
+        assert watch.collector.times(Tier.HOT) == [0.0, 1.0, 3.0, 7.0, 15.0, 23.0, 31.0]
+        assert watch.collector.times(Tier.WARM) == []
+        assert watch.status == PollStatus(
+            last_attempt_at=EPOCH + 31,
+            failure=Failure("target", FailureCode.REFUSED, "connection refused", "start it", EPOCH + 31),
+            failures_in_row=7,
+            next_try_at=EPOCH + 39,
+        )
+        del watch.collector.script[Tier.HOT]
+        await clock.advance(10)
+    assert watch.good_times() == [39.0, 40.0, 41.0]
+    assert watch.collector.times(Tier.WARM) == watch.collector.times(Tier.COLD) == [39.0]
+    assert (watch.status.failure, watch.status.failures_in_row, watch.status.last_ok_at) == (None, 0, EPOCH + 41)
+    failures = {s.value for s in watch.readings()[-1].samples if s.metric.name == "aishell.poll.failures.rate"}
+    assert failures == {7.0}
+
+
+async def test_a_target_that_fails_later_pauses_the_other_tiers_until_it_is_back(clock: FakeClock) -> None:
+    watch = Watch(clock)
+    async with running(watch):
+        await clock.advance(5.5)
+        watch.collector.script[Tier.HOT] = lambda: TargetError(FailureCode.REFUSED, "gone")
+        await clock.advance(10)
+        assert watch.collector.times(Tier.WARM) == [0.0]
+        del watch.collector.script[Tier.HOT]
+        watch.poller.poke()
+        await clock.advance(0)
+    assert watch.collector.times(Tier.HOT)[-1] == 15.5
+    assert watch.collector.times(Tier.WARM) == [0.0, 15.5]
+    assert watch.collector.times(Tier.COLD) == [0.0, 15.5]
+
+
+async def test_a_failing_warm_tier_keeps_its_cadence_and_is_not_the_whole_target(clock: FakeClock) -> None:
+    watch = Watch(clock)
+    watch.collector.script[Tier.WARM] = lambda: TargetError(FailureCode.PRIVILEGE, "may not read statements")
+    async with running(watch):
+        await clock.advance(20)
+    assert [failure.part for failure in watch.failures(Tier.WARM)] == ["warm"] * 3
+    assert watch.failures() == []
+    assert watch.status.failure is None
+
+
+async def test_a_fault_of_the_collector_is_a_failure_and_not_the_end(clock: FakeClock) -> None:
+    watch = Watch(clock)
+    watch.collector.script[Tier.HOT] = lambda: KeyError("n_live_tup")
+    async with running(watch):
+        await clock.advance(0)
+        (failure,) = watch.failures()
+        assert (failure.part, failure.code) == ("target", FailureCode.INTERNAL)
+        assert "KeyError" in failure.message
+        assert "n_live_tup" in failure.message
+        assert "Traceback" not in failure.message
+        del watch.collector.script[Tier.HOT]
+        await clock.advance(1)
+    assert watch.good_times() == [1.0]
+
+
+async def test_a_collector_that_cancels_itself_is_a_failure_and_not_the_end(clock: FakeClock) -> None:
+    watch = Watch(clock)
+
+    def cancelled() -> asyncio.Future[None]:
+        asyncio.get_running_loop().call_soon(watch_call_cancel)
+        return asyncio.get_running_loop().create_future()
+
+    def watch_call_cancel() -> None:
+        for task in asyncio.all_tasks():
+            if task.get_name() == "collect hot db":
+                task.cancel()
+
+    watch.collector.script[Tier.HOT] = cancelled
+    async with running(watch):
+        await clock.advance(0)
+        assert [failure.code for failure in watch.failures()] == [FailureCode.INTERNAL]
+        del watch.collector.script[Tier.HOT]
+        await clock.advance(1)
+    assert watch.good_times() == [1.0]
+
+
+async def test_opening_is_tried_again_like_any_reading(clock: FakeClock) -> None:
+    tries: list[float] = []
+
+    def open_late() -> Collector:
+        tries.append(clock.now() - EPOCH)
+        if len(tries) < 3:
+            raise TargetError(FailureCode.MISSING, "no such file")
+        return watch.collector
+
+    watch = Watch(clock, opening=open_late)
+    async with running(watch):
+        await clock.advance(4)
+    assert tries == [0.0, 1.0, 3.0]
+    assert watch.good_times() == [3.0, 4.0]
+
+
+async def test_a_target_that_was_never_opened_has_nothing_to_close(clock: FakeClock) -> None:
+    def open_never() -> Collector:
+        raise ImportError("no driver")
+
+    watch = Watch(clock, opening=open_never)
+    async with running(watch):
+        await clock.advance(1)
+    assert [failure.message for failure in watch.failures()] == ["ImportError: no driver"] * 2
+    assert watch.collector.closed == 0
+
+
+async def test_one_of_ten_hangs_for_thirty_seconds_and_the_others_notice_nothing(clock: FakeClock) -> None:
+    healthy = [Watch(clock, f"db{number}") for number in range(9)]
+    hanging = Watch(clock)
+    async with running(hanging, *healthy):
+        await clock.advance(2.5)
+        until: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        hanging.collector.script[Tier.HOT] = lambda: until
+        await clock.advance(30)
+        assert all(watch.good_times() == [float(second) for second in range(33)] for watch in healthy)
+        assert hanging.good_times() == [0.0, 1.0, 2.0]
+        assert {failure.code for failure in hanging.failures()} == {FailureCode.TIMEOUT}
+        assert hanging.failures()[0].message == "no answer within 2s"
+        assert hanging.collector.times(Tier.HOT)[3:7] == [3.0, 6.0, 10.0, 16.0]
+        until.set_result(None)
+        await clock.advance(12)
+        assert hanging.status.failure is None
+    assert hanging.good_times() == [0.0, 1.0, 2.0, *(float(second) for second in range(36, 45))]
+
+
+async def test_a_call_that_cannot_be_cancelled_is_left_behind_and_never_doubled(clock: FakeClock) -> None:
+    watch = Watch(clock)
+    watch.collector.stubborn = True
+    until: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async with running(watch):
+        await clock.advance(0.5)
+        watch.collector.script[Tier.HOT] = lambda: until
+        await clock.advance(20)
+        assert watch.collector.times(Tier.HOT) == [0.0, 1.0], "no second call while the first one runs"
+        assert watch.failures()[-1].message == "no answer within 2s; the call that began 17s ago has not ended yet"
+        assert watch.status.running_since == EPOCH + 1
+        assert watch.status.abandoned == 1
+        del watch.collector.script[Tier.HOT]
+        until.set_result(None)
+        await clock.advance(0)
+        assert watch.good_times() == [0.0, 20.5], "it is read again as soon as the old call has ended"
+        await clock.advance(1.5)
+    assert watch.good_times() == [0.0, 20.5, 21.0, 22.0]
+
+
+async def test_a_stuck_warm_call_leaves_the_hot_tier_alone(clock: FakeClock) -> None:
+    watch = Watch(clock)
+    watch.collector.stubborn = True
+    until: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    watch.collector.script[Tier.WARM] = lambda: until
+    async with running(watch):
+        await clock.advance(25)
+        assert watch.good_times() == [float(second) for second in range(26)]
+        assert watch.collector.times(Tier.WARM) == [0.0]
+        assert [failure.code for failure in watch.failures(Tier.WARM)] == [FailureCode.TIMEOUT] * 3
+        until.set_result(None)
+
+
+async def test_cancelling_during_a_hang_ends_promptly_and_closes(clock: FakeClock) -> None:
+    watch = Watch(clock)
+    watch.collector.script[Tier.HOT] = lambda: asyncio.get_running_loop().create_future()
+    async with asyncio.timeout(5), running(watch):
+        await clock.advance(1)
+    assert watch.collector.closed == 1
+
+
+async def test_a_close_that_fails_or_hangs_does_not_hold_up_the_end(clock: FakeClock) -> None:
+    class BadClose(ScriptedCollector):
+        async def close(self) -> None:
+            raise OSError("already gone")
+
+    class NoClose(ScriptedCollector):
+        async def close(self) -> None:
+            await asyncio.get_running_loop().create_future()
+
+    watches = [Watch(clock, opening=lambda: BadClose(clock)), Watch(clock, opening=lambda: NoClose(clock))]
+    async with asyncio.timeout(10), running(*watches):
+        await clock.advance(1)
+    assert [len(watch.readings()) for watch in watches] == [2, 2]
+
+
+async def test_a_jump_of_the_wall_clock_changes_nothing_about_the_cadence(clock: FakeClock) -> None:
+    watch = Watch(clock)
+    async with running(watch):
+        await clock.advance(2)
+        clock.jump(-86_400)
+        await clock.advance(2)
+        clock.jump(172_800)
+        await clock.advance(2)
+        assert len(watch.readings()) == 7
+        assert watch.status.next_try_at == clock.now() + 1
+
+
+async def test_a_refresh_by_hand_reads_all_tiers_now_and_keeps_the_grid(clock: FakeClock) -> None:
+    watch = Watch(clock, schedule=Schedule(hot_seconds=4, warm_seconds=20))
+    async with running(watch):
+        await clock.advance(5)
+        watch.poller.poke()
+        await clock.advance(10)
+    assert watch.collector.times(Tier.HOT) == [0.0, 4.0, 5.0, 8.0, 12.0]
+    assert watch.collector.times(Tier.WARM) == watch.collector.times(Tier.COLD) == [0.0, 5.0]
+
+
+async def test_a_refresh_by_hand_does_not_double_a_reading_under_way(clock: FakeClock) -> None:
+    watch = Watch(clock)
+    watch.collector.script[Tier.HOT] = lambda: 0.5
+    async with running(watch):
+        await clock.advance(0.2)
+        watch.poller.poke()
+        await clock.advance(0.7)
+    assert watch.collector.times(Tier.HOT) == [0.0]
+
+
+async def test_another_cadence_holds_at_once(clock: FakeClock) -> None:
+    watch = Watch(clock, schedule=Schedule(hot_seconds=60))
+    async with running(watch):
+        await clock.advance(1)
+        watch.poller.reschedule(Schedule(hot_seconds=2))
+        await clock.advance(5)
+    assert watch.collector.times(Tier.HOT) == [0.0, 2.0, 4.0, 6.0]
+    assert watch.published[-1][1] == 2
+
+
+async def test_another_cadence_does_not_cut_a_back_off_short(clock: FakeClock) -> None:
+    watch = Watch(clock)
+    watch.collector.script[Tier.HOT] = lambda: TargetError(FailureCode.REFUSED, "no")
+    async with running(watch):
+        await clock.advance(3.5)
+        watch.poller.reschedule(Schedule(hot_seconds=0.5))
+        await clock.advance(3)
+        assert watch.collector.times(Tier.HOT) == [0.0, 1.0, 3.0]
+
+
+async def test_a_blocked_thread_delays_no_other_target_and_ends_with_the_test() -> None:
+    """The same with the machine's own clock: a driver call that blocks in a thread and cannot be interrupted."""
+    clock = SystemClock()
+    release, threads = threading.Event(), threading.active_count()
+
+    class BlockedCollector(ScriptedCollector):
+        async def collect(self, tier: Tier, demand: Demand) -> Reading:
+            await asyncio.to_thread(release.wait, 30)
+            return await super().collect(tier, demand)
+
+    schedule = Schedule(hot_seconds=0.02, warm_seconds=5, cold_seconds=5, deadline_seconds=0.05)
+    blocked = Watch(clock, schedule=schedule, opening=lambda: BlockedCollector(clock))
+    healthy = [Watch(clock, f"db{number}", schedule) for number in range(9)]
+    async with asyncio.timeout(20), running(blocked, *healthy):
+        await blocked.until(lambda: bool(blocked.failures()))
+        for watch in healthy:
+            await watch.until(partial(watch.has, len(watch.readings()) + 5))
+        assert blocked.failures()[0].code is FailureCode.TIMEOUT
+        assert not any(watch.failures() for watch in healthy)
+        release.set()
+        await blocked.until(lambda: bool(blocked.good_times()))
+    await asyncio.get_running_loop().shutdown_default_executor()
+    assert threading.active_count() == threads
