@@ -1,0 +1,232 @@
+"""Reading a YAML file into plain values without losing where each of them stands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from aishell_tui.config.masking import MASK, is_secret_name, mask_line
+from aishell_tui.config.problems import InvalidConfigError, Problem
+
+Plain = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
+KeyPath = tuple[str | int, ...]
+
+_LARGEST_BYTES = 1 << 20
+_MOST_VALUES = 100_000
+_WIDEST = 120
+_INTEGER = re.compile(r"[-+]?[0-9]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_WORDS: Mapping[str, bool | None] = {"": None, "~": None, "null": None, "true": True, "false": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where something stands: line and column from 1, and its length on that line."""
+
+    line: int
+    column: int
+    length: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file's content as plain values, with the place of each key and each value."""
+
+    source: str
+    lines: tuple[str, ...] = ()
+    content: Plain = None
+    keys: Mapping[KeyPath, Span] = field(default_factory=dict)
+    values: Mapping[KeyPath, Span] = field(default_factory=dict)
+
+    def span(self, path: KeyPath, *, of_key: bool = False) -> Span | None:
+        """The place of a value (or of its key); that of the nearest enclosing one where it has none itself."""
+        if of_key and path in self.keys:
+            return self.keys[path]
+        for length in range(len(path), -1, -1):
+            if path[:length] in self.values:
+                return self.values[path[:length]]
+        return None
+
+    def problem(self, path: KeyPath, what: str, hint: str = "", *, of_key: bool = False) -> Problem:
+        """A problem at the place of a value, or of its key."""
+        span = self.span(path, of_key=of_key)
+        if span is None:
+            return Problem(self.source, what, hint)
+        secret = not of_key and any(isinstance(step, str) and is_secret_name(step) for step in path)
+        return self.problem_at(span, what, hint, cut=of_key, secret=secret)
+
+    def problem_at(self, span: Span, what: str, hint: str = "", *, cut: bool = False, secret: bool = False) -> Problem:
+        """A problem at a place; `cut` leaves out what follows it on the line, `secret` masks it."""
+        return Problem(self.source, what, hint, span.line, span.column, self._excerpt(span, cut=cut, secret=secret))
+
+    def _excerpt(self, span: Span, *, cut: bool, secret: bool) -> str:
+        if not 0 < span.line <= len(self.lines):
+            return ""
+        line = self.lines[span.line - 1]
+        before = self.lines[span.line - 2] if span.line > 1 else ""
+        start, end = span.column - 1, span.column - 1 + span.length
+        if secret:
+            line = line[:start] + MASK
+        elif cut:
+            line = line[:end] + (": …" if line[end:].strip() not in {"", ":"} else line[end:])
+        masked = mask_line(line, before)
+        if masked != line:
+            start = min(start, len(mask_line(line[:start], before)), max(0, len(masked) - 1))
+        length = max(1, min(span.length, len(masked) - start))
+        return _draw(masked, span.line, start, length)
+
+
+def _draw(line: str, number: int, start: int, length: int) -> str:
+    """The numbered line with a caret below, cut to a readable width around the caret, harmless for a terminal."""
+    text = "".join(character if character.isprintable() else " " for character in line)
+    if len(text) > _WIDEST:
+        left = max(0, min(start - _WIDEST // 3, len(text) - _WIDEST))
+        text, start = text[left : left + _WIDEST], start - left
+        length = min(length, len(text) - start)
+    caret = "^" + "~" * (max(1, length) - 1)
+    return f"    {number:>4} | {text.rstrip()}\n         | {' ' * start}{caret}"
+
+
+def read_document(path: Path) -> Document:
+    """The document in a file; raises InvalidConfigError when it cannot be read or is no YAML."""
+    source = str(path)
+    try:
+        if path.is_dir():
+            raise _refused(source, "this is a folder, not a file", f"name the file in it, such as {path / 'config.yaml'}")
+        raw = path.read_bytes()
+    except FileNotFoundError as error:
+        raise _refused(source, "there is no such file", "aishell config init writes a starter file") from error
+    except OSError as error:
+        raise _refused(source, f"the file cannot be read: {error.strerror or error}", "check its owner and its mode") from error
+    if len(raw) > _LARGEST_BYTES:
+        raise _refused(source, f"the file is larger than {_LARGEST_BYTES >> 20} MiB, so it is no configuration of aishell")
+    return parse_document(source, decode(source, raw))
+
+
+def decode(source: str, raw: bytes) -> str:
+    """The text of a file; raises InvalidConfigError with the place of the first byte that is not UTF-8."""
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = raw[: error.start]
+        line = before.count(b"\n") + 1
+        column = len(before.rpartition(b"\n")[2].decode("utf-8", "replace")) + 1
+        problem = Problem(source, f"byte 0x{raw[error.start]:02x} is not UTF-8", "save the file as UTF-8", line, column)
+        raise InvalidConfigError([problem]) from error
+
+
+def parse_document(source: str, text: str) -> Document:
+    """The document in a text; raises InvalidConfigError for YAML that cannot be understood, with all duplicate keys at once."""
+    if not text.strip():
+        raise _refused(source, "the file is empty", "aishell config init writes a starter file")
+    bare = Document(source, tuple(text.splitlines()))
+    node = _compose(text, bare)
+    if node is None:
+        return bare
+    keys: dict[KeyPath, Span] = {}
+    values: dict[KeyPath, Span] = {}
+    problems: list[Problem] = []
+    reader = _Reader(bare, keys, values, problems)
+    content = reader.read(node, (), ())
+    if problems:
+        raise InvalidConfigError(problems)
+    return Document(source, bare.lines, content, keys, values)
+
+
+def _refused(source: str, what: str, hint: str = "") -> InvalidConfigError:
+    return InvalidConfigError([Problem(source, what, hint)])
+
+
+def _compose(text: str, bare: Document) -> yaml.Node | None:
+    fast = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        try:
+            return yaml.compose(text, Loader=fast)
+        except yaml.YAMLError:
+            # libyaml words its messages otherwise, so every error is told by the one written in Python.
+            return yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        raise InvalidConfigError([_syntax_problem(bare, error)]) from error
+    except yaml.reader.ReaderError as error:
+        before = text[: error.position]
+        span = Span(before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1)
+        raise InvalidConfigError([bare.problem_at(span, "a control character is not allowed in YAML", "remove it")]) from error
+    except RecursionError as error:
+        raise InvalidConfigError([Problem(bare.source, "the values are nested too deeply")]) from error
+
+
+def _syntax_problem(bare: Document, error: yaml.MarkedYAMLError) -> Problem:
+    what = re.sub(r"alias '.*'", "alias", error.problem or "not understood", flags=re.DOTALL)
+    hint = "put the value in quotes if it holds one of : # { } [ ] , & * ! | > ' \" % @ `"
+    if "'\\t'" in what:
+        what, hint = "a tab cannot start a value; YAML is indented by spaces", "replace the tab by spaces"
+    elif "another document" in what:
+        what, hint = "a second document begins here", "keep everything in one document, without a line of ---"
+    elif "expected <block end>" in what:
+        what, hint = "this line does not fit the lines above it", "check its indentation and the quotes before it"
+    else:
+        what = f"YAML cannot be understood here: {what}"
+    mark = error.problem_mark or error.context_mark
+    if mark is None:
+        return Problem(bare.source, what, hint)
+    line = min(mark.line + 1, max(1, len(bare.lines)))
+    return bare.problem_at(Span(line, mark.column + 1), what, hint)
+
+
+class _Reader:
+    """Turns nodes into plain values while it notes where they stand and which keys stand twice."""
+
+    def __init__(self, bare: Document, keys: dict[KeyPath, Span], values: dict[KeyPath, Span], problems: list[Problem]) -> None:
+        self._bare, self._keys, self._values, self._problems = bare, keys, values, problems
+        self._count = 0
+
+    def read(self, node: yaml.Node, path: KeyPath, above: tuple[int, ...]) -> Plain:
+        self._count += 1
+        if self._count > _MOST_VALUES or id(node) in above:
+            raise InvalidConfigError([self._bare.problem_at(_span(node), "an alias repeats itself without end", "write the value out")])
+        self._values[path] = _span(node)
+        if isinstance(node, yaml.ScalarNode):
+            # libyaml gives "" and Python None as the style of a word without quotes
+            return str(node.value) if node.style else plain_scalar(node.value)
+        inside = (*above, id(node))
+        if isinstance(node, yaml.SequenceNode):
+            return [self.read(item, (*path, index), inside) for index, item in enumerate(node.value)]
+        return {name: self.read(value, (*path, name), inside) for name, value in self._pairs(node, path)}
+
+    def _pairs(self, node: yaml.Node, path: KeyPath) -> Iterator[tuple[str, yaml.Node]]:
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            span = _span(key)
+            if not isinstance(key, yaml.ScalarNode):
+                self._problems.append(self._bare.problem_at(span, "a key must be a single word"))
+                continue
+            name = str(key.value)
+            if name in lines:
+                what = f"the key {name!r} stands twice; first in line {lines[name]}"
+                self._problems.append(self._bare.problem_at(span, what, "keep one of them", cut=True))
+                continue
+            lines[name] = span.line
+            self._keys[(*path, name)] = span
+            yield name, value
+
+
+def plain_scalar(text: str) -> bool | int | float | str | None:
+    """The value of a word without quotes, by the rules of YAML 1.2: yes, no, on and off are words, not booleans."""
+    lower = text.lower()
+    if lower in _WORDS:
+        return _WORDS[lower]
+    if _INTEGER.fullmatch(text):
+        return int(text) if len(text) <= 18 else text
+    return float(text) if _FLOAT.fullmatch(text) else text
+
+
+def _span(node: yaml.Node) -> Span:
+    start, end = node.start_mark, node.end_mark
+    length = end.column - start.column if end.line == start.line else 1
+    if not isinstance(node, yaml.ScalarNode):
+        length = 1
+    return Span(start.line + 1, start.column + 1, max(1, length))

@@ -1,0 +1,176 @@
+"""Reading all configuration files and the environment into one effective configuration."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import themes
+from aishell_core.catalogue import CATALOGUE
+from aishell_core.values import Thresholds
+from aishell_tui.config.check import Checked, check_document
+from aishell_tui.config.document import Document, KeyPath, Plain, plain_scalar, read_document
+from aishell_tui.config.fields import Surroundings
+from aishell_tui.config.limits import Limit, thresholds_of
+from aishell_tui.config.locate import ConfigFile, config_files
+from aishell_tui.config.models import DashboardSpec, HistorySpec, TargetSpec
+from aishell_tui.config.privacy import privacy_warnings
+from aishell_tui.config.problems import InvalidConfigError, Problem
+from aishell_tui.places import Places, find_places
+
+Option = tuple[str, str]
+"""An option as its section and its key."""
+
+DEFAULT = "default"
+VARIABLES: Mapping[str, Option] = {
+    "AISHELL_THEME": ("dashboard", "theme"),
+    "AISHELL_INTERVAL": ("dashboard", "interval"),
+    "AISHELL_GLYPHS": ("dashboard", "glyphs"),
+    "AISHELL_COLOR": ("dashboard", "color"),
+    "AISHELL_MOUSE": ("dashboard", "mouse"),
+    "AISHELL_READ_ONLY": ("dashboard", "read_only"),
+    "AISHELL_HISTORY": ("history", "enabled"),
+}
+"""The environment variables that stand above the files, and the option that each of them sets."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedTarget:
+    """A target of the configuration, its file and line, and what its values are read against."""
+
+    spec: TargetSpec
+    origin: str
+    around: Surroundings
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The effective configuration: later files, then the environment, then options win.
+
+    `origins` says for each dotted key that is not a default where its value came from.
+    """
+
+    targets: tuple[LoadedTarget, ...] = ()
+    dashboard: DashboardSpec = field(default=DashboardSpec())
+    history: HistorySpec = field(default=HistorySpec())
+    limits: Mapping[str, Limit] = field(default_factory=dict)
+    origins: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[Problem, ...] = ()
+    files: tuple[Path, ...] = ()
+
+    @property
+    def thresholds(self) -> dict[str, Thresholds]:
+        """The thresholds of the metrics that the configuration names, in their own units."""
+        return {name: thresholds_of(CATALOGUE[name], limit) for name, limit in self.limits.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    document: Document
+    checked: Checked
+    around: Surroundings
+
+    def origin(self, path: KeyPath) -> str:
+        span = self.document.span(path, of_key=True)
+        return f"{self.document.source}:{span.line}" if span else self.document.source
+
+
+def load_config(
+    chosen: Path | None = None,
+    *,
+    options: Mapping[Option, Plain] | None = None,
+    environ: Mapping[str, str] = os.environ,
+    working_folder: Path | None = None,
+    places: Places | None = None,
+) -> Configuration:
+    """The effective configuration; raises InvalidConfigError with the errors of all its files and variables at once."""
+    folder = working_folder or Path.cwd()
+    files = config_files(places or find_places(environ), folder, chosen, environ)
+    around = Surroundings(folder, environ)
+    readers = [partial(_read_file, file, environ) for file in files]
+    readers += [
+        partial(_read_word, f"environment variable {name}", VARIABLES[name], plain_scalar(environ[name]), around)
+        for name in VARIABLES
+        if environ.get(name)
+    ]
+    readers += [
+        partial(_read_word, f"option --{key.replace('_', '-')}", (section, key), value, around)
+        for (section, key), value in (options or {}).items()
+    ]
+    layers: list[_Layer] = []
+    problems: list[Problem] = []
+    for read in readers:
+        try:
+            layers.append(read())
+        except InvalidConfigError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise InvalidConfigError(problems)
+    return _merge(layers, tuple(file.path for file in files))
+
+
+def theme_names() -> tuple[str, ...]:
+    """The names of the themes that are installed."""
+    return tuple(sorted(path.stem for path in Path(themes.__file__).parent.glob("*.toml")))
+
+
+def _read_file(file: ConfigFile, environ: Mapping[str, str]) -> _Layer:
+    document = read_document(file.path)
+    around = Surroundings(file.base, environ, file.trusted)
+    checked = check_document(document, around, theme_names())
+    warnings = (*checked.warnings, *privacy_warnings(document, file.path, checked.spec))
+    return _Layer(document, Checked(checked.spec, warnings), around)
+
+
+def _read_word(source: str, option: Option, value: Plain, around: Surroundings) -> _Layer:
+    section, key = option
+    document = Document(source, content={section: {key: value}})
+    return _Layer(document, check_document(document, around, theme_names()), around)
+
+
+def _merge(layers: list[_Layer], files: tuple[Path, ...]) -> Configuration:
+    origins: dict[str, str] = {}
+    dashboard: dict[str, object] = {}
+    history: dict[str, object] = {}
+    targets: dict[str, LoadedTarget] = {}
+    limits: dict[str, Limit] = {}
+    for layer in layers:
+        spec = layer.checked.spec
+        for section, part, values in (("dashboard", spec.dashboard, dashboard), ("history", spec.history, history)):
+            for key in part.model_fields_set:
+                values[key] = getattr(part, key)
+                origins[f"{section}.{key}"] = layer.origin((section, key))
+        _merge_targets(layer, targets, origins)
+        _merge_limits(layer, limits, origins)
+    return Configuration(
+        targets=tuple(targets.values()),
+        dashboard=DashboardSpec().model_copy(update=dashboard),
+        history=HistorySpec().model_copy(update=history),
+        limits=limits,
+        origins=origins,
+        warnings=tuple(warning for layer in layers for warning in layer.checked.warnings),
+        files=files,
+    )
+
+
+def _merge_targets(layer: _Layer, targets: dict[str, LoadedTarget], origins: dict[str, str]) -> None:
+    # A target of a later file replaces the one of the same name as a whole: were they mixed, a file in a checkout could
+    # point the user's password at another server.
+    for index, spec in enumerate(layer.checked.spec.targets):
+        targets[spec.name] = LoadedTarget(spec, layer.origin(("targets", index, "name")), layer.around)
+        prefix = f"targets.{spec.name}."
+        for stale in [key for key in origins if key.startswith(prefix)]:
+            del origins[stale]
+        for key in spec.model_fields_set:
+            origins[prefix + key] = layer.origin(("targets", index, key))
+
+
+def _merge_limits(layer: _Layer, limits: dict[str, Limit], origins: dict[str, str]) -> None:
+    for name, limit in layer.checked.spec.thresholds.items():
+        given = {key: getattr(limit, key) for key in limit.model_fields_set}
+        limits[name] = limits.get(name, Limit()).model_copy(update=given)
+        for key in given:
+            origins[f"thresholds.{name}.{key}"] = layer.origin(("thresholds", name, key))

@@ -1,0 +1,48 @@
+"""Which configuration files are read, in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from aishell_tui.places import PROJECT_FOLDER, PROJECT_NAME, Places
+
+CONFIG_VARIABLE = "AISHELL_CONFIG"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """One file to read: relative paths in it start at `base`; one that is not trusted may not name commands to run."""
+
+    path: Path
+    base: Path
+    trusted: bool = True
+
+
+def config_files(places: Places, working_folder: Path, chosen: Path | None, environ: Mapping[str, str]) -> tuple[ConfigFile, ...]:
+    """The files that make up the configuration, the strongest last.
+
+    A file chosen by --config or AISHELL_CONFIG is read alone, and must exist. Otherwise it is the user's config.yaml
+    and then .ai-shell/dashboard.yml of the working folder, as far as they exist. That last one comes with a checkout of
+    somebody else's work, so it is not trusted to name commands.
+    """
+    named = chosen or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
+    if named is not None:
+        path = working_folder / named.expanduser()
+        return (ConfigFile(path, _base(path)),)
+    own = ConfigFile(places.config_file, places.config)
+    project = ConfigFile(working_folder / PROJECT_FOLDER / PROJECT_NAME, working_folder, trusted=False)
+    return tuple(file for file in (own, project) if _is_there(file.path))
+
+
+def _base(path: Path) -> Path:
+    return path.parent.parent if path.parent.name == PROJECT_FOLDER else path.parent
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists() or path.is_symlink()
+    except OSError:
+        # A folder that may not be entered: reading the file will say so in words.
+        return True

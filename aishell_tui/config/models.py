@@ -1,0 +1,128 @@
+"""The configuration's shape: every option is declared here once, with the help that schema, docs and starter file print."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from aishell_core.targets import Environment, TlsPolicy
+from aishell_tui.config.fields import (
+    Color,
+    ColorWord,
+    Command,
+    Duration,
+    EnvironmentWord,
+    FilePath,
+    Flag,
+    Glyphs,
+    GlyphsWord,
+    Name,
+    Text,
+    TlsWord,
+    Url,
+    Words,
+    fault,
+)
+from aishell_tui.config.limits import Limit
+from aishell_tui.config.secret_sources import FromCommand, FromEnvironment, FromFile, SecretSource
+
+LATER_ROOMS = ("alerts", "backups", "tests")
+"""Top-level keys whose rooms this version does not have; they are warned about, never silently ignored."""
+
+
+class Spec(BaseModel):
+    """A part of the configuration: nothing but its own keys, no value bent into another type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class SecretSpec(Spec):
+    """Where a password comes from; exactly one of the keys."""
+
+    env: Text | None = Field(default=None, description="Name of the environment variable that holds it.")
+    file: FilePath | None = Field(default=None, description="File that holds it; it should be readable by you alone.")
+    command: Command | None = Field(
+        default=None, description="Command that prints it; run without a shell, and only when the target is opened."
+    )
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if sum(source is not None for source in (self.env, self.file, self.command)) != 1:
+            raise fault("exactly one of env, file and command is wanted", "write {env: APP_PASSWORD}")
+        return self
+
+    @property
+    def source(self) -> SecretSource:
+        """The one source that is named."""
+        if self.env is not None:
+            return FromEnvironment(self.env)
+        return FromFile(self.file) if self.file is not None else FromCommand(self.command or ())
+
+
+class TargetSpec(Spec):
+    """One database (or host) to watch."""
+
+    name: Name = Field(description="Its name on the screens and in commands; unique in the file.", examples=["app"])
+    url: Url | None = Field(
+        default=None,
+        description="Where it is. ${NAME} is replaced from the environment; relative paths start at the file's folder.",
+        examples=["sqlite:///srv/app/app.db"],
+    )
+    url_file: FilePath | None = Field(
+        default=None, description="A file that holds the URL, instead of `url`.", examples=["/run/secrets/app-url"]
+    )
+    url_command: Command | None = Field(
+        default=None, description="A command that prints the URL, instead of `url`.", examples=[["pass", "show", "db/app"]]
+    )
+    password: SecretSpec | None = Field(default=None, description="Where the password comes from.", examples=[{"env": "APP_PASSWORD"}])
+    environment: EnvironmentWord = Field(default=Environment.DEVELOPMENT, description="How careful one has to be with it.")
+    tags: Words = Field(default=(), description="Words to filter by.", examples=[["shop"]])
+    interval: Duration | None = Field(default=None, description="Time between two readings, instead of the dashboard's.", examples=["1s"])
+    tls: TlsWord = Field(default=TlsPolicy.PREFER, description="How far the server's certificate is checked.")
+    statement_log: FilePath | None = Field(
+        default=None,
+        description="SQLite: the side database into which the application logs its statements.",
+        examples=["/srv/app/app.db-statements.db"],
+    )
+
+    @model_validator(mode="after")
+    def _one_address(self) -> Self:
+        given = sum(address is not None for address in (self.url, self.url_file, self.url_command))
+        if given == 0:
+            raise fault(f"the target {self.name!r} has no url", "add url: sqlite:///path/to/app.db, or url_file, or url_command")
+        if given > 1:
+            raise fault(f"the target {self.name!r} has several of url, url_file and url_command", "keep one of them")
+        return self
+
+
+class DashboardSpec(Spec):
+    """How the dashboard looks and behaves."""
+
+    theme: Text = Field(default="night", description="Colours of the screens.")
+    interval: Duration = Field(default=1.0, description="Time between two readings of a target.")
+    glyphs: GlyphsWord = Field(default=Glyphs.AUTO, description="Characters that the screens are drawn with; auto asks the locale.")
+    color: ColorWord = Field(default=Color.AUTO, description="Number of colours; auto asks the terminal and NO_COLOR.")
+    mouse: Flag = Field(default=True, description="Whether the mouse works; without it the terminal's own selection does.")
+    read_only: Flag = Field(default=False, description="Whether actions that change something are left out.")
+
+
+class HistorySpec(Spec):
+    """What is kept on disk."""
+
+    enabled: Flag = Field(
+        default=True, description="Whether the figures and events of the last 24 hours are kept, to be seen after a restart."
+    )
+
+
+class ConfigSpec(Spec):
+    """The whole of a configuration file."""
+
+    targets: Annotated[tuple[TargetSpec, ...], Field(strict=False)] = Field(default=(), description="What is watched.")
+    dashboard: DashboardSpec = Field(default=DashboardSpec(), description="How the dashboard looks and behaves.")
+    history: HistorySpec = Field(default=HistorySpec(), description="What is kept on disk.")
+    thresholds: dict[str, Limit] = Field(
+        default_factory=dict,
+        description="By the name of a metric: where its value becomes a warning and critical. `off` switches one off.",
+        examples=[{"query.duration": {"warning": "30s", "critical": "5m"}}],
+    )

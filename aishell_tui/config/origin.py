@@ -1,0 +1,80 @@
+"""The effective configuration for people: every value, where it came from, secrets as ***."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from aishell_core.catalogue import CATALOGUE
+from aishell_core.units import format_duration, format_value
+from aishell_tui.config.fields import UrlText
+from aishell_tui.config.load import DEFAULT, Configuration
+from aishell_tui.config.masking import MASK
+from aishell_tui.config.models import TargetSpec
+
+Value = str | int | float | bool | None | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """One value that is in force: its dotted key, the value as it may be shown, where it came from."""
+
+    key: str
+    value: Value
+    origin: str
+
+
+def effective_values(configuration: Configuration) -> tuple[Effective, ...]:
+    """Every value that is in force, secrets as ***."""
+    values = [
+        *_section(configuration, "dashboard", configuration.dashboard),
+        *_section(configuration, "history", configuration.history),
+        *_thresholds(configuration),
+    ]
+    for loaded in configuration.targets:
+        values.extend(_target(configuration, loaded.spec))
+    return tuple(values)
+
+
+def _origin(configuration: Configuration, key: str) -> str:
+    return configuration.origins.get(key, DEFAULT)
+
+
+def shown(value: object) -> Value:
+    """A value of the configuration as it is written in YAML, without its secrets."""
+    match value:
+        case UrlText():
+            return value.masked
+        case bool() | None:
+            return value
+        case float():
+            return format_duration(value)
+        case tuple():
+            return tuple(str(word) for word in value)
+    return str(value)
+
+
+def _section(configuration: Configuration, name: str, spec: BaseModel) -> Iterator[Effective]:
+    for key in type(spec).model_fields:
+        yield Effective(f"{name}.{key}", shown(getattr(spec, key)), _origin(configuration, f"{name}.{key}"))
+
+
+def _target(configuration: Configuration, spec: TargetSpec) -> Iterator[Effective]:
+    for key in type(spec).model_fields:
+        path, value = f"targets.{spec.name}.{key}", getattr(spec, key)
+        if key == "password" and spec.password is not None:
+            yield Effective(path, f"{MASK} from {spec.password.source.describe()}", _origin(configuration, path))
+        elif key != "name" and value is not None:
+            yield Effective(path, shown(value), _origin(configuration, path))
+
+
+def _thresholds(configuration: Configuration) -> Iterator[Effective]:
+    changed = configuration.thresholds
+    for name, metric in CATALOGUE.items():
+        limits = changed.get(name, metric.thresholds)
+        for word, limit in (("warning", limits.warning), ("critical", limits.critical)):
+            key = f"thresholds.{name}.{word}"
+            if limit is not None or key in configuration.origins:
+                yield Effective(key, "off" if limit is None else format_value(limit, metric.unit), _origin(configuration, key))

@@ -1,0 +1,44 @@
+"""Warnings about secrets: passwords written into a file, and files that others may read."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from aishell_tui.config.document import Document, KeyPath
+from aishell_tui.config.models import ConfigSpec, TargetSpec
+from aishell_tui.config.problems import Problem
+from aishell_tui.config.secret_sources import readable_by_others
+
+
+def privacy_warnings(document: Document, path: Path, spec: ConfigSpec) -> Iterator[Problem]:
+    """What should be kept better: a password in a URL, and each file with a secret that others may read."""
+    mode = readable_by_others(path)
+    for index, target in enumerate(spec.targets):
+        place: KeyPath = ("targets", index, "url")
+        if target.url is not None and target.url.written_secret:
+            yield document.problem(
+                place,
+                f"the URL of {target.name!r} holds a password",
+                "take it out and write password: {env: NAME}, {file: PATH} or {command: [...]}",
+            )
+            if mode is not None:
+                what = f"others may read this file (mode {mode:03o}), and it holds a password"
+                yield document.problem(place, what, f"chmod 600 {shlex.quote(str(path))}")
+        yield from _secret_file_warnings(document, index, target)
+
+
+def _secret_file_warnings(document: Document, index: int, target: TargetSpec) -> Iterator[Problem]:
+    files: list[tuple[KeyPath, Path]] = []
+    if target.url_file is not None:
+        files.append((("targets", index, "url_file"), target.url_file))
+    if target.password is not None and target.password.file is not None:
+        files.append((("targets", index, "password", "file"), target.password.file))
+    for place, path in files:
+        mode = readable_by_others(path)
+        if mode is not None:
+            what = f"others may read the secret file {path} (mode {mode:03o})"
+            span = document.span(place)
+            hint = f"chmod 600 {shlex.quote(str(path))}"
+            yield document.problem_at(span, what, hint) if span else Problem(document.source, what, hint)

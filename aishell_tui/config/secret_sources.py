@@ -1,0 +1,125 @@
+"""Where secrets come from: environment, file, command; and whether a file that holds one is closed to others."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import stat
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from aishell_core.errors import ConfigError
+from aishell_core.targets import Secret
+
+_COMMAND_SECONDS = 10.0
+_REFERENCE = re.compile(r"\$\{([^}]*)\}")
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+@dataclass(frozen=True, slots=True)
+class FromEnvironment:
+    """The value of an environment variable."""
+
+    name: str
+
+    def describe(self) -> str:
+        """The source in words."""
+        return f"environment variable {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class FromFile:
+    """The content of a file, without its last line end."""
+
+    path: Path
+
+    def describe(self) -> str:
+        """The source in words."""
+        return f"file {self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class FromCommand:
+    """What a command prints, without its last line end; it is run without a shell."""
+
+    arguments: tuple[str, ...]
+
+    def describe(self) -> str:
+        """The source in words."""
+        return f"command {shlex.join(self.arguments)}"
+
+
+SecretSource = FromEnvironment | FromFile | FromCommand
+
+
+def resolve(source: SecretSource, environ: Mapping[str, str] = os.environ) -> Secret:
+    """The secret itself; raises ConfigError that says why it cannot be had and never holds any part of it."""
+    match source:
+        case FromEnvironment(name):
+            return Secret(_from_environment(name, environ))
+        case FromFile(path):
+            return Secret(_from_file(path))
+        case FromCommand(arguments):
+            return Secret(_from_command(arguments, environ))
+
+
+def expand(text: str, environ: Mapping[str, str]) -> str:
+    """The text with each ${NAME} replaced from the environment; raises ConfigError for a name that is not set."""
+    return _REFERENCE.sub(lambda found: _from_environment(found[1], environ), text)
+
+
+def _from_environment(name: str, environ: Mapping[str, str]) -> str:
+    value = environ.get(name, "")
+    if not value:
+        state = "empty" if name in environ else "not set"
+        raise ConfigError(f"the environment variable {name} is {state}", f"export {name}=... before aishell starts")
+    return value
+
+
+def _from_file(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"the secret file {path} is not UTF-8") from error
+    except OSError as error:
+        raise ConfigError(f"the secret file {path} cannot be read: {error.strerror or error}", "check the path and its mode") from error
+    if not text.strip():
+        raise ConfigError(f"the secret file {path} is empty", "write the secret into its first line")
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _from_command(arguments: tuple[str, ...], environ: Mapping[str, str]) -> str:
+    program = arguments[0]
+    try:
+        done = subprocess.run(
+            arguments,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=_COMMAND_SECONDS,
+            env=dict(environ),
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ConfigError(
+            f"the secret command {program} did not end within {_COMMAND_SECONDS:.0f} s", "it must not ask for input"
+        ) from error
+    except OSError as error:
+        raise ConfigError(f"the secret command {program} cannot be run: {error.strerror or error}", "check its path") from error
+    if done.returncode != 0:
+        raise ConfigError(f"the secret command {program} failed with exit code {done.returncode}", "run it by hand to see why")
+    text = done.stdout.decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
+    if not text:
+        raise ConfigError(f"the secret command {program} printed nothing", "it must print the secret on standard output")
+    return text
+
+
+def readable_by_others(path: Path) -> int | None:
+    """The file's mode when its group or others may touch it, else None; a file that is gone counts as closed."""
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return None
+    return mode if mode & _OTHERS else None

@@ -1,0 +1,64 @@
+"""Where configuration, state and backups live; AISHELL_HOME moves all of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from aishell_core.errors import StateError
+
+APPLICATION = "aishell"
+CONFIG_NAME = "config.yaml"
+PROJECT_FOLDER = ".ai-shell"
+PROJECT_NAME = "dashboard.yml"
+_PRIVATE = 0o700
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The folders that aishell uses; none of them is made before something is written into it."""
+
+    config: Path
+    state: Path
+    backups: Path
+
+    @property
+    def config_file(self) -> Path:
+        """The user's own configuration file, which need not exist."""
+        return self.config / CONFIG_NAME
+
+
+def find_places(environ: Mapping[str, str] = os.environ) -> Places:
+    """The places of this user: below AISHELL_HOME where it is set, else where the platform keeps such things."""
+    moved = environ.get("AISHELL_HOME", "").strip()
+    if moved:
+        home = Path(moved).expanduser().absolute()
+        return Places(config=home, state=home / "state", backups=home / "backups")
+    import platformdirs  # costs 20 ms, which a moved home need not pay
+
+    backups = environ.get("AI_SHELL_BACKUP_DIR", "").strip() or "~/.ai-shell/backups"
+    return Places(
+        config=Path(platformdirs.user_config_dir(APPLICATION)),
+        state=Path(platformdirs.user_state_dir(APPLICATION)),
+        backups=Path(backups).expanduser(),
+    )
+
+
+def make_folder(folder: Path) -> Path:
+    """The folder, made with mode 0700 where it is missing; raises StateError where that is impossible."""
+    try:
+        folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StateError(f"the folder {folder} cannot be made: {reason}", "set AISHELL_HOME to a folder that you may write") from error
+    return folder
+
+
+def make_private(folder: Path) -> Path:
+    """As `make_folder`; a folder of ours that others may read is closed to them as well."""
+    status = make_folder(folder).stat()
+    if status.st_uid == os.getuid() and status.st_mode & 0o077:
+        folder.chmod(_PRIVATE)
+    return folder
