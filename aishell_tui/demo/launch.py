@@ -1,0 +1,149 @@
+"""Start the demo's workload, and make sure that nothing of it stays behind."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from aishell_core.errors import AishellError
+from aishell_core.targets import Environment, Target, parse_location
+from aishell_core.values import TargetId
+from aishell_tui.demo.workload import DATABASE_NAME, READY
+
+TARGET_NAME = TargetId("shop")
+_PREFIX = "demo-"
+_LOCK_NAME = "owner.lock"
+# A folder without its lock file is either just being made or left by somebody who died while making it.
+_BIRTH_SECONDS = 60.0
+_START_SECONDS = 15.0
+_STOP_SECONDS = 3.0
+
+
+@dataclass(slots=True)
+class Demo:
+    """A running demo; its folder is removed with it, so the dashboard's own state belongs there too."""
+
+    target: Target
+    process: subprocess.Popen[bytes]
+    folder: Path
+    _lock: int
+
+    def wait_until_ready(self, deadline_seconds: float = _START_SECONDS) -> None:
+        """Return when the database and its clients are there; raises AishellError where they cannot be."""
+        end = time.monotonic() + deadline_seconds
+        output = self.process.stdout
+        said = b""
+        while output is not None and READY not in said:
+            readable, _, _ = select.select([output], [], [], max(0.0, end - time.monotonic()))
+            piece = os.read(output.fileno(), 64) if readable else b""
+            if not piece:
+                self.stop()
+                raise AishellError("the demo's workload did not start", f"see whether this works: {' '.join(map(str, self._command()))}")
+            said += piece
+
+    def stop(self) -> None:
+        """End the workload and remove its folder; may be called twice."""
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
+        try:
+            self.process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            # The workload has a session of its own, so its group is exactly the keeper and its clients.
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def _command(self) -> tuple[str, ...]:
+        return tuple(map(str, self.process.args)) if isinstance(self.process.args, list) else ()
+
+
+def start_demo(folder: Path, *, wait: bool = True) -> Demo:
+    """Start a demo in a fresh folder below `folder`, or in the temporary folder where that cannot be written.
+
+    What dead demos left there is removed first. With `wait=False` the caller has something better to do until
+    `wait_until_ready`. Raises AishellError when the workload does not start.
+    """
+    root = _writable(folder)
+    sweep(root)
+    own = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
+    lock = os.open(own / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    target = Target(TARGET_NAME, parse_location(f"sqlite://{own / DATABASE_NAME}"), Environment.DEVELOPMENT, origin="demo")
+    demo = Demo(target, _start_workload(own, lock), own, lock)
+    if wait:
+        demo.wait_until_ready()
+    return demo
+
+
+def _start_workload(own: Path, lock: int) -> subprocess.Popen[bytes]:
+    package_root = Path(__file__).parents[2]
+    return subprocess.Popen(
+        # Neither site-packages nor the user's own modules: it starts in a few milliseconds and stays small.
+        [sys.executable, "-S", "-s", "-P", "-m", "aishell_tui.demo.workload", str(own)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(package_root)},
+        # Signals of the terminal go to the dashboard alone; its end closes the pipe, which ends the workload.
+        start_new_session=True,
+        # The folder counts as owned as long as the dashboard or any process of the workload lives.
+        pass_fds=(lock,),
+        cwd=own,
+    )
+
+
+def _writable(folder: Path) -> Path:
+    with suppress(OSError):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    return Path(tempfile.gettempdir())
+
+
+def sweep(root: Path) -> tuple[Path, ...]:
+    """Remove the folders of demos whose owners are all dead (nobody holds their lock) and return them."""
+    removed = []
+    for folder in root.glob(f"{_PREFIX}*"):
+        if _is_ours(folder) and _is_ownerless(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            removed.append(folder)
+    return tuple(removed)
+
+
+def _is_ours(folder: Path) -> bool:
+    with suppress(OSError):
+        return folder.is_dir() and not folder.is_symlink() and folder.stat().st_uid == os.getuid()
+    return False
+
+
+def _is_ownerless(folder: Path) -> bool:
+    try:
+        lock = os.open(folder / _LOCK_NAME, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        with suppress(OSError):
+            return time.time() - folder.stat().st_mtime > _BIRTH_SECONDS
+        return False
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(lock)
+    return True
