@@ -1,0 +1,216 @@
+"""A light chart of one series over time, in braille or ASCII."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from textual.strip import Strip
+from typing_extensions import override
+
+from aishell_core.values import Severity, Unit
+from widgets.chart_canvas import dots_across, draw_area, spread
+from widgets.chart_scale import Scale, axis_label, choose_scale
+from widgets.format import cell_width, fit
+from widgets.line_view import LineView
+from widgets.lines import Span, Spans, make_strip
+from widgets.palette import Role, severity_role
+
+_LABEL_CELLS = 7
+_GUTTER_CELLS = _LABEL_CELLS + 2
+
+
+@dataclass(frozen=True, slots=True)
+class ChartMark:
+    """Something that happened at a moment (epoch seconds) and is marked under the axis."""
+
+    at: float
+    label: str
+    role: Role = "accent"
+
+
+@dataclass(frozen=True, slots=True)
+class ChartData:
+    """One series in buckets of `step_seconds` from `start` (epoch seconds); NaN is a gap and stays blank.
+
+    `high` is the peak in each bucket, where it is known. `limit` is drawn as a dotted line, and what is beyond it (below
+    it, when `falling`) takes the colour of `severity`.
+    """
+
+    title: str
+    unit: Unit
+    mean: Sequence[float]
+    start: float = 0.0
+    step_seconds: float = 1.0
+    high: Sequence[float] = ()
+    span_text: str = ""
+    now_text: str = ""
+    limit: float | None = None
+    limit_text: str = ""
+    falling: bool = False
+    marks: tuple[ChartMark, ...] = ()
+    severity: Severity = Severity.OK
+    stale: str = ""
+
+
+class TimeChart(LineView):
+    """A title line with the value of now, the area, and below it, where wanted, the time axis with marks."""
+
+    def __init__(
+        self, data: ChartData | None = None, *, show_axis: bool = False, id: str | None = None, classes: str | None = None
+    ) -> None:
+        super().__init__(id=id, classes=classes)
+        self._data = data
+        self._show_axis = show_axis
+        self._scale: Scale | None = None
+        self._title = ""
+
+    @property
+    def bucket_count(self) -> int:
+        """How many buckets the chart can show side by side at its present size; never 0."""
+        return max(1, dots_across(self.size.width - _GUTTER_CELLS, self.glyphs))
+
+    def set_data(self, data: ChartData | None) -> None:
+        """Show other data; None is a blank chart."""
+        if data is None or data.title != self._title:
+            self._scale, self._title = None, data.title if data else ""
+        self._data = data
+        self.update_lines()
+
+    @override
+    def draw(self, width: int, height: int) -> list[Strip]:
+        """Title, area, axis; with too little room the axis goes first, then the area."""
+        data = self._data
+        if data is None:
+            return []
+        axis = int(self._show_axis and height >= 4)
+        rows, columns = height - 1 - axis, width - _GUTTER_CELLS
+        strips = [self._title_line(data, width)]
+        if rows < 1 or columns < 2:
+            return strips
+        strips += self._area(data, columns, rows, width)
+        if axis:
+            strips.append(self.strip(time_axis(data, columns, self.glyphs.event), width))
+        return strips
+
+    def _title_line(self, data: ChartData, width: int) -> Strip:
+        right: list[Span] = []
+        if data.stale:
+            right.append((f"{self.glyphs.critical} {data.stale}  ", "critical"))
+        if data.limit_text:
+            right.append((f"limit {data.limit_text}  ", "dim"))
+        if data.span_text:
+            right.append((f"{data.span_text}  ", "dim"))
+        right += [("now ", "label"), (data.now_text or "n/a", _value_role(data)), (" ", "text")]
+        return self.two_sided([(" ", "text"), (data.title, "label")], right, width)
+
+    def _area(self, data: ChartData, columns: int, rows: int, width: int) -> list[Strip]:
+        dots = dots_across(columns, self.glyphs)
+        means = spread(data.mean, dots)
+        peaks = spread(data.high, dots) if data.high else means
+        self._scale = scale = choose_scale(peaks, data.unit, data.limit, self._scale)
+        lines = draw_area([scale.share(value) for value in means], [scale.share(value) for value in peaks], columns, rows, self.glyphs)
+        limit_row = _limit_row(data.limit, scale, rows)
+        roles = _column_roles(data, peaks, columns)
+        labels = _labels(scale, data, rows, limit_row)
+        styles = self.palette.plain
+        strips = []
+        for row, line in enumerate(lines):
+            spans: list[Span] = [(fit(labels.get(row, ""), _LABEL_CELLS, "right"), "axis"), (f" {self.glyphs.axis}", "axis")]
+            spans += _runs(line, roles, self.glyphs.threshold if row == limit_row else "")
+            strips.append(make_strip(spans, width, styles))
+        return strips
+
+
+def _value_role(data: ChartData) -> Role:
+    return "bold" if data.severity is Severity.OK else severity_role(data.severity)
+
+
+def _limit_row(limit: float | None, scale: Scale, rows: int) -> int | None:
+    """The row from the top in which the limit lies; None when it is out of view."""
+    if limit is None or not scale.low <= limit <= scale.high:
+        return None
+    return min(rows - 1, int((1 - scale.share(limit)) * rows))
+
+
+def _labels(scale: Scale, data: ChartData, rows: int, limit_row: int | None) -> dict[int, str]:
+    labels = {rows - 1: axis_label(scale.low, data.unit)}
+    if rows >= 3:
+        middle = rows // 2
+        labels[middle] = axis_label(scale.high - (scale.high - scale.low) * middle / rows, data.unit)
+    labels[0] = axis_label(scale.high, data.unit)
+    if limit_row is not None and data.limit is not None and 0 < limit_row < rows - 1:
+        labels = {row: text for row, text in labels.items() if row in {0, rows - 1}}
+        labels[limit_row] = axis_label(data.limit, data.unit)
+    return labels
+
+
+def _column_roles(data: ChartData, peaks: Sequence[float], columns: int) -> list[Role]:
+    """The role of each cell column: the severity's where the value is beyond the limit."""
+    if data.limit is None:
+        return ["chart1"] * columns
+    beyond = severity_role(data.severity) if data.severity is not Severity.OK else "warning"
+    per_cell = len(peaks) // columns
+    limit, falling = data.limit, data.falling
+
+    def past(value: float) -> bool:
+        return value <= limit if falling else value >= limit
+
+    return [beyond if any(past(value) for value in peaks[i * per_cell : (i + 1) * per_cell]) else "chart1" for i in range(columns)]
+
+
+def _runs(line: str, roles: Sequence[Role], threshold: str) -> Spans:
+    """The cells of one row as few spans; the threshold shows where the area is blank."""
+    spans: list[Span] = []
+    begin = 0
+    last: Role | None = None
+    text = line.replace(" ", threshold) if threshold else line
+    for index, character in enumerate(line):
+        role: Role = ("threshold" if threshold else last or roles[index]) if character == " " else roles[index]
+        if role != last:
+            if last is not None:
+                spans.append((text[begin:index], last))
+            begin, last = index, role
+    if last is not None:
+        spans.append((text[begin:], last))
+    return tuple(spans)
+
+
+def clock_text(at: float, span_seconds: float) -> str:
+    """A moment (epoch seconds) on a time axis, in UTC, as exactly as the axis' span asks for."""
+    form = "%H:%M:%S" if span_seconds < 600 else "%H:%M" if span_seconds <= 86400 else "%m-%d %H"
+    return datetime.fromtimestamp(at, UTC).strftime(form)
+
+
+def time_axis(data: ChartData, columns: int, event_glyph: str) -> Spans:
+    """The line under a chart: times in UTC at regular places, over them the marks that fall into the span."""
+    total = len(data.mean) * data.step_seconds
+    cells = [" "] * columns
+    roles: list[Role] = ["axis"] * columns
+    for mark in data.marks:
+        _place_mark(mark, data.start, total, cells, roles, event_glyph)
+    places = max(2, min(6, columns // 16))
+    for index in range(places):
+        text = clock_text(data.start + total * index / (places - 1), total)
+        at = min(max(0, round(columns * index / (places - 1)) - len(text) // 2), columns - len(text))
+        # A time gives way to a mark.
+        if at >= 0 and not "".join(cells[max(0, at - 1) : at + len(text) + 1]).strip():
+            cells[at : at + len(text)] = text
+    spans: list[Span] = [(" " * _GUTTER_CELLS, "axis")]
+    spans += [(cell, role) for cell, role in zip(cells, roles, strict=True)]
+    return tuple(spans)
+
+
+def _place_mark(mark: ChartMark, start: float, total: float, cells: list[str], roles: list[Role], event_glyph: str) -> None:
+    share = (mark.at - start) / total if total > 0 else math.nan
+    if not 0 <= share <= 1:
+        return
+    columns = len(cells)
+    at = min(columns - 1, int(share * columns))
+    text = f"{event_glyph} {mark.label}"
+    if cell_width(text) != len(text) or not text.isprintable() or at + len(text) > columns:
+        text = event_glyph
+    cells[at : at + len(text)] = text
+    roles[at : at + len(text)] = [mark.role] * len(text)

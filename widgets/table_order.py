@@ -1,0 +1,99 @@
+"""The order of a table's rows: sorting, filtering, and holding still while somebody works with a row; no drawing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from widgets.table_model import Row, ShownRow
+
+_SEARCHED_CHARACTERS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """What the user typed as a filter or search; `error` says why it is taken literally instead of as an expression."""
+
+    text: str
+    expression: re.Pattern[str]
+    inverted: bool = False
+    error: str = ""
+
+    def found_in(self, row: Row) -> bool:
+        """Whether the row holds the expression, inverted or not."""
+        return self.matches(row) != self.inverted
+
+    def matches(self, row: Row) -> bool:
+        """Whether the row holds the expression."""
+        return self.expression.search(row.plain()[:_SEARCHED_CHARACTERS]) is not None
+
+
+def parse_pattern(text: str) -> Pattern | None:
+    """A regular expression, inverted by a leading `!`; letter case counts only where a capital is typed. Empty is None."""
+    inverted = text.startswith("!")
+    body = text[1:] if inverted else text
+    if not body:
+        return None
+    flags = re.IGNORECASE if body == body.lower() else re.NOFLAG
+    try:
+        return Pattern(text, re.compile(body, flags), inverted)
+    except re.error as error:
+        return Pattern(text, re.compile(re.escape(body), flags), inverted, f"not a regular expression ({error}), searched as it stands")
+
+
+class RowOrder:
+    """The rows in the order of the screen.
+
+    While `frozen`, the order stays: values go on changing in place, new rows come at the end, vanished ones stay
+    where they were and are marked.
+    """
+
+    def __init__(self) -> None:
+        self.rows: tuple[Row, ...] = ()
+        self.shown: tuple[ShownRow, ...] = ()
+        self.sort_key: str | None = None
+        self.descending = False
+        self.pattern: Pattern | None = None
+        self.frozen = False
+
+    def set_rows(self, rows: Sequence[Row]) -> None:
+        """Take the new state of all rows; of two rows with one id the last counts."""
+        self.rows = tuple({row.id: row for row in rows}.values())
+        self.arrange()
+
+    def arrange(self) -> None:
+        """Work out the order anew."""
+        wanted = [row for row in self.rows if self.pattern is None or self.pattern.found_in(row)]
+        fresh = self._sorted(wanted)
+        self.shown = self._held(fresh) if self.frozen else tuple(ShownRow(row) for row in fresh)
+
+    def release(self) -> None:
+        """End the hold: vanished rows go, the order is that of now."""
+        self.frozen = False
+        self.arrange()
+
+    def resort(self) -> None:
+        """Sort once more even while held; vanished rows go."""
+        held, self.frozen = self.frozen, False
+        self.arrange()
+        self.frozen = held
+
+    def place_of(self, row_id: str | None) -> int | None:
+        """The index of a row on the screen."""
+        return next((index for index, shown in enumerate(self.shown) if shown.row.id == row_id), None) if row_id is not None else None
+
+    def _held(self, fresh: list[Row]) -> tuple[ShownRow, ...]:
+        alive = {row.id: row for row in self.rows}
+        placed = {shown.row.id for shown in self.shown}
+        kept = [ShownRow(alive.get(shown.row.id, shown.row), shown.row.id not in alive) for shown in self.shown]
+        return (*kept, *(ShownRow(row) for row in fresh if row.id not in placed))
+
+    def _sorted(self, rows: list[Row]) -> list[Row]:
+        key = self.sort_key
+        if key is None:
+            return rows
+        ranked = [(row.cell(key).rank(), row) for row in rows]
+        known = [(rank, row) for rank, row in ranked if rank is not None]
+        known.sort(key=lambda pair: pair[0], reverse=self.descending)
+        return [row for _, row in known] + [row for rank, row in ranked if rank is None]
