@@ -148,6 +148,7 @@ class FailureCode(StrEnum):
     ENCRYPTED = "encrypted"
     NOT_A_DATABASE = "not_a_database"
     TRUNCATED = "truncated"
+    DAMAGED = "damaged"
     EMPTY = "empty"
     UNSUPPORTED = "unsupported"
     INTERNAL = "internal"

@@ -1,0 +1,1 @@
+SELECT compile_options FROM pragma_compile_options

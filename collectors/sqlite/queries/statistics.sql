@@ -1,0 +1,1 @@
+SELECT tbl, stat FROM sqlite_stat1
