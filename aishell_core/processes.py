@@ -1,0 +1,27 @@
+"""What the local processes of a target use."""
+
+from __future__ import annotations
+
+from aishell_core.catalogue import PROCESS_CPU, PROCESS_MEMORY, PROCESS_READ, PROCESS_WRITE
+from aishell_core.engines.host import ProcessLook, look_at_process
+from aishell_core.values import Metric, Sample
+
+
+def process_samples(pids: tuple[int, ...]) -> tuple[Sample, ...]:
+    """CPU (milliseconds), disk traffic (bytes) and resident memory of processes, by the label `pid`.
+
+    A process that is gone, and a figure that its owner alone may know, is left out. Reads a few small files per
+    process and never blocks.
+    """
+    return tuple(sample for pid in pids if (look := look_at_process(pid)) is not None for sample in _samples(pid, look))
+
+
+def _samples(pid: int, look: ProcessLook) -> list[Sample]:
+    labels = (("pid", str(pid)),)
+    figures: tuple[tuple[Metric, float | None], ...] = (
+        (PROCESS_CPU, None if look.cpu_seconds is None else look.cpu_seconds * 1000),
+        (PROCESS_READ, look.read_bytes),
+        (PROCESS_WRITE, look.write_bytes),
+        (PROCESS_MEMORY, look.resident_bytes),
+    )
+    return [Sample(metric, float(value), labels) for metric, value in figures if value is not None]
