@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from aishell_core.catalogue import PROCESS_CPU, PROCESS_MEMORY, PROCESS_READ, PROCESS_WRITE
 from aishell_core.engines.host import ProcessLook, look_at_process
 from aishell_core.values import Metric, Sample
@@ -25,3 +27,9 @@ def _samples(pid: int, look: ProcessLook) -> list[Sample]:
         (PROCESS_MEMORY, look.resident_bytes),
     )
     return [Sample(metric, float(value), labels) for metric, value in figures if value is not None]
+
+
+def own_memory_bytes() -> int:
+    """Resident memory of this process in bytes; 0 where the platform does not tell, which no running process has."""
+    look = look_at_process(os.getpid())
+    return (look.resident_bytes if look is not None else None) or 0

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from aishell_core.processes import process_samples
+from aishell_core.processes import own_memory_bytes, process_samples
 
 
 def test_a_process_is_told_by_its_pid_with_all_that_its_owner_may_know() -> None:
@@ -46,3 +46,10 @@ def test_a_process_that_has_ended_but_is_not_waited_for_does_no_harm() -> None:
         zombie.stdout.read()
         samples = process_samples((zombie.pid,))
     assert all(sample.value >= 0 for sample in samples)
+
+
+def test_the_own_memory_grows_with_what_is_held() -> None:
+    before = own_memory_bytes()
+    held = bytearray(b"x") * (32 * 2**20)
+    assert own_memory_bytes() - before > 16 * 2**20
+    assert held
