@@ -1,0 +1,147 @@
+"""What the live widgets cost: CPU milliseconds and bytes to the terminal per update, 160x45.
+
+    python -m benchmarks.widgets
+
+The bytes are those of a real screen update with the compact encoder and, beside it, with Textual's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable, Sequence
+
+from rich.console import RenderableType
+from textual._compositor import CompositorUpdate
+from textual.app import App, ComposeResult
+from textual.screen import Screen
+from textual.widget import Widget
+
+from aishell_core.values import Severity, Unit
+from themes.load import load_theme
+from widgets.chart import ChartData, TimeChart
+from widgets.compact_update import compact
+from widgets.figures import KeyFigure, KeyFigures
+from widgets.glyphs import UNICODE
+from widgets.heading import Heading
+from widgets.table import LineTable
+from widgets.table_model import Cell, Column, Row
+from widgets.theme_bridge import make_palette_of
+
+SIZE = (160, 45)
+ROUNDS = 60
+
+
+class BenchApp(App[None]):
+    """Holds the widgets under test and counts what would go to the terminal."""
+
+    CSS = "Screen { layout: vertical; } #charts { layout: grid; grid-size: 2; height: 1fr; }"
+
+    def __init__(self, widgets: Sequence[Widget]) -> None:
+        super().__init__()
+        self.palette = make_palette_of(load_theme("night"))
+        self.glyphs = UNICODE
+        self._widgets = widgets
+        self.compact_bytes = self.own_bytes = 0
+
+    def compose(self) -> ComposeResult:
+        yield from self._widgets
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        if isinstance(renderable, CompositorUpdate):
+            self.own_bytes += len(renderable.render_segments(self.console).encode())
+            small = compact(renderable, colours=True)
+            if isinstance(small, CompositorUpdate):
+                self.compact_bytes += len(small.render_segments(self.console).encode())
+        super()._display(screen, renderable)
+
+
+def table_rows(tick: int, changed_columns: int) -> list[Row]:
+    """200 rows of twelve columns; the values of the first `changed_columns` follow the tick."""
+    rows = []
+    for number in range(200):
+        cells = {f"c{i}": Cell(f"{(number * 7 + i + (tick if i < changed_columns else 0)) % 9973}", "text") for i in range(11)}
+        cells["sql"] = Cell("SELECT o.id, o.total FROM orders o WHERE o.status = $1 ORDER BY o.at DESC")
+        rows.append(Row(f"row{number}", cells, severity=Severity.OK))
+    return rows
+
+
+def make_table() -> LineTable:
+    columns = [Column(f"c{i}", f"COLUMN{i}", 9, align="right") for i in range(11)]
+    return LineTable([*columns, Column("sql", "SQL", None, 30)], heading=Heading("sessions"), show_severity=True)
+
+
+def chart_data(tick: int, title: str, count: int) -> ChartData:
+    """A series on a fixed grid of buckets: the last bucket changes with each tick, a new one begins every eighth."""
+    shift, inside = divmod(tick, 8)
+    values = [1000 + 900 * math.sin((index + shift) / 9) for index in range(count)]
+    values[-1] += inside * 10
+    return ChartData(
+        title,
+        Unit.PER_SECOND,
+        values,
+        start=1e9 + shift * 7.5,
+        step_seconds=7.5,
+        span_text="15 m",
+        now_text=f"{values[-1]:.0f}",
+        limit=1800,
+        limit_text="1.8k",
+    )
+
+
+def figures(tick: int) -> list[KeyFigure]:
+    """Ten key figures of which each changes."""
+    trend = tuple(float((tick + i) % 7) for i in range(6))
+    return [KeyFigure(f"name{i}", f"{(tick * 13 + i) % 997}", trend=trend) for i in range(10)]
+
+
+async def measure(title: str, widgets: Sequence[Widget], change: Callable[[int], None]) -> None:
+    """Print one line of the table for a set of widgets and what happens to them at each tick."""
+    app = BenchApp(widgets)
+    async with app.run_test(size=SIZE) as pilot:
+        for tick in range(5):
+            change(tick)
+            await pilot.pause()
+        draw_seconds = 0.0
+        app.own_bytes = app.compact_bytes = 0
+        own_start, started = 0.0, time.process_time()
+        for tick in range(5, 5 + ROUNDS):
+            own_start = time.process_time()
+            change(tick)
+            draw_seconds += time.process_time() - own_start
+            await pilot.pause()
+        total = (time.process_time() - started) / ROUNDS * 1000
+    print(
+        f"{title:52} {draw_seconds / ROUNDS * 1000:8.2f} {total:8.2f} {app.compact_bytes / ROUNDS:9.0f} {app.own_bytes / ROUNDS:9.0f}",
+        flush=True,
+    )
+
+
+async def main() -> None:
+    print(f"{'160x45, mean of ' + str(ROUNDS) + ' updates':52} {'draw ms':>8} {'all ms':>8} {'bytes':>9} {'textual':>9}")
+    for columns in (0, 1, 2, 11):
+        table = make_table()
+        await measure(
+            f"table, 200 rows, {columns} of 12 columns change",
+            [table],
+            lambda tick, table=table, columns=columns: table.set_rows(table_rows(tick, columns)),  # type: ignore[misc]
+        )
+    charts = [TimeChart(id=f"chart{i}") for i in range(8)]
+
+    def change_charts(tick: int) -> None:
+        for chart in charts:
+            chart.set_data(chart_data(tick, chart.id or "", chart.bucket_count))
+
+    await measure("8 charts, last bucket each tick, all every 8th", [ChartGrid(*charts, id="charts")], change_charts)
+    line = KeyFigures()
+    await measure("10 key figures with trends", [line], lambda tick: line.set_figures(figures(tick)))
+    await measure("nothing changes", [table], lambda tick: None)
+
+
+class ChartGrid(Widget):
+    """Two charts side by side."""
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
