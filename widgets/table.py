@@ -130,6 +130,11 @@ class LineTable(LineView, can_focus=True):
         return tuple(shown.row.id for shown in self._order.shown)
 
     @property
+    def shown_rows(self) -> tuple[Row, ...]:
+        """All rows that pass the filter, in the order of the screen."""
+        return tuple(shown.row for shown in self._order.shown)
+
+    @property
     def columns(self) -> tuple[Column, ...]:
         """All columns, shown or dropped."""
         return self._columns
@@ -163,6 +168,12 @@ class LineTable(LineView, can_focus=True):
         """Change the title line."""
         if heading != self._heading:
             self._heading = heading
+            self.update_lines()
+
+    def set_empty_text(self, text: str) -> None:
+        """What is said when there are no rows."""
+        if text != self._empty_text:
+            self._empty_text = text
             self.update_lines()
 
     def set_stale(self, stale: bool) -> None:
