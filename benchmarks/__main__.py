@@ -1,0 +1,1 @@
+"""`python -m benchmarks`: run every measurement and write RESULTS.md."""

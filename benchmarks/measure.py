@@ -1,0 +1,129 @@
+"""Measure a terminal program from outside: a real pseudo-terminal, and what the kernel counts for its processes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+from tests.terminal import Terminal
+
+WORKLOAD = "aishell_tui.demo.workload"
+"""What stands in the command line of the demo's workload, whose processes are not the dashboard's."""
+
+_QUIET_SECONDS = 0.2
+_NO_ANSWER_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class FirstFrame:
+    """What it took until the screen showed real figures."""
+
+    seconds: float
+    cpu_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Steady:
+    """What a program costs while it runs untouched; CPU is a share of one core."""
+
+    cpu_ratio: float
+    bytes_per_second: float
+    rss_bytes: int
+
+
+class Measured:
+    """A program in a terminal with the means to measure it; use as a context manager."""
+
+    def __init__(
+        self, command: Sequence[str | Path], environment: Mapping[str, str], *, columns: int, rows: int, cwd: Path | None = None
+    ) -> None:
+        self._started = time.monotonic()
+        self.terminal = Terminal(command, environment, columns=columns, rows=rows, cwd=cwd)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.terminal.process.end()
+
+    def first_frame(self, useful: Callable[[str], bool], deadline_seconds: float = 30.0) -> FirstFrame:
+        """Wait until the screen is useful; the CPU time is that of the program and its own processes."""
+        self.terminal.wait_for(useful, deadline_seconds)
+        return FirstFrame(time.monotonic() - self._started, self.cpu_seconds())
+
+    def steady(self, warm_seconds: float, seconds: float) -> Steady:
+        """What the program costs over so many seconds after so many of warming up."""
+        self._drain(warm_seconds)
+        cpu, begin = self.cpu_seconds(), time.monotonic()
+        written = self._drain(seconds)
+        span = time.monotonic() - begin
+        return Steady((self.cpu_seconds() - cpu) / span, written / span, self.rss_bytes())
+
+    def key_delays(self, keys: Sequence[str], deadline_seconds: float = 120.0) -> tuple[float, ...]:
+        """Milliseconds from each key to the first output after it; each is pressed into a quiet moment between two frames.
+
+        A key without an answer counts as two seconds.
+        """
+        delays = []
+        end = time.monotonic() + deadline_seconds
+        for key in keys:
+            while self.terminal.process.read(_QUIET_SECONDS) and time.monotonic() < end:
+                pass
+            pressed = time.monotonic()
+            self.terminal.send(key)
+            answered = bool(self.terminal.process.read(_NO_ANSWER_SECONDS))
+            delays.append((time.monotonic() - pressed) * 1000 if answered else _NO_ANSWER_SECONDS * 1000)
+        return tuple(delays)
+
+    def cpu_seconds(self) -> float:
+        """CPU time of the program and of its living processes so far, the demo's workload apart."""
+        return sum(times.user + times.system for process in self._own() if (times := _cpu_times(process)) is not None)
+
+    def rss_bytes(self) -> int:
+        """Resident memory of the program and of its processes, the demo's workload apart."""
+        total = 0
+        for process in self._own():
+            with suppress(psutil.Error):
+                total += process.memory_info().rss
+        return total
+
+    def _own(self) -> list[psutil.Process]:
+        try:
+            return _without_workload(psutil.Process(self.terminal.process.pid))
+        except psutil.Error:
+            return []
+
+    def _drain(self, seconds: float) -> int:
+        """Read without looking (an emulator would take CPU time from the program) and count the bytes."""
+        end = time.monotonic() + seconds
+        written = 0
+        while (left := end - time.monotonic()) > 0 and not self.terminal.process.at_end:
+            written += len(self.terminal.process.read(left))
+        return written
+
+
+def _without_workload(process: psutil.Process) -> list[psutil.Process]:
+    own = [process]
+    for child in process.children():
+        with suppress(psutil.Error):
+            if WORKLOAD not in child.cmdline():
+                own += _without_workload(child)
+    return own
+
+
+def _cpu_times(process: psutil.Process) -> psutil._ntuples.pcputimes | None:
+    with suppress(psutil.Error):
+        return process.cpu_times()
+    return None
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest value that at least this share of the values does not exceed (nearest rank)."""
+    ordered = sorted(values)
+    return ordered[max(0, -(-len(ordered) * round(share * 100) // 100) - 1)]
