@@ -102,7 +102,7 @@ class FakeCollector:
         """What the fakes bring."""
         return Ability.SESSIONS
 
-    async def collect(self, tier: Tier, demand: Demand) -> Reading:  # noqa: ARG002 - the costly parts are always brought, to be paid for
+    async def collect(self, tier: Tier, demand: Demand) -> Reading:
         """One reading, late as a server's answer is; none at all while the target hangs."""
         seconds = self._chance.uniform(*ANSWER_SECONDS)
         await asyncio.sleep(seconds)

@@ -56,7 +56,7 @@ class HostCollector:
         """A machine has figures and nothing else."""
         return Ability.NONE
 
-    async def collect(self, tier: Tier, demand: Demand) -> Reading:  # noqa: ARG002 - a host has no part that could be wanted or not
+    async def collect(self, tier: Tier, demand: Demand) -> Reading:
         """One reading of one tier; raises TargetError when the machine does not answer."""
         begun = self._clock.steady()
         samples: tuple[Sample, ...] = ()
@@ -71,7 +71,7 @@ class HostCollector:
         cost = Cost(seconds=self._clock.steady() - begun)
         return Reading(self._name, tier, self._clock.now(), samples, await self._who(), failures=failures, cost=cost)
 
-    async def explain(self, sql: str) -> tuple[PlanNode, ...]:  # noqa: ARG002 - the contract's
+    async def explain(self, sql: str) -> tuple[PlanNode, ...]:
         """Always raises TargetError: a machine runs no statements."""
         raise TargetError(FailureCode.UNSUPPORTED, "a host runs no statements")
 
