@@ -14,7 +14,7 @@ from aishell_core.targets import Target
 from aishell_core.units import format_duration
 from aishell_core.values import Cost, Failure, FailureCode, Reading, Sample, Tier
 from collectors.alarm import NEVER, Alarm, ends_within
-from collectors.contract import EVERYTHING, Collector, Demand
+from collectors.contract import EVERYTHING, NOTHING, Collector, Demand
 from collectors.schedule import Schedule, back_off_seconds, first_due, next_due
 
 __all__ = ["PollStatus", "Poller", "Schedule"]
@@ -44,7 +44,7 @@ class PollStatus:
 class _Track:
     """What is known of one tier between two readings; moments are steady seconds."""
 
-    __slots__ = ("alarm", "anchor", "call", "started", "stuck", "tier")
+    __slots__ = ("again", "alarm", "anchor", "call", "started", "stuck", "tier", "wanted")
 
     def __init__(self, tier: Tier, clock: Clock) -> None:
         self.tier = tier
@@ -53,6 +53,8 @@ class _Track:
         self.started = 0.0
         self.call: asyncio.Task[Reading] | None = None
         self.stuck = False
+        self.wanted = NOTHING
+        self.again = False
 
     @property
     def running(self) -> bool:
@@ -119,9 +121,13 @@ class Poller:
             await self._stop()
 
     def poke(self) -> None:
-        """Read all tiers now, also in the midst of a back-off; a tier that is being read already is left alone."""
+        """Read all tiers now, also in the midst of a back-off.
+
+        A tier that is being read already is read once more only when more parts are wanted than it was asked for.
+        """
         now = self._clock.steady()
         for track in self._tracks.values():
+            track.again = True
             if track is self._hot or self._well:
                 track.alarm.set(now)
 
@@ -131,7 +137,7 @@ class Poller:
         self._anchor_tracks()
         if self._well:
             for track in self._tracks.values():
-                track.alarm.set(self._grid(track))
+                track.alarm.set(self._due(track))
 
     def _others(self) -> tuple[_Track, ...]:
         return tuple(track for track in self._tracks.values() if track is not self._hot)
@@ -140,7 +146,9 @@ class Poller:
         for track in self._tracks.values():
             track.anchor = self._born + self._phase * self._schedule.interval(track.tier)
 
-    def _grid(self, track: _Track) -> float:
+    def _due(self, track: _Track) -> float:
+        if track.again and self._demand() - track.wanted:
+            return self._clock.steady()
         return next_due(track.anchor, self._schedule.interval(track.tier), track.started, self._clock.steady())
 
     async def _keep(self, track: _Track) -> None:
@@ -160,6 +168,7 @@ class Poller:
             track.stuck = True
             return self._timeout(track)
         track.started, track.stuck = self._clock.steady(), False
+        track.wanted, track.again = self._demand(), False
         call = track.call = asyncio.create_task(self._collect(track.tier), name=f"collect {track.tier} {self.target.name}")
         if await ends_within(call, self._schedule.deadline(track.tier), self._clock):
             return self._outcome(track, call)
@@ -171,7 +180,7 @@ class Poller:
     async def _collect(self, tier: Tier) -> Reading:
         if self._collector is None:
             self._collector = self._open_collector()
-        return await self._collector.collect(tier, self._demand())
+        return await self._collector.collect(tier, self._tracks[tier].wanted)
 
     def _outcome(self, track: _Track, call: asyncio.Task[Reading]) -> Reading | Failure:
         part, at = _part(track.tier), self._clock.now()
@@ -209,7 +218,7 @@ class Poller:
             self._well = True
             for other in self._others():
                 other.alarm.set(self._clock.steady())
-        track.alarm.set(self._grid(track) if self._well else NEVER)
+        track.alarm.set(self._due(track) if self._well else NEVER)
         self._publish(replace(reading, samples=tuple(samples)), self._schedule.interval(track.tier))
 
     def _own_cost(self) -> tuple[Sample, ...]:
@@ -231,7 +240,7 @@ class Poller:
             for other in self._others():
                 other.alarm.set(NEVER)
         else:
-            track.alarm.set(self._grid(track) if self._well else NEVER)
+            track.alarm.set(self._due(track) if self._well else NEVER)
         reading = Reading(self.target.name, track.tier, failure.at, failures=(failure,))
         self._publish(reading, self._schedule.interval(track.tier))
 

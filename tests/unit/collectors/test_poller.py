@@ -82,6 +82,7 @@ class Watch:
         demand: Demand = frozenset(),
     ) -> None:
         self.clock = clock
+        self.demand = demand
         self.collector = ScriptedCollector(clock)
         self.published: list[tuple[Reading, float]] = []
         self.news = asyncio.Event()
@@ -91,7 +92,7 @@ class Watch:
             self._publish,
             schedule=schedule,
             clock=clock,
-            demand=lambda: demand,
+            demand=lambda: self.demand,
             jitter=lambda: jitter,
         )
 
@@ -426,6 +427,21 @@ async def test_a_refresh_by_hand_does_not_double_a_reading_under_way(clock: Fake
         watch.poller.poke()
         await clock.advance(0.7)
     assert watch.collector.times(Tier.HOT) == [0.0]
+
+
+async def test_a_part_that_is_wanted_during_a_reading_comes_right_after_it(clock: FakeClock) -> None:
+    """Else a pane that is opened while a cold reading runs would stay empty for ten minutes."""
+    watch = Watch(clock)
+    watch.collector.script[Tier.COLD] = lambda: 3.0
+    async with running(watch):
+        await clock.advance(0.5)
+        watch.demand = frozenset({Part.RELATIONS})
+        watch.poller.poke()
+        watch.poller.poke()
+        await clock.advance(30)
+    assert watch.collector.times(Tier.COLD) == [0.0, 3.0]
+    cold = [demand for (tier, _), demand in zip(watch.collector.asked, watch.collector.demands, strict=True) if tier is Tier.COLD]
+    assert cold == [frozenset(), frozenset({Part.RELATIONS})]
 
 
 async def test_another_cadence_holds_at_once(clock: FakeClock) -> None:
