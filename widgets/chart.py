@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 
 from textual.strip import Strip
 from typing_extensions import override
@@ -15,11 +17,12 @@ from widgets.chart_canvas import dots_across, draw_area, spread
 from widgets.chart_scale import Scale, axis_label, choose_scale
 from widgets.format import cell_width, fit
 from widgets.line_view import LineView
-from widgets.lines import Span, Spans, make_strip
+from widgets.lines import Span, Spans
 from widgets.palette import Role, severity_role
 
 _LABEL_CELLS = 7
 _GUTTER_CELLS = _LABEL_CELLS + 2
+_BLANKS = re.compile(" +|[^ ]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +114,19 @@ class TimeChart(LineView):
         means = spread(data.mean, dots)
         peaks = spread(data.high, dots) if data.high else means
         self._scale = scale = choose_scale(peaks, data.unit, data.limit, self._scale)
-        lines = draw_area([scale.share(value) for value in means], [scale.share(value) for value in peaks], columns, rows, self.glyphs)
+        low, span = scale.low, scale.high - scale.low
+        shares = [(value - low) / span for value in means]
+        tips = shares if peaks is means else [(value - low) / span for value in peaks]
         limit_row = _limit_row(data.limit, scale, rows)
-        roles = _column_roles(data, peaks, columns)
+        runs = _role_runs(data, peaks, columns)
         labels = _labels(scale, data, rows, limit_row)
-        styles = self.palette.plain
         strips = []
-        for row, line in enumerate(lines):
-            spans: list[Span] = [(fit(labels.get(row, ""), _LABEL_CELLS, "right"), "axis"), (f" {self.glyphs.axis}", "axis")]
-            spans += _runs(line, roles, self.glyphs.threshold if row == limit_row else "")
-            strips.append(make_strip(spans, width, styles))
+        for row, line in enumerate(draw_area(shares, tips, columns, rows, self.glyphs)):
+            label: Span = (f"{fit(labels.get(row, ''), _LABEL_CELLS, 'right')} {self.glyphs.axis}", "axis")
+            spans = [(line[begin:end], role) for begin, end, role in runs]
+            if row == limit_row:
+                spans = _with_threshold(spans, self.glyphs.threshold)
+            strips.append(self.packed([label, *spans], width))
         return strips
 
 
@@ -147,35 +153,24 @@ def _labels(scale: Scale, data: ChartData, rows: int, limit_row: int | None) -> 
     return labels
 
 
-def _column_roles(data: ChartData, peaks: Sequence[float], columns: int) -> list[Role]:
-    """The role of each cell column: the severity's where the value is beyond the limit."""
-    if data.limit is None:
-        return ["chart1"] * columns
+def _role_runs(data: ChartData, peaks: Sequence[float], columns: int) -> list[tuple[int, int, Role]]:
+    """The ranges of cell columns with their role: the severity's where a value is beyond the limit."""
+    limit = data.limit
+    if limit is None:
+        return [(0, columns, "chart1")]
+    per_cell = max(1, len(peaks) // columns)
+    past = [value <= limit for value in peaks] if data.falling else [value >= limit for value in peaks]
     beyond = severity_role(data.severity) if data.severity is not Severity.OK else "warning"
-    per_cell = len(peaks) // columns
-    limit, falling = data.limit, data.falling
-
-    def past(value: float) -> bool:
-        return value <= limit if falling else value >= limit
-
-    return [beyond if any(past(value) for value in peaks[i * per_cell : (i + 1) * per_cell]) else "chart1" for i in range(columns)]
+    runs: list[tuple[int, int, Role]] = []
+    for is_past, cells in groupby(range(columns), key=lambda column: any(past[column * per_cell : (column + 1) * per_cell])):
+        places = list(cells)
+        runs.append((places[0], places[-1] + 1, beyond if is_past else "chart1"))
+    return runs
 
 
-def _runs(line: str, roles: Sequence[Role], threshold: str) -> Spans:
-    """The cells of one row as few spans; the threshold shows where the area is blank."""
-    spans: list[Span] = []
-    begin = 0
-    last: Role | None = None
-    text = line.replace(" ", threshold) if threshold else line
-    for index, character in enumerate(line):
-        role: Role = ("threshold" if threshold else last or roles[index]) if character == " " else roles[index]
-        if role != last:
-            if last is not None:
-                spans.append((text[begin:index], last))
-            begin, last = index, role
-    if last is not None:
-        spans.append((text[begin:], last))
-    return tuple(spans)
+def _with_threshold(spans: Sequence[Span], symbol: str) -> list[Span]:
+    """The spans of one row with the threshold in their blanks."""
+    return [(symbol * len(part), "threshold") if part[0] == " " else (part, role) for text, role in spans for part in _BLANKS.findall(text)]
 
 
 def clock_text(at: float, span_seconds: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 from widgets.glyphs import Glyphs
 
@@ -38,49 +39,37 @@ def draw_area(shares: Sequence[float], peaks: Sequence[float], columns: int, row
 
     `shares` and `peaks` have `dots_across(columns)` values.
     """
+    steps = _DOTS if glyphs.unicode else len(glyphs.ramp)
+    fills = _levels(shares, rows * steps)
     if not glyphs.unicode:
-        return _draw_ascii(shares, columns, rows, glyphs)
-    top = rows * _DOTS
-    fills = [_level(share, top) for share in shares]
-    tips = [_level(peak, top) for peak in peaks]
-    lines: list[str] = []
-    for row in range(rows - 1, -1, -1):
-        base = row * _DOTS
-        cells = []
-        for column in range(columns):
-            left, right = 2 * column, 2 * column + 1
-            bits = _pattern(fills[left] - base, tips[left] - base, _LEFT_FILL, _LEFT_BITS)
-            bits |= _pattern(fills[right] - base, tips[right] - base, _RIGHT_FILL, _RIGHT_BITS)
-            cells.append(chr(_BRAILLE | bits) if bits else " ")
-        lines.append("".join(cells))
-    return lines
+        return _across([_ascii_column(rows, fill, glyphs.ramp, glyphs.column) for fill in fills[:columns]])
+    tips = fills if peaks is shares else _levels(peaks, rows * steps)
+    return _across([_braille_column(rows, *fills[at : at + 2], *tips[at : at + 2]) for at in range(0, 2 * columns, 2)])
 
 
-def _filled(bits: Sequence[int]) -> tuple[int, ...]:
-    return tuple(sum(bits[:count]) for count in range(_DOTS + 1))
-
-
-_LEFT_FILL = _filled(_LEFT_BITS)
-_RIGHT_FILL = _filled(_RIGHT_BITS)
-
-
-def _pattern(fill: int, tip: int, filled: Sequence[int], bits: Sequence[int]) -> int:
-    pattern = 0 if fill <= 0 else filled[fill] if fill < _DOTS else filled[_DOTS]
-    return pattern | bits[tip - 1] if 0 < tip <= _DOTS else pattern
-
-
-def _level(share: float, top: int) -> int:
+def _levels(shares: Sequence[float], top: int) -> list[int]:
     """Dots from the bottom: 0 is a gap, a known value shows at least one dot."""
-    if share != share:
-        return 0
-    return min(max(round(share * top), 1), top)
+    return [0 if share != share else min(max(round(share * top), 1), top) for share in shares]
 
 
-def _draw_ascii(shares: Sequence[float], columns: int, rows: int, glyphs: Glyphs) -> list[str]:
-    steps = len(glyphs.ramp)
-    levels = [_level(share, rows * steps) for share in shares[:columns]]
-    lines: list[str] = []
-    for row in range(rows - 1, -1, -1):
-        inside = [level - row * steps for level in levels]
-        lines.append("".join([" " if part <= 0 else glyphs.column if part >= steps else glyphs.ramp[part - 1] for part in inside]))
-    return lines
+def _across(columns: list[str]) -> list[str]:
+    """Lines from the columns, which are written from top to bottom."""
+    return ["".join(cells) for cells in zip(*columns, strict=True)]
+
+
+@lru_cache(maxsize=8192)
+def _braille_column(rows: int, left: int, right: int, left_tip: int, right_tip: int) -> str:
+    bits = [0] * rows
+    for level, tip, dots in ((left, left_tip, _LEFT_BITS), (right, right_tip, _RIGHT_BITS)):
+        for dot in range(level):
+            bits[dot // _DOTS] |= dots[dot % _DOTS]
+        if tip > level:
+            bits[(tip - 1) // _DOTS] |= dots[(tip - 1) % _DOTS]
+    return "".join([chr(_BRAILLE | cell) if cell else " " for cell in reversed(bits)])
+
+
+@lru_cache(maxsize=2048)
+def _ascii_column(rows: int, level: int, ramp: str, column: str) -> str:
+    steps = len(ramp)
+    inside = [level - row * steps for row in range(rows - 1, -1, -1)]
+    return "".join([" " if part <= 0 else column if part >= steps else ramp[part - 1] for part in inside])

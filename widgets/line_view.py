@@ -12,10 +12,12 @@ from textual.widget import Widget
 from widgets.difference import changed_spans
 from widgets.format import Align
 from widgets.glyphs import UNICODE, Glyphs
-from widgets.lines import Span, clean_spans, fit_spans, make_strip, sides
+from widgets.lines import Span, Spans, clean_spans, fit_spans, make_strip, pack_strip, sides
 from widgets.palette import MONO, Layer, Palette
 
 _Dress = tuple[Size, Palette, Glyphs]
+_Made = tuple[Spans, Spans, int, Layer]
+"""What a strip was made of: left and right spans, width, layer."""
 
 
 class LineView(Widget, inherit_bindings=False):
@@ -38,6 +40,8 @@ class LineView(Widget, inherit_bindings=False):
         self._lines: list[Strip] = []
         self._dress: _Dress | None = None
         self._stale = True
+        self._kept: dict[_Made, Strip] = {}
+        self._made: dict[_Made, Strip] = {}
 
     @property
     def palette(self) -> Palette:
@@ -98,7 +102,31 @@ class LineView(Widget, inherit_bindings=False):
 
     def strip(self, spans: Iterable[Span], width: int, layer: Layer = "plain") -> Strip:
         """A line of exactly `width` cells from spans of any text, made harmless; what is too long is cut with an ellipsis."""
-        return make_strip(self.fitted(spans, width), width, self.palette.layer(layer))
+        made: _Made = (tuple(spans), (), width, layer)
+        strip = self._kept.get(made)
+        if strip is None:
+            strip = make_strip(self.fitted(made[0], width), width, self.palette.layer(layer))
+        self._made[made] = strip
+        return strip
+
+    def two_sided(self, left: Iterable[Span], right: Iterable[Span], width: int, layer: Layer = "plain") -> Strip:
+        """A line with one text at its left and one at its right end; the left one is cut first."""
+        made: _Made = (tuple(left), tuple(right), width, layer)
+        strip = self._kept.get(made)
+        if strip is None:
+            spans = sides(self.harmless(made[0]), self.harmless(made[1]), width, self.glyphs.ellipsis)
+            strip = make_strip(spans, width, self.palette.layer(layer))
+        self._made[made] = strip
+        return strip
+
+    def packed(self, spans: Iterable[Span], width: int) -> Strip:
+        """A line from spans of the widget's own symbols that are known to be exactly `width` cells wide."""
+        made: _Made = (tuple(spans), (), width, "plain")
+        strip = self._kept.get(made)
+        if strip is None:
+            strip = pack_strip(made[0], width, self.palette.plain)
+        self._made[made] = strip
+        return strip
 
     def fitted(self, spans: Iterable[Span], width: int, align: Align = "left") -> list[Span]:
         """Harmless spans in exactly `width` cells."""
@@ -108,11 +136,6 @@ class LineView(Widget, inherit_bindings=False):
         """Spans whose text is safe on this terminal."""
         return clean_spans(spans, ascii_only=not self.glyphs.unicode)
 
-    def two_sided(self, left: Iterable[Span], right: Iterable[Span], width: int, layer: Layer = "plain") -> Strip:
-        """A line with one text at its left and one at its right end; the left one is cut first."""
-        spans = sides(self.harmless(left), self.harmless(right), width, self.glyphs.ellipsis)
-        return make_strip(spans, width, self.palette.layer(layer))
-
     def _current_dress(self) -> _Dress:
         return self.size, self.palette, self.glyphs
 
@@ -120,13 +143,17 @@ class LineView(Widget, inherit_bindings=False):
         dress = self._current_dress()
         if self._stale or dress != self._dress:
             self._stale, self._dress = False, dress
+            self._kept = {}
             self._lines = self._drawn(dress[0])
 
     def _drawn(self, size: Size) -> list[Strip]:
         width, height = size
         if width <= 0 or height <= 0:
             return []
+        self._made = {}
         lines = list(self.draw(width, height))[:height]
         if len(lines) < height:
             lines += [self.strip((), width)] * (height - len(lines))
+        # What was made for this painting serves the next one where nothing changed.
+        self._kept = self._made
         return lines

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rich.segment import Segment
+from rich.style import Style
 from textual.strip import Strip
 
-from widgets.format import Align, cell_width, clean, truncate
+from widgets.format import Align, cell_width, clean, fit, truncate
+from widgets.glyphs import Glyphs
 from widgets.palette import Role, Styles
 
 Span = tuple[str, Role]
@@ -56,39 +58,53 @@ def _cut_spans(spans: Sequence[Span], width: int, ellipsis: str) -> list[Span]:
     return kept
 
 
+def fit_cell(pieces: Spans, width: int, align: Align, glyphs: Glyphs) -> Spans:
+    """Spans of any text, made harmless, in exactly `width` cells; the padding is plain text."""
+    if len(pieces) != 1:
+        return tuple(fit_spans(clean_spans(pieces, ascii_only=not glyphs.unicode), width, glyphs.ellipsis, align))
+    text, role = pieces[0]
+    text = clean(text, ascii_only=not glyphs.unicode)
+    if role == "text" or cell_width(text) >= width:
+        return ((fit(text, width, align, glyphs.ellipsis), role),)
+    return tuple(fit_spans(((text, role),), width, glyphs.ellipsis, align))
+
+
+def pack_strip(spans: Iterable[Span], width: int, styles: Styles) -> Strip:
+    """A strip from clean spans that are known to take exactly `width` cells together."""
+    segments: list[Segment] = []
+    pending = ""
+    last: Style | None = None
+    for text, role in spans:
+        style = styles[role]
+        if style is last:
+            pending += text
+            continue
+        if pending and last is not None:
+            segments.append(Segment(pending, last))
+        pending, last = text, style
+    if pending:
+        segments.append(Segment(pending, last))
+    return Strip(segments, width)
+
+
 def make_strip(spans: Iterable[Span], width: int, styles: Styles) -> Strip:
     """A strip of exactly `width` cells from clean spans: too long is cut, too short is filled with the text style."""
-    segments: list[Segment] = []
-    room = width
-    pending: list[str] = []
-    last = styles["text"]
+    kept: list[Span] = []
+    room = max(width, 0)
     for text, role in spans:
-        if room <= 0:
-            break
         cells = cell_width(text)
         if cells > room:
             text = truncate(text, room, "")
-            if (cells := cell_width(text)) < room:
-                text, cells = text + " " * (room - cells), room
-        if not cells and not text:
-            continue
+            # Half a wide character is a blank.
+            text += " " * (room - cell_width(text))
+            cells = room
+        kept.append((text, role))
         room -= cells
-        style = styles[role]
-        if style is not last and style != last:
-            if pending:
-                segments.append(Segment("".join(pending), last))
-            pending, last = [], style
-        pending.append(text)
+        if room <= 0:
+            break
     if room > 0:
-        fill = styles["text"]
-        if pending and last != fill:
-            segments.append(Segment("".join(pending), last))
-            pending = []
-        pending.append(" " * room)
-        last = fill
-    if pending:
-        segments.append(Segment("".join(pending), last))
-    return Strip(segments, max(width, 0))
+        kept.append((" " * room, "text"))
+    return pack_strip(kept, max(width, 0), styles)
 
 
 def sides(left: Sequence[Span], right: Sequence[Span], width: int, ellipsis: str) -> list[Span]:

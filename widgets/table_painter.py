@@ -9,10 +9,10 @@ from textual.strip import Strip
 from widgets.glyphs import Glyphs
 from widgets.heading import Heading, heading_left, heading_right
 from widgets.line_view import LineView
-from widgets.lines import Span
+from widgets.lines import Span, Spans, fit_cell, make_strip, pack_strip
 from widgets.palette import Layer, Palette, Role, severity_role
 from widgets.table_layout import GAP, Placement, count_in_view
-from widgets.table_model import Row, ShownRow
+from widgets.table_model import Cell, Row, ShownRow
 from widgets.table_order import RowOrder
 
 
@@ -44,10 +44,16 @@ class _Dress:
     glyphs: Glyphs
 
 
+_State = tuple[bool, bool, bool, bool]
+"""Selected, marked, gone, stale."""
+_GAP: Span = (" " * GAP, "text")
+
+
 @dataclass(frozen=True, slots=True)
 class _Painted:
     row: Row
-    state: tuple[bool, bool, bool, bool]
+    state: _State
+    cells: tuple[tuple[Cell, Spans], ...]
     strips: tuple[Strip, ...]
 
 
@@ -103,31 +109,46 @@ class TablePainter:
             state = (row.id == look.selected, row.id in look.marks, shown.gone, look.stale)
             painted = self._painted.get(row.id)
             if painted is None or painted.state != state or painted.row != row:
-                painted = _Painted(row, state, self._row(view, look, shown))
+                painted = self._row(view, look, shown, state, painted)
             kept[row.id] = painted
             strips += painted.strips
             self._places += [row.id] * len(painted.strips)
         self._painted = kept
         return strips
 
-    def _row(self, view: LineView, look: TableLook, shown: ShownRow) -> tuple[Strip, ...]:
+    def _row(self, view: LineView, look: TableLook, shown: ShownRow, state: _State, before: _Painted | None) -> _Painted:
         row, glyphs = shown.row, view.glyphs
-        selected, marked = row.id == look.selected, row.id in look.marks
-        layer: Layer = "selected" if selected else "faded" if shown.gone or look.stale else "plain"
-        sign = glyphs.gone if shown.gone else glyphs.marked if marked else glyphs.cursor if selected else " "
+        selected, marked, gone, stale = state
+        layer: Layer = "selected" if selected else "faded" if gone or stale else "plain"
+        sign = glyphs.gone if gone else glyphs.marked if marked else glyphs.cursor if selected else " "
         spans: list[Span] = [(sign, "marked")]
         if look.show_severity:
             spans.append((glyphs.severity(row.severity) if row.severity else " ", severity_role(row.severity)))
-        spans.append((" ", "text"))
-        for index, placed in enumerate(look.placement.columns):
-            if index:
-                spans.append((" " * GAP, "text"))
-            spans += view.fitted(row.cell(placed.column.key).pieces(), placed.width, placed.column.align)
-        lines = [view.strip(spans, look.width, layer)]
+        cells = self._cells(row, look, glyphs, before)
+        for _, pieces in cells:
+            spans.append(_GAP)
+            spans += pieces
+        used = self.gutter_cells(look.show_severity) - GAP + sum([placed.width + GAP for placed in look.placement.columns])
+        spans.append((" " * (look.width - used), "text"))
+        make = pack_strip if used <= look.width else make_strip
+        lines = [make(spans, look.width, view.palette.layer(layer))]
         if row.note:
             # The note belongs to its row, but the highlight stays on one line.
             lines.append(self._note(view, row, look.width, "plain" if layer == "selected" else layer))
-        return tuple(lines)
+        return _Painted(row, state, cells, tuple(lines))
+
+    @staticmethod
+    def _cells(row: Row, look: TableLook, glyphs: Glyphs, before: _Painted | None) -> tuple[tuple[Cell, Spans], ...]:
+        """Each cell with what is drawn for it; a cell that did not change since `before` is not worked out again."""
+        old = before.cells if before is not None else ()
+        cells: list[tuple[Cell, Spans]] = []
+        for index, placed in enumerate(look.placement.columns):
+            cell = row.cell(placed.column.key)
+            if index < len(old) and old[index][0] == cell:
+                cells.append(old[index])
+            else:
+                cells.append((cell, fit_cell(cell.pieces(), placed.width, placed.column.align, glyphs)))
+        return tuple(cells)
 
     def _note(self, view: LineView, row: Row, width: int, layer: Layer) -> Strip:
         left: list[Span] = [(f"   {view.glyphs.note} ", "dim"), *row.note]

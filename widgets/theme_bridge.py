@@ -80,7 +80,8 @@ def make_palette_of(theme: Colours) -> Palette:
         base,
         {
             "plain": Style(bgcolor=ground),
-            "selected": Style(bgcolor=colours["selection"]),
+            # Bold as well: on sixteen colours a light selection is as white as the ground.
+            "selected": Style(bgcolor=colours["selection"], bold=True),
             "faded": Style(color=colours["faded"], bgcolor=ground),
             "bar": Style(bgcolor=colours["bar"]),
         },
