@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from aishell_core.targets import Target
 from aishell_core.values import Thresholds
-
-_CATALOGUE_ONLY: Mapping[str, Thresholds] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +21,6 @@ class DashboardOptions:
     wall: bool = False
     read_only: bool = False
     mouse: bool = True
-    thresholds: Mapping[str, Thresholds] = field(default=_CATALOGUE_ONLY)
+    thresholds: Mapping[str, Thresholds] = field(default_factory=dict)
     history: bool = True
     notice: str = ""

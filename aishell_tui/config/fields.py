@@ -54,7 +54,7 @@ class Color(StrEnum):
     """How many colours the screens use."""
 
     AUTO = "auto"
-    NONE = "none"
+    NEVER = "never"
     SIXTEEN = "16"
     PALETTE = "256"
     FULL = "full"

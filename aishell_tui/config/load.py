@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import themes
 from aishell_core.catalogue import CATALOGUE
 from aishell_core.values import Thresholds
 from aishell_tui.config.check import Checked, check_document
@@ -20,6 +19,7 @@ from aishell_tui.config.models import DashboardSpec, HistorySpec, TargetSpec
 from aishell_tui.config.privacy import privacy_warnings
 from aishell_tui.config.problems import InvalidConfigError, Problem
 from aishell_tui.places import Places, find_places
+from themes.load import theme_names
 
 Option = tuple[str, str]
 """An option as its section and its key."""
@@ -110,11 +110,6 @@ def load_config(
     if problems:
         raise InvalidConfigError(problems)
     return _merge(layers, tuple(file.path for file in files))
-
-
-def theme_names() -> tuple[str, ...]:
-    """The names of the themes that are installed."""
-    return tuple(sorted(path.stem for path in Path(themes.__file__).parent.glob("*.toml")))
 
 
 def _read_file(file: ConfigFile, environ: Mapping[str, str]) -> _Layer:

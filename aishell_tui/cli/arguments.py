@@ -1,0 +1,123 @@
+"""The options that commands share, each declared once, and how their values come together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from aishell_core.errors import AishellError, UsageError
+
+if TYPE_CHECKING:
+    # Reading the configuration costs a tenth of a second, which --help and --version need not pay.
+    from aishell_core.targets import Target
+    from aishell_tui.config.load import Configuration
+
+ADD_ONE = "name one with --target sqlite:///path/to/app.db, or keep it with: aishell connect URL --save NAME"
+
+
+def examples(*lines: str) -> str:
+    """The examples at the end of a command's help; the mark keeps their lines as they are."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def complete_target(incomplete: str) -> list[str]:
+    """The configured names that begin with a word, for the shell; a broken configuration completes nothing."""
+    from aishell_tui.config.load import load_config
+
+    try:
+        return [loaded.spec.name for loaded in load_config().targets if loaded.spec.name.startswith(incomplete)]
+    except AishellError:
+        return []
+
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="Read this configuration file alone.", show_default=False)
+]
+TargetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--target",
+        "-t",
+        metavar="URL|NAME",
+        help="A database to read: a URL, a file, or a configured name; may be given several times.",
+        show_default=False,
+        autocompletion=complete_target,
+    ),
+]
+DatabaseOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--database",
+        "-d",
+        metavar="NAME",
+        help="A configured database, by name; may be given several times.",
+        show_default=False,
+        autocompletion=complete_target,
+    ),
+]
+AllOption = Annotated[bool, typer.Option("--all", help="All configured databases, which is also what no choice means.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON; errors too, on standard error.")]
+WindowOption = Annotated[str, typer.Option("--window", metavar="TIME", help="Time between the two looks that rates are computed from.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which configuration and which targets were asked for, before or after the command's name."""
+
+    config: Path | None = None
+    targets: tuple[str, ...] = ()
+    databases: tuple[str, ...] = ()
+    all: bool = False
+
+    def also(self, other: Choice) -> Choice:
+        """Both choices together; the later configuration file wins."""
+        return Choice(
+            other.config or self.config,
+            (*self.targets, *other.targets),
+            (*self.databases, *other.databases),
+            self.all or other.all,
+        )
+
+
+def choice(
+    context: typer.Context,
+    config: Path | None = None,
+    targets: list[str] | None = None,
+    databases: list[str] | None = None,
+    everything: bool = False,
+) -> Choice:
+    """What a command's own options and those before its name ask for together; raises UsageError for a contradiction."""
+    root = context.obj if isinstance(context.obj, Choice) else Choice()
+    together = root.also(Choice(config, tuple(targets or ()), tuple(databases or ()), everything))
+    if together.all and (together.targets or together.databases):
+        raise UsageError("--all and a single database contradict each other", "leave one of them out")
+    return together
+
+
+def configuration(chosen: Choice, options: Mapping[tuple[str, str], str | bool] | None = None) -> Configuration:
+    """The effective configuration; its warnings go to standard error."""
+    from aishell_tui.cli.terminal import note
+    from aishell_tui.config.load import load_config
+
+    loaded = load_config(chosen.config, options=cast("Mapping[tuple[str, str], str | bool]", options or {}))
+    for warning in loaded.warnings:
+        note(f"aishell: warning: {warning}")
+    return loaded
+
+
+def selected(chosen: Choice, loaded: Configuration, *, needed: bool = True) -> tuple[Target, ...]:
+    """The targets that were asked for, else all configured ones; raises UsageError when there is none at all."""
+    from aishell_tui.config.targets import chosen_targets, unknown_name
+
+    names = tuple(target.spec.name for target in loaded.targets)
+    for name in chosen.databases:
+        if name not in names:
+            raise unknown_name(name, names)
+    found = chosen_targets(loaded, (*chosen.targets, *chosen.databases))
+    if needed and not found:
+        raise UsageError("no database is configured", ADD_ONE)
+    return found

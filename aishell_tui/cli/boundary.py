@@ -1,0 +1,155 @@
+"""Where every error of a command becomes one message, one hint and one exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TextIO
+
+import typer
+
+from aishell_core.errors import AishellError, ExitCode
+from aishell_tui.cli.terminal import note, printable
+
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+_DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
+REPORT = "please report it with the text of that file"
+
+# typer hands on the faults of a command line as this class, the common base of its own ones, but does not export it.
+_COMMAND_FAULT: type[Exception] = typer.BadParameter.__mro__[2]
+
+
+def run(app: typer.Typer, arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
+    """Run a command line; the exit code of the command, or that of its error, which has been told by then."""
+    _soften(sys.stdout)
+    _soften(sys.stderr)
+    as_json = "--json" in arguments
+    try:
+        result = app(args=list(arguments), prog_name="aishell", standalone_mode=False)
+        _flush()
+        code = int(result) if isinstance(result, int) else 0
+    except AishellError as error:
+        code = _tell(error.code, error.message, error.hint, as_json, error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    except BrokenPipeError:
+        code = BROKEN_PIPE
+    except _COMMAND_FAULT as fault:
+        code = _help_wanted(fault) or _tell("usage", _fault_message(fault), _fault_hint(fault), as_json, ExitCode.USAGE)
+    except OSError as error:
+        code = (
+            _output_failed(error, as_json) if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EIO} else _crashed(error, as_json, environ)
+        )
+    except Exception as error:  # noqa: BLE001 - the outermost border: a fault of ours is told in one line and kept in a file
+        code = _crashed(error, as_json, environ)
+    return _leave(code)
+
+
+def _soften(stream: TextIO | None) -> None:
+    """Characters that a terminal's encoding lacks are written as escapes, never as an error."""
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")
+
+
+def _flush() -> None:
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def _tell(code: str, message: str, hint: str, as_json: bool, exit_code: int) -> int:
+    try:
+        if as_json:
+            from aishell_tui.cli.encode import to_json
+            from aishell_tui.cli.shapes import ErrorBody, ErrorReport
+
+            note(to_json(ErrorReport(ErrorBody(code, message, hint))))
+        else:
+            note("aishell: " + "\n".join(printable(line) for line in message.splitlines()))
+            if hint:
+                note("hint: " + "\n".join(printable(line) for line in hint.splitlines()))
+    except OSError:
+        # Standard error is gone as well: the exit code alone has to say it.
+        pass
+    return exit_code
+
+
+def _help_wanted(fault: Exception) -> int:
+    """A group of commands that is called without one answers with its help."""
+    message = _fault_message(fault)
+    if not message.startswith("Usage:"):
+        return 0
+    note(message)
+    return ExitCode.USAGE
+
+
+def _fault_message(fault: Exception) -> str:
+    formatted = getattr(fault, "format_message", None)
+    return str(formatted()).rstrip(".") if formatted is not None else str(fault)
+
+
+def _fault_hint(fault: Exception) -> str:
+    context = getattr(fault, "ctx", None)
+    path = getattr(context, "command_path", "aishell")
+    return f"{path} --help lists what there is"
+
+
+def _output_failed(error: OSError, as_json: bool) -> int:
+    _discard_output()
+    return _tell("state", f"standard output cannot be written: {error.strerror}", "", as_json, ExitCode.STATE)
+
+
+def _crashed(error: BaseException, as_json: bool, environ: Mapping[str, str]) -> int:
+    if environ.get("AISHELL_DEBUG") == "1":
+        traceback.print_exception(error)
+        return ExitCode.SOFTWARE
+    where = _keep_crash(error, environ)
+    hint = f"what happened is in {where}; {REPORT}" if where else "AISHELL_DEBUG=1 shows where; please report it"
+    message = f"this should not have happened: {type(error).__name__}: {error}"
+    return _tell("error", message.splitlines()[0], hint, as_json, ExitCode.SOFTWARE)
+
+
+def _keep_crash(error: BaseException, environ: Mapping[str, str]) -> Path | None:
+    """The file with the traceback, which holds no values of variables; None when the state folder cannot be written."""
+    from aishell_tui.places import find_places, make_private
+
+    try:
+        folder = make_private(find_places(environ).state / "crashes")
+        path = folder / time.strftime(f"crash-%Y%m%d-%H%M%S-{os.getpid()}.txt", time.gmtime())
+        about = f"python {platform.python_version()} on {platform.platform()}\narguments: {len(sys.argv) - 1}\n\n"
+        path.write_text(about + "".join(traceback.format_exception(error)), encoding="utf-8")
+    except (AishellError, OSError):
+        return None
+    return path
+
+
+def _discard_output() -> None:
+    """Point standard output at nothing, so that the interpreter's own last flush says nothing."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.close(nowhere)
+    except OSError:
+        return
+
+
+def _leave(code: int) -> int:
+    """The exit code; a thread that hangs in a dead file system or server must not keep the process alive."""
+    if code == BROKEN_PIPE:
+        _discard_output()
+    lingering = [thread for thread in threading.enumerate() if thread is not threading.main_thread() and not thread.daemon]
+    if lingering:
+        try:
+            _flush()
+        except OSError:
+            _discard_output()
+        os._exit(code)
+    return code

@@ -1,0 +1,138 @@
+"""aishell config: make, check, show and describe the configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aishell_core.errors import ExitCode
+from aishell_tui.cli.arguments import ConfigOption, JsonOption, choice, configuration, examples
+from aishell_tui.cli.encode import to_json
+from aishell_tui.cli.shapes import EffectiveReport, EffectiveRow, ProblemRow, ValidateReport
+from aishell_tui.cli.terminal import printable, say, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aishell_tui.config.origin import Effective
+    from aishell_tui.config.problems import Problem
+
+app = typer.Typer(
+    help="Make, check and show the configuration.",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    epilog=examples("aishell config init", "aishell config validate", "aishell config show --origin", "aishell config schema"),
+)
+
+
+@app.command("init", epilog=examples("aishell config init", "aishell config init --config ./aishell.yaml"))
+def init(context: typer.Context, config: ConfigOption = None) -> int:
+    """Write a starter file.
+
+    Every option stands in it with its help, commented out; a file that exists is left alone.
+    """
+    from aishell_tui.config.save import write_new
+    from aishell_tui.config.starter import starter_text
+    from aishell_tui.places import find_places
+
+    path = choice(context, config).config or find_places().config_file
+    write_new(path, starter_text())
+    say(f"wrote {path}; every line of it is a comment until you remove its #")
+    return 0
+
+
+@app.command(
+    "validate",
+    epilog=examples("aishell config validate", "aishell config validate ./aishell.yaml", "aishell config validate --json"),
+)
+def validate(
+    context: typer.Context,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="The file to check; else those that are in force.", show_default=False)
+    ] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Check the configuration.
+
+    Lists all errors and warnings with file, line and what is valid there.
+
+    The exit code is 0 when there is no error, 78 when there is one. Secrets are not fetched.
+    """
+    from aishell_tui.config.load import load_config
+    from aishell_tui.config.problems import InvalidConfigError
+
+    errors: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    files: tuple[str, ...] = ()
+    try:
+        loaded = load_config(file or choice(context, config).config)
+        warnings, files = loaded.warnings, tuple(str(path) for path in loaded.files)
+    except InvalidConfigError as error:
+        errors = error.problems
+        files = tuple(dict.fromkeys(problem.source for problem in errors))
+    if json:
+        say(to_json(ValidateReport(not errors, files, _problem_rows(errors), _problem_rows(warnings))))
+    else:
+        say(_findings(errors, warnings, files))
+    return ExitCode.CONFIG if errors else 0
+
+
+def _problem_rows(problems: Iterable[Problem]) -> tuple[ProblemRow, ...]:
+    return tuple(ProblemRow(found.source, found.line or None, found.column or None, found.what, found.hint) for found in problems)
+
+
+def _findings(errors: tuple[Problem, ...], warnings: tuple[Problem, ...], files: tuple[str, ...]) -> str:
+    lines = [str(problem) for problem in errors]
+    lines += [f"warning: {problem}" for problem in warnings]
+    if errors:
+        lines.append("1 error" if len(errors) == 1 else f"{len(errors)} errors")
+    else:
+        lines.append(f"ok: {', '.join(files)}" if files else "ok: there is no configuration file, so the defaults are in force")
+    return "\n".join(printable(line) for text in lines for line in text.splitlines())
+
+
+@app.command(
+    "show",
+    epilog=examples("aishell config show", "aishell config show --origin", "AISHELL_THEME=day aishell config show --origin --json"),
+)
+def show(
+    context: typer.Context,
+    config: ConfigOption = None,
+    origin: Annotated[
+        bool, typer.Option("--origin", help="Say where each value came from: default, file:line, environment or option.")
+    ] = False,
+    json: JsonOption = False,
+) -> int:
+    """Every value that is in force; secrets are shown as ***."""
+    from aishell_tui.config.origin import effective_values
+
+    loaded = configuration(choice(context, config))
+    values = effective_values(loaded)
+    if json:
+        rows = tuple(EffectiveRow(value.key, value.value, value.origin) for value in values)
+        say(to_json(EffectiveReport(tuple(str(path) for path in loaded.files), rows)))
+    else:
+        say(_values_text(values, origin))
+    return 0
+
+
+def _values_text(values: Iterable[Effective], origin: bool) -> str:
+    from aishell_tui.config.schema import yaml_value
+
+    rows = [(value.key, yaml_value(value.value), value.origin) for value in values]
+    return table(("KEY", "VALUE", "FROM") if origin else ("KEY", "VALUE"), (row if origin else row[:2] for row in rows))
+
+
+@app.command("schema", epilog=examples("aishell config schema", "aishell config schema > aishell.schema.json"))
+def schema() -> int:
+    """The JSON schema of the configuration.
+
+    For editors that complete and check YAML.
+    """
+    from aishell_tui.config.schema import config_schema
+
+    say(config_schema())
+    return 0

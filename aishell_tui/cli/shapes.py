@@ -1,0 +1,327 @@
+"""Everything that --json prints, as types; the docs page of the shapes is made from these, so it cannot differ.
+
+Every number is in the unit that its name or its `unit` says; null is unknown, never zero. Keys are only ever added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+def doc(text: str) -> Mapping[str, str]:
+    """The meaning of a key, for the docs."""
+    return {"doc": text}
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBody:
+    """An error."""
+
+    code: str = field(metadata=doc("usage, config, target, state or error"))
+    message: str = field(metadata=doc("what is wrong; errors of configuration files begin with file:line:column"))
+    hint: str = field(metadata=doc("what to do about it; may be empty"))
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReport:
+    """What a command prints on standard error under --json when it cannot do its work."""
+
+    error: ErrorBody = field(metadata=doc("the error"))
+
+
+@dataclass(frozen=True, slots=True)
+class MetricValue:
+    """One figure."""
+
+    value: float | None = field(metadata=doc("the value; of a counter its rate; null when unknown"))
+    unit: str = field(metadata=doc("count, ratio (0 to 1), s, ms, bytes, 1/s, bytes/s or ms/s"))
+    age_seconds: float | None = field(metadata=doc("how long ago it was read"))
+
+
+@dataclass(frozen=True, slots=True)
+class TargetStatus:
+    """How one target is."""
+
+    name: str = field(metadata=doc("its configured name, or one made from its URL"))
+    engine: str = field(metadata=doc("postgres, mysql, mongodb, redis, sqlite, oracle or host"))
+    version: str | None = field(metadata=doc("the engine's version; null when it did not answer"))
+    environment: str = field(metadata=doc("production, staging or development"))
+    state: str = field(metadata=doc("ok, warning, critical or unknown"))
+    reasons: tuple[str, ...] = field(metadata=doc("why it is not ok, in sentences, the worst first"))
+    metrics: Mapping[str, MetricValue] = field(metadata=doc('by the metric\'s name, with labels as name{label="value"}'))
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """aishell status --json."""
+
+    generated_at: str = field(metadata=doc("the moment of the report, UTC"))
+    targets: tuple[TargetStatus, ...] = field(metadata=doc("the targets that were asked for, the worst first"))
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One figure against its thresholds."""
+
+    metric: str = field(metadata=doc("the metric's name, with its labels"))
+    state: str = field(metadata=doc("ok, warning, critical or unknown"))
+    value: float | None = field(metadata=doc("the value; null when unknown"))
+    unit: str = field(metadata=doc("the unit of value, warning and critical"))
+    warning: float | None = field(metadata=doc("from here on it is a warning; null for never"))
+    critical: float | None = field(metadata=doc("from here on it is critical; null for never"))
+    falling: bool = field(metadata=doc("whether low values are the bad ones"))
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRow:
+    """Something that could not be read."""
+
+    part: str = field(metadata=doc("target for all of it, else the part: sessions, statements ..."))
+    code: str = field(metadata=doc("timeout, refused, authentication, privilege, missing, locked, ... unsupported, internal"))
+    message: str = field(metadata=doc("why, in words"))
+    hint: str = field(metadata=doc("what to do about it; may be empty"))
+
+
+@dataclass(frozen=True, slots=True)
+class TargetHealth:
+    """The checks of one target."""
+
+    name: str = field(metadata=doc("the target's name"))
+    engine: str = field(metadata=doc("its engine"))
+    state: str = field(metadata=doc("ok, warning, critical or unknown"))
+    reasons: tuple[str, ...] = field(metadata=doc("why it is not ok, the worst first"))
+    checks: tuple[CheckResult, ...] = field(metadata=doc("every figure that has a threshold, the worst first"))
+    failures: tuple[FailureRow, ...] = field(metadata=doc("what could not be read"))
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """aishell health-check --json."""
+
+    generated_at: str = field(metadata=doc("the moment of the report, UTC"))
+    state: str = field(metadata=doc("the worst state of all targets"))
+    targets: tuple[TargetHealth, ...] = field(metadata=doc("the targets that were asked for, the worst first"))
+
+
+@dataclass(frozen=True, slots=True)
+class StatementRow:
+    """One statement digest, over the time that the engine (or its log) has counted."""
+
+    digest: str = field(metadata=doc("identifies the statement without its values"))
+    text: str = field(metadata=doc("the statement"))
+    calls: float = field(metadata=doc("how often it ran"))
+    total_milliseconds: float = field(metadata=doc("time of all calls"))
+    mean_milliseconds: float | None = field(metadata=doc("time of one call on average"))
+    max_milliseconds: float | None = field(metadata=doc("time of the slowest call"))
+    p95_milliseconds: float | None = field(metadata=doc("95 of 100 calls were at least this fast"))
+    share: float | None = field(metadata=doc("its share of the time of all statements, 0 to 1"))
+    rows: float | None = field(metadata=doc("rows that it returned or changed"))
+    errors: float | None = field(metadata=doc("calls that failed"))
+    sampled: bool = field(metadata=doc("whether the engine counted a sample only"))
+
+
+@dataclass(frozen=True, slots=True)
+class TargetStatements:
+    """The slow statements of one target."""
+
+    name: str = field(metadata=doc("the target's name"))
+    engine: str = field(metadata=doc("its engine"))
+    state: str = field(metadata=doc("ok, warning, critical or unknown"))
+    statements: tuple[StatementRow, ...] | None = field(metadata=doc("null when they could not be read"))
+    failures: tuple[FailureRow, ...] = field(metadata=doc("what could not be read, and why"))
+
+
+@dataclass(frozen=True, slots=True)
+class StatementsReport:
+    """aishell slow-queries --json."""
+
+    generated_at: str = field(metadata=doc("the moment of the report, UTC"))
+    targets: tuple[TargetStatements, ...] = field(metadata=doc("the targets that were asked for"))
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """One client."""
+
+    id: str = field(metadata=doc("identifies it on the server"))
+    user: str = field(metadata=doc("its user; may be empty"))
+    client: str = field(metadata=doc("where it comes from; may be empty"))
+    application: str = field(metadata=doc("what it calls itself; may be empty"))
+    database: str = field(metadata=doc("its database; may be empty"))
+    state: str = field(metadata=doc("what it does, in the engine's words"))
+    wait: str = field(metadata=doc("what it waits for; empty when for nothing"))
+    statement_seconds: float | None = field(metadata=doc("how long its statement has run"))
+    transaction_seconds: float | None = field(metadata=doc("how long its transaction has been open"))
+    text: str = field(metadata=doc("its statement; may be empty"))
+
+
+@dataclass(frozen=True, slots=True)
+class LockWaitRow:
+    """One session that waits for another."""
+
+    waiter: str = field(metadata=doc("the id of the session that waits; empty when nobody waits for this lock"))
+    holder: str = field(metadata=doc("the id of the session that holds the lock"))
+    object: str = field(metadata=doc("what is locked"))
+    mode: str = field(metadata=doc("how, in the engine's words"))
+    wait_seconds: float | None = field(metadata=doc("how long it has waited"))
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSessions:
+    """The sessions of one target."""
+
+    name: str = field(metadata=doc("the target's name"))
+    engine: str = field(metadata=doc("its engine"))
+    state: str = field(metadata=doc("ok, warning, critical or unknown"))
+    sessions: tuple[SessionRow, ...] | None = field(metadata=doc("null when they could not be read"))
+    lock_waits: tuple[LockWaitRow, ...] | None = field(metadata=doc("null when they could not be read"))
+    failures: tuple[FailureRow, ...] = field(metadata=doc("what could not be read, and why"))
+
+
+@dataclass(frozen=True, slots=True)
+class SessionsReport:
+    """aishell sessions --json."""
+
+    generated_at: str = field(metadata=doc("the moment of the report, UTC"))
+    targets: tuple[TargetSessions, ...] = field(metadata=doc("the targets that were asked for"))
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRow:
+    """One configured target."""
+
+    name: str = field(metadata=doc("its name"))
+    engine: str = field(metadata=doc("its engine"))
+    url: str = field(metadata=doc("its URL without the password"))
+    environment: str = field(metadata=doc("production, staging or development"))
+    tags: tuple[str, ...] = field(metadata=doc("its tags"))
+    origin: str = field(metadata=doc("the file and line that configure it"))
+    state: str | None = field(metadata=doc("with --health: ok, warning, critical or unknown; else null"))
+    version: str | None = field(metadata=doc("with --health: the engine's version; else null"))
+    reasons: tuple[str, ...] = field(metadata=doc("with --health: why it is not ok"))
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionsReport:
+    """aishell connections --json."""
+
+    connections: tuple[ConnectionRow, ...] = field(metadata=doc("the configured targets, in the order of the files"))
+
+
+@dataclass(frozen=True, slots=True)
+class TargetMetrics:
+    """All figures of one target."""
+
+    name: str = field(metadata=doc("the target's name"))
+    engine: str = field(metadata=doc("its engine"))
+    state: str = field(metadata=doc("ok, warning, critical or unknown"))
+    metrics: Mapping[str, MetricValue] = field(metadata=doc('by the metric\'s name, with labels as name{label="value"}'))
+    failures: tuple[FailureRow, ...] = field(metadata=doc("what could not be read, and why"))
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsReport:
+    """aishell metrics --json."""
+
+    generated_at: str = field(metadata=doc("the moment of the report, UTC"))
+    targets: tuple[TargetMetrics, ...] = field(metadata=doc("the targets that were asked for"))
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueRow:
+    """One metric of the catalogue."""
+
+    name: str = field(metadata=doc("its name"))
+    unit: str = field(metadata=doc("its unit"))
+    kind: str = field(metadata=doc("gauge, counter (shown as a rate) or ratio"))
+    help: str = field(metadata=doc("what it says"))
+    engines: tuple[str, ...] = field(metadata=doc("the engines that have it"))
+    warning: float | None = field(metadata=doc("default threshold; null for none"))
+    critical: float | None = field(metadata=doc("default threshold; null for none"))
+    falling: bool = field(metadata=doc("whether low values are the bad ones"))
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueReport:
+    """aishell metrics --catalogue --json."""
+
+    metrics: tuple[CatalogueRow, ...] = field(metadata=doc("every metric that aishell knows"))
+
+
+@dataclass(frozen=True, slots=True)
+class AbilityRow:
+    """One thing that a target can or cannot deliver."""
+
+    ability: str = field(metadata=doc("connect, metrics, sessions, locks, statements, relations, settings, ..."))
+    works: bool = field(metadata=doc("whether it was read"))
+    detail: str = field(metadata=doc("what was read, or why it was not"))
+    hint: str = field(metadata=doc("what to do about it; may be empty"))
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectReport:
+    """aishell connect URL --json."""
+
+    url: str = field(metadata=doc("the URL without its password"))
+    engine: str = field(metadata=doc("its engine"))
+    version: str | None = field(metadata=doc("the engine's version; null when it was not asked or did not answer"))
+    state: str = field(metadata=doc("ok when all works, warning when something is missing, critical or unknown when it cannot be read"))
+    abilities: tuple[AbilityRow, ...] = field(metadata=doc("what works and what does not; empty without --test"))
+    saved_as: str | None = field(metadata=doc("the name under which it was saved; null when it was not"))
+    saved_to: str | None = field(metadata=doc("the configuration file that it was saved to; null when it was not"))
+    password_variable: str | None = field(metadata=doc("the environment variable that must hold the password; null for none"))
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemRow:
+    """One error or warning of a configuration."""
+
+    file: str = field(metadata=doc("the file, or what else the value came from"))
+    line: int | None = field(metadata=doc("the line, from 1; null for the file as a whole"))
+    column: int | None = field(metadata=doc("the column, from 1; null for the file as a whole"))
+    message: str = field(metadata=doc("what is wrong"))
+    hint: str = field(metadata=doc("what to do about it; may be empty"))
+
+
+@dataclass(frozen=True, slots=True)
+class ValidateReport:
+    """aishell config validate --json."""
+
+    ok: bool = field(metadata=doc("whether there is no error"))
+    files: tuple[str, ...] = field(metadata=doc("the files that were read"))
+    errors: tuple[ProblemRow, ...] = field(metadata=doc("what makes it invalid"))
+    warnings: tuple[ProblemRow, ...] = field(metadata=doc("what should be looked at"))
+
+
+@dataclass(frozen=True, slots=True)
+class EffectiveRow:
+    """One value that is in force."""
+
+    key: str = field(metadata=doc("its dotted key, such as dashboard.theme or targets.app.url"))
+    value: str | int | float | bool | tuple[str, ...] | None = field(metadata=doc("the value, secrets as ***"))
+    origin: str = field(metadata=doc("default, file:line, an environment variable or an option"))
+
+
+@dataclass(frozen=True, slots=True)
+class EffectiveReport:
+    """aishell config show --json."""
+
+    files: tuple[str, ...] = field(metadata=doc("the files that were read, the strongest last"))
+    values: tuple[EffectiveRow, ...] = field(metadata=doc("every value that is in force"))
+
+
+REPORTS: tuple[tuple[str, type], ...] = (
+    ("aishell status --json", StatusReport),
+    ("aishell health-check --json", HealthReport),
+    ("aishell slow-queries --json", StatementsReport),
+    ("aishell sessions --json", SessionsReport),
+    ("aishell connections --json", ConnectionsReport),
+    ("aishell metrics --json", MetricsReport),
+    ("aishell metrics --catalogue --json", CatalogueReport),
+    ("aishell connect URL --json", ConnectReport),
+    ("aishell config validate --json", ValidateReport),
+    ("aishell config show --json", EffectiveReport),
+    ("any command that fails, on standard error", ErrorReport),
+)
+"""What prints what; the docs page follows this order."""

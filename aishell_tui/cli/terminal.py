@@ -1,0 +1,73 @@
+"""Writing to standard output and standard error: data on the one, narration on the other."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import TextIO
+
+
+def say(text: str) -> None:
+    """Write data to standard output; does nothing when it was closed from the start."""
+    _write(sys.stdout, text)
+
+
+def note(text: str) -> None:
+    """Write narration to standard error."""
+    _write(sys.stderr, text)
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    if stream is not None:
+        stream.write(text + "\n")
+
+
+def printable(text: str) -> str:
+    """A text from elsewhere on one line, with control characters and direction marks made visible and harmless."""
+    return "".join(character if character.isprintable() else _harmless(character) for character in text)
+
+
+def _harmless(character: str) -> str:
+    if character in "\n\r\t\f\v  ":
+        return " "
+    return "" if unicodedata.category(character) == "Cf" else "�"
+
+
+def cell_width(text: str) -> int:
+    """Columns that a text takes on a terminal."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def fit(text: str, width: int) -> str:
+    """A text cut to a width in columns, with an ellipsis where something is left out."""
+    if cell_width(text) <= width:
+        return text
+    kept, taken = [], 1
+    for character in text:
+        taken += cell_width(character)
+        if taken > width:
+            break
+        kept.append(character)
+    return "".join(kept) + "…"
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]], numeric: Iterable[int] = ()) -> str:
+    """Rows as aligned columns two spaces apart; the columns of `numeric` are aligned to the right."""
+    right = set(numeric)
+    cells = [list(headings), *([printable(cell) for cell in row] for row in rows)]
+    widths = [max(cell_width(row[column]) for row in cells) for column in range(len(headings))]
+    return "\n".join(_line(row, widths, right) for row in cells)
+
+
+def _line(row: Sequence[str], widths: Sequence[int], right: set[int]) -> str:
+    parts = []
+    for column, cell in enumerate(row):
+        gap = " " * (widths[column] - cell_width(cell))
+        parts.append(gap + cell if column in right else cell + gap)
+    return "  ".join(parts).rstrip()
+
+
+def speaks_unicode() -> bool:
+    """Whether standard output can carry glyphs beyond ASCII."""
+    return "utf" in (getattr(sys.stdout, "encoding", "") or "").lower()

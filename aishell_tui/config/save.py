@@ -1,0 +1,173 @@
+"""Writing a target into a configuration file without touching the user's comments and formatting."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import yaml
+
+from aishell_core.errors import ConfigError, StateError, UsageError
+from aishell_core.targets import Environment, Location
+from aishell_tui.config.check import check_document
+from aishell_tui.config.document import decode, parse_document
+from aishell_tui.config.fields import Surroundings
+from aishell_tui.config.masking import has_written_secret
+from aishell_tui.config.models import ConfigSpec
+from aishell_tui.places import make_folder
+from themes.load import theme_names
+
+_PLAIN = re.compile(r"[A-Za-z0-9_./][\w./@:?=&+%~-]*")
+_NEW_FILE_MODE = 0o600
+_CHECK_DISK = "check the folder's mode and the space on the disk"
+
+
+@dataclass(frozen=True, slots=True)
+class NewTarget:
+    """A target that is about to be written: its URL without a password, and the variable that will hold the password."""
+
+    name: str
+    url: str
+    environment: Environment | None = None
+    password_variable: str = ""
+
+    def lines(self, indent: str) -> list[str]:
+        """The YAML of this target as an item of the list of targets."""
+        entries = [f"name: {_scalar(self.name)}", f"url: {_scalar(self.url)}"]
+        if self.password_variable:
+            entries.append(f"password: {{env: {self.password_variable}}}")
+        if self.environment is not None:
+            entries.append(f"environment: {self.environment}")
+        return [f"{indent}- {entries[0]}", *(f"{indent}  {entry}" for entry in entries[1:])]
+
+
+def new_target(name: str, url: str, location: Location, environment: Environment | None) -> NewTarget:
+    """What to write for a URL: a file by its whole path, a password only as the name of a variable.
+
+    Raises UsageError where an option of the URL is a secret, for which the file has no other place.
+    """
+    if location.path is not None:
+        options = url.partition("?")[2]
+        written = f"{location.engine}:///{str(location.path).lstrip('/')}" + (f"?{options}" if options else "")
+        return NewTarget(name, written, environment)
+    bare, variable = url, ""
+    if location.password is not None:
+        netloc = urlsplit(url).netloc
+        userinfo, _, host = netloc.rpartition("@")
+        bare = url.replace(netloc, f"{userinfo.partition(':')[0]}@{host}", 1)
+        variable = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").upper() + "_PASSWORD"
+        variable = f"DB_{variable}" if not variable[0].isalpha() else variable
+    if has_written_secret(bare):
+        raise UsageError(
+            "an option of this URL is a secret, and a secret is not written into a file in clear",
+            "keep the whole URL elsewhere and write url_file or url_command by hand",
+        )
+    return NewTarget(name, bare, environment, variable)
+
+
+def add_target(path: Path, target: NewTarget, environ: Mapping[str, str]) -> None:
+    """Add a target to a file, which is made when it is missing; the file is replaced in one step.
+
+    Raises UsageError for a name that is there already, ConfigError for a file that is wrong or cannot be edited by a
+    program, StateError when it cannot be written.
+    """
+    real = Path(os.path.realpath(path))
+    raw = real.read_bytes() if real.exists() else b""
+    text = decode(str(path), raw)
+    around = Surroundings(path.parent, environ)
+    before = _checked(path, text, around)
+    if any(spec.name == target.name for spec in before.targets):
+        raise UsageError(f"{path} has a target named {target.name!r} already", "choose another name")
+    newline = "\r\n" if "\r\n" in text else "\n"
+    after = newline.join([*_with_target(text.splitlines(), text, target), ""])
+    names = [spec.name for spec in _checked(path, after, around).targets]
+    if names != [*(spec.name for spec in before.targets), target.name]:
+        raise ConfigError(f"{path} cannot be edited by a program", "add by hand:\n" + "\n".join(target.lines("  ")))
+    mark = b"\xef\xbb\xbf" if raw.startswith(b"\xef\xbb\xbf") else b""
+    _replace(real, mark + after.encode())
+
+
+def _checked(path: Path, text: str, around: Surroundings) -> ConfigSpec:
+    if not text.strip():
+        return ConfigSpec()
+    return check_document(parse_document(str(path), text), around, theme_names()).spec
+
+
+def _with_target(lines: list[str], text: str, target: NewTarget) -> list[str]:
+    """The lines of the file with the target's below the last one of its list."""
+    root = yaml.compose(text, Loader=yaml.SafeLoader) if text.strip() else None
+    pairs = root.value if isinstance(root, yaml.MappingNode) else []
+    found = next(((key, value) for key, value in pairs if key.value == "targets"), None)
+    if found is None:
+        gap = [""] if lines and lines[-1].strip() else []
+        return [*lines, *gap, "targets:", *target.lines("  ")]
+    key, value = found
+    if not isinstance(value, yaml.SequenceNode):
+        return _after(lines, key.end_mark.line, target.lines("  "))
+    if value.flow_style and value.value:
+        raise ConfigError("the list of targets is written in brackets", "add by hand:\n" + "\n".join(target.lines("  ")))
+    if value.flow_style:
+        start, end = value.start_mark, value.end_mark
+        cut = lines[start.line][: start.column].rstrip() + lines[end.line][end.column :]
+        return [*lines[: start.line], cut, *target.lines("  "), *lines[end.line + 1 :]]
+    return _after(lines, _last_line(value), target.lines(" " * value.start_mark.column))
+
+
+def _after(lines: list[str], number: int, new: list[str]) -> list[str]:
+    return [*lines[: number + 1], *new, *lines[number + 1 :]]
+
+
+def _last_line(node: yaml.Node) -> int:
+    """The last line with content of a value: a block's own end mark stands behind the comments that follow it."""
+    if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        return max(_last_line(part) for part in (last if isinstance(last, tuple) else (last,)))
+    end = node.end_mark
+    return int(end.line - 1 if end.column == 0 and end.line > node.start_mark.line else end.line)
+
+
+def _scalar(text: str) -> str:
+    return text if _PLAIN.fullmatch(text) and not re.fullmatch(r"[\d.]+|true|false|null", text, re.IGNORECASE) else json.dumps(text)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write the file beside its place, then move it there, so that no reader ever sees half of it."""
+    make_folder(path.parent)
+    mode = path.stat().st_mode & 0o7777 if path.exists() else _NEW_FILE_MODE
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(mode)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise StateError(
+            f"{path} cannot be written: {error.strerror or error}", "check the folder's mode and the space on the disk"
+        ) from error
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a file that is not there yet, readable by its owner alone; raises UsageError when it is there."""
+    make_folder(path.parent)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _NEW_FILE_MODE)
+    except FileExistsError as error:
+        raise UsageError(f"{path} is there already", "edit it, or name another file by --config") from error
+    except OSError as error:
+        raise StateError(
+            f"{path} cannot be written: {error.strerror or error}", "check the folder's mode and the space on the disk"
+        ) from error
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)

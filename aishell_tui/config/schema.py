@@ -1,0 +1,84 @@
+"""The JSON schema of the configuration, and the list of its options for the docs and the starter file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import GenerateJsonSchema
+
+from aishell_core.catalogue import CATALOGUE
+from aishell_tui.config.models import ConfigSpec, DashboardSpec, HistorySpec, SecretSpec, TargetSpec
+from aishell_tui.config.origin import Value, shown
+
+
+class _Written(GenerateJsonSchema):
+    """Gives each default as it is written in YAML."""
+
+    def encode_default(self, dft: object) -> Value:
+        return None if isinstance(dft, BaseModel) else shown(dft)
+
+
+@dataclass(frozen=True, slots=True)
+class OptionHelp:
+    """One option as docs and starter file print it; `example` is YAML."""
+
+    key: str
+    help: str
+    default: Value
+    example: str
+    required: bool = False
+
+
+SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
+    ("targets", TargetSpec),
+    ("password", SecretSpec),
+    ("dashboard", DashboardSpec),
+    ("history", HistorySpec),
+)
+"""The parts of the configuration that have keys of their own, in the order of the docs."""
+
+
+def config_schema() -> str:
+    """The JSON schema of a configuration file, for editors that complete and check YAML."""
+    schema = ConfigSpec.model_json_schema(schema_generator=_Written)
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "aishell configuration"
+    schema["properties"]["thresholds"]["propertyNames"] = {"enum": list(CATALOGUE)}
+    return json.dumps(schema, indent=2, sort_keys=True)
+
+
+def section_help(name: str) -> str:
+    """What a top-level key is for."""
+    return str(ConfigSpec.model_fields[name].description)
+
+
+def option_help(model: type[BaseModel]) -> Iterator[OptionHelp]:
+    """Every option of a part of the configuration, in the order of its declaration."""
+    for key, field in model.model_fields.items():
+        yield OptionHelp(key, str(field.description), _default(field), _example(field), field.is_required())
+
+
+def _default(field: FieldInfo) -> Value:
+    return None if field.is_required() or field.default is None else shown(field.default)
+
+
+def _example(field: FieldInfo) -> str:
+    return yaml_value(field.examples[0] if field.examples else shown(field.default))
+
+
+def yaml_value(value: object) -> str:
+    """A value in YAML's one-line form."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case dict():
+            return "{" + ", ".join(f"{key}: {yaml_value(item)}" for key, item in value.items()) + "}"
+        case list() | tuple():
+            return "[" + ", ".join(yaml_value(item) for item in value) + "]"
+    return str(value)

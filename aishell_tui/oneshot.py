@@ -1,0 +1,140 @@
+"""One look at targets without a screen: open, read, look once more for the rates, judge, close."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from aishell_core.clock import Clock
+from aishell_core.errors import TargetError
+from aishell_core.series.store import SeriesStore
+from aishell_core.targets import Target
+from aishell_core.units import format_duration
+from aishell_core.values import Failure, FailureCode, Reading, Thresholds, Tier
+from aishell_tui.assess import assess, judged_metrics
+from aishell_tui.frame import TargetView, absorb
+from collectors.alarm import ends_within
+from collectors.contract import NOTHING, Collector, Demand
+from collectors.schedule import Schedule
+
+OpenCollector = Callable[[Target, Clock], Collector]
+Result = TypeVar("Result")
+
+_CLOSE_SECONDS = 1.0
+_WHOLE = "target"
+
+
+@dataclass(frozen=True, slots=True)
+class LookPlan:
+    """What one look reads: the slower tiers besides the hot one, the parts, and the time between its two hot readings.
+
+    A window of 0 takes one hot reading only, and so no rates.
+    """
+
+    tiers: tuple[Tier, ...] = ()
+    demand: Demand = NOTHING
+    window_seconds: float = 1.0
+    thresholds: Mapping[str, Thresholds] = field(default_factory=dict)
+    deadlines: Schedule = field(default_factory=Schedule)
+
+
+async def look_at(targets: Sequence[Target], plan: LookPlan, open_collector: OpenCollector, clock: Clock) -> tuple[TargetView, ...]:
+    """The judged views of the targets, read at the same time; one that cannot be read has the reason in its failures."""
+    return tuple(await asyncio.gather(*(_Look(target, plan, open_collector, clock).take() for target in targets)))
+
+
+def run(work: Coroutine[None, None, Result]) -> Result:
+    """Run a coroutine on a loop of its own, without waiting for threads that hang in a dead file system or server."""
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(work)
+    finally:
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        if left:
+            loop.run_until_complete(asyncio.wait(left, timeout=_CLOSE_SECONDS))
+        loop.close()
+
+
+class _Look:
+    """One look at one target."""
+
+    def __init__(self, target: Target, plan: LookPlan, open_collector: OpenCollector, clock: Clock) -> None:
+        self._target, self._plan, self._open, self._clock = target, plan, open_collector, clock
+        self._store = SeriesStore()
+        self._interval = plan.window_seconds or plan.deadlines.hot_seconds
+        self._view = TargetView(target, self._store.snapshot(target.name), self._interval)
+
+    async def take(self) -> TargetView:
+        try:
+            collector = self._open(self._target, self._clock)
+        except TargetError as error:
+            self._absorb(Reading(self._target.name, Tier.HOT, self._clock.now(), failures=(error.failure(_WHOLE, self._clock.now()),)))
+            return self._judged()
+        try:
+            self._view = replace(self._view, abilities=collector.abilities)
+            await self._read(collector)
+        finally:
+            await _close(collector)
+        return self._judged()
+
+    async def _read(self, collector: Collector) -> None:
+        if not await self._collect(collector, Tier.HOT):
+            return
+        slower = [asyncio.create_task(self._collect(collector, tier)) for tier in self._plan.tiers]
+        if self._plan.window_seconds > 0:
+            await self._clock.sleep(self._plan.window_seconds)
+            if slower:
+                await asyncio.wait(slower)
+            await self._collect(collector, Tier.HOT)
+        elif slower:
+            await asyncio.wait(slower)
+
+    async def _collect(self, collector: Collector, tier: Tier) -> bool:
+        """Take one reading into the view; whether it succeeded."""
+        deadline = self._plan.deadlines.deadline(tier)
+        call = asyncio.create_task(collector.collect(tier, self._plan.demand))
+        part = _WHOLE if tier is Tier.HOT else tier.value
+        if not await ends_within(call, deadline, self._clock):
+            call.cancel()
+            call.add_done_callback(_look_at)
+            self._fail(tier, Failure(part, FailureCode.TIMEOUT, f"no answer within {format_duration(deadline)}", "", self._clock.now()))
+            return False
+        try:
+            self._absorb(call.result())
+        except TargetError as error:
+            self._fail(tier, error.failure(part, self._clock.now()))
+            return False
+        except Exception as error:  # noqa: BLE001 - the border to collectors, own and foreign: their faults are shown, not fatal
+            message = f"{type(error).__name__}: {error}"
+            self._fail(tier, Failure(part, FailureCode.INTERNAL, message, "this is a fault of the collector", self._clock.now()))
+            return False
+        return True
+
+    def _fail(self, tier: Tier, failure: Failure) -> None:
+        self._absorb(Reading(self._target.name, tier, failure.at, failures=(failure,)))
+
+    def _absorb(self, reading: Reading) -> None:
+        interval = self._interval if reading.tier is Tier.HOT else self._plan.deadlines.interval(reading.tier)
+        self._store.add(reading, interval)
+        self._view = absorb(self._view, reading, self._store.snapshot(self._target.name), interval)
+
+    def _judged(self) -> TargetView:
+        # The slower tiers may have taken longer than two intervals; what was read in this look is fresh all the same.
+        now = self._view.last_ok_at if self._view.last_ok_at is not None else self._clock.now()
+        return replace(self._view, assessment=assess(self._view, now, judged_metrics(self._target.engine, self._plan.thresholds)))
+
+
+async def _close(collector: Collector) -> None:
+    closing = asyncio.ensure_future(collector.close())
+    closing.add_done_callback(_look_at)
+    await asyncio.wait((closing,), timeout=_CLOSE_SECONDS)
+
+
+def _look_at(ended: asyncio.Future[Reading] | asyncio.Future[None]) -> None:
+    """Take note of an exception that nobody can use any more, so that asyncio does not print it."""
+    if not ended.cancelled():
+        ended.exception()
