@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
+from aishell_core.engines.logged_connection import LoggedConnection
+from aishell_core.engines.statement_log import logged_connect
 
-def open_client(database: Path, busy_seconds: float) -> sqlite3.Connection:
-    """A connection as every client of the demo has it."""
-    connection = sqlite3.connect(database, timeout=busy_seconds, isolation_level=None)
+
+def open_client(database: Path, busy_seconds: float) -> LoggedConnection:
+    """A connection that counts its statements in the statement log, as any application may have it."""
+    connection = logged_connect(database, timeout=busy_seconds, isolation_level=None)
     connection.execute("PRAGMA synchronous = NORMAL")
     return connection

@@ -78,6 +78,19 @@ def test_every_client_runs_as_a_process_of_its_own(demo: Demo) -> None:
     assert len(children(demo.process.pid)) == len(CLIENTS)
 
 
+def test_the_statements_stand_in_the_log_with_the_slow_report_among_them(demo: Demo) -> None:
+    """What the dashboard shows as slow was slow: it is read from the log that the clients' own connections keep."""
+    log = demo.folder / f"{DATABASE_NAME}-statements.db"
+
+    def logged(sql: str) -> float:
+        with suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{log}?mode=ro", uri=True)) as connection:
+            return float(connection.execute(sql).fetchone()[0] or 0)
+        return 0.0
+
+    until(lambda: logged("SELECT sum(calls) FROM statement") > 10, "statements of the web clients")
+    until(lambda: logged("SELECT max(max_ms) FROM statement WHERE text LIKE '%spent_cents%'") > 100, "the slow report")
+
+
 def test_the_folder_is_closed_to_others(demo: Demo) -> None:
     assert demo.folder.stat().st_mode & 0o777 == 0o700
 
