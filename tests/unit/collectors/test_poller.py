@@ -58,6 +58,7 @@ class ScriptedCollector:
             except asyncio.CancelledError:
                 if not self.stubborn:
                     raise
+        until.result()
 
     async def explain(self, sql: str) -> tuple[PlanNode, ...]:
         return ()
@@ -125,8 +126,9 @@ class Watch:
 
 @asynccontextmanager
 async def running(*watches: Watch) -> AsyncIterator[None]:
-    """The pollers at work; afterwards none of their tasks may be left."""
-    before = asyncio.all_tasks()
+    """The pollers at work; afterwards none of their tasks may be left, and asyncio must have nothing to complain of."""
+    before, complaints = asyncio.all_tasks(), list[str]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(str(context["message"])))
     tasks = [asyncio.create_task(watch.poller.run()) for watch in watches]
     try:
         await settle()
@@ -139,6 +141,7 @@ async def running(*watches: Watch) -> AsyncIterator[None]:
         assert asyncio.all_tasks() == before
         assert all(task.cancelled() for task in tasks)
         gc.collect()
+        assert complaints == [], "asyncio complains of lost tasks and of exceptions that nobody looked at"
 
 
 @pytest.fixture
@@ -361,6 +364,41 @@ async def test_a_call_that_cannot_be_cancelled_is_left_behind_and_never_doubled(
     assert watch.good_times() == [0.0, 20.5, 21.0, 22.0]
 
 
+async def test_a_call_that_fails_long_after_it_was_given_up_is_nobodys_concern(clock: FakeClock) -> None:
+    watch = Watch(clock)
+    watch.collector.stubborn = True
+    until: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    watch.collector.script[Tier.HOT] = lambda: until
+    async with running(watch):
+        await clock.advance(2.5)
+        del watch.collector.script[Tier.HOT]
+        until.set_exception(OSError("connection reset"))
+        await clock.advance(1)
+    assert watch.good_times() == [3.0]
+    assert [failure.code for failure in watch.failures()] == [FailureCode.TIMEOUT]
+
+
+async def test_a_warm_reading_that_ends_while_the_target_fails_is_not_followed_by_another(clock: FakeClock) -> None:
+    watch = Watch(clock, schedule=Schedule(warm_seconds=1.6))
+    watch.collector.script[Tier.WARM] = lambda: 1.5
+    async with running(watch):
+        await clock.advance(0.5)
+        watch.collector.script[Tier.HOT] = lambda: TargetError(FailureCode.REFUSED, "gone")
+        await clock.advance(20)
+    assert watch.good_times(Tier.WARM) == [1.5]
+    assert watch.collector.times(Tier.WARM) == [0.0]
+
+
+async def test_the_status_tells_a_reading_under_way_from_the_next_one(clock: FakeClock) -> None:
+    watch = Watch(clock)
+    watch.collector.script[Tier.HOT] = lambda: 0.4
+    async with running(watch):
+        await clock.advance(0.2)
+        assert (watch.status.running_since, watch.status.next_try_at) == (EPOCH, None)
+        await clock.advance(0.4)
+        assert (watch.status.running_since, watch.status.next_try_at) == (None, EPOCH + 1)
+
+
 async def test_a_stuck_warm_call_leaves_the_hot_tier_alone(clock: FakeClock) -> None:
     watch = Watch(clock)
     watch.collector.stubborn = True
@@ -442,6 +480,16 @@ async def test_a_part_that_is_wanted_during_a_reading_comes_right_after_it(clock
     assert watch.collector.times(Tier.COLD) == [0.0, 3.0]
     cold = [demand for (tier, _), demand in zip(watch.collector.asked, watch.collector.demands, strict=True) if tier is Tier.COLD]
     assert cold == [frozenset(), frozenset({Part.RELATIONS})]
+
+
+async def test_a_part_that_is_wanted_without_a_refresh_comes_with_the_next_reading(clock: FakeClock) -> None:
+    watch = Watch(clock)
+    watch.collector.script[Tier.WARM] = lambda: 3.0
+    async with running(watch):
+        await clock.advance(0.5)
+        watch.demand = frozenset({Part.STATEMENTS})
+        await clock.advance(10)
+    assert watch.collector.times(Tier.WARM) == [0.0, 10.0]
 
 
 async def test_another_cadence_holds_at_once(clock: FakeClock) -> None:
