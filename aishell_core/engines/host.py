@@ -5,7 +5,6 @@ What the machine does not tell, in a container say, is None and never zero.
 
 from __future__ import annotations
 
-import os
 import platform
 import warnings
 from collections.abc import Callable
@@ -210,4 +209,4 @@ def _system_name() -> str:
 
 def is_this_host(name: str) -> bool:
     """Whether a host name in a URL means the machine that aishell runs on."""
-    return name.lower() in {"", "localhost", "127.0.0.1", "::1", platform.node().lower()} or name == os.uname().nodename
+    return name.lower() in {"", "localhost", "127.0.0.1", "::1", platform.node().lower()}

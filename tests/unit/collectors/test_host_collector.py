@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import platform
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -173,6 +174,12 @@ async def test_a_host_explains_nothing() -> None:
         with pytest.raises(TargetError) as caught:
             await collector.explain("select 1")
     assert caught.value.reason is FailureCode.UNSUPPORTED
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "::1", platform.node()])
+async def test_this_machine_may_be_named_in_several_ways(host: str) -> None:
+    collector = open_host(Target(TargetId("here"), Location("host", host=host)), SystemClock())
+    await collector.close()
 
 
 def test_another_machine_cannot_be_read_from_here() -> None:
