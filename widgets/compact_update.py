@@ -22,8 +22,10 @@ from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.strip import Strip
 from typing_extensions import override
 
-_Piece = tuple[int, int, Strip]
-"""Where a strip goes: line, column, strip."""
+from widgets.difference import is_one_cell_text
+
+_Piece = tuple[int, int, Iterable[Segment]]
+"""What is sent where: line, column, text."""
 
 _ON = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "21", "51", "52", "53")
 _OFF = ("22", "22", "23", "24", "25", "25", "27", "28", "29", "24", "54", "54", "55")
@@ -62,7 +64,26 @@ def _changed(update: ChopsUpdate) -> Iterator[_Piece]:
         for chop_end, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
             first, last = max(x, begin), min(chop_end, end)
             if strip is not None and first < last:
-                yield y, first, strip.crop(first - x, last - x)
+                yield y, first, _cropped(strip, first - x, last - x)
+
+
+def _cropped(strip: Strip, begin: int, end: int) -> Iterable[Segment]:
+    """The cells of a strip from `begin` to before `end`."""
+    if begin <= 0 and end >= strip.cell_length:
+        return strip
+    if not is_one_cell_text(strip.text):
+        return strip.crop(begin, end)
+    # Strip.crop measures every character and builds a strip with its caches; here a character is a cell.
+    kept: list[Segment] = []
+    at = 0
+    for text, style, _ in strip:
+        after = at + len(text)
+        if after > begin:
+            kept.append(Segment(text[max(0, begin - at) : end - at], style))
+            if after >= end:
+                break
+        at = after
+    return kept
 
 
 def _everything(update: LayoutUpdate) -> Iterator[_Piece]:
@@ -91,20 +112,17 @@ class CompactUpdate(CompositorUpdate):
         """The bytes for the terminal, as text; the terminal is left with its own colours."""
         system = _SYSTEMS.get(console.color_system or "") if self._colours else None
         out: list[str] = []
-        at: tuple[int, int] | None = None
+        line = -1
         pen = _PLAIN
-        for y, x, strip in self._pieces:
-            if at is None or at[0] != y:
-                out.append(f"\x1b[{y + 1};{x + 1}H")
-            elif at[1] != x:
-                out.append(f"\x1b[{x + 1}G")
-            for text, style, _ in strip:
+        for y, x, segments in self._pieces:
+            out.append(f"\x1b[{x + 1}G" if y == line else f"\x1b[{y + 1};{x + 1}H")
+            line = y
+            for text, style, _ in segments:
                 wanted = _PLAIN if style is None else _pen_of(style, system)
                 if wanted != pen:
                     out.append(_change(pen, wanted))
                     pen = wanted
                 out.append(text if style is None or style.link is None else _linked(text, style.link))
-            at = y, x + strip.cell_length
         if pen != _PLAIN:
             out.append("\x1b[0m")
         return "".join(out)

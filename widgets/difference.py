@@ -12,8 +12,8 @@ from textual.strip import Strip
 _ONE_CELL = re.compile(
     r"[\x20-\x7e\xa1-\xac\xae-\u02ff\u0370-\u0377\u2010-\u2027\u2030-\u205e\u2190-\u21ff\u2400-\u2426\u2500-\u25fc\u2713-\u2717\u2800-\u28ff]*"
 )
-_NEAR_CELLS = 8
-"""A cursor movement costs about as many bytes as re-sending this many cells."""
+_NEAR_CELLS = 12
+"""A range of its own costs a cursor movement and some processor time; closer changes are sent with what is between."""
 
 
 def is_one_cell_text(text: str) -> bool:
@@ -32,14 +32,12 @@ def changed_spans(old: Strip, new: Strip) -> list[tuple[int, int]]:
     if old.cell_length != new.cell_length or not (is_one_cell_text(old.text) and is_one_cell_text(new.text)):
         return [(0, max(old.cell_length, new.cell_length))]
     found: list[tuple[int, int]] = []
-    for start, before, after in _aligned(old._segments, new._segments):
-        span = _narrow(start, before, after)
-        if span is None:
-            continue
-        if found and span[0] - found[-1][1] < _NEAR_CELLS:
-            found[-1] = (found[-1][0], span[1])
-        else:
-            found.append(span)
+    for piece in _aligned(old._segments, new._segments):
+        for start, end in _differing(*piece):
+            if found and start - found[-1][1] < _NEAR_CELLS:
+                found[-1] = (found[-1][0], end)
+            else:
+                found.append((start, end))
     return found
 
 
@@ -66,16 +64,9 @@ def _aligned(old: list[Segment], new: list[Segment]) -> list[tuple[int, _Piece, 
     return pieces
 
 
-def _narrow(start: int, before: _Piece, after: _Piece) -> tuple[int, int] | None:
-    """The part of a piece that differs: all of it where the style does, else between the common ends."""
+def _differing(start: int, before: _Piece, after: _Piece) -> list[tuple[int, int]]:
+    """The parts of a piece that differ: all of it where the style does, else its differing characters."""
     (old_text, old_style), (new_text, new_style) = before, after
     if old_style != new_style:
-        return (start, start + len(new_text)) if new_text else None
-    if old_text == new_text:
-        return None
-    first, last = 0, len(new_text)
-    while old_text[first] == new_text[first]:
-        first += 1
-    while old_text[last - 1] == new_text[last - 1]:
-        last -= 1
-    return start + first, start + last
+        return [(start, start + len(new_text))]
+    return [(start + at, start + at + 1) for at, (old, new) in enumerate(zip(old_text, new_text, strict=True)) if old != new]

@@ -100,8 +100,8 @@ def sparkline(values: Sequence[float | None], width: int, glyphs: Glyphs, *, low
 def _spark(value: float, floor: float, span: float, top: int, glyphs: Glyphs) -> str:
     if not math.isfinite(value):
         return " "
-    share = (value - floor) / span if span > 0 else 0.0
-    return glyphs.ramp[min(max(math.ceil(share * top), 0), top)]
+    share = (value - floor) / span if 0 < span < math.inf else 0.0
+    return glyphs.ramp[math.ceil(min(max(share, 0.0), 1.0) * top)]
 
 
 def age_text(seconds: float | None) -> str:
