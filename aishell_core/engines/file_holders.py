@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+
+Identity = tuple[int, int]
+"""A file's device and inode."""
 
 _PROC = Path("/proc")
 _SHOWN_COMMAND = 200
@@ -32,27 +37,60 @@ class Scan:
     hidden: int = 0
 
 
-def scan(identity: tuple[int, int]) -> Scan | None:
-    """All processes but our own that hold the file with this (device, inode) open; None where /proc does not list descriptors."""
-    if not (_PROC / "self" / "fd").is_dir():
-        return None
-    found: set[int] = set()
-    hidden = 0
-    own = os.getpid()
-    for name in os.listdir(_PROC):
-        if not name.isdigit() or int(name) == own:
-            continue
-        holds = _holds(int(name), identity)
-        if holds is None:
-            hidden += 1
-        elif holds:
-            found.add(int(name))
-    return Scan(frozenset(found), hidden)
+class FileHolders:
+    """One scan of all processes serves all files that are watched, however many there are."""
+
+    def __init__(self, steady: Callable[[], float] = time.monotonic) -> None:
+        self._steady = steady
+        self._lock = threading.Lock()
+        self._found: dict[Identity, set[int]] = {}
+        self._hidden = 0
+        self._scanned_at = -float("inf")
+
+    def of(self, identity: Identity, oldest_seconds: float) -> Scan | None:
+        """All processes but our own that hold this file open, as seen at most so long ago; None where /proc lists no descriptors."""
+        if not (_PROC / "self" / "fd").is_dir():
+            return None
+        with self._lock:
+            new = identity not in self._found
+            if new or self._steady() - self._scanned_at > oldest_seconds:
+                self._found[identity] = set()
+                self._scan()
+            return Scan(frozenset(self._found[identity]), self._hidden)
+
+    def forget(self, identity: Identity) -> None:
+        """Stop looking for this file."""
+        with self._lock:
+            self._found.pop(identity, None)
+
+    def _scan(self) -> None:
+        for pids in self._found.values():
+            pids.clear()
+        self._hidden = 0
+        own = os.getpid()
+        for pid in psutil.pids():
+            if pid != own and not self._look_into(pid):
+                self._hidden += 1
+        self._scanned_at = self._steady()
+
+    def _look_into(self, pid: int) -> bool:
+        files = open_files(pid)
+        if files is None:
+            return False
+        for identity in files:
+            pids = self._found.get(identity)
+            if pids is not None:
+                pids.add(pid)
+        return True
 
 
-def still_holding(pids: Iterable[int], identity: tuple[int, int]) -> frozenset[int]:
-    """Those of the given processes that hold the file open now."""
-    return frozenset(pid for pid in pids if _holds(pid, identity))
+FILE_HOLDERS = FileHolders()
+"""The scan that all targets of this process share."""
+
+
+def still_holding(pids: Iterable[int], identity: Identity) -> frozenset[int]:
+    """Those of the given processes that hold the file open now; one that lets nobody look counts as holding it."""
+    return frozenset(pid for pid in pids if (files := open_files(pid)) is None or identity in files)
 
 
 def describe(pids: Iterable[int]) -> Iterator[Holder]:
@@ -66,26 +104,28 @@ def describe(pids: Iterable[int]) -> Iterator[Holder]:
             continue
 
 
-def _holds(pid: int, identity: tuple[int, int]) -> bool | None:
+# A scan looks at thousands of descriptors: plain strings cost half of what paths do (hence the noqa marks).
+def open_files(pid: int) -> set[Identity] | None:
+    """The files that a process holds open; empty when it has ended, None when it does not let us look."""
     folder = f"/proc/{pid}/fd"
     try:
-        names = os.listdir(folder)
+        names = os.listdir(folder)  # noqa: PTH208
     except PermissionError:
         return None
-    except OSError:  # the process has ended
-        return False
-    return any(_is_same(f"{folder}/{name}", identity) for name in names)
+    except OSError:
+        return set()
+    return {identity for name in names if (identity := _identity(f"{folder}/{name}")) is not None}
 
 
-def _is_same(link: str, identity: tuple[int, int]) -> bool:
+def _identity(link: str) -> Identity | None:
     try:
         # Only what has a path can be a file; sockets and pipes need no further look.
-        if not os.readlink(link).startswith("/"):
-            return False
-        found = os.stat(link)
+        if not os.readlink(link).startswith("/"):  # noqa: PTH115
+            return None
+        found = os.stat(link)  # noqa: PTH116
     except OSError:
-        return False
-    return (found.st_dev, found.st_ino) == identity
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _user(process: psutil.Process) -> str:

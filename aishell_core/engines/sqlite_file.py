@@ -158,6 +158,11 @@ class FileLook:
     index: WalIndex | None = None
 
     @property
+    def in_wal_mode(self) -> bool:
+        """Whether the database keeps a write-ahead log, rather than a rollback journal."""
+        return self.header is not None and self.header.wal
+
+    @property
     def disk_bytes(self) -> int:
         """The bytes of the database and of the files beside it."""
         sides = (self.wal, self.journal, self.index_file)

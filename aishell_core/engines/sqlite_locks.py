@@ -41,6 +41,11 @@ WRITING = frozenset({Lock.RESERVED, Lock.PENDING, Lock.EXCLUSIVE, Lock.WRITE})
 """The locks of which one process at most holds each, and that a writer needs."""
 
 
+def active_locks(in_wal_mode: bool) -> frozenset[Lock]:
+    """The locks of a process that does something just now; with a write-ahead log, an idle one holds SHARED all the time."""
+    return WRITING | {Lock.CHECKPOINT, Lock.RECOVER, Lock.READ if in_wal_mode else Lock.SHARED}
+
+
 @dataclass(frozen=True, slots=True)
 class HeldLock:
     """A lock and the process that holds it; None where the process is outside our view (another container or machine)."""

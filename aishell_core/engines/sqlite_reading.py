@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -70,8 +70,7 @@ def look_with_locks(path: Path, descriptors: Descriptors = DESCRIPTORS) -> Look:
 def way_to_read(look: Look) -> Way:
     """The way that creates nothing, changes nothing and delays nobody."""
     file = look.file
-    wal = file.header is not None and file.header.wal
-    if not wal or file.wal is None or (file.wal.size_bytes == 0 and not is_held(look.locks, Lock.OPEN)):
+    if not file.in_wal_mode or file.wal is None or (file.wal.size_bytes == 0 and not is_held(look.locks, Lock.OPEN)):
         return Way.STILL
     if not locks_can_be_seen():
         return Way.LIVE
@@ -82,27 +81,32 @@ def way_to_read(look: Look) -> Way:
 class Queries:
     """Statements on one open connection, counted and with a deadline."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, until_steady_seconds: float) -> None:
         self._connection = connection
+        self._until = until_steady_seconds
         self.count = 0
+        connection.set_progress_handler(lambda: time.monotonic() > self._until, _OPCODES_BETWEEN_LOOKS_AT_THE_CLOCK)
 
     def rows(self, sql: str, parameters: tuple[Cell, ...] = ()) -> list[Row]:
         """The rows of one read-only statement; raises sqlite3.Error."""
         self.count += 1
         return self._connection.execute(MARK + sql, parameters).fetchall()
 
-    @contextmanager
-    def within(self, until_steady_seconds: float) -> Iterator[None]:
-        """Interrupt statements that still run at this moment of the steady clock."""
-        self._connection.set_progress_handler(lambda: time.monotonic() > until_steady_seconds, _OPCODES_BETWEEN_LOOKS_AT_THE_CLOCK)
+    def rows_if_quick(self, sql: str, parameters: tuple[Cell, ...], seconds: float) -> list[Row] | None:
+        """The rows of one read-only statement, None when it takes longer than this; raises sqlite3.Error."""
+        until, self._until = self._until, min(self._until, time.monotonic() + seconds)
         try:
-            yield
+            return self.rows(sql, parameters)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+                return None
+            raise
         finally:
-            self._connection.set_progress_handler(None, 0)
+            self._until = until
 
 
 @dataclass(frozen=True, slots=True)
-class _Stamp:
+class Stamp:
     """What tells whether a file was written between two moments."""
 
     identity: tuple[int, int]
@@ -110,16 +114,19 @@ class _Stamp:
     modified_nanoseconds: int
     change_counter: int
     wal: tuple[int, int, int] | None
+    commits: int | None
 
 
-def _stamp(look: FileLook) -> _Stamp:
+def stamp_of(look: FileLook) -> Stamp:
+    """What tells this state of a file from a later one."""
     wal = look.wal
-    return _Stamp(
+    return Stamp(
         identity=look.file.identity,
         size_bytes=look.file.size_bytes,
         modified_nanoseconds=look.file.modified_nanoseconds,
         change_counter=look.header.change_counter if look.header is not None else 0,
         wal=(wal.inode, wal.size_bytes, wal.modified_nanoseconds) if wal is not None else None,
+        commits=look.index.commits if look.index is not None else None,
     )
 
 
@@ -173,20 +180,19 @@ class SqliteReader:
     def _ask(self, work: Callable[[Queries], T], path: Path, way: Way, until: float) -> T:
         begun = time.monotonic()
         uri = f"file:{quote(bytes(path))}?{way.value}"
-        with closing(sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None, check_same_thread=True)) as connection:
+        with closing(sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None)) as connection:
             connection.text_factory = _text
             connection.execute("PRAGMA query_only = 1")
-            queries = Queries(connection)
+            queries = Queries(connection, until)
             try:
-                with queries.within(until):
-                    return work(queries)
+                return work(queries)
             finally:
                 self._cost += Cost(queries.count, time.monotonic() - begun)
 
     def _is_still(self, before: FileLook) -> bool:
         try:
             now = look_at(self.path, self._descriptors)
-            return _stamp(now) == _stamp(before) and not is_held(held_locks(now), Lock.EXCLUSIVE, Lock.PENDING)
+            return stamp_of(now) == stamp_of(before) and not is_held(held_locks(now), Lock.EXCLUSIVE, Lock.PENDING)
         except OSError:
             return False
 

@@ -1,0 +1,31 @@
+"""Which file a collector watches, and where the statement log of its application lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from aishell_core.engines.statement_log import default_log
+from aishell_core.errors import TargetError
+from aishell_core.targets import Target
+from aishell_core.values import FailureCode, TargetId
+
+LOG_OPTION = "log"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A database file and its statement log, both known by name only: neither need exist."""
+
+    target: TargetId
+    path: Path
+    log: Path
+
+
+def place_of(target: Target) -> Place:
+    """Where a target is; raises TargetError when it names no file."""
+    path = target.location.path
+    if path is None:
+        raise TargetError(FailureCode.MISSING, "the target names no file", "write sqlite:///path/to/app.db")
+    log = target.location.option(LOG_OPTION)
+    return Place(target.name, path, (path.parent / Path(log).expanduser()).absolute() if log else default_log(path))
