@@ -87,7 +87,9 @@ def _problem(document: Document, detail: ErrorDetails) -> Problem:
         what = f"the key {path[-1]!r} is missing"
         return document.problem(path[:-1], what, f"valid: {', '.join(_keys_at(path[:-1]))}")
     if kind in _WANTED:
-        return document.problem(path, f"{_WANTED[kind]} is wanted here, but {kind_of(detail['input'])} was found", _HINTS.get(path[-1], ""))
+        valid = ", ".join(_keys_at(path))
+        hint = _HINTS.get(path[-1], f"write its keys below it: {valid}" if valid else "")
+        return document.problem(path, f"{_WANTED[kind]} is wanted here, but {kind_of(detail['input'])} was found", hint)
     # A union of types reports one error per member, each with the member's name as the last step.
     while path and path not in document.values:
         path = path[:-1]

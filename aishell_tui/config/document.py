@@ -56,8 +56,20 @@ class Document:
         span = self.span(path, of_key=of_key)
         if span is None:
             return Problem(self.source, what, hint)
-        secret = not of_key and any(isinstance(step, str) and is_secret_name(step) for step in path)
+        secret = not of_key and self._is_written_secret(path)
         return self.problem_at(span, what, hint, cut=of_key, secret=secret)
+
+    def _is_written_secret(self, path: KeyPath) -> bool:
+        """Whether a value is, or lies in, one that a secret's key holds in clear, rather than a reference to it."""
+        value = self.content
+        for step in path:
+            if isinstance(value, dict) and isinstance(step, str):
+                value = value.get(step)
+                if is_secret_name(step) and not isinstance(value, dict):
+                    return True
+            elif isinstance(value, list) and isinstance(step, int):
+                value = value[step]
+        return False
 
     def problem_at(self, span: Span, what: str, hint: str = "", *, cut: bool = False, secret: bool = False) -> Problem:
         """A problem at a place; `cut` leaves out what follows it on the line, `secret` masks it."""
@@ -164,6 +176,11 @@ def _syntax_problem(bare: Document, error: yaml.MarkedYAMLError) -> Problem:
     hint = "put the value in quotes if it holds one of : # { } [ ] , & * ! | > ' \" % @ `"
     if "'\\t'" in what:
         what, hint = "a tab cannot start a value; YAML is indented by spaces", "replace the tab by spaces"
+    elif "mapping values are not allowed" in what:
+        what = "a colon with a space behind it cannot stand inside a value"
+    elif "unexpected end of stream" in what and error.context_mark is not None:
+        what, hint = "the quote that opens here is never closed", "close it on the same line"
+        error.problem_mark = error.context_mark
     elif "another document" in what:
         what, hint = "a second document begins here", "keep everything in one document, without a line of ---"
     elif "expected <block end>" in what:
