@@ -135,6 +135,8 @@ def _colourless_theme(theme: Colours) -> Theme:
         boost=plain,
         dark=theme.dark,
         variables={
+            "ansi-background": plain,
+            "ansi-foreground": plain,
             "block-cursor-foreground": plain,
             "block-cursor-background": plain,
             "block-cursor-text-style": "reverse",
@@ -143,6 +145,8 @@ def _colourless_theme(theme: Colours) -> Theme:
             "input-cursor-text-style": "reverse",
             "input-selection-background": plain,
             "input-selection-foreground": plain,
+            "screen-selection-background": plain,
+            "screen-selection-foreground": plain,
             "border": plain,
             "border-blurred": plain,
             "scrollbar": plain,

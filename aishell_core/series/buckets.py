@@ -1,0 +1,166 @@
+"""Reducing a series to as many buckets as a chart has columns, on a time grid that does not move with the clock."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, field
+from math import ceil, floor
+
+from aishell_core.series.rates import GAP_INTERVALS, NAN
+from aishell_core.series.rollup import Rollups
+
+
+def _doubles() -> array[float]:
+    return array("d")
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Values at times (epoch seconds, rising); NaN is a gap, and the values of a counter are rates per second.
+
+    A value stands until the next point, but for `hold_seconds` at most: after that nothing is known.
+    """
+
+    times: array[float] = field(default_factory=_doubles)
+    values: array[float] = field(default_factory=_doubles)
+    hold_seconds: float = 0.0
+
+    def between(self, since: float, until: float) -> Points:
+        """The points from `since` to `until`, both included."""
+        first, end = bisect_left(self.times, since), bisect_right(self.times, until)
+        return Points(self.times[first:end], self.values[first:end], self.hold_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """A series cut into spans of `step_seconds`, the first of which begins at `start`; NaN is an empty bucket."""
+
+    start: float
+    step_seconds: float
+    low: array[float]
+    high: array[float]
+    mean: array[float]
+    last: array[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Bucket borders in whole milliseconds since the epoch, all multiples of the step.
+
+    Milliseconds are counted as integers because a step computed anew from floating epoch seconds differs in its
+    last bits, which a billion steps later is a second: the chart would shimmer.
+    """
+
+    start_milliseconds: int
+    step_milliseconds: int
+    count: int
+
+    @classmethod
+    def over(cls, since: float, until: float, count: int) -> Grid:
+        """`count` buckets of which the last one holds `until`; the oldest one may begin up to a step after `since`.
+
+        Raises ValueError for no buckets or a window that ends before it begins.
+        """
+        if count < 1 or until < since:
+            raise ValueError(f"no grid of {count} buckets from {since} to {until}")
+        step = max(1, ceil(round((until - since) * 1000) / count))
+        last = floor(until * 1000) // step
+        return cls((last - count + 1) * step, step, count)
+
+    def border(self, index: int) -> float:
+        """Where a bucket begins, in epoch seconds."""
+        return (self.start_milliseconds + index * self.step_milliseconds) / 1000
+
+    @property
+    def step_seconds(self) -> float:
+        """The width of a bucket."""
+        return self.step_milliseconds / 1000
+
+
+def _mean(values: array[float], low: float, high: float) -> float:
+    # The rounding of a sum can carry the mean past its own extremes.
+    return min(max(sum(values) / len(values), low), high)
+
+
+def _fill(rows: Rollups, grid: Grid, hold_seconds: float) -> Buckets:
+    times = rows.times
+    low, high, mean, last = (array("d", (NAN,)) * grid.count for _ in range(4))
+    first = bisect_left(times, grid.border(0))
+    for index in range(grid.count):
+        end = bisect_left(times, grid.border(index + 1), first)
+        if end == first:
+            held = first - 1
+            if held >= 0 and grid.border(index) - times[held] < hold_seconds:
+                low[index] = high[index] = mean[index] = last[index] = rows.last[held]
+            continue
+        lows, highs, means, lasts = rows.low[first:end], rows.high[first:end], rows.mean[first:end], rows.last[first:end]
+        first = end
+        total = sum(means)
+        if total != total:  # a NaN is among them
+            lows, highs, means, lasts = (array("d", (v for v in values if v == v)) for values in (lows, highs, means, lasts))
+            if not means:
+                continue
+        low[index], high[index], last[index] = min(lows), max(highs), lasts[-1]
+        mean[index] = _mean(means, low[index], high[index])
+    return Buckets(grid.border(0), grid.step_seconds, low, high, mean, last)
+
+
+def fill_buckets(points: Points, since: float, until: float, count: int) -> Buckets:
+    """Lowest, highest, mean and last value of each of `count` buckets of which the last one holds `until`.
+
+    A bucket without a point shows the value that still stands from before (see `Points`), or NaN.
+    Raises ValueError for no buckets or a window that ends before it begins.
+    """
+    grid = Grid.over(since, until, count)
+    end = bisect_right(points.times, until)
+    times, values = (points.times, points.values) if end == len(points.times) else (points.times[:end], points.values[:end])
+    return _fill(Rollups(0.0, times, values, values, values, values), grid, points.hold_seconds)
+
+
+def roll_up(points: Points, step_seconds: float) -> Rollups:
+    """The points as windows on the grid of `step_seconds`; windows without a value are left out."""
+    times, low, high, mean, last = (array("d") for _ in range(5))
+    begin, total = 0, len(points.times)
+    while begin < total:
+        window = floor(points.times[begin] / step_seconds)
+        end = bisect_left(points.times, (window + 1) * step_seconds, begin + 1)
+        known = array("d", (value for value in points.values[begin:end] if value == value))
+        begin = end
+        if known:
+            lowest, highest = min(known), max(known)
+            for column, value in zip((times, low, high, last), (window * step_seconds, lowest, highest, known[-1]), strict=True):
+                column.append(value)
+            mean.append(_mean(known, lowest, highest))
+    return Rollups(step_seconds, times, low, high, mean, last)
+
+
+def merge_history(history: Rollups, tail: Points, since: float, until: float, count: int, window_seconds: float = 10.0) -> Buckets:
+    """Buckets over what the state database keeps and the fine points in memory; no window counts twice.
+
+    Where both know a window of `window_seconds` the memory's is taken. Both are brought to windows first, so that a
+    bucket's mean weighs them alike. Raises ValueError for no buckets or a window that ends before it begins.
+    """
+    grid = Grid.over(since, until, count)
+    hold_seconds = max(GAP_INTERVALS * history.step_seconds, tail.hold_seconds)
+    from_seconds = grid.border(0) - hold_seconds
+    old = history.between(from_seconds, until)
+    new = roll_up(tail.between(from_seconds, until), window_seconds)
+    return _fill(_join(old, new), grid, hold_seconds)
+
+
+def _join(old: Rollups, new: Rollups) -> Rollups:
+    """Both in order of time; a window of `new` replaces the one of `old` that begins at the same time."""
+    if not new.times:
+        return old
+    apart = bisect_left(old.times, new.times[0])
+    joined = [array("d", column[:apart]) for column in (old.times, old.low, old.high, old.mean, old.last)]
+    rows = {row[0]: row for source in (old.between(new.times[0], float("inf")), new) for row in _rows(source)}
+    for at in sorted(rows):
+        for column, value in zip(joined, rows[at], strict=True):
+            column.append(value)
+    return Rollups(old.step_seconds, *joined)
+
+
+def _rows(rollups: Rollups) -> list[tuple[float, float, float, float, float]]:
+    return list(zip(rollups.times, rollups.low, rollups.high, rollups.mean, rollups.last, strict=True))

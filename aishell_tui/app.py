@@ -1,0 +1,255 @@
+"""The Textual application: one frame per tick, handed to the screen that is shown."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from textual import on
+from textual.app import App
+from textual.filter import LineFilter
+
+from aishell_core.errors import StateError
+from aishell_core.values import TargetId
+from aishell_tui.export import timestamp, to_csv, to_json, write_file
+from aishell_tui.frame import Frame
+from aishell_tui.keys import SCREENS
+from aishell_tui.look import Look, moved, slower, widened
+from aishell_tui.options import DashboardOptions
+from aishell_tui.places import find_places
+from aishell_tui.runtime import Runtime
+from aishell_tui.screens.base import DashboardScreen
+from aishell_tui.screens.bindings import bindings_of
+from aishell_tui.screens.choices import ChoiceScreen
+from aishell_tui.screens.commands import DashboardCommands
+from aishell_tui.screens.events import EventsScreen
+from aishell_tui.screens.fleet import FleetScreen
+from aishell_tui.screens.health import HealthScreen
+from aishell_tui.screens.help import HelpScreen
+from aishell_tui.screens.queries import QueriesScreen
+from aishell_tui.screens.wall import WallScreen
+from themes.load import load_theme
+from widgets.glyphs import choose_glyphs
+from widgets.key_bar import KeyBar
+from widgets.no_color import NoColorFilter
+from widgets.palette import MONO, Palette
+from widgets.tab_bar import TabBar
+from widgets.theme_bridge import make_palette_of, make_theme
+
+_EARLY_TICKS_SECONDS = (0.05, 0.15, 0.3, 0.5, 0.75)
+_GOODBYE_SECONDS = 2.0
+_CLIPBOARD_BYTES = 74_000  # what terminals accept in one OSC 52 sequence
+_FORMATS = (
+    ("csv", "CSV: the numbers, for a spreadsheet"),
+    ("json", "JSON: the numbers, for a script"),
+    ("svg", "SVG: the screen as it looks"),
+)
+
+
+class AishellApp(App[int]):
+    """Shows what the runtime knows; keys change the look, never wait for a database."""
+
+    TITLE = "aishell"
+    CSS_PATH = "app.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    COMMANDS: ClassVar = {DashboardCommands}
+    BINDINGS: ClassVar = bindings_of("")
+    MODES: ClassVar = {
+        "fleet": FleetScreen,
+        "health": HealthScreen,
+        "queries": QueriesScreen,
+        "events": EventsScreen,
+        "wall": WallScreen,
+    }
+    DEFAULT_MODE = "fleet"
+
+    def __init__(self, runtime: Runtime, options: DashboardOptions, on_end: Callable[[], None] | None = None) -> None:
+        self.palette: Palette = MONO
+        self.glyphs = choose_glyphs(os.environ, sys.stdout.encoding or "")
+        super().__init__()
+        self.runtime = runtime
+        self.options = options
+        self.look = Look(target=_first_target(options), interval_seconds=options.interval_seconds, read_only=options.read_only)
+        self.frame = Frame(at=0.0)
+        self._on_end = on_end
+        self._no_color = NoColorFilter() if "NO_COLOR" in os.environ else None
+        self.use_theme("mono" if self._no_color else options.theme)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Without colour nothing else may add some; else what the library has set up."""
+        return [self._no_color] if self._no_color is not None else super().get_line_filters()
+
+    def use_theme(self, name: str) -> None:
+        """Dress everything in another theme; raises AishellError for an unknown one."""
+        colours = load_theme(name)
+        theme = make_theme(colours)
+        self.register_theme(theme)
+        self.palette = make_palette_of(colours)
+        self.theme = theme.name
+
+    async def on_mount(self) -> None:
+        """Start reading, then show a frame per second (the first ones sooner)."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            loop.add_signal_handler(number, self._leave, number)
+        self.monitor = self.run_worker(self.runtime.run(), name="runtime", group="monitor")
+        if self.options.wall:
+            await self.switch_mode("wall")
+        elif len(self.options.targets) == 1:
+            await self.switch_mode("health")
+        for delay in _EARLY_TICKS_SECONDS:
+            self.set_timer(delay, self.tick)
+        self.set_interval(1.0, self.tick)
+
+    def tick(self) -> None:
+        """Take the newest frame, unless the screen is frozen, and show it."""
+        if not self.look.paused:
+            self.frame = self.runtime.frame()
+        self.show()
+
+    def show(self) -> None:
+        """Show the current frame and look on the screen in front."""
+        screen = self.front
+        if screen is not None:
+            screen.show(self.frame, self.look)
+
+    @property
+    def front(self) -> DashboardScreen | None:
+        """The dashboard screen that is seen, below any dialogue."""
+        return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, DashboardScreen)), None)
+
+    def change_look(self, look: Look) -> None:
+        """Look differently at the same frame."""
+        self.look = look
+        self.show()
+
+    def open_target(self, target: TargetId, mode: str = "health") -> None:
+        """Go to a screen of one target."""
+        self.look = replace(self.look, target=target)
+        self.go(mode)
+
+    def go(self, mode: str) -> None:
+        """Go to a screen by its name."""
+        self.switch_mode(mode)
+
+    def action_go(self, mode: str) -> None:
+        """Go to a screen."""
+        self.go(mode)
+
+    def action_pause(self) -> None:
+        """Freeze the screen, or go on."""
+        self.change_look(replace(self.look, paused=not self.look.paused))
+        if not self.look.paused:
+            self.tick()
+
+    def action_refresh_now(self) -> None:
+        """Read everything now."""
+        self.runtime.refresh()
+
+    def action_interval(self, steps: int) -> None:
+        """Read more or less often."""
+        look = slower(self.look, steps)
+        self.runtime.set_interval(look.interval_seconds)
+        self.change_look(look)
+
+    def action_span(self, steps: int) -> None:
+        """Widen or narrow the charts."""
+        self.change_look(widened(self.look, steps))
+
+    def action_move_in_time(self, quarters: int) -> None:
+        """Go back or forward in time."""
+        self.change_look(moved(self.look, quarters, self.frame.at))
+
+    def action_back(self) -> None:
+        """Let the screen in front go one step back."""
+        if self.front is not None:
+            self.front.action_back()
+
+    def action_help(self) -> None:
+        """Show the keys of the screen."""
+        if self.front is not None:
+            self.push_screen(HelpScreen(self.front.SCREEN))
+
+    def action_copy(self) -> None:
+        """Copy what is selected: to the terminal's clipboard, or to a file where the text is too long for it."""
+        screen = self.front
+        text = screen.copy_text() if screen is not None else ""
+        if screen is None or not text:
+            if screen is not None:
+                screen.say("nothing is selected to copy")
+            return
+        if len(text) <= _CLIPBOARD_BYTES and os.environ.get("TERM") not in {"linux", "dumb"}:
+            self.copy_to_clipboard(text)
+            screen.say(f"copied {len(text)} characters to the terminal's clipboard")
+        else:
+            self._write(screen, "copied", "txt", text)
+
+    def action_export(self) -> None:
+        """Ask for the format, then write the pane to a file."""
+        self.push_screen(ChoiceScreen("export this pane as", _FORMATS), self._export)
+
+    def _export(self, suffix: str | None) -> None:
+        screen = self.front
+        if suffix is None or screen is None:
+            return
+        name = f"{screen.SCREEN}-{timestamp(self.frame.at).replace(':', '')}"
+        if suffix == "svg":
+            self._write(screen, name, "svg", self.export_screenshot(title="aishell"))
+            return
+        pane = screen.pane_data()
+        if pane is None:
+            screen.say("this pane has no table to export; choose SVG", bad=True)
+            return
+        self._write(screen, name, suffix, to_csv(pane) if suffix == "csv" else to_json(pane, self.frame.at))
+
+    def _write(self, screen: DashboardScreen, name: str, suffix: str, text: str) -> None:
+        try:
+            path = write_file(find_places().state / "exports", name, suffix, text)
+        except StateError as error:
+            screen.say_error(error)
+            return
+        screen.say(f"written to {path}")
+
+    @on(TabBar.Chosen)
+    def _tab_chosen(self, message: TabBar.Chosen) -> None:
+        self.go(next(name for digit, name, _ in SCREENS if digit == message.key))
+
+    @on(KeyBar.Pressed)
+    async def _hint_pressed(self, message: KeyBar.Pressed) -> None:
+        if message.hint.action:
+            await self.run_action(message.hint.action, default_namespace=self.front or self)
+
+    def action_quit_now(self) -> None:
+        """End the dashboard."""
+        self.run_worker(self._end(0), group="end")
+
+    async def _end(self, code: int) -> None:
+        self.monitor.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GOODBYE_SECONDS):
+                await self.runtime.stopped.wait()
+        self.exit(code, return_code=code)
+
+    def _leave(self, number: int) -> None:
+        """End on a signal: after SIGHUP the terminal is gone, so nothing is drawn any more."""
+        self.run_worker(self._hang_up() if number == signal.SIGHUP else self._end(128 + number), group="end")
+
+    async def _hang_up(self) -> None:
+        self.monitor.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GOODBYE_SECONDS):
+                await self.runtime.stopped.wait()
+        if self._on_end is not None:
+            self._on_end()
+        os._exit(128 + signal.SIGHUP)
+
+
+def _first_target(options: DashboardOptions) -> TargetId | None:
+    return options.targets[0].name if options.targets else None

@@ -1,0 +1,113 @@
+"""How well is a target: pure functions from its view and the thresholds to a severity and its reasons."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from aishell_core.catalogue import CATALOGUE
+from aishell_core.series.keys import SeriesKey
+from aishell_core.units import format_duration, format_value
+from aishell_core.values import Failure, FailureCode, LockWait, Metric, Severity, Thresholds, worst
+from aishell_tui.frame import Assessment, Reason, TargetView
+
+# What a failure to read the whole target means: something is certainly broken, or we only cannot tell.
+_BROKEN = {FailureCode.MISSING, FailureCode.REFUSED, FailureCode.TRUNCATED, FailureCode.NOT_A_DATABASE}
+
+_PHRASES: Mapping[str, tuple[str, str]] = {
+    "pool.usage": ("{value} of the connection limit is used, limit {limit}", "sessions"),
+    "query.duration": ("the longest statement has run {value}, limit {limit}", "queries"),
+    "locks.waiting": ("{value} waiting for a lock, limit {limit}", "sessions"),
+    "locks.wait": ("a session has waited {value} for a lock, limit {limit}", "sessions"),
+    "cache.hit_ratio": ("cache hits are down to {value}, limit {limit}", "health"),
+    "replication.lag": ("replication lags by {value}, limit {limit}", "health"),
+    "sqlite.wal.size": ("the write-ahead log has grown to {value}, limit {limit}", "health"),
+    "sqlite.wal.pending": ("{value} log frames wait for a checkpoint, limit {limit}", "health"),
+    "sqlite.freelist.ratio": ("{value} of the file holds nothing, limit {limit}; VACUUM gives it back", "health"),
+    "sqlite.write_lock.held": ("one process has held the write lock {value}, limit {limit}", "health"),
+    "host.cpu.usage": ("the CPU is {value} busy, limit {limit}", "health"),
+    "host.cpu.iowait": ("the CPU waits for I/O {value} of the time, limit {limit}", "health"),
+    "host.memory.usage": ("{value} of the memory is taken, limit {limit}", "health"),
+    "host.swap.usage": ("{value} of the swap is used, limit {limit}", "health"),
+    "host.disk.usage": ("{value} of the file system is used, limit {limit}", "health"),
+}
+
+
+def judged_metrics(engine: str, thresholds: Mapping[str, Thresholds]) -> tuple[tuple[Metric, Thresholds], ...]:
+    """The metrics of an engine that have a threshold, by default or by configuration."""
+    found = []
+    for name, metric in CATALOGUE.items():
+        limits = thresholds.get(name, metric.thresholds)
+        if engine in metric.engines and (limits.warning is not None or limits.critical is not None):
+            found.append((metric, limits))
+    return tuple(found)
+
+
+def _limit_passed(limits: Thresholds, severity: Severity) -> float | None:
+    return limits.critical if severity is Severity.CRITICAL else limits.warning
+
+
+def _metric_reason(key: SeriesKey, value: float, severity: Severity, limits: Thresholds) -> Reason:
+    phrase, leads_to = _PHRASES.get(key.metric.name, (key.metric.name + " is {value}, limit {limit}", "health"))
+    text = phrase.format(value=format_value(value, key.metric.unit), limit=format_value(_limit_passed(limits, severity), key.metric.unit))
+    where = ", ".join(value for _, value in key.labels)
+    return Reason(severity, f"{where}: {text}" if where else text, key.metric.name, leads_to)
+
+
+def metric_reasons(view: TargetView, judged: tuple[tuple[Metric, Thresholds], ...]) -> list[Reason]:
+    """One reason for every metric that has passed a threshold."""
+    reasons = []
+    for metric, limits in judged:
+        for key in view.snapshot.find(metric.name):
+            value = view.snapshot.value(key)
+            if value is not None and (severity := limits.judge(value)) is not Severity.OK:
+                reasons.append(_metric_reason(key, value, severity, limits))
+    return reasons
+
+
+def blocking_sentence(lock_waits: tuple[LockWait, ...]) -> str:
+    """Who holds up how many, in words; empty when nobody waits."""
+    waits = [wait for wait in lock_waits if wait.waiter]
+    if not waits:
+        return ""
+    waiters = {wait.waiter for wait in waits}
+    heads = Counter(wait.holder for wait in waits if wait.holder not in waiters)
+    head = heads.most_common(1)[0][0] if heads else waits[0].holder
+    longest = max((wait.wait_seconds for wait in waits if wait.wait_seconds is not None), default=None)
+    waited = f", the longest for {format_duration(longest)}" if longest is not None else ""
+    noun = "1 session waits" if len(waiters) == 1 else f"{len(waiters)} sessions wait"
+    return f"{noun} behind {head}{waited}"
+
+
+def _failure_reason(view: TargetView, failure: Failure, now: float) -> Reason:
+    severity = Severity.CRITICAL if failure.code in _BROKEN else Severity.UNKNOWN
+    if failure.code is FailureCode.EMPTY:
+        severity = Severity.WARNING
+    text = failure.message
+    if view.last_ok_at is not None and view.is_stale(now):
+        text = f"stale {format_duration(now - view.last_ok_at)}: {text}"
+    if view.next_try_at is not None and view.next_try_at - now >= 1:
+        text = f"{text}; next try in {format_duration(view.next_try_at - now)}"
+    return Reason(severity, text, "", "health")
+
+
+def assess(view: TargetView, now: float, judged: tuple[tuple[Metric, Thresholds], ...]) -> Assessment:
+    """The severity of a target and its reasons, worst first; old numbers are never judged as if they were fresh."""
+    failure = view.target_failure
+    if failure is not None:
+        reason = _failure_reason(view, failure, now)
+        return Assessment(reason.severity, (reason,))
+    if view.last_ok_at is None:
+        return Assessment(Severity.UNKNOWN, (Reason(Severity.UNKNOWN, "no answer yet"),))
+    if view.is_stale(now):
+        age = format_duration(now - view.last_ok_at)
+        return Assessment(Severity.UNKNOWN, (Reason(Severity.UNKNOWN, f"stale {age}: no answer since then", "", "health"),))
+    reasons = metric_reasons(view, judged)
+    sentence = blocking_sentence(view.lock_waits or ())
+    if sentence:
+        kept = [reason for reason in reasons if reason.metric not in {"locks.waiting", "locks.wait"}]
+        level = worst([reason.severity for reason in reasons if reason.metric in {"locks.waiting", "locks.wait"}])
+        severity = level if level is not Severity.OK else Severity.WARNING
+        reasons = [Reason(severity, sentence, "locks.waiting", "health"), *kept]
+    reasons.sort(key=lambda reason: -reason.severity.rank)
+    return Assessment(worst([reason.severity for reason in reasons]), tuple(reasons))

@@ -1,0 +1,60 @@
+"""What changed between two looks at a target: pure functions from views to events."""
+
+from __future__ import annotations
+
+from aishell_core.values import Event, EventKind, Facts, Setting, Severity, TargetId
+from aishell_tui.frame import TargetView
+
+_WATCHED_DETAILS = {"journal mode": EventKind.SETTING, "schema version": EventKind.SCHEMA}
+
+
+def state_event(before: TargetView, after: TargetView, at: float) -> Event | None:
+    """An event when the target's severity changed; the first look is one only when something is wrong."""
+    old, new = before.assessment.severity, after.assessment.severity
+    if old is new or (new is Severity.UNKNOWN and after.last_ok_at is None and after.target_failure is None):
+        return None
+    first = before.last_ok_at is None and before.target_failure is None
+    if first and new is Severity.OK:
+        return None
+    if new is Severity.OK:
+        return Event(at, after.name, EventKind.STATE, Severity.OK, f"ok again, was {old}")
+    reason = after.assessment.reasons[0].text if after.assessment.reasons else str(new)
+    return Event(at, after.name, EventKind.STATE, new, reason)
+
+
+def facts_events(name: TargetId, before: Facts | None, after: Facts | None, at: float) -> list[Event]:
+    """Events for a restart, a new version, a new role, and changed details that matter."""
+    if before is None or after is None or before == after:
+        return []
+    events = []
+    if before.started_at is not None and after.started_at is not None and abs(after.started_at - before.started_at) > 1.5:
+        events.append(Event(at, name, EventKind.RESTART, Severity.WARNING, "restarted, or was replaced by another one"))
+    if before.version != after.version:
+        events.append(Event(at, name, EventKind.SETTING, Severity.OK, f"version changed from {before.version} to {after.version}"))
+    if before.role != after.role:
+        events.append(Event(at, name, EventKind.SETTING, Severity.WARNING, f"role changed from {before.role} to {after.role}"))
+    old = dict(before.details)
+    for key, value in after.details:
+        if key in _WATCHED_DETAILS and key in old and old[key] != value:
+            events.append(Event(at, name, _WATCHED_DETAILS[key], Severity.OK, f"{key} changed from {old[key]} to {value}"))
+    return events
+
+
+def setting_events(name: TargetId, before: tuple[Setting, ...] | None, after: tuple[Setting, ...] | None, at: float) -> list[Event]:
+    """One event for each setting whose value changed."""
+    if before is None or after is None or before is after:
+        return []
+    old = {setting.name: setting.value for setting in before}
+    return [
+        Event(at, name, EventKind.SETTING, Severity.OK, f"setting {setting.name} changed from {old[setting.name]} to {setting.value}")
+        for setting in after
+        if setting.name in old and old[setting.name] != setting.value
+    ]
+
+
+def view_events(before: TargetView, after: TargetView, at: float) -> list[Event]:
+    """All events between two consecutive views of one target, in the order in which they are told."""
+    events = facts_events(after.name, before.facts, after.facts, at)
+    events += setting_events(after.name, before.settings, after.settings, at)
+    state = state_event(before, after, at)
+    return [*events, state] if state is not None else events

@@ -1,0 +1,170 @@
+"""What is shown: one frozen Frame per tick, made of one TargetView per target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from aishell_core.series.snapshot import Snapshot
+from aishell_core.targets import Target
+from aishell_core.values import (
+    Ability,
+    Event,
+    Facts,
+    Failure,
+    LockWait,
+    Part,
+    Progress,
+    Reading,
+    Relation,
+    ReplicationPeer,
+    Session,
+    Setting,
+    Severity,
+    Statement,
+    TargetId,
+    Tier,
+)
+
+_NEVER: Mapping[Part, float] = MappingProxyType({})
+_WHOLE = "target"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a target is not well: a sentence with its number, and the screen that leads on ("" when none does)."""
+
+    severity: Severity
+    text: str
+    metric: str = ""
+    leads_to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """How well a target is, and the reasons, worst first."""
+
+    severity: Severity = Severity.UNKNOWN
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TargetView:
+    """All that is known of one target now.
+
+    `last_ok_at` is the epoch time of the last good hot reading, `part_at` that of the last good reading of each part;
+    `failures` are those of the newest reading of each tier.
+    """
+
+    target: Target
+    snapshot: Snapshot
+    interval_seconds: float = 1.0
+    abilities: Ability = Ability.NONE
+    facts: Facts | None = None
+    sessions: tuple[Session, ...] | None = None
+    lock_waits: tuple[LockWait, ...] | None = None
+    statements: tuple[Statement, ...] | None = None
+    relations: tuple[Relation, ...] | None = None
+    settings: tuple[Setting, ...] | None = None
+    replication: tuple[ReplicationPeer, ...] | None = None
+    progress: tuple[Progress, ...] | None = None
+    failures_by_tier: tuple[tuple[Tier, tuple[Failure, ...]], ...] = ()
+    part_at: Mapping[Part, float] = field(default_factory=lambda: _NEVER)
+    first_try_at: float | None = None
+    last_ok_at: float | None = None
+    next_try_at: float | None = None
+    assessment: Assessment = Assessment()
+
+    @property
+    def name(self) -> TargetId:
+        """The target's configured name."""
+        return self.target.name
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """The failures of all tiers, those of the whole target first."""
+        found = dict.fromkeys(failure for _, failures in self.failures_by_tier for failure in failures)
+        return tuple(sorted(found, key=lambda failure: failure.part != _WHOLE))
+
+    @property
+    def target_failure(self) -> Failure | None:
+        """Why the whole target could not be read at the last try; None when it could."""
+        return next((failure for failure in self.failures if failure.part == _WHOLE), None)
+
+    def failure_of(self, part: str) -> Failure | None:
+        """Why one part could not be read; None when it could or was not tried."""
+        return next((failure for failure in self.failures if failure.part == part), None)
+
+    def age_seconds(self, now: float) -> float | None:
+        """How old the newest good hot reading is; None when there never was one."""
+        return None if self.last_ok_at is None else max(0.0, now - self.last_ok_at)
+
+    def is_stale(self, now: float) -> bool:
+        """Whether the newest good reading is older than two intervals (and a little for the reading itself)."""
+        age = self.age_seconds(now)
+        return age is None or age > 2 * self.interval_seconds + 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCost:
+    """What aishell itself uses: share of one core, resident bytes."""
+
+    cpu_ratio: float = 0.0
+    memory_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Everything that one tick shows."""
+
+    at: float
+    targets: tuple[TargetView, ...] = ()
+    host: TargetView | None = None
+    events: tuple[Event, ...] = ()
+    own: OwnCost = OwnCost()
+    notes: tuple[str, ...] = ()
+
+    def view(self, name: TargetId) -> TargetView | None:
+        """The view of one target; the host's own counts too."""
+        for view in self.targets:
+            if view.name == name:
+                return view
+        return self.host if self.host is not None and self.host.name == name else None
+
+
+_PART_FIELDS: tuple[tuple[Part, str], ...] = (
+    (Part.SESSIONS, "sessions"),
+    (Part.LOCKS, "lock_waits"),
+    (Part.STATEMENTS, "statements"),
+    (Part.RELATIONS, "relations"),
+    (Part.SETTINGS, "settings"),
+    (Part.REPLICATION, "replication"),
+)
+
+
+def absorb(view: TargetView, reading: Reading, snapshot: Snapshot, interval_seconds: float) -> TargetView:
+    """The view after one more reading: parts that it did not bring stay as they were, with their old age."""
+    failed = any(failure.part == _WHOLE for failure in reading.failures)
+    by_tier = tuple(pair for pair in view.failures_by_tier if pair[0] is not reading.tier)
+    if reading.failures:
+        by_tier = (*by_tier, (reading.tier, reading.failures))
+    hot = reading.tier is Tier.HOT
+    part_at = {part: reading.at for part, name in _PART_FIELDS if getattr(reading, name) is not None}
+    return replace(
+        view,
+        snapshot=snapshot,
+        interval_seconds=interval_seconds if hot else view.interval_seconds,
+        facts=reading.facts or view.facts,
+        sessions=view.sessions if reading.sessions is None else reading.sessions,
+        lock_waits=view.lock_waits if reading.lock_waits is None else reading.lock_waits,
+        statements=view.statements if reading.statements is None else reading.statements,
+        relations=view.relations if reading.relations is None else reading.relations,
+        settings=view.settings if reading.settings is None else reading.settings,
+        replication=view.replication if reading.replication is None else reading.replication,
+        progress=view.progress if reading.progress is None else reading.progress,
+        failures_by_tier=by_tier,
+        part_at=MappingProxyType({**view.part_at, **part_at}) if part_at else view.part_at,
+        first_try_at=view.first_try_at if view.first_try_at is not None else reading.at,
+        last_ok_at=reading.at if hot and not failed else view.last_ok_at,
+    )

@@ -1,0 +1,128 @@
+"""Every key, declared once: the bindings, the footer, the help, the palette and the docs are made from this table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+EVERYWHERE = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key: what it is called in the program, which keys press it, what it does, and where.
+
+    `where` is a screen's name or "" for every screen; `rank` orders the footer, 0 keeps the key out of it.
+    """
+
+    id: str
+    keys: tuple[str, ...]
+    action: str
+    label: str
+    help: str
+    where: tuple[str, ...] = (EVERYWHERE,)
+    rank: int = 0
+
+    @property
+    def shown(self) -> str:
+        """The key as it is printed in the footer and the help."""
+        return _PRINTED.get(self.keys[0], self.keys[0])
+
+
+_PRINTED = {
+    "question_mark": "?",
+    "slash": "/",
+    "colon": ":",
+    "plus": "+",
+    "minus": "-",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "left_curly_bracket": "{",
+    "right_curly_bracket": "}",
+    "escape": "esc",
+    "left_parenthesis": "(",
+    "right_parenthesis": ")",
+}
+
+SCREENS: tuple[tuple[str, str, str], ...] = (
+    ("1", "fleet", "Fleet"),
+    ("2", "health", "Health"),
+    ("3", "queries", "Queries"),
+    ("8", "events", "Events"),
+)
+"""The digit, name and title of each screen; digits stay with their screens when others come between."""
+
+TABLES = ("fleet", "queries", "events", "metrics", "tables")
+"""The screens that are a table; the table widget brings its own keys (move, open, sort, mark)."""
+
+TABLE_FOOTER: tuple[tuple[str, int], ...] = (("open", 1), ("sort", 3))
+"""Which of the table widget's own keys the footer shows, by action, with their rank."""
+
+KEYS: tuple[Key, ...] = (
+    Key("target.next", ("n", "right_parenthesis"), "next_target(1)", "next target", "Show the next target.", ("health",), 8),
+    Key("target.previous", ("N", "left_parenthesis"), "next_target(-1)", "", "Show the target before.", ("health",)),
+    Key("filter", ("slash",), "filter", "filter", "Filter the rows by a regular expression; ! in front inverts it.", TABLES, 2),
+    Key("mode", ("t",), "mode", "live/total", "Switch between live, since reset, and total.", ("queries",), 4),
+    Key("reset", ("r",), "reset", "reset", "Count from now in the mode 'since reset'.", ("queries",), 5),
+    Key("explain", ("e",), "explain", "explain", "Show the plan of the selected statement.", ("queries",), 6),
+    Key(
+        "earlier",
+        ("left_square_bracket",),
+        "app.move_in_time(-1)",
+        "back",
+        "Go back in time by a quarter of the span.",
+        ("health", "query", "fleet"),
+        5,
+    ),
+    Key(
+        "later",
+        ("right_square_bracket",),
+        "app.move_in_time(1)",
+        "forward",
+        "Go forward in time; past the present it is live again.",
+        ("health", "query", "fleet"),
+        6,
+    ),
+    Key(
+        "narrower",
+        ("left_curly_bracket", "less_than_sign"),
+        "app.span(-1)",
+        "",
+        "Narrow the span of the charts: 24 h, 6 h, 1 h, 15 m, 5 m, 1 m.",
+        ("health", "query"),
+        0,
+    ),
+    Key(
+        "wider",
+        ("right_curly_bracket", "greater_than_sign"),
+        "app.span(1)",
+        "wider",
+        "Widen the span of the charts: 1 m, 5 m, 15 m, 1 h, 6 h, 24 h.",
+        ("health", "query"),
+        4,
+    ),
+    Key("maximise", ("z",), "maximise", "zoom", "Show the focused chart alone, large; again goes back.", ("health",), 3),
+    Key("metrics", ("m",), "metrics", "all metrics", "List all metrics of the target.", ("health",), 2),
+    Key("tables", ("b",), "tables", "tables", "List tables and indexes with their sizes.", ("health",), 7),
+    Key("integrity", ("i",), "integrity", "", "Check the database's integrity now.", ("health",)),
+    Key("pause", ("p",), "pause", "pause", "Freeze the screen; again goes on.", (EVERYWHERE,), 20),
+    Key("refresh", ("R", "f5"), "refresh_now", "", "Read everything now."),
+    Key("slower", ("plus",), "interval(1)", "", "Read less often."),
+    Key("faster", ("minus",), "interval(-1)", "", "Read more often."),
+    Key("copy", ("y",), "copy", "", "Copy the selected text or row to the clipboard (OSC 52), or to a file where that cannot work."),
+    Key("export", ("E",), "export", "", "Export the pane as CSV, JSON or SVG."),
+    Key("palette", ("colon", "ctrl+p"), "command_palette", "commands", "Open the command palette.", (EVERYWHERE,), 21),
+    Key("help", ("question_mark", "f1"), "help", "help", "Show all keys of this screen.", (EVERYWHERE,), 30),
+    Key("back", ("escape",), "back", "", "Go back, clear the filter or the selection, return to the present."),
+    Key("quit", ("q",), "quit_now", "quit", "Quit.", (EVERYWHERE,), 22),
+)
+
+
+def keys_of(screen: str) -> tuple[Key, ...]:
+    """The keys that are valid on a screen, its own first, then those of every screen."""
+    own = tuple(key for key in KEYS if screen in key.where)
+    return own + tuple(key for key in KEYS if EVERYWHERE in key.where)
+
+
+def footer_of(screen: str) -> tuple[Key, ...]:
+    """The keys for the footer of a screen, the most useful first."""
+    return tuple(sorted((key for key in keys_of(screen) if key.rank), key=lambda key: key.rank))

@@ -1,0 +1,81 @@
+"""From the command line to the screen: the terminal is checked and prepared before the terminal library is imported."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, MutableMapping
+from dataclasses import replace
+
+from aishell_core.clock import SystemClock
+from aishell_core.errors import UsageError
+from aishell_tui.options import DashboardOptions
+from aishell_tui.places import find_places
+from aishell_tui.runtime import Runtime
+from collectors.registry import open_collector
+from collectors.schedule import Schedule
+
+_COLOR_SYSTEMS = {"16": "standard", "256": "256", "true": "truecolor"}
+_PLAIN_TERMINALS = {"linux", "dumb", "vt100", "vt220"}
+HOW_TO_ADD = "this is a demo; add your own database with: aishell connect URL --save NAME"
+
+
+def require_terminal(one_shot: str = "aishell status") -> None:
+    """Raise UsageError with the command for scripts when there is no terminal to draw on."""
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        raise UsageError(
+            "the dashboard needs a terminal, and standard input, output or error is none",
+            f"for scripts there is a one-shot twin: {one_shot} (and --json)",
+        )
+
+
+def prepare_environment(options: DashboardOptions, environ: MutableMapping[str, str]) -> None:
+    """Tell the terminal library what this terminal can do; it reads these variables when it is imported.
+
+    No animation and few frames: a dashboard over SSH must not spend bytes on movement.
+    """
+    environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+    environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
+    environ.setdefault("TEXTUAL_FPS", "30")
+    if options.color == "never":
+        environ["NO_COLOR"] = "1"
+    elif options.color in _COLOR_SYSTEMS:
+        environ["TEXTUAL_COLOR_SYSTEM"] = _COLOR_SYSTEMS[options.color]
+    elif environ.get("TERM", "") in _PLAIN_TERMINALS:
+        environ.pop("COLORTERM", None)
+    if options.glyphs in {"unicode", "ascii"}:
+        environ["AISHELL_GLYPHS"] = options.glyphs
+
+
+def run_dashboard(options: DashboardOptions, stop: Callable[[], None] | None = None) -> int:
+    """Open the dashboard and return the exit code; `stop` is called at the end, also when the terminal goes away."""
+    require_terminal()
+    prepare_environment(options, os.environ)
+    from aishell_tui.app import AishellApp
+
+    runtime = Runtime(
+        options.targets,
+        clock=SystemClock(),
+        open_collector=open_collector,
+        schedule=Schedule(hot_seconds=options.interval_seconds),
+        thresholds=options.thresholds,
+        state_folder=find_places().state if options.history else None,
+        notice=options.notice,
+    )
+    app = AishellApp(runtime, options, on_end=stop)
+    code = app.run(mouse=options.mouse)
+    return code if isinstance(code, int) else app.return_code or 0
+
+
+def run_demo(options: DashboardOptions) -> int:
+    """Open the dashboard on an embedded database with a real workload; both are gone when it ends."""
+    require_terminal()
+    from aishell_tui.demo.launch import start_demo
+
+    places = find_places()
+    demo = start_demo(places.state / "demo")
+    try:
+        ready = replace(options, targets=(demo.target,), notice=options.notice or HOW_TO_ADD)
+        return run_dashboard(ready, stop=demo.stop)
+    finally:
+        demo.stop()

@@ -1,0 +1,151 @@
+"""The composition: pollers, series, history and events of all targets, without a screen."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from aishell_core.clock import Clock
+from aishell_core.processes import own_memory_bytes
+from aishell_core.series.rollup import RollupBatch
+from aishell_core.series.store import SeriesStore
+from aishell_core.state.history import History
+from aishell_core.targets import Location, Target
+from aishell_core.values import Event, Failure, PlanNode, TargetId, Thresholds
+from aishell_tui.frame import Frame, OwnCost
+from aishell_tui.history import HistoryKeeper
+from aishell_tui.watch import OpenCollector, Watch
+from collectors.contract import NOTHING, Demand
+from collectors.schedule import Schedule
+
+HOST_NAME = TargetId("this host")
+_EVENTS_SHOWN = 2000
+_GOODBYE_SECONDS = 2.0
+
+
+class Runtime:
+    """Runs one watch per target and builds the frames.
+
+    The host that aishell runs on is always watched, besides the configured targets; `state_folder` None keeps no history.
+    """
+
+    def __init__(
+        self,
+        targets: tuple[Target, ...],
+        *,
+        clock: Clock,
+        open_collector: OpenCollector,
+        schedule: Schedule,
+        thresholds: Mapping[str, Thresholds],
+        state_folder: Path | None,
+        notice: str = "",
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._clock = clock
+        self._notice = notice
+        self._store = SeriesStore()
+        self._events: deque[Event] = deque(maxlen=_EVENTS_SHOWN)
+        self._history = HistoryKeeper(state_folder, clock, self._take_rollups) if state_folder is not None else None
+
+        def watch(target: Target) -> Watch:
+            own = replace(schedule, hot_seconds=target.interval_seconds) if target.interval_seconds else schedule
+            return Watch(target, self._store, clock, open_collector, own, thresholds, self._emit, jitter)
+
+        self._watches = {target.name: watch(target) for target in targets}
+        local = next((name for name, each in self._watches.items() if each.view.target.engine == "host"), None)
+        self._host = self._watches[local] if local is not None else watch(Target(HOST_NAME, Location("host", host="localhost")))
+        self._cpu = (clock.steady(), time.process_time())
+        self._own = OwnCost()
+        self.stopped = asyncio.Event()
+
+    def _take_rollups(self, include_open: bool) -> tuple[RollupBatch, ...]:
+        return self._store.take_rollups(include_open=include_open)
+
+    def _emit(self, event: Event) -> None:
+        self._events.appendleft(event)
+        if self._history is not None:
+            self._history.remember(event)
+
+    def _all_watches(self) -> tuple[Watch, ...]:
+        watches = tuple(self._watches.values())
+        return watches if self._host in watches else (*watches, self._host)
+
+    async def run(self) -> None:
+        """Poll everything until cancelled, then write what is left of the history."""
+        if self._history is not None:
+            self._events.extend(reversed(await self._history.recent_events()))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for watch in self._all_watches():
+                    group.create_task(watch.poller.run())
+                if self._history is not None:
+                    group.create_task(self._history.run())
+        finally:
+            if self._history is not None:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_GOODBYE_SECONDS):
+                        await self._history.close()
+            self.stopped.set()
+
+    def frame(self) -> Frame:
+        """Everything that is known now."""
+        now = self._clock.now()
+        notes = tuple(note for note in (self._notice, self._history.note if self._history is not None else "") if note)
+        return Frame(
+            at=now,
+            targets=tuple(watch.current() for watch in self._watches.values()),
+            host=self._host.current(),
+            events=tuple(self._events),
+            own=self._own_cost(),
+            notes=notes,
+        )
+
+    def _own_cost(self) -> OwnCost:
+        """Measured over at least a second, so that a burst of frames does not read as load."""
+        since, cpu = self._cpu
+        steady = self._clock.steady()
+        if steady - since >= 1.0:
+            used = time.process_time()
+            self._cpu = (steady, used)
+            self._own = OwnCost((used - cpu) / (steady - since), own_memory_bytes())
+        return self._own
+
+    def want(self, target: TargetId | None, parts: Demand) -> None:
+        """Say which parts the visible pane needs, of one target or (None) of all; the others' cost is not paid."""
+        for watch in self._all_watches():
+            wanted = parts if target is None or watch.view.name == target else NOTHING
+            if wanted - watch.demand:
+                watch.demand = wanted
+                watch.poller.poke()
+            watch.demand = wanted
+
+    def refresh(self) -> None:
+        """Read everything now."""
+        for watch in self._all_watches():
+            watch.poller.poke()
+
+    def set_interval(self, hot_seconds: float) -> None:
+        """Change how often all targets are read."""
+        for watch in self._all_watches():
+            watch.set_interval(hot_seconds)
+
+    async def explain(self, target: TargetId, sql: str) -> tuple[PlanNode, ...]:
+        """The plan of a statement; raises TargetError."""
+        return await self._watch(target).explain(sql)
+
+    async def check_integrity(self, target: TargetId) -> tuple[Failure, ...]:
+        """What is damaged in a database, nothing when all is well; raises TargetError where it cannot be told."""
+        return await self._watch(target).check_integrity()
+
+    def _watch(self, target: TargetId) -> Watch:
+        return next(watch for watch in self._all_watches() if watch.view.name == target)
+
+    async def history(self, target: TargetId, since: float, until: float) -> History | None:
+        """What the state database keeps of one target; None without one."""
+        return None if self._history is None else await self._history.read(target, since, until)

@@ -1,0 +1,202 @@
+"""What all screens share: the frame around the body, filtering, copying, exporting, and the way a frame arrives."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import ClassVar, Protocol, cast
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.screen import Screen
+from textual.strip import Strip
+
+from aishell_core.errors import AishellError
+from aishell_core.values import Severity, TargetId
+from aishell_tui.export import PaneData
+from aishell_tui.frame import Frame, TargetView
+from aishell_tui.keys import SCREENS
+from aishell_tui.look import Look
+from aishell_tui.runtime import Runtime
+from aishell_tui.screens.bindings import footer_hints
+from aishell_tui.screens.title import title_state
+from collectors.contract import NOTHING, Demand
+from widgets.filter_line import FilterLine
+from widgets.key_bar import KeyBar
+from widgets.line_view import LineView
+from widgets.lines import make_strip
+from widgets.notice_line import NoticeLine
+from widgets.tab_bar import Tab, TabBar
+from widgets.table import LineTable
+from widgets.title_bar import TitleBar
+
+SMALLEST = (60, 16)
+TABS = tuple(Tab(digit, title) for digit, _, title in SCREENS)
+_SAID_SECONDS = 8.0
+
+
+class Dashboard(Protocol):
+    """What a screen may ask of the application."""
+
+    runtime: Runtime
+    look: Look
+    frame: Frame
+
+    def change_look(self, look: Look) -> None:
+        """Look differently at the same frame."""
+
+    def open_target(self, target: TargetId, mode: str = "health") -> None:
+        """Go to a screen of one target."""
+
+    def go(self, mode: str) -> None:
+        """Go to a screen by its name."""
+
+
+class TooSmall(LineView):
+    """Says which size is needed, in the middle of a terminal that is smaller."""
+
+    def draw(self, width: int, height: int) -> list[Strip]:
+        """The sentence, as far as it fits."""
+        blank = [self.strip((), width)] * (max(0, height - 1) // 2)
+        size = self.app.size
+        text = f"aishell needs {SMALLEST[0]}x{SMALLEST[1]}, this is {size.width}x{size.height}"
+        return [*blank, make_strip(self.fitted(((text, "warning"),), width, "center"), width, self.palette.plain)]
+
+
+class DashboardScreen(Screen[None]):
+    """One screen of the dashboard; a subclass composes the body and shows a frame in it."""
+
+    SCREEN: ClassVar[str] = ""
+    TAB: ClassVar[str] = ""
+    OF_ONE_TARGET: ClassVar[bool] = True
+    AUTO_FOCUS = "LineTable"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said = ""
+        self._said_until = 0.0
+        self._said_severity: Severity | None = None
+
+    @property
+    def dashboard(self) -> Dashboard:
+        """The application, as far as screens know it."""
+        return cast(Dashboard, self.app)
+
+    def compose(self) -> ComposeResult:
+        """Title, tabs, body, notice, filter, keys."""
+        yield TooSmall(id="too-small")
+        yield TitleBar(id="title")
+        yield TabBar(TABS, active=next(digit for digit, name, _ in SCREENS if name == (self.TAB or self.SCREEN)), id="tabs")
+        with Container(id="body"):
+            yield from self.compose_body()
+        yield NoticeLine(id="notice")
+        yield FilterLine(id="filter")
+        yield KeyBar(footer_hints(self.SCREEN), id="keys")
+
+    def compose_body(self) -> ComposeResult:
+        """The widgets between the tabs and the footer."""
+        raise NotImplementedError
+
+    def show_body(self, frame: Frame, look: Look) -> None:
+        """Hand the values of a frame to the body's widgets."""
+        raise NotImplementedError
+
+    def demand(self) -> Demand:
+        """The parts of a target that this screen shows and that are read only while it does."""
+        return NOTHING
+
+    def demanded_target(self, look: Look) -> TargetId | None:
+        """The target whose parts are demanded; None demands them of all."""
+        return look.target
+
+    def pane_data(self) -> PaneData | None:
+        """What the screen shows as plain data, for exports; None when there is none."""
+        return None
+
+    def copy_text(self) -> str:
+        """What `y` copies; empty when there is nothing to copy."""
+        return ""
+
+    def show(self, frame: Frame, look: Look) -> None:
+        """Show a frame; called once per tick and after each change of the look."""
+        if not self.is_mounted:
+            return
+        viewed = self.viewed(frame, look) if self.OF_ONE_TARGET else None
+        self.query_one("#title", TitleBar).set_state(title_state(frame, look, viewed))
+        self._show_notice(frame)
+        self.show_body(frame, look)
+
+    def _show_notice(self, frame: Frame) -> None:
+        notice = self.query_one("#notice", NoticeLine)
+        if self._said and frame.at < self._said_until:
+            notice.show_notice(self._said, self._said_severity)
+        else:
+            self._said = ""
+            notice.show_notice("  ".join(frame.notes))
+        notice.display = bool(notice.text)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Show either the screen or which size it needs."""
+        self.set_class(event.size.width < SMALLEST[0] or event.size.height < SMALLEST[1], "-too-small")
+
+    def on_mount(self) -> None:
+        """Show what is known at once."""
+        self.show(self.dashboard.frame, self.dashboard.look)
+
+    def on_screen_resume(self) -> None:
+        """Ask for the parts that this screen needs, and show what is known already."""
+        look = self.dashboard.look
+        self.dashboard.runtime.want(self.demanded_target(look), self.demand())
+        self.show(self.dashboard.frame, look)
+
+    def viewed(self, frame: Frame, look: Look) -> TargetView | None:
+        """The target that is looked at, the first one when none was chosen."""
+        chosen = frame.view(look.target) if look.target is not None else None
+        return chosen or next(iter(frame.targets), None) or frame.host
+
+    def say(self, text: str, *, bad: bool = False) -> None:
+        """A message in the notice line, gone with the next one or after a while."""
+        self._said, self._said_severity = text, Severity.CRITICAL if bad else None
+        self._said_until = time.time() + _SAID_SECONDS
+        self._show_notice(self.dashboard.frame)
+
+    def say_error(self, error: AishellError) -> None:
+        """An error's message and hint in the notice line."""
+        self.say(f"{error.message}. {error.hint}".rstrip(". ") + ".", bad=True)
+
+    @property
+    def table(self) -> LineTable | None:
+        """The screen's table, where it has one."""
+        return next(iter(self.query(LineTable)), None)
+
+    def action_filter(self) -> None:
+        """Open the filter line."""
+        table = self.table
+        self.query_one("#filter", FilterLine).open_line(table.filter_text if table is not None else "")
+
+    @on(FilterLine.Changed)
+    def _filter_changed(self, message: FilterLine.Changed) -> None:
+        if self.table is not None:
+            error = self.table.set_filter(message.text)
+            self.query_one(FilterLine).show_error(f"searched as it stands: {error}" if error else "")
+
+    @on(FilterLine.Submitted)
+    @on(FilterLine.Dismissed)
+    def _filter_done(self, message: FilterLine.Submitted | FilterLine.Dismissed) -> None:
+        if self.table is not None:
+            if isinstance(message, FilterLine.Dismissed):
+                self.table.set_filter("")
+            self.table.focus()
+
+    def action_back(self) -> None:
+        """Clear the filter, return to the present, leave a detail screen, or go to the fleet."""
+        table, look = self.table, self.dashboard.look
+        if table is not None and table.filter_text:
+            table.set_filter("")
+        elif look.until is not None:
+            self.dashboard.change_look(replace(look, until=None))
+        elif len(self.app.screen_stack) > 1:
+            self.dismiss()
+        elif self.SCREEN != "fleet":
+            self.dashboard.go("fleet")

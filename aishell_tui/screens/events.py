@@ -1,0 +1,89 @@
+"""Screen 8: one timeline of everything that happened."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+
+from aishell_core.values import Event, Severity
+from aishell_tui.export import PaneData, timestamp
+from aishell_tui.frame import Frame
+from aishell_tui.look import Look, at_moment
+from aishell_tui.screens.base import DashboardScreen
+from aishell_tui.screens.bindings import bindings_of
+from aishell_tui.screens.tables import table_data
+from aishell_tui.text import WORDS, moment_text
+from widgets.heading import Heading
+from widgets.palette import severity_role
+from widgets.table import LineTable
+from widgets.table_model import Cell, Column, Row
+
+COLUMNS: tuple[Column, ...] = (
+    Column("time", "TIME", 11, help="When it happened (UTC)"),
+    Column("state", "STATE", 8, help="How bad it is"),
+    Column("target", "TARGET", 16, priority=1, help="Which target"),
+    Column("kind", "KIND", 10, priority=2, help="What sort of thing"),
+    Column("text", "WHAT HAPPENED", None, 30, help="What happened, in words"),
+)
+
+
+def event_id(event: Event) -> str:
+    """What tells an event from all others."""
+    return f"{event.at:.6f}/{event.target}/{event.kind}/{event.text}"
+
+
+def event_row(event: Event, now: float) -> Row:
+    """One event as a row."""
+    return Row(
+        event_id(event),
+        {
+            "time": Cell(moment_text(event.at, now), "dim", timestamp(event.at)),
+            "state": Cell(WORDS[event.severity] if event.severity is not Severity.OK else "", severity_role(event.severity)),
+            "target": Cell(event.target, "bold"),
+            "kind": Cell(event.kind, "label"),
+            "text": Cell(event.text),
+        },
+        severity=event.severity,
+    )
+
+
+class EventsScreen(DashboardScreen):
+    """Restarts, state changes, settings, schema changes; enter goes to that moment on the Health charts."""
+
+    SCREEN = "events"
+    OF_ONE_TARGET = False
+    BINDINGS: ClassVar = bindings_of("events")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: tuple[Event, ...] | None = None
+
+    def compose_body(self) -> ComposeResult:
+        """The table."""
+        yield LineTable(COLUMNS, heading=Heading("events"), show_severity=True, empty_text="nothing has happened yet", id="events")
+
+    def show_body(self, frame: Frame, look: Look) -> None:
+        """Rows, only when something new happened."""
+        if frame.events == self._shown:
+            return
+        self._shown = frame.events
+        self.query_one("#events", LineTable).set_rows([event_row(event, frame.at) for event in frame.events])
+
+    @on(LineTable.Opened)
+    def _opened(self, message: LineTable.Opened) -> None:
+        frame = self.dashboard.frame
+        event = next((event for event in frame.events if event_id(event) == message.row_id), None)
+        if event is not None and frame.view(event.target) is not None:
+            self.dashboard.change_look(at_moment(self.dashboard.look, event.target, event.at, frame.at))
+            self.dashboard.go("health")
+
+    def pane_data(self) -> PaneData | None:
+        """The table."""
+        return table_data("events", self.query_one("#events", LineTable))
+
+    def copy_text(self) -> str:
+        """The selected event."""
+        row = self.query_one("#events", LineTable).selected_row
+        return row.plain() if row is not None else ""

@@ -1,0 +1,80 @@
+"""Screen 1: one row per target, the worst first."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.strip import Strip
+
+from aishell_core.values import TargetId
+from aishell_tui.export import PaneData
+from aishell_tui.frame import Frame
+from aishell_tui.look import Look
+from aishell_tui.screens.base import DashboardScreen
+from aishell_tui.screens.bindings import bindings_of
+from aishell_tui.screens.fleet_rows import COLUMNS, fleet_rows, host_line, own_line
+from aishell_tui.screens.tables import table_data
+from widgets.heading import Heading
+from widgets.line_view import LineView
+from widgets.lines import Spans
+from widgets.table import LineTable
+
+
+class TwoSidedLine(LineView):
+    """One line with a text at each end."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._sides: tuple[Spans, Spans] = ((), ())
+
+    def set_sides(self, left: Spans, right: Spans) -> None:
+        """Show other texts."""
+        if (left, right) != self._sides:
+            self._sides = (left, right)
+            self.update_lines()
+
+    def draw(self, width: int, height: int) -> list[Strip]:
+        """The line."""
+        return [self.two_sided(*self._sides, width)]
+
+
+class FleetScreen(DashboardScreen):
+    """All targets; enter opens the health of one."""
+
+    SCREEN = "fleet"
+    OF_ONE_TARGET = False
+    BINDINGS: ClassVar = bindings_of("fleet")
+
+    def compose_body(self) -> ComposeResult:
+        """The table, and the machine below it."""
+        yield LineTable(
+            COLUMNS,
+            heading=Heading("targets"),
+            show_severity=True,
+            empty_text="no targets: add one with  aishell connect URL --save NAME",
+            id="fleet",
+        )
+        yield TwoSidedLine(id="host")
+
+    def show_body(self, frame: Frame, look: Look) -> None:
+        """Rows and the host's line."""
+        table = self.query_one("#fleet", LineTable)
+        table.set_rows(fleet_rows(frame, table.glyphs))
+        self.query_one("#host", TwoSidedLine).set_sides(host_line(frame), own_line(frame))
+
+    @on(LineTable.Opened)
+    def _opened(self, message: LineTable.Opened) -> None:
+        view = self.dashboard.frame.view(TargetId(message.row_id))
+        reasons = view.assessment.reasons if view is not None else ()
+        self.dashboard.open_target(TargetId(message.row_id), "queries" if reasons and reasons[0].leads_to == "queries" else "health")
+
+    def pane_data(self) -> PaneData | None:
+        """The table."""
+        return table_data("fleet", self.query_one("#fleet", LineTable))
+
+    def copy_text(self) -> str:
+        """The selected target's line with its reasons."""
+        row = self.query_one("#fleet", LineTable).selected_row
+        return row.plain() if row is not None else ""

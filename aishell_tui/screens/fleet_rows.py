@@ -1,0 +1,140 @@
+"""Targets as table rows: worst first, the reason under each that is not well. Pure."""
+
+from __future__ import annotations
+
+import math
+
+from aishell_core.units import format_count, format_duration, format_value
+from aishell_core.values import Severity, Unit
+from aishell_tui.charts import combined_value
+from aishell_tui.frame import Frame, TargetView
+from aishell_tui.keys import SCREENS
+from aishell_tui.text import engine_text, worst_first
+from widgets.format import bar, sparkline
+from widgets.glyphs import Glyphs
+from widgets.lines import Span
+from widgets.palette import severity_role
+from widgets.table_model import Cell, Column, Row
+
+_SPARK_SECONDS = 60.0
+_SPARK_CELLS = 5
+_DIGITS = {name: digit for digit, name, _ in SCREENS}
+
+COLUMNS: tuple[Column, ...] = (
+    Column("target", "TARGET", None, 12, help="The target's name"),
+    Column("engine", "ENGINE", 14, priority=3, help="Engine and version"),
+    Column("role", "ROLE", 8, priority=4, help="Role in replication, or file"),
+    Column("connections", "CONN", 12, align="right", priority=2, help="Connections used, of the limit where there is one"),
+    Column("rate", "TPS", 12, align="right", help="Transactions per second, and their last minute"),
+    Column("queries", "STMT/S", 8, align="right", priority=5, help="Statements per second"),
+    Column("hits", "HIT%", 6, align="right", priority=6, help="Cache hit ratio"),
+    Column("lag", "LAG", 7, align="right", priority=6, help="Replication lag"),
+    Column("longest", "LONGEST", 8, align="right", priority=1, help="Running time of the longest active statement"),
+    Column("waiting", "WAIT", 5, align="right", priority=2, help="Sessions that wait for a lock"),
+    Column("size", "SIZE", 9, align="right", priority=4, help="Size on disk"),
+    Column("age", "AGE", 5, align="right", priority=7, help="Age of the newest reading"),
+)
+
+
+def _number(view: TargetView, metric: str, combine: str = "sum") -> float | None:
+    return combined_value(view.snapshot, metric, combine)
+
+
+def _plain(value: float | None, unit: Unit, *, zero: str | None = None) -> Cell:
+    if value is None:
+        return Cell("–", "dim", math.nan)
+    if value == 0 and zero is not None:
+        return Cell(zero, "dim", 0.0)
+    return Cell(format_value(value, unit), "text", value)
+
+
+def _connections(view: TargetView, glyphs: Glyphs) -> Cell:
+    used, limit = _number(view, "connections.used"), _number(view, "connections.max")
+    if used is None:
+        return Cell("–", "dim", math.nan)
+    if not limit:
+        return Cell(format_count(used), "text", used)
+    spans: tuple[Span, ...] = ((f"{format_count(used)}/{format_count(limit)} ", "text"), (bar(used / limit, 4, glyphs), "bar"))
+    return Cell(sort=used / limit, spans=spans)
+
+
+def rate_history(view: TargetView, metric: str, now: float, count: int) -> list[float]:
+    """The last minute of a metric in `count` steps, NaN where unknown; an empty list when the target has no such series."""
+    keys = view.snapshot.find(metric)
+    if not keys:
+        return []
+    return list(view.snapshot.buckets(keys[0], now - _SPARK_SECONDS, now, count).mean)
+
+
+def _rate(view: TargetView, now: float, glyphs: Glyphs) -> Cell:
+    value = _number(view, "transactions.rate")
+    if value is None:
+        return Cell("–", "dim", math.nan)
+    spark = sparkline(rate_history(view, "transactions.rate", now, _SPARK_CELLS), _SPARK_CELLS, glyphs)
+    return Cell(sort=value, spans=((format_count(value) + " ", "text"), (spark, "chart1")))
+
+
+def _note(view: TargetView) -> tuple[tuple[Span, ...], Span | None]:
+    reasons = view.assessment.reasons
+    if not reasons or view.assessment.severity is Severity.OK:
+        return (), None
+    first = reasons[0]
+    more = f"  (+{len(reasons) - 1} more)" if len(reasons) > 1 else ""
+    digit = _DIGITS.get(first.leads_to, "2" if first.leads_to else "")
+    return ((first.text + more, severity_role(first.severity)),), ((f"{digit} ▸", "dim") if digit else None)
+
+
+def fleet_row(view: TargetView, now: float, glyphs: Glyphs) -> Row:
+    """One target as a row."""
+    note, leads = _note(view)
+    age = view.age_seconds(now)
+    cells = {
+        "target": Cell(view.name, "bold"),
+        "engine": Cell(engine_text(view.target.engine, view.facts)),
+        "role": Cell(view.facts.role if view.facts is not None else "", "dim"),
+        "connections": _connections(view, glyphs),
+        "rate": _rate(view, now, glyphs),
+        "queries": _plain(_number(view, "queries.rate"), Unit.COUNT),
+        "hits": _plain(_number(view, "cache.hit_ratio", "max"), Unit.RATIO),
+        "lag": _plain(_number(view, "replication.lag", "max"), Unit.SECONDS),
+        "longest": _plain(_number(view, "query.duration", "max"), Unit.MILLISECONDS, zero="–"),
+        "waiting": _plain(_number(view, "locks.waiting"), Unit.COUNT, zero="–"),
+        "size": _plain(_number(view, "disk.used"), Unit.BYTES),
+        "age": Cell("–", "dim", math.nan)
+        if age is None
+        else Cell(format_duration(round(age)), "critical" if view.is_stale(now) else "dim", age),
+    }
+    return Row(view.name, cells, note=note, note_right=leads, severity=view.assessment.severity)
+
+
+def fleet_rows(frame: Frame, glyphs: Glyphs) -> list[Row]:
+    """All targets, worst first."""
+    return [fleet_row(view, frame.at, glyphs) for view in worst_first(frame)]
+
+
+def host_line(frame: Frame) -> tuple[Span, ...]:
+    """The machine that aishell runs on and what aishell itself uses, in one line."""
+    spans: list[Span] = []
+    if frame.host is not None:
+        for label, metric, combine in (
+            ("CPU", "host.cpu.usage", "max"),
+            ("mem", "host.memory.usage", "max"),
+            ("disk", "host.disk.usage", "max"),
+            ("net in", "host.network.received.rate", "sum"),
+            ("out", "host.network.sent.rate", "sum"),
+        ):
+            keys = frame.host.snapshot.find(metric)
+            value = combined_value(frame.host.snapshot, metric, combine)
+            if keys and value is not None:
+                severity = keys[0].metric.thresholds.judge(value)
+                role = severity_role(severity) if severity is not Severity.OK else "text"
+                spans += [(f" {label} ", "label"), (format_value(value, keys[0].metric.unit), role), (" ", "text")]
+    return tuple(spans)
+
+
+def own_line(frame: Frame) -> tuple[Span, ...]:
+    """What aishell itself uses."""
+    own = frame.own
+    if not own.memory_bytes:
+        return ()
+    return (("aishell ", "label"), (f"{format_value(own.cpu_ratio, Unit.RATIO)} {format_value(own.memory_bytes, Unit.BYTES)} ", "dim"))

@@ -1,0 +1,181 @@
+"""The values of the Health screen: figures, charts, sentences. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from aishell_core.catalogue import CATALOGUE
+from aishell_core.series.buckets import Buckets, merge_history
+from aishell_core.series.snapshot import Snapshot
+from aishell_core.state.history import History
+from aishell_core.units import format_value
+from aishell_core.values import Ability, Event, EventKind, Severity, TargetId, Thresholds, Unit
+from aishell_tui.charts import FIGURES, ChartSpec, FigureSpec, combine_buckets, combined_value, severity_of
+from aishell_tui.frame import Frame, TargetView
+from aishell_tui.look import MEMORY_SECONDS, Look
+from aishell_tui.text import span_text
+from widgets.chart import ChartData, ChartMark
+from widgets.figures import KeyFigure
+from widgets.lines import Span, Spans
+from widgets.palette import severity_role
+
+_TREND_SECONDS = 60.0
+_TREND_STEPS = 6
+_LIMIT_IN_SIGHT = 0.4
+
+
+def buckets_of(
+    spec: ChartSpec | FigureSpec, snapshot: Snapshot, history: History | None, window: tuple[float, float], count: int
+) -> Buckets | None:
+    """The series of a metric over a window, label sets combined; None when neither memory nor history knows it."""
+    since, until = window
+    keys = dict.fromkeys((*snapshot.find(spec.metric), *(history.find(spec.metric) if history is not None else ())))
+    parts = []
+    for key in keys:
+        if history is None:
+            parts.append(snapshot.buckets(key, since, until, count))
+        else:
+            tail = snapshot.points(key, until - MEMORY_SECONDS - 60, until)
+            parts.append(merge_history(history.rollups(key), tail, since, until, count))
+    return combine_buckets(tuple(parts), spec.combine) if parts else None
+
+
+def last_known(values: Sequence[float]) -> float | None:
+    """The newest value that is not a gap."""
+    return next((value for value in reversed(values) if not math.isnan(value)), None)
+
+
+def _limit(thresholds: Thresholds, highest: float | None, lowest: float | None) -> float | None:
+    """The threshold, when the values come near enough for the line to be worth its place on the scale."""
+    limit = thresholds.warning if thresholds.warning is not None else thresholds.critical
+    if limit is None or highest is None or lowest is None:
+        return None
+    if thresholds.falling:
+        return limit if lowest <= limit * 1.2 else None
+    return limit if highest >= limit * _LIMIT_IN_SIGHT else None
+
+
+def chart_data(
+    spec: ChartSpec,
+    view_stale: str,
+    snapshot: Snapshot,
+    history: History | None,
+    look: Look,
+    now: float,
+    count: int,
+    marks: tuple[ChartMark, ...] = (),
+) -> ChartData:
+    """One chart of the window that is looked at, with the value of now or of the moment at its right edge."""
+    metric = CATALOGUE[spec.metric]
+    window = look.window(now)
+    buckets = buckets_of(spec, snapshot, history, window, count)
+    if buckets is None:
+        return ChartData(spec.title, metric.unit, (), span_text=span_text(look.span_seconds), stale=view_stale)
+    live = look.until is None
+    value = combined_value(snapshot, spec.metric, spec.combine) if live else last_known(buckets.last)
+    known = [item for item in buckets.high if not math.isnan(item)]
+    lows = [item for item in buckets.low if not math.isnan(item)]
+    limits = metric.thresholds
+    limit = _limit(limits, max(known, default=None), min(lows, default=None))
+    return ChartData(
+        title=spec.title,
+        unit=metric.unit,
+        mean=buckets.mean,
+        high=buckets.high,
+        start=buckets.start,
+        step_seconds=buckets.step_seconds,
+        span_text=span_text(look.span_seconds),
+        now_text=format_value(value, metric.unit),
+        limit=limit,
+        limit_text=format_value(limit, metric.unit) if limit is not None else "",
+        falling=limits.falling,
+        severity=limits.judge(value) if value is not None else Severity.OK,
+        marks=marks,
+        stale=view_stale if live else "",
+    )
+
+
+def figure(spec: FigureSpec, snapshot: Snapshot, look: Look, now: float) -> KeyFigure | None:
+    """One key figure with its last minute; None when the target has no such metric."""
+    keys = snapshot.find(spec.metric)
+    if not keys:
+        return None
+    moment = now if look.until is None else look.until
+    window = (moment - _TREND_SECONDS, moment)
+    buckets = buckets_of(spec, snapshot, None, window, _TREND_STEPS)
+    trend = tuple(buckets.mean) if buckets is not None else ()
+    live = look.until is None
+    value = combined_value(snapshot, spec.metric, spec.combine) if live else (last_known(buckets.last) if buckets is not None else None)
+    text = format_value(value, keys[0].metric.unit)
+    if spec.metric == "query.duration" and value == 0:
+        text = "none"
+    if spec.of and live and (limit := combined_value(snapshot, spec.of, "sum")) is not None:
+        text = f"{text}/{format_value(limit, keys[0].metric.unit)}"
+    severity = severity_of(snapshot, spec.metric) if live else Severity.OK
+    return KeyFigure(spec.label, text, severity, trend)
+
+
+def figures(view: TargetView, look: Look, now: float) -> tuple[KeyFigure, ...]:
+    """The key figures that this target has."""
+    found = (figure(spec, view.snapshot, look, now) for spec in FIGURES)
+    return tuple(each for each in found if each is not None)
+
+
+def event_marks(events: tuple[Event, ...], target: TargetId, window: tuple[float, float]) -> tuple[ChartMark, ...]:
+    """The events of a target (and of aishell) inside the window, as marks under the axis."""
+    return tuple(
+        ChartMark(event.at, event.kind if event.kind is not EventKind.STATE else str(event.severity), severity_role(event.severity))
+        for event in events
+        if event.target in {target, ""} and window[0] <= event.at <= window[1]
+    )
+
+
+def stale_text(view: TargetView, now: float) -> str:
+    """Why the newest numbers are not fresh; empty when they are."""
+    from aishell_tui.text import data_age_text
+
+    return data_age_text(view, now) if view.last_ok_at is not None and view.is_stale(now) else ""
+
+
+def cost_sentence(view: TargetView) -> str:
+    """What reading this target costs it, as measured."""
+    parts = []
+    for metric, text in (("aishell.poll.queries.rate", "queries/s"), ("aishell.poll.time.rate", "ms/s"), ("aishell.poll.bytes.rate", "")):
+        value = combined_value(view.snapshot, metric, "sum")
+        if value is not None:
+            parts.append(f"{value:.1f} {text}" if text else format_value(value, Unit.BYTES_PER_SECOND))
+    return f"aishell costs this target {', '.join(parts)}" if parts else ""
+
+
+def status_lines(view: TargetView, frame: Frame, rows: int) -> tuple[Spans, ...]:
+    """The sentences at the foot: reasons, what could not be read, the slowest statement, what aishell costs."""
+    lines: list[Spans] = []
+    for reason in view.assessment.reasons:
+        lead = "   3 ▸" if reason.leads_to == "queries" else ""
+        lines.append(((f" {reason.severity:<9}", severity_role(reason.severity)), (reason.text, "text"), (lead, "dim")))
+    for failure in view.failures:
+        if failure.part != "target":
+            hint: tuple[Span, ...] = ((f"  {failure.hint}", "dim"),) if failure.hint else ()
+            lines.append((((f" {failure.part:<9} "), "label"), ("n/a: ", "unknown"), (failure.message, "text"), *hint))
+        elif failure.hint:
+            lines.append(((" what to do ", "label"), (failure.hint, "text")))
+    if Ability.STATEMENTS in view.abilities and view.statements:
+        lines.append(_slowest(view))
+    cost = cost_sentence(view)
+    own = (
+        f"; aishell itself {format_value(frame.own.cpu_ratio, Unit.RATIO)} CPU, {format_value(frame.own.memory_bytes, Unit.BYTES)}"
+        if frame.own.memory_bytes
+        else ""
+    )
+    foot: Spans = ((f" {cost}{own}", "dim"),)
+    return (*lines[: max(0, rows - 1)], foot)
+
+
+def _slowest(view: TargetView) -> Spans:
+    statements = view.statements or ()
+    spent = sum(statement.total_milliseconds for statement in statements)
+    top = max(statements, key=lambda statement: statement.total_milliseconds)
+    share = top.total_milliseconds / spent if spent else 0.0
+    text = " ".join(top.text.split())[:70]
+    return ((" slow      ", "label"), (text, "text"), (f"  {format_value(share, Unit.RATIO)} of all time   3 ▸", "dim"))

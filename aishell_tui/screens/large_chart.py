@@ -1,0 +1,94 @@
+"""One chart alone, as large as the terminal allows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+
+from aishell_core.catalogue import CATALOGUE
+from aishell_core.state.history import History
+from aishell_core.units import format_value
+from aishell_core.values import TargetId
+from aishell_tui.charts import ChartSpec, combined_value
+from aishell_tui.export import PaneData, timestamp
+from aishell_tui.frame import Frame
+from aishell_tui.look import Look
+from aishell_tui.screens.base import DashboardScreen
+from aishell_tui.screens.bindings import bindings_of
+from aishell_tui.screens.health_data import buckets_of
+from aishell_tui.text import span_text
+from widgets.big_chart import plot_lines
+from widgets.heading import Heading
+from widgets.text_view import TextView
+
+
+class LargeChartScreen(DashboardScreen):
+    """The maximised pane; z or esc goes back."""
+
+    SCREEN = "chart"
+    TAB = "health"
+    AUTO_FOCUS = ""
+    BINDINGS: ClassVar = [*bindings_of("query"), ("z", "back", "back")]
+
+    def __init__(self, spec: ChartSpec, target: TargetId, history: Callable[[], History | None]) -> None:
+        super().__init__()
+        self._spec = spec
+        self._target = target
+        self._read_history = history
+        self._drawn: object = None
+
+    def compose_body(self) -> ComposeResult:
+        """The chart's lines."""
+        yield TextView(heading=Heading(self._spec.title), id="large")
+
+    def _series(self, frame: Frame, look: Look, count: int) -> tuple[list[float], list[float]]:
+        view = frame.view(self._target)
+        if view is None:
+            return [], []
+        history = self._read_history() if look.needs_history else None
+        if history is not None and history.target != self._target:
+            history = None
+        buckets = buckets_of(self._spec, view.snapshot, history, look.window(frame.at), count)
+        if buckets is None:
+            return [], []
+        return [buckets.start + index * buckets.step_seconds for index in range(len(buckets.mean))], list(buckets.mean)
+
+    def show_body(self, frame: Frame, look: Look) -> None:
+        """Draw again only when a new point or another size asks for it."""
+        pane = self.query_one("#large", TextView)
+        width, height = pane.size
+        if width < 20 or height < 6:
+            return
+        view, metric = frame.view(self._target), CATALOGUE[self._spec.metric]
+        value = combined_value(view.snapshot, self._spec.metric, self._spec.combine) if view is not None else None
+        detail = f"{self._target}   last {span_text(look.span_seconds)}   now {format_value(value, metric.unit)}"
+        pane.set_heading(Heading(self._spec.title, ((detail, "label"),)))
+        times, values = self._series(frame, look, width)
+        drawn = (width, height, times[-1:], values, look)
+        if drawn != self._drawn:
+            self._drawn = drawn
+            limit = metric.thresholds.warning
+            lines = plot_lines(
+                "",
+                metric.unit,
+                [(self._spec.title, times, values)],
+                width,
+                height - 1,
+                limit=_near(limit, values),
+                unicode=pane.glyphs.unicode,
+            )
+            pane.set_lines([((line, "chart1"),) for line in lines])
+
+    def pane_data(self) -> PaneData | None:
+        """The points of the chart."""
+        dashboard = self.dashboard
+        times, values = self._series(dashboard.frame, dashboard.look, 720)
+        unit = CATALOGUE[self._spec.metric].unit
+        rows = tuple((timestamp(at), None if value != value else value) for at, value in zip(times, values, strict=True))
+        return PaneData(f"{self._spec.title} {self._target}", ("time", f"{self._spec.metric} ({unit})"), rows)
+
+
+def _near(limit: float | None, values: list[float]) -> float | None:
+    return limit if limit is not None and any(value >= limit * 0.4 for value in values) else None

@@ -1,0 +1,97 @@
+"""All metrics of one target with value, unit, and what they mean."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+from textual.app import ComposeResult
+
+from aishell_core.units import format_duration, format_value
+from aishell_core.values import Kind, Severity
+from aishell_tui.export import PaneData
+from aishell_tui.frame import Frame, TargetView
+from aishell_tui.look import Look
+from aishell_tui.screens.base import DashboardScreen
+from aishell_tui.screens.bindings import bindings_of
+from widgets.heading import Heading
+from widgets.palette import severity_role
+from widgets.table import LineTable
+from widgets.table_model import Cell, Column, Row
+
+COLUMNS: tuple[Column, ...] = (
+    Column("metric", "METRIC", 30, help="The metric's name, with its labels"),
+    Column("value", "VALUE", 12, align="right", help="Newest value; the rate of a counter"),
+    Column("raw", "COUNTER", 12, align="right", priority=3, help="The raw counter"),
+    Column("age", "AGE", 5, align="right", priority=1, help="Age of the value"),
+    Column("help", "WHAT IT IS", None, 30, help="What it means"),
+)
+
+
+def metric_rows(view: TargetView, now: float) -> list[Row]:
+    """One row per series of the target."""
+    rows = []
+    for key in sorted(view.snapshot.keys(), key=lambda key: (key.metric.name, key.labels)):
+        value, raw, at = view.snapshot.value(key), view.snapshot.raw(key), view.snapshot.updated_at(key)
+        labels = ",".join(f'{name}="{text}"' for name, text in key.labels)
+        severity = key.metric.thresholds.judge(value) if value is not None else Severity.OK
+        counter = key.metric.kind is Kind.COUNTER and raw is not None
+        rows.append(
+            Row(
+                f"{key.metric.name}{{{labels}}}",
+                {
+                    "metric": Cell(f"{key.metric.name}{{{labels}}}" if labels else key.metric.name),
+                    "value": Cell(
+                        format_value(value, key.metric.unit),
+                        severity_role(severity) if severity is not Severity.OK else "bold",
+                        math.nan if value is None else value,
+                    ),
+                    "raw": Cell(f"{raw:.0f}", "dim", raw) if counter else Cell(),
+                    "age": Cell(
+                        format_duration(max(0, round(now - at))) if at is not None else "–", "dim", math.nan if at is None else now - at
+                    ),
+                    "help": Cell(key.metric.help, "label"),
+                },
+            )
+        )
+    return rows
+
+
+def metrics_data(view: TargetView, now: float) -> PaneData:
+    """The metrics as plain data, values in the metric's own unit."""
+    rows = []
+    for key in sorted(view.snapshot.keys(), key=str):
+        at = view.snapshot.updated_at(key)
+        labels = ",".join(f"{name}={text}" for name, text in key.labels)
+        rows.append((key.metric.name, labels, view.snapshot.value(key), str(key.metric.unit), None if at is None else round(now - at, 3)))
+    return PaneData(f"metrics {view.name}", ("metric", "labels", "value", "unit", "age_seconds"), tuple(rows))
+
+
+class MetricsScreen(DashboardScreen):
+    """The table of all metrics; esc goes back."""
+
+    SCREEN = "metrics"
+    TAB = "health"
+    BINDINGS: ClassVar = bindings_of("metrics")
+
+    def compose_body(self) -> ComposeResult:
+        """The table."""
+        yield LineTable(COLUMNS, heading=Heading("all metrics"), empty_text="no metrics yet", id="metrics")
+
+    def show_body(self, frame: Frame, look: Look) -> None:
+        """The newest values."""
+        view = self.viewed(frame, look)
+        if view is not None:
+            table = self.query_one("#metrics", LineTable)
+            table.set_stale(view.is_stale(frame.at))
+            table.set_rows(metric_rows(view, frame.at))
+
+    def pane_data(self) -> PaneData | None:
+        """The metrics."""
+        view = self.viewed(self.dashboard.frame, self.dashboard.look)
+        return metrics_data(view, self.dashboard.frame.at) if view is not None else None
+
+    def copy_text(self) -> str:
+        """The selected metric."""
+        row = self.query_one("#metrics", LineTable).selected_row
+        return row.plain() if row is not None else ""

@@ -1,0 +1,43 @@
+"""What the title bar says. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from aishell_core.values import Severity
+from aishell_tui.frame import Frame, TargetView
+from aishell_tui.look import Look
+from aishell_tui.text import WORDS, clock_text, engine_text, moment_text, severity_counts
+from widgets.lines import Span
+from widgets.palette import severity_role
+from widgets.title_bar import TitleState
+
+
+def title_state(frame: Frame, look: Look, viewed: TargetView | None) -> TitleState:
+    """The title of a frame: the fleet's counts, or the target that is looked at with its state in a word."""
+    moment = moment_text(look.until, frame.at) if look.until is not None else ""
+    common = TitleState(
+        read_only=look.read_only,
+        paused=look.paused,
+        moment=moment,
+        clock=clock_text(frame.at) if frame.at else "",
+        interval=f"{look.interval_seconds:g}s",
+    )
+    counts = tuple(severity_counts(frame).items())
+    if viewed is None:
+        number = len(frame.targets)
+        place = "1 target" if number == 1 else f"{number} targets"
+        return _with(common, place, (), counts)
+    severity = viewed.assessment.severity
+    detail: list[Span] = [(engine_text(viewed.target.engine, viewed.facts), "label")]
+    if viewed.facts is not None and viewed.facts.role:
+        detail.append((f" {viewed.facts.role}", "label"))
+    if viewed.target.environment.value == "production":
+        detail.append((" production", "warning"))
+    if severity is not Severity.OK or len(frame.targets) == 1:
+        detail.append((f"  {WORDS[severity]}", severity_role(severity)))
+    return _with(common, viewed.name, tuple(detail), counts if len(frame.targets) > 1 else ())
+
+
+def _with(common: TitleState, place: str, detail: tuple[Span, ...], counts: tuple[tuple[Severity, int], ...]) -> TitleState:
+    return replace(common, place=place, detail=detail, counts=counts)

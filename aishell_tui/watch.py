@@ -1,0 +1,114 @@
+"""One target under watch: its poller, its series, its view, and the events that its readings bring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from aishell_core.clock import Clock
+from aishell_core.engines.base import Introspectable
+from aishell_core.errors import TargetError
+from aishell_core.series.store import SeriesStore
+from aishell_core.targets import Target
+from aishell_core.values import Ability, Event, Facts, Failure, FailureCode, PlanNode, Reading, Thresholds, Tier
+from aishell_tui.assess import assess, judged_metrics
+from aishell_tui.changes import view_events
+from aishell_tui.frame import TargetView, absorb
+from collectors.contract import NOTHING, Collector, Demand
+from collectors.poller import Poller
+from collectors.schedule import Schedule
+
+_INTEGRITY_SECONDS = 300.0
+
+OpenCollector = Callable[[Target, Clock], Collector]
+
+
+class Watch:
+    """Keeps the newest view of one target; a restart of the target becomes a gap in its series."""
+
+    def __init__(
+        self,
+        target: Target,
+        store: SeriesStore,
+        clock: Clock,
+        open_collector: OpenCollector,
+        schedule: Schedule,
+        thresholds: Mapping[str, Thresholds],
+        emit: Callable[[Event], None],
+        jitter: Callable[[], float],
+    ) -> None:
+        self.demand: Demand = NOTHING
+        self._store = store
+        self._clock = clock
+        self._open = open_collector
+        self._emit = emit
+        self._schedule = schedule
+        self._judged = judged_metrics(target.engine, thresholds)
+        self._collector: Collector | None = None
+        self.view = TargetView(target, store.snapshot(target.name), schedule.hot_seconds)
+        self.poller = Poller(
+            target, self._open_collector, self._publish, schedule=schedule, clock=clock, demand=lambda: self.demand, jitter=jitter
+        )
+
+    def _open_collector(self) -> Collector:
+        self._collector = self._open(self.view.target, self._clock)
+        return self._collector
+
+    @property
+    def abilities(self) -> Ability:
+        """What the target's collector can deliver; nothing before it was opened."""
+        return Ability.NONE if self._collector is None else self._collector.abilities
+
+    def _publish(self, reading: Reading, interval_seconds: float) -> None:
+        before = self.view
+        if _restarted(before.facts, reading.facts):
+            self._store.gap(before.name)
+        self._store.add(reading, interval_seconds)
+        view = absorb(before, reading, self._store.snapshot(before.name), interval_seconds)
+        self.view = self._assessed(replace(view, abilities=self.abilities))
+        if reading.tier is Tier.HOT or reading.facts is not None or reading.settings is not None:
+            for event in view_events(before, self.view, reading.at):
+                self._emit(event)
+
+    def _assessed(self, view: TargetView) -> TargetView:
+        status = self.poller.status
+        view = replace(view, next_try_at=status.next_try_at if status.failure is not None else None)
+        return replace(view, assessment=assess(view, self._clock.now(), self._judged))
+
+    def current(self) -> TargetView:
+        """The view as of now: judged anew once its newest reading has grown stale or while it fails."""
+        view = self.view
+        if view.target_failure is not None or view.is_stale(self._clock.now()):
+            self.view = self._assessed(view)
+            for event in view_events(view, self.view, self._clock.now()):
+                self._emit(event)
+        return self.view
+
+    def set_interval(self, hot_seconds: float) -> None:
+        """Read the hot tier at another cadence from now on."""
+        self._schedule = replace(self._schedule, hot_seconds=hot_seconds)
+        self.poller.reschedule(self._schedule)
+
+    async def explain(self, sql: str) -> tuple[PlanNode, ...]:
+        """The plan of a statement on this target; raises TargetError."""
+        return await self._ready().explain(sql)
+
+    async def check_integrity(self) -> tuple[Failure, ...]:
+        """What is damaged; raises TargetError where the engine has no such check or it cannot be made."""
+        collector = self._ready()
+        if not isinstance(collector, Introspectable):
+            raise TargetError(FailureCode.UNSUPPORTED, f"{self.view.target.engine} has no integrity check", "")
+        return await collector.check_integrity(_INTEGRITY_SECONDS)
+
+    def _ready(self) -> Collector:
+        return self._collector or self._open_collector()
+
+
+def _restarted(before: Facts | None, after: Facts | None) -> bool:
+    return (
+        before is not None
+        and after is not None
+        and before.started_at is not None
+        and after.started_at is not None
+        and before.started_at != after.started_at
+    )

@@ -1,0 +1,41 @@
+"""The key table."""
+
+import itertools
+
+import pytest
+
+from aishell_tui.keys import KEYS, SCREENS, footer_of, keys_of
+from aishell_tui.screens.bindings import footer_hints, help_lines
+
+ALL_SCREENS = (*(name for _, name, _ in SCREENS), "query", "metrics", "tables", "wall")
+
+
+@pytest.mark.parametrize("screen", ALL_SCREENS)
+def test_no_key_does_two_things_on_one_screen(screen: str) -> None:
+    pressed = list(itertools.chain.from_iterable(key.keys for key in keys_of(screen)))
+    assert len(pressed) == len(set(pressed))
+
+
+def test_every_key_is_explained_in_a_sentence() -> None:
+    for key in KEYS:
+        assert key.help.endswith("."), key
+        assert not key.rank or key.label, f"{key.id} is in the footer without a word"
+
+
+def test_every_function_key_has_a_printable_twin() -> None:
+    for key in KEYS:
+        names = [name for name in key.keys if name.startswith("f") and name[1:].isdigit()]
+        assert not names or len(names) < len(key.keys), key
+
+
+def test_no_key_is_one_that_terminals_and_multiplexers_take() -> None:
+    for key in KEYS:
+        assert not set(key.keys) <= {"ctrl+a", "ctrl+b", "ctrl+s", "ctrl+q"}, key
+
+
+@pytest.mark.parametrize("screen", ALL_SCREENS)
+def test_footer_and_help_come_from_the_same_table(screen: str) -> None:
+    helped = " ".join(keys for keys, _ in help_lines(screen)).split()
+    for key in footer_of(screen):
+        assert key.shown in helped
+    assert 3 <= len(footer_hints(screen))
