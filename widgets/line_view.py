@@ -20,7 +20,7 @@ _Made = tuple[Spans, Spans, int, Layer]
 """What a strip was made of: left and right spans, width, layer."""
 
 
-class LineView(Widget, inherit_bindings=False):
+class LineView(Widget):
     """A widget that is drawn as lines and re-sends only the cells that differ from the last painting.
 
     A subclass implements `draw` and calls `update_lines` when its data changed. An update never causes a layout.

@@ -9,7 +9,7 @@ from textual.strip import Strip
 from widgets.glyphs import Glyphs
 from widgets.heading import Heading, heading_left, heading_right
 from widgets.line_view import LineView
-from widgets.lines import Span, Spans, fit_cell, make_strip, pack_strip
+from widgets.lines import Span, Spans, fit_cell, fit_spans, make_strip, pack_strip
 from widgets.palette import Layer, Palette, Role, severity_role
 from widgets.table_layout import GAP, Placement, count_in_view
 from widgets.table_model import Cell, Row, ShownRow
@@ -121,7 +121,7 @@ class TablePainter:
         selected, marked, gone, stale = state
         layer: Layer = "selected" if selected else "faded" if gone or stale else "plain"
         sign = glyphs.gone if gone else glyphs.marked if marked else glyphs.cursor if selected else " "
-        spans: list[Span] = [(sign, "marked")]
+        spans: list[Span] = [(sign, "text" if sign == " " else "marked")]
         if look.show_severity:
             spans.append((glyphs.severity(row.severity) if row.severity else " ", severity_role(row.severity)))
         cells = self._cells(row, look, glyphs, before)
@@ -186,8 +186,8 @@ class TablePainter:
             spans += [(text, role) for text, _ in view.fitted([(title, role)], placed.width, column.align)]
             self._columns.append((start, start + placed.width, column.key))
             start += placed.width
-        hidden = f"{glyphs.left}{look.placement.hidden}{glyphs.right}" if look.placement.hidden else ""
-        room = look.width - start - len(hidden)
-        if room >= 0:
-            spans += [(" " * room, "header"), (hidden, "dim")]
+        spans.append((" " * max(0, look.width - start), "header"))
+        if look.placement.hidden:
+            hidden = f" {glyphs.left}{look.placement.hidden}{glyphs.right}"
+            spans = [*fit_spans(spans, look.width - len(hidden), ""), (hidden, "dim")]
         return view.strip(spans, look.width)
