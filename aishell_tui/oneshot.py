@@ -23,6 +23,7 @@ OpenCollector = Callable[[Target, Clock], Collector]
 Result = TypeVar("Result")
 
 _CLOSE_SECONDS = 1.0
+_THREADS_SECONDS = 0.2
 _WHOLE = "target"
 
 
@@ -56,7 +57,14 @@ def run(work: Coroutine[None, None, Result]) -> Result:
             task.cancel()
         if left:
             loop.run_until_complete(asyncio.wait(left, timeout=_CLOSE_SECONDS))
+        loop.run_until_complete(_end_threads(loop))
         loop.close()
+
+
+async def _end_threads(loop: asyncio.AbstractEventLoop) -> None:
+    ending = asyncio.create_task(loop.shutdown_default_executor())
+    await asyncio.wait((ending,), timeout=_THREADS_SECONDS)
+    ending.cancel()
 
 
 class _Look:

@@ -50,7 +50,9 @@ def run(app: typer.Typer, arguments: Sequence[str], environ: Mapping[str, str] =
         )
     except Exception as error:  # noqa: BLE001 - the outermost border: a fault of ours is told in one line and kept in a file
         code = _crashed(error, as_json, environ)
-    return _leave(code)
+    if code == BROKEN_PIPE:
+        _discard_output()
+    return code
 
 
 def _soften(stream: TextIO | None) -> None:
@@ -141,10 +143,8 @@ def _discard_output() -> None:
         return
 
 
-def _leave(code: int) -> int:
-    """The exit code; a thread that hangs in a dead file system or server must not keep the process alive."""
-    if code == BROKEN_PIPE:
-        _discard_output()
+def leave(code: int) -> int:
+    """The exit code, at the end of the process: a thread that hangs in a dead file system must not keep it alive."""
     lingering = [thread for thread in threading.enumerate() if thread is not threading.main_thread() and not thread.daemon]
     if lingering:
         try:

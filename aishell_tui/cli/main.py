@@ -63,7 +63,7 @@ app.add_typer(documents.app, name="docs")
 
 def main() -> int:
     """Run the command line of this process and return its exit code."""
-    return boundary.run(app, sys.argv[1:])
+    return boundary.leave(boundary.run(app, sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ class Surroundings:
     """What the values of one file are read against: its folder, the environment, and whether it may name commands."""
 
     base: Path
-    environ: Mapping[str, str] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     trusted: bool = True
 
 
@@ -38,7 +38,7 @@ class UrlText:
     """A URL as it was written, without its password, what it says, and whether a secret stands in it."""
 
     masked: str
-    location: Location
+    location: Location = field(repr=False)
     written_secret: bool = False
 
 

@@ -86,8 +86,8 @@ def add_target(path: Path, target: NewTarget, environ: Mapping[str, str]) -> Non
         raise UsageError(f"{path} has a target named {target.name!r} already", "choose another name")
     newline = "\r\n" if "\r\n" in text else "\n"
     after = newline.join([*_with_target(text.splitlines(), text, target), ""])
-    names = [spec.name for spec in _checked(path, after, around).targets]
-    if names != [*(spec.name for spec in before.targets), target.name]:
+    then = _checked(path, after, around)
+    if then.model_copy(update={"targets": then.targets[:-1]}) != before or then.targets[-1].name != target.name:
         raise ConfigError(f"{path} cannot be edited by a program", "add by hand:\n" + "\n".join(target.lines("  ")))
     mark = b"\xef\xbb\xbf" if raw.startswith(b"\xef\xbb\xbf") else b""
     _replace(real, mark + after.encode())
@@ -116,7 +116,10 @@ def _with_target(lines: list[str], text: str, target: NewTarget) -> list[str]:
         start, end = value.start_mark, value.end_mark
         cut = lines[start.line][: start.column].rstrip() + lines[end.line][end.column :]
         return [*lines[: start.line], cut, *target.lines("  "), *lines[end.line + 1 :]]
-    return _after(lines, _last_line(value), target.lines(" " * value.start_mark.column))
+    last = _last_line(value)
+    while not lines[last].strip():
+        last -= 1
+    return _after(lines, last, target.lines(" " * value.start_mark.column))
 
 
 def _after(lines: list[str], number: int, new: list[str]) -> list[str]:

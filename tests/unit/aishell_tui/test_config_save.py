@@ -1,0 +1,178 @@
+"""Adding a target to a configuration file: everything else in it stays as it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aishell_core.errors import ConfigError, UsageError
+from aishell_core.targets import Environment, parse_location
+from aishell_tui.config.load import load_config
+from aishell_tui.config.problems import InvalidConfigError
+from aishell_tui.config.save import NewTarget, add_target, new_target, write_new
+from aishell_tui.config.starter import starter_text
+
+NEW = NewTarget("new", "sqlite:///srv/new.db")
+ADDED = "- name: new\n  url: sqlite:///srv/new.db\n"
+
+
+def _added(indent: str) -> str:
+    return "".join(f"{indent}{line}\n" for line in ADDED.splitlines())
+
+
+def _saved(path: Path, text: str, target: NewTarget = NEW) -> str:
+    path.write_bytes(text.encode())
+    add_target(path, target, {})
+    return path.read_bytes().decode()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param("", "targets:\n" + _added("  "), id="empty file"),
+        pytest.param("# mine\n", "# mine\n\ntargets:\n" + _added("  "), id="comments only"),
+        pytest.param("# mine\n\n", "# mine\n\ntargets:\n" + _added("  "), id="blank line at the end"),
+        pytest.param("dashboard: {theme: day}", "dashboard: {theme: day}\n\ntargets:\n" + _added("  "), id="no line end"),
+        pytest.param("targets:\ndashboard: {}\n", "targets:\n" + _added("  ") + "dashboard: {}\n", id="targets without a value"),
+        pytest.param("targets: []  # none\n", "targets:  # none\n" + _added("  "), id="empty brackets"),
+        pytest.param(
+            "targets:\n  - name: a   # the first\n    url: sqlite:///a.db # here\n\n# the looks\ndashboard: {}\n",
+            "targets:\n  - name: a   # the first\n    url: sqlite:///a.db # here\n" + _added("  ") + "\n# the looks\ndashboard: {}\n",
+            id="comments around",
+        ),
+        pytest.param(
+            "targets:\n- name: a\n  url: sqlite:///a.db\n  tags:\n  - x\n  - y\nhistory: {}\n",
+            "targets:\n- name: a\n  url: sqlite:///a.db\n  tags:\n  - x\n  - y\n" + _added("") + "history: {}\n",
+            id="not indented",
+        ),
+        pytest.param(
+            "targets:\n      - {name: a, url: 'sqlite:///a.db',\n         tags: [x]}   # folded\n",
+            "targets:\n      - {name: a, url: 'sqlite:///a.db',\n         tags: [x]}   # folded\n" + _added("      "),
+            id="deeply indented, braces over two lines",
+        ),
+        pytest.param(
+            "targets:\n  - name: a\n    url: >-\n      sqlite:///a.db\n\n\nhistory: {}\n",
+            "targets:\n  - name: a\n    url: >-\n      sqlite:///a.db\n" + _added("  ") + "\n\nhistory: {}\n",
+            id="block text",
+        ),
+        pytest.param(
+            "targets:\r\n  - name: a\r\n    url: sqlite:///a.db\r\n",
+            "targets:\r\n  - name: a\r\n    url: sqlite:///a.db\r\n" + _added("  ").replace("\n", "\r\n"),
+            id="line ends of Windows",
+        ),
+        pytest.param("\ufefftargets: []\n", "\ufefftargets:\n" + _added("  "), id="byte order mark"),
+    ],
+)
+def test_only_the_new_lines_are_added(tmp_path: Path, before: str, after: str) -> None:
+    """Comments, blank lines, indentation, line ends: all of it stays."""
+    path = tmp_path / "config.yaml"
+    assert _saved(path, before) == after
+    assert "new" in [loaded.spec.name for loaded in load_config(path, environ={}).targets]
+
+
+def test_a_missing_file_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+    """The folder and the file are closed to others."""
+    path = tmp_path / "home" / "config.yaml"
+    add_target(path, NEW, {})
+    assert path.read_text() == "targets:\n" + _added("  ")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_mode_and_link_of_the_file_stay(tmp_path: Path) -> None:
+    """A file in a repository of dotfiles stays a link to it, with its mode; nothing is left beside it."""
+    real = tmp_path / "dotfiles" / "aishell.yaml"
+    real.parent.mkdir()
+    real.write_text("targets: []\n")
+    real.chmod(0o640)
+    link = tmp_path / "config.yaml"
+    link.symlink_to(real)
+    add_target(link, NEW, {})
+    assert link.is_symlink()
+    assert real.read_text() == "targets:\n" + _added("  ")
+    assert real.stat().st_mode & 0o777 == 0o640
+    assert [path.name for path in real.parent.iterdir()] == ["aishell.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "message"),
+    [
+        ("targets: [{name: new, url: 'redis://a/0'}]\n", UsageError, "has a target named 'new' already"),
+        ("targets: [{name: a, url: 'redis://a/0'}]\n", ConfigError, "the list of targets is written in brackets"),
+        ("targets:\n  - name: a\n", InvalidConfigError, "the target 'a' has no url"),
+        ("a: [\n", InvalidConfigError, "cannot be understood|never closed"),
+    ],
+)
+def test_what_cannot_be_added_leaves_the_file_alone(tmp_path: Path, text: str, error: type[Exception], message: str) -> None:
+    """A name that is taken, a list in brackets, a file that is wrong: refused, and nothing is written."""
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    with pytest.raises(error, match=message):
+        add_target(path, NEW, {})
+    assert path.read_text() == text
+    assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
+
+
+def test_a_password_becomes_the_name_of_a_variable() -> None:
+    """The URL is written without its password, whatever characters that has."""
+    url = "postgresql://app:p@ss:w/rd@db:5433/shop?application_name=x"
+    location = parse_location("postgresql://app:p%40ss@db:5433/shop")
+    target = new_target("my-shop.eu", url.replace("p@ss:w/rd", "p%40ss"), location, Environment.PRODUCTION)
+    assert target.lines("") == [
+        "- name: my-shop.eu",
+        "  url: postgresql://app@db:5433/shop?application_name=x",
+        "  password: {env: MY_SHOP_EU_PASSWORD}",
+        "  environment: production",
+    ]
+
+
+def test_an_option_that_is_a_secret_is_refused() -> None:
+    """There is no other place for it in the file than in clear."""
+    url = "postgresql://app@db/shop?sslpassword=hunter2"
+    with pytest.raises(UsageError) as caught:
+        new_target("shop", url, parse_location(url), None)
+    assert "hunter2" not in caught.value.message + caught.value.hint
+
+
+def test_a_file_is_written_by_its_whole_path(tmp_path: Path) -> None:
+    """A relative path would mean another file from another folder."""
+    (tmp_path / "app.db").write_bytes(b"")
+    location = parse_location("app.db", tmp_path)
+    assert new_target("app", "app.db", location, None).url == f"sqlite://{tmp_path}/app.db"
+
+
+_NAME = st.from_regex(r"[A-Za-z0-9_][\w.@:+-]{0,20}", fullmatch=True)
+_PATH = st.text(st.characters(min_codepoint=32, max_codepoint=0x17F, exclude_categories=("Cc",), exclude_characters="?#%/"), min_size=1)
+
+
+@given(name=_NAME, file=_PATH)
+def test_whatever_is_saved_is_read_back(tmp_path_factory: pytest.TempPathFactory, name: str, file: str) -> None:
+    """Any valid name and any path survive the way through YAML."""
+    path = tmp_path_factory.mktemp("save") / "config.yaml"
+    add_target(path, NewTarget(name, f"sqlite:///srv/{file}.db"), {})
+    (loaded,) = load_config(path, environ={}).targets
+    assert loaded.spec.name == name
+    assert loaded.spec.url is not None
+    assert str(loaded.spec.url.location.path) == f"/srv/{file}.db"
+
+
+def test_the_starter_file_takes_targets(tmp_path: Path) -> None:
+    """`config init` and then `connect --save` go together."""
+    path = tmp_path / "config.yaml"
+    write_new(path, starter_text())
+    add_target(path, NEW, {})
+    add_target(path, NewTarget("second", "sqlite:///srv/second.db"), {})
+    assert [loaded.spec.name for loaded in load_config(path, environ={}).targets] == ["new", "second"]
+    assert path.read_text().startswith(starter_text())
+
+
+def test_an_existing_file_is_not_written_over(tmp_path: Path) -> None:
+    """`config init` leaves a file alone that is there."""
+    path = tmp_path / "config.yaml"
+    path.write_text("mine")
+    with pytest.raises(UsageError, match="is there already"):
+        write_new(path, "other")
+    assert path.read_text() == "mine"

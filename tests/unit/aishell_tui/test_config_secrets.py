@@ -1,0 +1,150 @@
+"""Secrets: where they come from, what is warned about, and that none is ever shown."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aishell_core.errors import ConfigError
+from aishell_tui.config.load import load_config
+from aishell_tui.config.masking import has_written_secret, mask_line, mask_url
+from aishell_tui.config.origin import effective_values
+from aishell_tui.config.secret_sources import FromCommand, FromEnvironment, FromFile, SecretSource, resolve
+
+SECRET = "hunter2"
+
+
+def _python(code: str) -> FromCommand:
+    return FromCommand((sys.executable, "-c", code))
+
+
+def test_a_secret_comes_from_environment_file_or_command(tmp_path: Path) -> None:
+    """The last line end of a file or of an output does not belong to the secret; everything else does."""
+    path = tmp_path / "secret"
+    path.write_text(" hun ter2 \n\n", encoding="utf-8")
+    assert resolve(FromEnvironment("PW"), {"PW": SECRET}).reveal() == SECRET
+    assert resolve(FromFile(path), {}).reveal() == " hun ter2 \n"
+    assert resolve(_python("print('hunter2')"), {}).reveal() == SECRET
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (FromEnvironment("NO_SUCH"), "the environment variable NO_SUCH is not set"),
+        (FromEnvironment("EMPTY"), "the environment variable EMPTY is empty"),
+        (FromFile(Path("/no/such/file")), "the secret file /no/such/file cannot be read: No such file or directory"),
+        (FromCommand(("/no/such/program", SECRET)), "the secret command /no/such/program cannot be run: No such file or directory"),
+        (_python("print('hunter2'); raise SystemExit(3)"), f"the secret command {sys.executable} failed with exit code 3"),
+        (_python("pass"), f"the secret command {sys.executable} printed nothing"),
+    ],
+)
+def test_a_secret_that_cannot_be_had_says_why_without_a_part_of_it(source: SecretSource, message: str) -> None:
+    """Neither arguments nor output of a command are repeated."""
+    with pytest.raises(ConfigError) as caught:
+        resolve(source, {"EMPTY": ""})
+    assert caught.value.message == message
+    assert SECRET not in str(caught.value) + caught.value.hint
+
+
+def test_an_empty_secret_file_is_an_error(tmp_path: Path) -> None:
+    """A file that was made but never filled is told from a wrong password."""
+    path = tmp_path / "secret"
+    path.write_text("\n")
+    with pytest.raises(ConfigError, match="is empty"):
+        resolve(FromFile(path), {})
+
+
+def _write(path: Path, text: str, mode: int) -> Path:
+    path.write_text(text, encoding="utf-8")
+    path.chmod(mode)
+    return path
+
+
+def test_a_password_in_a_url_is_warned_about(tmp_path: Path) -> None:
+    """It is accepted, its line is named, and the better ways are."""
+    path = _write(tmp_path / "c.yaml", f"targets:\n  - name: app\n    url: postgresql://app:{SECRET}@db/app\n", 0o600)
+    loaded = load_config(path, environ={})
+    (warning,) = loaded.warnings
+    assert (warning.place, warning.what) == (f"{path}:3:10", "the URL of 'app' holds a password")
+    assert "{env: NAME}" in warning.hint
+    assert SECRET not in str(warning)
+    assert loaded.targets[0].spec.url is not None
+    password = loaded.targets[0].spec.url.location.password
+    assert password is not None
+    assert password.reveal() == SECRET
+
+
+def test_a_file_with_a_secret_that_others_may_read_is_warned_about(tmp_path: Path) -> None:
+    """The warning names the line and the command that closes the file; a quote in its name does not break the command."""
+    path = _write(tmp_path / "o'clock.yaml", f"targets: [{{name: app, url: 'redis://:{SECRET}@cache/0'}}]\n", 0o640)
+    warnings = load_config(path, environ={}).warnings
+    assert [warning.what for warning in warnings] == [
+        "the URL of 'app' holds a password",
+        "others may read this file (mode 640), and it holds a password",
+    ]
+    assert warnings[1].hint == f"""chmod 600 '{tmp_path}/o'"'"'clock.yaml'"""
+
+
+def test_a_file_without_a_secret_may_be_read_by_all(tmp_path: Path) -> None:
+    """No warning where nothing is to be hidden: not for a plain URL, nor for references to secrets."""
+    text = "targets:\n  - {name: a, url: 'redis://cache/0', password: {env: PW}}\n  - {name: b, url: 'redis://:${PW}@cache/1'}\n"
+    assert load_config(_write(tmp_path / "c.yaml", text, 0o644), environ={"PW": SECRET}).warnings == ()
+
+
+def test_an_open_secret_file_is_warned_about(tmp_path: Path) -> None:
+    """The file that holds the secret counts, wherever the configuration is."""
+    secret = _write(tmp_path / "secret", SECRET, 0o644)
+    path = _write(tmp_path / "c.yaml", f"targets:\n  - name: a\n    url: redis://c/0\n    password: {{file: {secret}}}\n", 0o644)
+    (warning,) = load_config(path, environ={}).warnings
+    assert (warning.line, warning.what, warning.hint) == (4, f"others may read the secret file {secret} (mode 644)", f"chmod 600 {secret}")
+
+
+def test_no_secret_is_among_the_effective_values(tmp_path: Path) -> None:
+    """Passwords of URLs, secret options and resolved references are *** in what is shown."""
+    text = (
+        f"targets:\n  - {{name: a, url: 'postgresql://u:{SECRET}@h/d?sslpassword={SECRET}'}}\n"
+        f"  - {{name: b, url: 'redis://:${{PW}}@c/0'}}\n  - {{name: c, url: 'redis://c/0', password: {{env: PW}}}}\n"
+    )
+    loaded = load_config(_write(tmp_path / "c.yaml", text, 0o600), environ={"PW": SECRET})
+    shown = {value.key: value.value for value in effective_values(loaded)}
+    assert shown["targets.a.url"] == "postgresql://u:***@h/d?sslpassword=***"
+    assert shown["targets.c.password"] == "*** from environment variable PW"
+    assert SECRET not in str(shown)
+    assert SECRET not in str(loaded)
+
+
+@pytest.mark.parametrize(
+    ("line", "before", "masked"),
+    [
+        ("    password: hunter2", "", "    password: ***"),
+        ("    Pasword : hunter2 # why", "", "    Pasword : ***"),
+        ("  api_key: hunter2", "", "  api_key: ***"),
+        ("    password: {env: NAME}", "", "    password: {env: NAME}"),
+        ("      hunter2", "    password:", "      ***"),
+        ("      hunter2", "    token: |", "      ***"),
+        ("      env: NAME", "    password:", "      env: NAME"),
+        ("url: mysql://u:p@ss:w/rd@h/d", "", "url: mysql://u:***@h/d"),
+        ("url: redis://h/0?password=hunter2&db=1", "", "url: redis://h/0?password=***&db=1"),
+        ("  - {url: 'pg://u:hunter2@h', password: hunter2, name: x}", "", "  - {url: 'pg://u:***@h', password: ***"),
+        ("url: sqlite:///srv/app.db", "", "url: sqlite:///srv/app.db"),
+        ("name: app@host", "", "name: app@host"),
+    ],
+)
+def test_lines_are_shown_without_their_secrets(line: str, before: str, masked: str) -> None:
+    """Whatever holds a secret is masked, references and everything else stay readable."""
+    assert mask_line(line, before) == masked
+
+
+_WORD = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF, exclude_characters="'\"", exclude_categories=("Cc", "Zs")), min_size=1)
+
+
+@given(user=st.from_regex(r"[a-z]{0,8}", fullmatch=True), password=_WORD, host=st.from_regex(r"[a-z]{1,8}", fullmatch=True))
+def test_every_password_of_a_url_is_masked(user: str, password: str, host: str) -> None:
+    """Also one with : / @ or ? in it that somebody forgot to escape."""
+    url = f"mysql://{user}:{password}@{host}/db"
+    assert mask_url(url) == f"mysql://{user}:***@{host}/db"
+    assert has_written_secret(url)
