@@ -93,6 +93,11 @@ class Terminal:
             self.read()
         return self.process.wait(max(0.1, end - time.monotonic()))
 
+    def read_until_quiet(self, seconds: float) -> None:
+        """Take in everything until the program has written nothing for so long."""
+        while self.read(seconds):
+            pass
+
     def send(self, keys: str) -> None:
         """Type the keys."""
         self.process.write(keys.encode())

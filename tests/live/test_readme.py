@@ -1,0 +1,146 @@
+"""The commands, the configuration and the code of the README and of every page of the guide work as they stand there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.terminal import AISHELL, opened, surroundings
+
+ROOT = Path(__file__).parents[2]
+PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
+BLOCK = re.compile(r"^```(?P<kind>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+EXIT_CODE = re.compile(r"#\s*exits with (\d+)\s*$")
+MAKE_TARGETS = {"run", "test", "lint", "check", "bench", "soak", "clean", "format", "help"}
+# Installing from a clone is shown by the tests of the wheel; these programs need not be here.
+INSTALLERS = {"pipx", "uv", "git", "cd"}
+DASHBOARD = {"demo", "monitor"}
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One fenced block of a page."""
+
+    page: Path
+    number: int
+    kind: str
+    body: str
+
+    def __str__(self) -> str:
+        return f"{self.page.name}-{self.number}-{self.kind}"
+
+
+def blocks(*kinds: str) -> list[Block]:
+    """The blocks of these kinds on all pages."""
+    return [
+        Block(page, number, match["kind"], match["body"])
+        for page in PAGES
+        for number, match in enumerate(BLOCK.finditer(page.read_text(encoding="utf-8")), 1)
+        if match["kind"] in kinds
+    ]
+
+
+def commands(block: Block) -> list[str]:
+    """The lines after a prompt, joined where a backslash continues them."""
+    lines = block.body.replace("\\\n", " ").splitlines()
+    return [line.removeprefix("$ ").strip() for line in lines if line.startswith("$ ")]
+
+
+@pytest.fixture
+def workplace(tmp_path: Path) -> Path:
+    """A working folder with the database that the pages speak of."""
+    with closing(sqlite3.connect(tmp_path / "app.db")) as connection:
+        connection.executescript(
+            """
+            PRAGMA journal_mode = WAL;
+            CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT);
+            INSERT INTO users (email) VALUES ('ada@example.com');
+            """
+        )
+    return tmp_path
+
+
+def environment(workplace: Path) -> dict[str, str]:
+    return surroundings(workplace / "home", PATH=f"{AISHELL.parent}:{os.environ['PATH']}", PYTHONPATH=str(ROOT))
+
+
+@pytest.mark.parametrize("block", blocks("console"), ids=str)
+def test_the_commands_of_a_block_run_one_after_the_other(block: Block, workplace: Path) -> None:
+    assert commands(block), "a console block without a command"
+    for command in commands(block):
+        run(command, workplace)
+
+
+def run(command: str, workplace: Path) -> None:
+    stated = EXIT_CODE.search(command)
+    words = shlex.split(command, comments=True)
+    if words[0] == "make":
+        assert words[1] in MAKE_TARGETS, command
+    elif words[0] in INSTALLERS:
+        return
+    elif opens_dashboard(words):
+        look_at(words, workplace)
+    else:
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=workplace, env=environment(workplace), capture_output=True, text=True, stdin=subprocess.DEVNULL
+        )
+        assert done.returncode == int(stated[1] if stated else 0), f"{command}\n{done.stdout}{done.stderr}"
+
+
+def opens_dashboard(words: list[str]) -> bool:
+    if words[0] not in {"aishell", "ai-shell"} or {"--help", "--version"} & set(words):
+        return False
+    return len(words) == 1 or words[1].startswith("-") or words[1] in DASHBOARD
+
+
+def look_at(words: list[str], workplace: Path) -> None:
+    with opened(words, environment(workplace), columns=120, rows=35, cwd=workplace) as terminal:
+        if "--wall" not in words:
+            terminal.wait_for("q quit")
+        else:
+            terminal.wait_for(re.compile(r"\d"))
+        terminal.send("q")
+        assert terminal.wait_for_end() == 0
+
+
+@pytest.mark.parametrize("block", blocks("yaml"), ids=str)
+def test_a_configuration_is_valid_as_it_stands(block: Block, workplace: Path) -> None:
+    written = workplace / "dashboard.yml"
+    written.write_text(block.body)
+    done = subprocess.run(
+        [AISHELL, "--config", written, "config", "validate"], cwd=workplace, env=environment(workplace), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("block", blocks("python"), ids=str)
+def test_an_example_in_python_runs(block: Block, workplace: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", block.body], cwd=workplace, env=environment(workplace), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_block_says_what_it_is() -> None:
+    """A block of an unknown kind would be run by nobody."""
+    for page in PAGES:
+        fences = re.findall(r"^```(\w*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+        assert set(fences[0::2]) <= {"console", "yaml", "python", "text", "json", "sql", "toml"}, page.name
+
+
+def test_every_link_to_a_file_leads_somewhere() -> None:
+    for page in (*PAGES, ROOT / "ARCHITECTURE.md"):
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_readme_names_the_test_command_that_the_check_script_runs() -> None:
+    assert "$ make test" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.search(r"^make test", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
