@@ -137,6 +137,6 @@ def _user(process: psutil.Process) -> str:
 
 def _command(process: psutil.Process) -> str:
     try:
-        return " ".join(process.cmdline())[:_SHOWN_COMMAND]
+        return " ".join(" ".join(process.cmdline()).split())[:_SHOWN_COMMAND]
     except psutil.Error:
         return ""

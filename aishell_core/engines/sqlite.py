@@ -100,10 +100,11 @@ def facts_of(look: FileLook, started_at: float | None) -> Facts:
     details: list[tuple[str, str]] = [("path", shown(look.path)), ("journal mode", journal_mode(look))]
     if header is not None:
         details += [
-            ("encoding", header.encoding or "not set"),
             ("page size", str(header.page_bytes)),
-            ("user version", str(header.user_version)),
-            ("application id", str(header.application_id)),
+            # With a log, what the file says of itself may be older than the log: these three wait for a checkpoint.
+            *((("encoding", header.encoding),) if header.encoding else ()),
+            *((("user version", str(header.user_version)),) if header.user_version else ()),
+            *((("application id", f"0x{header.application_id:08x}"),) if header.application_id else ()),
         ]
     return Facts("sqlite", header.version if header is not None else "", "file", started_at, tuple(details))
 

@@ -10,7 +10,8 @@ from aishell_core.errors import TargetError
 from aishell_core.targets import Target
 from aishell_core.values import FailureCode, TargetId
 
-LOG_OPTION = "log"
+LOG_OPTIONS = ("statement_log", "log")
+"""URL options that name the statement log; a relative path is beside the database. The first is also what configuration writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,5 +28,5 @@ def place_of(target: Target) -> Place:
     path = target.location.path
     if path is None:
         raise TargetError(FailureCode.MISSING, "the target names no file", "write sqlite:///path/to/app.db")
-    log = target.location.option(LOG_OPTION)
+    log = next((value for option in LOG_OPTIONS if (value := target.location.option(option))), None)
     return Place(target.name, path, (path.parent / Path(log).expanduser()).absolute() if log else default_log(path))

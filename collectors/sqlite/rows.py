@@ -9,7 +9,7 @@ from aishell_core import catalogue
 from aishell_core.engines.base import Cell
 from aishell_core.engines.histogram import quantile
 from aishell_core.engines.sqlite import journal_mode
-from aishell_core.engines.sqlite_file import FileLook, Header
+from aishell_core.engines.sqlite_file import FileLook
 from aishell_core.engines.sqlite_reading import Look, Row
 from aishell_core.values import Metric, Relation, Sample, Setting, Statement
 from collectors.sqlite.clients import Running
@@ -19,10 +19,16 @@ LARGEST_TABLES = 10
 HEAVIEST_STATEMENTS = 20
 _IN_FILE = "file"
 _IN_LIBRARY = "default of a new connection"
-_SETTINGS_IN_FILE = ("page_size", "encoding", "auto_vacuum", "user_version", "application_id")
-_SETTING_UNITS = {"page_size": "bytes", "mmap_size": "bytes", "wal_autocheckpoint": "pages", "busy_timeout": "ms"}
-_SYNCHRONOUS = {0: "off", 1: "normal", 2: "full", 3: "extra"}
-_AUTO_VACUUM = {0: "none", 1: "full", 2: "incremental"}
+_SETTINGS_IN_FILE = frozenset({"page_size", "encoding", "auto_vacuum", "user_version", "application_id"})
+_SETTING_UNITS = {"page_size": "bytes", "mmap_size": "bytes", "wal_autocheckpoint": "pages", "journal_size_limit": "bytes"}
+_ON_OFF = {0: "off", 1: "on"}
+_WORDS: dict[str, dict[int, str]] = {
+    "synchronous": {0: "off", 1: "normal", 2: "full", 3: "extra"},
+    "auto_vacuum": {0: "none", 1: "full", 2: "incremental"},
+    "temp_store": {0: "default", 1: "file", 2: "memory"},
+    "secure_delete": {0: "off", 1: "on", 2: "fast"},
+    "foreign_keys": _ON_OFF,
+}
 _NOTABLE_OPTIONS = ("ENABLE_DBSTAT_VTAB", "THREADSAFE", "ENABLE_STAT4", "DEFAULT_WAL_SYNCHRONOUS", "DEFAULT_CACHE_SIZE", "MAX_MMAP_SIZE")
 
 
@@ -118,30 +124,16 @@ def table_samples(relations: Iterable[Relation]) -> tuple[Sample, ...]:
     return tuple(Sample(catalogue.SQLITE_TABLE_SIZE, size, (("table", name),)) for name, size in largest)
 
 
-def settings_of(look: FileLook, pragmas: dict[str, Cell], options: Iterable[str]) -> tuple[Setting, ...]:
+def settings_of(look: FileLook, pragmas: Iterable[tuple[str, Cell]], options: Iterable[str]) -> tuple[Setting, ...]:
     """Settings in force: those of the file for everybody, the others as a new connection of this machine's library gets them."""
-    header = look.header
     found = [Setting("journal_mode", journal_mode(look), "", _IN_FILE)]
-    if header is not None:
-        found += _header_settings(header)
-    for name, value in pragmas.items():
-        text = _SYNCHRONOUS.get(value, str(value)) if name == "synchronous" and isinstance(value, int) else str(value)
+    for name, value in pragmas:
+        words = _WORDS.get(name, {})
+        text = words.get(value, str(value)) if isinstance(value, int) else str(value)
         unit = ("KiB" if isinstance(value, int) and value < 0 else "pages") if name == "cache_size" else _SETTING_UNITS.get(name, "")
-        found.append(Setting(name, text.lstrip("-") if unit == "KiB" else text, unit, _IN_LIBRARY))
-    found += _options(options)
-    return tuple(found)
-
-
-def _header_settings(header: Header) -> list[Setting]:
-    vacuum = 0 if not header.auto_vacuum else 2 if header.incremental_vacuum else 1
-    values = (
-        str(header.page_bytes),
-        header.encoding or "not set",
-        _AUTO_VACUUM[vacuum],
-        str(header.user_version),
-        str(header.application_id),
-    )
-    return [Setting(name, value, _SETTING_UNITS.get(name, ""), _IN_FILE) for name, value in zip(_SETTINGS_IN_FILE, values, strict=True)]
+        source = _IN_FILE if name in _SETTINGS_IN_FILE else _IN_LIBRARY
+        found.append(Setting(name, text.lstrip("-") if unit == "KiB" else text, unit, source))
+    return (*found, *_options(options))
 
 
 def _options(options: Iterable[str]) -> Iterator[Setting]:

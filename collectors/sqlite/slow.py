@@ -30,14 +30,8 @@ _REST_AFTER_MEASURING = 20.0
 """Sizes are read again no sooner than so many times as long as that took: it costs 5 % of the time at most."""
 
 _PRAGMAS = (
-    "synchronous",
-    "cache_size",
-    "mmap_size",
-    "wal_autocheckpoint",
-    "journal_size_limit",
-    "foreign_keys",
-    "secure_delete",
-    "temp_store",
+    *("page_size", "encoding", "auto_vacuum", "user_version", "application_id"),
+    *("synchronous", "cache_size", "mmap_size", "wal_autocheckpoint", "journal_size_limit", "foreign_keys", "secure_delete", "temp_store"),
 )
 
 
@@ -153,8 +147,8 @@ class SlowTier:
         return known.found.relations
 
 
-def _pragmas(queries: Queries) -> tuple[dict[str, Cell], tuple[str, ...]]:
-    values = {name: rows[0][0] for name in _PRAGMAS if (rows := queries.rows(f"PRAGMA {name}"))}
+def _pragmas(queries: Queries) -> tuple[tuple[tuple[str, Cell], ...], tuple[str, ...]]:
+    values = tuple((name, rows[0][0]) for name in _PRAGMAS if (rows := queries.rows(f"PRAGMA {name}")))
     return values, tuple(str(row[0]) for row in queries.rows(query("compile_options")))
 
 

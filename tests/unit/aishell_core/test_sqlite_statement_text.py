@@ -1,0 +1,85 @@
+"""The shape of a statement is the same however it is spaced and whatever values it carries, for any text at all."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aishell_core.engines.statement_text import digest, normalise, tokens
+
+SAME = [
+    ("SELECT * FROM t WHERE a=1", "SELECT  *\n FROM t -- hi\n WHERE a = 'x'"),
+    ("SELECT a FROM t WHERE b IN (1)", "SELECT a FROM t WHERE b IN (1, 2, ?, 'x')"),
+    ("INSERT INTO t VALUES (1, 'a')", "INSERT INTO t VALUES (2,'b'), (3,'c'),(4, NULL)"),
+    ("SELECT -1", "SELECT +.5e3"),
+    ("SELECT a - 1 FROM t", "SELECT a-1 FROM t;"),
+    ("SELECT ?", "SELECT :name"),
+    ("SELECT ?1", "SELECT @p"),
+    ("SELECT x'00ff'", "SELECT 'it''s'"),
+    ("SELECT count ( * ) FROM t", "SELECT count(*) FROM /* all */ t"),
+]
+DIFFERENT = [
+    ("SELECT a FROM t", "SELECT b FROM t"),
+    ("SELECT a FROM t", "select a FROM t"),
+    ('SELECT "a" FROM t', "SELECT a FROM t"),
+    ("SELECT a FROM t WHERE b IN (1)", "SELECT a FROM t WHERE b = 1"),
+    ("SELECT a IS NULL", "SELECT a IS 1"),
+    ("SELECT 'a'", 'SELECT "a"'),
+    ("SELECT a.b", "SELECT a, b"),
+]
+_PIECES = [*"aB1.,;'\"`[]()?:@$-+*/=<>| \n\t\x00é\ud800", "--", "/*", "*/", "IN ", "VALUES ", "''", "x'", " 0x", "NULL", "1e", "AS"]
+_SQL = st.lists(st.sampled_from(_PIECES)).map("".join)
+
+
+@pytest.mark.parametrize(("one", "other"), SAME)
+def test_values_spacing_and_comments_make_no_difference(one: str, other: str) -> None:
+    assert normalise(one) == normalise(other)
+
+
+@pytest.mark.parametrize(("one", "other"), DIFFERENT)
+def test_names_keywords_and_operators_do(one: str, other: str) -> None:
+    assert normalise(one) != normalise(other)
+
+
+def test_a_shape_reads_well() -> None:
+    sql = "select u.name,count(*) from users u join [my orders] as o on o.uid=u.id where o.total>=10.5 and u.mail like '%x' limit 5"
+    shape = "select u.name, count(*) from users u join [my orders] as o on o.uid = u.id where o.total >= ? and u.mail like ? limit ?"
+    assert normalise(sql) == shape
+
+
+@given(st.text() | _SQL)
+def test_any_text_has_a_shape_and_the_shape_is_its_own(sql: str) -> None:
+    shape = normalise(sql)
+    assert normalise(shape) == shape
+    assert len(digest(shape)) == 16
+
+
+@given(st.binary())
+def test_any_bytes_have_a_shape(sql: bytes) -> None:
+    shape = normalise(sql)
+    shape.encode()
+    assert normalise(shape) == shape
+
+
+@given(st.text() | _SQL)
+def test_the_pieces_are_the_text_without_white_space(sql: str) -> None:
+    kept = "".join(piece.text for piece in tokens(sql))
+    assert "".join(kept.split()) == "".join(sql.split())
+
+
+@given(st.lists(st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text("ab' ", max_size=5), min_size=1, max_size=6))
+def test_the_values_of_a_list_never_show(values: list[int | float | str]) -> None:
+    written = ", ".join("'" + value.replace("'", "''") + "'" if isinstance(value, str) else repr(value) for value in values)
+    assert normalise(f"SELECT a FROM t WHERE b IN ({written})") == "SELECT a FROM t WHERE b IN (?)"
+
+
+def test_a_digest_is_the_same_everywhere() -> None:
+    """It is kept in files and compared with those of other machines, so it may never change."""
+    assert digest("SELECT ?") == "c148796e1220075a"
+
+
+def test_a_very_long_text_takes_linear_time() -> None:
+    """A quote that never ends and a list without end are where careless patterns explode."""
+    for text in ("'" * 100_001, "/*" * 50_000, "SELECT a IN (" + "1, " * 50_000, '"' + "''" * 50_000):
+        assert normalise(text)
