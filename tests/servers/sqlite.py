@@ -6,7 +6,6 @@ import os
 import random
 import socket
 import sqlite3
-import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -157,21 +156,6 @@ def files_beside(path: Path) -> dict[str, tuple[int, int, int]]:
     """The files of a database with what would show that somebody touched them: inode, size, time of the last write."""
     found = {file.name: file.stat() for file in path.parent.iterdir() if file.name.startswith(path.name)}
     return {name: (stat.st_ino, stat.st_size, stat.st_mtime_ns) for name, stat in sorted(found.items())}
-
-
-def run_as_nobody(arguments: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a program without the rights that root has; the caller must be root."""
-    return subprocess.run(
-        arguments,
-        user=65534,
-        group=65534,
-        extra_groups=[],
-        capture_output=True,
-        text=True,
-        env=os.environ | environment,
-        check=False,
-        timeout=60,
-    )
 
 
 Builder = Callable[[Path], Path]
