@@ -16,10 +16,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
     epilog=examples(
-        "aishell                                    the dashboard; a demo when nothing is configured",
-        "aishell -t sqlite:///srv/app/app.db        the dashboard of one database",
-        "aishell connect sqlite:///srv/app/app.db --test --save app",
-        "aishell status --json                      for scripts",
+        "aishell                                # the dashboard; a demo when nothing is configured",
+        "aishell -t sqlite:///srv/app/app.db    # the dashboard of one database",
+        "aishell connect sqlite:///srv/app/app.db --save main",
+        "aishell status --json                  # for scripts",
     ),
 )
 

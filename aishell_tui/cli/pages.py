@@ -152,7 +152,32 @@ A password is better not in the file: `password: {env: NAME}`, `{file: PATH}` or
 from. A command runs without a shell and only when the target is opened; a file in the working folder may not name one,
 because it may have come with somebody else's checkout. A password in a URL is accepted with a warning. A file that
 holds a secret and that others may read is warned about. No command prints a secret.
+
+```yaml
+targets:
+  - name: orders
+    url: postgresql://aishell@db.example/orders
+    password: {env: ORDERS_PASSWORD}
+    tls: verify-full
+  - name: sessions
+    url: rediss://cache.example/0
+    password: {command: [pass, show, db/sessions]}
+  - name: shop
+    url_file: /run/secrets/shop-url
+```
 """
+_LATER = """\
+## Keys of later versions
+
+`alerts`, `backups` and `tests` are known names of parts that this version does not have: each gives a warning with its
+line, and the rest of the file is read.
+"""
+_VARIABLES = (
+    ("`AISHELL_HOME`", "the one folder of configuration, state and backups"),
+    ("`AISHELL_CONFIG`", "the configuration file that is read alone"),
+    ("`NO_COLOR`", "no colour codes, whatever the value"),
+    ("`AISHELL_DEBUG`", "1 shows the traceback of a fault of aishell"),
+)
 _THRESHOLDS = """\
 ## Thresholds
 
@@ -168,9 +193,9 @@ def configuration_page() -> str:
         about = section_help(name) if name != "password" else "Where a target's password comes from."
         rows = ((f"`{found.key}`", _default(found.default, found.required), found.help) for found in option_help(model))
         sections.append(f"## {name}\n\n{about}\n\n" + _rows(("key", "default", "meaning"), rows))
-    variables = ((f"`{name}`", f"`{section}.{key}`") for name, (section, key) in VARIABLES.items())
-    environment = "## Environment\n\nThese stand above the files.\n\n" + _rows(("variable", "sets"), variables)
-    return _page("Configuration", _CONFIGURATION_INTRO, *sections, _THRESHOLDS, _SECRETS, environment)
+    above = ((f"`{name}`", f"`{section}.{key}`, above the files") for name, (section, key) in VARIABLES.items())
+    environment = "## Environment\n\n" + _rows(("variable", "sets"), iter((*above, *_VARIABLES)))
+    return _page("Configuration", _CONFIGURATION_INTRO, *sections, _THRESHOLDS, _SECRETS, _LATER, environment)
 
 
 def _default(value: Value, required: bool) -> str:

@@ -29,7 +29,7 @@ def printable(text: str) -> str:
 
 
 def _harmless(character: str) -> str:
-    if character in "\n\r\t\f\v  ":
+    if character in "\n\r\t\f\v":
         return " "
     return "" if unicodedata.category(character) == "Cf" else "�"
 

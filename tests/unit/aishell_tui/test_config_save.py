@@ -145,7 +145,7 @@ def test_a_file_is_written_by_its_whole_path(tmp_path: Path) -> None:
 
 
 _NAME = st.from_regex(r"[A-Za-z0-9_][\w.@:+-]{0,20}", fullmatch=True)
-_PATH = st.text(st.characters(min_codepoint=32, max_codepoint=0x17F, exclude_categories=("Cc",), exclude_characters="?#%/"), min_size=1)
+_PATH = st.text(st.characters(min_codepoint=32, max_codepoint=0x17F, exclude_categories=["Cc"], exclude_characters="?#%/"), min_size=1)
 
 
 @given(name=_NAME, file=_PATH)

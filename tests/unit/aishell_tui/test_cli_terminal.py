@@ -1,0 +1,43 @@
+"""Text for people: aligned, and harmless whatever a database put into it."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aishell_core.values import NO_LABELS
+from aishell_tui.cli.looking import series_name
+from aishell_tui.cli.terminal import cell_width, fit, printable, table
+
+
+def test_columns_are_aligned() -> None:
+    """Texts to the left, numbers to the right, wide characters count double."""
+    assert table(("NAME", "SIZE"), (("a", "1"), ("日本", "100")), numeric=(1,)) == "NAME  SIZE\na        1\n日本   100"
+
+
+def test_control_characters_do_no_harm() -> None:
+    """Escape sequences, line ends and direction marks of a text cannot reach the terminal."""
+    assert printable("a\x1b[31m\x07b\r\nc\td\u202ee\u200bf") == "a�[31m�b  c def"
+
+
+@given(text=st.text())
+def test_printable_text_is_printable(text: str) -> None:
+    """One line, without control or format characters."""
+    shown = printable(text)
+    assert all(unicodedata.category(character) not in {"Cc", "Cf"} for character in shown)
+    assert len(shown.splitlines()) <= 1
+
+
+@given(text=st.text(st.characters(exclude_categories=["Cc", "Cf", "Cs", "Mn", "Me"])), width=st.integers(min_value=1, max_value=30))
+def test_a_cut_text_fits(text: str, width: int) -> None:
+    """The cut never exceeds the width, and a text that fits is left alone."""
+    assert cell_width(fit(text, width)) <= max(width, 1)
+    assert cell_width(text) > width or fit(text, width) == text
+
+
+def test_labels_stand_in_braces() -> None:
+    """name{label="value"}, with quotes and backslashes of the value escaped."""
+    assert series_name("uptime", NO_LABELS) == "uptime"
+    assert series_name("a", (("b", 'c"\\d\n'), ("e", "f"))) == 'a{b="c\\"\\\\d\\n",e="f"}'

@@ -1,0 +1,127 @@
+"""One look at targets: what is read, how rates come about, what a target that fails does to the others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from aishell_core.catalogue import CONNECTIONS_USED, QUERIES_RATE
+from aishell_core.clock import Clock
+from aishell_core.errors import TargetError
+from aishell_core.series.keys import SeriesKey
+from aishell_core.targets import Target, parse_location
+from aishell_core.values import FailureCode, Part, Reading, Severity, TargetId, Thresholds, Tier
+from aishell_tui.frame import TargetView
+from aishell_tui.oneshot import LookPlan, look_at
+from collectors.contract import Collector
+from tests.fake_clock import FakeClock
+from tests.scripted import Script, ScriptedCollector
+
+
+def _target(name: str) -> Target:
+    return Target(TargetId(name), parse_location(f"sqlite:///srv/{name}.db"))
+
+
+async def _look(scripts: dict[str, Script], plan: LookPlan, seconds: float = 30.0) -> tuple[TargetView, ...]:
+    """Look at scripted targets while the clock runs on."""
+    clock = FakeClock()
+
+    def open_collector(target: Target, at: Clock) -> Collector:
+        return ScriptedCollector(target, at, scripts[target.name])
+
+    looking = asyncio.create_task(look_at([_target(name) for name in scripts], plan, open_collector, clock))
+    await clock.advance(seconds)
+    return await looking
+
+
+async def test_two_readings_make_rates() -> None:
+    """Counters get their rate from the second look; gauges are there at once."""
+    (view,) = await _look({"app": Script()}, LookPlan(window_seconds=2.0))
+    assert view.snapshot.value(SeriesKey(QUERIES_RATE)) == 15.0
+    assert view.snapshot.value(SeriesKey(CONNECTIONS_USED)) == 3.0
+    assert view.assessment.severity is Severity.OK
+    assert view.facts is not None
+
+
+async def test_a_window_of_zero_reads_once() -> None:
+    """Commands that need no rates ask the server once only, and have no rates."""
+    script = Script()
+    (view,) = await _look({"app": script}, LookPlan(window_seconds=0))
+    assert script.calls == 1
+    assert view.snapshot.value(SeriesKey(QUERIES_RATE)) is None
+
+
+async def test_slower_tiers_and_parts_are_read_when_asked_for() -> None:
+    """Hot twice, the other tiers once; their parts are in the view."""
+    script = Script()
+    plan = LookPlan((Tier.WARM, Tier.COLD), frozenset({Part.STATEMENTS}))
+    (view,) = await _look({"app": script}, plan)
+    assert script.calls == 4
+    assert view.statements is not None
+    assert view.relations is not None
+
+
+async def test_a_target_that_hangs_does_not_delay_the_others() -> None:
+    """It is given up at its deadline and says so; the others have their figures."""
+    hanging, well = await _look({"hangs": Script(hang=True), "well": Script()}, LookPlan())
+    assert hanging.target_failure is not None
+    assert (hanging.target_failure.code, hanging.target_failure.message) == (FailureCode.TIMEOUT, "no answer within 2s")
+    assert hanging.assessment.severity is Severity.UNKNOWN
+    assert well.assessment.severity is Severity.OK
+
+
+async def test_a_target_that_fails_is_judged_by_its_reason() -> None:
+    """A missing file is critical, and the reason is the collector's."""
+    script = Script(error=TargetError(FailureCode.MISSING, "there is no such file"))
+    (view,) = await _look({"app": script}, LookPlan())
+    assert (view.assessment.severity, view.assessment.reasons[0].text) == (Severity.CRITICAL, "there is no such file")
+    assert script.calls == 1
+
+
+async def test_every_collector_is_closed() -> None:
+    """Also the one that failed and the one that hangs."""
+    scripts = {
+        "well": Script(),
+        "hangs": Script(hang=True),
+        "fails": Script(error=TargetError(FailureCode.REFUSED, "no")),
+    }
+    await _look(scripts, LookPlan())
+    assert [script.closed for script in scripts.values()] == [1, 1, 1]
+
+
+async def test_a_faulty_collector_is_a_failure_and_no_crash() -> None:
+    """Whatever a foreign collector raises becomes a reason."""
+
+    class Faulty(ScriptedCollector):
+        async def collect(self, tier: Tier, demand: frozenset[Part]) -> Reading:
+            raise ZeroDivisionError("oops")
+
+    async def one(targets: Sequence[Target]) -> tuple[TargetView, ...]:
+        clock = FakeClock()
+        looking = asyncio.create_task(look_at(targets, LookPlan(), lambda target, at: Faulty(target, at, Script()), clock))
+        await clock.advance(5)
+        return await looking
+
+    (view,) = await one([_target("app")])
+    assert view.target_failure is not None
+    assert (view.target_failure.code, view.target_failure.message) == (FailureCode.INTERNAL, "ZeroDivisionError: oops")
+
+
+async def test_an_engine_without_collector_says_so() -> None:
+    """A URL of an engine that comes later is a target that cannot be read."""
+
+    def refuse(target: Target, clock: Clock) -> Collector:
+        raise TargetError(FailureCode.UNSUPPORTED, "no collector for oracle is installed")
+
+    clock = FakeClock()
+    (view,) = await look_at([_target("app")], LookPlan(), refuse, clock)
+    assert view.target_failure is not None
+    assert view.target_failure.message == "no collector for oracle is installed"
+
+
+async def test_configured_thresholds_decide() -> None:
+    """What is ok by the catalogue may be critical by the configuration."""
+    plan = LookPlan(thresholds={"connections.used": Thresholds(2, 3)})
+    (view,) = await _look({"app": Script()}, plan)
+    assert view.assessment.severity is Severity.CRITICAL
+    assert view.assessment.reasons[0].metric == "connections.used"
