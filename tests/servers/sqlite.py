@@ -7,7 +7,7 @@ import random
 import socket
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from aishell_core.targets import Location, Target
@@ -156,6 +156,16 @@ def files_beside(path: Path) -> dict[str, tuple[int, int, int]]:
     """The files of a database with what would show that somebody touched them: inode, size, time of the last write."""
     found = {file.name: file.stat() for file in path.parent.iterdir() if file.name.startswith(path.name)}
     return {name: (stat.st_ino, stat.st_size, stat.st_mtime_ns) for name, stat in sorted(found.items())}
+
+
+def logged_calls(log: Path) -> float:
+    """The calls that a statement log has counted, as far as they are written; 0 while there is none."""
+    if not log.exists():
+        return 0.0
+    with closing(sqlite3.connect(f"file:{log}?mode=ro", uri=True)) as connection, suppress(sqlite3.OperationalError):
+        for (calls,) in connection.execute("SELECT calls FROM totals"):
+            return float(calls)
+    return 0.0
 
 
 Builder = Callable[[Path], Path]

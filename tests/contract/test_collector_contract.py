@@ -1,0 +1,219 @@
+"""What every collector promises, tried on every engine: one module in `tests/servers` with `SUBJECTS` and it joins."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from aishell_core.catalogue import CATALOGUE
+from aishell_core.clock import SystemClock
+from aishell_core.errors import TargetError
+from aishell_core.values import Ability, Facts, Failure, Kind, Part, PlanNode, Reading, Tier
+from collectors.contract import EVERYTHING, NOTHING, Collector
+from tests.servers.situation import Situation, Subject
+
+_DEADLINES = {Tier.HOT: 2.0, Tier.WARM: 5.0, Tier.COLD: 20.0}
+_PARTS: dict[Ability, Callable[[Reading], object]] = {
+    Ability.SESSIONS: lambda reading: reading.sessions,
+    Ability.LOCKS: lambda reading: reading.lock_waits,
+    Ability.STATEMENTS: lambda reading: reading.statements,
+    Ability.RELATIONS: lambda reading: reading.relations,
+    Ability.SETTINGS: lambda reading: reading.settings,
+    Ability.REPLICATION: lambda reading: reading.replication,
+    Ability.PROGRESS: lambda reading: reading.progress,
+}
+
+
+def _subjects() -> Iterator[Subject]:
+    for file in sorted((Path(__file__).parents[1] / "servers").glob("*.py")):
+        yield from getattr(importlib.import_module(f"tests.servers.{file.stem}"), "SUBJECTS", ())
+
+
+@pytest.fixture(params=list(_subjects()), ids=lambda subject: subject.name)
+def situation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Situation]:
+    subject: Subject = request.param
+    with subject.run(tmp_path) as running:
+        yield running
+
+
+def _open(situation: Situation) -> Collector:
+    return situation.open_collector(situation.target, SystemClock())
+
+
+async def _all(collector: Collector) -> list[Reading]:
+    return [await collector.collect(tier, EVERYTHING) for tier in Tier]
+
+
+async def _failures(collector: Collector, tier: Tier) -> tuple[Failure, ...]:
+    try:
+        return (await collector.collect(tier, EVERYTHING)).failures
+    except TargetError as error:
+        return (error.failure("target", 0.0),)
+
+
+def _counters(reading: Reading) -> dict[tuple[str, object], float]:
+    return {(one.metric.name, one.labels): one.value for one in reading.samples if one.metric.kind is Kind.COUNTER}
+
+
+async def test_each_sample_is_of_the_catalogue_and_a_number(situation: Situation) -> None:
+    collector = _open(situation)
+    for reading in await _all(collector):
+        assert reading.target == situation.target.name
+        for sample in reading.samples:
+            assert CATALOGUE[sample.metric.name] is sample.metric
+            assert situation.target.engine in sample.metric.engines
+            assert math.isfinite(sample.value)
+            assert sample.value >= 0
+            assert sample.labels == tuple(sorted(sample.labels))
+            if sample.metric.kind is Kind.RATIO:
+                assert sample.value <= 1.0
+    await collector.close()
+
+
+async def test_no_tier_brings_the_same_sample_twice_and_no_two_tiers_the_same_series(situation: Situation) -> None:
+    collector = _open(situation)
+    readings = await _all(collector)
+    keys = [(sample.metric.name, sample.labels) for reading in readings for sample in reading.samples]
+    assert len(keys) == len(set(keys))
+    assert readings[0].samples, "the hot tier brings figures"
+    await collector.close()
+
+
+async def test_what_a_target_says_of_itself_names_its_engine(situation: Situation) -> None:
+    collector = _open(situation)
+    facts = (await collector.collect(Tier.HOT, NOTHING)).facts
+    assert isinstance(facts, Facts)
+    assert facts.engine == situation.target.engine
+    assert facts.started_at is not None
+    await collector.close()
+
+
+async def test_every_ability_is_delivered_when_it_is_asked_for(situation: Situation) -> None:
+    collector = _open(situation)
+    readings = await _all(collector)
+    for ability, part in _PARTS.items():
+        delivered = any(part(reading) is not None for reading in readings)
+        assert delivered == (ability in collector.abilities), ability
+    await collector.close()
+
+
+async def test_sessions_and_locks_are_not_read_when_nobody_wants_them(situation: Situation) -> None:
+    collector = _open(situation)
+    reading = await collector.collect(Tier.HOT, NOTHING)
+    assert reading.sessions is None
+    assert reading.lock_waits is None
+    assert reading.relations is None
+    await collector.close()
+
+
+async def test_counters_only_grow_and_work_makes_one_grow(situation: Situation) -> None:
+    collector = _open(situation)
+    first = _counters(await collector.collect(Tier.HOT, NOTHING))
+    if situation.work is not None:
+        situation.work()
+    second = _counters(await collector.collect(Tier.HOT, NOTHING))
+    assert all(second[key] >= value for key, value in first.items() if key in second)
+    if situation.work is not None:
+        assert any(second[key] > value for key, value in first.items() if key in second)
+    await collector.close()
+
+
+async def test_all_tiers_can_be_read_at_the_same_time(situation: Situation) -> None:
+    collector = _open(situation)
+    readings = await asyncio.gather(*(collector.collect(tier, EVERYTHING) for tier in Tier for _ in range(2)))
+    assert [reading.tier for reading in readings] == [tier for tier in Tier for _ in range(2)]
+    await collector.close()
+
+
+async def test_closing_twice_and_closing_unused_is_harmless(situation: Situation) -> None:
+    unused = _open(situation)
+    await unused.close()
+    await unused.close()
+    used = _open(situation)
+    await used.collect(Tier.HOT, NOTHING)
+    await asyncio.gather(used.close(), used.close())
+    await used.close()
+
+
+@pytest.mark.parametrize("trouble", ["freeze", "hold"])
+async def test_a_server_in_trouble_costs_no_more_than_the_deadline(situation: Situation, trouble: str) -> None:
+    """Every tier gives a reading or says why not, in time, and reads on when the trouble is over."""
+    make = {"freeze": situation.freeze, "hold": situation.hold}[trouble]
+    collector = _open(situation)
+    with make() if make is not None else nullcontext():
+        for tier in Tier:
+            begun = time.monotonic()
+            failures = await _failures(collector, tier)
+            assert all(failure.message for failure in failures)
+            assert time.monotonic() - begun < _DEADLINES[tier]
+    assert (await collector.collect(Tier.HOT, EVERYTHING)).samples
+    await collector.close()
+
+
+async def test_odd_names_and_texts_are_proper_unicode_and_nothing_else_happens(situation: Situation) -> None:
+    """Making control characters harmless is up to what draws; text that is no Unicode would break it."""
+    if situation.odd is not None:
+        situation.odd()
+    collector = _open(situation)
+    readings = await _all(collector)
+    texts = [relation.name for reading in readings for relation in reading.relations or ()]
+    texts += [statement.text for reading in readings for statement in reading.statements or ()]
+    texts += [text for reading in readings for session in reading.sessions or () for text in (session.text, session.application)]
+    for text in texts:
+        text.encode("utf-8")
+    assert (not texts) == (situation.odd is None)
+    await collector.close()
+
+
+async def test_a_new_life_of_the_server_shows_in_its_start(situation: Situation) -> None:
+    collector = _open(situation)
+    before = (await collector.collect(Tier.HOT, NOTHING)).facts
+    if situation.restart is not None:
+        situation.restart()
+    after = (await collector.collect(Tier.HOT, NOTHING)).facts
+    assert before is not None
+    assert after is not None
+    assert (before.started_at != after.started_at) == (situation.restart is not None)
+    await collector.close()
+
+
+async def test_a_target_that_is_gone_says_so_in_words_and_comes_back(situation: Situation) -> None:
+    collector = _open(situation)
+    await collector.collect(Tier.HOT, NOTHING)
+    if situation.vanish is not None:
+        situation.vanish()
+        for tier in Tier:
+            with pytest.raises(TargetError) as caught:
+                await collector.collect(tier, EVERYTHING)
+            assert caught.value.message
+            assert caught.value.hint
+    await collector.close()
+
+
+async def test_a_plan_is_shown_where_there_is_one_and_refused_in_words_where_not(situation: Situation) -> None:
+    collector = _open(situation)
+    if Ability.EXPLAIN in collector.abilities:
+        plan = await collector.explain(situation.statement)
+        assert plan
+        assert all(isinstance(step, PlanNode) and step.text for step in plan)
+    for text in ("", "this is no statement", "\x00\ud800", "SELECT 1; SELECT 2"):
+        with pytest.raises(TargetError):
+            await collector.explain(text)
+    await collector.close()
+
+
+async def test_a_part_that_failed_is_named_in_words(situation: Situation) -> None:
+    collector = _open(situation)
+    for reading in await _all(collector):
+        for failure in reading.failures:
+            assert failure.part
+            assert failure.message
+            assert failure.part in {*Part, "target"} or failure.part == failure.part.strip()
+    await collector.close()
