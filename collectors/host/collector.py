@@ -40,11 +40,18 @@ class HostCollector:
     """CPU, memory and traffic in the hot tier, space in the warm one, what seldom changes in the cold one."""
 
     def __init__(
-        self, target: Target, clock: Clock, source: HostSource, *, space_deadline_seconds: float = _SPACE_DEADLINE_SECONDS
+        self,
+        target: Target,
+        clock: Clock,
+        source: HostSource,
+        *,
+        look_deadline_seconds: float = _LOOK_DEADLINE_SECONDS,
+        space_deadline_seconds: float = _SPACE_DEADLINE_SECONDS,
     ) -> None:
         self._name = target.name
         self._clock = clock
         self._source = source
+        self._look_deadline_seconds = look_deadline_seconds
         self._space_deadline_seconds = space_deadline_seconds
         self._thread = DatabaseThread("host figures")
         self._space_threads: dict[str, DatabaseThread] = {}
@@ -84,17 +91,17 @@ class HostCollector:
         # Asked once: the moment of the start is worked out from the wall clock, and when that is set
         # anew it would look like a restart.
         if self._facts is None:
-            self._facts = host_facts(await self._thread.run(self._source.identity, _LOOK_DEADLINE_SECONDS))
+            self._facts = host_facts(await self._thread.run(self._source.identity, self._look_deadline_seconds))
         return self._facts
 
     async def _hot(self) -> tuple[Sample, ...]:
-        look = await self._thread.run(self._source.look, _LOOK_DEADLINE_SECONDS)
+        look = await self._thread.run(self._source.look, self._look_deadline_seconds)
         before, self._cpu = self._cpu, look.cpu
         started_at = (await self._who()).started_at
         return (*look_samples(before, look), *uptime_samples(started_at, self._clock.now()))
 
     async def _warm(self) -> tuple[tuple[Sample, ...], tuple[Failure, ...]]:
-        paths = watched_mounts(await self._thread.run(self._source.mounts, _LOOK_DEADLINE_SECONDS))
+        paths = watched_mounts(await self._thread.run(self._source.mounts, self._look_deadline_seconds))
         self._serve(paths)
         answers = await asyncio.gather(*(self._space(path) for path in paths))
         samples = tuple(sample for answer in answers if isinstance(answer, tuple) for sample in answer)

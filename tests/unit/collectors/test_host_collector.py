@@ -59,7 +59,7 @@ class SteadyHost:
 @asynccontextmanager
 async def opened(source: HostSource) -> AsyncIterator[HostCollector]:
     threads = set(threading.enumerate())
-    collector = HostCollector(HERE, FakeClock(EPOCH), source, space_deadline_seconds=0.05)
+    collector = HostCollector(HERE, FakeClock(EPOCH), source, look_deadline_seconds=0.05, space_deadline_seconds=0.05)
     try:
         yield collector
     finally:
@@ -122,6 +122,29 @@ async def test_a_hung_file_system_costs_its_own_figure_and_nothing_else() -> Non
         while third.failures:
             third = await collector.collect(Tier.WARM, NOTHING)
         assert "host.disk.usage /mnt/nas" in values(third)
+
+
+async def test_a_machine_that_does_not_answer_is_a_timeout_and_is_not_asked_twice() -> None:
+    source, release = SteadyHost(), threading.Event()
+    source.trouble["look"] = lambda: (release.wait(30), None)[1]
+    async with opened(source) as collector:
+        for _ in range(3):
+            with pytest.raises(TargetError) as caught:
+                await collector.collect(Tier.HOT, NOTHING)
+            assert caught.value.reason is FailureCode.TIMEOUT
+        assert source.asked == ["look"]
+        release.set()
+        assert await recovered(collector) == {"uptime": 60}
+
+
+async def recovered(collector: HostCollector) -> dict[str, float]:
+    """The first good answer after trouble."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                return values(await collector.collect(Tier.HOT, NOTHING))
+            except TargetError:
+                await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize(
