@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.console import RenderableType
 from textual import on
@@ -28,14 +29,10 @@ from aishell_tui.places import find_places
 from aishell_tui.runtime import Runtime
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
-from aishell_tui.screens.choices import ChoiceScreen
-from aishell_tui.screens.commands import DashboardCommands
 from aishell_tui.screens.events import EventsScreen
 from aishell_tui.screens.fleet import FleetScreen
 from aishell_tui.screens.health import HealthScreen
-from aishell_tui.screens.help import HelpScreen
 from aishell_tui.screens.queries import QueriesScreen
-from aishell_tui.screens.wall import WallScreen
 from themes.load import load_theme
 from widgets.compact_update import compact
 from widgets.glyphs import choose_glyphs
@@ -45,7 +42,11 @@ from widgets.palette import MONO, Palette
 from widgets.tab_bar import TabBar
 from widgets.theme_bridge import make_palette_of, make_theme
 
+if TYPE_CHECKING:
+    from textual.command import Provider
+
 _EARLY_TICKS_SECONDS = (0.05, 0.15, 0.3, 0.5, 0.75)
+_SETTLED_SECONDS = 4.0
 _GOODBYE_SECONDS = 2.0
 _CLIPBOARD_BYTES = 74_000  # what terminals accept in one OSC 52 sequence
 _FORMATS = (
@@ -55,6 +56,24 @@ _FORMATS = (
 )
 
 
+def _settle() -> None:
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+
+
+def _palette() -> type[Provider]:
+    from aishell_tui.screens.commands import DashboardCommands  # the palette costs 25 ms that the first frame need not wait for
+
+    return DashboardCommands
+
+
+def _wall() -> DashboardScreen:
+    from aishell_tui.screens.wall import WallScreen
+
+    return WallScreen()
+
+
 class AishellApp(App[int]):
     """Shows what the runtime knows; keys change the look, never wait for a database."""
 
@@ -62,20 +81,22 @@ class AishellApp(App[int]):
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
-    COMMANDS: ClassVar = {DashboardCommands}
+    COMMANDS: ClassVar = {_palette}
     BINDINGS: ClassVar = bindings_of("")
     MODES: ClassVar = {
         "fleet": FleetScreen,
         "health": HealthScreen,
         "queries": QueriesScreen,
         "events": EventsScreen,
-        "wall": WallScreen,
+        "wall": _wall,
     }
     DEFAULT_MODE = "fleet"
 
     def __init__(self, runtime: Runtime, options: DashboardOptions, on_end: Callable[[], None] | None = None) -> None:
         self.palette: Palette = MONO
         self.glyphs = choose_glyphs(os.environ, sys.stdout.encoding or "")
+        # The first screen is made at once, so that no other is laid out for nothing.
+        self.DEFAULT_MODE = _first_mode(options)  # type: ignore[misc]
         super().__init__()
         self.runtime = runtime
         self.options = options
@@ -107,10 +128,7 @@ class AishellApp(App[int]):
         for number in (signal.SIGHUP, signal.SIGTERM):
             loop.add_signal_handler(number, self._leave, number)
         self.monitor = self.run_worker(self.runtime.run(), name="runtime", group="monitor")
-        if self.options.wall:
-            await self.switch_mode("wall")
-        elif len(self.options.targets) == 1:
-            await self.switch_mode("health")
+        self.set_timer(_SETTLED_SECONDS, _settle)
         for delay in _EARLY_TICKS_SECONDS:
             self.set_timer(delay, self.tick)
         self.set_interval(1.0, self.tick)
@@ -181,6 +199,8 @@ class AishellApp(App[int]):
 
     def action_help(self) -> None:
         """Show the keys of the screen."""
+        from aishell_tui.screens.help import HelpScreen
+
         if self.front is not None:
             self.push_screen(HelpScreen(self.front.SCREEN))
 
@@ -200,6 +220,8 @@ class AishellApp(App[int]):
 
     def action_export(self) -> None:
         """Ask for the format, then write the pane to a file."""
+        from aishell_tui.screens.choices import ChoiceScreen
+
         self.push_screen(ChoiceScreen("export this pane as", _FORMATS), self._export)
 
     def _export(self, suffix: str | None) -> None:
@@ -256,6 +278,12 @@ class AishellApp(App[int]):
         if self._on_end is not None:
             self._on_end()
         os._exit(128 + signal.SIGHUP)
+
+
+def _first_mode(options: DashboardOptions) -> str:
+    if options.wall:
+        return "wall"
+    return "health" if len(options.targets) == 1 else "fleet"
 
 
 def _first_target(options: DashboardOptions) -> TargetId | None:

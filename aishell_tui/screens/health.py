@@ -19,9 +19,7 @@ from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
 from aishell_tui.screens.chart_grid import ChartGrid
 from aishell_tui.screens.health_data import chart_data, event_marks, figures, stale_text, status_lines
-from aishell_tui.screens.large_chart import LargeChartScreen
 from aishell_tui.screens.metrics import MetricsScreen, metrics_data
-from aishell_tui.screens.relations import RelationsScreen
 from aishell_tui.text import next_target
 from collectors.contract import Demand
 from widgets.chart import ChartData
@@ -111,6 +109,8 @@ class HealthScreen(DashboardScreen):
 
     def action_tables(self) -> None:
         """List tables and indexes."""
+        from aishell_tui.screens.relations import RelationsScreen
+
         self.app.push_screen(RelationsScreen())
 
     def action_maximise(self) -> None:
@@ -123,6 +123,8 @@ class HealthScreen(DashboardScreen):
         if specs:
             index = self.query_one("#charts", ChartGrid).chosen or 0
             spec, snapshot = specs[min(index, len(specs) - 1)]
+            from aishell_tui.screens.large_chart import LargeChartScreen
+
             self.app.push_screen(LargeChartScreen(spec, snapshot.target, lambda: self._history))
 
     def action_charts(self, charts: int) -> None:

@@ -17,7 +17,6 @@ from aishell_tui.frame import Frame, TargetView
 from aishell_tui.look import Look
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
-from aishell_tui.screens.query import QueryScreen
 from aishell_tui.screens.tables import table_data
 from aishell_tui.text import data_age_text, next_target
 from collectors.contract import Demand
@@ -160,6 +159,8 @@ class QueriesScreen(DashboardScreen):
         view = self.viewed(self.dashboard.frame, self.dashboard.look)
         statement = self._statement(message.row_id)
         if view is not None and statement is not None:
+            from aishell_tui.screens.query import QueryScreen
+
             self.app.push_screen(QueryScreen(view.name, statement))
 
     def pane_data(self) -> PaneData | None:
