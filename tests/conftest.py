@@ -20,7 +20,7 @@ settings.load_profile("default")
 
 _CHANGES_OUTPUT = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLORTERM", "COLUMNS", "LINES", "SSH_TTY", "TMUX")
 _CHANGES_OUTPUT_PREFIXES = ("AISHELL_", "AI_SHELL_", "TEXTUAL", "LC_")
-_KEPT = "AISHELL_REQUIRE_SERVERS"
+_KEPT = ("AISHELL_REQUIRE_SERVERS", "TEXTUAL_SNAPSHOT_TEMPDIR")
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -34,7 +34,7 @@ def pytest_configure() -> None:
 @pytest.fixture(autouse=True)
 def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     for name in tuple(os.environ):
-        if name != _KEPT and (name in _CHANGES_OUTPUT or name.startswith(_CHANGES_OUTPUT_PREFIXES)):
+        if name not in _KEPT and (name in _CHANGES_OUTPUT or name.startswith(_CHANGES_OUTPUT_PREFIXES)):
             monkeypatch.delenv(name)
     monkeypatch.setenv("AISHELL_HOME", str(tmp_path_factory.mktemp("home")))
     monkeypatch.setenv("LC_ALL", "C.UTF-8")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from aishell_core.values import Unit
-from widgets.chart_scale import axis_label
+from widgets.chart_scale import axis_label, choose_scale
 from widgets.format import clean
 
 
@@ -50,13 +50,15 @@ def plot_lines(
     plotext.clear_figure()
     plotext.plot_size(width, height)
     plotext.theme("clear")
-    plotext.title(clean(title))
+    plotext.title(clean(title, ascii_only=not unicode))
     all_times: list[float] = []
     all_values: list[float] = [] if limit is None else [limit]
     for name, times, values in series:
         xs, ys = reduce_points(times, values, width)
         if xs:
-            plotext.plot(xs, ys, label=clean(name) if len(series) > 1 else None, marker="braille" if unicode else "*")
+            plotext.plot(
+                xs, ys, label=clean(name, ascii_only=not unicode) if len(series) > 1 else None, marker="braille" if unicode else "*"
+            )
             all_times += [xs[0], xs[-1]]
             all_values += [min(ys), max(ys)]
     if limit is not None:
@@ -78,8 +80,9 @@ def _ticks(times: list[float], values: list[float], unit: Unit, width: int) -> N
 
     if not times or not values:
         return
-    low, high = min(values), max(values)
-    marks = [low + (high - low) * step / 4 for step in range(5)] if high > low else [low]
+    scale = choose_scale(values, unit)
+    marks = [scale.low + (scale.high - scale.low) * step / 4 for step in range(5)]
+    plotext.ylim(scale.low, scale.high)
     plotext.yticks(marks, [axis_label(mark, unit) for mark in marks])
     begin, end = min(times), max(times)
     count = max(2, width // 20)

@@ -10,6 +10,7 @@ from aishell_core.units import format_bytes, format_value
 from aishell_core.values import Unit
 
 _SHRINK_BELOW = 0.4
+_SMALLEST = 1e-12
 _STEPS = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 
 
@@ -27,7 +28,7 @@ class Scale:
 
 def nice_above(value: float, unit: Unit) -> float:
     """The next round number that is at least `value`: powers of 1024 for bytes, 100 % at most for a ratio."""
-    if value <= 0:
+    if value < _SMALLEST:
         return 1.0
     if unit is Unit.RATIO and value <= 1.0:
         return next(step for step in (0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0) if value <= step)
@@ -62,6 +63,8 @@ def axis_label(value: float, unit: Unit) -> str:
     """A short number for an axis: no more than seven cells."""
     if value == 0:
         return "0"
+    if not math.isfinite(value):
+        return "n/a"
     match unit:
         case Unit.BYTES | Unit.BYTES_PER_SECOND:
             return format_bytes(value).replace(" ", "").removesuffix("iB")
