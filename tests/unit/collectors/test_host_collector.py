@@ -59,7 +59,7 @@ class SteadyHost:
 @asynccontextmanager
 async def opened(source: HostSource) -> AsyncIterator[HostCollector]:
     threads = set(threading.enumerate())
-    collector = HostCollector(HERE, FakeClock(EPOCH), source, look_deadline_seconds=0.05, space_deadline_seconds=0.05)
+    collector = HostCollector(HERE, FakeClock(EPOCH), source, look_deadline_seconds=0.5, space_deadline_seconds=0.5)
     try:
         yield collector
     finally:
