@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import sqlite3
+import shutil
 import subprocess
 import sys
 from contextlib import closing
@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from aishell_core.engines.statement_log import default_log, flush_statements, logged_connect
 from tests.terminal import AISHELL, opened, surroundings
 
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
 BLOCK = re.compile(r"^```(?P<kind>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
-EXIT_CODE = re.compile(r"#\s*exits with (\d+)\s*$")
 MAKE_TARGETS = {"run", "test", "lint", "check", "bench", "soak", "clean", "format", "help"}
 # Installing from a clone is shown by the tests of the wheel; these programs need not be here.
 INSTALLERS = {"pipx", "uv", "git", "cd"}
@@ -50,64 +50,76 @@ def blocks(*kinds: str) -> list[Block]:
 
 
 def commands(block: Block) -> list[str]:
-    """The lines after a prompt, joined where a backslash continues them."""
+    """The commands of a block: the lines after a prompt in `console`, every line in `sh`; a backslash continues one."""
     lines = block.body.replace("\\\n", " ").splitlines()
-    return [line.removeprefix("$ ").strip() for line in lines if line.startswith("$ ")]
+    if block.kind == "console":
+        return [line.removeprefix("$ ").strip() for line in lines if line.startswith("$ ")]
+    return [line.strip() for line in lines if line.strip()]
 
 
 @pytest.fixture
 def workplace(tmp_path: Path) -> Path:
-    """A working folder with the database that the pages speak of."""
-    with closing(sqlite3.connect(tmp_path / "app.db")) as connection:
-        connection.executescript(
-            """
-            PRAGMA journal_mode = WAL;
-            CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT);
-            INSERT INTO users (email) VALUES ('ada@example.com');
-            """
-        )
+    """A working folder with the database that the pages speak of, by its short and by its long name, with a statement log."""
+    (tmp_path / "srv" / "app").mkdir(parents=True)
+    for path in (tmp_path / "app.db", tmp_path / "srv" / "app" / "app.db"):
+        with closing(logged_connect(path)) as connection:
+            connection.executescript("PRAGMA journal_mode = WAL; CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT);")
+        assert flush_statements(default_log(path))
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
     return tmp_path
 
 
-def environment(workplace: Path) -> dict[str, str]:
-    return surroundings(workplace / "home", PATH=f"{AISHELL.parent}:{os.environ['PATH']}", PYTHONPATH=str(ROOT))
+def configure(workplace: Path) -> None:
+    """The configuration that the pages speak of: a database called app."""
+    text = f"targets:\n  - name: app\n    url: sqlite://{workplace}/app.db\n"
+    (workplace / "home").mkdir()
+    for path in (workplace / "home" / "config.yaml", workplace / "aishell.yaml"):
+        path.write_text(text)
+        path.chmod(0o600)
 
 
-@pytest.mark.parametrize("block", blocks("console"), ids=str)
+def environment(workplace: Path, **changes: str) -> dict[str, str]:
+    """The commands of this environment come first on the path, as after an installation."""
+    return surroundings(workplace / "home", PATH=f"{AISHELL.parent}:{os.environ['PATH']}", **changes)
+
+
+@pytest.mark.parametrize("block", blocks("console", "sh"), ids=str)
 def test_the_commands_of_a_block_run_one_after_the_other(block: Block, workplace: Path) -> None:
-    assert commands(block), "a console block without a command"
+    """A block that makes a configuration starts without one, every other with the one that the pages speak of."""
+    assert commands(block), "a block without a command"
+    if not re.search(r"--save|config init", block.body):
+        configure(workplace)
     for command in commands(block):
         run(command, workplace)
 
 
 def run(command: str, workplace: Path) -> None:
-    stated = EXIT_CODE.search(command)
     words = shlex.split(command, comments=True)
+    variables = dict(word.split("=", 1) for word in words if re.fullmatch(r"[A-Z_]+=.*", word))
+    words = words[len(variables) :]
     if words[0] == "make":
         assert words[1] in MAKE_TARGETS, command
     elif words[0] in INSTALLERS:
         return
     elif opens_dashboard(words):
-        look_at(words, workplace)
+        look_at(words, workplace, variables)
     else:
         done = subprocess.run(
             ["bash", "-c", command], cwd=workplace, env=environment(workplace), capture_output=True, text=True, stdin=subprocess.DEVNULL
         )
-        assert done.returncode == int(stated[1] if stated else 0), f"{command}\n{done.stdout}{done.stderr}"
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
 
 
 def opens_dashboard(words: list[str]) -> bool:
+    """Whether a command draws on a terminal instead of printing."""
     if words[0] not in {"aishell", "ai-shell"} or {"--help", "--version"} & set(words):
         return False
     return len(words) == 1 or words[1].startswith("-") or words[1] in DASHBOARD
 
 
-def look_at(words: list[str], workplace: Path) -> None:
-    with opened(words, environment(workplace), columns=120, rows=35, cwd=workplace) as terminal:
-        if "--wall" not in words:
-            terminal.wait_for("q quit")
-        else:
-            terminal.wait_for(re.compile(r"\d"))
+def look_at(words: list[str], workplace: Path, variables: dict[str, str]) -> None:
+    with opened(words, environment(workplace, **variables), columns=120, rows=35, cwd=workplace) as terminal:
+        terminal.wait_for(re.compile(r"\bapp(\.db)?\b|\bshop\b"))
         terminal.send("q")
         assert terminal.wait_for_end() == 0
 
@@ -132,7 +144,7 @@ def test_every_block_says_what_it_is() -> None:
     """A block of an unknown kind would be run by nobody."""
     for page in PAGES:
         fences = re.findall(r"^```(\w*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
-        assert set(fences[0::2]) <= {"console", "yaml", "python", "text", "json", "sql", "toml"}, page.name
+        assert set(fences[0::2]) <= {"console", "sh", "yaml", "python", "text", "json", "sql", "toml"}, page.name
 
 
 def test_every_link_to_a_file_leads_somewhere() -> None:
