@@ -51,6 +51,21 @@ def plot_lines(
     plotext.plot_size(width, height)
     plotext.theme("clear")
     plotext.title(clean(title, ascii_only=not unicode))
+    _draw(series, width, unit, limit, unicode=unicode)
+    text = plotext.uncolorize(plotext.build())
+    plotext.clear_figure()
+    lines = text.splitlines()[:height]
+    return lines if unicode else [line.translate(_ASCII_FRAME) for line in lines]
+
+
+_ASCII_FRAME = str.maketrans("┌┐└┘─│┤├┬┴┼", "++++-|||+++")
+
+
+def _draw(
+    series: Sequence[tuple[str, Sequence[float], Sequence[float]]], width: int, unit: Unit, limit: float | None, *, unicode: bool
+) -> None:
+    import plotext  # already loaded by the caller
+
     all_times: list[float] = []
     all_values: list[float] = [] if limit is None else [limit]
     for name, times, values in series:
@@ -64,13 +79,6 @@ def plot_lines(
     if limit is not None:
         plotext.hline(limit)
     _ticks(all_times, all_values, unit, width)
-    text = plotext.uncolorize(plotext.build())
-    plotext.clear_figure()
-    lines = text.splitlines()[:height]
-    return lines if unicode else [line.translate(_ASCII_FRAME) for line in lines]
-
-
-_ASCII_FRAME = str.maketrans("┌┐└┘─│┤├┬┴┼", "++++-|||+++")
 
 
 def _ticks(times: list[float], values: list[float], unit: Unit, width: int) -> None:

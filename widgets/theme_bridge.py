@@ -40,52 +40,66 @@ def make_palette_of(theme: Colours) -> Palette:
     colours = theme.colours
     if not colours:
         return MONO
-    ground = colours["background"]
-    base: dict[Role, Style] = {
-        "text": Style(color=colours["text"]),
-        "dim": Style(color=colours["dim"]),
-        "label": Style(color=colours["dim"]),
-        "bold": Style(bold=True),
-        "title": Style(color=colours["accent"], bold=True),
-        "accent": Style(color=colours["accent"]),
-        "header": Style(color=colours["dim"], bold=True),
-        "header_cursor": Style(color=colours["accent"], bold=True, underline=True),
-        "ok": Style(color=colours["ok"]),
-        "warning": Style(color=colours["warning"]),
-        "critical": Style(color=colours["critical"], bold=True),
-        "unknown": Style(color=colours["unknown"]),
-        "marked": Style(color=colours["accent"], bold=True),
-        "badge": Style(color=ground, bgcolor=colours["accent"], bold=True),
-        "banner": Style(color=ground, bgcolor=colours["warning"], bold=True),
-        "tab": Style(color=colours["dim"]),
-        "tab_active": Style(color=colours["text"], bgcolor=colours["selection"], bold=True),
-        "key": Style(color=colours["accent"], bold=True),
-        "key_label": Style(color=colours["dim"]),
-        "bar": Style(color=colours["chart1"]),
-        "track": Style(color=colours["dim"]),
-        "chart1": Style(color=colours["chart1"]),
-        "chart2": Style(color=colours["chart2"]),
-        "chart3": Style(color=colours["chart3"]),
-        "chart4": Style(color=colours["chart4"]),
-        "threshold": Style(color=colours["threshold"]),
-        "axis": Style(color=colours["dim"]),
-        "match": Style(color=colours["accent"], underline=True),
-        "keyword": Style(color=colours["accent"]),
-        "literal": Style(color=colours["chart3"]),
-        "number": Style(color=colours["chart4"]),
-        "comment": Style(color=colours["dim"]),
-    }
+    ground = Style(bgcolor=colours["background"])
     return make_palette(
         theme.name,
-        base,
+        {**_plain_roles(colours), **_marked_roles(colours)},
         {
-            "plain": Style(bgcolor=ground),
+            "plain": ground,
             # Bold as well: on sixteen colours a light selection is as white as the ground.
             "selected": Style(bgcolor=colours["selection"], bold=True),
-            "faded": Style(color=colours["faded"], bgcolor=ground),
+            "faded": Style(color=colours["faded"]) + ground,
             "bar": Style(bgcolor=colours["bar"]),
         },
     )
+
+
+_COLOUR_OF: Mapping[Role, str] = {
+    "text": "text",
+    "dim": "dim",
+    "label": "dim",
+    "accent": "accent",
+    "ok": "ok",
+    "warning": "warning",
+    "unknown": "unknown",
+    "tab": "dim",
+    "key_label": "dim",
+    "bar": "chart1",
+    "track": "dim",
+    "chart1": "chart1",
+    "chart2": "chart2",
+    "chart3": "chart3",
+    "chart4": "chart4",
+    "threshold": "threshold",
+    "axis": "dim",
+    "keyword": "accent",
+    "literal": "chart3",
+    "number": "chart4",
+    "comment": "dim",
+}
+
+
+def _plain_roles(colours: Mapping[str, str]) -> dict[Role, Style]:
+    """The roles that are a colour and nothing else."""
+    return {role: Style(color=colours[name]) for role, name in _COLOUR_OF.items()}
+
+
+def _marked_roles(colours: Mapping[str, str]) -> dict[Role, Style]:
+    """The roles that have more than a colour."""
+    ground, accent = colours["background"], colours["accent"]
+    return {
+        "bold": Style(bold=True),
+        "title": Style(color=accent, bold=True),
+        "header": Style(color=colours["dim"], bold=True),
+        "header_cursor": Style(color=accent, bold=True, underline=True),
+        "critical": Style(color=colours["critical"], bold=True),
+        "marked": Style(color=accent, bold=True),
+        "badge": Style(color=ground, bgcolor=accent, bold=True),
+        "banner": Style(color=ground, bgcolor=colours["warning"], bold=True),
+        "tab_active": Style(color=colours["text"], bgcolor=colours["selection"], bold=True),
+        "key": Style(color=accent, bold=True),
+        "match": Style(color=accent, underline=True),
+    }
 
 
 def make_theme(theme: Colours) -> Theme:
@@ -117,42 +131,44 @@ def make_theme(theme: Colours) -> Theme:
     )
 
 
+_PLAIN = "ansi_default"
+_PLAIN_VARIABLES = (
+    "ansi-background",
+    "ansi-foreground",
+    "block-cursor-foreground",
+    "block-cursor-background",
+    "input-cursor-background",
+    "input-cursor-foreground",
+    "input-selection-background",
+    "input-selection-foreground",
+    "screen-selection-background",
+    "screen-selection-foreground",
+    "border",
+    "border-blurred",
+    "scrollbar",
+    "scrollbar-hover",
+    "scrollbar-active",
+    "scrollbar-background",
+    "scrollbar-corner-color",
+)
+_REVERSE_VARIABLES = ("block-cursor-text-style", "input-cursor-text-style")
+
+
 def _colourless_theme(theme: Colours) -> Theme:
-    plain = "ansi_default"
     return Theme(
         name=theme_id(theme.name),
         ansi=True,
-        primary=plain,
-        secondary=plain,
-        warning=plain,
-        error=plain,
-        success=plain,
-        accent=plain,
-        foreground=plain,
-        background=plain,
-        surface=plain,
-        panel=plain,
-        boost=plain,
+        primary=_PLAIN,
+        secondary=_PLAIN,
+        warning=_PLAIN,
+        error=_PLAIN,
+        success=_PLAIN,
+        accent=_PLAIN,
+        foreground=_PLAIN,
+        background=_PLAIN,
+        surface=_PLAIN,
+        panel=_PLAIN,
+        boost=_PLAIN,
         dark=theme.dark,
-        variables={
-            "ansi-background": plain,
-            "ansi-foreground": plain,
-            "block-cursor-foreground": plain,
-            "block-cursor-background": plain,
-            "block-cursor-text-style": "reverse",
-            "input-cursor-background": plain,
-            "input-cursor-foreground": plain,
-            "input-cursor-text-style": "reverse",
-            "input-selection-background": plain,
-            "input-selection-foreground": plain,
-            "screen-selection-background": plain,
-            "screen-selection-foreground": plain,
-            "border": plain,
-            "border-blurred": plain,
-            "scrollbar": plain,
-            "scrollbar-hover": plain,
-            "scrollbar-active": plain,
-            "scrollbar-background": plain,
-            "scrollbar-corner-color": plain,
-        },
+        variables={**dict.fromkeys(_PLAIN_VARIABLES, _PLAIN), **dict.fromkeys(_REVERSE_VARIABLES, "reverse")},
     )
