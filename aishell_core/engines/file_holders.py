@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -16,6 +17,7 @@ Identity = tuple[int, int]
 
 _PROC = Path("/proc")
 _SHOWN_COMMAND = 200
+_INTERPRETER = re.compile(r"(?:python|pypy|ruby|perl|php|node|java)[\d.]*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,14 @@ def describe(pids: Iterable[int]) -> Iterator[Holder]:
         try:
             process = psutil.Process(pid)
             with process.oneshot():
-                yield Holder(pid, process.create_time(), _user(process), process.name(), _command(process))
+                command = _command(process)
+                yield Holder(
+                    pid,
+                    process.create_time(),
+                    _user(process),
+                    program_name(process.name(), command),
+                    " ".join(" ".join(command).split())[:_SHOWN_COMMAND],
+                )
         except psutil.Error:
             continue
 
@@ -135,8 +144,22 @@ def _user(process: psutil.Process) -> str:
         return ""
 
 
-def _command(process: psutil.Process) -> str:
+def _command(process: psutil.Process) -> list[str]:
     try:
-        return " ".join(" ".join(process.cmdline()).split())[:_SHOWN_COMMAND]
+        return process.cmdline()
     except psutil.Error:
-        return ""
+        return []
+
+
+def program_name(name: str, command: list[str]) -> str:
+    """What people call a program: for an interpreter the script or module that it runs."""
+    if not _INTERPRETER.match(name):
+        return name
+    for place, argument in enumerate(command[1:], start=1):
+        if argument == "-m" and place + 1 < len(command):
+            return command[place + 1]
+        if argument in {"-c", "-e"}:
+            break
+        if not argument.startswith("-"):
+            return Path(argument).name
+    return name

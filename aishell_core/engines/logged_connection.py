@@ -110,6 +110,10 @@ class Call:
         self._seconds += seconds
         self._rows += rows
 
+    def end_late(self) -> None:
+        """The statement is over, as a finaliser says it."""
+        self._recorder.record_late(self._shape, self._seconds, self._rows)
+
     def end(self, error: BaseException | None = None) -> None:
         """The statement is over."""
         self._recorder.record(self._shape, self._seconds, self._rows, error)
@@ -211,7 +215,9 @@ class LoggedCursor(sqlite3.Cursor):
 
     def __del__(self) -> None:
         # A cursor that was not read to its end, such as one that asked for the first row only.
-        self._finish()
+        call, self._call = self._call, None
+        if call is not None:
+            call.end_late()
 
     def _begin(self, sql: str) -> Call | None:
         self._finish()

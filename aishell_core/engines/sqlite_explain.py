@@ -89,7 +89,10 @@ def named_tables(sql: str, tables: Iterable[str]) -> dict[str, str]:
 
 
 def _name(piece: Token) -> str:
-    return (piece.text[1:-1] if piece.kind is TokenKind.QUOTED else piece.text).lower()
+    if piece.kind is not TokenKind.QUOTED:
+        return piece.text.lower()
+    quote = piece.text[0]
+    return piece.text[1:-1].replace(quote * 2, quote).lower()
 
 
 @dataclass(slots=True)

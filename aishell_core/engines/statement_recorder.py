@@ -13,6 +13,7 @@ import sqlite3
 import threading
 import time
 import weakref
+from collections import deque
 from pathlib import Path
 
 from aishell_core.engines.statement_store import ActiveRow, ForeignFileError, StatementStore, Tally
@@ -24,6 +25,7 @@ SHOWN_AFTER_SECONDS = 0.2
 
 _MOST_PENDING = 1000
 _MOST_SHAPES = 2000
+_LONGEST_TEXT = 20_000
 _RETRY_SECONDS = 5.0
 _OTHERS = "(other statements)"
 _WRITING_WORDS = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "DROP", "ALTER", "VACUUM", "REINDEX", "ANALYZE"})
@@ -79,17 +81,19 @@ class Recorder:
         self.trouble = ""
         self._shapes: dict[str, Shape] = {}
         self._tracks: weakref.WeakSet[Track] = weakref.WeakSet()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may run statements while it is held
         self._flushing = threading.Lock()
         self._bell = threading.Event()
         self._awake = False
         self._tallies: dict[str, Tally] = {}
+        self._late: deque[tuple[Shape, float, int]] = deque()
         self._thread: threading.Thread | None = None
         self._store: StatementStore | None = None
 
     def shape(self, sql: str | bytes) -> Shape:
         """The shape of a text, remembered for the texts that come again."""
-        text = sql if isinstance(sql, str) else readable(sql)
+        # Of a huge statement the beginning tells what it is; the rest is mostly values, and would cost time and memory.
+        text = (sql if isinstance(sql, str) else readable(sql))[:_LONGEST_TEXT]
         found = self._shapes.get(text)
         if found is None:
             if len(self._shapes) >= _MOST_SHAPES:
@@ -114,6 +118,10 @@ class Recorder:
             tally.add(seconds * 1000.0, rows, failed=error is not None, busy=busy, at=time.time())
         self.wake()
 
+    def record_late(self, shape: Shape, seconds: float, rows: int) -> None:
+        """Count one call from a finaliser, which may run in the middle of anything: nothing here takes a lock."""
+        self._late.append((shape, seconds, rows))
+
     def wake(self) -> None:
         """Let the thread know that there is something to write or to watch."""
         if not self._awake:
@@ -124,6 +132,8 @@ class Recorder:
     def flush(self) -> bool:
         """Write what was counted; False when it has to wait."""
         with self._flushing:
+            while self._late:
+                self.record(*self._late.popleft())
             with self._lock:
                 tallies, self._tallies = self._tallies, {}
                 tracks = tuple(self._tracks)
@@ -150,9 +160,10 @@ class Recorder:
         _LEAKED.append(self._store)
         self._store = None
         # The parent's threads may have held these at the moment of the fork, and do not exist here.
-        self._lock, self._flushing, self._bell = threading.Lock(), threading.Lock(), threading.Event()
+        self._lock, self._flushing, self._bell = threading.RLock(), threading.Lock(), threading.Event()
         self._thread, self._awake = None, False
         self._tallies = {}
+        self._late.clear()
 
     def _new_tally(self, shape: Shape) -> Tally:
         full = len(self._tallies) >= _MOST_PENDING
@@ -200,7 +211,9 @@ class Recorder:
 
     def _busy(self) -> bool:
         with self._lock:
-            return bool(self._tallies) or any(track.running or track.wrote for track in self._tracks) or self._shows_something()
+            return (
+                bool(self._tallies or self._late) or any(track.running or track.wrote for track in self._tracks) or self._shows_something()
+            )
 
     def _shows_something(self) -> bool:
         return self._store is not None and self._store.shows_something

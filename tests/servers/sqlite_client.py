@@ -17,7 +17,7 @@ _PROGRAM = """
 import json, sqlite3, sys
 path, timeout, logged = json.loads(sys.argv[1])
 if logged:
-    from aishell_core.engines.statement_log import logged_connect
+    from aishell_core.engines.statement_log import default_log, flush_statements, logged_connect
     connection = logged_connect(path, timeout=timeout, isolation_level=None)
 else:
     connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
@@ -25,8 +25,9 @@ print(json.dumps(["ok", []]), flush=True)
 for line in sys.stdin:
     sql, times = json.loads(line)
     try:
+        rows = []
         for _ in range(times):
-            rows = connection.execute(sql).fetchall()
+            rows = connection.execute(sql).fetchall() if sql != "flush" else [[flush_statements(default_log(path))]]
         answer = ["ok", [[str(cell) for cell in row] for row in rows]]
     except sqlite3.Error as error:
         answer = [error.sqlite_errorname, str(error)]
@@ -64,6 +65,10 @@ class SqliteClient:
         """The rows of a statement; raises ClientError with what SQLite said."""
         self.send(sql, times)
         return self.answer()
+
+    def flush(self) -> None:
+        """Have the statement log written now."""
+        assert self.run("flush") == [["True"]]
 
     def send(self, sql: str, times: int = 1) -> None:
         """Start a statement without waiting for its end."""

@@ -13,7 +13,7 @@ from aishell_core.engines.statement_log import default_log, flush_statements, lo
 from collectors.sqlite.collector import open_sqlite
 from tests.servers import sqlite as build
 from tests.servers.situation import Situation
-from tests.servers.sqlite_client import SqliteClient, client, eventually
+from tests.servers.sqlite_client import SqliteClient, client
 
 _ODD_TABLE = "[bold]t[/bold] \x1b[31m\x07 \u202e"
 _ODD_SQL = "SELECT '\x1b]0;title\x07', '[red]x[/red]' AS \"[link=x]\x1b[2J\", x FROM \"" + _ODD_TABLE + '"'
@@ -34,7 +34,7 @@ class SqliteSubject:
         path = build.make_database(folder / "app.db", self.journal)
         with client(path, logged=True) as application:
             _work(application, path)
-            eventually(lambda: build.logged_calls(default_log(path)) > 0)
+            application.flush()
             yield Situation(
                 target=build.target_of(path),
                 open_collector=open_sqlite,
