@@ -22,6 +22,35 @@ class Block:
         self.values = array("d", bytes(8 * layout.stride * rows))
         self.after_gap = after_gap
 
+    @property
+    def count(self) -> int:
+        """The rows that there is room for; a closed block is full."""
+        return len(self.values) // self.layout.stride
+
+    @property
+    def newest_at(self) -> float:
+        """The time of the last row of a closed block."""
+        return self.values[-self.layout.stride] if self.values else 0.0
+
+    def cell(self, row: int, column: int) -> float:
+        """One value; column 0 is the time."""
+        return self.values[row * self.layout.stride + column]
+
+    def holds(self, key: SeriesKey) -> bool:
+        """Whether any row has a value of the series; rows that are not written yet count as having none."""
+        column = self.layout.columns.get(key.name_and_labels)
+        if column is None:
+            return False
+        stride = self.layout.stride
+        times, values = self.values[0::stride], self.values[column::stride]
+        return any(at and value == value for at, value in zip(times, values, strict=True))
+
+    def trimmed(self, rows: int) -> Block:
+        """A copy with the first rows only."""
+        copy = Block(self.layout, 0, after_gap=self.after_gap)
+        copy.values = self.values[: rows * self.layout.stride]
+        return copy
+
 
 @dataclass(frozen=True, slots=True)
 class TrackView:

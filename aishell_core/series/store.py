@@ -1,84 +1,58 @@
-"""The series of all targets in memory."""
+"""The series of all targets in memory.
+
+A series costs 8 bytes per reading kept and nothing else, because the series that are read together share blocks of
+rows: at one reading per second and 15 minutes 7.4 KiB, and 100 such series of a target 0.73 MiB. Older values live
+in the state database only.
+"""
 
 from __future__ import annotations
 
-from math import ceil
+from itertools import groupby
 
-from aishell_core.series.keys import EMPTY_LAYOUT, Layout, SeriesKey
 from aishell_core.series.rollup import RollupBatch
-from aishell_core.series.snapshot import Block, Snapshot, TrackView
+from aishell_core.series.snapshot import Snapshot
+from aishell_core.series.track import Track
 from aishell_core.values import Reading, TargetId, Tier
-
-BLOCK_ROWS = 30
-NAN = float("nan")
-
-
-class _Track:
-    def __init__(self, fine_seconds: float, interval_seconds: float) -> None:
-        self.layout: Layout = EMPTY_LAYOUT
-        self.blocks: list[Block] = []
-        self.rows = 0
-        self.interval_seconds = interval_seconds
-        self.kept = ceil(ceil(fine_seconds / interval_seconds) / BLOCK_ROWS) + 1
-        self.gap = True
-
-    def add(self, reading: Reading) -> None:
-        fresh = [SeriesKey(s.metric, s.labels) for s in reading.samples if (s.metric.name, s.labels) not in self.layout.columns]
-        if fresh:
-            self.layout = Layout((*self.layout.keys, *fresh))
-        if not self.blocks or self.rows == BLOCK_ROWS or self.blocks[-1].layout is not self.layout or self.gap:
-            self._open()
-        block, stride = self.blocks[-1], self.layout.stride
-        at = self.rows * stride
-        block.values[at] = reading.at
-        for column in range(1, stride):
-            block.values[at + column] = NAN
-        for sample in reading.samples:
-            block.values[at + self.layout.columns[sample.metric.name, sample.labels]] = sample.value
-        self.rows += 1
-
-    def _open(self) -> None:
-        if self.blocks and self.rows < BLOCK_ROWS:
-            last = self.blocks[-1]
-            trimmed = Block(last.layout, 0, after_gap=last.after_gap)
-            trimmed.values = last.values[: self.rows * last.layout.stride]
-            self.blocks[-1] = trimmed
-        self.blocks.append(Block(self.layout, BLOCK_ROWS, after_gap=self.gap))
-        self.gap, self.rows = False, 0
-        del self.blocks[: -self.kept]
 
 
 class SeriesStore:
-    """Keeps the last minutes of all targets."""
+    """Keeps the last minutes of all targets; for one thread."""
 
     def __init__(self, fine_seconds: float = 900.0, rollup_seconds: float = 10.0) -> None:
         self._fine_seconds = fine_seconds
-        self._tracks: dict[TargetId, dict[Tier, _Track]] = {}
+        self._rollup_seconds = rollup_seconds
+        self._tracks: dict[TargetId, dict[Tier, Track]] = {}
 
     def add(self, reading: Reading, interval_seconds: float) -> None:
-        """One more row."""
-        if reading.samples:
-            tracks = self._tracks.setdefault(reading.target, {})
-            track = tracks.get(reading.tier)
-            if track is None:
-                track = tracks[reading.tier] = _Track(self._fine_seconds, interval_seconds)
-            track.interval_seconds = interval_seconds
-            track.add(reading)
+        """One more row of a target's tier, read at this cadence; a reading without samples leaves no trace."""
+        if not reading.samples:
+            return
+        tracks = self._tracks.setdefault(reading.target, {})
+        track = tracks.get(reading.tier)
+        if track is None:
+            track = tracks[reading.tier] = Track(self._fine_seconds, self._rollup_seconds, interval_seconds)
+        elif track.interval_seconds != interval_seconds:
+            track.pace(self._fine_seconds, self._rollup_seconds, interval_seconds)
+        track.add(reading.at, reading.samples)
 
     def gap(self, target: TargetId) -> None:
-        """No rate and no line may cross this point."""
+        """Let no rate and no line cross from the readings so far to those to come."""
         for track in self._tracks.get(target, {}).values():
-            track.gap = True
+            track.tear()
 
     def snapshot(self, target: TargetId) -> Snapshot:
-        """What is known of a target now."""
-        tracks = self._tracks.get(target, {})
-        return Snapshot(target, tuple(TrackView(tuple(each.blocks), each.rows, each.interval_seconds) for each in tracks.values()))
+        """What is known of a target now; costs no copy, and stays as it is for as long as it is held."""
+        return Snapshot(target, tuple(track.view() for track in self._tracks.get(target, {}).values()))
 
     def take_rollups(self, *, include_open: bool = False) -> tuple[RollupBatch, ...]:
-        """Finished windows since the last call."""
-        return ()
+        """The windows finished since the last call; with `include_open` the unfinished ones too (at the end of a run)."""
+        batches = []
+        for target, tracks in self._tracks.items():
+            for tier, track in tracks.items():
+                for keys, rows in groupby(track.take_finished(include_open=include_open), key=lambda pair: pair[0]):
+                    batches.append(RollupBatch(target, tier, track.window_seconds, keys, tuple(row for _, row in rows)))
+        return tuple(batches)
 
     def forget(self, target: TargetId) -> None:
-        """Drop a target."""
+        """Drop a target with its series."""
         self._tracks.pop(target, None)

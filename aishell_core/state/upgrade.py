@@ -1,0 +1,60 @@
+"""The versions of the state database's schema: numbered steps, each in one transaction, after a copy."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+
+from aishell_core.errors import StateError
+
+Steps = tuple[str, ...]
+"""SQL scripts; the n-th brings version n-1 to n."""
+
+
+def shipped_steps() -> Steps:
+    """The steps that come with this program, from `schema/0001.sql` on."""
+    folder = files("aishell_core.state") / "schema"
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    return tuple((folder / name).read_text(encoding="utf-8") for name in names)
+
+
+def schema_version(connection: sqlite3.Connection) -> int:
+    """The version that a database says it has; 0 is a new one."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def refuse_newer(connection: sqlite3.Connection, path: Path, steps: Steps) -> int:
+    """The database's version; raises StateError when it is newer than the program's."""
+    version = schema_version(connection)
+    if version > len(steps):
+        raise StateError(
+            f"{path} has schema version {version}, and this aishell knows versions up to {len(steps)}",
+            "update aishell, or set AISHELL_HOME to another folder; the file was not touched",
+        )
+    return version
+
+
+def upgrade(connection: sqlite3.Connection, path: Path, steps: Steps, now: float) -> None:
+    """Bring a database to the newest version; an existing one is copied first, to a file named in the same folder."""
+    version = refuse_newer(connection, path, steps)
+    if version == len(steps):
+        return
+    if version > 0:
+        copy_database(connection, copy_path(path, version, now))
+    for number, script in enumerate(steps[version:], start=version + 1):
+        connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+
+
+def copy_path(path: Path, version: int, now: float) -> Path:
+    """Where the copy before an upgrade goes: state.db.v1-20260131T140231Z."""
+    return path.with_name(f"{path.name}.v{version}-{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}")
+
+
+def copy_database(connection: sqlite3.Connection, copy: Path) -> None:
+    """A consistent copy of an open database, readable by its owner only."""
+    copy.touch(mode=0o600, exist_ok=True)
+    with closing(sqlite3.connect(copy)) as target:
+        connection.backup(target)
