@@ -15,7 +15,7 @@ Align = Literal["left", "right", "center"]
 
 _CONTROL_PICTURES = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421}
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-_PLAIN_TWINS = str.maketrans("–—…‹›“”‘’«»×·µ→←↑↓", "--~<>\"\"''<>x.u><^v")
+_PLAIN_TWINS = str.maketrans("–—…‹›“”‘’«»×·µ→←↑↓▸◀▴▾●▲✖", "--~<>\"\"''<>x.u><^v><^v.!X")
 _SPACES = {0xA0: " ", 0x202F: " ", 0x2007: " ", 0x3000: "  "}
 _EMOJI_SELECTOR = "\ufe0f"
 

@@ -41,6 +41,7 @@ def test_cleaning_clean_text_changes_nothing(text: str) -> None:
         ("[bold]x[/]", "[bold]x[/]", "[bold]x[/]"),
         ("漢字 é", "漢字 é", "?? ?"),
         ("– “x” …", "– “x” …", '- "x" ~'),
+        ("3 ▸ ✖ 1", "3 ▸ ✖ 1", "3 > X 1"),
         ("✔\ufe0f", "✔", "??"),
     ],
 )
