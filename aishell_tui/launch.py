@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, MutableMapping
 from dataclasses import replace
+from pathlib import Path
 
 from aishell_core.clock import SystemClock
 from aishell_core.errors import UsageError
@@ -48,9 +49,14 @@ def prepare_environment(options: DashboardOptions, environ: MutableMapping[str, 
         environ["AISHELL_GLYPHS"] = options.glyphs
 
 
-def run_dashboard(options: DashboardOptions, stop: Callable[[], None] | None = None) -> int:
-    """Open the dashboard and return the exit code; `stop` is called at the end, also when the terminal goes away."""
+def run_dashboard(options: DashboardOptions) -> int:
+    """Open the dashboard and return the exit code."""
     require_terminal()
+    return _show(options, find_places().state)
+
+
+def _show(options: DashboardOptions, state: Path, ready: Callable[[], None] | None = None, stop: Callable[[], None] | None = None) -> int:
+    """Run the application; `ready` returns when there is something to show, `stop` is called when the terminal goes away."""
     prepare_environment(options, os.environ)
     # Nothing that start-up makes is garbage; what it leaves is then kept out of every later collection.
     gc.disable()
@@ -62,9 +68,11 @@ def run_dashboard(options: DashboardOptions, stop: Callable[[], None] | None = N
         open_collector=open_collector,
         schedule=Schedule(hot_seconds=options.interval_seconds),
         thresholds=options.thresholds,
-        state_folder=find_places().state if options.history else None,
+        state_folder=state if options.history else None,
         notice=options.notice,
     )
+    if ready is not None:
+        ready()
     app = AishellApp(runtime, options, on_end=stop)
     code = app.run(mouse=options.mouse)
     return code if isinstance(code, int) else app.return_code or 0
@@ -76,9 +84,9 @@ def run_demo(options: DashboardOptions) -> int:
     from aishell_tui.demo.launch import start_demo
 
     places = find_places()
-    demo = start_demo(places.state / "demo")
+    demo = start_demo(places.state / "demo", wait=False)
     try:
-        ready = replace(options, targets=(demo.target,), notice=options.notice or HOW_TO_ADD)
-        return run_dashboard(ready, stop=demo.stop)
+        shown = replace(options, targets=(demo.target,), notice=options.notice or HOW_TO_ADD)
+        return _show(shown, demo.folder / "state", demo.wait_until_ready, demo.stop)
     finally:
         demo.stop()

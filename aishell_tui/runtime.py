@@ -78,13 +78,12 @@ class Runtime:
 
     async def run(self) -> None:
         """Poll everything until cancelled, then write what is left of the history."""
-        if self._history is not None:
-            self._events.extend(reversed(await self._history.recent_events()))
         try:
             async with asyncio.TaskGroup() as group:
                 for watch in self._all_watches():
                     group.create_task(watch.poller.run())
                 if self._history is not None:
+                    group.create_task(self._recall(self._history))
                     group.create_task(self._history.run())
         finally:
             if self._history is not None:
@@ -92,6 +91,11 @@ class Runtime:
                     async with asyncio.timeout(_GOODBYE_SECONDS):
                         await self._history.close()
             self.stopped.set()
+
+    async def _recall(self, history: HistoryKeeper) -> None:
+        """Put the events of the last day behind those that have happened since the start."""
+        known = set(self._events)
+        self._events.extend(event for event in await history.recent_events() if event not in known)
 
     def frame(self) -> Frame:
         """Everything that is known now."""

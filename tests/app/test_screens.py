@@ -95,7 +95,7 @@ async def test_enter_opens_the_health_of_the_selected_target_and_escape_leads_ba
 async def test_one_target_opens_on_its_health() -> None:
     async with dashboard({"a.db": Script()}) as (app, pilot):
         await until(pilot, lambda: app.current_mode == "health" and "transactions/s" in text_of(app))
-        assert "aishell costs this target" in text_of(app)
+        await until(pilot, lambda: "aishell costs this target" in text_of(app))
 
 
 async def test_queries_show_their_text_at_80_columns_and_do_no_harm() -> None:
