@@ -12,6 +12,7 @@ from aishell_core.engines.sqlite_file import FileLook
 from aishell_core.engines.sqlite_reading import Queries, Row, SqliteReader
 from aishell_core.engines.sqlite_states import shown
 from aishell_core.engines.worker import DatabaseThread
+from aishell_core.errors import TargetError
 from aishell_core.values import Facts, Failure, FailureCode, PlanNode
 
 _LEADING_COLUMNS = """
@@ -53,7 +54,12 @@ class SqliteSession:
         """What `PRAGMA quick_check` finds, or `integrity_check` when thorough; empty when all is well. Raises TargetError."""
         pragma = "PRAGMA integrity_check" if thorough else "PRAGMA quick_check"
         work = partial(self._reader.read, partial(_check, pragma), deadline_seconds)
-        findings = await self._thread.run(work, deadline_seconds + 0.5)
+        try:
+            findings = await self._thread.run(work, deadline_seconds + 0.5)
+        except TargetError as error:
+            if error.reason is not FailureCode.DAMAGED:
+                raise
+            findings = (error.message,)  # so damaged that not even the check could be made
         hint = "restore a backup; .recover of the sqlite3 shell saves what is left"
         return tuple(Failure("integrity", FailureCode.DAMAGED, finding, hint) for finding in findings)
 
@@ -91,7 +97,8 @@ def row_estimates(rows: Iterable[Row]) -> dict[str, float]:
 
 def _check(pragma: str, queries: Queries) -> tuple[str, ...]:
     rows = queries.rows(pragma)
-    return tuple(str(row[0]) for row in rows if row[0] != "ok")
+    lines = (line for row in rows for line in str(row[0]).splitlines())
+    return tuple(line for line in lines if line not in {"ok", "*** in database main ***"})
 
 
 def facts_of(look: FileLook, started_at: float | None) -> Facts:

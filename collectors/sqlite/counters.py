@@ -27,13 +27,19 @@ class CommitCounter:
         self._source: _Source | None = None
         self._last = 0
         self._total = 0
+        self._modified: int | None = None
 
     def advance(self, look: FileLook) -> int | None:
-        """The count after this look; None while it is not known, as in a database with a log that nobody has open."""
+        """The count after this look; None while it is not known, as before anybody opened a database with a log."""
         counted = _counted(look)
+        before, self._modified = self._modified, look.file.modified_nanoseconds
         if counted is None:
-            return self._total if self._source is not None else None
-        source, value = counted
+            # Somebody wrote and closed again since the last look, and the index that counted it is gone.
+            unseen = self._modified != before
+            return None if unseen or self._source is None else self._total
+        return self._add(*counted)
+
+    def _add(self, source: _Source, value: int) -> int:
         before, self._source = self._source, source
         if before is None or before.file != source.file:
             self._total = value

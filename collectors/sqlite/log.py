@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from aishell_core.engines.base import Cell
 from aishell_core.engines.sqlite_reading import Queries, Row, SqliteReader, Stamp, stamp_of
 from aishell_core.engines.sqlite_states import shown
 from aishell_core.engines.statement_store import APPLICATION_ID, VERSION
@@ -16,7 +15,7 @@ from aishell_core.errors import TargetError
 from aishell_core.values import Cost, FailureCode, Statement
 from collectors.sqlite.clients import Running
 from collectors.sqlite.queries import query
-from collectors.sqlite.rows import Totals, statements_of
+from collectors.sqlite.rows import Totals, number, statements_of
 
 T = TypeVar("T")
 
@@ -89,7 +88,7 @@ class StatementLogReader:
 
 def _totals(queries: Queries) -> Totals:
     rows = queries.rows(query("log_totals"))
-    return Totals(*(_float(cell) for cell in rows[0])) if rows else Totals()
+    return Totals(*(number(cell) or 0.0 for cell in rows[0])) if rows else Totals()
 
 
 def _running(queries: Queries, now: float) -> tuple[Running, ...]:
@@ -99,18 +98,14 @@ def _running(queries: Queries, now: float) -> tuple[Running, ...]:
 def _running_of(row: Row) -> Running:
     pid, connection, started_at, state, text, writes, holds_lock = row
     return Running(
-        pid=int(_float(pid)),
-        connection=int(_float(connection)),
-        started_at=_float(started_at),
+        pid=int(number(pid) or 0),
+        connection=int(number(connection) or 0),
+        started_at=number(started_at) or 0.0,
         state=str(state),
         text=str(text),
         writes=bool(writes),
         holds_lock=bool(holds_lock),
     )
-
-
-def _float(cell: Cell) -> float:
-    return float(cell) if isinstance(cell, int | float) else 0.0
 
 
 def _statements(queries: Queries) -> tuple[Statement, ...]:

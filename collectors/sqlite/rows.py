@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -74,7 +75,8 @@ def look_samples(look: Look, commits: int | None, write_lock_seconds: float, *, 
 
 def page_samples(rows: list[Row]) -> tuple[Sample, ...]:
     """Figures of the row of `pragmas.sql`."""
-    pages, free, cache, page_bytes = (_number(cell) for cell in rows[0])
+    pages, free, page_bytes = (number(cell) for cell in rows[0][:3])
+    cache = rows[0][3] if isinstance(rows[0][3], int) else None
     if page_bytes is None:
         return ()
     return samples_of(
@@ -86,8 +88,9 @@ def page_samples(rows: list[Row]) -> tuple[Sample, ...]:
     )
 
 
-def _number(cell: Cell) -> float | None:
-    return float(cell) if isinstance(cell, int | float) else None
+def number(cell: Cell) -> float | None:
+    """A number that can be one of these figures: not negative and finite; a log is a file that anybody may write to."""
+    return float(cell) if isinstance(cell, int | float) and 0 <= cell < math.inf else None
 
 
 Sizes = dict[str, tuple[float | None, float | None]]
@@ -147,17 +150,17 @@ def statements_of(rows: Iterable[Row], latency: Iterable[Row]) -> tuple[Statemen
     """Statements of the log, the heaviest first, with the 95th percentile from their histograms."""
     histograms: dict[str, dict[int, float]] = {}
     for digest, bucket, calls in latency:
-        histograms.setdefault(str(digest), {})[int(_number(bucket) or 0)] = _number(calls) or 0.0
+        histograms.setdefault(str(digest), {})[int(number(bucket) or 0)] = number(calls) or 0.0
     return tuple(
         Statement(
             digest=str(digest),
             text=str(text),
-            calls=_number(calls) or 0.0,
-            total_milliseconds=_number(total) or 0.0,
-            max_milliseconds=_number(longest),
+            calls=number(calls) or 0.0,
+            total_milliseconds=number(total) or 0.0,
+            max_milliseconds=number(longest),
             p95_milliseconds=quantile(histograms.get(str(digest), {}), 0.95),
-            rows=_number(rows_count),
-            errors=_number(errors),
+            rows=number(rows_count),
+            errors=number(errors),
         )
         for digest, text, calls, total, longest, rows_count, errors, _busy in rows
     )

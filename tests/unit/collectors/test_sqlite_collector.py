@@ -1,0 +1,318 @@
+"""What the collector says of real databases with real users."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+import pytest
+
+from aishell_core.catalogue import (
+    CONNECTIONS_USED,
+    LOCKS_WAIT,
+    LOCKS_WAITING,
+    QUERIES_RATE,
+    QUERY_DURATION,
+    SESSIONS_ACTIVE,
+    SQLITE_BUSY_RATE,
+    SQLITE_CACHE_SIZE,
+    SQLITE_FREE_RATIO,
+    SQLITE_FREELIST_SIZE,
+    SQLITE_PAGE_SIZE,
+    SQLITE_READERS,
+    SQLITE_TABLE_SIZE,
+    SQLITE_WAL_PENDING,
+    SQLITE_WAL_SIZE,
+    SQLITE_WRITE_LOCK,
+    TRANSACTIONS_RATE,
+)
+from aishell_core.clock import SystemClock
+from aishell_core.engines.statement_log import default_log
+from aishell_core.targets import parse_location
+from aishell_core.values import FailureCode, LockWait, Metric, Part, Reading, Session, Tier
+from collectors.contract import EVERYTHING, NOTHING, Collector
+from collectors.sqlite.collector import SqliteCollector, open_sqlite
+from collectors.sqlite.place import place_of
+from tests.servers import sqlite as build
+from tests.servers.sqlite_client import SqliteClient, client
+
+
+@asynccontextmanager
+async def _collector(path: Path, *options: tuple[str, str]) -> AsyncIterator[Collector]:
+    collector = open_sqlite(build.target_of(path, "app", *options), SystemClock())
+    try:
+        yield collector
+    finally:
+        await collector.close()
+
+
+def _value(reading: Reading, metric: Metric) -> float | None:
+    return next((sample.value for sample in reading.samples if sample.metric is metric), None)
+
+
+def _session(reading: Reading, pid: int) -> Session:
+    (found,) = (session for session in reading.sessions or () if session.id == str(pid))
+    return found
+
+
+async def _until(collector: Collector, condition: str, pid: int) -> Reading:
+    """Readings until the session of this process is in that state."""
+    async with asyncio.timeout(10):
+        while True:
+            reading = await collector.collect(Tier.HOT, EVERYTHING)
+            if any(session.id == str(pid) and session.state == condition for session in reading.sessions or ()):
+                return reading
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return build.make_database(tmp_path / "app.db", "wal")
+
+
+@pytest.fixture
+def application(path: Path) -> Iterator[SqliteClient]:
+    with client(path, logged=True, timeout=30.0) as process:
+        process.run("SELECT count(*) FROM users")
+        process.flush()
+        yield process
+
+
+async def test_an_idle_application_is_a_session_with_its_program_and_user(path: Path, application: SqliteClient) -> None:
+    async with _collector(path) as collector:
+        reading = await collector.collect(Tier.HOT, EVERYTHING)
+    session = _session(reading, application.pid)
+    assert session.state == "idle"
+    assert session.user
+    assert session.client == "local"
+    assert session.started_at is not None
+    assert _value(reading, CONNECTIONS_USED) == 1
+    assert _value(reading, SESSIONS_ACTIVE) == 0
+    assert _value(reading, QUERY_DURATION) == 0
+    assert reading.lock_waits == ()
+
+
+async def test_a_reader_a_writer_and_the_age_of_its_lock_are_seen(path: Path, application: SqliteClient) -> None:
+    with client(path) as reader:
+        reader.run("BEGIN")
+        reader.run("SELECT count(*) FROM users")
+        async with _collector(path) as collector:
+            application.run("BEGIN IMMEDIATE")
+            first = await collector.collect(Tier.HOT, EVERYTHING)
+            second = await collector.collect(Tier.HOT, EVERYTHING)
+            application.run("COMMIT")
+            third = await collector.collect(Tier.HOT, EVERYTHING)
+    assert _session(first, reader.pid).state == "reading"
+    assert _session(first, application.pid).state == "writing"
+    assert _value(first, SQLITE_READERS) == 2, "the writer reads as well"
+    assert _value(first, SQLITE_WRITE_LOCK) == 0
+    assert (_value(second, SQLITE_WRITE_LOCK) or 0) > 0
+    assert second.lock_waits == (LockWait("", str(application.pid), "database", "write", _value(second, SQLITE_WRITE_LOCK)),)
+    assert _value(third, SQLITE_WRITE_LOCK) == 0
+
+
+async def test_who_waits_for_whom_is_shown_with_both_statements(path: Path, application: SqliteClient) -> None:
+    """One application leaves its transaction open, the other waits for its lock: both have a statement log."""
+    with client(path, logged=True, timeout=30.0) as holder:
+        holder.run("BEGIN IMMEDIATE")
+        holder.run("UPDATE users SET name = 'held' WHERE id = 1")
+        application.send("INSERT INTO users (name) VALUES ('waits')")
+        async with _collector(path) as collector:
+            await _until(collector, "waiting", application.pid)
+            reading = await _until(collector, "idle in transaction", holder.pid)
+            holder.run("COMMIT")
+            application.answer()
+            application.flush()
+            after = await collector.collect(Tier.HOT, EVERYTHING)
+    waiting, holding = _session(reading, application.pid), _session(reading, holder.pid)
+    assert waiting.text == "INSERT INTO users(name) VALUES (?)"
+    assert waiting.wait == f"write lock of pid {holder.pid}"
+    assert (waiting.statement_seconds or 0) > 0.1
+    assert holding.text == "UPDATE users SET name = ? WHERE id = ?"
+    assert holding.transaction_seconds is not None
+    ((wait),) = reading.lock_waits or ()
+    assert (wait.waiter, wait.holder, wait.mode) == (str(application.pid), str(holder.pid), "write")
+    assert (wait.wait_seconds or 0) > 0.1
+    assert _value(reading, LOCKS_WAITING) == 1
+    assert (_value(reading, LOCKS_WAIT) or 0) > 0.1
+    assert (_value(reading, QUERY_DURATION) or 0) > 100
+    assert _value(after, LOCKS_WAITING) == 0
+
+
+async def test_statements_come_from_the_log_heaviest_first(path: Path, application: SqliteClient) -> None:
+    application.run("SELECT count(*) FROM users a, users b", times=2)
+    application.run("INSERT INTO users (name) VALUES ('x')", times=5)
+    application.flush()
+    async with _collector(path) as collector:
+        hot = await collector.collect(Tier.HOT, frozenset({Part.STATEMENTS}))
+        warm = await collector.collect(Tier.WARM, NOTHING)
+    first = (hot.statements or ())[0]
+    assert first.text == "SELECT count(*) FROM users a, users b"
+    assert (first.calls, first.rows, first.errors) == (2, 2, 0)
+    assert first.p95_milliseconds is not None
+    assert first.max_milliseconds is not None
+    assert first.p95_milliseconds >= first.max_milliseconds * 0.8
+    assert hot.statements == warm.statements
+    assert _value(hot, QUERIES_RATE) == 8
+    assert _value(hot, SQLITE_BUSY_RATE) == 0
+    assert {sample.labels for sample in warm.samples if sample.metric.name.startswith("statement.")} >= {(("digest", first.digest),)}
+
+
+async def test_without_a_log_one_sentence_says_how_to_get_one(path: Path) -> None:
+    async with _collector(path) as collector:
+        warm = await collector.collect(Tier.WARM, EVERYTHING)
+        hot = await collector.collect(Tier.HOT, NOTHING)
+    (failure,) = (failure for failure in warm.failures if failure.part == "statements")
+    assert failure.code is FailureCode.UNSUPPORTED
+    assert "there is no statement log" in failure.message
+    assert "from aishell_core.engines.statement_log import logged_connect" in failure.hint
+    assert f"logged_connect('{path}')" in failure.hint
+    assert _value(hot, QUERIES_RATE) is None
+    assert _value(hot, LOCKS_WAITING) is None
+
+
+async def test_a_file_that_is_no_log_is_refused_as_one(path: Path, tmp_path: Path) -> None:
+    other = build.make_database(tmp_path / "other.db")
+    async with _collector(path, ("log", str(other))) as collector:
+        warm = await collector.collect(Tier.WARM, EVERYTHING)
+    assert any("is no statement log" in failure.message for failure in warm.failures)
+
+
+def test_the_log_can_lie_elsewhere(tmp_path: Path) -> None:
+    path = tmp_path / "app.db"
+    named = place_of(build.target_of(path, "app", ("log", "logs/x.db")))
+    configured = place_of(build.target_of(path, "app", ("statement_log", "/srv/x.db")))
+    assert named.log == tmp_path / "logs" / "x.db"
+    assert configured.log == Path("/srv/x.db")
+    assert place_of(build.target_of(path)).log == default_log(path)
+    location = parse_location(f"sqlite://{path}?log=%2Fsrv%2Fy.db")
+    assert location.option("log") == "/srv/y.db"
+
+
+async def test_sizes_rows_and_free_space_of_tables_and_indexes(path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("ANALYZE")
+        connection.execute("CREATE VIRTUAL TABLE search USING fts5 (words)")
+        connection.execute("CREATE TABLE gone AS SELECT hex(randomblob(500)) AS x FROM orders")
+        connection.execute("DROP TABLE gone")
+    async with _collector(path) as collector:
+        cold = await collector.collect(Tier.COLD, NOTHING)
+        warm = await collector.collect(Tier.WARM, NOTHING)
+    relations = {relation.name: relation for relation in cold.relations or ()}
+    with closing(sqlite3.connect(path)) as connection:
+        sizes = dict(connection.execute("SELECT name, sum(pgsize) FROM dbstat GROUP BY name"))
+        (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    assert {name: relation.size_bytes for name, relation in relations.items() if name in sizes} == {
+        name: size for name, size in sizes.items() if name != "sqlite_schema"
+    }
+    assert relations["orders"].rows == 2000
+    assert relations["orders_by_user"].table == "orders"
+    assert relations["search"].kind == "virtual table"
+    assert relations["search"].size_bytes is None
+    assert [relation.size_bytes or 0 for relation in cold.relations or ()] == sorted(
+        (relation.size_bytes or 0 for relation in cold.relations or ()), reverse=True
+    )
+    table_sizes = {sample.labels: sample.value for sample in cold.samples if sample.metric is SQLITE_TABLE_SIZE}
+    assert table_sizes[(("table", "orders"),)] == sizes["orders"] + sizes["orders_by_user"]
+    assert free > 0
+    assert _value(warm, SQLITE_FREELIST_SIZE) == free * 4096
+    assert _value(warm, SQLITE_FREE_RATIO) == pytest.approx(free / pages)
+    assert _value(warm, SQLITE_CACHE_SIZE) == 2000 * 1024
+
+
+async def test_settings_tell_those_of_the_file_from_defaults(path: Path, application: SqliteClient) -> None:
+    application.run("PRAGMA user_version = 42")
+    async with _collector(path) as collector:
+        cold = await collector.collect(Tier.COLD, NOTHING)
+    settings = {setting.name: setting for setting in cold.settings or ()}
+    assert (settings["journal_mode"].value, settings["journal_mode"].source) == ("wal", "file")
+    assert (settings["user_version"].value, settings["user_version"].source) == ("42", "file")
+    assert settings["cache_size"].unit == "KiB"
+    assert settings["synchronous"].source == "default of a new connection"
+    assert "compiled THREADSAFE" in settings
+
+
+async def test_the_growing_log_and_what_waits_for_a_checkpoint(path: Path, application: SqliteClient) -> None:
+    async with _collector(path) as collector:
+        application.run("INSERT INTO users (name) VALUES ('x')", times=20)
+        before = await collector.collect(Tier.HOT, NOTHING)
+        application.run("PRAGMA wal_checkpoint(TRUNCATE)")
+        after = await collector.collect(Tier.HOT, NOTHING)
+    assert (_value(before, SQLITE_WAL_PENDING) or 0) >= 20
+    assert (_value(before, SQLITE_WAL_SIZE) or 0) > 20 * 4096
+    assert _value(after, SQLITE_WAL_PENDING) == 0
+    assert _value(after, SQLITE_WAL_SIZE) == 0
+
+
+async def test_a_rollback_database_has_no_figures_of_a_log(tmp_path: Path) -> None:
+    async with _collector(build.make_database(tmp_path / "app.db", "delete")) as collector:
+        reading = await collector.collect(Tier.HOT, NOTHING)
+    assert _value(reading, SQLITE_WAL_SIZE) is None
+    assert _value(reading, SQLITE_WAL_PENDING) is None
+    assert _value(reading, TRANSACTIONS_RATE) is not None
+    assert _value(reading, SQLITE_PAGE_SIZE) == 4096
+
+
+@pytest.mark.parametrize("tier", list(Tier))
+async def test_an_empty_file_is_read_and_said_to_be_empty(tier: Tier, tmp_path: Path) -> None:
+    async with _collector(build.make_empty(tmp_path / "app.db")) as collector:
+        reading = await collector.collect(tier, EVERYTHING)
+    assert [failure.code for failure in reading.failures if failure.part == "schema"] == [FailureCode.EMPTY]
+
+
+async def test_a_database_that_begins_to_exist_is_read_from_then_on(tmp_path: Path) -> None:
+    path = build.make_empty(tmp_path / "app.db")
+    async with _collector(path) as collector:
+        empty = await collector.collect(Tier.HOT, NOTHING)
+        build.make_database(path)
+        filled = await collector.collect(Tier.HOT, NOTHING)
+    assert _value(empty, TRANSACTIONS_RATE) is None
+    assert _value(filled, TRANSACTIONS_RATE) is not None
+    assert not filled.failures
+
+
+async def test_an_exclusively_locked_database_keeps_its_figures_and_says_who_holds_it(tmp_path: Path) -> None:
+    path = build.make_database(tmp_path / "app.db", "delete")
+    with client(path) as owner:
+        owner.run("BEGIN EXCLUSIVE")
+        async with _collector(path) as collector:
+            readings = [await collector.collect(tier, EVERYTHING) for tier in Tier]
+    for reading in readings:
+        (failure,) = (failure for failure in reading.failures if failure.part == "schema")
+        assert failure.code is FailureCode.LOCKED
+        assert f"by pid {owner.pid}" in failure.message
+    assert readings[0].samples
+
+
+async def test_integrity_is_checked_on_demand(tmp_path: Path) -> None:
+    good, bad = build.make_database(tmp_path / "good.db"), build.make_damaged(tmp_path / "bad.db")
+    for path, sound in ((good, True), (bad, False)):
+        async with _collector(path) as collector:
+            assert isinstance(collector, SqliteCollector)
+            findings = await collector.check_integrity(10.0)
+        assert (not findings) == sound
+        assert all(finding.code is FailureCode.DAMAGED and finding.message for finding in findings)
+
+
+async def test_every_reading_tells_its_cost(path: Path, application: SqliteClient) -> None:
+    async with _collector(path) as collector:
+        quiet = [await collector.collect(Tier.HOT, NOTHING) for _ in range(2)][1]
+        warm = await collector.collect(Tier.WARM, NOTHING)
+    assert quiet.cost.queries == 0
+    assert warm.cost.queries > 0
+    assert 0 < warm.cost.seconds < 4.7
+
+
+async def test_reading_leaves_no_thread_and_no_descriptor_per_reading(path: Path, application: SqliteClient) -> None:
+    async with _collector(path) as collector:
+        for tier in Tier:
+            await collector.collect(tier, EVERYTHING)
+        before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+        for _ in range(20):
+            for tier in Tier:
+                await collector.collect(tier, EVERYTHING)
+        assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
