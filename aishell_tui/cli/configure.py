@@ -10,13 +10,9 @@ import typer
 from aishell_core.errors import ExitCode
 from aishell_tui.cli.arguments import ConfigOption, JsonOption, choice, configuration, examples
 from aishell_tui.cli.encode import to_json
-from aishell_tui.cli.shapes import EffectiveReport, EffectiveRow, ProblemRow, ValidateReport
-from aishell_tui.cli.terminal import printable, say, table
+from aishell_tui.cli.terminal import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from aishell_tui.config.origin import Effective
     from aishell_tui.config.problems import Problem
 
 app = typer.Typer(
@@ -61,6 +57,7 @@ def validate(
 
     The exit code is 0 when there is no error, 78 when there is one. Secrets are not fetched.
     """
+    from aishell_tui.cli.reports.configuration import validate_report, validate_text
     from aishell_tui.config.load import load_config
     from aishell_tui.config.problems import InvalidConfigError
 
@@ -74,24 +71,10 @@ def validate(
         errors = error.problems
         files = tuple(dict.fromkeys(problem.source for problem in errors))
     if json:
-        say(to_json(ValidateReport(not errors, files, _problem_rows(errors), _problem_rows(warnings))))
+        say(to_json(validate_report(errors, warnings, files)))
     else:
-        say(_findings(errors, warnings, files))
+        say(validate_text(errors, warnings, files))
     return ExitCode.CONFIG if errors else 0
-
-
-def _problem_rows(problems: Iterable[Problem]) -> tuple[ProblemRow, ...]:
-    return tuple(ProblemRow(found.source, found.line or None, found.column or None, found.what, found.hint) for found in problems)
-
-
-def _findings(errors: tuple[Problem, ...], warnings: tuple[Problem, ...], files: tuple[str, ...]) -> str:
-    lines = [str(problem) for problem in errors]
-    lines += [f"warning: {problem}" for problem in warnings]
-    if errors:
-        lines.append("1 error" if len(errors) == 1 else f"{len(errors)} errors")
-    else:
-        lines.append(f"ok: {', '.join(files)}" if files else "ok: there is no configuration file, so the defaults are in force")
-    return "\n".join(printable(line) for text in lines for line in text.splitlines())
 
 
 @app.command(
@@ -107,23 +90,13 @@ def show(
     json: JsonOption = False,
 ) -> int:
     """Every value that is in force; secrets are shown as ***."""
+    from aishell_tui.cli.reports.configuration import effective_report, effective_text
     from aishell_tui.config.origin import effective_values
 
     loaded = configuration(choice(context, config))
     values = effective_values(loaded)
-    if json:
-        rows = tuple(EffectiveRow(value.key, value.value, value.origin) for value in values)
-        say(to_json(EffectiveReport(tuple(str(path) for path in loaded.files), rows)))
-    else:
-        say(_values_text(values, origin))
+    say(to_json(effective_report(values, loaded.files)) if json else effective_text(values, origin=origin))
     return 0
-
-
-def _values_text(values: Iterable[Effective], origin: bool) -> str:
-    from aishell_tui.config.schema import yaml_value
-
-    rows = [(value.key, yaml_value(value.value), value.origin) for value in values]
-    return table(("KEY", "VALUE", "FROM") if origin else ("KEY", "VALUE"), (row if origin else row[:2] for row in rows))
 
 
 @app.command("schema", epilog=examples("aishell config schema", "aishell config schema > aishell.schema.json"))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from aishell_core.values import Severity
 from aishell_tui.cli.arguments import (
     ADD_ONE,
     AllOption,
@@ -20,13 +19,7 @@ from aishell_tui.cli.arguments import (
     selected,
 )
 from aishell_tui.cli.encode import to_json
-from aishell_tui.cli.looking import exit_code, glyph, look
-from aishell_tui.cli.shapes import ConnectionRow, ConnectionsReport
-from aishell_tui.cli.terminal import note, printable, say, speaks_unicode, table
-
-if TYPE_CHECKING:
-    from aishell_core.targets import Target
-    from aishell_tui.frame import TargetView
+from aishell_tui.cli.terminal import note, say, speaks_unicode
 
 
 def register(app: typer.Typer) -> None:
@@ -52,46 +45,20 @@ def connections(
 
     With --health the exit code is the worst state: 0 ok, 1 warning, 2 critical, 3 unknown; without it 0.
     """
+    from aishell_tui.cli.reports.connections import connection_row, connections_report, connections_text
+
     chosen = choice(context, config, target, database, everything)
     if health:
+        from aishell_tui.cli.looking import exit_code, look
+
         looked = look(chosen, "0")
-        rows, code = tuple(_row(view.target, view) for view in looked.views), exit_code(looked.state)
+        rows, code = tuple(connection_row(view.target, view) for view in looked.views), exit_code(looked.state)
     else:
-        rows, code = tuple(_row(item) for item in selected(chosen, configuration(chosen), needed=False)), 0
+        rows, code = tuple(connection_row(item) for item in selected(chosen, configuration(chosen), needed=False)), 0
     if json:
-        say(to_json(ConnectionsReport(rows)))
+        say(to_json(connections_report(rows)))
     elif rows:
-        say(_text(rows, health, speaks_unicode()))
+        say(connections_text(rows, health, unicode=speaks_unicode()))
     else:
         note(f"no database is configured; {ADD_ONE}")
     return code
-
-
-def _row(target: Target, view: TargetView | None = None) -> ConnectionRow:
-    return ConnectionRow(
-        name=target.name,
-        engine=target.engine,
-        url=target.location.redacted(),
-        environment=target.environment.value,
-        tags=target.tags,
-        origin=target.origin,
-        state=view.assessment.severity.value if view else None,
-        version=view.facts.version if view and view.facts and view.facts.version else None,
-        reasons=tuple(reason.text for reason in view.assessment.reasons) if view else (),
-    )
-
-
-def _text(rows: tuple[ConnectionRow, ...], health: bool, unicode: bool) -> str:
-    headings = (*(("STATE",) if health else ()), "NAME", "ENGINE", "ENVIRONMENT", "URL", "CONFIGURED IN")
-    lines = table(headings, (_cells(row, unicode) for row in rows)).splitlines()
-    shown = [lines[0]]
-    for row, line in zip(rows, lines[1:], strict=True):
-        shown.append(line)
-        shown.extend(f"  {printable(reason)}" for reason in row.reasons)
-    return "\n".join(shown)
-
-
-def _cells(row: ConnectionRow, unicode: bool) -> tuple[str, ...]:
-    state = (f"{glyph(Severity(row.state), unicode)} {row.state}",) if row.state else ()
-    engine = f"{row.engine} {row.version}" if row.version else row.engine
-    return (*state, row.name, engine, row.environment, row.url, row.origin)

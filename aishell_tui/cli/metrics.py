@@ -6,10 +6,8 @@ from typing import Annotated
 
 import typer
 
-from aishell_core.catalogue import CATALOGUE
 from aishell_core.errors import UsageError
-from aishell_core.units import format_value
-from aishell_core.values import Metric, Tier, Unit
+from aishell_core.values import Tier
 from aishell_tui.cli.arguments import (
     AllOption,
     ConfigOption,
@@ -20,10 +18,8 @@ from aishell_tui.cli.arguments import (
     choice,
     examples,
 )
-from aishell_tui.cli.encode import to_json, utc_text
-from aishell_tui.cli.looking import Looked, exit_code, failure_lines, failure_rows, look, metric_values
-from aishell_tui.cli.shapes import CatalogueReport, CatalogueRow, MetricsReport, TargetMetrics
-from aishell_tui.cli.terminal import printable, say, table
+from aishell_tui.cli.encode import to_json
+from aishell_tui.cli.terminal import say
 
 
 def register(app: typer.Typer) -> None:
@@ -58,77 +54,16 @@ def metrics(
 
     The exit code is the worst state of the targets: 0 ok, 1 warning, 2 critical, 3 unknown.
     """
+    from aishell_tui.cli.reports import metrics as reports
+
     if catalogue:
-        found = _of_engine(engine)
-        say(to_json(CatalogueReport(tuple(catalogue_row(metric) for metric in found))) if json else _catalogue_text(found))
+        found = reports.metrics_of(engine)
+        say(to_json(reports.catalogue_report(found)) if json else reports.catalogue_text(found))
         return 0
     if engine is not None:
         raise UsageError("--engine goes with --catalogue", "aishell metrics --catalogue --engine sqlite")
+    from aishell_tui.cli.looking import exit_code, look
+
     looked = look(choice(context, config, target, database, everything), window, tiers=(Tier.WARM, Tier.COLD))
-    say(to_json(metrics_report(looked)) if json else _text(looked))
+    say(to_json(reports.metrics_report(looked)) if json else reports.metrics_text(looked))
     return exit_code(looked.state)
-
-
-def _of_engine(engine: str | None) -> tuple[Metric, ...]:
-    engines = tuple(dict.fromkeys(name for metric in CATALOGUE.values() for name in metric.engines))
-    if engine is not None and engine not in engines:
-        raise UsageError(f"there is no engine {engine!r}", f"valid: {', '.join(engines)}")
-    return tuple(metric for metric in CATALOGUE.values() if engine is None or engine in metric.engines)
-
-
-def catalogue_row(metric: Metric) -> CatalogueRow:
-    """A metric of the catalogue as scripts get it."""
-    limits = metric.thresholds
-    return CatalogueRow(
-        metric.name, metric.unit.value, metric.kind.value, metric.help, metric.engines, limits.warning, limits.critical, limits.falling
-    )
-
-
-def threshold_text(value: float | None, unit: Unit) -> str:
-    """A threshold for people."""
-    return "-" if value is None else format_value(value, unit)
-
-
-def _catalogue_text(found: tuple[Metric, ...]) -> str:
-    rows = (
-        (
-            metric.name,
-            metric.unit.value,
-            metric.kind.value,
-            threshold_text(metric.thresholds.warning, metric.unit),
-            threshold_text(metric.thresholds.critical, metric.unit),
-            metric.help,
-        )
-        for metric in found
-    )
-    return table(("METRIC", "UNIT", "KIND", "WARNING", "CRITICAL", "MEANING"), rows, numeric=(3, 4))
-
-
-def metrics_report(looked: Looked) -> MetricsReport:
-    """The report as scripts get it."""
-    targets = tuple(
-        TargetMetrics(
-            name=view.name,
-            engine=view.target.engine,
-            state=view.assessment.severity.value,
-            metrics=metric_values(view, looked.at),
-            failures=failure_rows(view.failures),
-        )
-        for view in looked.views
-    )
-    return MetricsReport(utc_text(looked.at), targets)
-
-
-def _text(looked: Looked) -> str:
-    lines = []
-    for view in looked.views:
-        lines.append(f"{printable(view.name)}  {view.target.engine}")
-        rows = [
-            (f"  {name}", format_value(value.value, Unit(value.unit)), format_value(value.age_seconds, Unit.SECONDS))
-            for name, value in metric_values(view, looked.at).items()
-        ]
-        if rows:
-            lines.append(table(("  METRIC", "VALUE", "AGE"), rows, numeric=(1, 2)))
-        lines.extend(printable(line) for line in failure_lines(view.failures))
-        lines.append("")
-    return "\n".join(lines).rstrip()

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from aishell_core.values import Severity
 from aishell_tui.cli.encode import to_json, to_plain, utc_text
 from aishell_tui.cli.pages import nested, shape_text, type_name
-from aishell_tui.cli.shapes import REPORTS, ErrorBody, ErrorReport, MetricValue, StatusReport, TargetStatus
+from aishell_tui.cli.promises import REPORTS
+from aishell_tui.cli.shapes import ErrorBody, ErrorReport, MetricValue, StatusReport, TargetStatus
 
 STATUS = StatusReport(
     "2026-11-21T14:02:31Z",

@@ -1,0 +1,30 @@
+"""Which command prints which shape under --json."""
+
+from __future__ import annotations
+
+from aishell_tui.cli.setup_shapes import ConnectReport, EffectiveReport, ValidateReport
+from aishell_tui.cli.shapes import (
+    CatalogueReport,
+    ConnectionsReport,
+    ErrorReport,
+    HealthReport,
+    MetricsReport,
+    SessionsReport,
+    StatementsReport,
+    StatusReport,
+)
+
+REPORTS: tuple[tuple[str, type], ...] = (
+    ("aishell status --json", StatusReport),
+    ("aishell health-check --json", HealthReport),
+    ("aishell slow-queries --json", StatementsReport),
+    ("aishell sessions --json", SessionsReport),
+    ("aishell connections --json", ConnectionsReport),
+    ("aishell metrics --json", MetricsReport),
+    ("aishell metrics --catalogue --json", CatalogueReport),
+    ("aishell connect URL --json", ConnectReport),
+    ("aishell config validate --json", ValidateReport),
+    ("aishell config show --json", EffectiveReport),
+    ("any command that fails, on standard error", ErrorReport),
+)
+"""What prints what; the docs page follows this order."""

@@ -1,0 +1,110 @@
+"""What `aishell connect` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from aishell_core.values import Ability, Part, Severity
+from aishell_tui.cli.looking import glyph
+from aishell_tui.cli.setup_shapes import AbilityRow, ConnectReport
+from aishell_tui.cli.terminal import printable
+
+if TYPE_CHECKING:
+    from aishell_core.targets import Location
+    from aishell_tui.cli.connect import Saved
+    from aishell_tui.frame import TargetView
+
+_PARTS: tuple[tuple[Ability, Part, str], ...] = (
+    (Ability.SESSIONS, Part.SESSIONS, "sessions"),
+    (Ability.LOCKS, Part.LOCKS, "lock_waits"),
+    (Ability.STATEMENTS, Part.STATEMENTS, "statements"),
+    (Ability.RELATIONS, Part.RELATIONS, "relations"),
+    (Ability.SETTINGS, Part.SETTINGS, "settings"),
+    (Ability.REPLICATION, Part.REPLICATION, "replication"),
+)
+_ON_DEMAND: tuple[tuple[Ability, str, str], ...] = (
+    (Ability.EXPLAIN, "explain", "plans of statements can be shown"),
+    (Ability.INTEGRITY, "integrity", "can be checked on demand"),
+    (Ability.PROGRESS, "progress", "long operations can be followed"),
+)
+
+
+def readiness(view: TargetView) -> Severity:
+    """Whether a target can be read: how badly not, a warning when a part is missing, ok when nothing is.
+
+    Its health does not count here: a database with a long query is well connected.
+    """
+    if view.target_failure is not None:
+        return view.assessment.severity
+    return Severity.WARNING if view.failures else Severity.OK
+
+
+def ability_rows(view: TargetView) -> Iterator[AbilityRow]:
+    """What a target delivers, one row per ability."""
+    failure = view.target_failure
+    if failure is not None:
+        yield AbilityRow("connect", False, failure.message, failure.hint)
+        return
+    facts = view.facts
+    told = " ".join(part for part in (view.target.engine, facts.version if facts else "", facts.role if facts else "") if part)
+    yield AbilityRow("connect", True, told, "")
+    yield AbilityRow("metrics", True, f"{len(view.snapshot.keys())} figures", "")
+    for ability, part, name in _PARTS:
+        yield _part_row(view, ability, part, name)
+    for ability, name, detail in _ON_DEMAND:
+        works = ability in view.abilities
+        yield AbilityRow(name, works, detail if works else _absent(view), "")
+    named = {part.value for _, part, _ in _PARTS}
+    for other in view.failures:
+        if other.part not in named:
+            yield AbilityRow(other.part, False, other.message, other.hint)
+
+
+def _part_row(view: TargetView, ability: Ability, part: Part, field: str) -> AbilityRow:
+    failure = view.failure_of(part.value)
+    if failure is not None:
+        return AbilityRow(part.value, False, failure.message, failure.hint)
+    if ability not in view.abilities:
+        return AbilityRow(part.value, False, _absent(view), "")
+    found = getattr(view, field)
+    if found is None:
+        return AbilityRow(part.value, False, "was not delivered", "")
+    return AbilityRow(part.value, True, f"{len(found)} read", "")
+
+
+def _absent(view: TargetView) -> str:
+    return f"{view.target.engine} does not offer it"
+
+
+def connect_report(view: TargetView | None, location: Location, state: Severity, saved: Saved | None) -> ConnectReport:
+    """The report as scripts get it."""
+    return ConnectReport(
+        url=location.redacted(),
+        engine=location.engine,
+        version=view.facts.version if view and view.facts and view.facts.version else None,
+        state=state.value,
+        abilities=tuple(ability_rows(view)) if view else (),
+        saved_as=saved.name if saved else None,
+        saved_to=str(saved.path) if saved else None,
+        password_variable=saved.password_variable or None if saved else None,
+    )
+
+
+def connect_text(report: ConnectReport, wanted: str | None, *, unicode: bool) -> str:
+    """The report as people get it."""
+    lines = []
+    if report.abilities:
+        lines.append(f"{glyph(Severity(report.state), unicode)} {printable(report.url)}")
+    for row in report.abilities:
+        sign = ("✓" if unicode else "+") if row.works else ("–" if unicode else "-")
+        lines.append(printable(f"  {sign} {row.ability:<12} {row.detail}"))
+        if row.hint:
+            lines.append(printable(f"    {'':<12} {row.hint}"))
+    if report.saved_as is not None:
+        lines.append(f"saved as {report.saved_as} in {report.saved_to}")
+        if report.password_variable:
+            lines.append(f"the password was not saved: set {report.password_variable} in the environment before aishell starts")
+    elif wanted is not None:
+        lines.append("not saved, because it cannot be read; without --test it is saved unseen")
+    return "\n".join(lines)

@@ -1,0 +1,78 @@
+"""What `aishell health-check` prints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aishell_core.units import format_value
+from aishell_core.values import Metric, Severity, Thresholds, Unit
+from aishell_tui.cli.encode import utc_text
+from aishell_tui.cli.looking import Looked, failure_lines, failure_rows, glyph, series_name
+from aishell_tui.cli.shapes import CheckResult, HealthReport, TargetHealth
+from aishell_tui.cli.terminal import printable, table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aishell_tui.frame import TargetView
+
+
+def health_report(looked: Looked) -> HealthReport:
+    """The report as scripts get it."""
+    targets = tuple(_target_health(view, looked.thresholds) for view in looked.views)
+    return HealthReport(utc_text(looked.at), looked.state.value, targets)
+
+
+def _target_health(view: TargetView, thresholds: Mapping[str, Thresholds]) -> TargetHealth:
+    return TargetHealth(
+        name=view.name,
+        engine=view.target.engine,
+        state=view.assessment.severity.value,
+        reasons=tuple(reason.text for reason in view.assessment.reasons),
+        checks=checks(view, thresholds),
+        failures=failure_rows(view.failures),
+    )
+
+
+def checks(view: TargetView, thresholds: Mapping[str, Thresholds]) -> tuple[CheckResult, ...]:
+    """Every figure of a target against its thresholds, the worst first; a figure that no reading brought is left out."""
+    from aishell_tui.assess import judged_metrics
+
+    found = [
+        _check(series_name(metric.name, key.labels), metric, limits, view.snapshot.value(key))
+        for metric, limits in judged_metrics(view.target.engine, thresholds)
+        for key in view.snapshot.find(metric.name)
+    ]
+    return tuple(sorted(found, key=lambda check: -Severity(check.state).rank))
+
+
+def _check(name: str, metric: Metric, limits: Thresholds, value: float | None) -> CheckResult:
+    state = Severity.UNKNOWN if value is None else limits.judge(value)
+    return CheckResult(name, state.value, value, metric.unit.value, limits.warning, limits.critical, limits.falling)
+
+
+def health_text(looked: Looked, report: HealthReport, *, unicode: bool) -> str:
+    """The report as people get it."""
+    lines = []
+    for view, target in zip(looked.views, report.targets, strict=True):
+        state = view.assessment.severity
+        lines.append(f"{glyph(state, unicode)} {printable(target.name)}  {target.engine}  {target.state}")
+        lines.extend(f"  {printable(reason)}" for reason in target.reasons)
+        rows = (
+            (
+                f"  {glyph(Severity(check.state), unicode)} {check.metric}",
+                format_value(check.value, Unit(check.unit)),
+                _limit(check.warning, check.unit),
+                _limit(check.critical, check.unit),
+            )
+            for check in target.checks
+        )
+        if target.checks:
+            lines.append(table(("    CHECK", "VALUE", "WARNING", "CRITICAL"), rows, numeric=(1, 2, 3)))
+        lines.extend(printable(line) for line in failure_lines(view.failures) if view.target_failure is None)
+        lines.append("")
+    return "\n".join(lines).rstrip()
+
+
+def _limit(value: float | None, unit: str) -> str:
+    return "-" if value is None else format_value(value, Unit(unit))
