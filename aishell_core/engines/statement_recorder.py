@@ -182,6 +182,8 @@ class Recorder:
                     self._tallies.setdefault(digest(_OTHERS), Tally(_OTHERS, first_at=tally.first_at)).merge(tally)
 
     def _store_of_this_process(self) -> StatementStore:
+        if self._store is not None and not self._store.is_in_place():
+            self._drop_store()
         if self._store is None:
             self._store = StatementStore(self.path, os.getpid())
         return self._store

@@ -111,15 +111,24 @@ class StatementStore:
     """The side database, opened for writing by one thread."""
 
     def __init__(self, path: Path, pid: int) -> None:
+        self._path = path
         self._pid = pid
         self.shows_something = False
         self._flushes = 0
         self._connection = sqlite3.connect(path, timeout=0.2, isolation_level=None, check_same_thread=False)
         try:
             self._prepare()
+            self._inode = path.stat().st_ino
         except BaseException:
             self._connection.close()
             raise
+
+    def is_in_place(self) -> bool:
+        """Whether the file that is open is still the one at the path; the log may be deleted at any time."""
+        try:
+            return self._path.stat().st_ino == self._inode
+        except OSError:
+            return False
 
     def add(self, tallies: dict[str, Tally], active: Iterable[ActiveRow], now: float) -> None:
         """Write everything in one transaction; raises sqlite3.Error and then has written nothing."""

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from aishell_core.engines.sqlite_reading import Queries, Row, SqliteReader, Stamp, stamp_of
+from aishell_core.engines.sqlite_reading import Queries, Row, SqliteReader, Stamp
 from aishell_core.engines.sqlite_states import shown
 from aishell_core.engines.statement_store import APPLICATION_ID, VERSION
 from aishell_core.errors import TargetError
@@ -51,7 +51,7 @@ class StatementLogReader:
     def look(self, now: float, deadline_seconds: float) -> LogLook:
         """Totals and running statements; raises TargetError, also when there is no log."""
         self._require()
-        stamp = stamp_of(self._reader.look().file)
+        stamp = self._reader.stamp()
         known = self._known
         if known is not None and known[0] == stamp and not known[1].running:
             return known[1]

@@ -167,6 +167,17 @@ def test_a_log_that_cannot_be_written_is_the_log_s_own_trouble(path: Path) -> No
     assert logged_calls(nowhere) == 1
 
 
+def test_a_log_that_is_deleted_begins_anew(path: Path) -> None:
+    log = default_log(path)
+    with _logged(path) as connection:
+        connection.execute("SELECT 1").fetchall()
+        assert flush_statements(log)
+        for file in path.parent.glob(f"{log.name}*"):
+            file.unlink()
+        connection.execute("SELECT 1").fetchall()
+        assert _read(path, "SELECT 1")["calls"] == 1
+
+
 def test_a_foreign_database_is_never_taken_for_a_log(path: Path) -> None:
     foreign = make_database(path.with_name("foreign.db"))
     before = foreign.read_bytes()
