@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from aishell_core.engines.statement_log import default_log, flush_statements
 from aishell_tui.demo import shop
 from aishell_tui.demo.clients import open_client
 from aishell_tui.demo.rhythm import next_arrival_seconds
@@ -84,6 +85,13 @@ def _deed(connection: sqlite3.Connection, deed: Callable[[], None]) -> None:
         deed()
     except sqlite3.Error:
         shop.give_up(connection)
+
+
+def open_shop(database: Path, connection: sqlite3.Connection, chance: random.Random) -> None:
+    """What happens once, before anybody comes: the first statements are made, so that the log of statements is there."""
+    for _ in range(20):
+        shop.browse(connection, chance)
+    flush_statements(default_log(database))
 
 
 CLIENTS: tuple[tuple[str, Client], ...] = (
@@ -151,6 +159,7 @@ def keep(folder: Path) -> None:
         database = folder / DATABASE_NAME
         create_database(database, time.time())
         leash = Leash.make()
+        os.waitpid(start_client("shop-opening", partial(open_shop, database), database, leash), 0)
         pids += (start_client(name, client, database, leash) for name, client in CLIENTS)
         os.write(1, READY)
         _name_process("shop-keeper")

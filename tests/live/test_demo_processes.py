@@ -87,7 +87,7 @@ def test_the_statements_stand_in_the_log_with_the_slow_report_among_them(demo: D
             return float(connection.execute(sql).fetchone()[0] or 0)
         return 0.0
 
-    until(lambda: logged("SELECT sum(calls) FROM statement") > 10, "statements of the web clients")
+    assert logged("SELECT sum(calls) FROM statement") > 10, "the log is there when the start returns"
     until(lambda: logged("SELECT max(max_ms) FROM statement WHERE text LIKE '%spent_cents%'") > 100, "the slow report")
 
 
