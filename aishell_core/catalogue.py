@@ -28,24 +28,49 @@ def _declare(
     warning: float | None = None,
     critical: float | None = None,
     falling: bool = False,
+    sustained_seconds: float = 0.0,
 ) -> Metric:
     if name in _declared:
         raise ValueError(f"metric {name} is declared twice")
-    metric = Metric(name, unit, kind, help, engines, Thresholds(warning, critical, falling))
+    metric = Metric(name, unit, kind, help, engines, Thresholds(warning, critical, falling, sustained_seconds))
     _declared[name] = metric
     return metric
 
 
 def _gauge(
-    name: str, unit: Unit, engines: tuple[str, ...], help: str, warning: float | None = None, critical: float | None = None
+    name: str,
+    unit: Unit,
+    engines: tuple[str, ...],
+    help: str,
+    warning: float | None = None,
+    critical: float | None = None,
+    *,
+    sustained_seconds: float = 0.0,
 ) -> Metric:
-    return _declare(name, unit, Kind.GAUGE, engines, help, warning=warning, critical=critical)
+    return _declare(name, unit, Kind.GAUGE, engines, help, warning=warning, critical=critical, sustained_seconds=sustained_seconds)
 
 
 def _ratio(
-    name: str, engines: tuple[str, ...], help: str, warning: float | None = None, critical: float | None = None, *, falling: bool = False
+    name: str,
+    engines: tuple[str, ...],
+    help: str,
+    warning: float | None = None,
+    critical: float | None = None,
+    *,
+    falling: bool = False,
+    sustained_seconds: float = 0.0,
 ) -> Metric:
-    return _declare(name, Unit.RATIO, Kind.RATIO, engines, help, warning=warning, critical=critical, falling=falling)
+    return _declare(
+        name,
+        Unit.RATIO,
+        Kind.RATIO,
+        engines,
+        help,
+        warning=warning,
+        critical=critical,
+        falling=falling,
+        sustained_seconds=sustained_seconds,
+    )
 
 
 def _rate(
@@ -70,7 +95,7 @@ TRANSACTIONS_RATE = _rate("transactions.rate", Unit.PER_SECOND, DATABASES, "Tran
 ROWS_RATE = _rate("rows.rate", Unit.PER_SECOND, DATABASES, "Rows that statements returned or changed.")
 ERRORS_RATE = _rate("errors.rate", Unit.PER_SECOND, DATABASES, "Statements that failed.")
 CACHE_HIT_RATIO = _ratio("cache.hit_ratio", SERVERS, "Share of page or key look-ups answered from memory.", 0.95, 0.90, falling=True)
-LOCKS_WAITING = _gauge("locks.waiting", Unit.COUNT, DATABASES, "Sessions that wait for a lock.", 1, 10)
+LOCKS_WAITING = _gauge("locks.waiting", Unit.COUNT, DATABASES, "Sessions that wait for a lock.", 1, 10, sustained_seconds=5)
 LOCKS_WAIT = _gauge("locks.wait", Unit.SECONDS, DATABASES, "Time that the longest waiter has waited for a lock.", 10, 60)
 DEADLOCKS_RATE = _rate("deadlocks.rate", Unit.PER_SECOND, SERVERS, "Deadlocks that the server broke.")
 REPLICATION_LAG = _gauge("replication.lag", Unit.SECONDS, SERVERS, "How far a replica is behind its source.", 10, 60)
@@ -101,8 +126,10 @@ SQLITE_TABLE_SIZE = _gauge(
 )
 
 # The machine.
-HOST_CPU = _ratio("host.cpu.usage", HOST, "Busy share of all cores.", 0.85, 0.95)
-HOST_IOWAIT = _ratio("host.cpu.iowait", HOST, "Share of time that all cores stood idle with I/O outstanding.", 0.2, 0.5)
+HOST_CPU = _ratio("host.cpu.usage", HOST, "Busy share of all cores.", 0.85, 0.95, sustained_seconds=60)
+HOST_IOWAIT = _ratio(
+    "host.cpu.iowait", HOST, "Share of time that all cores stood idle with I/O outstanding.", 0.2, 0.5, sustained_seconds=60
+)
 HOST_LOAD = _gauge("host.load.1m", Unit.COUNT, HOST, "Mean number of runnable or blocked threads in the last minute.")
 HOST_CORES = _gauge("host.cpu.cores", Unit.COUNT, HOST, "Logical cores.")
 HOST_MEMORY = _ratio("host.memory.usage", HOST, "Share of memory that is not available to new work.", 0.90, 0.97)

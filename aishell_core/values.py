@@ -60,11 +60,15 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Where a value starts to be a warning and critical; `falling` means that low values are the bad ones."""
+    """Where a value starts to be a warning and critical; `falling` means that low values are the bad ones.
+
+    A limit counts as passed when all values of the last `sustained_seconds` are beyond it, so that a short peak is none.
+    """
 
     warning: float | None = None
     critical: float | None = None
     falling: bool = False
+    sustained_seconds: float = 0.0
 
     def judge(self, value: float) -> Severity:
         """The severity of a value, in the metric's own unit."""

@@ -100,19 +100,28 @@ class AishellApp(App[int]):
         super().__init__()
         self.runtime = runtime
         self.options = options
-        self.look = Look(target=_first_target(options), interval_seconds=options.interval_seconds, read_only=options.read_only)
+        self.look = Look(
+            target=_first_target(options),
+            span_seconds=options.span_seconds,
+            interval_seconds=options.interval_seconds,
+            read_only=options.read_only,
+        ), interval_seconds=options.interval_seconds, read_only=options.read_only)
         self.frame = Frame(at=0.0)
         self._on_end = on_end
-        self._no_color = NoColorFilter() if "NO_COLOR" in os.environ else None
-        self.use_theme("mono" if self._no_color else options.theme)
+        self._colourless = NoColorFilter()
+        self.use_theme("mono" if "NO_COLOR" in os.environ else options.theme)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Without colour nothing else may add some; else what the library has set up."""
-        return [self._no_color] if self._no_color is not None else super().get_line_filters()
+        return super().get_line_filters() if self._has_colours else [self._colourless]
+
+    @property
+    def _has_colours(self) -> bool:
+        return "NO_COLOR" not in os.environ and self.palette is not MONO
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         # Textual has no public place for this: a fifth of its bytes is enough for the same picture.
-        super()._display(screen, compact(renderable, colours=self._no_color is None))
+        super()._display(screen, compact(renderable, colours=self._has_colours))
 
     def use_theme(self, name: str) -> None:
         """Dress everything in another theme; raises AishellError for an unknown one."""

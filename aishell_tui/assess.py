@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 
@@ -14,6 +15,7 @@ from aishell_tui.frame import Assessment, Reason, TargetView
 # What a failure to read the whole target means: something is certainly broken, or we only cannot tell.
 _BROKEN = {FailureCode.MISSING, FailureCode.REFUSED, FailureCode.TRUNCATED, FailureCode.NOT_A_DATABASE}
 
+_WAITING = {"locks.waiting", "locks.wait"}
 _PHRASES: Mapping[str, tuple[str, str]] = {
     "pool.usage": ("{value} of the connection limit is used, limit {limit}", "sessions"),
     "query.duration": ("the longest statement has run {value}, limit {limit}", "queries"),
@@ -54,13 +56,22 @@ def _metric_reason(key: SeriesKey, value: float, severity: Severity, limits: Thr
     return Reason(severity, f"{where}: {text}" if where else text, key.metric.name, leads_to)
 
 
-def metric_reasons(view: TargetView, judged: tuple[tuple[Metric, Thresholds], ...]) -> list[Reason]:
+def sustained(view: TargetView, key: SeriesKey, value: float, limits: Thresholds, now: float) -> Severity:
+    """The severity that all values of the last `sustained_seconds` have; what was not measured says nothing."""
+    severity = limits.judge(value)
+    if severity is Severity.OK or not limits.sustained_seconds:
+        return severity
+    values = view.snapshot.points(key, now - limits.sustained_seconds, now).values
+    return min((limits.judge(each) for each in values if not math.isnan(each)), key=lambda each: each.rank, default=severity)
+
+
+def metric_reasons(view: TargetView, now: float, judged: tuple[tuple[Metric, Thresholds], ...]) -> list[Reason]:
     """One reason for every metric that has passed a threshold."""
     reasons = []
     for metric, limits in judged:
         for key in view.snapshot.find(metric.name):
             value = view.snapshot.value(key)
-            if value is not None and (severity := limits.judge(value)) is not Severity.OK:
+            if value is not None and (severity := sustained(view, key, value, limits, now)) is not Severity.OK:
                 reasons.append(_metric_reason(key, value, severity, limits))
     return reasons
 
@@ -102,12 +113,11 @@ def assess(view: TargetView, now: float, judged: tuple[tuple[Metric, Thresholds]
     if view.is_stale(now):
         age = format_duration(now - view.last_ok_at)
         return Assessment(Severity.UNKNOWN, (Reason(Severity.UNKNOWN, f"stale {age}: no answer since then", "", "health"),))
-    reasons = metric_reasons(view, judged)
+    reasons = metric_reasons(view, now, judged)
+    waiting = [reason for reason in reasons if reason.metric in _WAITING]
     sentence = blocking_sentence(view.lock_waits or ())
-    if sentence:
-        kept = [reason for reason in reasons if reason.metric not in {"locks.waiting", "locks.wait"}]
-        level = worst([reason.severity for reason in reasons if reason.metric in {"locks.waiting", "locks.wait"}])
-        severity = level if level is not Severity.OK else Severity.WARNING
-        reasons = [Reason(severity, sentence, "locks.waiting", "health"), *kept]
+    if waiting and sentence:
+        told = Reason(worst([reason.severity for reason in waiting]), sentence, "locks.waiting", "health")
+        reasons = [told, *(reason for reason in reasons if reason not in waiting)]
     reasons.sort(key=lambda reason: -reason.severity.rank)
     return Assessment(worst([reason.severity for reason in reasons]), tuple(reasons))

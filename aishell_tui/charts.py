@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from array import array
 from dataclasses import dataclass
 
 from aishell_core.catalogue import CATALOGUE
 from aishell_core.series.buckets import Buckets
-from aishell_core.series.keys import SeriesKey
 from aishell_core.series.snapshot import Snapshot
 from aishell_core.values import Severity, worst
+from aishell_tui.frame import TargetView
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +85,11 @@ FIGURES: tuple[FigureSpec, ...] = (
 )
 
 
-def chart_specs(target: Snapshot, host: Snapshot | None) -> tuple[tuple[ChartSpec, Snapshot], ...]:
+def chart_specs(target: TargetView, host: TargetView | None) -> tuple[tuple[ChartSpec, TargetView], ...]:
     """The charts that have data, the target's own first, then those of the host it runs on."""
-    found = [(spec, target) for spec in CHARTS if target.find(spec.metric)]
-    if host is not None and host.target != target.target:
-        found += [(spec, host) for spec in CHARTS if host.find(spec.metric)]
+    found = [(spec, target) for spec in CHARTS if target.snapshot.find(spec.metric)]
+    if host is not None and host.name != target.name:
+        found += [(spec, host) for spec in CHARTS if host.snapshot.find(spec.metric)]
     return tuple(found)
 
 
@@ -100,10 +101,10 @@ def combined_value(snapshot: Snapshot, metric: str, combine: str) -> float | Non
     return max(values) if combine == "max" else math.fsum(values)
 
 
-def severity_of(snapshot: Snapshot, metric: str) -> Severity:
-    """The worst severity over all label sets of a metric by its default thresholds."""
-    thresholds = CATALOGUE[metric].thresholds
-    return worst([thresholds.judge(value) for key in snapshot.find(metric) if (value := snapshot.value(key)) is not None])
+def severity_of(view: TargetView, metric: str) -> Severity:
+    """The worst severity over all label sets of a metric by the thresholds in force, as of its newest values."""
+    snapshot, limits = view.snapshot, view.limits(CATALOGUE[metric])
+    return worst([limits.judge(value) for key in snapshot.find(metric) if (value := snapshot.value(key)) is not None])
 
 
 def combine_buckets(parts: tuple[Buckets, ...], combine: str) -> Buckets:
@@ -119,12 +120,5 @@ def combine_buckets(parts: tuple[Buckets, ...], combine: str) -> Buckets:
             for row in zip(*columns, strict=True)
         ]
 
-    from array import array
-
     first = parts[0]
     return Buckets(first.start, first.step_seconds, *(array("d", column(name)) for name in ("low", "high", "mean", "last")))
-
-
-def metric_keys(snapshot: Snapshot, metric: str) -> tuple[SeriesKey, ...]:
-    """All label sets of a metric that the snapshot holds."""
-    return snapshot.find(metric)

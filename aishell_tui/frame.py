@@ -14,6 +14,7 @@ from aishell_core.values import (
     Facts,
     Failure,
     LockWait,
+    Metric,
     Part,
     Progress,
     Reading,
@@ -24,10 +25,12 @@ from aishell_core.values import (
     Severity,
     Statement,
     TargetId,
+    Thresholds,
     Tier,
 )
 
 _NEVER: Mapping[Part, float] = MappingProxyType({})
+_DEFAULTS: Mapping[str, Thresholds] = MappingProxyType({})
 _WHOLE = "target"
 
 
@@ -75,6 +78,11 @@ class TargetView:
     last_ok_at: float | None = None
     next_try_at: float | None = None
     assessment: Assessment = Assessment()
+    thresholds: Mapping[str, Thresholds] = field(default_factory=lambda: _DEFAULTS)
+
+    def limits(self, metric: Metric) -> Thresholds:
+        """The thresholds in force for a metric: the configured ones, else those of the catalogue."""
+        return self.thresholds.get(metric.name, metric.thresholds)
 
     @property
     def name(self) -> TargetId:

@@ -19,6 +19,7 @@ from collectors.schedule import Schedule
 
 _COLOR_SYSTEMS = {"16": "standard", "256": "256", "true": "truecolor"}
 _PLAIN_TERMINALS = {"linux", "dumb", "vt100", "vt220"}
+_DEMO_SPAN_SECONDS = 300.0
 HOW_TO_ADD = "this is a demo; add your own database with: aishell connect URL --save NAME"
 
 
@@ -86,7 +87,7 @@ def run_demo(options: DashboardOptions) -> int:
     places = find_places()
     demo = start_demo(places.state / "demo", wait=False)
     try:
-        shown = replace(options, targets=(demo.target,), notice=options.notice or HOW_TO_ADD)
+        shown = replace(options, targets=(demo.target,), span_seconds=_DEMO_SPAN_SECONDS, notice=options.notice or HOW_TO_ADD)
         return _show(shown, demo.folder / "state", demo.wait_until_ready, demo.stop)
     finally:
         demo.stop()

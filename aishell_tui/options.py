@@ -23,4 +23,5 @@ class DashboardOptions:
     mouse: bool = True
     thresholds: Mapping[str, Thresholds] = field(default_factory=dict)
     history: bool = True
+    span_seconds: float = 900.0
     notice: str = ""

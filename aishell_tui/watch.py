@@ -45,7 +45,7 @@ class Watch:
         self._schedule = schedule
         self._judged = judged_metrics(target.engine, thresholds)
         self._collector: Collector | None = None
-        self.view = TargetView(target, store.snapshot(target.name), schedule.hot_seconds)
+        self.view = TargetView(target, store.snapshot(target.name), schedule.hot_seconds, thresholds=thresholds)
         self.poller = Poller(
             target, self._open_collector, self._publish, schedule=schedule, clock=clock, demand=lambda: self.demand, jitter=jitter
         )

@@ -81,7 +81,10 @@ class ScriptedCollector:
             Sample(LOCKS_WAITING, script.waiting),
             *script.extra,
         )
-        grown = tuple(replace(each, calls=each.calls + script.calls, total_milliseconds=each.total_milliseconds + script.calls * 5) for each in script.statements)
+        grown = tuple(
+            replace(each, calls=each.calls + script.calls, total_milliseconds=each.total_milliseconds + script.calls * 5)
+            for each in script.statements
+        )
         return replace(reading, samples=samples, statements=grown, sessions=script.sessions, relations=RELATIONS)
 
     async def explain(self, sql: str) -> tuple[PlanNode, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -80,4 +81,4 @@ def thresholds_of(metric: Metric, limit: Limit) -> Thresholds:
     if warning is not None and critical is not None and warning != critical and (warning < critical) is before.falling:
         word = "below" if before.falling else "above"
         raise fault(f"critical must be {word} warning for {metric.name}", "set both, or switch one off with off")
-    return Thresholds(warning, critical, before.falling)
+    return replace(before, warning=warning, critical=critical)

@@ -126,7 +126,7 @@ def host_line(frame: Frame) -> tuple[Span, ...]:
             keys = frame.host.snapshot.find(metric)
             value = combined_value(frame.host.snapshot, metric, combine)
             if keys and value is not None:
-                severity = keys[0].metric.thresholds.judge(value)
+                severity = frame.host.limits(keys[0].metric).judge(value)
                 role = severity_role(severity) if severity is not Severity.OK else "text"
                 spans += [(f" {label} ", "label"), (format_value(value, keys[0].metric.unit), role), (" ", "text")]
     return tuple(spans)

@@ -18,7 +18,7 @@ from aishell_tui.look import Look
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
 from aishell_tui.screens.chart_grid import ChartGrid
-from aishell_tui.screens.health_data import chart_data, event_marks, figures, stale_text, status_lines
+from aishell_tui.screens.health_data import chart_data, event_marks, figures, status_lines
 from aishell_tui.screens.metrics import MetricsScreen, metrics_data
 from aishell_tui.text import next_target
 from collectors.contract import Demand
@@ -60,15 +60,13 @@ class HealthScreen(DashboardScreen):
             return
         self._want_history(view, frame.at, look)
         self.query_one("#figures", KeyFigures).set_figures(figures(view, look, frame.at))
-        specs = chart_specs(view.snapshot, frame.host.snapshot if frame.host is not None else None)
+        specs = chart_specs(view, frame.host)
         window = look.window(frame.at)
         marks = event_marks(frame.events, view.name, window)
-        stale = stale_text(view, frame.at)
 
         def make(index: int, count: int) -> ChartData:
-            spec, snapshot = specs[index]
-            own = snapshot.target == view.name
-            return chart_data(spec, stale if own else "", snapshot, self._history_of(snapshot.target, look), look, frame.at, count, marks)
+            spec, owner = specs[index]
+            return chart_data(spec, owner, self._history_of(owner.name, look), look, frame.at, count, marks)
 
         self.query_one("#charts", ChartGrid).set_charts(len(specs), make)
         self.query_one("#status", TextView).set_lines(status_lines(view, frame, _STATUS_ROWS))
@@ -119,13 +117,13 @@ class HealthScreen(DashboardScreen):
         view = self.viewed(frame, look)
         if view is None:
             return
-        specs = chart_specs(view.snapshot, frame.host.snapshot if frame.host is not None else None)
+        specs = chart_specs(view, frame.host)
         if specs:
             index = self.query_one("#charts", ChartGrid).chosen or 0
-            spec, snapshot = specs[min(index, len(specs) - 1)]
+            spec, owner = specs[min(index, len(specs) - 1)]
             from aishell_tui.screens.large_chart import LargeChartScreen
 
-            self.app.push_screen(LargeChartScreen(spec, snapshot.target, lambda: self._history))
+            self.app.push_screen(LargeChartScreen(spec, owner.name, lambda: self._history))
 
     def action_charts(self, charts: int) -> None:
         """Show later or earlier charts."""

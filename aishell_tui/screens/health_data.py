@@ -14,7 +14,7 @@ from aishell_core.values import Ability, Event, EventKind, Severity, TargetId, T
 from aishell_tui.charts import FIGURES, ChartSpec, FigureSpec, combine_buckets, combined_value, severity_of
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.look import MEMORY_SECONDS, Look
-from aishell_tui.text import span_text
+from aishell_tui.text import data_age_text, span_text
 from widgets.chart import ChartData, ChartMark
 from widgets.figures import KeyFigure
 from widgets.lines import Span, Spans
@@ -58,8 +58,7 @@ def _limit(thresholds: Thresholds, highest: float | None, lowest: float | None) 
 
 def chart_data(
     spec: ChartSpec,
-    view_stale: str,
-    snapshot: Snapshot,
+    view: TargetView,
     history: History | None,
     look: Look,
     now: float,
@@ -67,16 +66,17 @@ def chart_data(
     marks: tuple[ChartMark, ...] = (),
 ) -> ChartData:
     """One chart of the window that is looked at, with the value of now or of the moment at its right edge."""
-    metric = CATALOGUE[spec.metric]
+    metric, snapshot = CATALOGUE[spec.metric], view.snapshot
+    stale = stale_text(view, now) if look.until is None else ""
     window = look.window(now)
     buckets = buckets_of(spec, snapshot, history, window, count)
     if buckets is None:
-        return ChartData(spec.title, metric.unit, (), span_text=span_text(look.span_seconds), stale=view_stale)
+        return ChartData(spec.title, metric.unit, (), span_text=span_text(look.span_seconds), stale=stale)
     live = look.until is None
     value = combined_value(snapshot, spec.metric, spec.combine) if live else last_known(buckets.last)
     known = [item for item in buckets.high if not math.isnan(item)]
     lows = [item for item in buckets.low if not math.isnan(item)]
-    limits = metric.thresholds
+    limits = view.limits(metric)
     limit = _limit(limits, max(known, default=None), min(lows, default=None))
     return ChartData(
         title=spec.title,
@@ -92,12 +92,13 @@ def chart_data(
         falling=limits.falling,
         severity=limits.judge(value) if value is not None else Severity.OK,
         marks=marks,
-        stale=view_stale if live else "",
+        stale=stale,
     )
 
 
-def figure(spec: FigureSpec, snapshot: Snapshot, look: Look, now: float) -> KeyFigure | None:
+def figure(spec: FigureSpec, view: TargetView, look: Look, now: float) -> KeyFigure | None:
     """One key figure with its last minute; None when the target has no such metric."""
+    snapshot = view.snapshot
     keys = snapshot.find(spec.metric)
     if not keys:
         return None
@@ -112,13 +113,13 @@ def figure(spec: FigureSpec, snapshot: Snapshot, look: Look, now: float) -> KeyF
         text = "none"
     if spec.of and live and (limit := combined_value(snapshot, spec.of, "sum")) is not None:
         text = f"{text}/{format_value(limit, keys[0].metric.unit)}"
-    severity = severity_of(snapshot, spec.metric) if live else Severity.OK
+    severity = severity_of(view, spec.metric) if live else Severity.OK
     return KeyFigure(spec.label, text, severity, trend)
 
 
 def figures(view: TargetView, look: Look, now: float) -> tuple[KeyFigure, ...]:
     """The key figures that this target has."""
-    found = (figure(spec, view.snapshot, look, now) for spec in FIGURES)
+    found = (figure(spec, view, look, now) for spec in FIGURES)
     return tuple(each for each in found if each is not None)
 
 
@@ -133,8 +134,6 @@ def event_marks(events: tuple[Event, ...], target: TargetId, window: tuple[float
 
 def stale_text(view: TargetView, now: float) -> str:
     """Why the newest numbers are not fresh; empty when they are."""
-    from aishell_tui.text import data_age_text
-
     return data_age_text(view, now) if view.last_ok_at is not None and view.is_stale(now) else ""
 
 

@@ -69,7 +69,7 @@ class LargeChartScreen(DashboardScreen):
         drawn = (width, height, times[-1:], values, look)
         if drawn != self._drawn:
             self._drawn = drawn
-            limit = metric.thresholds.warning
+            limit = view.limits(metric).warning if view is not None else None
             lines = plot_lines(
                 "",
                 metric.unit,

@@ -34,7 +34,7 @@ def metric_rows(view: TargetView, now: float) -> list[Row]:
     for key in sorted(view.snapshot.keys(), key=lambda key: (key.metric.name, key.labels)):
         value, raw, at = view.snapshot.value(key), view.snapshot.raw(key), view.snapshot.updated_at(key)
         labels = ",".join(f'{name}="{text}"' for name, text in key.labels)
-        severity = key.metric.thresholds.judge(value) if value is not None else Severity.OK
+        severity = view.limits(key.metric).judge(value) if value is not None else Severity.OK
         counter = key.metric.kind is Kind.COUNTER and raw is not None
         rows.append(
             Row(

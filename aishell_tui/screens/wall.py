@@ -7,7 +7,6 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from aishell_core.series.snapshot import Snapshot
 from aishell_core.units import format_value
 from aishell_core.values import Severity
 from aishell_tui.charts import FIGURES, chart_specs, combined_value, severity_of
@@ -16,7 +15,7 @@ from aishell_tui.look import Look
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
 from aishell_tui.screens.chart_grid import ChartGrid
-from aishell_tui.screens.health_data import chart_data, stale_text
+from aishell_tui.screens.health_data import chart_data
 from aishell_tui.text import WORDS, worst_first
 from widgets.big_figure import BigFigure, BigFigureState
 from widgets.chart import ChartData
@@ -47,14 +46,14 @@ def wall_target(frame: Frame) -> TargetView | None:
     return order[int(frame.at // DWELL_SECONDS) % len(order)] if order else None
 
 
-def wall_figures(snapshot: Snapshot) -> list[BigFigureState]:
+def wall_figures(view: TargetView) -> list[BigFigureState]:
     """The first figures that the target has, the ones past a threshold before the others."""
-    found = []
+    found, snapshot = [], view.snapshot
     for spec in FIGURES:
         keys = snapshot.find(spec.metric)
         value = combined_value(snapshot, spec.metric, spec.combine) if keys else None
         if value is not None:
-            found.append((severity_of(snapshot, spec.metric), spec.label, format_value(value, keys[0].metric.unit).replace(" ", "")))
+            found.append((severity_of(view, spec.metric), spec.label, format_value(value, keys[0].metric.unit).replace(" ", "")))
     found.sort(key=lambda each: -each[0].rank)
     return [BigFigureState(label, text, severity=severity) for severity, label, text in found[:_FIGURES]]
 
@@ -90,14 +89,13 @@ class WallScreen(DashboardScreen):
         if view is None:
             return
         self.query_one("#wall-state", TextView).set_lines(wall_sentences(view))
-        states = wall_figures(view.snapshot)
+        states = wall_figures(view)
         for index in range(_FIGURES):
             self.query_one(f"#wall-{index}", BigFigure).set_state(states[index] if index < len(states) else None)
-        specs = chart_specs(view.snapshot, None)
-        stale = stale_text(view, frame.at)
+        specs = chart_specs(view, None)
 
         def make(index: int, count: int) -> ChartData:
-            spec, snapshot = specs[index]
-            return chart_data(spec, stale, snapshot, None, look, frame.at, count)
+            spec, owner = specs[index]
+            return chart_data(spec, owner, None, look, frame.at, count)
 
         self.query_one("#charts", ChartGrid).set_charts(len(specs), make)

@@ -161,7 +161,7 @@ def test_thresholds_are_laid_over_the_catalogue(home: Path, work: Path) -> None:
     assert loaded.thresholds == {
         "query.duration": Thresholds(1000.0, 120_000.0),
         "cache.hit_ratio": Thresholds(None, 0.5, falling=True),
-        "locks.waiting": Thresholds(1, 20.0),
+        "locks.waiting": Thresholds(1, 20.0, sustained_seconds=5),
     }
     origins = _origins(loaded)
     assert origins["thresholds.query.duration.warning"] == f"{home}/config.yaml:2"

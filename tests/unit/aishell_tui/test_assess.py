@@ -1,0 +1,124 @@
+"""From readings to a verdict in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aishell_core.catalogue import CACHE_HIT_RATIO, HOST_CPU, HOST_DISK_USAGE, LOCKS_WAITING, QUERY_DURATION
+from aishell_core.series.store import SeriesStore
+from aishell_core.targets import Location, Target
+from aishell_core.values import Failure, FailureCode, LockWait, Reading, Sample, Severity, TargetId, Thresholds, Tier, worst
+from aishell_tui.assess import assess, blocking_sentence, judged_metrics
+from aishell_tui.changes import view_events
+from aishell_tui.frame import TargetView, absorb
+
+NOW = 1_800_000_000.0
+APP = Target(TargetId("app"), Location("sqlite", path=Path("/srv/app.db")))
+HOST = Target(TargetId("here"), Location("host", host="localhost"))
+
+
+def viewed(
+    target: Target, *rows: tuple[Sample, ...], failures: tuple[Failure, ...] = (), lock_waits: tuple[LockWait, ...] = ()
+) -> TargetView:
+    """A view after readings one second apart, the last of them at NOW."""
+    store = SeriesStore()
+    view = TargetView(target, store.snapshot(target.name))
+    for index, samples in enumerate(rows):
+        reading = Reading(target.name, Tier.HOT, NOW - (len(rows) - 1 - index), samples, lock_waits=lock_waits)
+        store.add(reading, 1.0)
+        view = absorb(view, reading, store.snapshot(target.name), 1.0)
+    if failures:
+        view = absorb(view, Reading(target.name, Tier.HOT, NOW, failures=failures), store.snapshot(target.name), 1.0)
+    return view
+
+
+def judge(view: TargetView, now: float = NOW, **limits: Thresholds) -> tuple[Severity, list[str]]:
+    found = assess(view, now, judged_metrics(view.target.engine, {name.replace("__", "."): each for name, each in limits.items()}))
+    return found.severity, [reason.text for reason in found.reasons]
+
+
+def test_all_is_well() -> None:
+    assert judge(viewed(APP, (Sample(QUERY_DURATION, 12.0),))) == (Severity.OK, [])
+
+
+def test_a_limit_that_is_passed_is_told_with_value_and_limit() -> None:
+    severity, reasons = judge(viewed(APP, (Sample(QUERY_DURATION, 45_000),)))
+    assert (severity, reasons) == (Severity.WARNING, ["the longest statement has run 45s, limit 30s"])
+
+
+def test_a_configured_limit_replaces_the_default() -> None:
+    view = viewed(APP, (Sample(QUERY_DURATION, 45_000),))
+    assert judge(view, query__duration=Thresholds(60_000, 90_000))[0] is Severity.OK
+
+
+def test_low_is_bad_for_a_falling_metric() -> None:
+    postgres = replace(APP, location=Location("postgres", host="db"))
+    assert judge(viewed(postgres, (Sample(CACHE_HIT_RATIO, 0.80),)))[0] is Severity.CRITICAL
+    assert judge(viewed(postgres, (Sample(CACHE_HIT_RATIO, 0.99),)))[0] is Severity.OK
+
+
+def test_each_label_set_is_judged_and_named() -> None:
+    full = (Sample(HOST_DISK_USAGE, 0.95, (("mount", "/srv"),)), Sample(HOST_DISK_USAGE, 0.1, (("mount", "/"),)))
+    assert judge(viewed(HOST, full)) == (Severity.CRITICAL, ["/srv: 95% of the file system is used, limit 90%"])
+
+
+def test_a_short_peak_of_the_cpu_is_no_warning_but_a_minute_is() -> None:
+    calm, busy = (Sample(HOST_CPU, 0.3),), (Sample(HOST_CPU, 0.99),)
+    assert judge(viewed(HOST, *[calm] * 70, busy, busy))[0] is Severity.OK
+    assert judge(viewed(HOST, *[calm] * 10, *[busy] * 62))[0] is Severity.CRITICAL
+
+
+def test_waiting_sessions_are_told_with_who_blocks_them() -> None:
+    waits = (LockWait("12", "11", "app.db", "write", 8.0), LockWait("13", "12", "app.db", "write", 2.0))
+    view = viewed(APP, *[(Sample(LOCKS_WAITING, 2),)] * 8, lock_waits=waits)
+    assert judge(view) == (Severity.WARNING, ["2 sessions wait behind 11, the longest for 8s"])
+
+
+def test_a_head_that_waits_for_itself_in_a_circle_still_gives_a_sentence() -> None:
+    assert blocking_sentence((LockWait("1", "2", "t", "x"), LockWait("2", "1", "t", "x"))) == "2 sessions wait behind 2"
+
+
+def test_old_numbers_are_not_judged_but_called_stale() -> None:
+    view = viewed(APP, (Sample(QUERY_DURATION, 900_000),))
+    severity, reasons = judge(view, NOW + 14)
+    assert severity is Severity.UNKNOWN
+    assert reasons == ["stale 14s: no answer since then"]
+
+
+def test_before_the_first_answer_nothing_is_known() -> None:
+    assert judge(viewed(APP)) == (Severity.UNKNOWN, ["no answer yet"])
+
+
+def test_a_missing_file_is_critical_and_a_silent_server_unknown() -> None:
+    missing = Failure("target", FailureCode.MISSING, "there is no file /srv/app.db", "", NOW)
+    silent = Failure("target", FailureCode.TIMEOUT, "no answer within 2s", "", NOW)
+    assert judge(viewed(APP, failures=(missing,)))[0] is Severity.CRITICAL
+    assert judge(viewed(APP, failures=(silent,))) == (Severity.UNKNOWN, ["no answer within 2s"])
+
+
+def test_a_failed_part_does_not_make_the_whole_target_bad() -> None:
+    log = Failure("statements", FailureCode.UNSUPPORTED, "no statement log", "", NOW)
+    store = SeriesStore()
+    reading = Reading(APP.name, Tier.HOT, NOW, (Sample(QUERY_DURATION, 0),), failures=(log,))
+    store.add(reading, 1.0)
+    view = absorb(TargetView(APP, store.snapshot(APP.name)), reading, store.snapshot(APP.name), 1.0)
+    assert judge(view)[0] is Severity.OK
+    assert view.failure_of("statements") == log
+
+
+def test_a_change_of_state_is_one_event_in_each_direction() -> None:
+    good, bad = viewed(APP, (Sample(QUERY_DURATION, 0),)), viewed(APP, (Sample(QUERY_DURATION, 45_000),))
+    judged = judged_metrics("sqlite", {})
+    good, bad = replace(good, assessment=assess(good, NOW, judged)), replace(bad, assessment=assess(bad, NOW, judged))
+    assert [event.text for event in view_events(good, bad, NOW)] == ["the longest statement has run 45s, limit 30s"]
+    assert [event.text for event in view_events(bad, good, NOW)] == ["ok again, was warning"]
+    assert view_events(good, good, NOW) == []
+
+
+@given(st.lists(st.sampled_from(list(Severity))))
+def test_the_worst_of_some_is_at_least_as_bad_as_each(severities: list[Severity]) -> None:
+    assert all(worst(severities).rank >= severity.rank for severity in severities)
