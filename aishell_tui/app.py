@@ -105,7 +105,7 @@ class AishellApp(App[int]):
             span_seconds=options.span_seconds,
             interval_seconds=options.interval_seconds,
             read_only=options.read_only,
-        ), interval_seconds=options.interval_seconds, read_only=options.read_only)
+        )
         self.frame = Frame(at=0.0)
         self._on_end = on_end
         self._colourless = NoColorFilter()
