@@ -99,14 +99,22 @@ def choice(
 
 
 def configuration(chosen: Choice, options: Mapping[tuple[str, str], str | bool] | None = None) -> Configuration:
-    """The effective configuration; its warnings go to standard error."""
-    from aishell_tui.cli.terminal import note
+    """The effective configuration; `tell_warnings` says what should be looked at in it."""
     from aishell_tui.config.load import load_config
 
-    loaded = load_config(chosen.config, options=cast("Mapping[tuple[str, str], str | bool]", options or {}))
+    return load_config(chosen.config, options=cast("Mapping[tuple[str, str], str | bool]", options or {}))
+
+
+def tell_warnings(chosen: Choice, loaded: Configuration) -> None:
+    """Say on standard error what should be looked at; called when nothing can fail any more, so that an error stands alone."""
+    from aishell_tui.cli.terminal import note
+    from aishell_tui.config.masking import has_written_secret
+
     for warning in loaded.warnings:
         note(f"aishell: warning: {warning}")
-    return loaded
+    if any(has_written_secret(word) for word in chosen.targets):
+        note("aishell: warning: a password on the command line is seen by everybody on this machine who lists processes")
+        note("    hint: save the target with: aishell connect URL --save NAME, or name it in the configuration")
 
 
 def selected(chosen: Choice, loaded: Configuration, *, needed: bool = True) -> tuple[Target, ...]:

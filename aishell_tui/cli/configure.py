@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aishell_core.errors import ExitCode
-from aishell_tui.cli.arguments import ConfigOption, JsonOption, choice, configuration, examples
+from aishell_tui.cli.arguments import ConfigOption, JsonOption, choice, configuration, examples, tell_warnings
 from aishell_tui.cli.encode import to_json
 from aishell_tui.cli.terminal import say
 
@@ -93,7 +93,9 @@ def show(
     from aishell_tui.cli.reports.configuration import effective_report, effective_text
     from aishell_tui.config.origin import effective_values
 
-    loaded = configuration(choice(context, config))
+    chosen = choice(context, config)
+    loaded = configuration(chosen)
+    tell_warnings(chosen, loaded)
     values = effective_values(loaded)
     say(to_json(effective_report(values, loaded.files)) if json else effective_text(values, origin=origin))
     return 0

@@ -12,7 +12,7 @@ import typer
 from aishell_core.errors import UsageError
 from aishell_core.targets import Environment
 from aishell_core.values import Part, Severity, Tier
-from aishell_tui.cli.arguments import Choice, ConfigOption, JsonOption, choice, examples
+from aishell_tui.cli.arguments import Choice, ConfigOption, JsonOption, choice, configuration, examples
 from aishell_tui.cli.encode import to_json
 from aishell_tui.cli.terminal import say, speaks_unicode
 
@@ -84,15 +84,24 @@ def connect(
 def _read(chosen: Choice, url: str) -> TargetView:
     from aishell_tui.cli.looking import look
 
-    looked = look(Choice(chosen.config, (url,)), "0", tiers=(Tier.WARM, Tier.COLD), demand=frozenset(Part))
+    looked = look(Choice(_existing(chosen.config), (url,)), "0", tiers=(Tier.WARM, Tier.COLD), demand=frozenset(Part))
     return looked.views[0]
 
 
+def _existing(config: Path | None) -> Path | None:
+    """The file that --config names, unless --save is yet to make it."""
+    return config if config is not None and config.exists() else None
+
+
 def _save(chosen: Choice, name: str, url: str, location: Location, environment: Environment | None) -> Saved:
+    from aishell_tui.config.locate import named_file
     from aishell_tui.config.save import add_target, new_target
     from aishell_tui.places import find_places
 
-    path = chosen.config or find_places().config_file
+    path = named_file(Path.cwd(), chosen.config, os.environ) or find_places().config_file
     target = new_target(name, url, location, environment)
+    taken = next((other for other in configuration(Choice(_existing(chosen.config))).targets if other.spec.name == name), None)
+    if taken is not None:
+        raise UsageError(f"a target named {name!r} is configured already, in {taken.origin}", "choose another name")
     add_target(path, target, os.environ)
     return Saved(name, path, target.password_variable)

@@ -17,6 +17,7 @@ from aishell_tui.cli.arguments import (
     configuration,
     examples,
     selected,
+    tell_warnings,
 )
 from aishell_tui.cli.encode import to_json
 from aishell_tui.cli.terminal import note, say, speaks_unicode
@@ -54,7 +55,9 @@ def connections(
         looked = look(chosen, "0")
         rows, code = tuple(connection_row(view.target, view) for view in looked.views), exit_code(looked.state)
     else:
-        rows, code = tuple(connection_row(item) for item in selected(chosen, configuration(chosen), needed=False)), 0
+        loaded = configuration(chosen)
+        rows, code = tuple(connection_row(item) for item in selected(chosen, loaded, needed=False)), 0
+        tell_warnings(chosen, loaded)
     if json:
         say(to_json(connections_report(rows)))
     elif rows:

@@ -17,6 +17,7 @@ from aishell_tui.cli.arguments import (
     configuration,
     examples,
     selected,
+    tell_warnings,
 )
 
 if TYPE_CHECKING:
@@ -97,7 +98,9 @@ def demo(
 
     require_terminal()
     overrides = _overrides(theme=theme, interval=interval, read_only=False, no_mouse=no_mouse, no_color=no_color)
-    loaded = configuration(choice(context, config), overrides)
+    chosen = choice(context, config)
+    loaded = configuration(chosen, overrides)
+    tell_warnings(chosen, loaded)
     return run_demo(dashboard_options(loaded, (), wall=wall))
 
 
@@ -127,6 +130,7 @@ def _open(chosen: Choice, overrides: Overrides, *, wall: bool) -> int:
     require_terminal()
     loaded = configuration(chosen, overrides)
     targets = selected(chosen, loaded, needed=chosen.all)
+    tell_warnings(chosen, loaded)
     options = dashboard_options(loaded, targets, wall=wall)
     return run_dashboard(options) if targets else run_demo(options)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aishell_core.errors import ExitCode
 from aishell_core.values import Failure, Labels, Severity, Thresholds, Tier, worst
-from aishell_tui.cli.arguments import Choice, configuration, selected
+from aishell_tui.cli.arguments import Choice, configuration, selected, tell_warnings
 from aishell_tui.cli.shapes import FailureRow, MetricValue
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def look(chosen: Choice, window: str, *, tiers: tuple[Tier, ...] = (), demand: D
     seconds = 0.0 if window == "0" else parse_duration(window)
     loaded = configuration(chosen)
     targets = selected(chosen, loaded)
+    tell_warnings(chosen, loaded)
     plan = LookPlan(tiers, demand, max(0.0, seconds), loaded.thresholds)
     clock = SystemClock()
     views = run(look_at(targets, plan, open_collector, clock))

@@ -27,13 +27,18 @@ def config_files(places: Places, working_folder: Path, chosen: Path | None, envi
     and then .ai-shell/dashboard.yml of the working folder, as far as they exist. That last one comes with a checkout of
     somebody else's work, so it is not trusted to name commands.
     """
-    named = chosen or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
-    if named is not None:
-        path = working_folder / named.expanduser()
+    path = named_file(working_folder, chosen, environ)
+    if path is not None:
         return (ConfigFile(path, _base(path)),)
     own = ConfigFile(places.config_file, places.config)
     project = ConfigFile(working_folder / PROJECT_FOLDER / PROJECT_NAME, working_folder, trusted=False)
     return tuple(file for file in (own, project) if _is_there(file.path))
+
+
+def named_file(working_folder: Path, chosen: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """The one file that --config or AISHELL_CONFIG names; None when neither does."""
+    named = chosen or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
+    return None if named is None else working_folder / named.expanduser()
 
 
 def _base(path: Path) -> Path:

@@ -182,7 +182,7 @@ def test_connect_says_what_works_and_saves(capsys: Capture, database: Path, aish
         aishell_home / "config.yaml"
     ).read_text() == f"targets:\n  - name: shop\n    url: sqlite://{database}\n    environment: staging\n"
     again = run_here(capsys, "connect", f"sqlite://{database}", "--save", "shop")
-    assert (again.code, "has a target named 'shop' already" in again.err) == (64, True)
+    assert (again.code, "a target named 'shop' is configured already" in again.err) == (64, True)
     listed = run_here(capsys, "connections", "--health")
     assert listed.code == 0
     assert "● ok" in listed.out
@@ -270,3 +270,37 @@ def test_control_characters_of_a_message_do_no_harm(capsys: Capture) -> None:
     """A message may repeat what a server or a file said."""
     boundary.run(_failing(AishellError("bad \x1b[31mthing\nsecond line", "do \x07 this")), [])
     assert capsys.readouterr().err == "aishell: bad �[31mthing\nsecond line\nhint: do � this\n"
+
+
+def test_an_error_under_json_stands_alone(capsys: Capture, work: Path) -> None:
+    """A warning of the configuration does not come before the one JSON object on standard error."""
+    (work / "c.yaml").write_text("alerts: {}\n")
+    ran = run_here(capsys, "status", "--config", "c.yaml", "--json", "-d", "none")
+    assert (ran.code, ran.error()[:2]) == (64, ("usage", "there is no target 'none'"))
+
+
+def test_a_password_on_the_command_line_is_warned_about(capsys: Capture) -> None:
+    """It works, and the person is told who can see it; the password itself is not repeated."""
+    ran = run_here(capsys, "status", "-t", "postgresql://app:hunter2@db.example/shop")
+    assert "aishell: warning: a password on the command line" in ran.err
+    assert "hunter2" not in ran.out + ran.err
+
+
+def test_connect_saves_to_the_file_that_is_read(capsys: Capture, work: Path, aishell_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--config and AISHELL_CONFIG decide where; --config may name a file that is not there yet."""
+    assert run_here(capsys, "connect", "redis://a/0", "--save", "a", "--config", "one.yaml").code == 0
+    assert "name: a" in (work / "one.yaml").read_text()
+    monkeypatch.setenv("AISHELL_CONFIG", str(work / "one.yaml"))
+    assert run_here(capsys, "connect", "redis://b/0", "--save", "b").code == 0
+    assert "name: b" in (work / "one.yaml").read_text()
+    assert not (aishell_home / "config.yaml").exists()
+
+
+def test_connect_refuses_a_name_that_another_file_has(capsys: Capture, work: Path, aishell_home: Path) -> None:
+    """The working folder's target of that name would hide the new one."""
+    (work / ".ai-shell").mkdir()
+    (work / ".ai-shell" / "dashboard.yml").write_text("targets: [{name: a, url: 'redis://a/0'}]\n")
+    ran = run_here(capsys, "connect", "redis://b/0", "--save", "a")
+    assert ran.code == 64
+    assert f"a target named 'a' is configured already, in {work}/.ai-shell/dashboard.yml:1" in ran.err
+    assert not (aishell_home / "config.yaml").exists()
