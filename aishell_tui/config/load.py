@@ -155,10 +155,11 @@ def _merge_targets(layer: _Layer, targets: dict[str, LoadedTarget], origins: dic
     # A target of a later file replaces the one of the same name as a whole: were they mixed, a file in a checkout could
     # point the user's password at another server.
     for index, spec in enumerate(layer.checked.spec.targets):
-        targets[spec.name] = LoadedTarget(spec, layer.origin(("targets", index, "name")), layer.around)
         prefix = f"targets.{spec.name}."
-        for stale in [key for key in origins if key.startswith(prefix)]:
-            del origins[stale]
+        replaced = targets.get(spec.name)
+        for key in replaced.spec.model_fields_set if replaced else ():
+            del origins[prefix + key]
+        targets[spec.name] = LoadedTarget(spec, layer.origin(("targets", index, "name")), layer.around)
         for key in spec.model_fields_set:
             origins[prefix + key] = layer.origin(("targets", index, key))
 

@@ -232,3 +232,13 @@ def test_private_folders_are_closed_to_others(tmp_path: Path) -> None:
     folder.mkdir(mode=0o755)
     assert make_private(folder).stat().st_mode & 0o777 == 0o700
     assert make_private(tmp_path / "new" / "state").stat().st_mode & 0o777 == 0o700
+
+
+def test_names_with_dots_do_not_share_their_origins(home: Path, work: Path) -> None:
+    """Replacing the target `app` leaves the origins of `app.db` as they are."""
+    _own(home, "targets:\n  - {name: app.db, url: 'redis://a/0'}\n  - {name: app, url: 'redis://b/0', tags: [x]}\n")
+    _project(work, "targets:\n  - {name: app, url: 'redis://c/0'}\n")
+    origins = _origins(_load(home, work))
+    assert origins["targets.app.db.url"] == f"{home}/config.yaml:2"
+    assert origins["targets.app.url"] == f"{work}/.ai-shell/dashboard.yml:2"
+    assert origins["targets.app.tags"] == "default"
