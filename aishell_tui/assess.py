@@ -13,7 +13,11 @@ from aishell_core.values import Failure, FailureCode, LockWait, Metric, Severity
 from aishell_tui.frame import Assessment, Reason, TargetView
 
 # What a failure to read the whole target means: something is certainly broken, or we only cannot tell.
-_BROKEN = {FailureCode.MISSING, FailureCode.REFUSED, FailureCode.TRUNCATED, FailureCode.NOT_A_DATABASE}
+_BROKEN = {FailureCode.MISSING, FailureCode.REFUSED, FailureCode.TRUNCATED, FailureCode.NOT_A_DATABASE, FailureCode.DAMAGED}
+
+# What the matter is with a database whose figures can be read though its content cannot.
+_SCHEMA = "schema"
+_STATES = {FailureCode.DAMAGED: Severity.CRITICAL, FailureCode.LOCKED: Severity.WARNING, FailureCode.EMPTY: Severity.WARNING}
 
 _WAITING = {"locks.waiting", "locks.wait"}
 _PHRASES: Mapping[str, tuple[str, str]] = {
@@ -102,6 +106,16 @@ def _failure_reason(view: TargetView, failure: Failure, now: float) -> Reason:
     return Reason(severity, text, "", "health")
 
 
+def state_reasons(view: TargetView) -> list[Reason]:
+    """What is the matter with the database itself while its figures go on: damaged, locked for good, empty."""
+    found: dict[str, Reason] = {}
+    for failure in view.failures:
+        severity = _STATES.get(failure.code)
+        if severity is not None and (failure.part == _SCHEMA or failure.code is FailureCode.DAMAGED):
+            found[failure.message] = Reason(severity, failure.message, "", "health")
+    return list(found.values())
+
+
 def assess(view: TargetView, now: float, judged: tuple[tuple[Metric, Thresholds], ...]) -> Assessment:
     """The severity of a target and its reasons, worst first; old numbers are never judged as if they were fresh."""
     failure = view.target_failure
@@ -113,7 +127,7 @@ def assess(view: TargetView, now: float, judged: tuple[tuple[Metric, Thresholds]
     if view.is_stale(now):
         age = format_duration(now - view.last_ok_at)
         return Assessment(Severity.UNKNOWN, (Reason(Severity.UNKNOWN, f"stale {age}: no answer since then", "", "health"),))
-    reasons = metric_reasons(view, now, judged)
+    reasons = [*state_reasons(view), *metric_reasons(view, now, judged)]
     waiting = [reason for reason in reasons if reason.metric in _WAITING]
     sentence = blocking_sentence(view.lock_waits or ())
     if waiting and sentence:

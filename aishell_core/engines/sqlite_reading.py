@@ -142,6 +142,23 @@ class SqliteReader:
         """The state of the file without a query; raises TargetError."""
         return look_with_locks(self.path, self._descriptors)
 
+    def settled_look(self) -> Look:
+        """A look at the state that lasts; raises TargetError.
+
+        A commit to a rollback journal locks the file for some milliseconds, and a look that falls on one shows a lock
+        that says nothing. Where there is an obstacle, the look is taken again until it is gone, or until enough time has
+        passed to call it a state; but a lock under which commits go on is none.
+        """
+        first = look = self.look()
+        for _ in range(_TRIES):
+            if obstacle_to_reading(look.file, look.locks) is None:
+                return look
+            time.sleep(_PAUSE_SECONDS)
+            look = self.look()
+        if look.file.header == first.file.header:
+            return look
+        return Look(look.file, frozenset(held for held in look.locks if held.lock is not Lock.EXCLUSIVE))
+
     def stamp(self) -> Stamp:
         """What tells this state of the file from a later one; raises TargetError. Cheaper than a whole look."""
         try:

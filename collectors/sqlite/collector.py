@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Protocol
 
@@ -20,7 +21,7 @@ from collectors.sqlite.slow import SlowTier
 _ABILITIES = (
     Ability.SESSIONS | Ability.LOCKS | Ability.STATEMENTS | Ability.RELATIONS | Ability.SETTINGS | Ability.EXPLAIN | Ability.INTEGRITY
 )
-_DEADLINE_SECONDS = {Tier.HOT: 1.8, Tier.WARM: 4.7, Tier.COLD: 19.0}
+DEADLINE_SECONDS: Mapping[Tier, float] = {Tier.HOT: 1.8, Tier.WARM: 4.7, Tier.COLD: 19.0}
 """A little less than the poller's own deadlines, so that a hung file system is named as the reason."""
 
 _WARM_RELATIONS_SECONDS = 2.0
@@ -38,10 +39,17 @@ class TierReader(Protocol):
 class SqliteCollector:
     """Three tiers in three threads, so that a long walk through the file delays no figure of the moment."""
 
-    def __init__(self, target: Target, tiers: dict[Tier, TierReader], session: SqliteSession) -> None:
+    def __init__(
+        self,
+        target: Target,
+        tiers: Mapping[Tier, TierReader],
+        session: SqliteSession,
+        deadline_seconds: Mapping[Tier, float] = DEADLINE_SECONDS,
+    ) -> None:
         self._target = target
         self._tiers = tiers
         self._session = session
+        self._deadline_seconds = deadline_seconds
         self._threads = {tier: DatabaseThread(f"{target.name} {tier}") for tier in tiers}
         self._ask = DatabaseThread(f"{target.name} asked")
 
@@ -52,7 +60,7 @@ class SqliteCollector:
 
     async def collect(self, tier: Tier, demand: Demand) -> Reading:
         """One reading of one tier; raises TargetError when the file cannot be read at all."""
-        return await self._threads[tier].run(partial(self._tiers[tier].read, demand), _DEADLINE_SECONDS[tier])
+        return await self._threads[tier].run(partial(self._tiers[tier].read, demand), self._deadline_seconds[tier])
 
     async def explain(self, sql: str) -> tuple[PlanNode, ...]:
         """The plan of a statement, without running it; raises TargetError where the text has none."""

@@ -46,7 +46,7 @@ class HotTier:
     def read(self, demand: Demand) -> Reading:
         """One reading; raises TargetError when the file cannot be looked at."""
         now = self._clock.now()
-        look = self._reader.look()
+        look = self._reader.settled_look()
         self._recognise(look.file.file, now)
         seen = locks_can_be_seen()
         commits = self._commits.advance(look.file)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from aishell_core import catalogue
 from aishell_core.clock import Clock
 from aishell_core.engines.base import Cell
-from aishell_core.engines.file_holders import FILE_HOLDERS, FileHolders
+from aishell_core.engines.file_holders import FILE_HOLDERS, FileHolders, Scan
 from aishell_core.engines.sqlite_cache import resident_ratio
+from aishell_core.engines.sqlite_locks import locks_can_be_seen
 from aishell_core.engines.sqlite_reading import Look, Queries, SqliteReader, Stamp, stamp_of
 from aishell_core.engines.sqlite_states import notable
 from aishell_core.errors import TargetError
@@ -60,7 +61,7 @@ class SlowTier:
     def read(self, demand: Demand) -> Reading:
         """One reading; raises TargetError when the file cannot be looked at."""
         now = self._clock.now()
-        look = self._reader.look()
+        look = self._reader.settled_look()
         failures = list(notable(look.file, look.locks, now))
         readable = not failures
         samples: list[Sample] = []
@@ -68,7 +69,7 @@ class SlowTier:
         statements: tuple[Statement, ...] | None = None
         relations: tuple[Relation, ...] | None = None
         if self._tier is Tier.WARM:
-            samples += self._processes_and_memory(look, now, failures)
+            samples += self._processes_and_memory(look, demand, now, failures)
             statements = self._statements(now, failures)
             samples += statement_samples(statements or ())
             samples += self._pages(now, failures) if readable else ()
@@ -94,18 +95,11 @@ class SlowTier:
             return True
         return self._tier is Tier.COLD and look.file.file.size_bytes <= _UNASKED_BYTES
 
-    def _processes_and_memory(self, look: Look, now: float, failures: list[Failure]) -> tuple[Sample, ...]:
+    def _processes_and_memory(self, look: Look, demand: Demand, now: float, failures: list[Failure]) -> tuple[Sample, ...]:
         found = self._processes.of(look.file.file.identity, _SCAN_SECONDS)
-        samples: tuple[Sample, ...] = ()
-        if found is None:
-            failures.append(
-                _failure(Part.SESSIONS, FailureCode.UNSUPPORTED, "this system does not tell which processes hold a file", "", now)
-            )
-        else:
-            samples = process_samples(tuple(sorted(found.pids)))
-            if found.hidden:
-                message = f"{found.hidden} processes of other users cannot be looked into: they may hold the file open too"
-                failures.append(_failure(Part.SESSIONS, FailureCode.PRIVILEGE, message, "run aishell as the application's user", now))
+        samples = process_samples(tuple(sorted(found.pids))) if found is not None else ()
+        if Part.SESSIONS in demand and (reason := _unseen_holders(look, found, now)) is not None:
+            failures.append(reason)
         try:
             return (*samples, *samples_of(((catalogue.SQLITE_RESIDENT_RATIO, resident_ratio(look.file.file)),)))
         except TargetError as error:
@@ -152,5 +146,12 @@ def _pragmas(queries: Queries) -> tuple[tuple[tuple[str, Cell], ...], tuple[str,
     return values, tuple(str(row[0]) for row in queries.rows(query("compile_options")))
 
 
-def _failure(part: Part, code: FailureCode, message: str, hint: str, at: float) -> Failure:
-    return Failure(part, code, message, hint, at)
+def _unseen_holders(look: Look, found: Scan | None, at: float) -> Failure | None:
+    """Why the list of processes that hold the file open may lack some; None when it is complete."""
+    if found is None:
+        return Failure(Part.SESSIONS, FailureCode.UNSUPPORTED, "this system does not tell which processes hold a file open", "", at)
+    # With a write-ahead log every connection holds a lock, and those can be seen whoever has them.
+    if found.hidden == 0 or (look.file.in_wal_mode and locks_can_be_seen()):
+        return None
+    message = f"{found.hidden} processes of other users cannot be looked into: they may hold the file open too"
+    return Failure(Part.SESSIONS, FailureCode.PRIVILEGE, message, "run aishell as the application's user", at)

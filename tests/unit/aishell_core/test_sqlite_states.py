@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from contextlib import closing
@@ -11,7 +12,7 @@ import pytest
 
 from aishell_core.engines.descriptors import Descriptors
 from aishell_core.engines.sqlite_reading import SqliteReader, Way, way_to_read
-from aishell_core.engines.sqlite_states import notable, shown
+from aishell_core.engines.sqlite_states import notable, shown, unreachable
 from aishell_core.errors import TargetError
 from aishell_core.values import FailureCode
 from tests.servers import sqlite as build
@@ -210,3 +211,20 @@ def test_looking_at_a_file_keeps_the_locks_of_this_process(tmp_path: Path) -> No
             reader.read(lambda queries: queries.rows("SELECT count(*) FROM users"), 1.0)
         with pytest.raises(Exception, match="SQLITE_BUSY"):
             other.run("BEGIN IMMEDIATE")
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "words"),
+    [
+        (errno.ESTALE, FailureCode.MISSING, "the file system of /srv/app.db does not answer"),
+        (errno.EIO, FailureCode.MISSING, "does not answer"),
+        (errno.EMFILE, FailureCode.INTERNAL, "too many open files"),
+        (errno.EACCES, FailureCode.PRIVILEGE, "may not be read by"),
+        (errno.ENAMETOOLONG, FailureCode.MISSING, "cannot be opened"),
+    ],
+)
+def test_what_the_system_says_becomes_a_state(number: int, code: FailureCode, words: str) -> None:
+    error = unreachable(Path("/srv/app.db"), OSError(number, os.strerror(number)))
+    assert error.reason is code
+    assert words in error.message
+    assert error.hint

@@ -122,3 +122,17 @@ def test_a_change_of_state_is_one_event_in_each_direction() -> None:
 @given(st.lists(st.sampled_from(list(Severity))))
 def test_the_worst_of_some_is_at_least_as_bad_as_each(severities: list[Severity]) -> None:
     assert all(worst(severities).rank >= severity.rank for severity in severities)
+
+
+def test_a_database_whose_content_cannot_be_read_is_not_well_though_its_figures_are() -> None:
+    """A damaged page, a lock for good, an empty file: the file's figures go on, and the reason is told once."""
+    view = viewed(APP, (Sample(QUERY_DURATION, 12.0),))
+    locked = Failure("schema", FailureCode.LOCKED, "the database is locked exclusively by pid 7", at=NOW)
+    for tier in Tier:
+        failures = (replace(locked, at=NOW + 1),) if tier is Tier.WARM else (locked,)
+        view = absorb(view, Reading(APP.name, tier, NOW, failures=failures), view.snapshot, 1.0)
+    assert judge(view) == (Severity.WARNING, ["the database is locked exclusively by pid 7"])
+    damaged = Reading(APP.name, Tier.WARM, NOW, failures=(Failure("pages", FailureCode.DAMAGED, "app.db is damaged"),))
+    assert judge(absorb(view, damaged, view.snapshot, 1.0))[0] is Severity.CRITICAL
+    unread = Reading(APP.name, Tier.WARM, NOW, failures=(Failure("pages", FailureCode.LOCKED, "was written during each try"),))
+    assert judge(absorb(viewed(APP, (Sample(QUERY_DURATION, 12.0),)), unread, view.snapshot, 1.0))[0] is Severity.OK

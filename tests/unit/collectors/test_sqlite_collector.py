@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 
 import pytest
@@ -31,12 +32,15 @@ from aishell_core.catalogue import (
     TRANSACTIONS_RATE,
 )
 from aishell_core.clock import SystemClock
+from aishell_core.engines.sqlite import SqliteSession
 from aishell_core.engines.statement_log import default_log
+from aishell_core.errors import TargetError
 from aishell_core.targets import parse_location
-from aishell_core.values import FailureCode, LockWait, Metric, Part, Reading, Session, Tier
-from collectors.contract import EVERYTHING, NOTHING, Collector
-from collectors.sqlite.collector import SqliteCollector, open_sqlite
+from aishell_core.values import FailureCode, LockWait, Metric, Part, Reading, Session, TargetId, Tier
+from collectors.contract import EVERYTHING, NOTHING, Collector, Demand
+from collectors.sqlite.collector import SqliteCollector, TierReader, open_sqlite
 from collectors.sqlite.place import place_of
+from collectors.sqlite.slow import SlowTier
 from tests.servers import sqlite as build
 from tests.servers.sqlite_client import SqliteClient, client
 
@@ -316,3 +320,47 @@ async def test_reading_leaves_no_thread_and_no_descriptor_per_reading(path: Path
             for tier in Tier:
                 await collector.collect(tier, EVERYTHING)
         assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
+class _HangingTier:
+    """A file system that does not answer until the test lets it."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+
+    def read(self, demand: Demand) -> Reading:
+        self.gate.wait()
+        return Reading(TargetId("app"), Tier.HOT, 0.0)
+
+
+async def test_a_file_system_that_hangs_costs_one_tier_and_is_named_and_read_again_when_it_is_back(path: Path) -> None:
+    place, target, clock = place_of(build.target_of(path)), build.target_of(path), SystemClock()
+    hanging = _HangingTier()
+    tiers: dict[Tier, TierReader] = {Tier.HOT: hanging, Tier.WARM: SlowTier(place, clock, Tier.WARM, 2.0)}
+    collector = SqliteCollector(target, tiers, SqliteSession(path), {Tier.HOT: 0.05, Tier.WARM: 4.7})
+    with pytest.raises(TargetError, match="no answer within 50ms") as caught:
+        await collector.collect(Tier.HOT, NOTHING)
+    assert caught.value.reason is FailureCode.TIMEOUT
+    assert (await collector.collect(Tier.WARM, NOTHING)).samples
+    with pytest.raises(TargetError, match="an earlier read has not returned"):
+        await collector.collect(Tier.HOT, NOTHING)
+    hanging.gate.set()
+    async with asyncio.timeout(10):
+        while True:
+            with suppress(TargetError):
+                await collector.collect(Tier.HOT, NOTHING)
+                break
+            await asyncio.sleep(0)
+    await collector.close()
+
+
+async def test_commits_that_lock_the_file_again_and_again_are_no_state(tmp_path: Path) -> None:
+    """A rollback journal locks the file exclusively for each commit: a look may fall on one, and another, and means nothing."""
+    path = build.make_database(tmp_path / "app.db", "delete")
+    with client(path, timeout=5.0) as writer:
+        writer.run("PRAGMA synchronous = OFF")
+        async with _collector(path) as collector:
+            writer.send("INSERT INTO users (name) VALUES ('x')", times=3000)
+            readings = [await collector.collect(Tier.HOT, EVERYTHING) for _ in range(40)]
+            writer.answer()
+    assert not [failure for reading in readings for failure in reading.failures if failure.part == "schema"]
