@@ -72,6 +72,11 @@ class Grid:
         """Where a bucket begins, in epoch seconds."""
         return (self.start_milliseconds + index * self.step_milliseconds) / 1000
 
+    def borders(self) -> list[float]:
+        """Where each bucket begins, and where the last one ends, in epoch seconds."""
+        step = self.step_milliseconds
+        return [at / 1000 for at in range(self.start_milliseconds, self.start_milliseconds + (self.count + 1) * step, step)]
+
     @property
     def step_seconds(self) -> float:
         """The width of a bucket."""
@@ -83,22 +88,25 @@ def _mean(values: array[float], low: float, high: float) -> float:
     return min(max(sum(values) / len(values), low), high)
 
 
+def _known(values: array[float]) -> array[float]:
+    return array("d", (value for value in values if value == value))
+
+
 def _fill(rows: Rollups, grid: Grid, hold_seconds: float) -> Buckets:
-    times = rows.times
+    times, borders, plain = rows.times, grid.borders(), rows.low is rows.mean
     low, high, mean, last = (array("d", (NAN,)) * grid.count for _ in range(4))
-    first = bisect_left(times, grid.border(0))
+    first = bisect_left(times, borders[0])
     for index in range(grid.count):
-        end = bisect_left(times, grid.border(index + 1), first)
+        end = bisect_left(times, borders[index + 1], first)
         if end == first:
-            held = first - 1
-            if held >= 0 and grid.border(index) - times[held] < hold_seconds:
-                low[index] = high[index] = mean[index] = last[index] = rows.last[held]
+            if first and borders[index] - times[first - 1] < hold_seconds:
+                low[index] = high[index] = mean[index] = last[index] = rows.last[first - 1]
             continue
-        lows, highs, means, lasts = rows.low[first:end], rows.high[first:end], rows.mean[first:end], rows.last[first:end]
-        first = end
-        total = sum(means)
+        means = rows.mean[first:end]
+        lows, highs, lasts = (means, means, means) if plain else (rows.low[first:end], rows.high[first:end], rows.last[first:end])
+        first, total = end, sum(means)
         if total != total:  # a NaN is among them
-            lows, highs, means, lasts = (array("d", (v for v in values if v == v)) for values in (lows, highs, means, lasts))
+            lows, highs, means, lasts = (_known(values) for values in (lows, highs, means, lasts))
             if not means:
                 continue
         low[index], high[index], last[index] = min(lows), max(highs), lasts[-1]
@@ -125,7 +133,7 @@ def roll_up(points: Points, step_seconds: float) -> Rollups:
     while begin < total:
         window = floor(points.times[begin] / step_seconds)
         end = bisect_left(points.times, (window + 1) * step_seconds, begin + 1)
-        known = array("d", (value for value in points.values[begin:end] if value == value))
+        known = _known(points.values[begin:end])
         begin = end
         if known:
             lowest, highest = min(known), max(known)

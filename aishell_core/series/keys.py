@@ -31,11 +31,12 @@ class SeriesKey(NamedTuple):
 class Layout:
     """The columns of a block, shared by all blocks that have the same ones; column 0 is the time."""
 
-    __slots__ = ("_by_name", "columns", "keys", "stride")
+    __slots__ = ("_by_name", "columns", "counters", "keys", "stride")
 
     def __init__(self, keys: Iterable[SeriesKey]) -> None:
         self.keys = tuple(keys)
         self.columns = {key.name_and_labels: column for column, key in enumerate(self.keys, start=1)}
+        self.counters = tuple(key.is_counter for key in self.keys)
         self.stride = len(self.keys) + 1
         self._by_name: dict[str, tuple[SeriesKey, ...]] | None = None
 

@@ -26,7 +26,10 @@ class RollupRow:
 
 @dataclass(frozen=True, slots=True)
 class RollupBatch:
-    """Finished windows of one track (the series of a target that are read together), on their way to the state database."""
+    """Finished windows of one track (the series of a target that are read together), on their way to the state database.
+
+    `step_seconds` is how far apart the windows usually are: their length, or the cadence where readings are rarer.
+    """
 
     target: TargetId
     tier: Tier
@@ -45,7 +48,10 @@ def _floats() -> array[float]:
 
 @dataclass(frozen=True, slots=True)
 class Rollups:
-    """Finished windows of one series: their beginnings (epoch seconds, rising) and what was in them; NaN is a gap."""
+    """Finished windows of one series: their beginnings (epoch seconds, rising) and what was in them; NaN is a gap.
+
+    `step_seconds` is how far apart the windows usually are.
+    """
 
     step_seconds: float = 10.0
     times: array[float] = field(default_factory=_doubles)

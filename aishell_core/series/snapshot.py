@@ -3,148 +3,109 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aishell_core.series.buckets import Buckets, Points, fill_buckets
-from aishell_core.series.keys import Layout, SeriesKey
-from aishell_core.series.rates import gap_seconds, rate, rates
+from aishell_core.series.block import Column, TrackView
+from aishell_core.series.buckets import Buckets, Grid, Points, fill_buckets
+from aishell_core.series.keys import SeriesKey
+from aishell_core.series.rates import NAN, gap_seconds, rate, rates
 from aishell_core.values import TargetId
-
-
-class Block:
-    """Rows of one layout, row-major: time, then a value for each column. Rows are only ever appended."""
-
-    __slots__ = ("after_gap", "layout", "values")
-
-    def __init__(self, layout: Layout, rows: int, *, after_gap: bool) -> None:
-        self.layout = layout
-        self.values = array("d", bytes(8 * layout.stride * rows))
-        self.after_gap = after_gap
-
-    @property
-    def count(self) -> int:
-        """The rows that there is room for; a closed block is full."""
-        return len(self.values) // self.layout.stride
-
-    @property
-    def newest_at(self) -> float:
-        """The time of the last row of a closed block."""
-        return self.values[-self.layout.stride] if self.values else 0.0
-
-    def cell(self, row: int, column: int) -> float:
-        """One value; column 0 is the time."""
-        return self.values[row * self.layout.stride + column]
-
-    def holds(self, key: SeriesKey) -> bool:
-        """Whether any row has a value of the series; rows that are not written yet count as having none."""
-        column = self.layout.columns.get(key.name_and_labels)
-        if column is None:
-            return False
-        stride = self.layout.stride
-        times, values = self.values[0::stride], self.values[column::stride]
-        return any(at and value == value for at, value in zip(times, values, strict=True))
-
-    def trimmed(self, rows: int) -> Block:
-        """A copy with the first rows only."""
-        copy = Block(self.layout, 0, after_gap=self.after_gap)
-        copy.values = self.values[: rows * self.layout.stride]
-        return copy
-
-
-@dataclass(frozen=True, slots=True)
-class TrackView:
-    """The blocks of one track, oldest first, and how many rows of the last one exist."""
-
-    blocks: tuple[Block, ...] = ()
-    rows: int = 0
-    interval_seconds: float = 1.0
-
-    def parts(self) -> Iterator[tuple[Block, int]]:
-        """Each block with its number of rows."""
-        for block in self.blocks[:-1]:
-            yield block, len(block.values) // block.layout.stride
-        if self.blocks:
-            yield self.blocks[-1], self.rows
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The series of a target; valid, and unchanged, for as long as it is held."""
+    """The series of a target; valid, and unchanged, for as long as it is held.
+
+    A series that several tiers bring is taken from the most frequent one.
+    """
 
     target: TargetId
     tracks: tuple[TrackView, ...] = ()
 
     def keys(self) -> tuple[SeriesKey, ...]:
-        """All series that the newest readings hold."""
-        return tuple(key for track in self.tracks if track.blocks for key in track.blocks[-1].layout.keys)
+        """All series that the rows in memory have a value of."""
+        return tuple(dict.fromkeys(key for track in self.tracks if track.layout for key in track.layout.keys))
 
     def find(self, name: str) -> tuple[SeriesKey, ...]:
-        """All series of a metric."""
-        found: tuple[SeriesKey, ...] = ()
-        for track in self.tracks:
-            if track.blocks:
-                found += track.blocks[-1].layout.find(name)
-        return found
+        """All series of the metric of this name."""
+        found = [keys for track in self.tracks if track.layout and (keys := track.layout.find(name))]
+        return found[0] if len(found) == 1 else tuple(dict.fromkeys(key for keys in found for key in keys))
+
+    def value(self, key: SeriesKey) -> float | None:
+        """The newest value of a gauge, the newest rate of a counter; None when there is none, as after a reset or a gap."""
+        track = self._track(key)
+        place = track.newest(key.name_and_labels) if track is not None else None
+        if track is None or place is None:
+            return None
+        block, row, column = place
+        newest = row * block.layout.stride
+        if not key.is_counter:
+            return block.values[newest + column]
+        at, before = block.values[newest], newest - block.layout.stride
+        longest = gap_seconds(block.interval_seconds)
+        found = NAN
+        if row and block.values[before + column] == block.values[before + column]:
+            found = rate(block.values[before], block.values[before + column], at, block.values[newest + column], longest)
+        else:
+            around = track.column(key.name_and_labels, at - longest, at).until(at)
+            found = rates(around.times, around.values, longest, around.breaks)[-1]
+        return found if found == found else None
+
+    def raw(self, key: SeriesKey) -> float | None:
+        """The newest value as it was sampled; None when there is none."""
+        track = self._track(key)
+        place = track.newest(key.name_and_labels) if track is not None else None
+        return None if place is None else place[0].values[place[1] * place[0].layout.stride + place[2]]
+
+    def updated_at(self, key: SeriesKey) -> float | None:
+        """Epoch seconds of the newest row that holds the series; None when there is none."""
+        track = self._track(key)
+        place = track.newest(key.name_and_labels) if track is not None else None
+        return None if place is None else place[0].values[place[1] * place[0].layout.stride]
+
+    def interval_seconds(self, key: SeriesKey) -> float | None:
+        """The cadence at which the series is read; None when it is not known."""
+        track = self._track(key)
+        return None if track is None else track.interval_seconds
+
+    def points(self, key: SeriesKey, since: float, until: float) -> Points:
+        """The points of a span, rates for a counter; no line may be drawn across a NaN."""
+        track = self._track(key)
+        if track is None:
+            return Points()
+        longest = track.longest_seconds
+        column = track.column(key.name_and_labels, since - longest, until)
+        if key.is_counter:
+            points = Points(column.times, rates(column.times, column.values, longest, column.breaks), longest)
+        else:
+            points = _with_gaps(column, longest)
+        return points.between(since, until)
+
+    def buckets(self, key: SeriesKey, since: float, until: float, count: int) -> Buckets:
+        """A span in buckets whose borders do not move with the clock (see `fill_buckets`)."""
+        track = self._track(key)
+        longest = track.longest_seconds if track is not None else 0.0
+        earliest = Grid.over(since, until, count).border(0) - longest
+        return fill_buckets(self.points(key, earliest, until), since, until, count)
 
     def _track(self, key: SeriesKey) -> TrackView | None:
         name = key.name_and_labels
-        return next((track for track in self.tracks if track.blocks and name in track.blocks[-1].layout.columns), None)
+        for track in self.tracks:
+            if track.layout is not None and name in track.layout.columns:
+                return track
+        return None
 
-    def _newest(self, key: SeriesKey, count: int) -> list[tuple[float, float, bool]]:
-        """The newest known (time, value, a gap lies before it), newest first."""
-        track, name, found = self._track(key), key.name_and_labels, []
-        if track is None:
-            return []
-        for block, rows in reversed(list(track.parts())):
-            column = block.layout.columns.get(name)
-            for row in range(rows - 1, -1, -1):
-                at = row * block.layout.stride
-                value = block.values[at + column] if column is not None else float("nan")
-                if value == value:
-                    found.append((block.values[at], value, block.after_gap and row == 0))
-                    if len(found) == count:
-                        return found
-        return found
 
-    def raw(self, key: SeriesKey) -> float | None:
-        """The newest raw value; None when there is none."""
-        newest = self._newest(key, 1)
-        return newest[0][1] if newest else None
-
-    def updated_at(self, key: SeriesKey) -> float | None:
-        """Epoch seconds of the newest row that holds the series."""
-        newest = self._newest(key, 1)
-        return newest[0][0] if newest else None
-
-    def value(self, key: SeriesKey) -> float | None:
-        """The newest value of a gauge, or the newest rate of a counter."""
-        if not key.is_counter:
-            return self.raw(key)
-        newest, track = self._newest(key, 2), self._track(key)
-        if track is None or len(newest) < 2 or newest[0][2]:
-            return None
-        (later, after, _), (earlier, before, _) = newest
-        found = rate(earlier, before, later, after, gap_seconds(track.interval_seconds))
-        return found if found == found else None
-
-    def points(self, key: SeriesKey, since: float, until: float) -> Points:
-        """The points of a series; rates for a counter."""
-        track, name = self._track(key), key.name_and_labels
-        times, values, breaks = array("d"), array("d"), []
-        if track is None:
-            return Points()
-        for block, rows in track.parts():
-            stride, column = block.layout.stride, block.layout.columns.get(name)
-            if block.after_gap:
-                breaks.append(len(times))
-            times.extend(block.values[0 : rows * stride : stride])
-            values.extend(block.values[column : rows * stride : stride] if column is not None else array("d", (float("nan"),)) * rows)
-        longest = gap_seconds(track.interval_seconds)
-        if key.is_counter:
-            values = rates(times, values, longest, set(breaks))
-        return Points(times, values, longest).between(since, until)
-
-    def buckets(self, key: SeriesKey, since: float, until: float, count: int) -> Buckets:
-        """The series in buckets on a fixed grid."""
-        return fill_buckets(self.points(key, since - 60, until), since, until, count)
+def _with_gaps(column: Column, hold_seconds: float) -> Points:
+    """The values of a gauge, with a point of no value wherever nothing may be connected."""
+    inner = sorted(index for index in column.breaks if index)
+    if not inner:
+        return Points(column.times, column.values, hold_seconds)
+    times, values, done = array("d"), array("d"), 0
+    for index in inner:
+        times += column.times[done:index]
+        values += column.values[done:index]
+        times.append((column.times[index - 1] + column.times[index]) / 2)
+        values.append(NAN)
+        done = index
+    return Points(times + column.times[done:], values + column.values[done:], hold_seconds)

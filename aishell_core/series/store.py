@@ -8,6 +8,7 @@ in the state database only.
 from __future__ import annotations
 
 from itertools import groupby
+from operator import itemgetter
 
 from aishell_core.series.rollup import RollupBatch
 from aishell_core.series.snapshot import Snapshot
@@ -30,10 +31,8 @@ class SeriesStore:
         tracks = self._tracks.setdefault(reading.target, {})
         track = tracks.get(reading.tier)
         if track is None:
-            track = tracks[reading.tier] = Track(self._fine_seconds, self._rollup_seconds, interval_seconds)
-        elif track.interval_seconds != interval_seconds:
-            track.pace(self._fine_seconds, self._rollup_seconds, interval_seconds)
-        track.add(reading.at, reading.samples)
+            track = tracks[reading.tier] = Track(self._fine_seconds, self._rollup_seconds)
+        track.add(reading.at, reading.samples, interval_seconds)
 
     def gap(self, target: TargetId) -> None:
         """Let no rate and no line cross from the readings so far to those to come."""
@@ -42,15 +41,20 @@ class SeriesStore:
 
     def snapshot(self, target: TargetId) -> Snapshot:
         """What is known of a target now; costs no copy, and stays as it is for as long as it is held."""
-        return Snapshot(target, tuple(track.view() for track in self._tracks.get(target, {}).values()))
+        tracks = self._tracks.get(target, {})
+        return Snapshot(target, tuple(tracks[tier].view() for tier in Tier if tier in tracks))
 
     def take_rollups(self, *, include_open: bool = False) -> tuple[RollupBatch, ...]:
-        """The windows finished since the last call; with `include_open` the unfinished ones too (at the end of a run)."""
+        """The windows finished since the last call; with `include_open` the unfinished ones as they are (at the end of a run).
+
+        Windows that nobody takes for some minutes are given up, so that a run without history does not grow.
+        """
         batches = []
         for target, tracks in self._tracks.items():
             for tier, track in tracks.items():
-                for keys, rows in groupby(track.take_finished(include_open=include_open), key=lambda pair: pair[0]):
-                    batches.append(RollupBatch(target, tier, track.window_seconds, keys, tuple(row for _, row in rows)))
+                step_seconds = max(self._rollup_seconds, track.view().interval_seconds)
+                for layout, rows in groupby(track.take(include_open=include_open), key=itemgetter(0)):
+                    batches.append(RollupBatch(target, tier, step_seconds, layout.keys, tuple(row for _, row in rows)))
         return tuple(batches)
 
     def forget(self, target: TargetId) -> None:

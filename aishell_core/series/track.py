@@ -1,169 +1,142 @@
-"""The series of one target that are read together: blocks of rows, and the window that is being rolled up."""
+"""The series of one target that are read together: appending rows, and letting the oldest and the unused go."""
 
 from __future__ import annotations
 
 from array import array
-from math import ceil, floor
+from bisect import bisect_left
 
+from aishell_core.series.block import BLOCK_ROWS, Block, TrackView
 from aishell_core.series.keys import EMPTY_LAYOUT, Layout, SeriesKey
-from aishell_core.series.rates import NAN, gap_seconds, rate
+from aishell_core.series.rates import NAN, gap_seconds
+from aishell_core.series.roller import Roller
 from aishell_core.series.rollup import RollupRow
-from aishell_core.series.snapshot import Block, TrackView
 from aishell_core.values import Sample
 
-BLOCK_ROWS = 30
-"""Rows of a block: a reading costs one slice assignment, and at most this many rows are kept beyond the retention."""
+_INFINITE = float("inf")
 
 
 class Track:
-    """Appends rows, drops the oldest blocks, and hands out finished windows.
+    """Appends rows in constant time to the newest block.
 
-    A window is `window_seconds` long, or one reading where readings are rarer than that.
+    A new block begins when the last one is full, when the columns or the cadence change, and after a gap. The oldest
+    goes when those after it cover the retention; a column without a value in any block that is left goes with it.
     """
 
-    __slots__ = (
-        "_blocks",
-        "_finished",
-        "_gap",
-        "_kept_blocks",
-        "_last_at",
-        "_layout",
-        "_rows",
-        "_window",
-        "_window_rows",
-        "interval_seconds",
-        "window_seconds",
-    )
+    __slots__ = ("_blank", "_blocks", "_covered", "_fine", "_last_at", "_layout", "_open", "_roller", "_seen", "_sequence", "_torn")
 
-    def __init__(self, fine_seconds: float, window_seconds: float, interval_seconds: float) -> None:
-        self.pace(fine_seconds, window_seconds, interval_seconds)
-        self._layout: Layout = EMPTY_LAYOUT
+    def __init__(self, fine_seconds: float, rollup_seconds: float) -> None:
+        self._fine = fine_seconds
+        self._roller = Roller(rollup_seconds)
         self._blocks: tuple[Block, ...] = ()
-        self._rows = 0
-        self._gap = True
-        self._last_at = -float("inf")
-        self._window: int | None = None
-        self._window_rows: list[tuple[Block, int]] = []
-        self._finished: list[tuple[tuple[SeriesKey, ...], RollupRow]] = []
+        self._open: Block | None = None
+        self._covered = 0.0
+        self._sequence = 0
+        self._torn = False
+        self._last_at = -_INFINITE
+        self._use(EMPTY_LAYOUT, [])
 
-    def pace(self, fine_seconds: float, window_seconds: float, interval_seconds: float) -> None:
-        """Readings come at another cadence from now on."""
-        self.interval_seconds = interval_seconds
-        self.window_seconds = max(window_seconds, interval_seconds)
-        self._kept_blocks = ceil(max(1, ceil(fine_seconds / interval_seconds)) / BLOCK_ROWS) + 1
+    def _use(self, layout: Layout, seen: list[int]) -> None:
+        """Take these columns from now on; `seen` says for each which block had a value last."""
+        self._layout = layout
+        self._seen = seen
+        self._blank = array("d", (NAN,)) * layout.stride
 
     def view(self) -> TrackView:
         """What a snapshot holds of this track."""
-        return TrackView(self._blocks, self._rows, self.interval_seconds)
+        return TrackView(self._blocks, self._blocks[-1].rows if self._blocks else 0)
 
     def tear(self) -> None:
-        """Let no rate cross from the rows so far to those to come."""
-        self._gap = True
+        """Let nothing be connected across from the rows so far to those to come."""
+        self._torn = True
 
-    def add(self, at: float, samples: tuple[Sample, ...]) -> None:
-        """One row; a clock that went back, or stands still, tears the series and starts it anew."""
+    def take(self, *, include_open: bool) -> list[tuple[Layout, RollupRow]]:
+        """The windows finished since the last call; with `include_open` the unfinished one as it is now."""
+        return self._roller.take(include_open=include_open)
+
+    def add(self, at: float, samples: tuple[Sample, ...], interval_seconds: float) -> None:
+        """One row. A second one of the same moment replaces the first; a clock that went back takes back what was later."""
+        after_gap = self._torn or at < self._last_at
         if at <= self._last_at:
-            self._close_window()
-            self._blocks, self._rows, self._gap = (), 0, True
+            self._discard(at)
+        after_gap = after_gap or at - self._last_at > gap_seconds(interval_seconds)
+        block = self._open
+        if block is not None and (after_gap or block.rows == BLOCK_ROWS or block.interval_seconds != interval_seconds):
+            self._close()
+        row = self._row(at, samples)
+        block = self._open or self._begin(interval_seconds, after_gap=after_gap)
+        block.append(row)
+        self._roller.add(self._layout, row, interval_seconds, after_gap=after_gap)
         self._last_at = at
-        columns = self._layout.columns
-        try:
-            places = [columns[sample.metric.name, sample.labels] for sample in samples]
-        except KeyError:
-            self._grow(samples)
-            columns = self._layout.columns
-            places = [columns[sample.metric.name, sample.labels] for sample in samples]
-        row = array("d", (NAN,)) * self._layout.stride
-        row[0] = at
-        for place, sample in zip(places, samples, strict=True):
-            row[place] = sample.value
-        self._append(row)
+        self._torn = False
 
-    def take_finished(self, *, include_open: bool) -> list[tuple[tuple[SeriesKey, ...], RollupRow]]:
-        """The windows finished since the last call; with `include_open` the unfinished one counts as finished."""
-        if include_open:
-            self._close_window()
-        finished, self._finished = self._finished, []
-        return finished
+    def _row(self, at: float, samples: tuple[Sample, ...]) -> array[float]:
+        row, columns = self._blank[:], self._layout.columns
+        try:
+            for sample in samples:
+                row[columns[sample.metric.name, sample.labels]] = sample.value
+        except KeyError:
+            self._close()
+            self._grow(samples)
+            return self._row(at, samples)
+        if _INFINITE in row or -_INFINITE in row:
+            row = array("d", (value if abs(value) < _INFINITE else NAN for value in row))
+        row[0] = at
+        return row
 
     def _grow(self, samples: tuple[Sample, ...]) -> None:
-        """A layout with the new series; those that no kept block holds a value of are left out."""
-        kept = [key for key in self._layout.keys if any(block.holds(key) for block in self._blocks[-self._kept_blocks :])]
-        keys = dict.fromkeys((*kept, *(SeriesKey(sample.metric, sample.labels) for sample in samples)))
-        self._layout = Layout(keys)
+        known = self._layout.columns
+        new = dict.fromkeys(SeriesKey(each.metric, each.labels) for each in samples if (each.metric.name, each.labels) not in known)
+        self._use(Layout((*self._layout.keys, *new)), [*self._seen, *([self._sequence] * len(new))])
 
-    def _append(self, row: array[float]) -> None:
-        if self._gap or not self._blocks or self._rows == BLOCK_ROWS or self._blocks[-1].layout is not self._layout:
-            self._open_block()
-        block, stride = self._blocks[-1], self._layout.stride
-        block.values[self._rows * stride : (self._rows + 1) * stride] = row
-        window = floor(row[0] / self.window_seconds)
-        if window != self._window:
-            self._close_window()
-            self._window = window
-        self._window_rows.append((block, self._rows))
-        self._rows += 1
+    def _begin(self, interval_seconds: float, *, after_gap: bool) -> Block:
+        block = self._open = Block(self._layout, interval_seconds, self._sequence, after_gap=after_gap)
+        self._sequence += 1
+        self._blocks = (*self._blocks, block)
+        return block
 
-    def _open_block(self) -> None:
-        blocks = self._blocks
-        if blocks and self._rows < BLOCK_ROWS:
-            # A copy, because snapshots may hold the block: they must not see it shrink.
-            blocks = (*blocks[:-1], blocks[-1].trimmed(self._rows))
-        opened = Block(self._layout, BLOCK_ROWS, after_gap=self._gap)
-        oldest = self._last_at - self._kept_blocks * BLOCK_ROWS * self.interval_seconds
-        self._blocks = (*(block for block in blocks[-4 * self._kept_blocks :] if block.newest_at > oldest), opened)
-        self._gap, self._rows = False, 0
-
-    def _close_window(self) -> None:
-        """Roll up the rows of the window; counters become rates, also from the row before the window."""
-        rows, self._window_rows = self._window_rows, []
-        if not rows or self._window is None:
-            self._window = None
+    def _close(self) -> None:
+        """Let no more rows into the newest block, and those go that are not needed any more."""
+        block, self._open = self._open, None
+        if block is None:
             return
-        layout = rows[-1][0].layout
-        rows = [(block, row) for block, row in rows if block.layout is layout]
-        values = array("f", (NAN,)) * (4 * len(layout.keys))
-        before = self._row_before(rows[0])
-        for index, key in enumerate(layout.keys):
-            column = index + 1
-            known = self._rates(rows, column, before) if key.is_counter else _gauges(rows, column)
-            if known:
-                low, high = min(known), max(known)
-                values[index * 4 : index * 4 + 4] = array("f", (low, high, min(max(sum(known) / len(known), low), high), known[-1]))
-        self._finished.append((layout.keys, RollupRow(self._window * self.window_seconds, values)))
-        self._window = None
+        if block.rows < BLOCK_ROWS:
+            # A copy, because snapshots may hold the block: they must not see it shrink.
+            block = block.trimmed(block.rows)
+            self._blocks = (*self._blocks[:-1], block)
+        self._note_seen(block)
+        self._covered += block.covered_seconds
+        self._drop_oldest()
 
-    def _row_before(self, first: tuple[Block, int]) -> tuple[Block, int] | None:
-        block, row = first
-        if row > 0:
-            return block, row - 1
-        if block.after_gap:
-            return None
-        place = next((index for index, each in enumerate(self._blocks) if each is block), 0)
-        earlier = self._blocks[place - 1] if place > 0 else None
-        return (earlier, earlier.count - 1) if earlier is not None and earlier.layout is block.layout and earlier.count else None
+    def _note_seen(self, block: Block) -> None:
+        newest = block.values[(block.rows - 1) * block.layout.stride + 1 : block.rows * block.layout.stride]
+        for index, value in enumerate(newest):
+            if value == value or any(each == each for each in block.cells(index + 1, block.rows)):
+                self._seen[index] = block.sequence
 
-    def _rates(self, rows: list[tuple[Block, int]], column: int, before: tuple[Block, int] | None) -> list[float]:
-        longest = gap_seconds(self.interval_seconds)
-        found = []
-        earlier = before
-        for block, row in rows:
-            if block.after_gap and row == 0:
-                earlier = None
-            if earlier is not None:
-                value = rate(
-                    earlier[0].cell(earlier[1], 0),
-                    earlier[0].cell(earlier[1], column),
-                    block.cell(row, 0),
-                    block.cell(row, column),
-                    longest,
-                )
-                if value == value:
-                    found.append(value)
-            if block.cell(row, column) == block.cell(row, column):
-                earlier = (block, row)
-        return found
+    def _drop_oldest(self) -> None:
+        first, blocks = 0, self._blocks
+        while first < len(blocks) - 1 and self._covered - blocks[first].covered_seconds >= self._fine:
+            self._covered -= blocks[first].covered_seconds
+            first += 1
+        if first:
+            self._blocks = blocks = blocks[first:]
+            self._drop_unused(blocks[0].sequence)
 
+    def _drop_unused(self, oldest: int) -> None:
+        if min(self._seen, default=oldest) < oldest:
+            kept = [(key, seen) for key, seen in zip(self._layout.keys, self._seen, strict=True) if seen >= oldest]
+            self._use(Layout(key for key, _ in kept), [seen for _, seen in kept])
 
-def _gauges(rows: list[tuple[Block, int]], column: int) -> list[float]:
-    return [value for block, row in rows if (value := block.cell(row, column)) == value]
+    def _discard(self, from_seconds: float) -> None:
+        """Take back the rows from this time on, so that the times keep rising."""
+        self._close()
+        self._roller.discard(from_seconds)
+        blocks = list(self._blocks)
+        while blocks and blocks[-1].values[-blocks[-1].layout.stride] >= from_seconds:
+            block = blocks.pop()
+            rows = bisect_left(block.cells(0, block.rows), from_seconds)
+            if rows:
+                blocks.append(block.trimmed(rows))
+        self._blocks = tuple(blocks)
+        self._covered = sum(block.covered_seconds for block in blocks)
+        self._last_at = blocks[-1].values[-blocks[-1].layout.stride] if blocks else -_INFINITE
