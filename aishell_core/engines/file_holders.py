@@ -17,6 +17,7 @@ Identity = tuple[int, int]
 
 _PROC = Path("/proc")
 _SHOWN_COMMAND = 200
+_REST_AFTER_SCAN = 100.0
 _INTERPRETER = re.compile(r"(?:python|pypy|ruby|perl|php|node|java)[\d.]*$")
 
 
@@ -48,14 +49,18 @@ class FileHolders:
         self._found: dict[Identity, set[int]] = {}
         self._hidden = 0
         self._scanned_at = -float("inf")
+        self._took_seconds = 0.0
 
     def of(self, identity: Identity, oldest_seconds: float) -> Scan | None:
-        """All processes but our own that hold this file open, as seen at most so long ago; None where /proc lists no descriptors."""
+        """All processes but our own that hold this file open; None where /proc lists no descriptors.
+
+        As seen at most so long ago; on a machine with very many processes longer, so that scans take 1 % of a core at most.
+        """
         if not (_PROC / "self" / "fd").is_dir():
             return None
         with self._lock:
             new = identity not in self._found
-            if new or self._steady() - self._scanned_at > oldest_seconds:
+            if new or self._steady() - self._scanned_at > max(oldest_seconds, _REST_AFTER_SCAN * self._took_seconds):
                 self._found[identity] = set()
                 self._scan()
             return Scan(frozenset(self._found[identity]), self._hidden)
@@ -66,6 +71,7 @@ class FileHolders:
             self._found.pop(identity, None)
 
     def _scan(self) -> None:
+        begun = self._steady()
         for pids in self._found.values():
             pids.clear()
         self._hidden = 0
@@ -74,6 +80,7 @@ class FileHolders:
             if pid != own and not self._look_into(pid):
                 self._hidden += 1
         self._scanned_at = self._steady()
+        self._took_seconds = self._scanned_at - begun
 
     def _look_into(self, pid: int) -> bool:
         files = open_files(pid)

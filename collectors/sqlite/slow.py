@@ -100,6 +100,8 @@ class SlowTier:
         samples = process_samples(tuple(sorted(found.pids))) if found is not None else ()
         if Part.SESSIONS in demand and (reason := _unseen_holders(look, found, now)) is not None:
             failures.append(reason)
+        if Part.LOCKS in demand and not locks_can_be_seen():
+            failures.append(Failure(Part.LOCKS, FailureCode.UNSUPPORTED, "who holds a lock is known on 64-bit Linux only", "", now))
         try:
             return (*samples, *samples_of(((catalogue.SQLITE_RESIDENT_RATIO, resident_ratio(look.file.file)),)))
         except TargetError as error:
