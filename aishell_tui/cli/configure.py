@@ -13,6 +13,7 @@ from aishell_tui.cli.encode import to_json
 from aishell_tui.cli.terminal import say
 
 if TYPE_CHECKING:
+    # Loaded where it is used: --help and --version need none of it.
     from aishell_tui.config.problems import Problem
 
 app = typer.Typer(

@@ -17,6 +17,7 @@ from aishell_tui.cli.encode import to_json
 from aishell_tui.cli.terminal import say, speaks_unicode
 
 if TYPE_CHECKING:
+    # Loaded where it is used: --help and --version need none of it.
     from aishell_core.targets import Location
     from aishell_tui.frame import TargetView
 
@@ -65,8 +66,8 @@ def connect(
     The exit code is 0 when all works, 1 when something is missing, 2 or 3 when it cannot be read.
     """
     from aishell_core.targets import parse_location
-    from aishell_tui.cli.looking import exit_code
     from aishell_tui.cli.reports.connect import connect_report, connect_text, readiness
+    from aishell_tui.cli.reports.looked import exit_code
 
     location = parse_location(url)
     if environment is not None and save is None:

@@ -50,7 +50,8 @@ def connections(
 
     chosen = choice(context, config, target, database, everything)
     if health:
-        from aishell_tui.cli.looking import exit_code, look
+        from aishell_tui.cli.looking import look
+        from aishell_tui.cli.reports.looked import exit_code
 
         looked = look(chosen, "0")
         rows, code = tuple(connection_row(view.target, view) for view in looked.views), exit_code(looked.state)

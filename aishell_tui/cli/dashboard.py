@@ -21,6 +21,7 @@ from aishell_tui.cli.arguments import (
 )
 
 if TYPE_CHECKING:
+    # Loaded where it is used: --help and --version need none of it.
     from aishell_core.targets import Target
     from aishell_tui.config.load import Configuration
     from aishell_tui.options import DashboardOptions

@@ -46,8 +46,9 @@ def health_check(
 
     The exit code is the worst state: 0 ok, 1 warning, 2 critical, 3 unknown.
     """
-    from aishell_tui.cli.looking import exit_code, look
+    from aishell_tui.cli.looking import look
     from aishell_tui.cli.reports import health
+    from aishell_tui.cli.reports.looked import exit_code
 
     looked = look(choice(context, config, target, database, everything), window, tiers=(Tier.WARM,))
     report = health.health_report(looked)

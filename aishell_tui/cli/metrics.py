@@ -54,15 +54,17 @@ def metrics(
 
     The exit code is the worst state of the targets: 0 ok, 1 warning, 2 critical, 3 unknown.
     """
-    from aishell_tui.cli.reports import metrics as reports
-
     if catalogue:
-        found = reports.metrics_of(engine)
-        say(to_json(reports.catalogue_report(found)) if json else reports.catalogue_text(found))
+        from aishell_tui.cli.reports.catalogue import catalogue_report, catalogue_text, metrics_of
+
+        found = metrics_of(engine)
+        say(to_json(catalogue_report(found)) if json else catalogue_text(found))
         return 0
     if engine is not None:
         raise UsageError("--engine goes with --catalogue", "aishell metrics --catalogue --engine sqlite")
-    from aishell_tui.cli.looking import exit_code, look
+    from aishell_tui.cli.looking import look
+    from aishell_tui.cli.reports import metrics as reports
+    from aishell_tui.cli.reports.looked import exit_code
 
     looked = look(choice(context, config, target, database, everything), window, tiers=(Tier.WARM, Tier.COLD))
     say(to_json(reports.metrics_report(looked)) if json else reports.metrics_text(looked))

@@ -11,7 +11,7 @@ import typer.main
 
 from aishell_core.catalogue import CATALOGUE
 from aishell_tui.cli.promises import REPORTS
-from aishell_tui.cli.reports.metrics import threshold_text
+from aishell_tui.cli.reports.catalogue import threshold_text
 from aishell_tui.config.load import VARIABLES
 from aishell_tui.config.origin import Value
 from aishell_tui.config.schema import SECTIONS, option_help, section_help, yaml_value

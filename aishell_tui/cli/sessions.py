@@ -43,8 +43,9 @@ def sessions(
 
     The exit code is the worst state of the targets: 0 ok, 1 warning, 2 critical, 3 unknown.
     """
-    from aishell_tui.cli.looking import exit_code, look
+    from aishell_tui.cli.looking import look
     from aishell_tui.cli.reports import sessions as reports
+    from aishell_tui.cli.reports.looked import exit_code
 
     chosen = choice(context, config, target, database, everything)
     looked = look(chosen, "0", tiers=(Tier.WARM,), demand=frozenset({Part.SESSIONS, Part.LOCKS}))

@@ -58,8 +58,9 @@ def slow_queries(
 
     The exit code is the worst state of the targets: 0 ok, 1 warning, 2 critical, 3 unknown.
     """
-    from aishell_tui.cli.looking import exit_code, look
+    from aishell_tui.cli.looking import look
     from aishell_tui.cli.reports import statements
+    from aishell_tui.cli.reports.looked import exit_code
 
     chosen = choice(context, config, target, database, everything)
     looked = look(chosen, "0", tiers=(Tier.WARM,), demand=frozenset({Part.STATEMENTS}))

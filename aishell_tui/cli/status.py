@@ -45,8 +45,9 @@ def status(
 
     The exit code is the worst state: 0 ok, 1 warning, 2 critical, 3 unknown.
     """
-    from aishell_tui.cli.looking import exit_code, look
+    from aishell_tui.cli.looking import look
     from aishell_tui.cli.reports import status as report
+    from aishell_tui.cli.reports.looked import exit_code
 
     looked = look(choice(context, config, target, database, everything), window)
     say(to_json(report.status_report(looked)) if json else report.status_text(looked, unicode=speaks_unicode()))

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from aishell_core.targets import Location
 from aishell_core.values import Ability, Part, Severity
-from aishell_tui.cli.looking import glyph
+from aishell_tui.cli.connect import Saved
+from aishell_tui.cli.reports.looked import glyph
 from aishell_tui.cli.setup_shapes import AbilityRow, ConnectReport
 from aishell_tui.cli.terminal import printable
-
-if TYPE_CHECKING:
-    from aishell_core.targets import Location
-    from aishell_tui.cli.connect import Saved
-    from aishell_tui.frame import TargetView
+from aishell_tui.frame import TargetView
 
 _PARTS: tuple[tuple[Ability, Part, str], ...] = (
     (Ability.SESSIONS, Part.SESSIONS, "sessions"),

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from aishell_core.targets import Target
 from aishell_core.values import Severity
-from aishell_tui.cli.looking import glyph
+from aishell_tui.cli.reports.looked import glyph
 from aishell_tui.cli.shapes import ConnectionRow, ConnectionsReport
 from aishell_tui.cli.terminal import printable, table
-
-if TYPE_CHECKING:
-    from aishell_core.targets import Target
-    from aishell_tui.frame import TargetView
+from aishell_tui.frame import TargetView
 
 
 def connection_row(target: Target, view: TargetView | None = None) -> ConnectionRow:

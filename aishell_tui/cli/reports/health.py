@@ -2,52 +2,50 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
+from aishell_core.series.keys import SeriesKey
 from aishell_core.units import format_value
-from aishell_core.values import Metric, Severity, Thresholds, Unit
+from aishell_core.values import Severity, Thresholds, Unit
+from aishell_tui.assess import judged_metrics, sustained
 from aishell_tui.cli.encode import utc_text
-from aishell_tui.cli.looking import Looked, failure_lines, failure_rows, glyph, series_name
+from aishell_tui.cli.reports.looked import Looked, failure_lines, failure_rows, glyph, series_name
 from aishell_tui.cli.shapes import CheckResult, HealthReport, TargetHealth
 from aishell_tui.cli.terminal import printable, table
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from aishell_tui.frame import TargetView
+from aishell_tui.frame import TargetView
 
 
 def health_report(looked: Looked) -> HealthReport:
     """The report as scripts get it."""
-    targets = tuple(_target_health(view, looked.thresholds) for view in looked.views)
+    targets = tuple(_target_health(view, looked) for view in looked.views)
     return HealthReport(utc_text(looked.at), looked.state.value, targets)
 
 
-def _target_health(view: TargetView, thresholds: Mapping[str, Thresholds]) -> TargetHealth:
+def _target_health(view: TargetView, looked: Looked) -> TargetHealth:
     return TargetHealth(
         name=view.name,
         engine=view.target.engine,
         state=view.assessment.severity.value,
         reasons=tuple(reason.text for reason in view.assessment.reasons),
-        checks=checks(view, thresholds),
+        checks=checks(view, looked.at, looked.thresholds),
         failures=failure_rows(view.failures),
     )
 
 
-def checks(view: TargetView, thresholds: Mapping[str, Thresholds]) -> tuple[CheckResult, ...]:
+def checks(view: TargetView, now: float, thresholds: Mapping[str, Thresholds]) -> tuple[CheckResult, ...]:
     """Every figure of a target against its thresholds, the worst first; a figure that no reading brought is left out."""
-    from aishell_tui.assess import judged_metrics
-
     found = [
-        _check(series_name(metric.name, key.labels), metric, limits, view.snapshot.value(key))
+        _check(view, key, limits, now)
         for metric, limits in judged_metrics(view.target.engine, thresholds)
         for key in view.snapshot.find(metric.name)
     ]
     return tuple(sorted(found, key=lambda check: -Severity(check.state).rank))
 
 
-def _check(name: str, metric: Metric, limits: Thresholds, value: float | None) -> CheckResult:
-    state = Severity.UNKNOWN if value is None else limits.judge(value)
+def _check(view: TargetView, key: SeriesKey, limits: Thresholds, now: float) -> CheckResult:
+    value, metric = view.snapshot.value(key), key.metric
+    state = Severity.UNKNOWN if value is None else sustained(view, key, value, limits, now)
+    name = series_name(metric.name, key.labels)
     return CheckResult(name, state.value, value, metric.unit.value, limits.warning, limits.critical, limits.falling)
 
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from aishell_core.units import format_value
 from aishell_core.values import LockWait, Session, Unit
 from aishell_tui.cli.encode import utc_text
-from aishell_tui.cli.looking import Looked, failure_lines, failure_rows
+from aishell_tui.cli.reports.looked import Looked, failure_lines, failure_rows
 from aishell_tui.cli.shapes import LockWaitRow, SessionRow, SessionsReport, TargetSessions
 from aishell_tui.cli.terminal import fit, printable, table
-
-if TYPE_CHECKING:
-    from aishell_tui.frame import TargetView
+from aishell_tui.frame import TargetView
 
 _TEXT_COLUMNS = 50
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from aishell_core.units import format_count, format_value
 from aishell_core.values import Statement, Unit
 from aishell_tui.cli.encode import utc_text
-from aishell_tui.cli.looking import Looked, failure_lines, failure_rows
+from aishell_tui.cli.reports.looked import Looked, failure_lines, failure_rows
 from aishell_tui.cli.shapes import StatementRow, StatementsReport, TargetStatements
 from aishell_tui.cli.statements import Order
 from aishell_tui.cli.terminal import fit, printable, table
-
-if TYPE_CHECKING:
-    from aishell_tui.frame import TargetView
+from aishell_tui.frame import TargetView
 
 _TEXT_COLUMNS = 60
 

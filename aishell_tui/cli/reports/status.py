@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from aishell_core.units import format_count, format_value
 from aishell_core.values import Unit
 from aishell_tui.cli.encode import utc_text
-from aishell_tui.cli.looking import Looked, glyph, metric_values
+from aishell_tui.cli.reports.looked import Looked, glyph, metric_values
 from aishell_tui.cli.shapes import StatusReport, TargetStatus
 from aishell_tui.cli.terminal import printable, table
-
-if TYPE_CHECKING:
-    from aishell_tui.frame import TargetView
+from aishell_tui.frame import TargetView
 
 _HEADINGS = ("", "TARGET", "ENGINE", "ROLE", "CONN", "QPS", "HIT", "LONGEST", "SIZE")
 

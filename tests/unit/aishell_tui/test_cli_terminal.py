@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aishell_core.values import NO_LABELS
-from aishell_tui.cli.looking import series_name
+from aishell_tui.cli.reports.looked import series_name
 from aishell_tui.cli.terminal import cell_width, fit, printable, table
 
 
