@@ -14,7 +14,7 @@ from aishell_tui.frame import Frame
 from aishell_tui.look import Look
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
-from aishell_tui.screens.fleet_rows import COLUMNS, fleet_rows, host_line, own_line
+from aishell_tui.screens.fleet_rows import COLUMNS, FleetRows, host_line, own_line
 from aishell_tui.screens.tables import table_data
 from widgets.heading import Heading
 from widgets.line_view import LineView
@@ -47,6 +47,10 @@ class FleetScreen(DashboardScreen):
     OF_ONE_TARGET = False
     BINDINGS: ClassVar = bindings_of("fleet")
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows = FleetRows()
+
     def compose_body(self) -> ComposeResult:
         """The table, and the machine below it."""
         yield LineTable(
@@ -61,7 +65,7 @@ class FleetScreen(DashboardScreen):
     def show_body(self, frame: Frame, look: Look) -> None:
         """Rows and the host's line."""
         table = self.query_one("#fleet", LineTable)
-        table.set_rows(fleet_rows(frame, table.glyphs))
+        table.set_rows(self._rows.rows(frame, table.glyphs))
         self.query_one("#host", TwoSidedLine).set_sides(host_line(frame), own_line(frame))
 
     @on(LineTable.Opened)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from aishell_core.units import format_count, format_duration, format_value
-from aishell_core.values import Severity, Unit
+from aishell_core.values import Severity, TargetId, Unit
 from aishell_tui.charts import combined_value
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.keys import SCREENS
@@ -84,10 +85,16 @@ def _note(view: TargetView) -> tuple[tuple[Span, ...], Span | None]:
     return ((first.text + more, severity_role(first.severity)),), ((f"{digit} ▸", "dim") if digit else None)
 
 
+def _age(view: TargetView, now: float) -> Cell:
+    age = view.age_seconds(now)
+    if age is None:
+        return Cell("–", "dim", math.nan)
+    return Cell(format_duration(round(age)), "critical" if view.is_stale(now) else "dim", round(age))
+
+
 def fleet_row(view: TargetView, now: float, glyphs: Glyphs) -> Row:
     """One target as a row."""
     note, leads = _note(view)
-    age = view.age_seconds(now)
     cells = {
         "target": Cell(view.name, "bold"),
         "engine": Cell(engine_text(view.target.engine, view.facts)),
@@ -100,16 +107,32 @@ def fleet_row(view: TargetView, now: float, glyphs: Glyphs) -> Row:
         "longest": _plain(_number(view, "query.duration", "max"), Unit.MILLISECONDS, zero="–"),
         "waiting": _plain(_number(view, "locks.waiting"), Unit.COUNT, zero="–"),
         "size": _plain(_number(view, "disk.used"), Unit.BYTES),
-        "age": Cell("–", "dim", math.nan)
-        if age is None
-        else Cell(format_duration(round(age)), "critical" if view.is_stale(now) else "dim", age),
+        "age": _age(view, now),
     }
     return Row(view.name, cells, note=note, note_right=leads, severity=view.assessment.severity)
 
 
-def fleet_rows(frame: Frame, glyphs: Glyphs) -> list[Row]:
-    """All targets, worst first."""
-    return [fleet_row(view, frame.at, glyphs) for view in worst_first(frame)]
+class FleetRows:
+    """Makes the rows of a frame, anew only for targets that were read since: hundreds of targets must not hold up a key."""
+
+    def __init__(self) -> None:
+        self._made: dict[TargetId, tuple[TargetView, Row]] = {}
+
+    def rows(self, frame: Frame, glyphs: Glyphs) -> list[Row]:
+        """All targets, worst first."""
+        before, self._made = self._made, {}
+        rows = []
+        for view in worst_first(frame):
+            known = before.get(view.name)
+            row = _aged(known[1], view, frame.at) if known is not None and known[0] is view else fleet_row(view, frame.at, glyphs)
+            self._made[view.name] = (view, row)
+            rows.append(row)
+        return rows
+
+
+def _aged(row: Row, view: TargetView, now: float) -> Row:
+    age = _age(view, now)
+    return row if row.cells["age"] == age else replace(row, cells={**row.cells, "age": age})
 
 
 def host_line(frame: Frame) -> tuple[Span, ...]:
