@@ -70,7 +70,7 @@ KEYS: tuple[Key, ...] = (
         "app.move_in_time(-1)",
         "back",
         "Go back in time by a quarter of the span.",
-        ("health", "query", "fleet"),
+        ("health", "query", "chart"),
         5,
     ),
     Key(
@@ -79,7 +79,7 @@ KEYS: tuple[Key, ...] = (
         "app.move_in_time(1)",
         "forward",
         "Go forward in time; past the present it is live again.",
-        ("health", "query", "fleet"),
+        ("health", "query", "chart"),
         6,
     ),
     Key(
@@ -88,7 +88,7 @@ KEYS: tuple[Key, ...] = (
         "app.span(-1)",
         "",
         "Narrow the span of the charts: 24 h, 6 h, 1 h, 15 m, 5 m, 1 m.",
-        ("health", "query"),
+        ("health", "query", "chart"),
         0,
     ),
     Key(
@@ -97,7 +97,7 @@ KEYS: tuple[Key, ...] = (
         "app.span(1)",
         "wider",
         "Widen the span of the charts: 1 m, 5 m, 15 m, 1 h, 6 h, 24 h.",
-        ("health", "query"),
+        ("health", "query", "chart"),
         4,
     ),
     Key("maximise", ("z",), "maximise", "zoom", "Show the focused chart alone, large; again goes back.", ("health",), 3),

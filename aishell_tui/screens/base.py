@@ -20,6 +20,7 @@ from aishell_tui.keys import SCREENS
 from aishell_tui.look import Look
 from aishell_tui.runtime import Runtime
 from aishell_tui.screens.bindings import footer_hints
+from aishell_tui.screens.kept import KeptHistory
 from aishell_tui.screens.title import title_state
 from collectors.contract import NOTHING, Demand
 from widgets.filter_line import FilterLine
@@ -70,10 +71,13 @@ class DashboardScreen(Screen[None]):
     SCREEN: ClassVar[str] = ""
     TAB: ClassVar[str] = ""
     OF_ONE_TARGET: ClassVar[bool] = True
+    TRAVELS: ClassVar[bool] = False
+    """Whether the screen can show another moment than now."""
     AUTO_FOCUS = "LineTable"
 
     def __init__(self) -> None:
         super().__init__()
+        self.kept = KeptHistory()
         self._said = ""
         self._said_until = 0.0
         self._said_severity: Severity | None = None
@@ -123,6 +127,8 @@ class DashboardScreen(Screen[None]):
         if not self.is_mounted:
             return
         viewed = self.viewed(frame, look) if self.OF_ONE_TARGET else None
+        if not self.TRAVELS:
+            look = replace(look, until=None)
         self.query_one("#title", TitleBar).set_state(title_state(frame, look, viewed))
         self._show_notice(frame)
         self.show_body(frame, look)
@@ -149,6 +155,16 @@ class DashboardScreen(Screen[None]):
         look = self.dashboard.look
         self.dashboard.runtime.want(self.demanded_target(look), self.demand())
         self.show(self.dashboard.frame, look)
+
+    def recall(self, target: TargetId) -> None:
+        """Read the kept history of a target in the background when the window needs it."""
+        wanted = self.kept.missing(target, self.dashboard.look, self.dashboard.frame.at)
+        if wanted is not None:
+            self.run_worker(self._recall(wanted), group="history", exclusive=True)
+
+    async def _recall(self, wanted: tuple[TargetId, float, float]) -> None:
+        await self.kept.read(wanted, self.dashboard.runtime.history)
+        self.show(self.dashboard.frame, self.dashboard.look)
 
     def viewed(self, frame: Frame, look: Look) -> TargetView | None:
         """The target that is looked at, the first one when none was chosen."""

@@ -9,11 +9,10 @@ from textual import on
 from textual.app import ComposeResult
 
 from aishell_core.errors import AishellError
-from aishell_core.state.history import History
 from aishell_core.values import Part, TargetId
-from aishell_tui.charts import ChartSpec, chart_specs
+from aishell_tui.charts import chart_specs
 from aishell_tui.export import PaneData
-from aishell_tui.frame import Frame, TargetView
+from aishell_tui.frame import Frame
 from aishell_tui.look import Look
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
@@ -26,7 +25,6 @@ from widgets.chart import ChartData
 from widgets.figures import KeyFigures
 from widgets.text_view import TextView
 
-_HISTORY_FRESH_SECONDS = 30.0
 _STATUS_ROWS = 3
 
 
@@ -34,14 +32,9 @@ class HealthScreen(DashboardScreen):
     """The health of one target."""
 
     SCREEN = "health"
+    TRAVELS = True
     AUTO_FOCUS = ""
     BINDINGS: ClassVar = bindings_of("health")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._history: History | None = None
-        self._history_for: tuple[TargetId, float, float] | None = None
-        self._specs: tuple[tuple[ChartSpec, str], ...] = ()
 
     def compose_body(self) -> ComposeResult:
         """Figures, charts, sentences."""
@@ -58,7 +51,7 @@ class HealthScreen(DashboardScreen):
         view = self.viewed(frame, look)
         if view is None:
             return
-        self._want_history(view, frame.at, look)
+        self.recall(view.name)
         self.query_one("#figures", KeyFigures).set_figures(figures(view, look, frame.at))
         specs = chart_specs(view, frame.host)
         window = look.window(frame.at)
@@ -66,30 +59,10 @@ class HealthScreen(DashboardScreen):
 
         def make(index: int, count: int) -> ChartData:
             spec, owner = specs[index]
-            return chart_data(spec, owner, self._history_of(owner.name, look), look, frame.at, count, marks)
+            return chart_data(spec, owner, self.kept.of(owner.name, look), look, frame.at, count, marks)
 
         self.query_one("#charts", ChartGrid).set_charts(len(specs), make)
         self.query_one("#status", TextView).set_lines(status_lines(view, frame, _STATUS_ROWS))
-
-    def _history_of(self, target: TargetId, look: Look) -> History | None:
-        if not look.needs_history or self._history is None or self._history.target != target:
-            return None
-        return self._history
-
-    def _want_history(self, view: TargetView, now: float, look: Look) -> None:
-        """Read the kept history in the background when the window needs it and what is there does not cover it."""
-        if not look.needs_history:
-            return
-        since, until = look.window(now)
-        have = self._history_for
-        if have is not None and have[0] == view.name and have[1] <= since and until - have[2] <= _HISTORY_FRESH_SECONDS:
-            return
-        self._history_for = (view.name, since - look.span_seconds, until)
-        self.run_worker(self._read_history(view.name, since - look.span_seconds, until), group="history", exclusive=True)
-
-    async def _read_history(self, target: TargetId, since: float, until: float) -> None:
-        self._history = await self.dashboard.runtime.history(target, since, until)
-        self.show(self.dashboard.frame, self.dashboard.look)
 
     @on(ChartGrid.Chosen)
     def _chosen(self) -> None:
@@ -123,7 +96,7 @@ class HealthScreen(DashboardScreen):
             spec, owner = specs[min(index, len(specs) - 1)]
             from aishell_tui.screens.large_chart import LargeChartScreen
 
-            self.app.push_screen(LargeChartScreen(spec, owner.name, lambda: self._history))
+            self.app.push_screen(LargeChartScreen(spec, owner.name, self.kept))
 
     def action_charts(self, charts: int) -> None:
         """Show later or earlier charts."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from aishell_core.catalogue import CATALOGUE
 from aishell_core.series.buckets import Buckets, merge_history
+from aishell_core.series.keys import SeriesKey
 from aishell_core.series.snapshot import Snapshot
 from aishell_core.state.history import History
 from aishell_core.units import format_value
@@ -25,20 +26,22 @@ _TREND_STEPS = 6
 _LIMIT_IN_SIGHT = 0.4
 
 
+def series_buckets(key: SeriesKey, snapshot: Snapshot, history: History | None, window: tuple[float, float], count: int) -> Buckets:
+    """One series over a window, from memory alone or from the kept history with memory for its newest part."""
+    since, until = window
+    if history is None:
+        return snapshot.buckets(key, since, until, count)
+    tail = snapshot.points(key, until - MEMORY_SECONDS - _TREND_SECONDS, until)
+    return merge_history(history.rollups(key), tail, since, until, count)
+
+
 def buckets_of(
     spec: ChartSpec | FigureSpec, snapshot: Snapshot, history: History | None, window: tuple[float, float], count: int
 ) -> Buckets | None:
     """The series of a metric over a window, label sets combined; None when neither memory nor history knows it."""
-    since, until = window
     keys = dict.fromkeys((*snapshot.find(spec.metric), *(history.find(spec.metric) if history is not None else ())))
-    parts = []
-    for key in keys:
-        if history is None:
-            parts.append(snapshot.buckets(key, since, until, count))
-        else:
-            tail = snapshot.points(key, until - MEMORY_SECONDS - 60, until)
-            parts.append(merge_history(history.rollups(key), tail, since, until, count))
-    return combine_buckets(tuple(parts), spec.combine) if parts else None
+    parts = tuple(series_buckets(key, snapshot, history, window, count) for key in keys)
+    return combine_buckets(parts, spec.combine) if parts else None
 
 
 def last_known(values: Sequence[float]) -> float | None:

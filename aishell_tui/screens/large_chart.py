@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
 
 from aishell_core.catalogue import CATALOGUE
-from aishell_core.state.history import History
 from aishell_core.units import format_value
 from aishell_core.values import TargetId
 from aishell_tui.charts import ChartSpec, combined_value
@@ -18,6 +16,7 @@ from aishell_tui.look import Look
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
 from aishell_tui.screens.health_data import buckets_of
+from aishell_tui.screens.kept import KeptHistory
 from aishell_tui.text import span_text
 from widgets.big_chart import plot_lines
 from widgets.heading import Heading
@@ -28,15 +27,16 @@ class LargeChartScreen(DashboardScreen):
     """The maximised pane; z or esc goes back."""
 
     SCREEN = "chart"
+    TRAVELS = True
     TAB = "health"
     AUTO_FOCUS = ""
-    BINDINGS: ClassVar = [*bindings_of("query"), ("z", "back", "back")]
+    BINDINGS: ClassVar = [*bindings_of("chart"), ("z", "back", "back")]
 
-    def __init__(self, spec: ChartSpec, target: TargetId, history: Callable[[], History | None]) -> None:
+    def __init__(self, spec: ChartSpec, target: TargetId, kept: KeptHistory) -> None:
         super().__init__()
         self._spec = spec
         self._target = target
-        self._read_history = history
+        self.kept = kept
         self._drawn: object = None
 
     def compose_body(self) -> ComposeResult:
@@ -47,9 +47,7 @@ class LargeChartScreen(DashboardScreen):
         view = frame.view(self._target)
         if view is None:
             return [], []
-        history = self._read_history() if look.needs_history else None
-        if history is not None and history.target != self._target:
-            history = None
+        history = self.kept.of(self._target, look)
         buckets = buckets_of(self._spec, view.snapshot, history, look.window(frame.at), count)
         if buckets is None:
             return [], []
@@ -61,6 +59,7 @@ class LargeChartScreen(DashboardScreen):
         width, height = pane.size
         if width < 20 or height < 6:
             return
+        self.recall(self._target)
         view, metric = frame.view(self._target), CATALOGUE[self._spec.metric]
         value = combined_value(view.snapshot, self._spec.metric, self._spec.combine) if view is not None else None
         detail = f"{self._target}   last {span_text(look.span_seconds)}   now {format_value(value, metric.unit)}"

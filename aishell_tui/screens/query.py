@@ -8,9 +8,11 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 
+from aishell_core.catalogue import STATEMENT_CALLS, STATEMENT_TIME
 from aishell_core.engines.statement_text import digest, normalise
 from aishell_core.errors import AishellError
 from aishell_core.series.keys import SeriesKey
+from aishell_core.state.history import History
 from aishell_core.units import format_count, format_duration, format_value
 from aishell_core.values import Ability, Part, PlanNode, Session, Statement, TargetId, Unit
 from aishell_tui.export import PaneData
@@ -18,6 +20,7 @@ from aishell_tui.frame import Frame, TargetView
 from aishell_tui.look import Look
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
+from aishell_tui.screens.health_data import last_known, series_buckets
 from aishell_tui.text import span_text
 from collectors.contract import Demand
 from widgets.chart import ChartData, TimeChart
@@ -37,30 +40,17 @@ def formatted(sql: str) -> str:
     return str(sqlparse.format(sql, reindent=True, keyword_case="upper")).strip() or sql
 
 
-def latency_data(view: TargetView, digest: str, look: Look, now: float, count: int) -> ChartData:
+def latency_data(view: TargetView, digest: str, history: History | None, look: Look, now: float, count: int) -> ChartData:
     """Mean milliseconds per call over the window that is looked at: time spent divided by calls, bucket by bucket."""
-    since, until = look.window(now)
-    keys = [_key(view, name, digest) for name in ("statement.time.rate", "statement.calls.rate")]
-    title = "mean latency of this statement"
-    if keys[0] is None or keys[1] is None:
-        return ChartData(title, Unit.MILLISECONDS, (), span_text=span_text(look.span_seconds))
-    spent = view.snapshot.buckets(keys[0], since, until, count)
-    calls = view.snapshot.buckets(keys[1], since, until, count)
+    title, span = "mean latency of this statement", span_text(look.span_seconds)
+    labels = (("digest", digest),)
+    window = look.window(now)
+    spent = series_buckets(SeriesKey(STATEMENT_TIME, labels), view.snapshot, history, window, count)
+    calls = series_buckets(SeriesKey(STATEMENT_CALLS, labels), view.snapshot, history, window, count)
     mean = array("d", (time / rate if rate > 0 else math.nan for time, rate in zip(spent.mean, calls.mean, strict=True)))
-    known = [value for value in mean if not math.isnan(value)]
-    return ChartData(
-        title,
-        Unit.MILLISECONDS,
-        mean,
-        start=spent.start,
-        step_seconds=spent.step_seconds,
-        span_text=span_text(look.span_seconds),
-        now_text=format_value(known[-1] if known else None, Unit.MILLISECONDS),
-    )
-
-
-def _key(view: TargetView, name: str, digest: str) -> SeriesKey | None:
-    return next((key for key in view.snapshot.find(name) if ("digest", digest) in key.labels), None)
+    known = last_known(mean)
+    now_text = format_value(known, Unit.MILLISECONDS)
+    return ChartData(title, Unit.MILLISECONDS, mean, start=spent.start, step_seconds=spent.step_seconds, span_text=span, now_text=now_text)
 
 
 def summary_line(statement: Statement, share: float | None) -> Spans:
@@ -101,6 +91,7 @@ class QueryScreen(DashboardScreen):
     """The detail of one digest."""
 
     SCREEN = "query"
+    TRAVELS = True
     TAB = "queries"
     AUTO_FOCUS = "SqlView"
     BINDINGS: ClassVar = bindings_of("query")
@@ -154,8 +145,9 @@ class QueryScreen(DashboardScreen):
         self._statement = found
         spent = sum(each.total_milliseconds for each in view.statements or ())
         self.query_one("#summary", TextView).set_lines((summary_line(found, found.total_milliseconds / spent if spent else None),))
+        self.recall(view.name)
         chart = self.query_one("#latency", TimeChart)
-        chart.set_data(latency_data(view, found.digest, look, frame.at, chart.bucket_count))
+        chart.set_data(latency_data(view, found.digest, self.kept.of(view.name, look), look, frame.at, chart.bucket_count))
         self.query_one("#runners", TextView).set_lines(runners(view.sessions, found.digest))
 
     def copy_text(self) -> str:
