@@ -9,11 +9,12 @@ without any lock (`immutable`) and the answer is kept only if the file is provab
 
 from __future__ import annotations
 
+import random
 import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import TypeVar
@@ -34,6 +35,7 @@ MARK = "/* aishell */ "
 """Begins every statement that aishell sends, so that others can tell them apart."""
 
 _TRIES = 20
+_MOST_TRIES = 80
 _PAUSE_SECONDS = 0.003
 _OPCODES_BETWEEN_LOOKS_AT_THE_CLOCK = 2000
 
@@ -48,23 +50,31 @@ class Way(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A database file and the locks on it, seen at one moment."""
+    """A database file and the locks on it, seen at one moment, and what keeps its content from being read then."""
 
     file: FileLook
     locks: frozenset[HeldLock]
+    obstacle: TargetError | None = None
 
 
 def look_with_locks(path: Path, descriptors: Descriptors = DESCRIPTORS) -> Look:
     """The state of a database without a query; raises TargetError when it cannot be read at all."""
+    look, trouble = _look_once(path, descriptors)
+    if trouble is not None:
+        # Size, header and locks are read one after the other: a commit in between makes a file look truncated, once.
+        look, trouble = _look_once(path, descriptors)
+    if trouble is not None:
+        raise trouble
+    return look
+
+
+def _look_once(path: Path, descriptors: Descriptors) -> tuple[Look, TargetError | None]:
     try:
         file = look_at(path, descriptors)
         locks = held_locks(file)
     except OSError as error:
         raise unreachable(path, error) from error
-    trouble = fatal(file, locks)
-    if trouble is not None:
-        raise trouble
-    return Look(file, locks)
+    return Look(file, locks, obstacle_to_reading(file, locks)), fatal(file, locks)
 
 
 def way_to_read(look: Look) -> Way:
@@ -151,13 +161,11 @@ class SqliteReader:
         """
         first = look = self.look()
         for _ in range(_TRIES):
-            if obstacle_to_reading(look.file, look.locks) is None:
+            if look.obstacle is None:
                 return look
             time.sleep(_PAUSE_SECONDS)
             look = self.look()
-        if look.file.header == first.file.header:
-            return look
-        return Look(look.file, frozenset(held for held in look.locks if held.lock is not Lock.EXCLUSIVE))
+        return look if look.file.header == first.file.header else replace(look, obstacle=None)
 
     def stamp(self) -> Stamp:
         """What tells this state of the file from a later one; raises TargetError. Cheaper than a whole look."""
@@ -174,19 +182,23 @@ class SqliteReader:
     def read(self, work: Callable[[Queries], T], deadline_seconds: float) -> T:
         """What `work` finds, from one consistent state of the database; raises TargetError."""
         until = time.monotonic() + deadline_seconds
-        for _ in range(_TRIES):
+        first: Look | None = None
+        for tries in range(_MOST_TRIES):
             look = self.look()
-            obstacle = obstacle_to_reading(look.file, look.locks)
-            if obstacle is None:
+            first = first or look
+            if look.obstacle is None:
                 found = self._try(work, look, until)
                 if found is not None:
                     return found[0]
-            elif time.monotonic() > until:
-                raise obstacle
-            time.sleep(_PAUSE_SECONDS)
-        raise obstacle or TargetError(
+            elif tries >= _TRIES and look.file.header == first.file.header:
+                raise look.obstacle
+            if time.monotonic() > until:
+                break
+            # Of no fixed length, or it might keep step with the writer.
+            time.sleep(random.uniform(0.2, 1.4) * _PAUSE_SECONDS)  # noqa: S311 - nothing secret
+        raise TargetError(
             FailureCode.LOCKED,
-            f"{shown(self.path)} was written during each of {_TRIES} tries to read it",
+            f"{shown(self.path)} was written during each try to read it",
             "the next try follows by itself; a write-ahead log (PRAGMA journal_mode = WAL) lets readers and a writer work side by side",
         )
 

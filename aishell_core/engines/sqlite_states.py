@@ -127,13 +127,12 @@ def _truncated(look: FileLook, locks: frozenset[HeldLock], name: str) -> TargetE
     )
 
 
-def notable(look: FileLook, locks: frozenset[HeldLock], at: float) -> tuple[Failure, ...]:
-    """What keeps a part of a database from being read, though the file itself is one."""
+def notable(look: FileLook, obstacle: TargetError | None, at: float) -> tuple[Failure, ...]:
+    """What keeps the content of a database from being read, though the file itself is one."""
     if look.header is None:
         return (
             Failure("schema", FailureCode.EMPTY, f"{shown(look.path)} is empty: a valid database without tables", "nothing to do yet", at),
         )
-    obstacle = obstacle_to_reading(look, locks)
     return (obstacle.failure("schema", at),) if obstacle is not None else ()
 
 

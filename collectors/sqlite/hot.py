@@ -67,7 +67,7 @@ class HotTier:
             sessions=self._sessions(look, pids or frozenset(), running, held_seconds, now) if Part.SESSIONS in demand else None,
             lock_waits=lock_waits_of(running, look.locks, held_seconds, now) if Part.LOCKS in demand and seen else None,
             statements=self._statements() if Part.STATEMENTS in demand and log is not None else None,
-            failures=(*notable(look.file, look.locks, now), *(failures if Part.STATEMENTS in demand else ())),
+            failures=(*notable(look.file, look.obstacle, now), *(failures if Part.STATEMENTS in demand else ())),
             cost=self._reader.take_cost() + self._log.take_cost(),
         )
 

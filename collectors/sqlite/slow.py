@@ -62,7 +62,7 @@ class SlowTier:
         """One reading; raises TargetError when the file cannot be looked at."""
         now = self._clock.now()
         look = self._reader.settled_look()
-        failures = list(notable(look.file, look.locks, now))
+        failures = list(notable(look.file, look.obstacle, now))
         readable = not failures
         samples: list[Sample] = []
         settings: tuple[Setting, ...] | None = None

@@ -53,7 +53,7 @@ def test_a_state_that_changes_under_every_try_is_given_up_with_its_reason(tmp_pa
             writer.run("INSERT INTO users (name) VALUES ('again')")
             return _count(queries)
 
-        with pytest.raises(TargetError, match="was written during each of") as caught:
+        with pytest.raises(TargetError, match="was written during each try") as caught:
             SqliteReader(path).read(always_disturbed, 5.0)
     assert caught.value.reason is FailureCode.LOCKED
 

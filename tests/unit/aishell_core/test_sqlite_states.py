@@ -94,7 +94,7 @@ def test_a_link_to_a_database_reads_the_database_and_the_files_beside_it(tmp_pat
 def test_an_empty_file_is_a_database_without_tables(tmp_path: Path) -> None:
     reader = SqliteReader(build.make_empty(tmp_path / "app.db"))
     look = reader.look()
-    (failure,) = notable(look.file, look.locks, 5.0)
+    (failure,) = notable(look.file, look.obstacle, 5.0)
     assert failure.code is FailureCode.EMPTY
     assert "without tables" in failure.message
     assert failure.at == 5.0
