@@ -15,7 +15,7 @@ import pytest
 
 from aishell_tui.cli import boundary
 from aishell_tui.cli.encode import Json
-from aishell_tui.cli.main import app
+from aishell_tui.cli.tree import app
 
 PROGRAM = Path(sys.executable).parent / "aishell"
 

@@ -49,7 +49,7 @@ def run(app: typer.Typer, arguments: Sequence[str], environ: Mapping[str, str] =
             _output_failed(error, as_json) if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EIO} else _crashed(error, as_json, environ)
         )
     except Exception as error:  # noqa: BLE001 - the outermost border: a fault of ours is told in one line and kept in a file
-        code = _crashed(error, as_json, environ)
+        code = INTERRUPTED if _interrupted(error) else _crashed(error, as_json, environ)
     if code == BROKEN_PIPE:
         _discard_output()
     return code
@@ -82,6 +82,16 @@ def _tell(code: str, message: str, hint: str, as_json: bool, exit_code: int) -> 
         # Standard error is gone as well: the exit code alone has to say it.
         pass
     return exit_code
+
+
+def _interrupted(error: BaseException) -> bool:
+    """Whether an interrupt lies under an error: some parts of Python wrap whatever goes wrong inside them."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, KeyboardInterrupt):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def _help_wanted(fault: Exception) -> int:

@@ -228,7 +228,7 @@ class Command(Protocol):
 
 def command_tree() -> Iterator[tuple[str, Command]]:
     """Every command and group with its full name, the root first."""
-    from aishell_tui.cli.main import app
+    from aishell_tui.cli.tree import app
 
     yield from _walk("aishell", cast(Command, typer.main.get_command(app)))
 

@@ -16,7 +16,7 @@ import yaml
 from aishell_core.errors import ConfigError, StateError, UsageError
 from aishell_core.targets import Environment, Location
 from aishell_tui.config.check import check_document
-from aishell_tui.config.document import decode, parse_document
+from aishell_tui.config.document import decode, parse_document, plain_scalar
 from aishell_tui.config.fields import Surroundings
 from aishell_tui.config.masking import has_written_secret
 from aishell_tui.config.models import ConfigSpec
@@ -136,7 +136,8 @@ def _last_line(node: yaml.Node) -> int:
 
 
 def _scalar(text: str) -> str:
-    return text if _PLAIN.fullmatch(text) and not re.fullmatch(r"[\d.]+|true|false|null", text, re.IGNORECASE) else json.dumps(text)
+    plain = _PLAIN.fullmatch(text) and not text.endswith(":") and plain_scalar(text) == text
+    return text if plain else json.dumps(text)
 
 
 def _replace(path: Path, content: bytes) -> None:

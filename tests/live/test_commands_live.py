@@ -181,7 +181,7 @@ def test_a_command_costs_less_than_half_a_second_of_cpu(
 _IMPORTED = """
 import sys
 from aishell_tui.cli import boundary
-from aishell_tui.cli.main import app
+from aishell_tui.cli.tree import app
 boundary.run(app, sys.argv[1:])
 print(" ".join(sorted(sys.modules)), file=sys.stderr)
 """
@@ -193,7 +193,7 @@ def test_no_command_imports_a_terminal_library(configured: Path, arguments: tupl
     window = ("--window", "0") if arguments[0] in _WITH_WINDOW and len(arguments) == 1 else ()
     ran = run_process(*arguments, *window, command=(sys.executable, "-c", _IMPORTED))
     imported = set(ran.err.splitlines()[-1].split())
-    assert "aishell_tui.cli.main" in imported
+    assert "aishell_tui.cli.tree" in imported
     assert not imported & {"textual", "rich", "plotext", "aishell_tui.app"}
 
 

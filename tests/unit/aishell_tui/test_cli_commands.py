@@ -258,7 +258,13 @@ def test_debugging_shows_the_traceback(capsys: Capture) -> None:
     assert "Traceback (most recent call last)" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (typer.Abort(), 130), (typer.Exit(7), 7)])
+def _wrapped() -> RuntimeError:
+    error = RuntimeError("wrapped")
+    error.__cause__ = KeyboardInterrupt()
+    return error
+
+
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (typer.Abort(), 130), (_wrapped(), 130), (typer.Exit(7), 7)])
 def test_interruption_is_quiet(capsys: Capture, error: BaseException, code: int) -> None:
     """Ctrl+C says nothing and exits with 130."""
     assert boundary.run(_failing(error), []) == code

@@ -1,0 +1,60 @@
+"""The tree of all commands."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from aishell_tui.cli import configure, connect, connections, dashboard, documents, health, metrics, sessions, statements, status
+from aishell_tui.cli.arguments import AllOption, Choice, ConfigOption, DatabaseOption, TargetOption, examples
+
+app = typer.Typer(
+    name="aishell",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+    epilog=examples(
+        "aishell                                # the dashboard; a demo when nothing is configured",
+        "aishell -t sqlite:///srv/app/app.db    # the dashboard of one database",
+        "aishell connect sqlite:///srv/app/app.db --save main",
+        "aishell status --json                  # for scripts",
+    ),
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"aishell {version('aishell-tui')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    config: ConfigOption = None,
+    target: TargetOption = None,
+    database: DatabaseOption = None,
+    everything: AllOption = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)] = False,
+) -> int:
+    """A terminal dashboard, and the same in commands, for the people who keep databases alive.
+
+    Without a command the dashboard opens: on what is configured or named with --target, else on a demo database.
+
+    Exit codes: 0 ok, 1 warning, 2 critical, 3 unknown, 64 wrong usage, 70 a fault of aishell, 74 files cannot be
+    written, 78 wrong configuration, 130 interrupted.
+    """
+    del version
+    context.obj = Choice(config, tuple(target or ()), tuple(database or ()), everything)
+    if context.invoked_subcommand is not None:
+        return 0
+    return dashboard.open_dashboard(context)
+
+
+for group in (dashboard, status, health, statements, sessions, connections, metrics, connect):
+    group.register(app)
+app.add_typer(configure.app, name="config")
+app.add_typer(documents.app, name="docs")
