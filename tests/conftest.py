@@ -18,7 +18,19 @@ settings.register_profile("default", deadline=None)
 settings.register_profile("soak", deadline=None, max_examples=5000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
 
-_CHANGES_OUTPUT = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLORTERM", "COLUMNS", "LINES", "SSH_TTY", "TMUX")
+_CHANGES_OUTPUT = (
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "COLORTERM",
+    "COLUMNS",
+    "LINES",
+    "SSH_TTY",
+    "TMUX",
+    "MAKEFLAGS",
+    "MAKELEVEL",
+)
 _CHANGES_OUTPUT_PREFIXES = ("AISHELL_", "AI_SHELL_", "TEXTUAL", "LC_")
 _KEPT = ("AISHELL_REQUIRE_SERVERS", "TEXTUAL_SNAPSHOT_TEMPDIR")
 _PR_SET_CHILD_SUBREAPER = 36

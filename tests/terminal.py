@@ -93,10 +93,12 @@ class Terminal:
             self.read()
         return self.process.wait(max(0.1, end - time.monotonic()))
 
-    def read_until_quiet(self, seconds: float) -> None:
-        """Take in everything until the program has written nothing for so long."""
+    def read_until_quiet(self, seconds: float, deadline_seconds: float = DEADLINE_SECONDS) -> None:
+        """Take in everything until the program has written nothing for so long; AssertionError if that never comes."""
+        end = time.monotonic() + deadline_seconds
         while self.read(seconds):
-            pass
+            if time.monotonic() > end:
+                raise AssertionError(f"the program never paused for {seconds} s:\n{self.framed()}")
 
     def send(self, keys: str) -> None:
         """Type the keys."""
