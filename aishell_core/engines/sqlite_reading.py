@@ -36,6 +36,7 @@ MARK = "/* aishell */ "
 
 _TRIES = 20
 _MOST_TRIES = 80
+_MAY_PASS = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_READONLY})
 _PAUSE_SECONDS = 0.003
 _OPCODES_BETWEEN_LOOKS_AT_THE_CLOCK = 2000
 
@@ -108,7 +109,7 @@ class Queries:
         try:
             return self.rows(sql, parameters)
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+            if _code(error) == sqlite3.SQLITE_INTERRUPT:
                 return None
             raise
         finally:
@@ -188,8 +189,10 @@ class SqliteReader:
             first = first or look
             if look.obstacle is None:
                 found = self._try(work, look, until)
-                if found is not None:
+                if isinstance(found, tuple):
                     return found[0]
+                if found is not None and tries >= _TRIES:
+                    raise found
             elif tries >= _TRIES and look.file.header == first.file.header:
                 raise look.obstacle
             if time.monotonic() > until:
@@ -202,15 +205,18 @@ class SqliteReader:
             "the next try follows by itself; a write-ahead log (PRAGMA journal_mode = WAL) lets readers and a writer work side by side",
         )
 
-    def _try(self, work: Callable[[Queries], T], look: Look, until: float) -> tuple[T] | None:
-        """The answer, or None when the file changed under it."""
+    def _try(self, work: Callable[[Queries], T], look: Look, until: float) -> tuple[T] | TargetError | None:
+        """The answer; None when the file changed under it; an error that may pass, as while an application opens or closes it."""
         way = way_to_read(look)
         try:
             result = self._ask(work, look.file.path, way, until)
         except sqlite3.Error as error:
             if way is Way.STILL and not self._is_still(look.file):
                 return None
-            raise _mapped(error, self.path, until) from error
+            mapped = _mapped(error, self.path, until)
+            if _code(error) in _MAY_PASS:
+                return mapped
+            raise mapped from error
         return (result,) if way is not Way.STILL or self._is_still(look.file) else None
 
     def _ask(self, work: Callable[[Queries], T], path: Path, way: Way, until: float) -> T:
@@ -237,10 +243,16 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8", "replace")
 
 
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code; 0 for an error that Python's module raised by itself."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF
+
+
 def _mapped(error: sqlite3.Error, path: Path, until: float) -> TargetError:
     """An error of the driver in words."""
     name = shown(path)
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    code = _code(error)
     if code == sqlite3.SQLITE_INTERRUPT or time.monotonic() > until:
         return TargetError(FailureCode.TIMEOUT, f"{name} gave no answer within the deadline", "the next try follows by itself")
     match code:

@@ -118,3 +118,13 @@ def test_what_reading_cost_is_told_once(tmp_path: Path) -> None:
 def test_a_text_that_is_no_unicode_is_readable(tmp_path: Path) -> None:
     path = build.make_database(tmp_path / "app.db")
     assert SqliteReader(path).read(lambda queries: queries.rows("SELECT CAST(x'61ff' AS TEXT)"), 1.0) == [("a\ufffd",)]
+
+
+@pytest.mark.parametrize("sql", ["SELECT 1; SELECT 2", "SELECT ?", "SELECT '\x00", ""])
+def test_what_python_refuses_by_itself_is_an_error_in_words_too(sql: str, tmp_path: Path) -> None:
+    reader = SqliteReader(build.make_database(tmp_path / "app.db"))
+    if sql:
+        with pytest.raises(TargetError, match="does not answer"):
+            reader.read(lambda queries: queries.rows(sql), 1.0)
+    else:
+        assert reader.read(lambda queries: queries.rows(sql), 1.0) == []
