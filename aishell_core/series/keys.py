@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 from aishell_core.values import NO_LABELS, Kind, Labels, Metric
 
@@ -31,7 +32,7 @@ class SeriesKey(NamedTuple):
 class Layout:
     """The columns of a block, shared by all blocks that have the same ones; column 0 is the time."""
 
-    __slots__ = ("_by_name", "columns", "counters", "keys", "stride")
+    __slots__ = ("__weakref__", "_by_name", "columns", "counters", "keys", "stride")
 
     def __init__(self, keys: Iterable[SeriesKey]) -> None:
         self.keys = tuple(keys)
@@ -51,3 +52,20 @@ class Layout:
 
 
 EMPTY_LAYOUT = Layout(())
+
+
+class Layouts:
+    """One layout for all tracks that have the same columns: targets of one engine mostly do."""
+
+    __slots__ = ("_shared",)
+
+    def __init__(self) -> None:
+        self._shared: WeakValueDictionary[tuple[SeriesKey, ...], Layout] = WeakValueDictionary()
+
+    def of(self, keys: Iterable[SeriesKey]) -> Layout:
+        """The layout with exactly these columns; it is forgotten when nobody holds it any more."""
+        wanted = tuple(keys)
+        found = self._shared.get(wanted)
+        if found is None:
+            found = self._shared[wanted] = Layout(wanted)
+        return found

@@ -12,7 +12,7 @@ from aishell_core.series.keys import EMPTY_LAYOUT, Layout
 from aishell_core.series.rates import NAN, gap_seconds, quick_rates, rates, steady_spans
 from aishell_core.series.rollup import RollupRow
 
-KEPT_WINDOWS = 30
+KEPT_WINDOWS = 12
 """Finished windows that wait for the state database; when nobody takes them the oldest give way."""
 
 _INFINITE = float("inf")

@@ -1,8 +1,9 @@
 """The series of all targets in memory.
 
-A series costs 8 bytes per reading kept and nothing else, because the series that are read together share blocks of
-rows: at one reading per second and 15 minutes 7.4 KiB, and 100 such series of a target 0.73 MiB. Older values live
-in the state database only.
+What it costs: a reading of a series is 8 bytes, and its time another 8 for all series that are read together. At one
+reading per second and 15 minutes that is 7.3 KiB per series, and with 100 series 0.73 MiB per target; measured in a
+process with 500 such targets, everything included (columns, blocks begun, windows that wait to be written), 7.8 KiB
+per series, 0.76 MiB per target and 380 MiB for all. Older values live in the state database only.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from itertools import groupby
 from operator import itemgetter
 
+from aishell_core.series.keys import Layouts
 from aishell_core.series.rollup import RollupBatch
 from aishell_core.series.snapshot import Snapshot
 from aishell_core.series.track import Track
@@ -22,6 +24,7 @@ class SeriesStore:
     def __init__(self, fine_seconds: float = 900.0, rollup_seconds: float = 10.0) -> None:
         self._fine_seconds = fine_seconds
         self._rollup_seconds = rollup_seconds
+        self._layouts = Layouts()
         self._tracks: dict[TargetId, dict[Tier, Track]] = {}
 
     def add(self, reading: Reading, interval_seconds: float) -> None:
@@ -31,7 +34,7 @@ class SeriesStore:
         tracks = self._tracks.setdefault(reading.target, {})
         track = tracks.get(reading.tier)
         if track is None:
-            track = tracks[reading.tier] = Track(self._fine_seconds, self._rollup_seconds)
+            track = tracks[reading.tier] = Track(self._fine_seconds, self._rollup_seconds, self._layouts)
         track.add(reading.at, reading.samples, interval_seconds)
 
     def gap(self, target: TargetId) -> None:

@@ -6,7 +6,7 @@ from array import array
 from bisect import bisect_left
 
 from aishell_core.series.block import BLOCK_ROWS, Block, TrackView
-from aishell_core.series.keys import EMPTY_LAYOUT, Layout, SeriesKey
+from aishell_core.series.keys import EMPTY_LAYOUT, Layout, Layouts, SeriesKey
 from aishell_core.series.rates import NAN, gap_seconds
 from aishell_core.series.roller import Roller
 from aishell_core.series.rollup import RollupRow
@@ -22,10 +22,24 @@ class Track:
     goes when those after it cover the retention; a column without a value in any block that is left goes with it.
     """
 
-    __slots__ = ("_blank", "_blocks", "_covered", "_fine", "_last_at", "_layout", "_open", "_roller", "_seen", "_sequence", "_torn")
+    __slots__ = (
+        "_blank",
+        "_blocks",
+        "_covered",
+        "_fine",
+        "_last_at",
+        "_layout",
+        "_layouts",
+        "_open",
+        "_roller",
+        "_seen",
+        "_sequence",
+        "_torn",
+    )
 
-    def __init__(self, fine_seconds: float, rollup_seconds: float) -> None:
+    def __init__(self, fine_seconds: float, rollup_seconds: float, layouts: Layouts) -> None:
         self._fine = fine_seconds
+        self._layouts = layouts
         self._roller = Roller(rollup_seconds)
         self._blocks: tuple[Block, ...] = ()
         self._open: Block | None = None
@@ -86,7 +100,7 @@ class Track:
     def _grow(self, samples: tuple[Sample, ...]) -> None:
         known = self._layout.columns
         new = dict.fromkeys(SeriesKey(each.metric, each.labels) for each in samples if (each.metric.name, each.labels) not in known)
-        self._use(Layout((*self._layout.keys, *new)), [*self._seen, *([self._sequence] * len(new))])
+        self._use(self._layouts.of((*self._layout.keys, *new)), [*self._seen, *([self._sequence] * len(new))])
 
     def _begin(self, interval_seconds: float, *, after_gap: bool) -> Block:
         block = self._open = Block(self._layout, interval_seconds, self._sequence, after_gap=after_gap)
@@ -125,7 +139,7 @@ class Track:
     def _drop_unused(self, oldest: int) -> None:
         if min(self._seen, default=oldest) < oldest:
             kept = [(key, seen) for key, seen in zip(self._layout.keys, self._seen, strict=True) if seen >= oldest]
-            self._use(Layout(key for key, _ in kept), [seen for _, seen in kept])
+            self._use(self._layouts.of(key for key, _ in kept), [seen for _, seen in kept])
 
     def _discard(self, from_seconds: float) -> None:
         """Take back the rows from this time on, so that the times keep rising."""
