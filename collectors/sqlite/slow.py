@@ -63,7 +63,6 @@ class SlowTier:
         now = self._clock.now()
         look = self._reader.settled_look()
         failures = list(notable(look.file, look.obstacle, now))
-        readable = not failures
         samples: list[Sample] = []
         settings: tuple[Setting, ...] | None = None
         statements: tuple[Statement, ...] | None = None
@@ -72,11 +71,12 @@ class SlowTier:
             samples += self._processes_and_memory(look, demand, now, failures)
             statements = self._statements(now, failures)
             samples += statement_samples(statements or ())
-            samples += self._pages(now, failures) if readable else ()
-        if self._tier is Tier.COLD or Part.SETTINGS in demand:
-            settings = self._settings(look, now, failures) if readable else None
-        if readable and self._wants_relations(look, demand):
-            relations = self._relations(look, now, failures)
+        if look.obstacle is not None:
+            failures += [look.obstacle.failure(part, now) for part in (Part.SETTINGS, Part.RELATIONS) if part in demand]
+        else:
+            samples += self._pages(now, failures) if self._tier is Tier.WARM else ()
+            settings = self._settings(look, now, failures) if self._tier is Tier.COLD or Part.SETTINGS in demand else None
+            relations = self._relations(look, now, failures) if self._wants_relations(look, demand) else None
             samples += table_samples(relations or ()) if self._tier is Tier.COLD else ()
         return Reading(
             self._place.target,

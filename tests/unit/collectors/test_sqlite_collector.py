@@ -262,11 +262,23 @@ async def test_a_rollback_database_has_no_figures_of_a_log(tmp_path: Path) -> No
     assert _value(reading, SQLITE_PAGE_SIZE) == 4096
 
 
-@pytest.mark.parametrize("tier", list(Tier))
-async def test_an_empty_file_is_read_and_said_to_be_empty(tier: Tier, tmp_path: Path) -> None:
+async def test_an_empty_file_is_read_and_said_to_be_empty(tmp_path: Path) -> None:
     async with _collector(build.make_empty(tmp_path / "app.db")) as collector:
-        reading = await collector.collect(tier, EVERYTHING)
-    assert [failure.code for failure in reading.failures if failure.part == "schema"] == [FailureCode.EMPTY]
+        hot, warm, cold = [await collector.collect(tier, EVERYTHING) for tier in Tier]
+    for reading in (hot, warm, cold):
+        assert [failure.code for failure in reading.failures if failure.part == "schema"] == [FailureCode.EMPTY]
+    assert cold.relations == ()
+    assert cold.settings
+    assert _value(warm, SQLITE_FREE_RATIO) is None
+
+
+async def test_what_cannot_be_read_is_told_for_each_part_that_was_wanted(tmp_path: Path) -> None:
+    async with _collector(build.make_hot_journal(tmp_path / "app.db")) as collector:
+        wanted = await collector.collect(Tier.WARM, EVERYTHING)
+        unwanted = await collector.collect(Tier.WARM, NOTHING)
+    told = {failure.part for failure in wanted.failures if "waits to be rolled back" in failure.message}
+    assert told == {"schema", "settings", "relations"}
+    assert [failure.part for failure in unwanted.failures if "waits to be rolled back" in failure.message] == ["schema"]
 
 
 async def test_a_database_that_begins_to_exist_is_read_from_then_on(tmp_path: Path) -> None:
