@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from aishell_core.clock import SystemClock
+from aishell_core.clock import Clock, SystemClock
 from aishell_core.errors import TargetError
 from aishell_core.targets import Location, Target
 from aishell_core.values import FailureCode, Severity, TargetId
@@ -31,14 +31,14 @@ def target(name: str) -> Target:
 
 @asynccontextmanager
 async def dashboard(
-    scripts: dict[str, Script], *, size: tuple[int, int] = SIZE, state: Path | None = None, **changes: object
+    scripts: dict[str, Script], *, size: tuple[int, int] = SIZE, state: Path | None = None, clock: Clock | None = None, **changes: object
 ) -> AsyncIterator[tuple[AishellApp, Pilot[int]]]:
     """The whole application over scripts, with its first readings on screen."""
     targets = tuple(target(name) for name in scripts)
     options = replace(DashboardOptions(targets=targets), **changes)  # type: ignore[arg-type]
     runtime = Runtime(
         targets,
-        clock=SystemClock(),
+        clock=clock or SystemClock(),
         open_collector=scripted(scripts),
         schedule=Schedule(hot_seconds=0.2, warm_seconds=1, deadline_seconds=0.3),
         thresholds={},
@@ -269,3 +269,33 @@ async def test_a_state_folder_that_cannot_be_written_is_said_and_nothing_else_st
     async with dashboard({"a.db": Script()}, state=blocked) as (app, pilot):
         await until(pilot, lambda: any("no history is kept" in note for note in app.frame.notes))
         await until(pilot, lambda: "no history is kept" in text_of(app))
+
+
+class EarlierClock(SystemClock):
+    """The machine's clock, some hours ago."""
+
+    def __init__(self, hours: float) -> None:
+        self._seconds = hours * 3600
+
+    def now(self) -> float:
+        return super().now() - self._seconds
+
+
+def braille_cells(app: AishellApp) -> int:
+    """How many cells of the screen hold a piece of a chart."""
+    return sum("\u2801" <= letter <= "\u28ff" for letter in text_of(app))
+
+
+async def test_a_restarted_dashboard_shows_the_charts_and_events_of_hours_ago(tmp_path: Path) -> None:
+    scripts = {"a.db": Script()}
+    async with dashboard(scripts, state=tmp_path, clock=EarlierClock(3), span_seconds=60) as (app, pilot):
+        scripts["a.db"].started_at = 2_000.0
+        await until(pilot, lambda: any("restarted" in event.text for event in app.frame.events))
+        await pilot.press("q")
+        await until(pilot, app.runtime.stopped.is_set)
+    async with dashboard({"a.db": Script()}, state=tmp_path, size=(120, 40)) as (app, pilot):
+        await until(pilot, lambda: any("restarted" in event.text for event in app.frame.events))
+        await until(pilot, lambda: "transactions/s" in text_of(app))
+        live = braille_cells(app)
+        await pilot.press("right_curly_bracket", "right_curly_bracket")
+        await until(pilot, lambda: "6 h" in text_of(app) and braille_cells(app) > live)
