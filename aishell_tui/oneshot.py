@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -47,10 +49,18 @@ async def look_at(targets: Sequence[Target], plan: LookPlan, open_collector: Ope
 
 
 def run(work: Coroutine[None, None, Result]) -> Result:
-    """Run a coroutine on a loop of its own, without waiting for threads that hang in a dead file system or server."""
+    """Run a coroutine on a loop of its own, without waiting for threads that hang in a dead file system or server.
+
+    Raises KeyboardInterrupt for SIGINT, which reaches the coroutine as a cancellation and never in the midst of other code.
+    """
     loop = asyncio.new_event_loop()
+    task = loop.create_task(work)
+    if threading.current_thread() is threading.main_thread():
+        loop.add_signal_handler(signal.SIGINT, task.cancel)
     try:
-        return loop.run_until_complete(work)
+        return loop.run_until_complete(task)
+    except asyncio.CancelledError as error:
+        raise KeyboardInterrupt from error
     finally:
         left = asyncio.all_tasks(loop)
         for task in left:
