@@ -59,9 +59,9 @@ def take_orders(connection: sqlite3.Connection, chance: random.Random) -> None:
 
 def send_bills(connection: sqlite3.Connection, chance: random.Random) -> None:
     """Billing: keeps the write lock for a few seconds, every third time for longer than the shop's writer has patience."""
-    time.sleep(6)
+    time.sleep(1)
     for run in range(sys.maxsize):
-        seconds = 6.5 if run % 3 == 2 else 3.0
+        seconds = 9.0 if run % 3 == 1 else 3.0
         _deed(connection, partial(shop.bill, connection, time.sleep, seconds))
         time.sleep(chance.uniform(25, 40))
 
