@@ -11,9 +11,7 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TextIO
-
-import typer
+from typing import Protocol, TextIO
 
 from aishell_core.errors import AishellError, ExitCode
 from aishell_tui.cli.terminal import note, printable
@@ -23,11 +21,15 @@ BROKEN_PIPE = 141
 _DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 REPORT = "please report it with the text of that file"
 
-# typer hands on the faults of a command line as this class, the common base of its own ones, but does not export it.
-_COMMAND_FAULT: type[Exception] = typer.BadParameter.__mro__[2]
+
+class Command(Protocol):
+    """What runs a command line: the command tree, or a quicker way for a plain one."""
+
+    def __call__(self, *, args: Sequence[str], prog_name: str, standalone_mode: bool) -> object:
+        """Carry it out; an integer is the exit code."""
 
 
-def run(app: typer.Typer, arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
+def run(app: Command, arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
     """Run a command line; the exit code of the command, or that of its error, which has been told by then."""
     _soften(sys.stdout)
     _soften(sys.stderr)
@@ -38,21 +40,32 @@ def run(app: typer.Typer, arguments: Sequence[str], environ: Mapping[str, str] =
         code = int(result) if isinstance(result, int) else 0
     except AishellError as error:
         code = _tell(error.code, error.message, error.hint, as_json, error.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt:
         code = INTERRUPTED
     except BrokenPipeError:
         code = BROKEN_PIPE
-    except _COMMAND_FAULT as fault:
-        code = _help_wanted(fault) or _tell("usage", _fault_message(fault), _fault_hint(fault), as_json, ExitCode.USAGE)
     except OSError as error:
         code = (
             _output_failed(error, as_json) if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EIO} else _crashed(error, as_json, environ)
         )
     except Exception as error:  # noqa: BLE001 - the outermost border: a fault of ours is told in one line and kept in a file
-        code = INTERRUPTED if _interrupted(error) else _crashed(error, as_json, environ)
+        code = _other(error, as_json, environ)
     if code == BROKEN_PIPE:
         _discard_output()
     return code
+
+
+def _other(error: Exception, as_json: bool, environ: Mapping[str, str]) -> int:
+    """A fault of the command line, an interrupt in disguise, or a fault of ours."""
+    typer = sys.modules.get("typer")
+    if typer is not None:
+        # typer hands on the faults of a command line as the common base of its own ones, which it does not export.
+        fault: type[Exception] = typer.BadParameter.__mro__[2]
+        if isinstance(error, fault):
+            return _help_wanted(error) or _tell("usage", _fault_message(error), _fault_hint(error), as_json, ExitCode.USAGE)
+        if isinstance(error, typer.Abort):
+            return INTERRUPTED
+    return INTERRUPTED if _interrupted(error) else _crashed(error, as_json, environ)
 
 
 def _soften(stream: TextIO | None) -> None:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 
 def main() -> int:
     """Run the command line of this process and return its exit code."""
+    # A command lives for a second and start-up makes no garbage; a dashboard collects again once it stands.
+    gc.disable()
     try:
-        from aishell_tui.cli import boundary
-        from aishell_tui.cli.tree import app
+        from aishell_tui.cli import boundary, quick
+
+        run: boundary.Command = quick.demo
+        if not quick.is_plain_demo(sys.argv[1:]):
+            from aishell_tui.cli.tree import app
+
+            run = app
     except KeyboardInterrupt:
         return 130
-    return boundary.leave(boundary.run(app, sys.argv[1:]))
+    return boundary.leave(boundary.run(run, sys.argv[1:]))
 
 
 if __name__ == "__main__":

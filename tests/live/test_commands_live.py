@@ -129,6 +129,14 @@ def test_a_file_that_cannot_be_read_is_critical(tmp_path: Path, content: bytes |
         assert str(path) in str(target["reasons"][0])
 
 
+def test_an_empty_file_is_a_warning(tmp_path: Path) -> None:
+    """A valid database without tables is hardly what was meant: exit code 1, with the reason."""
+    path = tmp_path / "x.db"
+    path.touch()
+    ran = run_process("status", "-t", path, "--window", "0")
+    assert (ran.code, f"{path} is empty" in ran.out) == (1, True)
+
+
 def test_thresholds_of_the_configuration_decide_the_exit_code(configured: Path) -> None:
     """A warning is 1, critical is 2."""
     text = configured.read_text()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from aishell_core.targets import Location
 from aishell_core.values import Ability, Part, Severity
 from aishell_tui.cli.connect import Saved
-from aishell_tui.cli.reports.looked import glyph
+from aishell_tui.cli.reports.looked import glyph, told_once
 from aishell_tui.cli.setup_shapes import AbilityRow, ConnectReport
 from aishell_tui.cli.terminal import printable
 from aishell_tui.frame import TargetView
@@ -53,7 +53,7 @@ def ability_rows(view: TargetView) -> Iterator[AbilityRow]:
         works = ability in view.abilities
         yield AbilityRow(name, works, detail if works else _absent(view), "")
     named = {part.value for _, part, _ in _PARTS}
-    for other in view.failures:
+    for other in told_once(view.failures):
         if other.part not in named:
             yield AbilityRow(other.part, False, other.message, other.hint)
 

@@ -68,16 +68,16 @@ def metric_values(view: TargetView, now: float) -> dict[str, MetricValue]:
     return dict(sorted(found.items()))
 
 
-def _told_once(failures: Iterable[Failure]) -> Iterable[Failure]:
+def told_once(failures: Iterable[Failure]) -> Iterable[Failure]:
     """Each failure once, though several tiers may have met it."""
     return {(failure.part, failure.message): failure for failure in failures}.values()
 
 
 def failure_rows(failures: Iterable[Failure]) -> tuple[FailureRow, ...]:
     """Failures as they are printed."""
-    return tuple(FailureRow(failure.part, failure.code.value, failure.message, failure.hint) for failure in _told_once(failures))
+    return tuple(FailureRow(failure.part, failure.code.value, failure.message, failure.hint) for failure in told_once(failures))
 
 
 def failure_lines(failures: Iterable[Failure]) -> list[str]:
     """Failures for people: why, and what to do."""
-    return [f"  {failure.part}: {failure.message}" + (f" ({failure.hint})" if failure.hint else "") for failure in _told_once(failures)]
+    return [f"  {failure.part}: {failure.message}" + (f" ({failure.hint})" if failure.hint else "") for failure in told_once(failures)]

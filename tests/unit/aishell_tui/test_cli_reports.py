@@ -204,9 +204,12 @@ def test_every_ability_is_listed_with_its_reason() -> None:
     failure = Failure(Part.SESSIONS.value, FailureCode.PRIVILEGE, "not allowed", "GRANT it", NOW)
     other = Failure("schema", FailureCode.EMPTY, "the file is empty", "", NOW)
     view = replace(
-        _view(statements=STATEMENTS, failures=(failure, other)), abilities=Ability.SESSIONS | Ability.STATEMENTS | Ability.EXPLAIN
+        _view(statements=STATEMENTS, failures=(failure, other, replace(other, at=NOW + 1))),
+        abilities=Ability.SESSIONS | Ability.STATEMENTS | Ability.EXPLAIN,
     )
-    rows = {row.ability: row for row in ability_rows(view)}
+    listed = list(ability_rows(view))
+    rows = {row.ability: row for row in listed}
+    assert len(rows) == len(listed)
     assert rows["connect"].detail == "sqlite 3.45.0 file"
     assert (rows["statements"].works, rows["statements"].detail) == (True, "3 read")
     assert (rows["sessions"].works, rows["sessions"].detail, rows["sessions"].hint) == (False, "not allowed", "GRANT it")
