@@ -9,9 +9,12 @@ from importlib.resources import files
 from pathlib import Path
 
 from aishell_core.errors import StateError
+from aishell_core.state.faults import damaged
 
 Steps = tuple[str, ...]
 """SQL scripts; the n-th brings version n-1 to n."""
+
+_TABLES = {"layout", "rollup", "event"}
 
 
 def shipped_steps() -> Steps:
@@ -21,28 +24,24 @@ def shipped_steps() -> Steps:
     return tuple((folder / name).read_text(encoding="utf-8") for name in names)
 
 
-def schema_version(connection: sqlite3.Connection) -> int:
-    """The version that a database says it has; 0 is a new one."""
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-def refuse_newer(connection: sqlite3.Connection, path: Path, steps: Steps) -> int:
-    """The database's version; raises StateError when it is newer than the program's."""
-    version = schema_version(connection)
+def checked_version(connection: sqlite3.Connection, path: Path, steps: Steps) -> int:
+    """The version of a database, 0 for a new one; raises StateError when it is newer than the program, or another's."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version > len(steps):
         raise StateError(
             f"{path} has schema version {version}, and this aishell knows versions up to {len(steps)}",
             "update aishell, or set AISHELL_HOME to another folder; the file was not touched",
         )
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if tables and (version == 0 or not tables >= _TABLES):
+        raise damaged(path, "it is a database, but not one of aishell")
     return version
 
 
 def upgrade(connection: sqlite3.Connection, path: Path, steps: Steps, now: float) -> None:
     """Bring a database to the newest version; an existing one is copied first, to a file named in the same folder."""
-    version = refuse_newer(connection, path, steps)
-    if version == len(steps):
-        return
-    if version > 0:
+    version = checked_version(connection, path, steps)
+    if 0 < version < len(steps):
         copy_database(connection, copy_path(path, version, now))
     for number, script in enumerate(steps[version:], start=version + 1):
         connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
@@ -54,7 +53,11 @@ def copy_path(path: Path, version: int, now: float) -> Path:
 
 
 def copy_database(connection: sqlite3.Connection, copy: Path) -> None:
-    """A consistent copy of an open database, readable by its owner only."""
-    copy.touch(mode=0o600, exist_ok=True)
-    with closing(sqlite3.connect(copy)) as target:
-        connection.backup(target)
+    """A consistent copy of an open database, readable by its owner only; nothing is left of one that fails."""
+    try:
+        copy.touch(mode=0o600, exist_ok=True)
+        with closing(sqlite3.connect(copy)) as target:
+            connection.backup(target)
+    except BaseException:
+        copy.unlink(missing_ok=True)
+        raise
