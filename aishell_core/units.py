@@ -80,10 +80,12 @@ def format_bytes(value: float) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """A time span in the two largest units that matter: 12ms, 2.4s, 12m04s, 3h05m, 2d04h."""
+    """A time span in the two largest units that matter: 80us, 12ms, 2.4s, 12m04s, 3h05m, 2d04h."""
     magnitude = abs(seconds)
     if magnitude == 0:
         return "0s"
+    if magnitude < 0.0000995:
+        return _significant(seconds * 1_000_000) + "us"
     if magnitude < 0.9995:
         return _significant(seconds * 1000) + "ms"
     if magnitude < 59.95:

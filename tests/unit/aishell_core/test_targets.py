@@ -1,0 +1,95 @@
+"""URLs of targets, and secrets that stay secret."""
+
+from pathlib import Path
+
+import pytest
+
+from aishell_core.errors import ConfigError
+from aishell_core.targets import ENGINES, Environment, Location, Secret, Target, default_name, parse_location
+from aishell_core.values import TargetId
+
+
+def test_a_server_url_is_taken_apart() -> None:
+    found = parse_location("postgresql://ops%40eu:s3cret@db.example:6432/orders?sslmode=require")
+    assert (found.engine, found.host, found.port, found.database, found.user) == ("postgres", "db.example", 6432, "orders", "ops@eu")
+    assert found.option("sslmode") == "require"
+    assert found.password is not None
+    assert found.password.reveal() == "s3cret"
+
+
+@pytest.mark.parametrize(("url", "port"), [("mysql://h", 3306), ("redis://h", 6379), ("mongodb://h", 27017), ("oracle://h/x", 1521)])
+def test_each_engine_has_its_usual_port(url: str, port: int) -> None:
+    assert parse_location(url).port == port
+
+
+def test_an_absolute_sqlite_url_wins_over_the_relative_reading(tmp_path: Path) -> None:
+    (tmp_path / "app.db").touch()
+    assert parse_location(f"sqlite://{tmp_path}/app.db").path == tmp_path / "app.db"
+    assert parse_location(f"sqlite:///{tmp_path}/app.db").path == tmp_path / "app.db"
+
+
+def test_a_sqlite_url_may_be_relative_where_only_that_exists(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "app.db").touch()
+    assert parse_location("sqlite:///data/app.db", tmp_path).path == tmp_path / "data" / "app.db"
+
+
+def test_spaces_in_a_path_may_be_escaped(tmp_path: Path) -> None:
+    (tmp_path / "my app.db").touch()
+    assert parse_location(f"sqlite://{tmp_path}/my%20app.db").path == tmp_path / "my app.db"
+
+
+def test_a_plain_file_is_a_database_too(tmp_path: Path) -> None:
+    (tmp_path / "anything").touch()
+    assert parse_location(str(tmp_path / "anything")).engine == "sqlite"
+    assert parse_location("not-there-yet.db", tmp_path).path == tmp_path / "not-there-yet.db"
+
+
+@pytest.mark.parametrize(
+    ("url", "message", "hint"),
+    [
+        ("postgrsql://h/x", "unknown URL scheme 'postgrsql'", "did you mean postgresql://?"),
+        ("sqlite://", "names no file", "sqlite:///path/to/app.db"),
+        ("postgresql:///x", "names no host", "postgresql://user@host:5432/name"),
+        ("postgresql://h:port/x", "host or port is malformed", "scheme://host:port/name"),
+        ("postgresql://[::1/x", "host or port is malformed", "scheme://host:port/name"),
+        ("nothing", "neither a URL nor a database file", "sqlite:///path/to/app.db"),
+    ],
+)
+def test_a_bad_url_says_what_is_wrong_and_what_to_write(url: str, message: str, hint: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_location(url)
+    assert message in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_a_password_shows_nowhere() -> None:
+    location = parse_location("postgresql://u:s3cret@h/x")
+    target = Target(TargetId("x"), location, Environment.PRODUCTION)
+    for text in (repr(location), str(location), repr(target), location.redacted(), f"{location.password}", repr([location.password])):
+        assert "s3cret" not in text
+    assert location.redacted() == "postgres://u@h:5432/x"
+
+
+@pytest.mark.parametrize("url", ["foo://u:s3cret@h/x", "postgresql://u:s3cret@h:bad/x", "postgresql://u:s3cret@/x"])
+def test_a_password_is_not_in_an_error_either(url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_location(url)
+    assert "s3cret" not in caught.value.message + caught.value.hint
+
+
+def test_secrets_compare_by_their_text() -> None:
+    assert Secret("a") == Secret("a")
+    assert Secret("a") != Secret("b")
+    assert Secret("a") != "a"
+
+
+def test_names_are_made_from_the_place() -> None:
+    assert default_name(parse_location("postgresql://h/orders")) == "orders@h"
+    assert default_name(parse_location("redis://h")) == "h"
+    assert default_name(Location("sqlite", path=Path("/srv/app.db"))) == "app.db"
+
+
+def test_no_scheme_belongs_to_two_engines() -> None:
+    schemes = [scheme for engine in ENGINES for scheme in engine.schemes]
+    assert len(schemes) == len(set(schemes))
