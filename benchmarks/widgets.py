@@ -52,9 +52,10 @@ class BenchApp(App[None]):
         yield from self._widgets
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
-        if isinstance(renderable, CompositorUpdate):
+        update: object = renderable  # Textual hands on more kinds than its annotation admits
+        if isinstance(update, CompositorUpdate):
             if self.compare:
-                self.own_bytes += len(renderable.render_segments(self.console).encode())
+                self.own_bytes += len(update.render_segments(self.console).encode())
             small = compact(renderable, colours=True)
             if isinstance(small, CompositorUpdate):
                 self.compact_bytes += len(small.render_segments(self.console).encode())

@@ -38,4 +38,4 @@ def test_footer_and_help_come_from_the_same_table(screen: str) -> None:
     helped = " ".join(keys for keys, _ in help_lines(screen)).split()
     for key in footer_of(screen):
         assert key.shown in helped
-    assert 3 <= len(footer_hints(screen))
+    assert len(footer_hints(screen)) >= 3
