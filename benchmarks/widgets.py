@@ -56,7 +56,7 @@ class BenchApp(App[None]):
         if isinstance(update, CompositorUpdate):
             if self.compare:
                 self.own_bytes += len(update.render_segments(self.console).encode())
-            small = compact(renderable, colours=True)
+            small: object = compact(renderable, colours=True)
             if isinstance(small, CompositorUpdate):
                 self.compact_bytes += len(small.render_segments(self.console).encode())
         super()._display(screen, renderable)
