@@ -34,6 +34,7 @@ from aishell_tui.screens.fleet import FleetScreen
 from aishell_tui.screens.health import HealthScreen
 from aishell_tui.screens.queries import QueriesScreen
 from themes.load import load_theme
+from widgets.ascii_filter import AsciiFilter
 from widgets.compact_update import compact
 from widgets.glyphs import choose_glyphs
 from widgets.key_bar import KeyBar
@@ -108,12 +109,13 @@ class AishellApp(App[int]):
         )
         self.frame = Frame(at=0.0)
         self._on_end = on_end
-        self._colourless = NoColorFilter()
+        self._colourless, self._ascii = NoColorFilter(), AsciiFilter()
         self.use_theme("mono" if "NO_COLOR" in os.environ else options.theme)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Without colour nothing else may add some; else what the library has set up."""
-        return super().get_line_filters() if self._has_colours else [self._colourless]
+        """Without colour nothing else may add some, and without UTF-8 nothing but ASCII is drawn."""
+        filters = list(super().get_line_filters()) if self._has_colours else [self._colourless]
+        return filters if self.glyphs.unicode else [*filters, self._ascii]
 
     @property
     def _has_colours(self) -> bool:

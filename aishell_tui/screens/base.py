@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import ClassVar, Protocol, cast
 
@@ -11,6 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
 from textual.strip import Strip
+from textual.timer import Timer
 
 from aishell_core.errors import AishellError
 from aishell_core.values import Severity, TargetId
@@ -79,7 +79,7 @@ class DashboardScreen(Screen[None]):
         super().__init__()
         self.kept = KeptHistory()
         self._said = ""
-        self._said_until = 0.0
+        self._forget: Timer | None = None
         self._said_severity: Severity | None = None
 
     @property
@@ -135,11 +135,7 @@ class DashboardScreen(Screen[None]):
 
     def _show_notice(self, frame: Frame) -> None:
         notice = self.query_one("#notice", NoticeLine)
-        if self._said and frame.at < self._said_until:
-            notice.show_notice(self._said, self._said_severity)
-        else:
-            self._said = ""
-            notice.show_notice("  ".join(frame.notes))
+        notice.show_notice(self._said or "  ".join(frame.notes), self._said_severity if self._said else None)
         notice.display = bool(notice.text)
 
     def on_resize(self, event: events.Resize) -> None:
@@ -174,7 +170,13 @@ class DashboardScreen(Screen[None]):
     def say(self, text: str, *, bad: bool = False) -> None:
         """A message in the notice line, gone with the next one or after a while."""
         self._said, self._said_severity = text, Severity.CRITICAL if bad else None
-        self._said_until = time.time() + _SAID_SECONDS
+        if self._forget is not None:
+            self._forget.stop()
+        self._forget = self.set_timer(_SAID_SECONDS, self._unsay)
+        self._show_notice(self.dashboard.frame)
+
+    def _unsay(self) -> None:
+        self._said = ""
         self._show_notice(self.dashboard.frame)
 
     def say_error(self, error: AishellError) -> None:
@@ -210,7 +212,7 @@ class DashboardScreen(Screen[None]):
         table, look = self.table, self.dashboard.look
         if table is not None and table.filter_text:
             table.set_filter("")
-        elif look.until is not None:
+        elif self.TRAVELS and look.until is not None:
             self.dashboard.change_look(replace(look, until=None))
         elif len(self.app.screen_stack) > 1:
             self.dismiss()
