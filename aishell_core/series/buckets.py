@@ -17,7 +17,7 @@ def _doubles() -> array[float]:
 
 @dataclass(frozen=True, slots=True)
 class Points:
-    """Values at times (epoch seconds, rising); NaN is a gap, and the values of a counter are rates per second.
+    """Values at times (epoch seconds, never falling); NaN is a gap, and the values of a counter are rates per second.
 
     A value stands until the next point, but for `hold_seconds` at most: after that nothing is known.
     """
