@@ -26,9 +26,14 @@ def write_results(sections: Sequence[Section], path: Path | None, printed: str =
 
 def measure_all() -> tuple[Section, ...]:
     """Every table, one measurement after the other so that none disturbs another."""
-    from benchmarks import dashboard, fleet, sqlite_access
+    from benchmarks import dashboard, fleet, series, sqlite_access
 
-    return (*dashboard.measure_all(), fleet.fleet_section(asyncio.run(fleet.measure())), *sqlite_access.measure_all())
+    return (
+        *dashboard.measure_all(),
+        fleet.fleet_section(asyncio.run(fleet.measure())),
+        series.series_section(),
+        *sqlite_access.measure_all(),
+    )
 
 
 def print_others() -> str:

@@ -146,7 +146,7 @@ def fleet_section() -> Section:
     )
     notes = (
         "Fleet screen, 160x45; the whole program runs but its collectors, which answer after 5 to 50 ms with 40 samples and 20 sessions.",
-        f"Keys: {KEYS} moves of the cursor, each pressed into a quiet moment, until the first byte of the answer.",
+        f"Keys: {KEYS} moves of the cursor, at random moments, until the bytes that put the cursor bar on another row have arrived.",
     )
     return Section("Many targets", "python -m benchmarks.dashboard", figures, notes)
 

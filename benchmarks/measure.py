@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -16,7 +17,8 @@ from tests.terminal import Terminal
 WORKLOAD = "aishell_tui.demo.workload"
 """What stands in the command line of the demo's workload, whose processes are not the dashboard's."""
 
-_QUIET_SECONDS = 0.2
+_BETWEEN_KEYS_SECONDS = (0.1, 1.2)
+_CURSOR_COLUMN = 4
 _NO_ANSWER_SECONDS = 2.0
 
 
@@ -65,21 +67,29 @@ class Measured:
         span = time.monotonic() - begin
         return Steady((self.cpu_seconds() - cpu) / span, written / span, self.rss_bytes())
 
-    def key_delays(self, keys: Sequence[str], deadline_seconds: float = 120.0) -> tuple[float, ...]:
-        """Milliseconds from each key to the first output after it; each is pressed into a quiet moment between two frames.
+    def key_delays(self, keys: Sequence[str]) -> tuple[float, ...]:
+        """Milliseconds from each key to the arrival of what paints its effect: the cursor bar on another row.
 
-        A key without an answer counts as two seconds.
+        The keys come at random moments, also while a frame is being drawn. A key without an effect counts as two seconds.
         """
+        chance = random.Random(1)
         delays = []
-        end = time.monotonic() + deadline_seconds
         for key in keys:
-            while self.terminal.process.read(_QUIET_SECONDS) and time.monotonic() < end:
-                pass
-            pressed = time.monotonic()
+            self._watch(chance.uniform(*_BETWEEN_KEYS_SECONDS))
+            before = self.terminal.backgrounds(_CURSOR_COLUMN)
+            pressed = arrived = time.monotonic()
             self.terminal.send(key)
-            answered = bool(self.terminal.process.read(_NO_ANSWER_SECONDS))
-            delays.append((time.monotonic() - pressed) * 1000 if answered else _NO_ANSWER_SECONDS * 1000)
+            while self.terminal.backgrounds(_CURSOR_COLUMN) == before and time.monotonic() - pressed < _NO_ANSWER_SECONDS:
+                data = self.terminal.process.read(_NO_ANSWER_SECONDS)
+                arrived = time.monotonic()
+                self.terminal.take_in(data)
+            delays.append((arrived - pressed) * 1000)
         return tuple(delays)
+
+    def _watch(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.terminal.read(left)
 
     def cpu_seconds(self) -> float:
         """CPU time of the program and of its living processes so far, the demo's workload apart."""

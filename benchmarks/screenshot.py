@@ -16,7 +16,6 @@ from tests.terminal import AISHELL, Terminal, opened, surroundings
 
 PICTURE = Path(__file__).parents[1] / "docs" / "screenshot.svg"
 COLUMNS, ROWS = 120, 36
-_NARROWER = "{"
 
 
 def take(seconds: float, picture: Path) -> None:
@@ -25,7 +24,6 @@ def take(seconds: float, picture: Path) -> None:
         home = Path(folder)
         with opened([AISHELL, "demo"], surroundings(home), columns=COLUMNS, rows=ROWS) as terminal:
             terminal.wait_for(re.compile(r"\bwal\s+\d"))
-            terminal.send(_NARROWER)
             _run(terminal, seconds)
             terminal.send("E")
             terminal.wait_for("SVG")

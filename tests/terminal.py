@@ -63,9 +63,18 @@ class Terminal:
         """The screen as lines of text."""
         return "\n".join(line.rstrip() for line in self._screen.display)
 
+    def backgrounds(self, column: int) -> tuple[str, ...]:
+        """The background colour of one column, row by row: where a cursor bar stands."""
+        return tuple(str(self._screen.buffer[row][column].bg) for row in range(self._screen.lines))
+
     def read(self, timeout_seconds: float = 0.05) -> bytes:
         """Take in what the program wrote, and answer as a terminal does."""
         data = self.process.read(timeout_seconds)
+        self.take_in(data)
+        return data
+
+    def take_in(self, data: bytes) -> None:
+        """Draw what the program wrote, and answer what it asks."""
         self.raw += data
         if _WHERE_IS_THE_CURSOR in data:
             self.process.write(f"\x1b[{self._screen.cursor.y + 1};{self._screen.cursor.x + 1}R".encode())
@@ -74,7 +83,6 @@ class Terminal:
         drawn = data[: unfinished.start()] if unfinished else data
         self._held_back = data[len(drawn) :]
         self._stream.feed(_NOT_DRAWN.sub(b"", drawn))
-        return data
 
     def wait_for(self, what: str | re.Pattern[str] | Callable[[str], bool], deadline_seconds: float = DEADLINE_SECONDS) -> str:
         """The screen as soon as it holds the text, matches, or fulfils the condition; AssertionError with the screen if never."""
