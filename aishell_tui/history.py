@@ -20,13 +20,14 @@ T = TypeVar("T")
 WRITE_SECONDS = 30.0
 RETRY_SECONDS = 60.0
 EVENTS_SECONDS = 86_400.0
+_EVENTS_HELD = 1000
 
 
 class HistoryKeeper:
     """Writes rollups and events in the background, reads them back on demand, and says why when it cannot.
 
-    What cannot be written is counted and given up: the dashboard runs on without history. `note` is the sentence
-    for the screen, empty while all is well.
+    Events that could not be written are held for the next try; rollups are given up, since memory is for the newest
+    minutes only. `note` is the sentence for the screen, empty while all is well.
     """
 
     def __init__(self, folder: Path, clock: Clock, take_rollups: Callable[[bool], tuple[RollupBatch, ...]]) -> None:
@@ -61,7 +62,8 @@ class HistoryKeeper:
             await self._in_thread(lambda: _write(database, batches, events, self._clock.now()))
             self.note = ""
         except StateError as error:
-            self.note = f"no history is kept: {error.message}" + (f" ({error.hint})" if error.hint else "")
+            self._pending_events = [*events, *self._pending_events][-_EVENTS_HELD:]
+            self.note = _note(error)
 
     def remember(self, event: Event) -> None:
         """Keep an event for the next write."""
@@ -74,7 +76,7 @@ class HistoryKeeper:
             database = await self._opened()
             return await self._in_thread(lambda: database.events(now - EVENTS_SECONDS, now))
         except StateError as error:
-            self.note = f"no history is kept: {error.message}" + (f" ({error.hint})" if error.hint else "")
+            self.note = _note(error)
             return ()
 
     async def read(self, target: TargetId, since: float, until: float) -> History | None:
@@ -92,6 +94,10 @@ class HistoryKeeper:
         if database is not None:
             await self._in_thread(database.close)
         self._thread.shutdown(wait=False)
+
+
+def _note(error: StateError) -> str:
+    return f"no history is kept: {error.message}" + (f" ({error.hint})" if error.hint else "")
 
 
 def _write(database: StateDatabase, batches: Sequence[RollupBatch], events: Sequence[Event], now: float) -> None:
