@@ -1,140 +1,66 @@
-"""Rows of values read together: the blocks they are kept in, and the view of them that a snapshot holds."""
+"""Rows of values that were read together."""
 
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 
-from aishell_core.series.keys import Layout, NameAndLabels
+from aishell_core.series.keys import Layout
 from aishell_core.series.rates import NAN, gap_seconds
-
-BLOCK_ROWS = 30
-"""Rows of a block: a reading costs one slice assignment, and at most this many rows are kept beyond the retention."""
-
-
-def _doubles() -> array[float]:
-    return array("d")
 
 
 class Block:
-    """Rows of one layout at one cadence, row-major: the time, then a value for each column (NaN where there is none).
+    """Some rows of one layout at one cadence, row-major: the time, then a value for each column (NaN where there is none).
 
-    Rows are only ever appended, so a reader that remembers how many there were sees an unchanging block.
-    With `after_gap` neither a rate nor a line may come into it from the block before; inside there are no gaps in time.
+    A block itself never changes: `grown` and `torn` give another one over the same memory. Rows are written behind those
+    that exist, and new series into columns that were empty, so whoever remembers how many rows there were sees no change.
+    `room` is the number of rows that there is memory for; all but the newest block of a track are full.
     """
 
-    __slots__ = ("after_gap", "interval_seconds", "layout", "rows", "sequence", "values")
+    __slots__ = ("breaks", "interval_seconds", "layout", "longest_seconds", "room", "stride", "values")
 
-    def __init__(self, layout: Layout, interval_seconds: float, sequence: int, *, after_gap: bool) -> None:
+    def __init__(self, layout: Layout, values: array[float], stride: int, interval_seconds: float, breaks: tuple[int, ...] = ()) -> None:
+        """`breaks` are the rows that neither a rate nor a line may come into from the row before."""
         self.layout = layout
+        self.values = values
+        self.stride = stride
         self.interval_seconds = interval_seconds
-        self.sequence = sequence
-        self.after_gap = after_gap
-        self.rows = 0
-        # Repeated, not made from bytes: that would take a sixteenth more than is needed.
-        self.values = array("d", (0.0,)) * (layout.stride * BLOCK_ROWS)
+        self.longest_seconds = gap_seconds(interval_seconds)
+        self.breaks = breaks
+        self.room = len(values) // stride
 
-    def append(self, row: array[float]) -> None:
-        """Write the next row."""
-        stride = self.layout.stride
-        start = self.rows * stride
-        self.values[start : start + stride] = row
-        self.rows += 1
+    @classmethod
+    def empty(cls, layout: Layout, rows: int, spare_columns: int, interval_seconds: float) -> Block:
+        """Room for so many rows, and for so many columns more than the layout has now."""
+        stride = len(layout.keys) + 1 + spare_columns
+        return cls(layout, array("d", (NAN,)) * (stride * rows), stride, interval_seconds)
 
-    def trimmed(self, rows: int) -> Block:
+    @property
+    def spare_columns(self) -> int:
+        """The columns that no series has yet."""
+        return self.stride - 1 - len(self.layout.keys)
+
+    def grown(self, layout: Layout) -> Block:
+        """The same rows under a layout with more columns."""
+        return Block(layout, self.values, self.stride, self.interval_seconds, self.breaks)
+
+    def torn(self, row: int) -> Block:
+        """The same rows with a gap before one of them."""
+        return Block(self.layout, self.values, self.stride, self.interval_seconds, (*self.breaks, row))
+
+    def cut(self, rows: int) -> Block:
         """A copy with the first rows only, and no room for more."""
-        copy = Block.__new__(Block)
-        copy.layout, copy.interval_seconds, copy.sequence, copy.after_gap = (
-            self.layout,
-            self.interval_seconds,
-            self.sequence,
-            self.after_gap,
-        )
-        copy.rows, copy.values = rows, self.values[: rows * self.layout.stride]
-        return copy
+        breaks = tuple(row for row in self.breaks if row < rows)
+        return Block(self.layout, self.values[: rows * self.stride], self.stride, self.interval_seconds, breaks)
 
-    @property
-    def covered_seconds(self) -> float:
-        """The time that the rows stand for."""
-        return self.rows * self.interval_seconds
+    def time(self, row: int) -> float:
+        """When a row was read, in epoch seconds."""
+        return self.values[row * self.stride]
 
-    def cells(self, column: int, rows: int) -> array[float]:
-        """The first `rows` values of a column; column 0 is the time."""
-        stride = self.layout.stride
-        return self.values[column : rows * stride : stride]
+    def cells(self, column: int, first: int, end: int) -> array[float]:
+        """The values of a column in some rows; column 0 is the time."""
+        return self.values[first * self.stride + column : end * self.stride : self.stride]
 
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """The raw values of one series with their times, and the indices before which nothing may be connected."""
-
-    times: array[float] = field(default_factory=_doubles)
-    values: array[float] = field(default_factory=_doubles)
-    breaks: frozenset[int] = frozenset()
-
-    def until(self, last: float) -> Column:
-        """The same without what is later."""
-        end = bisect_right(self.times, last)
-        return Column(self.times[:end], self.values[:end], self.breaks)
-
-
-@dataclass(frozen=True, slots=True)
-class TrackView:
-    """The blocks of one track, oldest first, and how many rows the last one had when the view was taken."""
-
-    blocks: tuple[Block, ...] = ()
-    rows: int = 0
-
-    def parts(self) -> Iterator[tuple[Block, int]]:
-        """Each block with its number of rows, newest first."""
-        rows = self.rows
-        for block in reversed(self.blocks):
-            yield block, (rows if block is self.blocks[-1] else block.rows)
-
-    @property
-    def layout(self) -> Layout | None:
-        """The columns of the newest row."""
-        return self.blocks[-1].layout if self.blocks else None
-
-    @property
-    def interval_seconds(self) -> float:
-        """The cadence of the newest row."""
-        return self.blocks[-1].interval_seconds if self.blocks else 1.0
-
-    @property
-    def longest_seconds(self) -> float:
-        """The longest time between two values that may be connected, by the slowest cadence that is kept."""
-        return gap_seconds(max((block.interval_seconds for block in self.blocks), default=1.0))
-
-    def newest(self, name: NameAndLabels) -> tuple[Block, int, int] | None:
-        """Where the newest known value of a series is: block, row, column."""
-        for block, rows in self.parts():
-            column = block.layout.columns.get(name)
-            if column is None:
-                continue
-            values, stride = block.values, block.layout.stride
-            for row in range(rows - 1, -1, -1):
-                value = values[row * stride + column]
-                if value == value:  # not NaN
-                    return block, row, column
-        return None
-
-    def column(self, name: NameAndLabels, since: float, until: float) -> Column:
-        """All rows of the blocks that reach into a span; a block without the series has NaN for it."""
-        chosen: list[tuple[Block, int]] = []
-        for block, rows in self.parts():
-            if block.values[0] > until:
-                continue
-            if block.values[(rows - 1) * block.layout.stride] < since:
-                break
-            chosen.append((block, rows))
-        times, values, breaks = array("d"), array("d"), set()
-        for block, rows in reversed(chosen):
-            column = block.layout.columns.get(name)
-            if block.after_gap:
-                breaks.add(len(times))
-            times += block.cells(0, rows)
-            values += block.cells(column, rows) if column is not None else array("d", (NAN,)) * rows
-        return Column(times, values, frozenset(breaks))
+    def live_keys(self, rows: int) -> list[bool]:
+        """For each series whether one of the first `rows` rows has a value of it."""
+        newest = self.values[(rows - 1) * self.stride + 1 : (rows - 1) * self.stride + 1 + len(self.layout.keys)]
+        return [value == value or any(each == each for each in self.cells(column, 0, rows)) for column, value in enumerate(newest, start=1)]

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from math import ceil, floor
 
 from aishell_core.series.rates import GAP_INTERVALS, NAN
-from aishell_core.series.rollup import Rollups
+from aishell_core.series.rollup import Rollups, together, windows
+
+_INFINITE = float("inf")
 
 
 def _doubles() -> array[float]:
@@ -19,17 +21,22 @@ def _doubles() -> array[float]:
 class Points:
     """Values at times (epoch seconds, never falling); NaN is a gap, and the values of a counter are rates per second.
 
-    A value stands until the next point, but for `hold_seconds` at most: after that nothing is known.
+    A value stands until the next point, but for `hold_seconds` at most: after that nothing is known. Where the cadence
+    changed, `holds` says it for each point.
     """
 
     times: array[float] = field(default_factory=_doubles)
     values: array[float] = field(default_factory=_doubles)
     hold_seconds: float = 0.0
+    holds: array[float] | None = None
 
     def between(self, since: float, until: float) -> Points:
         """The points from `since` to `until`, both included."""
         first, end = bisect_left(self.times, since), bisect_right(self.times, until)
-        return Points(self.times[first:end], self.values[first:end], self.hold_seconds)
+        if first == 0 and end == len(self.times):
+            return self
+        holds = None if self.holds is None else self.holds[first:end]
+        return Points(self.times[first:end], self.values[first:end], self.hold_seconds, holds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,15 @@ class Grid:
         """Where a bucket begins, in epoch seconds."""
         return (self.start_milliseconds + index * self.step_milliseconds) / 1000
 
+    @property
+    def first(self) -> int:
+        """The number of the first bucket, counted from the epoch."""
+        return self.start_milliseconds // self.step_milliseconds
+
+    def behind(self, count: int) -> Grid:
+        """The grid without its first buckets."""
+        return Grid(self.start_milliseconds + count * self.step_milliseconds, self.step_milliseconds, self.count - count)
+
     def borders(self) -> list[float]:
         """Where each bucket begins, and where the last one ends, in epoch seconds."""
         step = self.step_milliseconds
@@ -92,14 +108,14 @@ def _known(values: array[float]) -> array[float]:
     return array("d", (value for value in values if value == value))
 
 
-def _fill(rows: Rollups, grid: Grid, hold_seconds: float) -> Buckets:
+def _fill(rows: Rollups, grid: Grid, hold_seconds: float, holds: array[float] | None = None) -> Buckets:
     times, borders, plain = rows.times, grid.borders(), rows.low is rows.mean
     low, high, mean, last = (array("d", (NAN,)) * grid.count for _ in range(4))
     first = bisect_left(times, borders[0])
     for index in range(grid.count):
         end = bisect_left(times, borders[index + 1], first)
         if end == first:
-            if first and borders[index] - times[first - 1] < hold_seconds:
+            if first and borders[index] - times[first - 1] < (holds[first - 1] if holds else hold_seconds):
                 low[index] = high[index] = mean[index] = last[index] = rows.last[first - 1]
             continue
         means = rows.mean[first:end]
@@ -121,9 +137,13 @@ def fill_buckets(points: Points, since: float, until: float, count: int) -> Buck
     Raises ValueError for no buckets or a window that ends before it begins.
     """
     grid = Grid.over(since, until, count)
-    end = bisect_right(points.times, until)
-    times, values = (points.times, points.values) if end == len(points.times) else (points.times[:end], points.values[:end])
-    return _fill(Rollups(0.0, times, values, values, values, values), grid, points.hold_seconds)
+    return fill_grid(points.between(-_INFINITE, until), grid)
+
+
+def fill_grid(points: Points, grid: Grid) -> Buckets:
+    """Lowest, highest, mean and last value of each bucket of a grid."""
+    values = points.values
+    return _fill(Rollups(0.0, points.times, values, values, values, values), grid, points.hold_seconds, points.holds)
 
 
 def roll_up(points: Points, step_seconds: float) -> Rollups:
@@ -153,22 +173,28 @@ def merge_history(history: Rollups, tail: Points, since: float, until: float, co
     hold_seconds = max(GAP_INTERVALS * history.step_seconds, tail.hold_seconds)
     from_seconds = grid.border(0) - hold_seconds
     old = history.between(from_seconds, until)
-    new = roll_up(tail.between(from_seconds, until), window_seconds)
-    return _fill(_join(old, new), grid, hold_seconds)
+    fine = tail.between(from_seconds, until)
+    return _fill(_join(old, roll_up(fine, window_seconds), whole=_begins_whole(fine, window_seconds)), grid, hold_seconds)
 
 
-def _join(old: Rollups, new: Rollups) -> Rollups:
-    """Both in order of time; a window of `new` replaces the one of `old` that begins at the same time."""
+def _begins_whole(points: Points, window_seconds: float) -> bool:
+    """Whether the first window has all its points: memory may have let the first ones of it go."""
+    times = points.times
+    return len(times) > 1 and times[0] % window_seconds < times[1] - times[0]
+
+
+def _join(old: Rollups, new: Rollups, *, whole: bool) -> Rollups:
+    """Both in order of time; a window of `new` replaces that of `old` of the same time, the first one only where it is whole."""
     if not new.times:
         return old
     apart = bisect_left(old.times, new.times[0])
     joined = [array("d", column[:apart]) for column in (old.times, old.low, old.high, old.mean, old.last)]
-    rows = {row[0]: row for source in (old.between(new.times[0], float("inf")), new) for row in _rows(source)}
+    rows = {window[0]: window for window in windows(old.between(new.times[0], _INFINITE))}
+    first = None if whole else rows.get(new.times[0])
+    rows.update((window[0], window) for window in windows(new))
+    if first is not None:
+        rows[first[0]] = together(first, rows[first[0]])
     for at in sorted(rows):
         for column, value in zip(joined, rows[at], strict=True):
             column.append(value)
     return Rollups(old.step_seconds, *joined)
-
-
-def _rows(rollups: Rollups) -> list[tuple[float, float, float, float, float]]:
-    return list(zip(rollups.times, rollups.low, rollups.high, rollups.mean, rollups.last, strict=True))

@@ -30,16 +30,23 @@ class SeriesKey(NamedTuple):
 
 
 class Layout:
-    """The columns of a block, shared by all blocks that have the same ones; column 0 is the time."""
+    """Which series is in which column, shared by all blocks that have the same ones; column 0 is the time. Never changes."""
 
-    __slots__ = ("__weakref__", "_by_name", "columns", "counters", "keys", "stride")
+    __slots__ = ("__weakref__", "_by_name", "columns", "keys")
 
     def __init__(self, keys: Iterable[SeriesKey]) -> None:
         self.keys = tuple(keys)
         self.columns = {key.name_and_labels: column for column, key in enumerate(self.keys, start=1)}
-        self.counters = tuple(key.is_counter for key in self.keys)
-        self.stride = len(self.keys) + 1
         self._by_name: dict[str, tuple[SeriesKey, ...]] | None = None
+
+    def grown(self, keys: tuple[SeriesKey, ...]) -> Layout:
+        """A layout with more columns behind these, which keep their places."""
+        grown = Layout(())
+        # Not made anew from all keys: where labels churn this happens with each reading.
+        grown.keys = (*self.keys, *keys)
+        new = {key.name_and_labels: column for column, key in enumerate(keys, start=len(self.keys) + 1)}
+        grown.columns = {**self.columns, **new}
+        return grown
 
     def find(self, name: str) -> tuple[SeriesKey, ...]:
         """All series of the metric of this name."""

@@ -35,12 +35,17 @@ def rate(earlier: float, before: float, later: float, after: float, longest_seco
     return NAN
 
 
-def rates(times: Sequence[float], values: Sequence[float], longest_seconds: float, breaks: Collection[int] = ()) -> array[float]:
+def rates(
+    times: Sequence[float], values: Sequence[float], longest_seconds: float | Sequence[float], breaks: Collection[int] = ()
+) -> array[float]:
     """The rate per second at each point since the last known point before it; never negative.
 
     NaN stands where there is no rate: at the first point, at a point without a value, after a fall (the counter
-    began again), after more than `longest_seconds`, and at the indices in `breaks` (a restart or an outage lies before).
+    began again), after more than `longest_seconds` (one for each point where the cadence changed: then the longer of
+    both ends' goes), and at the indices in `breaks` (a restart or an outage lies before).
     """
+    if not isinstance(longest_seconds, float | int):
+        return _rates_of_changing_cadence(times, values, longest_seconds, breaks)
     spans = steady_spans(times, longest_seconds, breaks)
     quick = quick_rates(values, spans) if spans is not None else None
     if quick is not None:
@@ -83,3 +88,19 @@ def _segment(times: Sequence[float], values: Sequence[float], longest_seconds: f
             earlier, before = later, after
         elif after == after:  # not NaN
             earlier, before = times[index], after
+
+
+def _rates_of_changing_cadence(
+    times: Sequence[float], values: Sequence[float], longest_seconds: Sequence[float], breaks: Collection[int]
+) -> array[float]:
+    found = array("d", (NAN,)) * len(times)
+    known: int | None = None
+    for index, after in enumerate(values):
+        if index in breaks:
+            known = None
+        if after == after:  # not NaN
+            if known is not None:
+                longest = max(longest_seconds[known], longest_seconds[index])
+                found[index] = rate(times[known], values[known], times[index], after, longest)
+            known = index
+    return found

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
+from operator import sub
 
 from aishell_core.series.keys import SeriesKey
+from aishell_core.series.rates import GAP_INTERVALS, NAN
 from aishell_core.values import TargetId, Tier
 
 FIGURES = 4
@@ -67,3 +71,75 @@ class Rollups:
 
 
 NO_ROLLUPS = Rollups()
+
+Window = tuple[float, float, float, float, float]
+"""When a window began, and its low, high, mean and last."""
+
+
+def windows(rollups: Rollups) -> Iterable[Window]:
+    """The windows one by one."""
+    return zip(rollups.times, rollups.low, rollups.high, rollups.mean, rollups.last, strict=True)
+
+
+def together(one: Window, other: Window) -> Window:
+    """Two parts of the same window as one, the later one second; how many values each stands for is not known any more."""
+    if one[3] != one[3]:  # NaN
+        return other
+    if other[3] != other[3]:
+        return one
+    return one[0], min(one[1], other[1]), max(one[2], other[2]), (one[3] + other[3]) / 2, other[4]
+
+
+def merged(parts: Sequence[Rollups]) -> Rollups:
+    """Parts of one series, in the order in which they were written, as one in order of time with each window once."""
+    parts = [part for part in parts if part.times]
+    if len(parts) < 2:
+        return parts[0] if parts else NO_ROLLUPS
+    ordered = sorted(parts, key=lambda part: part.times[0])
+    if any(after.times[0] <= before.times[-1] for before, after in pairwise(ordered)):
+        ordered = [_woven(parts)]
+    step_seconds = max(part.step_seconds for part in ordered)
+    whole, begins = Rollups(step_seconds), [part.times[0] for part in ordered]
+    for part, next_at in zip(ordered, (*begins[1:], None), strict=True):
+        _extend(whole, part if part.step_seconds == step_seconds else _with_gaps(part, next_at))
+    return whole
+
+
+def _extend(whole: Rollups, part: Rollups) -> None:
+    whole.times.extend(part.times)
+    whole.low.extend(part.low)
+    whole.high.extend(part.high)
+    whole.mean.extend(part.mean)
+    whole.last.extend(part.last)
+
+
+def _append(whole: Rollups, window: Window) -> None:
+    for column, value in zip((whole.times, whole.low, whole.high, whole.mean, whole.last), window, strict=True):
+        column.append(value)
+
+
+def _with_gaps(part: Rollups, next_at: float | None) -> Rollups:
+    """The same with a window of no value wherever its last one stands no longer: what follows may have a longer step."""
+    holds, times = GAP_INTERVALS * part.step_seconds, part.times
+    until = times[-1] if next_at is None else next_at
+    if until - times[-1] <= holds and max(map(sub, times[1:], times), default=0.0) <= holds:
+        return part
+    whole = Rollups(part.step_seconds)
+    for window, after in zip(windows(part), (*times[1:], until), strict=True):
+        _append(whole, window)
+        if after - window[0] > holds:
+            _append(whole, (window[0] + holds, NAN, NAN, NAN, NAN))
+    return whole
+
+
+def _woven(parts: Sequence[Rollups]) -> Rollups:
+    """Window by window, where the clock went back or a window was written in two parts."""
+    found: dict[float, Window] = {}
+    for part in parts:
+        for window in windows(part):
+            known = found.get(window[0])
+            found[window[0]] = together(known, window) if known else window
+    whole = Rollups(max(part.step_seconds for part in parts))
+    for at in sorted(found):
+        _append(whole, found[at])
+    return whole

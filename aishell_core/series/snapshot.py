@@ -5,107 +5,122 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass
 
-from aishell_core.series.block import Column, TrackView
-from aishell_core.series.buckets import Buckets, Grid, Points, fill_buckets
+from aishell_core.series.buckets import Buckets, Grid, Points, fill_grid
 from aishell_core.series.keys import SeriesKey
-from aishell_core.series.rates import NAN, gap_seconds, rate, rates
+from aishell_core.series.rates import NAN
+from aishell_core.series.view import Column, Place, TrackView
 from aishell_core.values import TargetId
+
+_EVER = -float("inf")
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """The series of a target; valid, and unchanged, for as long as it is held.
 
-    A series that several tiers bring is taken from the most frequent one.
+    A series that several tiers bring is taken from the most frequent one that still reports it.
     """
 
     target: TargetId
     tracks: tuple[TrackView, ...] = ()
 
     def keys(self) -> tuple[SeriesKey, ...]:
-        """All series that the rows in memory have a value of."""
-        return tuple(dict.fromkeys(key for track in self.tracks if track.layout for key in track.layout.keys))
+        """All series that are kept in memory, also those that the newest readings do not report."""
+        return tuple(dict.fromkeys(key for track in self.tracks for layout in track.layouts for key in layout.keys))
 
     def find(self, name: str) -> tuple[SeriesKey, ...]:
-        """All series of the metric of this name."""
-        found = [keys for track in self.tracks if track.layout and (keys := track.layout.find(name))]
-        return found[0] if len(found) == 1 else tuple(dict.fromkeys(key for keys in found for key in keys))
+        """All series of the metric of this name that are kept in memory."""
+        found = [keys for track in self.tracks if (keys := track.find(name))]
+        if len(found) == 1:
+            return found[0]
+        return tuple(dict.fromkeys(key for keys in found for key in keys))
 
     def value(self, key: SeriesKey) -> float | None:
-        """The newest value of a gauge, the newest rate of a counter; None when there is none, as after a reset or a gap."""
+        """The newest value of a gauge, the newest rate of a counter.
+
+        None when there is none, as after a reset or a gap, and when the newest readings do not report the series any
+        more: a value stands for as long as it may be connected to the next (`gap_seconds`).
+        """
         track = self._track(key)
-        place = track.newest(key.name_and_labels) if track is not None else None
-        if track is None or place is None:
+        if track is None:
             return None
-        block, row, column = place
-        newest = row * block.layout.stride
+        name = key.name_and_labels
+        place = track.newest(name, track.newest_at - track.longest_seconds)
+        if place is None:
+            return None
         if not key.is_counter:
-            return block.values[newest + column]
-        at, before = block.values[newest], newest - block.layout.stride
-        longest = gap_seconds(block.interval_seconds)
-        found = NAN
-        if row and block.values[before + column] == block.values[before + column]:
-            found = rate(block.values[before], block.values[before + column], at, block.values[newest + column], longest)
-        else:
-            around = track.column(key.name_and_labels, at - longest, at).until(at)
-            found = rates(around.times, around.values, longest, around.breaks)[-1]
+            return place.value
+        found = track.rate_at(name, place)
         return found if found == found else None
 
     def raw(self, key: SeriesKey) -> float | None:
-        """The newest value as it was sampled; None when there is none."""
-        track = self._track(key)
-        place = track.newest(key.name_and_labels) if track is not None else None
-        return None if place is None else place[0].values[place[1] * place[0].layout.stride + place[2]]
+        """The newest value as it was sampled, however old; None when there is none."""
+        place = self._newest(key)
+        return None if place is None else place.value
 
     def updated_at(self, key: SeriesKey) -> float | None:
         """Epoch seconds of the newest row that holds the series; None when there is none."""
-        track = self._track(key)
-        place = track.newest(key.name_and_labels) if track is not None else None
-        return None if place is None else place[0].values[place[1] * place[0].layout.stride]
-
-    def interval_seconds(self, key: SeriesKey) -> float | None:
-        """The cadence at which the series is read; None when it is not known."""
-        track = self._track(key)
-        return None if track is None else track.interval_seconds
+        place = self._newest(key)
+        return None if place is None else place.at
 
     def points(self, key: SeriesKey, since: float, until: float) -> Points:
         """The points of a span, rates for a counter; no line may be drawn across a NaN."""
         track = self._track(key)
         if track is None:
             return Points()
-        longest = track.longest_seconds
-        column = track.column(key.name_and_labels, since - longest, until)
-        if key.is_counter:
-            points = Points(column.times, rates(column.times, column.values, longest, column.breaks), longest)
-        else:
-            points = _with_gaps(column, longest)
-        return points.between(since, until)
+        return _points(track, key, since, until).between(since, until)
 
     def buckets(self, key: SeriesKey, since: float, until: float, count: int) -> Buckets:
-        """A span in buckets whose borders do not move with the clock (see `fill_buckets`)."""
+        """A span in buckets whose borders do not move with the clock (see `fill_buckets`).
+
+        Raises ValueError for no buckets or a window that ends before it begins.
+        """
+        grid = Grid.over(since, until, count)
         track = self._track(key)
-        longest = track.longest_seconds if track is not None else 0.0
-        earliest = Grid.over(since, until, count).border(0) - longest
-        return fill_buckets(self.points(key, earliest, until), since, until, count)
+        if track is None:
+            return fill_grid(Points(), grid)
+        series = (track.past, key.name_and_labels)
+        return track.finished.fill(
+            series,
+            grid,
+            min(until, track.newest_at),
+            lambda part: fill_grid(_points(track, key, part.border(0), until).between(_EVER, until), part),
+        )
 
     def _track(self, key: SeriesKey) -> TrackView | None:
         name = key.name_and_labels
-        for track in self.tracks:
-            if track.layout is not None and name in track.layout.columns:
-                return track
-        return None
+        found = [track for track in self.tracks if track.holds(name)]
+        if len(found) > 1:
+            found = [track for track in found if track.newest(name, track.newest_at - track.longest_seconds) is not None] or found
+        return found[0] if found else None
+
+    def _newest(self, key: SeriesKey) -> Place | None:
+        track = self._track(key)
+        return None if track is None else track.newest(key.name_and_labels, _EVER)
 
 
-def _with_gaps(column: Column, hold_seconds: float) -> Points:
+def _points(track: TrackView, key: SeriesKey, since: float, until: float) -> Points:
+    """The points of a span, and those before it that may still stand at its beginning or give its first rate."""
+    longest = max(block.longest_seconds for block in track.blocks)
+    column = track.column(key.name_and_labels, since - 2 * longest, until)
+    if key.is_counter:
+        return Points(column.times, column.rates(), column.longest_seconds, column.holds)
+    return _with_gaps(column)
+
+
+def _with_gaps(column: Column) -> Points:
     """The values of a gauge, with a point of no value wherever nothing may be connected."""
-    inner = sorted(index for index in column.breaks if index)
+    inner = [index for index in column.breaks if index]
     if not inner:
-        return Points(column.times, column.values, hold_seconds)
-    times, values, done = array("d"), array("d"), 0
+        return Points(column.times, column.values, column.longest_seconds, column.holds)
+    times, values, holds, done = array("d"), array("d"), array("d"), 0
+    of_each = column.holds or array("d", (column.longest_seconds,)) * len(column.times)
     for index in inner:
         times += column.times[done:index]
         values += column.values[done:index]
+        holds += of_each[done:index]
         times.append((column.times[index - 1] + column.times[index]) / 2)
         values.append(NAN)
+        holds.append(0.0)
         done = index
-    return Points(times + column.times[done:], values + column.values[done:], hold_seconds)
+    return Points(times + column.times[done:], values + column.values[done:], column.longest_seconds, holds + of_each[done:])

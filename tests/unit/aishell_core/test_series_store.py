@@ -50,14 +50,14 @@ def test_a_target_that_nobody_has_read_has_no_series() -> None:
     snapshot = SeriesStore().snapshot(APP)
     assert snapshot.keys() == ()
     assert snapshot.find("connections.used") == ()
-    assert (snapshot.value(GAUGE), snapshot.raw(GAUGE), snapshot.updated_at(GAUGE), snapshot.interval_seconds(GAUGE)) == (None,) * 4
+    assert (snapshot.value(GAUGE), snapshot.raw(GAUGE), snapshot.updated_at(GAUGE)) == (None,) * 3
     assert line(snapshot, GAUGE) == []
     assert all(math.isnan(value) for value in snapshot.buckets(GAUGE, NOW, NOW + 60, 6).mean)
 
 
 def test_a_gauge_tells_its_newest_value_and_how_old_it_is() -> None:
     snapshot = filled(GAUGE, [3, 4, 5]).snapshot(APP)
-    assert (snapshot.value(GAUGE), snapshot.raw(GAUGE), snapshot.updated_at(GAUGE), snapshot.interval_seconds(GAUGE)) == (5, 5, NOW + 2, 1)
+    assert (snapshot.value(GAUGE), snapshot.raw(GAUGE), snapshot.updated_at(GAUGE)) == (5, 5, NOW + 2)
     assert line(snapshot, GAUGE) == [(0, 3), (1, 4), (2, 5)]
     assert line(snapshot, GAUGE, 1, 1) == [(1, 4)]
 
@@ -125,12 +125,25 @@ def test_a_reading_that_failed_is_bridged_for_counters_and_shown_as_unknown() ->
     assert line(snapshot, GAUGE) == [(0, 1), (1, None), (2, 1)]
 
 
-def test_a_value_that_is_not_brought_any_more_keeps_its_age() -> None:
-    store = filled(GAUGE, [7])
-    for second in range(1, 40):
+def test_a_value_that_is_not_reported_any_more_stands_for_a_while_and_is_unknown_then() -> None:
+    """Five seconds at one reading per second; what it was and when stays known."""
+    store, known = filled(GAUGE, [7]), []
+    add(store, 0.25, sample(COUNTER, 5), sample(GAUGE, 7))
+    add(store, 1, sample(COUNTER, 8), sample(GAUGE, 7))
+    for second in range(2, 40):
         add(store, second, Sample(POLL_QUERIES, second))
-    snapshot = store.snapshot(APP)
-    assert (snapshot.value(GAUGE), snapshot.updated_at(GAUGE)) == (7, NOW)
+        snapshot = store.snapshot(APP)
+        known.append((snapshot.value(GAUGE), snapshot.value(COUNTER)))
+        assert (snapshot.raw(GAUGE), snapshot.updated_at(GAUGE), snapshot.raw(COUNTER)) == (7, NOW + 1, 8)
+        assert {GAUGE, COUNTER} <= set(snapshot.keys())
+        assert snapshot.find("connections.used") == (GAUGE,)
+    assert known == [(7, 4)] * 5 + [(None, None)] * 33
+
+
+def test_a_value_of_a_rare_reading_stands_until_the_next_one() -> None:
+    store = filled(COUNTER, range(1200))
+    add(store, 0, sample(GAUGE, 7), interval=600.0, tier=Tier.COLD)
+    assert store.snapshot(APP).value(GAUGE) == 7
 
 
 def test_a_snapshot_stays_as_it_was() -> None:
@@ -250,7 +263,32 @@ def test_a_series_of_several_tiers_is_one_series_of_the_most_frequent() -> None:
     add(store, 0, sample(GAUGE, 1))
     snapshot = store.snapshot(APP)
     assert snapshot.keys() == snapshot.find("connections.used") == (GAUGE,)
-    assert (snapshot.value(GAUGE), snapshot.interval_seconds(GAUGE)) == (1, 1)
+    assert (snapshot.value(GAUGE), snapshot.updated_at(GAUGE)) == (1, NOW)
+
+
+def test_a_tier_that_does_not_report_a_series_any_more_gives_way_to_a_slower_one() -> None:
+    store = filled(GAUGE, [1])
+    add(store, 0, sample(GAUGE, 99), interval=600, tier=Tier.COLD)
+    for second in range(1, 20):
+        add(store, second, sample(COUNTER, second))
+    assert store.snapshot(APP).value(GAUGE) == 99
+
+
+def test_a_second_reading_of_the_moment_after_a_restart_is_after_the_restart_too() -> None:
+    store = filled(COUNTER, [0, 10])
+    store.gap(APP)
+    add(store, 2, sample(COUNTER, 500))
+    add(store, 2, sample(COUNTER, 600))
+    assert line(store.snapshot(APP), COUNTER) == [(0, None), (1, 10), (2, None)]
+
+
+def test_a_reading_that_makes_no_sense_harms_nothing_that_is_kept() -> None:
+    store = filled(GAUGE, range(30))
+    with pytest.raises(TypeError):
+        add(store, 30, Sample(CONNECTIONS_USED, None))  # type: ignore[arg-type]
+    assert len(line(store.snapshot(APP), GAUGE)) == 30
+    add(store, 31, sample(GAUGE, 31))
+    assert store.snapshot(APP).value(GAUGE) == 31
 
 
 def test_targets_are_apart_and_can_be_forgotten() -> None:
@@ -335,12 +373,12 @@ def test_a_series_without_a_value_in_a_window_is_unknown_there() -> None:
     assert windows(store, GAUGE) == [(0, [1] * 4), (10, [None] * 4)]
 
 
-def test_an_open_window_that_was_taken_comes_again_when_it_is_complete() -> None:
+def test_the_rest_of_an_open_window_that_was_taken_comes_later() -> None:
     store = filled(GAUGE, [1, 2, 3])
     assert windows(store, GAUGE, include_open=True) == [(0, [1, 3, 2, 3])]
     for second in range(3, 11):
-        add(store, second, sample(GAUGE, 3))
-    assert [at for at, _ in windows(store, GAUGE)] == [0]
+        add(store, second, sample(GAUGE, 4))
+    assert windows(store, GAUGE) == [(0, [4, 4, 4, 4])]
 
 
 def test_a_window_holds_together_across_a_clock_that_goes_back_a_little() -> None:
