@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from operator import itemgetter, lt
+from operator import attrgetter
 from types import MappingProxyType
+from typing import NamedTuple
 
 from aishell_core.series.keys import SeriesKey
-from aishell_core.series.rollup import RollupBatch, RollupRow, Rollups
+from aishell_core.series.rollup import FIGURES, RollupBatch, RollupRow, Rollups, merged, together
 from aishell_core.state.codec import Windows, decode_keys, encode_keys, encode_rows, storable
 from aishell_core.state.history import History
 from aishell_core.values import TargetId, Tier
@@ -25,11 +26,24 @@ _OF_MINUTE = "SELECT id, body FROM rollup WHERE layout = ? AND until >= ? AND si
 _INSERT = "INSERT INTO rollup (since, until, step_seconds, windows, body, layout) VALUES (?, ?, ?, ?, ?, ?)"
 _UPDATE = "UPDATE rollup SET since = ?, until = ?, step_seconds = ?, windows = ?, body = ? WHERE id = ?"
 _OF_TARGET = """
-SELECT layout.tier, rollup.until, rollup.id, layout.id, layout.keys, rollup.step_seconds, rollup.body
+SELECT layout.tier, rollup.until, rollup.id, layout.id, layout.keys, rollup.step_seconds, rollup.since, rollup.body
 FROM layout JOIN rollup ON rollup.layout = layout.id
 WHERE layout.target = ? AND rollup.until >= ? AND rollup.since <= ?
 """
 _TIERS = {str(tier): place for place, tier in enumerate(Tier)}
+
+
+class _Body(NamedTuple):
+    """A row of a target's rollups, with its layout."""
+
+    tier: str
+    until: float
+    id: int
+    layout: int
+    keys: str
+    step_seconds: float
+    since: float
+    body: bytes
 
 
 def layout_id(connection: sqlite3.Connection, batch: RollupBatch) -> int:
@@ -41,7 +55,7 @@ def layout_id(connection: sqlite3.Connection, batch: RollupBatch) -> int:
 
 
 def insert(connection: sqlite3.Connection, layout: int, batch: RollupBatch) -> None:
-    """Add the windows of a batch to their minutes; one that is there already is replaced."""
+    """Add the windows of a batch to their minutes; the parts of one are put together."""
     for minute, rows in groupby(batch.rows, key=lambda row: row.at // _MINUTE_SECONDS):
         begin = minute * _MINUTE_SECONDS
         found = connection.execute(_OF_MINUTE, (layout, begin, begin + _MINUTE_SECONDS)).fetchall()
@@ -58,8 +72,21 @@ def insert(connection: sqlite3.Connection, layout: int, batch: RollupBatch) -> N
 
 
 def _in_order(rows: Iterable[RollupRow]) -> Sequence[RollupRow]:
-    by_time = {row.at: row for row in rows}
+    by_time: dict[float, RollupRow] = {}
+    for row in rows:
+        known = by_time.get(row.at)
+        by_time[row.at] = row if known is None else _whole(known, row)
     return [by_time[at] for at in sorted(by_time)]
+
+
+def _whole(one: RollupRow, other: RollupRow) -> RollupRow:
+    """Two parts of a window: a dashboard ended in the midst of it and another one began, or the clock went back."""
+    figures = array("f")
+    for place in range(0, len(one.values), FIGURES):
+        low, high, mean, last = one.values[place : place + FIGURES]
+        more_low, more_high, more_mean, more_last = other.values[place : place + FIGURES]
+        figures.extend(together((one.at, low, high, mean, last), (one.at, more_low, more_high, more_mean, more_last))[1:])
+    return RollupRow(one.at, figures)
 
 
 def prune(connection: sqlite3.Connection, before: float) -> None:
@@ -72,56 +99,37 @@ def prune(connection: sqlite3.Connection, before: float) -> None:
 
 def read(connection: sqlite3.Connection, target: TargetId, since: float, until: float) -> History:
     """All series of a target over a span; one that several tiers bring is taken from the most frequent."""
-    rows = connection.execute(_OF_TARGET, (storable(target), since, until)).fetchall()
-    rows.sort(key=lambda row: (_TIERS.get(row[0], len(_TIERS)), row[1], row[2]))
+    bodies = [_Body(*row) for row in connection.execute(_OF_TARGET, (storable(target), since, until))]
+    bodies.sort(key=lambda body: (_TIERS.get(body.tier, len(_TIERS)), body.until, body.id))
     series: dict[SeriesKey, Rollups] = {}
-    for _, of_tier in groupby(rows, key=itemgetter(0)):
-        bodies = list(of_tier)
-        for key, found in _track(bodies).items():
+    for _, of_tier in groupby(bodies, key=attrgetter("tier")):
+        for key, found in _track(of_tier).items():
             series.setdefault(key, found.between(since, until))
     return History(target, MappingProxyType(series))
 
 
-def _track(bodies: Sequence[tuple[str, float, int, int, str, float, bytes]]) -> dict[SeriesKey, Rollups]:
-    """The series of one track, from bodies in order of time whose columns may change now and then."""
+def _track(bodies: Iterable[_Body]) -> dict[SeriesKey, Rollups]:
+    """The series of one track, from bodies in order of time whose columns and cadence may change now and then."""
     columns: dict[int, tuple[SeriesKey | None, ...]] = {}
-    spans: list[Windows] = []
-    for layout, of_layout in groupby(bodies, key=itemgetter(3)):
-        of_span = list(of_layout)
+    parts: dict[SeriesKey, list[Rollups]] = {}
+    for (layout, step_seconds), of_layout in groupby(bodies, key=attrgetter("layout", "step_seconds")):
+        alike = list(of_layout)
         if layout not in columns:
-            columns[layout] = decode_keys(of_span[0][4])
-        span = Windows(columns[layout])
-        for body in of_span:
-            span.extend(body[6])
-        spans.append(span)
-    times = array("d")
-    for span in spans:
-        times += span.times
-    joined = _join(spans, bodies[-1][5])
-    return joined if all(map(lt, times, times[1:])) else {key: _rising(found) for key, found in joined.items()}
+            columns[layout] = decode_keys(alike[0].keys)
+        for span in _spans(alike, columns[layout]):
+            for column, key in enumerate(span.keys):
+                if key is not None:
+                    figures = (span.figure(column, figure) for figure in range(FIGURES))
+                    parts.setdefault(key, []).append(Rollups(step_seconds, span.times, *figures))
+    return {key: merged(found) for key, found in parts.items()}
 
 
-def _join(spans: Sequence[Windows], step_seconds: float) -> dict[SeriesKey, Rollups]:
-    joined: dict[SeriesKey, Rollups] = {}
-    for span in spans:
-        for column, key in enumerate(span.keys):
-            if key is None:
-                continue
-            low, high, mean, last = (span.figure(column, figure) for figure in range(4))
-            found = joined.get(key)
-            if found is None:
-                times = span.times if len(spans) == 1 else span.times[:]
-                joined[key] = Rollups(step_seconds, times, low, high, mean, last)
-            else:
-                pairs = ((found.times, span.times), (found.low, low), (found.high, high), (found.mean, mean), (found.last, last))
-                for whole, more in pairs:
-                    whole.extend(more)
-    return joined
-
-
-def _rising(found: Rollups) -> Rollups:
-    """Each window once and in order, after a clock that went back; of two the later one written stands."""
-    rows = {row[0]: row for row in zip(found.times, found.low, found.high, found.mean, found.last, strict=True)}
-    columns = zip(*(rows[at] for at in sorted(rows)), strict=True)
-    times, *figures = columns
-    return Rollups(found.step_seconds, array("d", times), *(array("f", figure) for figure in figures))
+def _spans(bodies: Iterable[_Body], keys: tuple[SeriesKey | None, ...]) -> Iterator[Windows]:
+    """The windows of bodies of one layout, in spans in which time rises."""
+    span = Windows(keys)
+    for body in bodies:
+        if span.times and body.since <= span.times[-1]:
+            yield span
+            span = Windows(keys)
+        span.extend(body.body)
+    yield span

@@ -191,7 +191,7 @@ def test_a_minute_of_a_track_is_one_row_however_often_it_is_written(folder: Path
         assert raw.execute("SELECT windows FROM rollup ORDER BY since").fetchall() == [(6,)] * 4
 
 
-def test_a_window_that_is_written_again_replaces_the_first(folder: Path) -> None:
+def test_two_parts_of_a_window_are_put_together(folder: Path) -> None:
     """A run that ended in the middle of a window left a part of it; the next one has the rest."""
     with closing(StateDatabase.open(folder)) as database:
         database.write_rollups([batch(NOW, 3)])
@@ -199,7 +199,49 @@ def test_a_window_that_is_written_again_replaces_the_first(folder: Path) -> None
         database.write_rollups([batch(NOW + 20, 2)])
         found = database.history(APP, 0, NOW * 2).rollups(KEYS[0])
         assert list(found.times) == [NOW, NOW + 10, NOW + 20, NOW + 30]
-        assert list(found.low) == [0, 1, 0, 1]
+        assert [list(each) for each in (found.low, found.high, found.mean, found.last)] == [
+            [0, 1, 0, 1],
+            [1, 2, 3, 2],
+            [2, 3, 3, 3],
+            [3, 4, 3, 4],
+        ]
+
+
+def test_parts_of_a_window_with_other_columns_are_put_together_too(folder: Path) -> None:
+    with closing(StateDatabase.open(folder)) as database:
+        database.write_rollups([batch(NOW, 3), batch(NOW + 20, 2, KEYS[:2])])
+        found = database.history(APP, 0, NOW * 2)
+        assert list(found.rollups(KEYS[0]).times) == [NOW, NOW + 10, NOW + 20, NOW + 30]
+        assert list(found.rollups(KEYS[0]).low) == [0, 1, 0, 1]
+        assert list(found.rollups(KEYS[2]).times) == [NOW, NOW + 10, NOW + 20]
+
+
+def test_a_day_in_which_labels_come_and_go_is_read_whole(folder: Path) -> None:
+    """Each minute has other columns: a series that stays is one line, one that comes and goes has its windows."""
+    with closing(StateDatabase.open(folder)) as database:
+        batches = []
+        for minute in range(1440):
+            passing = SeriesKey(SQLITE_TABLE_SIZE, (("table", str(minute)),))
+            back = SeriesKey(SQLITE_TABLE_SIZE, (("table", f"of {minute % 7}"),))
+            batches.append(batch(NOW + 60 * minute, 6, (KEYS[0], passing, back)))
+        database.write_rollups(batches)
+        found = database.history(APP, NOW, NOW + 86_400)
+    assert len(found.series) == 1 + 1440 + 7
+    assert list(found.rollups(KEYS[0]).times) == [NOW + 10 * window for window in range(8640)]
+    assert list(found.rollups(KEYS[0]).mean) == [2, 3, 4, 5, 6, 7] * 1440
+    assert len(found.rollups(SeriesKey(SQLITE_TABLE_SIZE, (("table", "77"),))).times) == 6
+    assert len(found.rollups(SeriesKey(SQLITE_TABLE_SIZE, (("table", "of 3"),))).times) == 206 * 6
+
+
+def test_a_change_of_cadence_leaves_gaps_where_they_were(folder: Path) -> None:
+    with closing(StateDatabase.open(folder)) as database:
+        slow = [batch(NOW + 300 + 60 * minute, 1, step=60.0) for minute in range(3)]
+        database.write_rollups([batch(NOW, 3), batch(NOW + 120, 3), *slow])
+        found = database.history(APP, 0, NOW * 2).rollups(KEYS[0])
+    assert found.step_seconds == 60
+    gaps = [at - NOW for at, mean in zip(found.times, found.mean, strict=True) if mean != mean]
+    assert gaps == [45, 165]
+    assert len(found.times) == 9 + len(gaps)
 
 
 def test_times_rise_after_a_clock_that_went_back_while_the_columns_changed(folder: Path) -> None:
