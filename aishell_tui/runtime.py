@@ -26,6 +26,7 @@ from collectors.schedule import Schedule
 
 HOST_NAME = TargetId("this host")
 _EVENTS_SHOWN = 2000
+_FLEET = 20
 _GOODBYE_SECONDS = 2.0
 
 
@@ -53,9 +54,15 @@ class Runtime:
         self._events: deque[Event] = deque(maxlen=_EVENTS_SHOWN)
         self._history = HistoryKeeper(state_folder, clock, self._take_rollups) if state_folder is not None else None
 
+        # A few targets are read at once; only a fleet has to be spread over the first second.
+        share = min(1.0, len(targets) / _FLEET)
+
+        def spread() -> float:
+            return jitter() * share
+
         def watch(target: Target) -> Watch:
             own = replace(schedule, hot_seconds=target.interval_seconds) if target.interval_seconds else schedule
-            return Watch(target, self._store, clock, open_collector, own, thresholds, self._emit, jitter)
+            return Watch(target, self._store, clock, open_collector, own, thresholds, self._emit, spread)
 
         self._watches = {target.name: watch(target) for target in targets}
         local = next((name for name, each in self._watches.items() if each.view.target.engine == "host"), None)
