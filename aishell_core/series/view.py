@@ -90,10 +90,22 @@ class TrackView:
 
     def holds(self, name: NameAndLabels) -> bool:
         """Whether any layout has the series."""
-        return any(name in layout.columns for layout in self.layouts)
+        for layout in self.layouts:  # noqa: SIM110 - thrice as quick as any(), and each look at a value begins here
+            if name in layout.columns:
+                return True
+        return False
 
     def newest(self, name: NameAndLabels, since: float) -> Place | None:
         """Where the newest known value of a series is, if that is not earlier than `since`."""
+        newest = self.blocks[-1]
+        column = newest.layout.columns.get(name)
+        if column is not None:
+            start = (self.rows - 1) * newest.stride
+            if newest.values[start + column] == newest.values[start + column]:  # not NaN
+                return Place(newest, self.rows - 1, column) if newest.values[start] >= since else None
+        return self._newest_behind(name, since)
+
+    def _newest_behind(self, name: NameAndLabels, since: float) -> Place | None:
         for block, rows in self._newest_first():
             column, stride, values = block.layout.columns.get(name), block.stride, block.values
             if column is not None:
