@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.console import RenderableType
 from textual import on
-from textual.app import App
+from textual.app import App, ScreenStackError
 from textual.filter import LineFilter
 from textual.screen import Screen
 
@@ -111,6 +111,11 @@ class AishellApp(App[int]):
         self._on_end = on_end
         self._colourless, self._ascii = NoColorFilter(), AsciiFilter()
         self.use_theme("mono" if "NO_COLOR" in os.environ else options.theme)
+
+    def clear_selection(self) -> None:
+        """As Textual's, also before there is a screen: from Python 3.12 on the first one composes before it is on the stack."""
+        with contextlib.suppress(ScreenStackError):
+            super().clear_selection()
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Without colour nothing else may add some, and without UTF-8 nothing but ASCII is drawn."""
