@@ -15,7 +15,7 @@ from aishell_core.units import format_duration
 from aishell_core.values import Cost, Failure, FailureCode, Reading, Sample, Tier
 from collectors.alarm import NEVER, Alarm, ends_within
 from collectors.contract import EVERYTHING, NOTHING, Collector, Demand
-from collectors.schedule import Schedule, back_off_seconds, first_due, next_due
+from collectors.schedule import Schedule, back_off_seconds, first_due, may_pass, next_due, retry_due
 
 __all__ = ["PollStatus", "Poller", "Schedule"]
 
@@ -44,7 +44,7 @@ class PollStatus:
 class _Track:
     """What is known of one tier between two readings; moments are steady seconds."""
 
-    __slots__ = ("again", "alarm", "anchor", "call", "started", "stuck", "tier", "wanted")
+    __slots__ = ("again", "alarm", "anchor", "call", "passing", "started", "stuck", "tier", "wanted")
 
     def __init__(self, tier: Tier, clock: Clock) -> None:
         self.tier = tier
@@ -53,6 +53,7 @@ class _Track:
         self.started = 0.0
         self.call: asyncio.Task[Reading] | None = None
         self.stuck = False
+        self.passing = False
         self.wanted = NOTHING
         self.again = False
 
@@ -66,7 +67,8 @@ class Poller:
 
     While the hot tier fails, the target counts as failing: tries come ever more seldom and the other tiers pause;
     the first success brings all of them at once. A call that outlives its deadline is cancelled and not waited for,
-    and its tier is not called again before it has ended.
+    and its tier is not called again before it has ended. A warm or cold reading with a failure that may pass (locked,
+    timed out) is soon taken again, or the screen would tell of it long after it is over.
     """
 
     def __init__(
@@ -149,13 +151,17 @@ class Poller:
     def _due(self, track: _Track) -> float:
         if track.again and self._demand() - track.wanted:
             return self._clock.steady()
-        return next_due(track.anchor, self._schedule.interval(track.tier), track.started, self._clock.steady())
+        now = self._clock.steady()
+        due = next_due(track.anchor, self._schedule.interval(track.tier), track.started, now)
+        return min(due, retry_due(self._schedule.retry_seconds, track.started, now)) if track.passing else due
 
     async def _keep(self, track: _Track) -> None:
         while True:
             await track.alarm.wait()
             track.alarm.at = NEVER
             outcome = await self._attempt(track)
+            failures = (outcome,) if isinstance(outcome, Failure) else outcome.failures
+            track.passing = track is not self._hot and may_pass(failures)
             if isinstance(outcome, Failure):
                 self._settle_failure(track, outcome)
             else:

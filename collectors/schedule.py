@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
-from aishell_core.values import Tier
+from aishell_core.values import Failure, FailureCode, Tier
 
 START_SPREAD_SECONDS = 1.0
 """Over how long the first readings of a fleet are spread, so that it is on screen soon whatever its cadence is."""
@@ -14,9 +15,15 @@ BACK_OFF_SPREAD = 0.25
 """The share by which a back-off may be shorter, so that targets that fell together do not come back in one burst."""
 
 
+_PASSING = frozenset({FailureCode.LOCKED, FailureCode.TIMEOUT, FailureCode.INTERNAL})
+_REST_AFTER_READING = 4.0
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """The cadence and the deadline of each tier, and the longest pause between tries of a target that fails.
+
+    `retry_seconds` is the pause after a warm or cold reading that carries a failure which may pass.
 
     Raises ValueError for a figure that is not above zero.
     """
@@ -28,6 +35,7 @@ class Schedule:
     warm_deadline_seconds: float = 5.0
     cold_deadline_seconds: float = 20.0
     backoff_cap_seconds: float = 60.0
+    retry_seconds: float = 5.0
 
     def __post_init__(self) -> None:
         for item in fields(self):
@@ -70,6 +78,16 @@ def next_due(anchor: float, interval_seconds: float, started: float, now: float)
     after = max(now, started + interval_seconds / 4)
     due = anchor + (math.floor((after - anchor) / interval_seconds) + 1) * interval_seconds
     return due if due > after else due + interval_seconds
+
+
+def may_pass(failures: Iterable[Failure]) -> bool:
+    """Whether one of these failures can be over soon without anybody's doing, so that it must not be shown for long."""
+    return any(failure.code in _PASSING for failure in failures)
+
+
+def retry_due(retry_seconds: float, started: float, now: float) -> float:
+    """When a reading with a passing failure is taken again: one that took long costs a fifth of the time at most."""
+    return now + max(retry_seconds, _REST_AFTER_READING * (now - started))
 
 
 def back_off_seconds(failures_in_row: int, interval_seconds: float, cap_seconds: float, spread: float) -> float:

@@ -16,6 +16,7 @@ from aishell_core.errors import TargetError
 from aishell_core.processes import process_samples
 from aishell_core.values import Failure, FailureCode, Part, Reading, Relation, Sample, Setting, Statement, Tier
 from collectors.contract import Demand
+from collectors.schedule import may_pass
 from collectors.sqlite.log import StatementLogReader
 from collectors.sqlite.place import Place
 from collectors.sqlite.queries import query
@@ -132,7 +133,9 @@ class SlowTier:
 
     def _relations(self, look: Look, now: float, failures: list[Failure]) -> tuple[Relation, ...] | None:
         stamp, steady, known = stamp_of(look.file), self._clock.steady(), self._measured
-        if known is None or (known.stamp != stamp and steady - known.at >= _REST_AFTER_MEASURING * known.found.seconds):
+        # A lock that came in the way leaves no trace in the file: the same state may be readable by now.
+        old = known is None or known.stamp != stamp or may_pass(known.found.failures)
+        if known is None or (old and steady - known.at >= _REST_AFTER_MEASURING * known.found.seconds):
             try:
                 known = _Measured(stamp, read_relations(self._reader, self._relations_seconds, now), steady)
             except TargetError as error:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -16,9 +17,12 @@ from aishell_core.clock import Clock, SystemClock
 from aishell_core.errors import TargetError
 from aishell_core.targets import Location, Target
 from aishell_core.values import Ability, Cost, Failure, FailureCode, Part, PlanNode, Reading, Sample, TargetId, Tier
-from collectors.contract import Collector, Demand
+from collectors.contract import EVERYTHING, Collector, Demand
 from collectors.poller import Poller, PollStatus, Schedule
+from collectors.sqlite.collector import open_sqlite
 from tests.fake_clock import FakeClock, settle
+from tests.servers.sqlite import make_database, target_of
+from tests.servers.sqlite_client import client
 
 EPOCH = 1_800_000_000.0
 SCHEDULE = Schedule(hot_seconds=1, warm_seconds=10, cold_seconds=60, deadline_seconds=2, backoff_cap_seconds=8)
@@ -32,6 +36,7 @@ class ScriptedCollector:
         self.script: dict[Tier, Callable[[], asyncio.Future[None] | Exception | float]] = {}
         self.asked: list[tuple[Tier, float]] = []
         self.demands: list[Demand] = []
+        self.part_failure: dict[Tier, FailureCode] = {}
         self.stubborn = False
         self.closed = 0
 
@@ -49,7 +54,9 @@ class ScriptedCollector:
             await self.clock.sleep(act)
         elif act is not None:
             await self._hang(act)
-        return Reading(TargetId("db"), tier, self.clock.now(), (Sample(CONNECTIONS_USED, 1.0),), cost=Cost(2, 0.25, 100))
+        code = self.part_failure.get(tier)
+        failures = (Failure("schema", code, "it is in the way"),) if code is not None else ()
+        return Reading(TargetId("db"), tier, self.clock.now(), (Sample(CONNECTIONS_USED, 1.0),), failures=failures, cost=Cost(2, 0.25, 100))
 
     async def _hang(self, until: asyncio.Future[None]) -> None:
         while not until.done():
@@ -535,3 +542,78 @@ async def test_a_blocked_thread_delays_no_other_target_and_ends_with_the_test() 
         await blocked.until(lambda: bool(blocked.good_times()))
     await asyncio.get_running_loop().shutdown_default_executor()
     assert threading.active_count() == threads
+
+
+async def test_a_failure_that_may_pass_is_soon_looked_at_again_and_the_cadence_comes_back_with_the_end_of_it(clock: FakeClock) -> None:
+    watch = Watch(clock)
+    watch.collector.part_failure[Tier.COLD] = FailureCode.LOCKED
+    async with running(watch):
+        await clock.advance(12)
+        watch.collector.part_failure.clear()
+        await clock.advance(110)
+    assert watch.collector.times(Tier.COLD) == [0.0, 5.0, 10.0, 15.0, 60.0, 120.0]
+    assert watch.collector.times(Tier.WARM)[:3] == [0.0, 10.0, 20.0]
+
+
+async def test_a_failure_that_stays_by_itself_does_not_hurry_its_tier(clock: FakeClock) -> None:
+    watch = Watch(clock)
+    watch.collector.part_failure[Tier.COLD] = FailureCode.UNSUPPORTED
+    async with running(watch):
+        await clock.advance(59)
+    assert watch.collector.times(Tier.COLD) == [0.0]
+
+
+async def test_a_part_that_fails_in_the_hot_tier_does_not_change_its_cadence(clock: FakeClock) -> None:
+    watch = Watch(clock, schedule=Schedule(hot_seconds=10))
+    watch.collector.part_failure[Tier.HOT] = FailureCode.LOCKED
+    async with running(watch):
+        await clock.advance(30)
+    assert watch.collector.times(Tier.HOT) == [0.0, 10.0, 20.0, 30.0]
+
+
+async def test_a_slow_tier_that_timed_out_is_tried_again_with_a_rest_of_four_times_as_long(clock: FakeClock) -> None:
+    watch = Watch(clock, schedule=Schedule(cold_seconds=600, cold_deadline_seconds=20))
+    watch.collector.script[Tier.COLD] = lambda: 25.0
+    async with running(watch):
+        await clock.advance(150)
+    assert watch.collector.times(Tier.COLD) == [0.0, 100.0]
+
+
+async def test_a_locker_that_was_killed_and_the_next_one_are_told_in_every_tier(tmp_path: Path) -> None:
+    path = make_database(tmp_path / "app.db", "delete")
+    target, clock, published = target_of(path), SystemClock(), list[Reading]()
+    schedule = Schedule(hot_seconds=0.2, warm_seconds=500, cold_seconds=600, retry_seconds=0.2)
+    poller = Poller(
+        target,
+        lambda: open_sqlite(target, clock),
+        lambda reading, _: published.append(reading),
+        schedule=schedule,
+        demand=lambda: EVERYTHING,
+    )
+
+    async def until_all_tell(words: str) -> None:
+        async with asyncio.timeout(20):
+            while True:
+                newest = {reading.tier: reading for reading in published}
+                told = {tier: next((f.message for f in reading.failures if f.part == "schema"), "") for tier, reading in newest.items()}
+                if len(told) == len(Tier) and all((words in message) if words else not message for message in told.values()):
+                    return
+                await asyncio.sleep(0.02)
+
+    task = asyncio.create_task(poller.run())
+    try:
+        with client(path) as first:
+            first.run("PRAGMA cache_size = 2")
+            first.run("BEGIN EXCLUSIVE")
+            first.run("UPDATE orders SET status = 'changed'")
+            await until_all_tell(f"by pid {first.pid}")
+            first.kill()
+            await until_all_tell("a writer died in the middle")
+        with client(path) as second:
+            second.run("BEGIN EXCLUSIVE")
+            await until_all_tell(f"by pid {second.pid}")
+            second.run("COMMIT")
+            await until_all_tell("")
+    finally:
+        task.cancel()
+        await asyncio.wait((task,))
