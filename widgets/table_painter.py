@@ -9,7 +9,7 @@ from textual.strip import Strip
 from widgets.glyphs import Glyphs
 from widgets.heading import Heading, heading_left, heading_right
 from widgets.line_view import LineView
-from widgets.lines import Span, Spans, fit_cell, fit_spans, make_strip, pack_strip
+from widgets.lines import Span, Spans, fit_cell, make_strip, pack_strip
 from widgets.palette import Layer, Palette, Role, severity_role
 from widgets.table_layout import GAP, Placement, count_in_view
 from widgets.table_model import Cell, Row, ShownRow
@@ -55,6 +55,11 @@ class _Painted:
     state: _State
     cells: tuple[tuple[Cell, Spans], ...]
     strips: tuple[Strip, ...]
+
+
+def hidden_hint(placement: Placement, glyphs: Glyphs) -> str:
+    """How many columns are not shown; empty where all are."""
+    return f"{glyphs.left}{placement.hidden}{glyphs.right}" if placement.hidden else ""
 
 
 class TablePainter:
@@ -167,7 +172,8 @@ class TablePainter:
         left = heading_left(heading, pattern.text if pattern else "")
         held: Span = ("order held" if look.order.frozen else "", "dim")
         marked: Span = (f"{len(look.marks)} marked" if look.marks else "", "marked")
-        return view.two_sided(left, heading_right(heading, glyphs, marked, held, (place, "dim")), look.width)
+        hidden: Span = (hidden_hint(look.placement, glyphs), "dim")
+        return view.two_sided(left, heading_right(heading, glyphs, marked, held, hidden, (place, "dim")), look.width)
 
     def _header(self, view: LineView, look: TableLook) -> Strip:
         glyphs, order = view.glyphs, look.order
@@ -186,8 +192,7 @@ class TablePainter:
             spans += [(text, role) for text, _ in view.fitted([(title, role)], placed.width, column.align)]
             self._columns.append((start, start + placed.width, column.key))
             start += placed.width
-        spans.append((" " * max(0, look.width - start), "header"))
-        if look.placement.hidden:
-            hidden = f" {glyphs.left}{look.placement.hidden}{glyphs.right}"
-            spans = [*fit_spans(spans, look.width - len(hidden), ""), (hidden, "dim")]
-        return view.strip(spans, look.width)
+        # With a title the hint stands there, without one the columns leave it these cells.
+        hint = "" if look.heading is not None else hidden_hint(look.placement, glyphs)
+        spans.append((" " * max(0, look.width - start - len(hint)), "header"))
+        return view.strip([*spans, (hint, "dim")] if hint else spans, look.width)

@@ -185,7 +185,7 @@ class TableView(LineView):
             height=height,
             heading=self._heading if top == 2 else None,
             show_header=top >= 1,
-            placement=self._placement(width),
+            placement=self._placement(width, has_title=top == 2),
             first=self._first,
             order=self._order,
             selected=self._selected if self._show_cursor else None,
@@ -197,9 +197,14 @@ class TableView(LineView):
             empty_text=self._empty_text,
         )
 
-    def _placement(self, width: int) -> Placement:
+    def _placement(self, width: int, *, has_title: bool) -> Placement:
         keep = self._cursor_key() if self._column_cursor else ""
-        return place_columns(self._columns, width - TablePainter.gutter_cells(self._show_severity), keep)
+        room = width - TablePainter.gutter_cells(self._show_severity)
+        placement = place_columns(self._columns, room, keep)
+        if placement.hidden and not has_title:
+            # Room for the widest hint, with a blank before it, so that it covers no column's title.
+            placement = place_columns(self._columns, room - len(f" {self.glyphs.left}{len(self._columns)}{self.glyphs.right}"), keep)
+        return placement
 
     def _cursor_key(self) -> str:
         return self._columns[self._column_cursor].key if self._columns else ""

@@ -122,9 +122,36 @@ async def test_a_column_that_does_not_fit_comes_into_view_with_the_cursor() -> N
         shown.focus()
         await pilot.pause()
         assert "USER" not in painted(app)[1]
-        assert "‹1›" in painted(app)[1]
+        assert "‹1›" in painted(app)[0]
+        assert "‹" not in painted(app)[1]
         await pilot.press("l", "l")
         assert "USER" in painted(app)[1]
+
+
+NARROW = (Column("a", "FIRST", 10), Column("b", "SECOND", 14, priority=1), Column("c", "LAST", 12, align="right"))
+
+
+async def test_the_hint_at_columns_that_do_not_fit_covers_no_column_title() -> None:
+    shown = LineTable(NARROW, heading=Heading("sessions", age="live 0s"))
+    app = WidgetApp(shown)
+    async with app.run_test(size=(25, 10)) as pilot:
+        shown.sort_by("c")
+        await pilot.pause()
+        assert painted(app)[0].endswith("‹1›  live 0s")
+        assert painted(app)[1].split() == ["FIRST", "LAST▴"]
+        assert painted(app)[1].endswith("LAST▴")
+
+
+async def test_without_a_title_line_the_hint_has_cells_of_its_own() -> None:
+    shown = LineTable(NARROW)
+    app = WidgetApp(shown)
+    async with app.run_test(size=(39, 10)) as pilot:
+        shown.sort_by("c")
+        await pilot.pause()
+        assert painted(app)[0].split() == ["FIRST", "LAST▴", "‹1›"]
+        await pilot.resize_terminal(40, 10)
+        await pilot.pause()
+        assert painted(app)[0].split() == ["FIRST", "SECOND", "LAST▴"]
 
 
 async def test_column_widths_do_not_follow_the_values() -> None:
