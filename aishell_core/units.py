@@ -104,7 +104,7 @@ def format_value(value: float | None, unit: Unit) -> str:
         return _UNKNOWN
     match unit:
         case Unit.RATIO:
-            return f"{_significant(value * 100)}%"
+            return "<0.01%" if 0 < value < 0.00005 else f"{_significant(value * 100)}%"
         case Unit.SECONDS:
             return format_duration(value)
         case Unit.MILLISECONDS:

@@ -20,7 +20,8 @@ from textual.screen import Screen
 
 from aishell_core.errors import StateError
 from aishell_core.values import TargetId
-from aishell_tui.export import timestamp, to_csv, to_json, write_file
+from aishell_tui.digest_book import DigestBook
+from aishell_tui.export import offline_svg, timestamp, to_csv, to_json, write_file
 from aishell_tui.frame import Frame
 from aishell_tui.keys import SCREENS
 from aishell_tui.look import Look, moved, slower, widened
@@ -33,6 +34,7 @@ from aishell_tui.screens.events import EventsScreen
 from aishell_tui.screens.fleet import FleetScreen
 from aishell_tui.screens.health import HealthScreen
 from aishell_tui.screens.queries import QueriesScreen
+from aishell_tui.text import worst_first
 from themes.load import load_theme
 from widgets.ascii_filter import AsciiFilter
 from widgets.compact_update import compact
@@ -102,11 +104,13 @@ class AishellApp(App[int]):
         self.runtime = runtime
         self.options = options
         self.look = Look(
-            target=_first_target(options),
+            target=options.targets[0].name if len(options.targets) == 1 else None,
             span_seconds=options.span_seconds,
             interval_seconds=options.interval_seconds,
             read_only=options.read_only,
+            memory_since=runtime.now(),
         )
+        self.digests = DigestBook()
         self.frame = Frame(at=0.0)
         self._on_end = on_end
         self._colourless, self._ascii = NoColorFilter(), AsciiFilter()
@@ -153,6 +157,7 @@ class AishellApp(App[int]):
         """Take the newest frame, unless the screen is frozen, and show it."""
         if not self.look.paused:
             self.frame = self.runtime.frame()
+            self.digests.read(self.frame.targets)
         self.show()
 
     def show(self) -> None:
@@ -177,7 +182,10 @@ class AishellApp(App[int]):
         self.go(mode)
 
     def go(self, mode: str) -> None:
-        """Go to a screen by its name."""
+        """Go to a screen by its name; with no target chosen so far the worst one is looked at."""
+        if self.look.target is None and mode not in {"fleet", "events", "wall"}:
+            worst = next(iter(worst_first(self.frame)), None)
+            self.look = replace(self.look, target=worst.name if worst is not None else None)
         self.switch_mode(mode)
 
     def action_go(self, mode: str) -> None:
@@ -221,18 +229,18 @@ class AishellApp(App[int]):
             self.push_screen(HelpScreen(self.front.SCREEN))
 
     def action_copy(self) -> None:
-        """Copy what is selected: to the terminal's clipboard, or to a file where the text is too long for it."""
+        """Copy what is selected: to the terminal's clipboard where that may work, and to a file."""
         screen = self.front
         text = screen.copy_text() if screen is not None else ""
         if screen is None or not text:
             if screen is not None:
                 screen.say("nothing is selected to copy")
             return
-        if len(text) <= _CLIPBOARD_BYTES and os.environ.get("TERM") not in {"linux", "dumb"}:
+        # Nobody hears whether a terminal took OSC 52, so the file is always there too.
+        sent = len(text.encode()) <= _CLIPBOARD_BYTES and os.environ.get("TERM") not in {"linux", "dumb"}
+        if sent:
             self.copy_to_clipboard(text)
-            screen.say(f"copied {len(text)} characters to the terminal's clipboard")
-        else:
-            self._write(screen, "copied", "txt", text)
+        self._write(screen, "copied", "txt", text, "sent to the terminal's clipboard, and written to" if sent else "written to")
 
     def action_export(self) -> None:
         """Ask for the format, then write the pane to a file."""
@@ -246,7 +254,7 @@ class AishellApp(App[int]):
             return
         name = f"{screen.SCREEN}-{timestamp(self.frame.at).replace(':', '')}"
         if suffix == "svg":
-            self._write(screen, name, "svg", self.export_screenshot(title="aishell"))
+            self._write(screen, name, "svg", offline_svg(self.export_screenshot(title="aishell")))
             return
         pane = screen.pane_data()
         if pane is None:
@@ -254,13 +262,13 @@ class AishellApp(App[int]):
             return
         self._write(screen, name, suffix, to_csv(pane) if suffix == "csv" else to_json(pane, self.frame.at))
 
-    def _write(self, screen: DashboardScreen, name: str, suffix: str, text: str) -> None:
+    def _write(self, screen: DashboardScreen, name: str, suffix: str, text: str, done: str = "written to") -> None:
         try:
             path = write_file(find_places().state / "exports", name, suffix, text)
         except StateError as error:
             screen.say_error(error)
             return
-        screen.say(f"written to {path}")
+        screen.say(f"{done} {path}")
 
     @on(TabBar.Chosen)
     def _tab_chosen(self, message: TabBar.Chosen) -> None:
@@ -270,6 +278,11 @@ class AishellApp(App[int]):
     async def _hint_pressed(self, message: KeyBar.Pressed) -> None:
         if message.hint.action:
             await self.run_action(message.hint.action, default_namespace=self.front or self)
+
+    def action_help_quit(self) -> None:
+        """Ctrl+c leaves nothing by accident: it says which key does."""
+        if self.front is not None:
+            self.front.say("press q to quit")
 
     def action_quit_now(self) -> None:
         """End the dashboard."""
@@ -300,7 +313,3 @@ def _first_mode(options: DashboardOptions) -> str:
     if options.wall:
         return "wall"
     return "health" if len(options.targets) == 1 else "fleet"
-
-
-def _first_target(options: DashboardOptions) -> TargetId | None:
-    return options.targets[0].name if options.targets else None

@@ -11,7 +11,8 @@ _WATCHED_DETAILS = {"journal mode": EventKind.SETTING, "schema version": EventKi
 def state_event(before: TargetView, after: TargetView, at: float) -> Event | None:
     """An event when the target's severity changed; the first look is one only when something is wrong."""
     old, new = before.assessment.severity, after.assessment.severity
-    if old is new or (new is Severity.UNKNOWN and after.last_ok_at is None and after.target_failure is None):
+    newly_unreadable = before.target_failure is None and after.target_failure is not None
+    if (old is new and not newly_unreadable) or (new is Severity.UNKNOWN and after.last_ok_at is None and after.target_failure is None):
         return None
     first = before.last_ok_at is None and before.target_failure is None
     if first and new is Severity.OK:

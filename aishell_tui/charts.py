@@ -79,7 +79,7 @@ FIGURES: tuple[FigureSpec, ...] = (
     FigureSpec("host.memory.usage", "memory", "max"),
     FigureSpec("host.swap.usage", "swap", "max"),
     FigureSpec("host.disk.usage", "fullest disk", "max"),
-    FigureSpec("host.disk.write.rate", "disk writes"),
+    FigureSpec("host.disk.write.rate", "writes"),
     FigureSpec("host.network.received.rate", "net in"),
     FigureSpec("host.network.sent.rate", "net out"),
 )
@@ -88,6 +88,8 @@ FIGURES: tuple[FigureSpec, ...] = (
 def chart_specs(target: TargetView, host: TargetView | None) -> tuple[tuple[ChartSpec, TargetView], ...]:
     """The charts that have data, the target's own first, then those of the host it runs on."""
     found = [(spec, target) for spec in CHARTS if target.snapshot.find(spec.metric)]
+    if not found:
+        return ()
     if host is not None and host.name != target.name:
         found += [(spec, host) for spec in CHARTS if host.snapshot.find(spec.metric)]
     return tuple(found)

@@ -6,12 +6,15 @@ import csv
 import io
 import json
 import os
+import re
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from aishell_core.errors import StateError
+
+_FONT_FACE = re.compile(r"@font-face\s*\{.*?\}\s*", re.DOTALL)
 
 CellValue = str | float | int | None
 
@@ -48,6 +51,11 @@ def to_json(pane: PaneData, at: float) -> str:
     return (
         json.dumps({"title": pane.title, "generated_at": timestamp(at), "rows": rows}, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     )
+
+
+def offline_svg(svg: str) -> str:
+    """A screenshot that fetches nothing from the internet when it is opened: the viewer's own monospaced font is used."""
+    return _FONT_FACE.sub("", svg).replace("Fira Code, monospace", "monospace")
 
 
 def timestamp(at: float) -> str:

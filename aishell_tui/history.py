@@ -43,8 +43,12 @@ class HistoryKeeper:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def _opened(self) -> StateDatabase:
+        return await self._in_thread(self._open_once)
+
+    def _open_once(self) -> StateDatabase:
+        # Runs in the one thread, so that two who ask at the same moment do not open it twice.
         if self._database is None:
-            self._database = await self._in_thread(lambda: StateDatabase.open(self._folder))
+            self._database = StateDatabase.open(self._folder)
         return self._database
 
     async def run(self) -> None:

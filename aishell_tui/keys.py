@@ -119,7 +119,7 @@ KEYS: tuple[Key, ...] = (
 
 def keys_of(screen: str) -> tuple[Key, ...]:
     """The keys that are valid on a screen, its own first, then those of every screen."""
-    own = tuple(key for key in KEYS if screen in key.where)
+    own = tuple(key for key in KEYS if screen != EVERYWHERE and screen in key.where)
     return own + tuple(key for key in KEYS if EVERYWHERE in key.where)
 
 

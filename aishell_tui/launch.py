@@ -25,9 +25,11 @@ HOW_TO_ADD = "this is a demo; add your own database with: aishell connect URL --
 
 def require_terminal(one_shot: str = "aishell status") -> None:
     """Raise UsageError with the command for scripts when there is no terminal to draw on."""
-    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+    streams = {"input": sys.stdin, "output": sys.stdout, "error": sys.stderr}
+    others = [name for name, stream in streams.items() if stream is None or not stream.isatty()]
+    if others:
         raise UsageError(
-            "the dashboard needs a terminal, and standard input, output or error is none",
+            f"the dashboard needs a terminal, and standard {' and '.join(others)} is none",
             f"for scripts there is a one-shot twin: {one_shot} (and --json)",
         )
 

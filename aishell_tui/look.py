@@ -14,7 +14,10 @@ MEMORY_SECONDS = 900.0
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The state of the view; `until` None follows the present, else it is the epoch second at the right edge."""
+    """The state of the view; `until` None follows the present, else it is the epoch second at the right edge.
+
+    `memory_since` is the epoch second from which on this process has readings of its own.
+    """
 
     target: TargetId | None = None
     span_seconds: float = 900.0
@@ -22,16 +25,17 @@ class Look:
     paused: bool = False
     read_only: bool = False
     interval_seconds: float = 1.0
+    memory_since: float = 0.0
 
     def window(self, now: float) -> tuple[float, float]:
         """The first and last epoch second of the charts."""
         until = now if self.until is None else self.until
         return until - self.span_seconds, until
 
-    @property
-    def needs_history(self) -> bool:
-        """Whether the window may reach beyond what memory keeps."""
-        return self.until is not None or self.span_seconds > MEMORY_SECONDS
+    def needs_history(self, now: float) -> bool:
+        """Whether the window begins before what memory holds: the last minutes, and nothing of an earlier run."""
+        since, _ = self.window(now)
+        return since < max(self.memory_since, now - MEMORY_SECONDS)
 
 
 def _step(values: tuple[float, ...], current: float, steps: int) -> float:

@@ -104,6 +104,10 @@ class Runtime:
         known = set(self._events)
         self._events.extend(event for event in await history.recent_events() if event not in known)
 
+    def now(self) -> float:
+        """Epoch seconds by the runtime's clock."""
+        return self._clock.now()
+
     def frame(self) -> Frame:
         """Everything that is known now."""
         now = self._clock.now()

@@ -14,6 +14,7 @@ from textual.timer import Timer
 
 from aishell_core.errors import AishellError
 from aishell_core.values import Severity, TargetId
+from aishell_tui.digest_book import DigestBook
 from aishell_tui.export import PaneData
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.keys import SCREENS
@@ -43,6 +44,7 @@ class Dashboard(Protocol):
     runtime: Runtime
     look: Look
     frame: Frame
+    digests: DigestBook
 
     def change_look(self, look: Look) -> None:
         """Look differently at the same frame."""

@@ -7,13 +7,13 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 
-from aishell_core.values import Event, Severity
+from aishell_core.values import Event
 from aishell_tui.export import PaneData, timestamp
 from aishell_tui.frame import Frame
 from aishell_tui.look import Look, at_moment
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
-from aishell_tui.screens.tables import table_data
+from aishell_tui.screens.tables import copied_rows, table_data
 from aishell_tui.text import WORDS, moment_text
 from widgets.heading import Heading
 from widgets.palette import severity_role
@@ -40,7 +40,7 @@ def event_row(event: Event, now: float) -> Row:
         event_id(event),
         {
             "time": Cell(moment_text(event.at, now), "dim", timestamp(event.at)),
-            "state": Cell(WORDS[event.severity] if event.severity is not Severity.OK else "", severity_role(event.severity)),
+            "state": Cell(WORDS[event.severity], severity_role(event.severity)),
             "target": Cell(event.target, "bold"),
             "kind": Cell(event.kind, "label"),
             "text": Cell(event.text),
@@ -85,5 +85,4 @@ class EventsScreen(DashboardScreen):
 
     def copy_text(self) -> str:
         """The selected event."""
-        row = self.query_one("#events", LineTable).selected_row
-        return row.plain() if row is not None else ""
+        return copied_rows(self.query_one("#events", LineTable))

@@ -14,8 +14,8 @@ from aishell_tui.frame import Frame
 from aishell_tui.look import Look
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
-from aishell_tui.screens.fleet_rows import COLUMNS, FleetRows, host_line, own_line
-from aishell_tui.screens.tables import table_data
+from aishell_tui.screens.fleet_rows import COLUMNS, FleetRows, fleet_data, host_line, own_line
+from aishell_tui.screens.tables import copied_rows
 from widgets.heading import Heading
 from widgets.line_view import LineView
 from widgets.lines import Spans
@@ -76,9 +76,8 @@ class FleetScreen(DashboardScreen):
 
     def pane_data(self) -> PaneData | None:
         """The table."""
-        return table_data("fleet", self.query_one("#fleet", LineTable))
+        return fleet_data(self.dashboard.frame)
 
     def copy_text(self) -> str:
         """The selected target's line with its reasons."""
-        row = self.query_one("#fleet", LineTable).selected_row
-        return row.plain() if row is not None else ""
+        return copied_rows(self.query_one("#fleet", LineTable))

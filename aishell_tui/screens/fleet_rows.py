@@ -8,6 +8,7 @@ from dataclasses import replace
 from aishell_core.units import format_count, format_duration, format_value
 from aishell_core.values import Severity, TargetId, Unit
 from aishell_tui.charts import combined_value
+from aishell_tui.export import PaneData
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.keys import SCREENS
 from aishell_tui.text import engine_text, worst_first
@@ -82,7 +83,10 @@ def _note(view: TargetView) -> tuple[tuple[Span, ...], Span | None]:
     first = reasons[0]
     more = f"  (+{len(reasons) - 1} more)" if len(reasons) > 1 else ""
     digit = _DIGITS.get(first.leads_to, "2" if first.leads_to else "")
-    return ((first.text + more, severity_role(first.severity)),), ((f"{digit} ▸", "dim") if digit else None)
+    path = view.target.location.path
+    # The name stands in the row above; at 80 columns a long path would push out the reason itself.
+    text = first.text.replace(str(path), path.name) if path is not None else first.text
+    return ((text + more, severity_role(first.severity)),), ((f"{digit} ▸", "dim") if digit else None)
 
 
 def _age(view: TargetView, now: float) -> Cell:
@@ -133,6 +137,41 @@ class FleetRows:
 def _aged(row: Row, view: TargetView, now: float) -> Row:
     age = _age(view, now)
     return row if row.cells["age"] == age else replace(row, cells={**row.cells, "age": age})
+
+
+_EXPORTED: tuple[tuple[str, str, str], ...] = (
+    ("connections", "connections.used", "sum"),
+    ("connections_max", "connections.max", "sum"),
+    ("transactions_per_second", "transactions.rate", "sum"),
+    ("statements_per_second", "queries.rate", "sum"),
+    ("cache_hit_ratio", "cache.hit_ratio", "max"),
+    ("replication_lag_seconds", "replication.lag", "max"),
+    ("longest_statement_milliseconds", "query.duration", "max"),
+    ("sessions_waiting", "locks.waiting", "sum"),
+    ("size_bytes", "disk.used", "sum"),
+)
+
+
+def fleet_data(frame: Frame) -> PaneData:
+    """The fleet as plain data: each target's state in a word, its reasons, and its figures with the unit in their names."""
+    rows = []
+    for view in worst_first(frame):
+        version, role = (view.facts.version, view.facts.role) if view.facts is not None else ("", "")
+        age = view.age_seconds(frame.at)
+        rows.append(
+            (
+                view.name,
+                str(view.assessment.severity),
+                "; ".join(reason.text for reason in view.assessment.reasons),
+                view.target.engine,
+                version,
+                role,
+                *(_number(view, metric, combine) for _, metric, combine in _EXPORTED),
+                None if age is None else round(age, 3),
+            )
+        )
+    columns = ("target", "state", "reasons", "engine", "version", "role", *(name for name, _, _ in _EXPORTED), "age_seconds")
+    return PaneData("fleet", columns, tuple(rows))
 
 
 def host_line(frame: Frame) -> tuple[Span, ...]:

@@ -59,7 +59,7 @@ class HealthScreen(DashboardScreen):
 
         def make(index: int, count: int) -> ChartData:
             spec, owner = specs[index]
-            return chart_data(spec, owner, self.kept.of(owner.name, look), look, frame.at, count, marks)
+            return chart_data(spec, owner, self.kept.of(owner.name, look, frame.at), look, frame.at, count, marks)
 
         self.query_one("#charts", ChartGrid).set_charts(len(specs), make)
         self.query_one("#status", TextView).set_lines(status_lines(view, frame, _STATUS_ROWS))

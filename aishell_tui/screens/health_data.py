@@ -11,19 +11,20 @@ from aishell_core.series.keys import SeriesKey
 from aishell_core.series.snapshot import Snapshot
 from aishell_core.state.history import History
 from aishell_core.units import format_value
-from aishell_core.values import Ability, Event, EventKind, Severity, TargetId, Thresholds, Unit
+from aishell_core.values import Ability, Event, EventKind, Part, Severity, TargetId, Thresholds, Unit
 from aishell_tui.charts import FIGURES, ChartSpec, FigureSpec, combine_buckets, combined_value, severity_of
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.look import MEMORY_SECONDS, Look
 from aishell_tui.text import data_age_text, span_text
 from widgets.chart import ChartData, ChartMark
 from widgets.figures import KeyFigure
-from widgets.lines import Span, Spans
+from widgets.lines import Spans
 from widgets.palette import severity_role
 
 _TREND_SECONDS = 60.0
 _TREND_STEPS = 6
 _LIMIT_IN_SIGHT = 0.4
+_LONG_SECONDS = 1.0
 
 
 def series_buckets(key: SeriesKey, snapshot: Snapshot, history: History | None, window: tuple[float, float], count: int) -> Buckets:
@@ -146,7 +147,10 @@ def cost_sentence(view: TargetView) -> str:
     for metric, text in (("aishell.poll.queries.rate", "queries/s"), ("aishell.poll.time.rate", "ms/s"), ("aishell.poll.bytes.rate", "")):
         value = combined_value(view.snapshot, metric, "sum")
         if value is not None:
-            parts.append(f"{value:.1f} {text}" if text else format_value(value, Unit.BYTES_PER_SECOND))
+            if text:
+                parts.append(f"{value:.1f} {text}")
+            elif value:
+                parts.append(format_value(value, Unit.BYTES_PER_SECOND))
     return f"aishell costs this target {', '.join(parts)}" if parts else ""
 
 
@@ -158,20 +162,31 @@ def status_lines(view: TargetView, frame: Frame, rows: int) -> tuple[Spans, ...]
         lines.append(((f" {reason.severity:<9}", severity_role(reason.severity)), (reason.text, "text"), (lead, "dim")))
     for failure in view.failures:
         if failure.part != "target":
-            hint: tuple[Span, ...] = ((f"  {failure.hint}", "dim"),) if failure.hint else ()
-            lines.append((((f" {failure.part:<9} "), "label"), ("n/a: ", "unknown"), (failure.message, "text"), *hint))
+            lead = "   3 ▸" if failure.part == Part.STATEMENTS else ""
+            lines.append(((f" {failure.part:<9} ", "label"), ("n/a: ", "unknown"), (failure.message, "text"), (lead, "dim")))
         elif failure.hint:
             lines.append(((" what to do ", "label"), (failure.hint, "text")))
-    if Ability.STATEMENTS in view.abilities and view.statements:
+    running = _running(view)
+    if running:
+        lines.append(running)
+    elif Ability.STATEMENTS in view.abilities and view.statements:
         lines.append(_slowest(view))
     cost = cost_sentence(view)
-    own = (
-        f"; aishell itself {format_value(frame.own.cpu_ratio, Unit.RATIO)} CPU, {format_value(frame.own.memory_bytes, Unit.BYTES)}"
-        if frame.own.memory_bytes
-        else ""
-    )
+    used = frame.own
+    own = f"; itself {used.cpu_ratio * 100:.1f}% CPU, {format_value(used.memory_bytes, Unit.BYTES)}" if used.memory_bytes else ""
     foot: Spans = ((f" {cost}{own}", "dim"),)
     return (*lines[: max(0, rows - 1)], foot)
+
+
+def _running(view: TargetView) -> Spans:
+    """The statement that has run longest now and who runs it; nothing when none has for a second."""
+    sessions = [each for each in view.sessions or () if each.text and (each.statement_seconds or 0.0) >= _LONG_SECONDS]
+    if not sessions:
+        return ()
+    longest = max(sessions, key=lambda each: each.statement_seconds or 0.0)
+    who = " ".join(filter(None, (longest.id, longest.user, longest.application)))
+    ran = format_value(longest.statement_seconds, Unit.SECONDS)
+    return ((" running   ", "label"), (f"{ran} ", "bold"), (f"{who}  ", "label"), (" ".join(longest.text.split()), "text"))
 
 
 def _slowest(view: TargetView) -> Spans:

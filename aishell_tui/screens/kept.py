@@ -20,9 +20,9 @@ class KeptHistory:
         self._history: History | None = None
         self._asked: tuple[TargetId, float, float] | None = None
 
-    def of(self, target: TargetId, look: Look) -> History | None:
+    def of(self, target: TargetId, look: Look, now: float) -> History | None:
         """The history for a window; None when memory is enough, or before it was read."""
-        if not look.needs_history or self._history is None or self._history.target != target:
+        if not look.needs_history(now) or self._history is None or self._history.target != target:
             return None
         return self._history
 
@@ -31,7 +31,7 @@ class KeptHistory:
 
         A span more than the window is read, so that a step back in time is answered at once.
         """
-        if not look.needs_history:
+        if not look.needs_history(now):
             return None
         since, until = look.window(now)
         asked = self._asked

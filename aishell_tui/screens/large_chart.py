@@ -47,7 +47,7 @@ class LargeChartScreen(DashboardScreen):
         view = frame.view(self._target)
         if view is None:
             return [], []
-        history = self.kept.of(self._target, look)
+        history = self.kept.of(self._target, look, frame.at)
         buckets = buckets_of(self._spec, view.snapshot, history, look.window(frame.at), count)
         if buckets is None:
             return [], []

@@ -14,6 +14,7 @@ from aishell_tui.frame import Frame, TargetView
 from aishell_tui.look import Look
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
+from aishell_tui.screens.tables import copied_rows
 from widgets.heading import Heading
 from widgets.palette import severity_role
 from widgets.table import LineTable
@@ -93,5 +94,4 @@ class MetricsScreen(DashboardScreen):
 
     def copy_text(self) -> str:
         """The selected metric."""
-        row = self.query_one("#metrics", LineTable).selected_row
-        return row.plain() if row is not None else ""
+        return copied_rows(self.query_one("#metrics", LineTable))

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 
 from aishell_core.units import format_count, format_duration, format_value
 from aishell_core.values import Part, Statement, TargetId, Unit
-from aishell_tui.digests import DigestHistory, DigestMode, DigestRow
+from aishell_tui.digests import DigestMode, DigestRow
 from aishell_tui.export import PaneData
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.look import Look
@@ -102,7 +102,7 @@ class QueriesScreen(DashboardScreen):
     def __init__(self) -> None:
         super().__init__()
         self._mode = DigestMode.LIVE
-        self._histories: dict[TargetId, DigestHistory] = {}
+        self._shown: TargetId | None = None
 
     def compose_body(self) -> ComposeResult:
         """The table."""
@@ -117,11 +117,13 @@ class QueriesScreen(DashboardScreen):
         view = self.viewed(frame, look)
         if view is None:
             return
-        history = self._histories.setdefault(view.name, DigestHistory())
-        read_at = view.part_at.get(Part.STATEMENTS)
-        if view.statements is not None and read_at is not None:
-            history.add(read_at, view.statements)
+        history = self.dashboard.digests.history(view.name)
         table = self.query_one("#queries", LineTable)
+        if view.name != self._shown:
+            # Another target's rows must not stay as vanished ones.
+            self._shown = view.name
+            table.select(None)
+            table.clear_marks()
         table.set_empty_text(why_empty(view, self._mode))
         table.set_heading(queries_heading(view, self._mode, history.span_seconds(self._mode), frame.at))
         table.set_stale(view.is_stale(frame.at))
@@ -135,8 +137,8 @@ class QueriesScreen(DashboardScreen):
     def action_reset(self) -> None:
         """Count from now, in the mode that does."""
         view = self.viewed(self.dashboard.frame, self.dashboard.look)
-        if view is not None and view.name in self._histories:
-            self._histories[view.name].reset()
+        if view is not None:
+            self.dashboard.digests.history(view.name).reset()
             self._mode = DigestMode.RESET
             self.show(self.dashboard.frame, self.dashboard.look)
 

@@ -147,7 +147,7 @@ class QueryScreen(DashboardScreen):
         self.query_one("#summary", TextView).set_lines((summary_line(found, found.total_milliseconds / spent if spent else None),))
         self.recall(view.name)
         chart = self.query_one("#latency", TimeChart)
-        chart.set_data(latency_data(view, found.digest, self.kept.of(view.name, look), look, frame.at, chart.bucket_count))
+        chart.set_data(latency_data(view, found.digest, self.kept.of(view.name, look, frame.at), look, frame.at, chart.bucket_count))
         self.query_one("#runners", TextView).set_lines(runners(view.sessions, found.digest))
 
     def copy_text(self) -> str:

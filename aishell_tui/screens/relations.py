@@ -14,7 +14,7 @@ from aishell_tui.frame import Frame
 from aishell_tui.look import Look
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
-from aishell_tui.screens.tables import table_data
+from aishell_tui.screens.tables import copied_rows, table_data
 from collectors.contract import Demand
 from widgets.heading import Heading
 from widgets.table import LineTable
@@ -83,5 +83,4 @@ class RelationsScreen(DashboardScreen):
 
     def copy_text(self) -> str:
         """The selected row."""
-        row = self.query_one("#relations", LineTable).selected_row
-        return row.plain() if row is not None else ""
+        return copied_rows(self.query_one("#relations", LineTable))

@@ -14,6 +14,15 @@ def _value(cell: Cell) -> CellValue:
     return None if text in {"–", "n/a"} else text
 
 
+def copied_rows(table: LineTable) -> str:
+    """The text of the marked rows, or of the selected one."""
+    marked = table.marked_ids
+    if marked:
+        return "\n".join(row.plain() for row in table.shown_rows if row.id in marked)
+    row = table.selected_row
+    return row.plain() if row is not None else ""
+
+
 def table_data(title: str, table: LineTable) -> PaneData:
     """All rows of a table as values: the numbers behind the cells, in the metric's own unit, not their shortened text."""
     columns = tuple(column.key for column in table.columns)

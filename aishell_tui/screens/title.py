@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from aishell_core.values import Severity
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.look import Look
 from aishell_tui.text import WORDS, clock_text, engine_text, moment_text, severity_counts
-from widgets.lines import Span
+from widgets.lines import Span, Spans
 from widgets.palette import severity_role
 from widgets.title_bar import TitleState
 
@@ -27,17 +26,12 @@ def title_state(frame: Frame, look: Look, viewed: TargetView | None) -> TitleSta
     if viewed is None:
         number = len(frame.targets)
         place = "1 target" if number == 1 else f"{number} targets"
-        return _with(common, place, (), counts)
+        return replace(common, place=place, counts=counts)
     severity = viewed.assessment.severity
     detail: list[Span] = [(engine_text(viewed.target.engine, viewed.facts), "label")]
     if viewed.facts is not None and viewed.facts.role:
         detail.append((f" {viewed.facts.role}", "label"))
     if viewed.target.environment.value == "production":
         detail.append((" production", "warning"))
-    if severity is not Severity.OK or len(frame.targets) == 1:
-        detail.append((f"  {WORDS[severity]}", severity_role(severity)))
-    return _with(common, viewed.name, tuple(detail), counts if len(frame.targets) > 1 else ())
-
-
-def _with(common: TitleState, place: str, detail: tuple[Span, ...], counts: tuple[tuple[Severity, int], ...]) -> TitleState:
-    return replace(common, place=place, detail=detail, counts=counts)
+    state: Spans = ((WORDS[severity], severity_role(severity)),)
+    return replace(common, place=viewed.name, detail=tuple(detail), alerts=state, counts=counts if len(frame.targets) > 1 else ())

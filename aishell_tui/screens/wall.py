@@ -40,10 +40,10 @@ def wall_order(frame: Frame) -> list[TargetView]:
     return order + bad[len(good) :]
 
 
-def wall_target(frame: Frame) -> TargetView | None:
-    """The target whose turn it is: a function of the time, so that walls side by side show the same."""
+def wall_target(frame: Frame, shown_since: float) -> TargetView | None:
+    """The target whose turn it is; the wall begins with the worst one."""
     order = wall_order(frame)
-    return order[int(frame.at // DWELL_SECONDS) % len(order)] if order else None
+    return order[int(max(0.0, frame.at - shown_since) // DWELL_SECONDS) % len(order)] if order else None
 
 
 def wall_figures(view: TargetView) -> list[BigFigureState]:
@@ -85,7 +85,7 @@ class WallScreen(DashboardScreen):
 
     def show_body(self, frame: Frame, look: Look) -> None:
         """The target whose turn it is."""
-        view = wall_target(frame)
+        view = wall_target(frame, look.memory_since)
         if view is None:
             return
         self.query_one("#wall-state", TextView).set_lines(wall_sentences(view))

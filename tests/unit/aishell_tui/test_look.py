@@ -45,9 +45,18 @@ def test_the_interval_goes_through_its_steps() -> None:
 
 
 def test_memory_is_enough_only_for_a_live_window_of_15_minutes() -> None:
-    assert not Look(span_seconds=900).needs_history
-    assert Look(span_seconds=3600).needs_history
-    assert Look(span_seconds=60, until=NOW).needs_history
+    assert not Look(span_seconds=900).needs_history(NOW)
+    assert Look(span_seconds=3600).needs_history(NOW)
+    assert Look(span_seconds=60, until=NOW - 3600).needs_history(NOW)
+
+
+def test_a_step_back_inside_memory_keeps_the_fine_readings() -> None:
+    assert not Look(span_seconds=60, until=NOW - 15).needs_history(NOW)
+
+
+def test_after_a_restart_even_a_short_window_is_completed_from_the_history() -> None:
+    assert Look(span_seconds=900, memory_since=NOW - 20).needs_history(NOW)
+    assert not Look(span_seconds=900, memory_since=NOW - 901).needs_history(NOW)
 
 
 def test_an_old_event_is_shown_with_the_time_after_it() -> None:

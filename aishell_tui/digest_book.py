@@ -1,0 +1,27 @@
+"""The statement figures of all targets, kept whether or not anybody looks, so that the live mode is always of the last seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aishell_core.values import Part, TargetId
+from aishell_tui.digests import DigestHistory
+from aishell_tui.frame import TargetView
+
+
+class DigestBook:
+    """One history of readings per target."""
+
+    def __init__(self) -> None:
+        self._histories: dict[TargetId, DigestHistory] = {}
+
+    def read(self, views: Iterable[TargetView]) -> None:
+        """Take note of statements that were read since the last call."""
+        for view in views:
+            read_at = view.part_at.get(Part.STATEMENTS)
+            if view.statements is not None and read_at is not None:
+                self.history(view.name).add(read_at, view.statements)
+
+    def history(self, target: TargetId) -> DigestHistory:
+        """The readings of one target; empty when there is none yet."""
+        return self._histories.setdefault(target, DigestHistory())
