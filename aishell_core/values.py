@@ -213,8 +213,8 @@ class LockWait:
 class Statement:
     """Cumulative figures of one statement digest since the engine (or its log) began to count.
 
-    Durations are in milliseconds; `histogram` counts calls by duration (see `engines.histogram`) where the engine has it;
-    None is unknown, never zero.
+    Durations are in milliseconds; None is unknown, never zero. `histogram` holds the calls up to each bucket of
+    `engines.histogram`, cumulative as the other figures; it is empty where the engine does not count by duration.
     """
 
     digest: str
@@ -230,6 +230,7 @@ class Statement:
     database: str = ""
     user: str = ""
     sampled: bool = False
+    histogram: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

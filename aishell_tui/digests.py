@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from aishell_core.engines.histogram import cumulative_minus, quantile
 from aishell_core.values import Statement
 
 LIVE_SECONDS = 15.0
@@ -45,8 +46,28 @@ def _minus(now: float | None, before: float | None) -> float | None:
     return None if now is None or before is None else now - before
 
 
+def _added(now: Statement, base: Statement) -> Statement:
+    histogram = cumulative_minus(now.histogram, base.histogram) if base.histogram or not base.calls else ()
+    longest = now.max_milliseconds
+    # The longest call of all is that of the span only when it became longer within the span.
+    grew = longest is not None and (base.max_milliseconds is None or longest > base.max_milliseconds)
+    return replace(
+        now,
+        calls=now.calls - base.calls,
+        total_milliseconds=now.total_milliseconds - base.total_milliseconds,
+        max_milliseconds=longest if grew else None,
+        p95_milliseconds=quantile(histogram, 0.95, longest),
+        rows=_minus(now.rows, base.rows),
+        errors=_minus(now.errors, base.errors),
+        histogram=histogram,
+    )
+
+
 def difference(now: Statements, before: Statements) -> Statements:
-    """What was added between two readings; a digest whose figures went back was reset and counts from zero."""
+    """What was added between two readings; a digest whose figures went back was reset and counts from zero.
+
+    The 95th percentile and the longest call are those of the span, None where they cannot be told from earlier calls.
+    """
     old = {statement.digest: statement for statement in before}
     changed = []
     for statement in now:
@@ -54,13 +75,7 @@ def difference(now: Statements, before: Statements) -> Statements:
         if base is None or statement.calls < base.calls or statement.total_milliseconds < base.total_milliseconds:
             delta = statement
         else:
-            delta = replace(
-                statement,
-                calls=statement.calls - base.calls,
-                total_milliseconds=statement.total_milliseconds - base.total_milliseconds,
-                rows=_minus(statement.rows, base.rows),
-                errors=_minus(statement.errors, base.errors),
-            )
+            delta = _added(statement, base)
         if delta.calls > 0:
             changed.append(delta)
     return tuple(changed)

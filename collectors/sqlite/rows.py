@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from aishell_core import catalogue
 from aishell_core.engines.base import Cell
-from aishell_core.engines.histogram import quantile
+from aishell_core.engines.histogram import cumulative, quantile
 from aishell_core.engines.sqlite import journal_mode
 from aishell_core.engines.sqlite_file import FileLook
 from aishell_core.engines.sqlite_reading import Look, Row
@@ -151,18 +151,22 @@ def statements_of(rows: Iterable[Row], latency: Iterable[Row]) -> tuple[Statemen
     histograms: dict[str, dict[int, float]] = {}
     for digest, bucket, calls in latency:
         histograms.setdefault(str(digest), {})[int(number(bucket) or 0)] = number(calls) or 0.0
-    return tuple(
-        Statement(
-            digest=str(digest),
-            text=str(text),
-            calls=number(calls) or 0.0,
-            total_milliseconds=number(total) or 0.0,
-            max_milliseconds=number(longest),
-            p95_milliseconds=quantile(histograms.get(str(digest), {}), 0.95),
-            rows=number(rows_count),
-            errors=number(errors),
-        )
-        for digest, text, calls, total, longest, rows_count, errors, _busy in rows
+    known = {digest: cumulative(counts) for digest, counts in histograms.items()}
+    return tuple(_statement(row, known.get(str(row[0]), ())) for row in rows)
+
+
+def _statement(row: Row, histogram: tuple[int, ...]) -> Statement:
+    digest, text, calls, total, longest, rows_count, errors, _busy = row
+    return Statement(
+        digest=str(digest),
+        text=str(text),
+        calls=number(calls) or 0.0,
+        total_milliseconds=number(total) or 0.0,
+        max_milliseconds=number(longest),
+        p95_milliseconds=quantile(histogram, 0.95, number(longest)),
+        rows=number(rows_count),
+        errors=number(errors),
+        histogram=histogram,
     )
 
 

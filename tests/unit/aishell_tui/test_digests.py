@@ -1,9 +1,12 @@
 """Statement digests in their three modes."""
 
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aishell_core.engines.histogram import bucket_of, cumulative, quantile
 from aishell_core.values import Statement
 from aishell_tui.digests import DigestHistory, DigestMode, difference, digest_rows
 
@@ -63,3 +66,29 @@ def test_a_reset_on_the_server_never_gives_negative_figures(calls: int, before: 
     for each in difference((statement("a", calls, total),), (statement("a", before, total_before),)):
         assert each.calls > 0
         assert each.total_milliseconds >= 0
+
+
+def timed(*durations: float) -> Statement:
+    histogram = cumulative(Counter(bucket_of(duration) for duration in durations))
+    p95 = quantile(histogram, 0.95, max(durations))
+    return Statement("a", "SELECT a", len(durations), sum(durations), max(durations), p95, histogram=histogram)
+
+
+def test_p95_and_the_longest_call_of_a_span_are_not_those_of_all_time() -> None:
+    slow_once = (900.0, *[800.0] * 9)
+    (delta,) = difference((timed(*slow_once, *[2.0] * 40),), (timed(*slow_once),))
+    assert delta.p95_milliseconds == pytest.approx(2.0, rel=0.19)
+    assert delta.max_milliseconds is None, "none of the calls in the span was longer than those before"
+
+
+def test_a_call_longer_than_all_before_is_the_longest_of_the_span() -> None:
+    (delta,) = difference((timed(1.0, 3.0, 77.0),), (timed(1.0, 3.0),))
+    assert (delta.max_milliseconds, delta.p95_milliseconds) == (77.0, 77.0)
+
+
+def test_without_counts_by_duration_the_p95_of_a_span_is_unknown() -> None:
+    now, before = Statement("a", "A", 9, 90.0, 50.0, 40.0), Statement("a", "A", 5, 50.0, 50.0, 40.0)
+    (delta,) = difference((now,), (before,))
+    assert (delta.p95_milliseconds, delta.max_milliseconds) == (None, None)
+    (alone,) = difference((now,), ())
+    assert (alone.p95_milliseconds, alone.max_milliseconds) == (40.0, 50.0), "all of its calls came in the span"
