@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import groupby
 
 from textual.strip import Strip
 from typing_extensions import override
 
 from aishell_core.values import Severity, Unit
+from widgets.chart_axis import ChartMark as ChartMark
+from widgets.chart_axis import axis_cells
+from widgets.chart_axis import clock_text as clock_text
 from widgets.chart_canvas import dots_across, draw_area, spread
 from widgets.chart_scale import Scale, axis_label, choose_scale
-from widgets.format import cell_width, fit
+from widgets.format import fit
 from widgets.line_view import LineView
 from widgets.lines import Span, Spans
 from widgets.palette import Role, severity_role
@@ -23,15 +24,6 @@ from widgets.palette import Role, severity_role
 _LABEL_CELLS = 7
 _GUTTER_CELLS = _LABEL_CELLS + 2
 _BLANKS = re.compile(" +|[^ ]+")
-
-
-@dataclass(frozen=True, slots=True)
-class ChartMark:
-    """Something that happened at a moment (epoch seconds) and is marked under the axis."""
-
-    at: float
-    label: str
-    role: Role = "accent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,39 +165,7 @@ def _with_threshold(spans: Sequence[Span], symbol: str) -> list[Span]:
     return [(symbol * len(part), "threshold") if part[0] == " " else (part, role) for text, role in spans for part in _BLANKS.findall(text)]
 
 
-def clock_text(at: float, span_seconds: float) -> str:
-    """A moment (epoch seconds) on a time axis, in UTC, as exactly as the axis' span asks for."""
-    form = "%H:%M:%S" if span_seconds < 600 else "%H:%M" if span_seconds <= 86400 else "%m-%d %H"
-    return datetime.fromtimestamp(at, UTC).strftime(form)
-
-
 def time_axis(data: ChartData, columns: int, event_glyph: str) -> Spans:
-    """The line under a chart: times in UTC at regular places, over them the marks that fall into the span."""
-    total = len(data.mean) * data.step_seconds
-    cells = [" "] * columns
-    roles: list[Role] = ["axis"] * columns
-    for mark in data.marks:
-        _place_mark(mark, data.start, total, cells, roles, event_glyph)
-    places = max(2, min(6, columns // 16))
-    for index in range(places):
-        text = clock_text(data.start + total * index / (places - 1), total)
-        at = min(max(0, round(columns * index / (places - 1)) - len(text) // 2), columns - len(text))
-        # A time gives way to a mark.
-        if at >= 0 and not "".join(cells[max(0, at - 1) : at + len(text) + 1]).strip():
-            cells[at : at + len(text)] = text
-    spans: list[Span] = [(" " * _GUTTER_CELLS, "axis")]
-    spans += [(cell, role) for cell, role in zip(cells, roles, strict=True)]
-    return tuple(spans)
-
-
-def _place_mark(mark: ChartMark, start: float, total: float, cells: list[str], roles: list[Role], event_glyph: str) -> None:
-    share = (mark.at - start) / total if total > 0 else math.nan
-    if not 0 <= share <= 1:
-        return
-    columns = len(cells)
-    at = min(columns - 1, int(share * columns))
-    text = f"{event_glyph} {mark.label}"
-    if cell_width(text) != len(text) or not text.isprintable() or at + len(text) > columns:
-        text = event_glyph
-    cells[at : at + len(text)] = text
-    roles[at : at + len(text)] = [mark.role] * len(text)
+    """The line under a chart: times in UTC at regular places, and the marks that fall into the span."""
+    cells = axis_cells(data.marks, data.start, len(data.mean) * data.step_seconds, columns, event_glyph)
+    return ((" " * _GUTTER_CELLS, "axis"), *cells)

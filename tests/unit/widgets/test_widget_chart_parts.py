@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 from hypothesis import given
@@ -142,6 +143,34 @@ def test_a_mark_stands_where_it_happened_and_a_time_gives_way() -> None:
 def test_a_mark_outside_the_span_is_not_shown_and_one_at_the_edge_loses_its_label() -> None:
     assert "↑" not in axis((ChartMark(1.0, "old"),))
     assert axis((ChartMark(1_000_000_899.0, "deploy"),)).endswith("↑")
+
+
+def test_the_label_of_a_mark_gives_way_to_the_next_arrow_and_to_the_time_at_the_end() -> None:
+    text = axis((ChartMark(1_000_000_200.0, "unknown"), ChartMark(1_000_000_260.0, "running"), ChartMark(1_000_000_720.0, "deploy")))
+    assert text[9 + 13 :].startswith("↑   ↑ running ")
+    assert text.count("↑") == 3
+    assert text.endswith("↑      02:01")
+
+
+def test_marks_in_one_cell_share_an_arrow_in_the_gravest_role_and_are_counted() -> None:
+    marks = (ChartMark(1_000_000_450.0, "deploy"), ChartMark(1_000_000_451.0, "down", "critical"))
+    assert axis(marks).split() == ["01:46", "↑", "2", "events", "02:01"]
+    data = ChartData("t", Unit.COUNT, [1.0] * 90, start=1_000_000_000.0, step_seconds=10.0, marks=marks)
+    assert ("↑", "critical") in time_axis(data, 60, "↑")
+    assert axis((marks[0], marks[0])).split() == ["01:46", "↑", "deploy", "02:01"]
+
+
+MARKS = st.lists(st.builds(ChartMark, st.floats(1e9 - 10, 1e9 + 910), st.sampled_from(["abc", "deploying", "x"])), max_size=12)
+
+
+@given(MARKS, st.integers(2, 120))
+def test_nothing_on_the_time_axis_touches(marks: list[ChartMark], columns: int) -> None:
+    text = axis(tuple(marks), columns)
+    assert len(text) == columns + 9
+    wanted = {min(columns - 1, int((mark.at - 1e9) / 900 * columns)) for mark in marks if 0 <= (mark.at - 1e9) / 900 <= 1}
+    assert {at - 9 for at, character in enumerate(text) if character == "↑"} == wanted
+    whole = re.compile(r"\d\d:\d\d|abc|deploying|x|\d+|events")
+    assert [word for word in text.replace("↑↑", "↑ ↑").replace("↑↑", "↑ ↑").split() if word != "↑" and not whole.fullmatch(word)] == []
 
 
 def test_a_mark_with_a_harmful_label_keeps_only_its_symbol() -> None:
