@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.console import RenderableType
@@ -34,6 +35,7 @@ from aishell_tui.screens.events import EventsScreen
 from aishell_tui.screens.fleet import FleetScreen
 from aishell_tui.screens.health import HealthScreen
 from aishell_tui.screens.queries import QueriesScreen
+from aishell_tui.terminal_watch import HUNG_UP, TerminalWatch
 from aishell_tui.text import worst_first
 from themes.load import load_theme
 from widgets.ascii_filter import AsciiFilter
@@ -147,6 +149,10 @@ class AishellApp(App[int]):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGHUP, signal.SIGTERM):
             loop.add_signal_handler(number, self._leave, number)
+        if not self.is_headless and sys.__stdin__ is not None:
+            ask = partial(loop.call_soon_threadsafe, self._leave, signal.SIGHUP)
+            self._watch = TerminalWatch(sys.__stdin__.fileno(), ask, self._clean_up)
+            self._watch.start()
         self.monitor = self.run_worker(self.runtime.run(), name="runtime", group="monitor")
         self.set_timer(_SETTLED_SECONDS, _settle)
         for delay in _EARLY_TICKS_SECONDS:
@@ -299,14 +305,17 @@ class AishellApp(App[int]):
         """End on a signal: after SIGHUP the terminal is gone, so nothing is drawn any more."""
         self.run_worker(self._hang_up() if number == signal.SIGHUP else self._end(128 + number), group="end")
 
+    def _clean_up(self) -> None:
+        if self._on_end is not None:
+            self._on_end()
+
     async def _hang_up(self) -> None:
         self.monitor.cancel()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GOODBYE_SECONDS):
                 await self.runtime.stopped.wait()
-        if self._on_end is not None:
-            self._on_end()
-        os._exit(128 + signal.SIGHUP)
+        self._clean_up()
+        os._exit(HUNG_UP)
 
 
 def _first_mode(options: DashboardOptions) -> str:

@@ -41,10 +41,17 @@ def checked_version(connection: sqlite3.Connection, path: Path, steps: Steps) ->
 def upgrade(connection: sqlite3.Connection, path: Path, steps: Steps, now: float) -> None:
     """Bring a database to the newest version; an existing one is copied first, to a file named in the same folder."""
     version = checked_version(connection, path, steps)
-    if 0 < version < len(steps):
-        copy_database(connection, copy_path(path, version, now))
-    for number, script in enumerate(steps[version:], start=version + 1):
-        connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+    copy = copy_path(path, version, now) if 0 < version < len(steps) else None
+    if copy is not None:
+        copy_database(connection, copy)
+    try:
+        for number, script in enumerate(steps[version:], start=version + 1):
+            connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+    except BaseException:
+        if copy is not None and checked_version(connection, path, steps) == version:
+            # Nothing was changed, and the next try makes a copy again: they must not pile up.
+            copy.unlink(missing_ok=True)
+        raise
 
 
 def copy_path(path: Path, version: int, now: float) -> Path:
