@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
@@ -50,6 +51,9 @@ ENGINES: tuple[Engine, ...] = (
     Engine("host", "this host", ("host",)),
 )
 _BY_SCHEME = {scheme: engine for engine in ENGINES for scheme in engine.schemes}
+# What a URL of a file shows as it is: everything but the signs that would end its path or begin an escape.
+_READABLE = "".join(map(chr, {*range(0x20, 0x7F)} - {*map(ord, "%?#")}))
+_SAFE = "/@+-._~"
 _FILE_SUFFIXES = {".db", ".sqlite", ".sqlite3", ".db3"}
 
 
@@ -97,7 +101,7 @@ class Location:
     def redacted(self) -> str:
         """The URL without its password and without the value of any secret option."""
         if self.path is not None:
-            return f"{self.engine}:///{str(self.path).lstrip('/')}"
+            return f"{self.engine}:///{quote(str(self.path).lstrip('/'), safe=_READABLE)}"
         user = f"{quote(self.user, safe='')}@" if self.user else ""
         port = f":{self.port}" if self.port else ""
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -147,7 +151,8 @@ def parse_location(url: str, base: Path | None = None) -> Location:
     if engine.name == "host":
         return Location("host", host=parts.hostname or "localhost")
     if engine.port == 0:
-        return _path_location(engine.name, unquote(parts.netloc + parts.path), options, base or Path.cwd())
+        _refuse_host(engine, parts.netloc)
+        return _path_location(engine.name, unquote(parts.path, errors="surrogateescape"), options, base or Path.cwd())
     if not parts.hostname:
         raise ConfigError(f"the {engine.title} URL names no host", f"write {scheme}://user@host:{engine.port}/name")
     return Location(
@@ -159,6 +164,21 @@ def parse_location(url: str, base: Path | None = None) -> Location:
         options=options,
         password=Secret(unquote(parts.password)) if parts.password else None,
     )
+
+
+def _refuse_host(engine: Engine, netloc: str) -> None:
+    """Neither user nor host is shown: whoever takes the file for a server may have written a password there."""
+    if not netloc:
+        return
+    found = "a user or a password" if "@" in netloc else "a host"
+    slashes = f"a file has none; write {engine.name}:///path/to/app.db, with three slashes"
+    raise ConfigError(f"the {engine.title} URL names {found}", slashes)
+
+
+def file_url(engine: str, path: Path, options: str = "") -> str:
+    """The URL of a file, from which `parse_location` reads the same path whatever characters stand in it."""
+    written = f"{engine}:///{quote(os.fsencode(path).lstrip(b'/'), safe=_SAFE)}"
+    return f"{written}?{options}" if options else written
 
 
 def _path_location(engine: str, text: str, options: tuple[tuple[str, str], ...], base: Path) -> Location:
@@ -174,8 +194,9 @@ def _file_location(text: str, base: Path) -> Location:
     path = (base / Path(text).expanduser()).absolute()
     if text and (path.is_file() or path.suffix in _FILE_SUFFIXES):
         return Location("sqlite", path=path)
+    shown = "what was given" if "@" in text else repr(text)
     raise ConfigError(
-        f"{text!r} is neither a URL nor a database file", "write a URL such as sqlite:///path/to/app.db or postgresql://host/name"
+        f"{shown} is neither a URL nor a database file", "write a URL such as sqlite:///path/to/app.db or postgresql://host/name"
     )
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from aishell_core.errors import ConfigError, StateError, UsageError
-from aishell_core.targets import Environment, Location
+from aishell_core.targets import Environment, Location, file_url
 from aishell_tui.config.check import check_document
 from aishell_tui.config.document import decode, parse_document, plain_scalar
 from aishell_tui.config.fields import Surroundings
@@ -53,9 +53,9 @@ def new_target(name: str, url: str, location: Location, environment: Environment
     Raises UsageError where an option of the URL is a secret, for which the file has no other place.
     """
     if location.path is not None:
-        options = url.partition("?")[2]
-        written = f"{location.engine}:///{str(location.path).lstrip('/')}" + (f"?{options}" if options else "")
-        return NewTarget(name, written, environment)
+        options = urlsplit(url).query if "://" in url else ""
+        _refuse_secret(f"?{options}")
+        return NewTarget(name, file_url(location.engine, location.path, options), environment)
     bare, variable = url, ""
     if location.password is not None:
         netloc = urlsplit(url).netloc
@@ -63,12 +63,16 @@ def new_target(name: str, url: str, location: Location, environment: Environment
         bare = url.replace(netloc, f"{userinfo.partition(':')[0]}@{host}", 1)
         variable = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").upper() + "_PASSWORD"
         variable = f"DB_{variable}" if not variable[0].isalpha() else variable
-    if has_written_secret(bare):
+    _refuse_secret(bare)
+    return NewTarget(name, bare, environment, variable)
+
+
+def _refuse_secret(url: str) -> None:
+    if has_written_secret(url):
         raise UsageError(
             "an option of this URL is a secret, and a secret is not written into a file in clear",
             "keep the whole URL elsewhere and write url_file or url_command by hand",
         )
-    return NewTarget(name, bare, environment, variable)
 
 
 def add_target(path: Path, target: NewTarget, environ: Mapping[str, str]) -> None:

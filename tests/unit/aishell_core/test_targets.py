@@ -93,3 +93,20 @@ def test_names_are_made_from_the_place() -> None:
 def test_no_scheme_belongs_to_two_engines() -> None:
     schemes = [scheme for engine in ENGINES for scheme in engine.schemes]
     assert len(schemes) == len(set(schemes))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite://user:hunter2secret@/tmp/x.db",
+        "sqlite://hunter2secret@/tmp/x.db",
+        "sqlite://:hunter2secret@localhost/tmp/x.db",
+        "sqlite://hunter2secret/tmp/x.db",
+        "sqlite:user:hunter2secret@/tmp/x",
+    ],
+)
+def test_a_file_has_neither_user_nor_host_and_what_stands_there_is_not_repeated(url: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse_location(url)
+    assert "hunter2secret" not in f"{refused.value.message} {refused.value.hint} {refused.value!r}"
+    assert "sqlite:///path/to/app.db" in refused.value.hint

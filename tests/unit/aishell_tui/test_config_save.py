@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aishell_core.errors import ConfigError, UsageError
-from aishell_core.targets import Environment, parse_location
+from aishell_core.targets import Environment, Location, parse_location
 from aishell_tui.config.load import load_config
 from aishell_tui.config.problems import InvalidConfigError
 from aishell_tui.config.save import NewTarget, add_target, new_target, write_new
 from aishell_tui.config.starter import starter_text
+from aishell_tui.config.targets import chosen_targets
 
 NEW = NewTarget("new", "sqlite:///srv/new.db")
 ADDED = "- name: new\n  url: sqlite:///srv/new.db\n"
@@ -176,3 +178,32 @@ def test_an_existing_file_is_not_written_over(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is there already"):
         write_new(path, "other")
     assert path.read_text() == "mine"
+
+
+_FILE_NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=40)
+
+
+@given(st.lists(_FILE_NAMES, min_size=1, max_size=3))
+def test_the_saved_url_names_the_file_that_was_tried_whatever_its_name(names: list[str]) -> None:
+    """Percent signs, question marks, hashes, ${NAME}, blanks, line ends and foreign letters included."""
+    path = Path("/srv", *names)
+    if len(path.parts) == 2 or path.parts[-1] == "..":
+        return
+    location = Location("sqlite", path=path)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "config.yaml")
+        add_target(file, new_target("app", str(path), location, None), {"NAME": "x"})
+        (target,) = chosen_targets(load_config(file, environ={"NAME": "x"}, working_folder=Path(folder)), ())
+    assert target.location.path == path
+
+
+@pytest.mark.parametrize("name", ["100%.db", "a%20b.db", "what?.db", "#1.db", "${HOME}.db", "a b.db", "straße.db", "a&b=c.db"])
+def test_the_shown_url_of_a_file_can_be_given_again(tmp_path: Path, name: str) -> None:
+    location = parse_location(str(tmp_path / name))
+    assert parse_location(location.redacted()) == location
+
+
+def test_an_option_of_a_file_that_is_a_secret_is_not_written() -> None:
+    url = "sqlite:///srv/app.db?password=hunter2"
+    with pytest.raises(UsageError, match="is not written into a file in clear"):
+        new_target("app", url, parse_location(url), None)
