@@ -19,6 +19,7 @@ from aishell_tui.cli.terminal import note, printable
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 _DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
+_NAMES = ("aishell", "ai-shell")
 REPORT = "please report it with the text of that file"
 
 
@@ -29,13 +30,19 @@ class Command(Protocol):
         """Carry it out; an integer is the exit code."""
 
 
-def run(app: Command, arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
+def program_name(called: str) -> str:
+    """The one of our two names by which the program was called; completion scripts are made for it."""
+    name = Path(called).name
+    return name if name in _NAMES else _NAMES[0]
+
+
+def run(app: Command, arguments: Sequence[str], environ: Mapping[str, str] = os.environ, *, program: str = "aishell") -> int:
     """Run a command line; the exit code of the command, or that of its error, which has been told by then."""
     _soften(sys.stdout)
     _soften(sys.stderr)
     as_json = "--json" in arguments
     try:
-        result = app(args=list(arguments), prog_name="aishell", standalone_mode=False)
+        result = app(args=list(arguments), prog_name=program, standalone_mode=False)
         _flush()
         code = int(result) if isinstance(result, int) else 0
     except AishellError as error:

@@ -20,7 +20,7 @@ def main() -> int:
             run = app
     except KeyboardInterrupt:
         return 130
-    return boundary.leave(boundary.run(run, sys.argv[1:]))
+    return boundary.leave(boundary.run(run, sys.argv[1:], program=boundary.program_name(sys.argv[0])))
 
 
 if __name__ == "__main__":

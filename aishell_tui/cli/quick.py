@@ -17,6 +17,9 @@ def is_plain_demo(arguments: Sequence[str], environ: Mapping[str, str] = os.envi
     """Whether these words ask for the demo with nothing configured: no option, no file, no variable to be read."""
     if list(arguments) not in ([], ["demo"]):
         return False
+    # A shell that wants a completion calls the program without a word and says so by a variable such as _AISHELL_COMPLETE.
+    if any(name.startswith("_") and name.endswith("_COMPLETE") for name in environ):
+        return False
     if any(name.startswith(VARIABLE_PREFIX) and name not in _HARMLESS for name in environ):
         return False
     return not config_files(find_places(environ), working_folder or Path.cwd(), None, environ)

@@ -8,6 +8,7 @@ from aishell_tui.cli.dashboard import dashboard_options
 from aishell_tui.cli.quick import is_plain_demo
 from aishell_tui.config.load import load_config
 from aishell_tui.options import DashboardOptions
+from tests.command_line import PROGRAM, run_process
 
 
 def test_the_defaults_are_those_of_an_empty_configuration(tmp_path: Path) -> None:
@@ -34,3 +35,25 @@ def test_a_configuration_is_always_read(tmp_path: Path) -> None:
     (tmp_path / ".ai-shell" / "dashboard.yml").unlink()
     (tmp_path / "config.yaml").write_text("")
     assert not is_plain_demo([], environ, tmp_path)
+
+
+@pytest.mark.parametrize("variable", ["_AISHELL_COMPLETE", "_AI_SHELL_COMPLETE"])
+def test_a_shell_that_completes_is_not_answered_by_the_demo(variable: str, tmp_path: Path) -> None:
+    assert not is_plain_demo([], {"AISHELL_HOME": str(tmp_path), variable: "complete_bash"}, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["aishell", "ai-shell"])
+def test_the_shell_completes_with_nothing_configured_under_both_names(name: str, tmp_path: Path) -> None:
+    """As the script of --show-completion calls the program: no argument, the line in the environment."""
+    variable = f"_{name.replace('-', '_').upper()}_COMPLETE"
+    line = {variable: "complete_bash", "COMP_WORDS": f"{name} health", "COMP_CWORD": "1", "AISHELL_HOME": str(tmp_path)}
+    ran = run_process(command=(PROGRAM.with_name(name),), environment=line, cwd=tmp_path)
+    assert (ran.code, ran.out.split(), ran.err) == (0, ["health-check"], "")
+
+
+@pytest.mark.parametrize("name", ["aishell", "ai-shell"])
+def test_the_completion_script_is_for_the_name_that_was_called(name: str, tmp_path: Path) -> None:
+    home = {"AISHELL_HOME": str(tmp_path), "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    ran = run_process("--show-completion", "bash", command=(PROGRAM.with_name(name),), environment=home, cwd=tmp_path)
+    assert ran.code == 0
+    assert f"_{name.replace('-', '_').upper()}_COMPLETE" in ran.out
