@@ -65,11 +65,11 @@ def connect(
 
     The exit code is 0 when all works, 1 when something is missing, 2 or 3 when it cannot be read.
     """
-    from aishell_core.targets import parse_location
     from aishell_tui.cli.reports.connect import connect_report, connect_text, readiness
     from aishell_tui.cli.reports.looked import exit_code
+    from aishell_tui.config.targets import named_location
 
-    location = parse_location(url)
+    location = named_location(url, Path.cwd())
     if environment is not None and save is None:
         raise UsageError("--environment goes with --save", "aishell connect URL --save NAME --environment production")
     chosen = choice(context, config)

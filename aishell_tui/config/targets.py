@@ -55,7 +55,7 @@ def looks_like_url(text: str) -> bool:
 def chosen_targets(configuration: Configuration, words: Sequence[str], working_folder: Path | None = None) -> tuple[Target, ...]:
     """The targets that are named, by URL or by configured name; all configured ones when none is named.
 
-    Raises UsageError for a name that is not configured, ConfigError for a bad URL or a secret that cannot be had.
+    Raises UsageError for a name that is not configured and for a bad URL, ConfigError for a secret that cannot be had.
     """
     if not words:
         return tuple(open_target(loaded) for loaded in configuration.targets)
@@ -78,8 +78,16 @@ def _free_name(target: Target, taken: Mapping[TargetId, Target]) -> TargetId:
 def _from_url(word: str, names: tuple[str, ...], folder: Path) -> Target:
     if not looks_like_url(word) and not (folder / word).is_file():
         raise unknown_name(word, names)
-    location = parse_location(word, folder)
+    location = named_location(word, folder)
     return Target(default_name(location), location, origin="command line")
+
+
+def named_location(word: str, folder: Path) -> Location:
+    """The location that a word of the command line names; raises UsageError where it is no URL that can be read."""
+    try:
+        return parse_location(word, folder)
+    except ConfigError as error:
+        raise UsageError(error.message, error.hint) from error
 
 
 def unknown_name(word: str, names: Sequence[str]) -> UsageError:
