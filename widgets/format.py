@@ -55,6 +55,27 @@ def truncate(text: str, width: int, ellipsis: str = "…") -> str:
     return set_cell_size(text, width - 1) + ellipsis
 
 
+def wrap(text: str, width: int) -> list[str]:
+    """Clean text in lines of at most `width` cells, broken between words; a word that is wider is broken in itself."""
+    if width < 2:
+        return [truncate(text, width, "")]
+    lines: list[str] = []
+    line = ""
+    for word in text.split():
+        if line and cell_width(line) + 1 + cell_width(word) <= width:
+            line += f" {word}"
+            continue
+        if line:
+            lines.append(line)
+        while cell_width(word) > width:
+            # No character is wider than two cells, so each piece holds at least one.
+            piece = word[:width] if word.isascii() else set_cell_size(word, width).rstrip(" ")
+            lines.append(piece)
+            word = word[len(piece) :]
+        line = word
+    return [*lines, line] if line or not lines else lines
+
+
 def fit(text: str, width: int, align: Align = "left", ellipsis: str = "…") -> str:
     """Clean text in exactly `width` cells, cut with the ellipsis or padded with spaces."""
     short = truncate(text, width, ellipsis)

@@ -56,6 +56,12 @@ class RowOrder:
         self.descending = False
         self.pattern: Pattern | None = None
         self.frozen = False
+        self._added: frozenset[str] = frozenset()
+
+    @property
+    def new_count(self) -> int:
+        """How many of the shown rows came while the order was held and still exist."""
+        return sum(1 for shown in self.shown if shown.row.id in self._added and not shown.gone) if self._added else 0
 
     def set_rows(self, rows: Sequence[Row]) -> None:
         """Take the new state of all rows; of two rows with one id the last counts."""
@@ -66,7 +72,10 @@ class RowOrder:
         """Work out the order anew."""
         wanted = [row for row in self.rows if self.pattern is None or self.pattern.found_in(row)]
         fresh = self._sorted(wanted)
-        self.shown = self._held(fresh) if self.frozen else tuple(ShownRow(row) for row in fresh)
+        if self.frozen:
+            self.shown = self._held(fresh)
+        else:
+            self.shown, self._added = tuple(ShownRow(row) for row in fresh), frozenset()
 
     def release(self) -> None:
         """End the hold: vanished rows go, the order is that of now."""
@@ -87,7 +96,9 @@ class RowOrder:
         alive = {row.id: row for row in self.rows}
         placed = {shown.row.id for shown in self.shown}
         kept = [ShownRow(alive.get(shown.row.id, shown.row), shown.row.id not in alive) for shown in self.shown]
-        return (*kept, *(ShownRow(row) for row in fresh if row.id not in placed))
+        added = [ShownRow(row) for row in fresh if row.id not in placed]
+        self._added |= {shown.row.id for shown in added}
+        return (*kept, *added)
 
     def _sorted(self, rows: list[Row]) -> list[Row]:
         key = self.sort_key

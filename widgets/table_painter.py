@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from textual.strip import Strip
 
+from widgets.format import wrap
 from widgets.glyphs import Glyphs
 from widgets.heading import Heading, heading_left, heading_right
 from widgets.line_view import LineView
@@ -103,8 +104,14 @@ class TablePainter:
         self._places = [None] * len(strips)
         if not look.order.shown:
             text = "no row matches the filter" if look.order.rows else look.empty_text
-            return [*strips, view.strip([("   ", "text"), (text, "dim")], look.width)]
+            return [*strips, *self._explanation(view, text, look.width)]
         return strips + self._rows(view, look, look.height - len(strips))
+
+    @staticmethod
+    def _explanation(view: LineView, text: str, width: int) -> list[Strip]:
+        """Why there are no rows, in as many lines as it takes."""
+        safe = "".join(part for part, _ in view.harmless([(text, "dim")]))
+        return [view.strip([("   ", "text"), (line, "dim")], width) for line in wrap(safe, width - 4)]
 
     def _rows(self, view: LineView, look: TableLook, height: int) -> list[Strip]:
         strips: list[Strip] = []
@@ -170,10 +177,12 @@ class TablePainter:
             place = f"{first + 1}-{last} of {len(shown)} {arrows}"
         pattern = look.order.pattern
         left = heading_left(heading, pattern.text if pattern else "")
+        new = look.order.new_count
+        added: Span = (f"{new} new" if new else "", "accent")
         held: Span = ("order held" if look.order.frozen else "", "dim")
         marked: Span = (f"{len(look.marks)} marked" if look.marks else "", "marked")
         hidden: Span = (hidden_hint(look.placement, glyphs), "dim")
-        return view.two_sided(left, heading_right(heading, glyphs, marked, held, hidden, (place, "dim")), look.width)
+        return view.two_sided(left, heading_right(heading, glyphs, marked, added, held, hidden, (place, "dim")), look.width)
 
     def _header(self, view: LineView, look: TableLook) -> Strip:
         glyphs, order = view.glyphs, look.order

@@ -20,7 +20,10 @@ _NO_HEADING = Heading("")
 
 
 class TableView(LineView):
-    """Rows in columns that keep the selected row by its identity and hold the order while there is one."""
+    """Rows in columns that keep the selected row by its identity and hold the order while there is one.
+
+    Without `hold_order` new rows come where they belong also then; a selected row that vanishes ends the selection.
+    """
 
     @dataclass
     class Moved(Message, namespace="line_table"):
@@ -43,6 +46,7 @@ class TableView(LineView):
         heading: Heading | None = None,
         show_severity: bool = False,
         show_cursor: bool = True,
+        hold_order: bool = True,
         empty_text: str = "nothing to show",
         id: str | None = None,
         classes: str | None = None,
@@ -52,6 +56,7 @@ class TableView(LineView):
         self._heading = heading or _NO_HEADING
         self._show_severity = show_severity
         self._show_cursor = show_cursor
+        self._hold_order = hold_order
         self._empty_text = empty_text
         self._order = RowOrder()
         self._painter = TablePainter()
@@ -110,6 +115,7 @@ class TableView(LineView):
     def set_rows(self, rows: Sequence[Row]) -> None:
         """Show these rows from now on; selection, marks and a held order carry over by id."""
         self._order.set_rows(rows)
+        self._end_lost_selection()
         self.update_lines()
 
     def set_columns(self, columns: Sequence[Column]) -> None:
@@ -151,8 +157,7 @@ class TableView(LineView):
         """
         self._order.pattern = parse_pattern(text)
         self._order.resort()
-        if self._selected is not None and self._order.place_of(self._selected) is None:
-            self._select(None)
+        self._end_lost_selection()
         self.update_lines()
         return self._order.pattern.error if self._order.pattern else ""
 
@@ -209,6 +214,10 @@ class TableView(LineView):
     def _cursor_key(self) -> str:
         return self._columns[self._column_cursor].key if self._columns else ""
 
+    def _end_lost_selection(self) -> None:
+        if self._selected is not None and self._order.place_of(self._selected) is None:
+            self._select(None)
+
     def _select(self, row_id: str | None) -> None:
         if row_id == self._selected:
             return
@@ -216,7 +225,7 @@ class TableView(LineView):
         if row_id is None:
             self._order.release()
         else:
-            self._order.frozen = True
+            self._order.frozen = self._hold_order
         self.update_lines()
         self.post_message(self.Moved(self, row_id))
 

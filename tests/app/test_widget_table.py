@@ -305,6 +305,51 @@ async def test_an_empty_table_says_why() -> None:
         assert "no sessions" in painted(app)[1]
 
 
+async def test_a_long_explanation_is_readable_as_a_whole_at_eighty_columns() -> None:
+    words = [f"word{i}" for i in range(40)]
+    app = WidgetApp(LineTable(COLUMNS, heading=Heading("queries"), empty_text="\x1b[31m " + " ".join(words)))
+    async with app.run_test(size=(80, 10)) as pilot:
+        await pilot.pause()
+        lines = painted(app)[2:]
+        assert " ".join(lines).split() == ["␛[31m", *words]
+        assert all(line.startswith("   ") and len(line) < 80 for line in lines if line)
+
+
+async def test_a_table_that_does_not_hold_its_order_shows_new_rows_where_they_belong() -> None:
+    shown = LineTable(COLUMNS, heading=Heading("events"), hold_order=False)
+    shown.set_rows([row("b"), row("a")])
+    app, mail = WidgetApp(shown), Mail()
+    async with app.run_test(size=(80, 10), message_hook=mail.append) as pilot:
+        await pilot.press("j", "j")
+        shown.set_rows([row("d"), row("c"), row("b"), row("a")])
+        await pilot.pause()
+        assert shown.shown_ids == ("d", "c", "b", "a")
+        assert painted(app)[5].startswith("▸ a")
+        assert "order held" not in painted(app)[0]
+        assert "new" not in painted(app)[0]
+        shown.set_rows([row("d"), row("c")])
+        await pilot.pause()
+        assert shown.selected_id is None
+    assert [message.row_id for message in mail.of(LineTable.Moved)] == ["b", "a", None]
+
+
+async def test_rows_that_come_while_the_order_is_held_are_counted_in_the_title() -> None:
+    shown = table(row("a"), row("b"))
+    app = WidgetApp(shown)
+    async with app.run_test(size=(80, 10)) as pilot:
+        await pilot.press("j")
+        shown.set_rows([row("x"), row("y"), row("a"), row("b")])
+        shown.set_rows([row("x"), row("y"), row("z"), row("a"), row("b")])
+        await pilot.pause()
+        assert "3 new  order held" in painted(app)[0]
+        await pilot.press("j")
+        shown.set_rows([row("x"), row("a"), row("b")])
+        await pilot.pause()
+        assert "1 new  order held" in painted(app)[0]
+        await pilot.press("escape")
+        assert "new" not in painted(app)[0]
+
+
 async def test_other_columns_keep_the_column_cursor() -> None:
     shown = table(row("a", 1), row("b", 2))
     app = WidgetApp(shown)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from widgets.format import age_text, bar, cell_width, clean, fit, joined, sparkline, truncate
+from widgets.format import age_text, bar, cell_width, clean, fit, joined, sparkline, truncate, wrap
 from widgets.glyphs import ASCII, UNICODE, Glyphs
 
 SETS = [UNICODE, ASCII]
@@ -142,3 +142,18 @@ def test_ages_are_whole_and_an_unknown_one_is_not_zero(seconds: float | None, te
 
 def test_joined_leaves_out_what_is_empty() -> None:
     assert joined(["a", "", "b"]) == "a  b"
+
+
+@given(st.text(max_size=80), st.integers(2, 30))
+def test_wrapped_text_keeps_every_character_and_no_line_is_too_wide(text: str, width: int) -> None:
+    safe = clean(text)
+    lines = wrap(safe, width)
+    assert "".join("".join(lines).split()) == "".join(safe.split())
+    assert all(cell_len(line) <= width for line in lines)
+
+
+def test_text_is_wrapped_between_words_and_only_a_word_too_wide_is_broken() -> None:
+    assert wrap("no statement of this target yet", 12) == ["no statement", "of this", "target yet"]
+    assert wrap("a unbelievable", 6) == ["a", "unbeli", "evable"]
+    assert wrap("漢字漢字", 5) == ["漢字", "漢字"]
+    assert wrap("", 5) == [""]
