@@ -16,9 +16,9 @@ from aishell_core.errors import TargetError
 from aishell_core.values import Facts, Failure, FailureCode, PlanNode
 
 _LEADING_COLUMNS = """
-SELECT column.name FROM pragma_index_list(?1) AS list, pragma_index_info(list.name) AS column
+SELECT column.name FROM pragma_index_list(?) AS list, pragma_index_info(list.name) AS column
 WHERE column.seqno = 0 AND column.name IS NOT NULL
-UNION SELECT name FROM pragma_table_info(?1) WHERE pk = 1
+UNION SELECT name FROM pragma_table_info(?) WHERE pk = 1
 """
 
 
@@ -80,8 +80,8 @@ def _explain(statement: Explainable, queries: Queries) -> tuple[PlanNode, ...]:
 
 
 def _facts_of_table(queries: Queries, table: str, rows: float | None) -> TableFacts:
-    columns = frozenset(str(name).lower() for (name,) in queries.rows("SELECT name FROM pragma_table_xinfo(?1)", (table,)))
-    leading = frozenset(str(name).lower() for (name,) in queries.rows(_LEADING_COLUMNS, (table,)))
+    columns = frozenset(str(name).lower() for (name,) in queries.rows("SELECT name FROM pragma_table_xinfo(?)", (table,)))
+    leading = frozenset(str(name).lower() for (name,) in queries.rows(_LEADING_COLUMNS, (table, table)))
     return TableFacts(table, columns, leading, rows)
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import sqlite3
 from os import PathLike, fsdecode
+from os.path import realpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,8 +31,9 @@ AnyPath = str | bytes | PathLike[str] | PathLike[bytes]
 
 def default_log(database: AnyPath) -> Path:
     """Where the statement log of a database file lies unless it is told otherwise: beside it."""
-    path = Path(fsdecode(database)).resolve()
-    return path.with_name(path.name + SUFFIX)
+    # Unlike Path.resolve, this is no error for links that lead round in circles: whoever opens the file will say so.
+    path = Path(realpath(fsdecode(database)))
+    return path.parent / (path.name + SUFFIX)
 
 
 def logged_connect(
@@ -59,7 +61,11 @@ def logged_connect(
         cached_statements=cached_statements,
         uri=uri,
     )
-    path = _log_path(connection, log)
+    try:
+        path = _log_path(connection, log)
+    except BaseException:
+        connection.close()
+        raise
     connection.count_into(recorder_of(path))
     return connection
 

@@ -1,2 +1,2 @@
 SELECT digest, bucket, calls FROM latency
-WHERE digest IN (SELECT digest FROM statement ORDER BY total_ms DESC LIMIT ?1)
+WHERE digest IN (SELECT digest FROM statement ORDER BY total_ms DESC LIMIT ?)

@@ -104,7 +104,7 @@ def test_every_statement_bears_the_mark_of_aishell(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         seen: list[str] = []
         connection.set_trace_callback(seen.append)
-        Queries(connection, time.monotonic() + 5).rows("SELECT ?1", ("x",))
+        Queries(connection, time.monotonic() + 5).rows("SELECT ?", ("x",))
     assert seen == ["/* aishell */ SELECT 'x'"]
 
 
