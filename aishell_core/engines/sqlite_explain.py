@@ -24,6 +24,7 @@ _NO_ALIAS = _COMPARING | _CONDITIONS_BEGIN | _CONDITIONS_END | {
 }  # fmt: skip
 _SCAN = re.compile(r"SCAN (?:TABLE )?(?P<name>.+?)(?: AS (?P<alias>.+?))?(?P<how> (?:USING|VIRTUAL TABLE) .*)?(?: LEFT-JOIN)?")
 _AUTOMATIC = re.compile(r"SEARCH (?:TABLE )?(?P<name>.+?) USING AUTOMATIC .*?INDEX \((?P<terms>.*)\).*")
+_WHOLE_INDEX = re.compile(r" USING (?P<covering>COVERING )?INDEX (?P<index>.+?)(?: LEFT-JOIN)?")
 _CONSTANT = re.compile(r"SCAN (?:\d+ )?CONSTANT ROWS?")
 _TEMPORARY = re.compile(r"USE TEMP B-TREE FOR (?P<purpose>.+)")
 
@@ -105,21 +106,39 @@ def plan_of(rows: Iterable[tuple[int, int, str]], sql: str, names: dict[str, str
     """The root steps of a plan from its (id, parent, detail) rows; `names` is what `named_tables` found."""
     steps: dict[int, _Step] = {}
     roots: list[_Step] = []
+    sorted_first = False
     for identifier, parent, detail in rows:
+        sorted_first = sorted_first or _TEMPORARY.fullmatch(detail) is not None
         step = steps[identifier] = _Step(detail)
         above = steps.get(parent)
         (above.children if above is not None else roots).append(step)
-    conditions = list(_conditions(sql))
-    return tuple(_node(step, conditions, names, facts) for step in roots)
+    statement = _Statement(list(_conditions(sql)), names, facts, _stops_early(sql) and not sorted_first)
+    return tuple(_node(step, statement) for step in roots)
 
 
-def _node(step: _Step, conditions: list[tuple[str, str]], names: dict[str, str], facts: dict[str, TableFacts]) -> PlanNode:
-    children = tuple(_node(child, conditions, names, facts) for child in step.children)
-    note, rows = _note(step.text, conditions, names, facts)
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """What the notes need to know of the statement: its conditions, its tables, and whether a LIMIT ends its scans early."""
+
+    conditions: list[tuple[str, str]]
+    names: dict[str, str]
+    facts: dict[str, TableFacts]
+    stops_early: bool
+
+
+def _stops_early(sql: str) -> bool:
+    """Whether a LIMIT is reached after as many rows: without a condition to filter, and without a function or subquery to feed."""
+    pieces = [piece.text.upper() for piece in tokens(sql) if piece.kind in {TokenKind.WORD, TokenKind.SIGN}]
+    return "LIMIT" in pieces and not {"(", "WHERE", "ON", "DISTINCT"}.intersection(pieces)
+
+
+def _node(step: _Step, statement: _Statement) -> PlanNode:
+    children = tuple(_node(child, statement) for child in step.children)
+    note, rows = _note(step.text, statement)
     return PlanNode(step.text, bool(note), note, rows=rows, children=children)
 
 
-def _note(text: str, conditions: list[tuple[str, str]], names: dict[str, str], facts: dict[str, TableFacts]) -> tuple[str, float | None]:
+def _note(text: str, statement: _Statement) -> tuple[str, float | None]:
     """Why a step is costly, in words, and how many rows it reads; nothing for a step that is not."""
     temporary = _TEMPORARY.fullmatch(text)
     if temporary is not None:
@@ -129,26 +148,40 @@ def _note(text: str, conditions: list[tuple[str, str]], names: dict[str, str], f
         columns = ", ".join(re.findall(r"(\w+)[=<>]", automatic["terms"])) or automatic["terms"]
         return f"builds an index on {automatic['name']} ({columns}) for each run: a permanent one would save that", None
     scan = _SCAN.fullmatch(text)
-    if scan is None or scan["how"] or _CONSTANT.fullmatch(text):
+    if scan is None or _CONSTANT.fullmatch(text):
         return "", None
     alias = (scan["alias"] or scan["name"]).lower()
-    table = names.get(alias) or names.get(scan["name"].lower())
+    table = statement.names.get(alias) or statement.names.get(scan["name"].lower())
     if table is None:  # a subquery or a view's rows: the steps that made them are marked themselves
         return "", None
-    return _scan_note(alias, table, conditions, names, facts)
+    what = _what_is_read(table, scan["how"] or "", stops_early=statement.stops_early)
+    return _scan_note(alias, table, what, statement) if what else ("", None)
 
 
-def _scan_note(
-    alias: str, table: str, conditions: list[tuple[str, str]], names: dict[str, str], facts: dict[str, TableFacts]
-) -> tuple[str, float | None]:
+def _what_is_read(table: str, how: str, *, stops_early: bool) -> str:
+    """What a scan goes through from end to end, in words; nothing where it does not."""
+    if not how:
+        return f"reads all of {table}"
+    whole = _WHOLE_INDEX.fullmatch(how)
+    if whole is None or how.endswith(")") or stops_early:  # a virtual table's own index, or terms that narrow the scan
+        return ""
+    if whole["covering"]:
+        return f"reads the whole index {whole['index']}, not the table"
+    return f"reads all of {table} in the order of index {whole['index']}"
+
+
+def _scan_note(alias: str, table: str, what: str, statement: _Statement) -> tuple[str, float | None]:
+    names, facts = statement.names, statement.facts
     known = facts.get(table)
     rows = known.rows if known is not None else None
-    note = f"reads all of {table}" + (f", about {format_count(rows)} rows" if rows is not None else "")
+    note = what + (f", about {format_count(rows)} rows" if rows is not None else "")
     if known is None:
         return note, rows
     others = {column for name in set(names.values()) - {table} if name in facts for column in facts[name].columns}
     compared = {
-        column for owner, column in conditions if column in known.columns and (owner == alias or (not owner and column not in others))
+        column
+        for owner, column in statement.conditions
+        if column in known.columns and (owner == alias or (not owner and column not in others))
     }
     missing = sorted(compared - known.leading_columns)
     if missing:

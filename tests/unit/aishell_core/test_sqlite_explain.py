@@ -30,16 +30,28 @@ _COSTLY = [
     ("SELECT status, count(*) FROM orders GROUP BY status", "sorts in a temporary b-tree: no index gives the order for GROUP BY"),
     ("SELECT DISTINCT status FROM orders", "sorts in a temporary b-tree: no index gives the order for DISTINCT"),
     ("EXPLAIN QUERY PLAN SELECT * FROM users -- all", "reads all of users, about 500 rows; no condition limits it"),
+    ("SELECT user_id FROM orders", "reads the whole index orders_by_user, not the table, about 2k rows; no condition limits it"),
+    ("SELECT count(*) FROM orders LIMIT 1", "reads the whole index orders_by_user, not the table, about 2k rows; no condition limits it"),
+    (
+        "SELECT * FROM orders o ORDER BY user_id",
+        "reads all of orders in the order of index orders_by_user, about 2k rows; no condition limits it",
+    ),
+    (
+        "SELECT * FROM orders INDEXED BY orders_by_user WHERE total = 3 ORDER BY user_id LIMIT 5",
+        "reads all of orders in the order of index orders_by_user, about 2k rows; no index on total",
+    ),
     ("WITH late AS (SELECT * FROM orders WHERE total > 1) SELECT * FROM late", "reads all of orders, about 2k rows; no index on total"),
 ]
 _CHEAP = [
     "SELECT * FROM users WHERE id = ?",
     "SELECT * FROM orders WHERE user_id = 7",
-    "SELECT user_id FROM orders",
     "SELECT 1",
     "VALUES (1), (2)",
     "SELECT * FROM (SELECT 1 AS a UNION ALL SELECT 2) WHERE a > 1",
-    "SELECT count(*) FROM orders",
+    "SELECT user_id FROM orders WHERE user_id > 7",
+    "SELECT * FROM orders ORDER BY user_id LIMIT 5",
+    "SELECT user_id FROM orders LIMIT ?",
+    "SELECT max(user_id) FROM orders",
 ]
 _REFUSED = [
     ("", "no statement"),
