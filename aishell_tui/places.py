@@ -47,9 +47,12 @@ def find_places(environ: Mapping[str, str] = os.environ) -> Places:
 
 
 def make_folder(folder: Path) -> Path:
-    """The folder, made with mode 0700 where it is missing; raises StateError where that is impossible."""
+    """The folder, made with mode 0700 where it is missing, and so are those above it; raises StateError where it cannot be."""
     try:
-        folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+        # Path.mkdir gives the mode to the last folder alone; those above it would be open to others.
+        missing = [place for place in folder.parents if not place.exists()]
+        for place in (*reversed(missing), folder):
+            place.mkdir(mode=_PRIVATE, exist_ok=True)
     except OSError as error:
         reason = error.strerror or str(error)
         raise StateError(f"the folder {folder} cannot be made: {reason}", "set AISHELL_HOME to a folder that you may write") from error

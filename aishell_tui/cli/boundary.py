@@ -157,7 +157,8 @@ def _keep_crash(error: BaseException, environ: Mapping[str, str]) -> Path | None
         folder = make_private(find_places(environ).state / "crashes")
         path = folder / time.strftime(f"crash-%Y%m%d-%H%M%S-{os.getpid()}.txt", time.gmtime())
         about = f"python {platform.python_version()} on {platform.platform()}\narguments: {len(sys.argv) - 1}\n\n"
-        path.write_text(about + "".join(traceback.format_exception(error)), encoding="utf-8")
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.write(about + "".join(traceback.format_exception(error)))
     except (AishellError, OSError):
         return None
     return path

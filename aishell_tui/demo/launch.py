@@ -15,10 +15,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from aishell_core.errors import AishellError
-from aishell_core.targets import Environment, Target, parse_location
+from aishell_core.errors import AishellError, StateError
+from aishell_core.targets import Environment, Location, Target
 from aishell_core.values import TargetId
 from aishell_tui.demo.workload import DATABASE_NAME, READY
+from aishell_tui.places import make_folder
 
 TARGET_NAME = TargetId("shop")
 _PREFIX = "demo-"
@@ -83,7 +84,7 @@ def start_demo(folder: Path, *, wait: bool = True) -> Demo:
     own = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
     lock = os.open(own / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
-    target = Target(TARGET_NAME, parse_location(f"sqlite://{own / DATABASE_NAME}"), Environment.DEVELOPMENT, origin="demo")
+    target = Target(TARGET_NAME, Location("sqlite", path=own / DATABASE_NAME), Environment.DEVELOPMENT, origin="demo")
     demo = Demo(target, _start_workload(own, lock), own, lock)
     if wait:
         demo.wait_until_ready()
@@ -108,8 +109,8 @@ def _start_workload(own: Path, lock: int) -> subprocess.Popen[bytes]:
 
 
 def _writable(folder: Path) -> Path:
-    with suppress(OSError):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(OSError, StateError):
+        make_folder(folder)
         with tempfile.TemporaryFile(dir=folder):
             return folder
     return Path(tempfile.gettempdir())

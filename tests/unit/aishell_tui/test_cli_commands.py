@@ -242,6 +242,7 @@ def test_a_fault_of_ours_is_one_line_and_a_file(capsys: Capture, aishell_home: P
     ]
     assert "Traceback" in crash.read_text()
     assert crash.parent.stat().st_mode & 0o777 == 0o700
+    assert crash.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_fault_is_told_where_the_state_folder_cannot_be_written(capsys: Capture, tmp_path: Path) -> None:

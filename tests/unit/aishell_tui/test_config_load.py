@@ -14,7 +14,7 @@ from aishell_tui.config.load import VARIABLES, Configuration, load_config
 from aishell_tui.config.origin import effective_values
 from aishell_tui.config.problems import InvalidConfigError
 from aishell_tui.config.targets import chosen_targets
-from aishell_tui.places import find_places, make_private
+from aishell_tui.places import find_places, make_folder, make_private
 
 
 @pytest.fixture
@@ -242,3 +242,10 @@ def test_names_with_dots_do_not_share_their_origins(home: Path, work: Path) -> N
     assert origins["targets.app.db.url"] == f"{home}/config.yaml:2"
     assert origins["targets.app.url"] == f"{work}/.ai-shell/dashboard.yml:2"
     assert origins["targets.app.tags"] == "default"
+
+
+def test_all_folders_on_the_way_are_closed_to_others(tmp_path: Path) -> None:
+    """Whoever makes the state folder first, a demo or a report of a fault below it, makes every part of it private."""
+    make_folder(tmp_path / "home" / "state" / "demo")
+    for folder in ("home", "home/state", "home/state/demo"):
+        assert (tmp_path / folder).stat().st_mode & 0o777 == 0o700
