@@ -19,15 +19,12 @@ from textual.app import App, ScreenStackError
 from textual.filter import LineFilter
 from textual.screen import Screen
 
-from aishell_core.errors import StateError
 from aishell_core.values import TargetId
 from aishell_tui.digest_book import DigestBook
-from aishell_tui.export import offline_svg, timestamp, to_csv, to_json, write_file
 from aishell_tui.frame import Frame
 from aishell_tui.keys import SCREENS
 from aishell_tui.look import Look, moved, slower, widened
 from aishell_tui.options import DashboardOptions
-from aishell_tui.places import find_places
 from aishell_tui.runtime import Runtime
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
@@ -53,12 +50,6 @@ if TYPE_CHECKING:
 _EARLY_TICKS_SECONDS = (0.05, 0.15, 0.3, 0.5, 0.75)
 _SETTLED_SECONDS = 4.0
 _GOODBYE_SECONDS = 2.0
-_CLIPBOARD_BYTES = 74_000  # what terminals accept in one OSC 52 sequence
-_FORMATS = (
-    ("csv", "CSV: the numbers, for a spreadsheet"),
-    ("json", "JSON: the numbers, for a script"),
-    ("svg", "SVG: the screen as it looks"),
-)
 
 
 def _settle() -> None:
@@ -233,48 +224,6 @@ class AishellApp(App[int]):
 
         if self.front is not None:
             self.push_screen(HelpScreen(self.front.SCREEN))
-
-    def action_copy(self) -> None:
-        """Copy what is selected: to the terminal's clipboard where that may work, and to a file."""
-        screen = self.front
-        text = screen.copy_text() if screen is not None else ""
-        if screen is None or not text:
-            if screen is not None:
-                screen.say("nothing is selected to copy")
-            return
-        # Nobody hears whether a terminal took OSC 52, so the file is always there too.
-        sent = len(text.encode()) <= _CLIPBOARD_BYTES and os.environ.get("TERM") not in {"linux", "dumb"}
-        if sent:
-            self.copy_to_clipboard(text)
-        self._write(screen, "copied", "txt", text, "sent to the terminal's clipboard, and written to" if sent else "written to")
-
-    def action_export(self) -> None:
-        """Ask for the format, then write the pane to a file."""
-        from aishell_tui.screens.choices import ChoiceScreen
-
-        self.push_screen(ChoiceScreen("export this pane as", _FORMATS), self._export)
-
-    def _export(self, suffix: str | None) -> None:
-        screen = self.front
-        if suffix is None or screen is None:
-            return
-        name = f"{screen.SCREEN}-{timestamp(self.frame.at).replace(':', '')}"
-        if suffix == "svg":
-            self._write(screen, name, "svg", offline_svg(self.export_screenshot(title="aishell")))
-            return
-        pane = screen.pane_data()
-        if pane is None:
-            screen.say("this pane has no table to export; choose SVG", bad=True)
-            return
-        self._write(screen, name, suffix, to_csv(pane) if suffix == "csv" else to_json(pane, self.frame.at))
-
-    def _write(self, screen: DashboardScreen, name: str, suffix: str, text: str, done: str = "written to") -> None:
-        try:
-            path = write_file(find_places().state / "exports", name, suffix, text)
-        except StateError as error:
-            screen.say_error(error)
-            return
-        screen.say(f"{done} {path}")
 
     @on(TabBar.Chosen)
     def _tab_chosen(self, message: TabBar.Chosen) -> None:

@@ -17,7 +17,7 @@ from aishell_core.series.rollup import RollupBatch
 from aishell_core.series.store import SeriesStore
 from aishell_core.state.history import History
 from aishell_core.targets import Location, Target
-from aishell_core.values import Event, Failure, PlanNode, TargetId, Thresholds
+from aishell_core.values import Event, EventKind, Failure, PlanNode, Severity, TargetId, Thresholds
 from aishell_tui.frame import Frame, OwnCost
 from aishell_tui.history import HistoryKeeper
 from aishell_tui.watch import OpenCollector, Watch
@@ -69,6 +69,7 @@ class Runtime:
         self._host = self._watches[local] if local is not None else watch(Target(HOST_NAME, Location("host", host="localhost")))
         self._cpu = (clock.steady(), time.process_time())
         self._own = OwnCost()
+        self._told_note = ""
         self.stopped = asyncio.Event()
 
     def _take_rollups(self, include_open: bool) -> tuple[RollupBatch, ...]:
@@ -111,6 +112,7 @@ class Runtime:
     def frame(self) -> Frame:
         """Everything that is known now."""
         now = self._clock.now()
+        self._tell_note(now)
         notes = tuple(note for note in (self._notice, self._history.note if self._history is not None else "") if note)
         return Frame(
             at=now,
@@ -120,6 +122,14 @@ class Runtime:
             own=self._own_cost(),
             notes=notes,
         )
+
+    def _tell_note(self, now: float) -> None:
+        """Put a trouble of the history among the events too, where there is room for all of it."""
+        note = self._history.note if self._history is not None else ""
+        if note != self._told_note:
+            text, severity = (note, Severity.WARNING) if note else ("history is kept again", Severity.OK)
+            self._told_note = note
+            self._emit(Event(now, TargetId(""), EventKind.AISHELL, severity, text))
 
     def _own_cost(self) -> OwnCost:
         """Measured over at least a second, so that a burst of frames does not read as load."""

@@ -8,20 +8,18 @@ from typing import ClassVar, Protocol, cast
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Container
-from textual.screen import Screen
 from textual.strip import Strip
 from textual.timer import Timer
 
-from aishell_core.errors import AishellError
 from aishell_core.values import Severity, TargetId
 from aishell_tui.digest_book import DigestBook
-from aishell_tui.export import PaneData
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.keys import SCREENS
 from aishell_tui.look import Look
 from aishell_tui.runtime import Runtime
 from aishell_tui.screens.bindings import footer_hints
 from aishell_tui.screens.kept import KeptHistory
+from aishell_tui.screens.output import OutputScreen
 from aishell_tui.screens.title import title_state
 from collectors.contract import NOTHING, Demand
 from widgets.filter_line import FilterLine
@@ -67,10 +65,9 @@ class TooSmall(LineView):
         return [*blank, make_strip(self.fitted(((text, "warning"),), width, "center"), width, self.palette.plain)]
 
 
-class DashboardScreen(Screen[None]):
+class DashboardScreen(OutputScreen):
     """One screen of the dashboard; a subclass composes the body and shows a frame in it."""
 
-    SCREEN: ClassVar[str] = ""
     TAB: ClassVar[str] = ""
     OF_ONE_TARGET: ClassVar[bool] = True
     TRAVELS: ClassVar[bool] = False
@@ -116,13 +113,9 @@ class DashboardScreen(Screen[None]):
         """The target whose parts are demanded; None demands them of all."""
         return look.target
 
-    def pane_data(self) -> PaneData | None:
-        """What the screen shows as plain data, for exports; None when there is none."""
-        return None
-
-    def copy_text(self) -> str:
-        """What `y` copies; empty when there is nothing to copy."""
-        return ""
+    def shown_at(self) -> float:
+        """The epoch second of the frame that is shown."""
+        return self.dashboard.frame.at
 
     def show(self, frame: Frame, look: Look) -> None:
         """Show a frame; called once per tick and after each change of the look."""
@@ -180,10 +173,6 @@ class DashboardScreen(Screen[None]):
     def _unsay(self) -> None:
         self._said = ""
         self._show_notice(self.dashboard.frame)
-
-    def say_error(self, error: AishellError) -> None:
-        """An error's message and hint in the notice line."""
-        self.say(f"{error.message}. {error.hint}".rstrip(". ") + ".", bad=True)
 
     @property
     def table(self) -> LineTable | None:

@@ -33,7 +33,7 @@ def _table_bindings() -> Iterator[Binding]:
 
 def footer_hints(screen: str) -> tuple[KeyHint, ...]:
     """The keys of a screen's footer, the most useful first."""
-    ranked = [(key.rank, KeyHint(key.shown, key.label)) for key in footer_of(screen)]
+    ranked = [(key.rank, KeyHint(key.shown, key.label, key.action)) for key in footer_of(screen)]
     if screen in TABLES:
         ranks = dict(TABLE_FOOTER)
         ranked += [(ranks[each.action], KeyHint(each.key.split(",")[0], each.action)) for each in _table_bindings() if each.action in ranks]
