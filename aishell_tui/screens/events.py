@@ -62,7 +62,9 @@ class EventsScreen(DashboardScreen):
 
     def compose_body(self) -> ComposeResult:
         """The table."""
-        yield LineTable(COLUMNS, heading=Heading("events"), show_severity=True, empty_text="nothing has happened yet", id="events")
+        yield LineTable(
+            COLUMNS, heading=Heading("events"), show_severity=True, hold_order=False, empty_text="nothing has happened yet", id="events"
+        )
 
     def show_body(self, frame: Frame, look: Look) -> None:
         """Rows, only when something new happened."""

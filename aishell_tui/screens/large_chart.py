@@ -15,7 +15,7 @@ from aishell_tui.frame import Frame
 from aishell_tui.look import Look
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
-from aishell_tui.screens.health_data import buckets_of
+from aishell_tui.screens.health_data import buckets_of, event_marks
 from aishell_tui.screens.kept import KeptHistory
 from aishell_tui.text import span_text
 from widgets.big_chart import plot_lines
@@ -69,6 +69,8 @@ class LargeChartScreen(DashboardScreen):
         if drawn != self._drawn:
             self._drawn = drawn
             limit = view.limits(metric).warning if view is not None else None
+            window = look.window(frame.at)
+            marks = [mark.at for mark in event_marks(frame.events, self._target, window)]
             lines = plot_lines(
                 "",
                 metric.unit,
@@ -76,6 +78,8 @@ class LargeChartScreen(DashboardScreen):
                 width,
                 height - 1,
                 limit=_near(limit, values),
+                window=window,
+                marks=marks,
                 unicode=pane.glyphs.unicode,
             )
             pane.set_lines([((line, "chart1"),) for line in lines])
