@@ -10,7 +10,7 @@ from textual.strip import Strip
 from typing_extensions import override
 
 from aishell_core.values import Severity
-from widgets.format import sparkline
+from widgets.format import cell_width, sparkline, truncate
 from widgets.line_view import LineView
 from widgets.lines import Span, spans_width
 from widgets.palette import severity_role
@@ -70,7 +70,10 @@ class KeyFigures(LineView):
 
     def _figure(self, figure: KeyFigure, cells: int) -> list[Span]:
         role = "bold" if figure.severity is Severity.OK else severity_role(figure.severity)
-        spans = self.harmless([(" ", "text"), (figure.label, "label"), (" ", "text"), (figure.value, role)])
+        (label, _), (value, _) = self.harmless([(figure.label, "label"), (figure.value, role)])
+        # The value and its unit stay whole as long as they fit at all; the label gives way to them.
+        label = truncate(label, cells - 3 - cell_width(value), self.glyphs.ellipsis)
+        spans: list[Span] = [(" ", "text"), (label, "label"), (" " if label else "", "text"), (value, role)]
         room = cells - spans_width(spans) - 2
         if figure.trend and room >= 3:
             spans += [(" ", "text"), (sparkline(figure.trend, min(room, _TREND_CELLS), self.glyphs), "chart1")]

@@ -98,6 +98,14 @@ async def test_a_notice_comes_and_goes() -> None:
         assert painted(app)[0] == ""
 
 
+async def test_the_label_of_a_figure_gives_way_to_the_value_and_its_unit() -> None:
+    figures = KeyFigures([KeyFigure("replication lag", "123.4 MiB/s"), KeyFigure("oldest", "1,234,567.8 MiB/s"), KeyFigure("tps", "1")])
+    app = WidgetApp(figures)
+    async with app.run_test(size=(60, 5)) as pilot:
+        await pilot.pause()
+        assert painted(app)[0] == " repli… 123.4 MiB/s  1,234,567.8 MiB/s   tps 1"
+
+
 async def test_figures_keep_their_places_and_colour_only_what_is_not_well() -> None:
     figures = KeyFigures(
         [KeyFigure("active", "41", trend=(1.0, 4.0)), KeyFigure("waiting", "17", Severity.CRITICAL), KeyFigure("lag", "–")]
