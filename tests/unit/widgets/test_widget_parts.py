@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -16,6 +17,7 @@ from aishell_core.values import PlanNode, Severity, Unit
 from themes.load import load_theme, theme_names
 from widgets.big_chart import plot_lines, reduce_points
 from widgets.big_figure import large_text
+from widgets.chart_scale import axis_label
 from widgets.figures import figures_per_line, lines_needed
 from widgets.glyphs import ASCII, UNICODE
 from widgets.heading import Heading, heading_left, heading_right
@@ -249,6 +251,44 @@ def test_a_large_chart_has_its_size_and_no_colour_codes(unicode: bool) -> None:
     assert any("2k" in line for line in lines)
     assert any("01:46:40" in line for line in lines)
     assert unicode or all(character.isascii() for line in lines for character in line)
+
+
+def braille_columns(lines: list[str]) -> set[int]:
+    return {at for line in lines for at, character in enumerate(line) if "\u2801" <= character <= "\u28ff"}
+
+
+def test_a_large_chart_fills_only_its_part_of_the_window_and_names_the_times_of_all_of_it() -> None:
+    times = [1e9 + i for i in range(60)]
+    lines = plot_lines("", Unit.COUNT, [("a", times, [5.0] * 60)], 80, 12, window=(1e9 - 540, 1e9 + 60))
+    assert min(braille_columns(lines)) > 65
+    assert lines[-1].split() == ["01:37", "01:41", "01:44", "01:47"]
+    outside = plot_lines("", Unit.COUNT, [("a", times, [5.0] * 60)], 80, 12, window=(2e9, 2e9 + 600))
+    assert braille_columns(outside) == set()
+    assert len(outside[-1].split()) == 4
+
+
+def test_a_gap_in_a_large_chart_stays_blank() -> None:
+    times = [1e9 + i for i in range(100)]
+    values = [math.nan if 40 <= i < 60 else 5.0 for i in range(100)]
+    lines = plot_lines("", Unit.COUNT, [("a", times, values)], 106, 10)
+    assert max(len(line) for line in lines) == 106
+    columns = braille_columns(lines)
+    gap = max(b - a for a, b in itertools.pairwise(sorted(columns)))
+    assert 18 <= gap <= 24
+
+
+def test_an_event_is_a_vertical_line_in_a_large_chart_and_one_outside_is_none() -> None:
+    window = (1e9, 1e9 + 600)
+    lines = plot_lines("", Unit.COUNT, [("a", [], [])], 80, 12, window=window, marks=(1e9 + 300, 5.0))
+    assert [line.count("│") + line.count("┤") for line in lines[1:-2]] == [3] * 9
+
+
+@pytest.mark.parametrize(("limit", "values"), [(5.0, [5.0, 1.0]), (2000.0, [2000.0, 1.0]), (1.0, [9.0, 1.0]), (7.0, [1.0, 1.0]), (3.0, [])])
+def test_the_limit_of_a_large_chart_is_a_dotted_line_with_its_value(limit: float, values: list[float]) -> None:
+    times = [1e9, 1e9 + 60][: len(values)]
+    lines = plot_lines("", Unit.COUNT, [("a", times, values)], 80, 14, limit=limit, window=(1e9 - 600, 1e9 + 60))
+    dotted = [line for line in lines if "┄┄┄" in line]
+    assert [line.split("├")[0].strip() for line in dotted] == [axis_label(limit, Unit.COUNT)]
 
 
 def test_a_large_chart_of_nothing_or_without_room_is_no_error() -> None:
