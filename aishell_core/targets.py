@@ -102,10 +102,25 @@ class Location:
         """The URL without its password and without the value of any secret option."""
         if self.path is not None:
             return f"{self.engine}:///{quote(str(self.path).lstrip('/'), safe=_READABLE)}"
+        if not self.host:
+            return ""
         user = f"{quote(self.user, safe='')}@" if self.user else ""
         port = f":{self.port}" if self.port else ""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.engine}://{user}{host}{port}/{quote(self.database)}"
+
+
+UNKNOWN_ENGINE = "unknown"
+"""The engine of a target whose URL cannot be had, so that nobody can tell what it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why a target cannot even be opened, what to do, and where it would have been, as far as that may be shown."""
+
+    message: str
+    hint: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +134,7 @@ class Target:
     tls: TlsPolicy = TlsPolicy.PREFER
     interval_seconds: float | None = None
     origin: str = field(default="", compare=False)
+    obstacle: Obstacle | None = None
 
     @property
     def engine(self) -> str:
@@ -186,18 +202,37 @@ def _path_location(engine: str, text: str, options: tuple[tuple[str, str], ...],
         raise ConfigError(f"the {engine} URL names no file", f"write {engine}:///path/to/app.db")
     absolute = Path("/" + text.lstrip("/"))
     relative = base / text.lstrip("/")
-    path = relative if not text.startswith("//") and not absolute.exists() and relative.exists() else absolute
+    path = relative if not text.startswith("//") and not _is_there(absolute) and _is_there(relative) else absolute
     return Location(engine, path=path, options=options)
 
 
+def _is_there(path: Path) -> bool:
+    """Whether the path leads to something, as far as we are let to see; a link that leads nowhere is something too."""
+    return os.path.lexists(path)
+
+
+def _with_home(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # ~ of somebody who has no home
+        return Path(text)
+
+
 def _file_location(text: str, base: Path) -> Location:
-    path = (base / Path(text).expanduser()).absolute()
-    if text and (path.is_file() or path.suffix in _FILE_SUFFIXES):
+    path = (base / _with_home(text)).absolute()
+    # Unlike Path.is_file, these are no errors where a folder may not be entered or the name can be none: reading will say so.
+    if text and (os.path.isfile(path) or path.suffix in _FILE_SUFFIXES):  # noqa: PTH113
         return Location("sqlite", path=path)
     shown = "what was given" if "@" in text else repr(text)
     raise ConfigError(
         f"{shown} is neither a URL nor a database file", "write a URL such as sqlite:///path/to/app.db or postgresql://host/name"
     )
+
+
+def engine_of(url: str) -> str:
+    """The engine that a URL's scheme names, `UNKNOWN_ENGINE` for none that we know."""
+    engine = _BY_SCHEME.get(url.partition("://")[0].lower())
+    return engine.name if engine else UNKNOWN_ENGINE
 
 
 def default_name(location: Location) -> TargetId:

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
 from aishell_core.errors import AishellError, ConfigError, UsageError
-from aishell_core.targets import Location, Target, default_name, parse_location
+from aishell_core.targets import UNKNOWN_ENGINE, Location, Obstacle, Target, default_name, parse_location
 from aishell_core.values import TargetId
 from aishell_tui.config.load import Configuration, LoadedTarget
+from aishell_tui.config.models import TargetSpec
 from aishell_tui.config.secret_sources import FromCommand, FromFile, SecretSource, resolve
 
 STATEMENT_LOG = "statement_log"
 
 
 def open_target(loaded: LoadedTarget) -> Target:
-    """The target with its secret; raises ConfigError that names its file and line when the secret cannot be had."""
-    spec, environ = loaded.spec, loaded.around.environ
+    """The target with its secret; where its URL or secret cannot be had, a target with the obstacle, so that the others are read."""
+    spec, obstacle = loaded.spec, None
     try:
         location = _location(loaded)
         if spec.password is not None:
-            location = replace(location, password=resolve(spec.password.source, environ))
+            location = replace(location, password=resolve(spec.password.source, loaded.around.environ))
     except AishellError as error:
-        raise ConfigError(f"{loaded.origin}: target {spec.name}: {error.message}", error.hint) from error
+        location = spec.url.location if spec.url is not None else Location(UNKNOWN_ENGINE)
+        address = spec.url.masked if spec.url is not None else _source(spec).describe()
+        obstacle = Obstacle(f"{loaded.origin}: {error.message}", error.hint, address)
     if spec.statement_log is not None:
         options = (*((key, value) for key, value in location.options if key != STATEMENT_LOG), (STATEMENT_LOG, str(spec.statement_log)))
         location = replace(location, options=tuple(sorted(options)))
@@ -36,15 +40,21 @@ def open_target(loaded: LoadedTarget) -> Target:
         tls=spec.tls,
         interval_seconds=spec.interval,
         origin=loaded.origin,
+        obstacle=obstacle,
     )
+
+
+def _source(spec: TargetSpec) -> SecretSource:
+    return FromFile(spec.url_file) if spec.url_file is not None else FromCommand(spec.url_command or ())
 
 
 def _location(loaded: LoadedTarget) -> Location:
     spec, around = loaded.spec, loaded.around
     if spec.url is not None:
+        if spec.url.obstacle is not None:
+            raise ConfigError(spec.url.obstacle.message, spec.url.obstacle.hint)
         return spec.url.location
-    source: SecretSource = FromFile(spec.url_file) if spec.url_file is not None else FromCommand(spec.url_command or ())
-    return parse_location(resolve(source, around.environ).reveal().strip(), around.base)
+    return parse_location(resolve(_source(spec), around.environ).reveal().strip(), around.base)
 
 
 def looks_like_url(text: str) -> bool:
@@ -55,7 +65,7 @@ def looks_like_url(text: str) -> bool:
 def chosen_targets(configuration: Configuration, words: Sequence[str], working_folder: Path | None = None) -> tuple[Target, ...]:
     """The targets that are named, by URL or by configured name; all configured ones when none is named.
 
-    Raises UsageError for a name that is not configured and for a bad URL, ConfigError for a secret that cannot be had.
+    Raises UsageError for a name that is not configured and for a bad URL.
     """
     if not words:
         return tuple(open_target(loaded) for loaded in configuration.targets)
@@ -76,10 +86,15 @@ def _free_name(target: Target, taken: Mapping[TargetId, Target]) -> TargetId:
 
 
 def _from_url(word: str, names: tuple[str, ...], folder: Path) -> Target:
-    if not looks_like_url(word) and not (folder / word).is_file():
+    if not looks_like_url(word) and not _names_a_file(folder / word):
         raise unknown_name(word, names)
     location = named_location(word, folder)
     return Target(default_name(location), location, origin="command line")
+
+
+def _names_a_file(path: Path) -> bool:
+    """Whether it is a file or a link, whichever way that leads; no error where we may not look or the name can be none."""
+    return os.path.isfile(path) or os.path.islink(path)  # noqa: PTH113, PTH114
 
 
 def named_location(word: str, folder: Path) -> Location:

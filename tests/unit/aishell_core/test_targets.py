@@ -45,6 +45,14 @@ def test_a_plain_file_is_a_database_too(tmp_path: Path) -> None:
     assert parse_location("not-there-yet.db", tmp_path).path == tmp_path / "not-there-yet.db"
 
 
+@pytest.mark.parametrize("name", ["loop.db", "a\0b.db", "x" * 300 + ".db", "file/app.db", "~nobody-of-this-name/app.db"])
+def test_a_path_that_cannot_be_looked_at_is_a_location_all_the_same(name: str, tmp_path: Path) -> None:
+    (tmp_path / "loop.db").symlink_to("loop.db")
+    (tmp_path / "file").touch()
+    assert parse_location(name, tmp_path).path == tmp_path / name
+    assert parse_location(f"sqlite://{tmp_path}/{name}").path == tmp_path / name
+
+
 @pytest.mark.parametrize(
     ("url", "message", "hint"),
     [
