@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from aishell_core.engines.own_program import is_aishell
+
 Identity = tuple[int, int]
 """A file's device and inode."""
 
@@ -52,7 +54,7 @@ class FileHolders:
         self._took_seconds = 0.0
 
     def of(self, identity: Identity, oldest_seconds: float) -> Scan | None:
-        """All processes but our own that hold this file open; None where /proc lists no descriptors.
+        """All processes but aishell's, ours and others, that hold this file open; None where /proc lists no descriptors.
 
         As seen at most so long ago; on a machine with very many processes longer, so that scans take 1 % of a core at most.
         """
@@ -88,7 +90,7 @@ class FileHolders:
             return False
         for identity in files:
             pids = self._found.get(identity)
-            if pids is not None:
+            if pids is not None and not is_aishell(pid):
                 pids.add(pid)
         return True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import psutil
 
@@ -11,10 +12,11 @@ from aishell_core.clock import Clock
 from aishell_core.engines.birth import born_at
 from aishell_core.engines.descriptors import DESCRIPTORS, OpenFile
 from aishell_core.engines.file_holders import FILE_HOLDERS, FileHolders, describe, still_holding
+from aishell_core.engines.own_program import is_aishell
 from aishell_core.engines.sqlite import facts_of
 from aishell_core.engines.sqlite_locks import Lock, active_locks, holders, locks_can_be_seen
 from aishell_core.engines.sqlite_reading import Look, SqliteReader
-from aishell_core.engines.sqlite_states import notable
+from aishell_core.engines.sqlite_states import emptied, notable
 from aishell_core.errors import TargetError
 from aishell_core.values import Failure, Part, Reading, Sample, Session, Statement, Tier
 from collectors.contract import Demand
@@ -42,11 +44,12 @@ class HotTier:
         self._file: OpenFile | None = None
         self._started_at: float | None = None
         self._totals: Totals | None = None
+        self._held_something = False
 
     def read(self, demand: Demand) -> Reading:
         """One reading; raises TargetError when the file cannot be looked at."""
         now = self._clock.now()
-        look = self._reader.settled_look()
+        look = _without_watchers(self._reader.settled_look())
         self._recognise(look.file.file, now)
         seen = locks_can_be_seen()
         commits = self._commits.advance(look.file)
@@ -67,9 +70,17 @@ class HotTier:
             sessions=self._sessions(look, pids or frozenset(), running, held_seconds, now) if Part.SESSIONS in demand else None,
             lock_waits=lock_waits_of(running, look.locks, held_seconds, now) if Part.LOCKS in demand and seen else None,
             statements=self._statements() if Part.STATEMENTS in demand and log is not None else None,
-            failures=(*notable(look.file, look.obstacle, now), *(failures if Part.STATEMENTS in demand else ())),
+            failures=(*self._state(look, now), *(failures if Part.STATEMENTS in demand else ())),
             cost=self._reader.take_cost() + self._log.take_cost(),
         )
+
+    def _state(self, look: Look, now: float) -> tuple[Failure, ...]:
+        """What is the matter with the content; an empty file is well unless it held something since the watch began."""
+        if look.file.header is not None:
+            self._held_something = True
+        elif look.obstacle is None and self._held_something:
+            return (emptied(look.file, now),)
+        return notable(look.file, look.obstacle, now)
 
     def _recognise(self, file: OpenFile, now: float) -> None:
         """Notice that another file lies at the path: its counters are not those of the one before."""
@@ -122,6 +133,12 @@ class HotTier:
             return self._log.statements(_LOG_SECONDS)
         except TargetError:  # said once already, when the totals were read
             return None
+
+
+def _without_watchers(look: Look) -> Look:
+    """Without the locks of other dashboards, which read for a moment and are no clients."""
+    watchers = {pid for pid in holders(look.locks, *Lock) if is_aishell(pid)}
+    return replace(look, locks=frozenset(held for held in look.locks if held.pid not in watchers)) if watchers else look
 
 
 def _alive(running: Iterable[Running]) -> tuple[Running, ...]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,7 @@ from aishell_core.engines.statement_log import default_log
 from aishell_core.errors import TargetError
 from aishell_core.targets import parse_location
 from aishell_core.values import FailureCode, LockWait, Metric, Part, Reading, Session, TargetId, Tier
+from aishell_tui.demo.launch import start_demo
 from collectors.contract import EVERYTHING, NOTHING, Collector, Demand
 from collectors.sqlite.collector import SqliteCollector, TierReader, open_sqlite
 from collectors.sqlite.place import place_of
@@ -97,6 +100,45 @@ async def test_an_idle_application_is_a_session_with_its_program_and_user(path: 
     assert _value(reading, SESSIONS_ACTIVE) == 0
     assert _value(reading, QUERY_DURATION) == 0
     assert reading.lock_waits == ()
+
+
+@contextmanager
+def _program(script: Path, path: Path) -> Iterator[int]:
+    """The pid of a script that has said that it is ready."""
+    with subprocess.Popen([sys.executable, script, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline()
+            yield process.pid
+        finally:
+            process.kill()
+
+
+async def test_another_dashboard_is_no_connection_though_it_holds_a_lock_and_the_demos_workload_is_one(tmp_path: Path) -> None:
+    program = tmp_path / "aishell"
+    program.write_text(
+        "import sqlite3, sys\n"
+        "connection = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "connection.execute('BEGIN')\n"
+        "connection.execute('SELECT count(*) FROM sqlite_schema').fetchall()\n"
+        "print(flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    demo = start_demo(tmp_path / "demo")
+    try:
+        path = demo.target.location.path
+        assert path is not None
+        async with _collector(path) as collector, asyncio.timeout(10):
+            while (_value(await collector.collect(Tier.HOT, EVERYTHING), CONNECTIONS_USED) or 0) < 2:
+                pass
+            with _program(program, path) as dashboard:
+                during = await collector.collect(Tier.HOT, EVERYTHING)
+    finally:
+        demo.stop()
+    sessions = {session.id for session in during.sessions or ()}
+    assert len(sessions) >= 2, "the demo's clients"
+    assert str(dashboard) not in sessions
+    assert _value(during, CONNECTIONS_USED) == len(sessions)
 
 
 async def test_a_reader_a_writer_and_the_age_of_its_lock_are_seen(path: Path, application: SqliteClient) -> None:
@@ -271,6 +313,35 @@ async def test_an_empty_file_is_read_and_said_to_be_empty(tmp_path: Path) -> Non
     assert cold.relations == ()
     assert cold.settings
     assert _value(warm, SQLITE_FREE_RATIO) is None
+
+
+async def test_a_file_that_was_emptied_while_it_was_watched_is_not_taken_for_a_new_one(tmp_path: Path) -> None:
+    path = build.make_database(tmp_path / "app.db")
+    async with _collector(path) as collector:
+        before = await collector.collect(Tier.HOT, NOTHING)
+        os.truncate(path, 0)
+        after = await collector.collect(Tier.HOT, NOTHING)
+    assert [failure for failure in before.failures if failure.part == "schema"] == []
+    (failure,) = (failure for failure in after.failures if failure.part == "schema")
+    assert failure.code is FailureCode.TRUNCATED
+    assert "was emptied" in failure.message
+
+
+@pytest.mark.parametrize("name", ["loop.db", "a\0b.db", "x" * 300, "file/app.db"])
+async def test_a_path_that_leads_to_no_file_is_an_answer_in_each_tier(name: str, tmp_path: Path) -> None:
+    build.make_loop(tmp_path / "loop.db")
+    (tmp_path / "file").touch()
+    for tier in Tier:
+        with pytest.raises(TargetError) as caught:
+            async with _collector(tmp_path / name) as collector:
+                await collector.collect(tier, EVERYTHING)
+        assert caught.value.reason in {FailureCode.MISSING, FailureCode.UNSUPPORTED}
+        assert caught.value.hint
+
+
+def test_a_statement_log_in_the_home_of_nobody_known_is_only_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "app.db"
+    assert place_of(build.target_of(path, "app", ("log", "~nobody-of-this-name/s.db"))).log == tmp_path / "~nobody-of-this-name" / "s.db"
 
 
 async def test_what_cannot_be_read_is_told_for_each_part_that_was_wanted(tmp_path: Path) -> None:
