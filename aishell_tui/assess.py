@@ -17,8 +17,10 @@ _BROKEN = {FailureCode.MISSING, FailureCode.REFUSED, FailureCode.TRUNCATED, Fail
 
 # What the matter is with a database whose figures can be read though its content cannot.
 _SCHEMA = "schema"
-_STATES = {FailureCode.DAMAGED: Severity.CRITICAL, FailureCode.LOCKED: Severity.WARNING, FailureCode.EMPTY: Severity.WARNING}
+_STATES = {FailureCode.DAMAGED: Severity.CRITICAL, FailureCode.LOCKED: Severity.WARNING, FailureCode.TRUNCATED: Severity.WARNING}
 
+_SHORT_SECONDS = 10.0
+_MEASURED_SHARE = 0.9
 _WAITING = {"locks.waiting", "locks.wait"}
 _PHRASES: Mapping[str, tuple[str, str]] = {
     "pool.usage": ("{value} of the connection limit is used, limit {limit}", "sessions"),
@@ -61,12 +63,19 @@ def _metric_reason(key: SeriesKey, value: float, severity: Severity, limits: Thr
 
 
 def sustained(view: TargetView, key: SeriesKey, value: float, limits: Thresholds, now: float) -> Severity:
-    """The severity that all values of the last `sustained_seconds` have; what was not measured says nothing."""
+    """The severity that all values of the last `sustained_seconds` have.
+
+    A long span must have been measured first: the seconds in which a dashboard starts say nothing of a minute.
+    """
     severity = limits.judge(value)
     if severity is Severity.OK or not limits.sustained_seconds:
         return severity
-    values = view.snapshot.points(key, now - limits.sustained_seconds, now).values
-    return min((limits.judge(each) for each in values if not math.isnan(each)), key=lambda each: each.rank, default=severity)
+    points = view.snapshot.points(key, now - limits.sustained_seconds, now)
+    if limits.sustained_seconds > _SHORT_SECONDS and (
+        not points.times or points.times[0] > now - _MEASURED_SHARE * limits.sustained_seconds
+    ):
+        return Severity.OK
+    return min((limits.judge(each) for each in points.values if not math.isnan(each)), key=lambda each: each.rank, default=severity)
 
 
 def metric_reasons(view: TargetView, now: float, judged: tuple[tuple[Metric, Thresholds], ...]) -> list[Reason]:
@@ -96,8 +105,6 @@ def blocking_sentence(lock_waits: tuple[LockWait, ...]) -> str:
 
 def _failure_reason(view: TargetView, failure: Failure, now: float) -> Reason:
     severity = Severity.CRITICAL if failure.code in _BROKEN else Severity.UNKNOWN
-    if failure.code is FailureCode.EMPTY:
-        severity = Severity.WARNING
     text = failure.message
     if view.last_ok_at is not None and view.is_stale(now):
         text = f"stale {format_duration(now - view.last_ok_at)}: {text}"
@@ -107,12 +114,16 @@ def _failure_reason(view: TargetView, failure: Failure, now: float) -> Reason:
 
 
 def state_reasons(view: TargetView) -> list[Reason]:
-    """What is the matter with the database itself while its figures go on: damaged, locked for good, empty."""
+    """What is the matter with the database itself while its figures go on: damaged, locked for good, emptied."""
     found: dict[str, Reason] = {}
     for failure in view.failures:
         severity = _STATES.get(failure.code)
         if severity is not None and (failure.part == _SCHEMA or failure.code is FailureCode.DAMAGED):
             found[failure.message] = Reason(severity, failure.message, "", "health")
+    if not found:
+        # Nothing is wrong with a database that nobody has filled yet, but whoever looks for its tables wants to know.
+        empty = next((failure for failure in view.failures if failure.part == _SCHEMA and failure.code is FailureCode.EMPTY), None)
+        return [Reason(Severity.OK, empty.message, "", "health")] if empty is not None else []
     return list(found.values())
 
 

@@ -72,6 +72,12 @@ def test_a_short_peak_of_the_cpu_is_no_warning_but_a_minute_is() -> None:
     assert judge(viewed(HOST, *[calm] * 10, *[busy] * 62))[0] is Severity.CRITICAL
 
 
+def test_the_first_busy_seconds_say_nothing_of_a_minute() -> None:
+    busy = (Sample(HOST_CPU, 0.99),)
+    assert judge(viewed(HOST, *[busy] * 20))[0] is Severity.OK
+    assert judge(viewed(HOST, *[busy] * 60))[0] is Severity.CRITICAL
+
+
 def test_waiting_sessions_are_told_with_who_blocks_them() -> None:
     waits = (LockWait("12", "11", "app.db", "write", 8.0), LockWait("13", "12", "app.db", "write", 2.0))
     view = viewed(APP, *[(Sample(LOCKS_WAITING, 2),)] * 8, lock_waits=waits)
@@ -125,7 +131,7 @@ def test_the_worst_of_some_is_at_least_as_bad_as_each(severities: list[Severity]
 
 
 def test_a_database_whose_content_cannot_be_read_is_not_well_though_its_figures_are() -> None:
-    """A damaged page, a lock for good, an empty file: the file's figures go on, and the reason is told once."""
+    """A damaged page, a lock for good: the file's figures go on, and the reason is told once."""
     view = viewed(APP, (Sample(QUERY_DURATION, 12.0),))
     locked = Failure("schema", FailureCode.LOCKED, "the database is locked exclusively by pid 7", at=NOW)
     for tier in Tier:
@@ -136,3 +142,15 @@ def test_a_database_whose_content_cannot_be_read_is_not_well_though_its_figures_
     assert judge(absorb(view, damaged, view.snapshot, 1.0))[0] is Severity.CRITICAL
     unread = Reading(APP.name, Tier.WARM, NOW, failures=(Failure("pages", FailureCode.LOCKED, "was written during each try"),))
     assert judge(absorb(viewed(APP, (Sample(QUERY_DURATION, 12.0),)), unread, view.snapshot, 1.0))[0] is Severity.OK
+
+
+def test_an_empty_database_is_well_and_one_that_was_emptied_is_not() -> None:
+    """No table is a state that a database may begin with; who looks for tables is told, and a lost content is a warning."""
+    empty = Failure("schema", FailureCode.EMPTY, "app.db holds no tables yet", at=NOW)
+    view = viewed(APP, (Sample(QUERY_DURATION, 12.0),), failures=(empty,))
+    assert judge(view) == (Severity.OK, ["app.db holds no tables yet"])
+    slow = viewed(APP, (Sample(QUERY_DURATION, 45_000),), failures=(empty,))
+    assert judge(slow) == (Severity.WARNING, ["the longest statement has run 45s, limit 30s", "app.db holds no tables yet"])
+    emptied = Failure("schema", FailureCode.TRUNCATED, "app.db was emptied", at=NOW)
+    view = absorb(view, Reading(APP.name, Tier.WARM, NOW, failures=(emptied,)), view.snapshot, 1.0)
+    assert judge(view) == (Severity.WARNING, ["app.db was emptied"])
