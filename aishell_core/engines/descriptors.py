@@ -15,6 +15,8 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from aishell_core.engines.kernel_files import kernel_file_system
+
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
@@ -86,6 +88,9 @@ class Descriptors:
             return len(self._open)
 
     def _open_new(self, path: Path) -> OpenFile:
+        kind = kernel_file_system(path)
+        if kind:
+            raise NotRegularFileError(path, f"file of the kernel ({kind})")
         # Non-blocking, in case the file was replaced by a named pipe since it was looked at.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
         found = os.fstat(descriptor)

@@ -5,6 +5,7 @@ Offsets and meanings: https://sqlite.org/fileformat2.html and https://sqlite.org
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import struct
@@ -174,6 +175,8 @@ def look_at(path: Path, descriptors: Descriptors = DESCRIPTORS) -> FileLook:
 
     SQLite names the files beside the database after the real file, so links are followed first.
     """
+    if "\0" in str(path):
+        raise OSError(errno.EILSEQ, "it holds a NUL character")
     real = Path(os.path.realpath(path))
     file = descriptors.open(real)
     begin = os.pread(file.descriptor, HEADER_BYTES, 0)
@@ -203,6 +206,10 @@ def _side(path: Path) -> SideFile | None:
         found = path.stat()
     except FileNotFoundError:
         return None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # the database's own name is just short enough: no file can lie beside it
+            return None
+        raise
     return SideFile(found.st_ino, found.st_size, found.st_mtime_ns)
 
 

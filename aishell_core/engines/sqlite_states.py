@@ -10,12 +10,13 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from aishell_core.engines.descriptors import NotRegularFileError
-from aishell_core.engines.sqlite_file import JOURNAL_MAGIC, FileLook, beside, entropy_ratio
+from aishell_core.engines.sqlite_file import HEADER_BYTES, JOURNAL_MAGIC, MAGIC, FileLook, beside, entropy_ratio
 from aishell_core.engines.sqlite_locks import WRITING, HeldLock, Lock, holders, is_held
 from aishell_core.errors import TargetError
 from aishell_core.values import Failure, FailureCode
 
 _ENCRYPTED_ENTROPY = 0.93
+_LONGEST_PATH = 4096
 _SAMPLE_TOO_SMALL = 256
 _READABLE_VERSION = 2
 _READABLE_SCHEMA_FORMAT = 4
@@ -24,7 +25,9 @@ _READABLE_SCHEMA_FORMAT = 4
 def shown(path: Path) -> str:
     """A path as text for people: bytes that are no UTF-8 and control characters are written as escapes."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return "".join(character if character.isprintable() else character.encode("unicode_escape").decode("ascii") for character in text)
+    text = "".join(character if character.isprintable() else character.encode("unicode_escape").decode("ascii") for character in text)
+    # No real path is longer; one that is was made by mistake, and its whole length helps nobody.
+    return text if len(text) <= _LONGEST_PATH else f"{text[:60]}…{text[-30:]}"
 
 
 def unreachable(path: Path, error: OSError) -> TargetError:
@@ -33,6 +36,13 @@ def unreachable(path: Path, error: OSError) -> TargetError:
     if isinstance(error, NotRegularFileError):
         return TargetError(FailureCode.NOT_A_DATABASE, f"{name} is a {error.kind}, not a database file", "name the database file itself")
     match error.errno:
+        case errno.ELOOP:
+            message = f"{name} cannot be reached: its symbolic links lead round in circles"
+            return TargetError(FailureCode.MISSING, message, "let the link point to the database file, or name that file itself")
+        case errno.ENAMETOOLONG:
+            return TargetError(FailureCode.MISSING, f"{name} cannot be opened: the name is too long for any file there", "check the path")
+        case errno.EILSEQ:
+            return TargetError(FailureCode.UNSUPPORTED, f"{name} can be the name of no file: {error.strerror}", "check the path")
         case errno.ENOENT | errno.ENOTDIR:
             return TargetError(FailureCode.MISSING, f"there is no file {name}", _nearby(path))
         case errno.EACCES | errno.EPERM:
@@ -47,12 +57,15 @@ def unreachable(path: Path, error: OSError) -> TargetError:
 
 def _nearby(path: Path) -> str:
     """What exists instead of a missing file: the nearest name in its folder, or how far the path goes."""
+    if os.path.islink(path):  # noqa: PTH114 - never raises
+        return f"it is a symbolic link to {shown(Path(os.path.realpath(path)))}, which does not exist"
     folder = path.parent
-    if not folder.is_dir():
-        existing = next((parent for parent in folder.parents if parent.is_dir()), Path("/"))
+    if not _is_folder(folder):
+        existing = next((parent for parent in folder.parents if _is_folder(parent)), Path("/"))
         return f"the folder {shown(folder)} does not exist; the path is right up to {shown(existing)}"
     try:
-        names = [entry.name for entry in os.scandir(folder) if entry.is_file()]
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if _is_file(entry)]
     except OSError:
         return f"the folder {shown(folder)} cannot be listed"
     near = get_close_matches(path.name, names, n=1, cutoff=0.6)
@@ -60,6 +73,20 @@ def _nearby(path: Path) -> str:
         return f"did you mean {shown(folder / near[0])}?"
     databases = sorted(name for name in names if name.endswith((".db", ".sqlite", ".sqlite3", ".db3")))[:3]
     return f"in {shown(folder)} there is {', '.join(databases)}" if databases else f"{shown(folder)} holds no database file"
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link that leads round in circles or to where we may not look: the other names are worth listing
+        return False
 
 
 def _me() -> str:
@@ -99,6 +126,8 @@ def fatal(look: FileLook, locks: frozenset[HeldLock]) -> TargetError | None:
 
 
 def _no_header(look: FileLook, name: str) -> TargetError:
+    if look.begin.startswith(MAGIC):
+        return _broken_header(look, name)
     if len(look.begin) >= _SAMPLE_TOO_SMALL and entropy_ratio(look.begin) > _ENCRYPTED_ENTROPY:
         return TargetError(
             FailureCode.ENCRYPTED,
@@ -108,6 +137,15 @@ def _no_header(look: FileLook, name: str) -> TargetError:
     begin = look.begin[:16].decode("ascii", "backslashreplace")
     begin = "".join(character if character.isprintable() else "." for character in begin)
     return TargetError(FailureCode.NOT_A_DATABASE, f"{name} is no SQLite database: it begins with {begin!r}", "check the path")
+
+
+def _broken_header(look: FileLook, name: str) -> TargetError:
+    size = look.file.size_bytes
+    if size < HEADER_BYTES:
+        message = f"{name} is truncated: {size} bytes are there, less than the {HEADER_BYTES} of the header"
+        return TargetError(FailureCode.TRUNCATED, message, "restore it from a backup")
+    message = f"{name} is damaged: its header names an impossible page size"
+    return TargetError(FailureCode.DAMAGED, message, "restore it from a backup; .recover of the sqlite3 shell saves what is left")
 
 
 def _truncated(look: FileLook, locks: frozenset[HeldLock], name: str) -> TargetError | None:
@@ -129,11 +167,18 @@ def _truncated(look: FileLook, locks: frozenset[HeldLock], name: str) -> TargetE
 
 def notable(look: FileLook, obstacle: TargetError | None, at: float) -> tuple[Failure, ...]:
     """What keeps the content of a database from being read, though the file itself is one."""
+    if obstacle is not None:
+        return (obstacle.failure("schema", at),)
     if look.header is None:
-        return (
-            Failure("schema", FailureCode.EMPTY, f"{shown(look.path)} is empty: a valid database without tables", "nothing to do yet", at),
-        )
-    return (obstacle.failure("schema", at),) if obstacle is not None else ()
+        message = f"{shown(look.path)} holds no tables yet: an empty file is a valid database without tables"
+        return (Failure("schema", FailureCode.EMPTY, message, "nothing to do yet", at),)
+    return ()
+
+
+def emptied(look: FileLook, at: float) -> Failure:
+    """What is said of a file that is empty now and was seen with content before."""
+    message = f"{shown(look.path)} was emptied: it held a database before and has no bytes any more"
+    return Failure("schema", FailureCode.TRUNCATED, message, "restore it from a backup unless the application made it anew", at)
 
 
 def obstacle_to_reading(look: FileLook, locks: frozenset[HeldLock]) -> TargetError | None:
@@ -156,7 +201,7 @@ def obstacle_to_reading(look: FileLook, locks: frozenset[HeldLock]) -> TargetErr
         return TargetError(
             FailureCode.LOCKED,
             f"{shown(beside(look.path, '-wal'))} holds transactions, but its index (-shm) is gone",
-            "open the database once with the application or sqlite3; aishell creates no files beside it",
+            "open the database once with the application or sqlite3; aishell creates no files beside it, nor a copy of it",
         )
     return None
 
@@ -175,4 +220,4 @@ def hot_journal(look: FileLook, locks: frozenset[HeldLock]) -> bool:
 
 def _orphaned_log(look: FileLook) -> bool:
     wal = look.header is not None and look.header.wal
-    return wal and look.wal is not None and look.wal.size_bytes > 0 and not beside(look.path, "-shm").exists()
+    return wal and look.wal is not None and look.wal.size_bytes > 0 and not os.path.exists(beside(look.path, "-shm"))  # noqa: PTH110 - never raises

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -64,7 +65,7 @@ class StatementLogReader:
         return self._read(_statements, deadline_seconds)
 
     def _require(self) -> None:
-        if not self._path.exists():
+        if not os.path.exists(self._path):  # noqa: PTH110 - no error where the folder may not be entered
             raise TargetError(
                 FailureCode.UNSUPPORTED,
                 f"SQLite keeps no statistics of statements, and there is no statement log {shown(self._path)}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from aishell_core.engines.sqlite_states import shown
 from aishell_core.engines.statement_log import default_log
 from aishell_core.errors import TargetError
 from aishell_core.targets import Target
@@ -28,5 +29,14 @@ def place_of(target: Target) -> Place:
     path = target.location.path
     if path is None:
         raise TargetError(FailureCode.MISSING, "the target names no file", "write sqlite:///path/to/app.db")
+    if "\0" in str(path):
+        raise TargetError(FailureCode.UNSUPPORTED, f"{shown(path)} can be the name of no file: it holds a NUL character", "check the path")
     log = next((value for option in LOG_OPTIONS if (value := target.location.option(option))), None)
-    return Place(target.name, path, (path.parent / Path(log).expanduser()).absolute() if log else default_log(path))
+    return Place(target.name, path, _named_log(path, log) if log else default_log(path))
+
+
+def _named_log(path: Path, log: str) -> Path:
+    try:
+        return (path.parent / Path(log).expanduser()).absolute()
+    except RuntimeError:  # ~ of somebody who has no home: a folder of that very name is meant, or nothing
+        return (path.parent / log).absolute()

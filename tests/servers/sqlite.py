@@ -85,6 +85,25 @@ def make_socket(path: Path) -> Path:
     return path
 
 
+def make_loop(path: Path) -> Path:
+    """A symbolic link to itself."""
+    path.symlink_to(path.name)
+    return path
+
+
+def make_stub(path: Path) -> Path:
+    """A database of which less than the header is left."""
+    make_database(path)
+    os.truncate(path, 60)
+    return path
+
+
+def make_bad_page_size(path: Path) -> Path:
+    make_database(path)
+    _overwrite(path, 16, bytes([0, 3]))
+    return path
+
+
 def make_bad_schema(path: Path) -> Path:
     """A table whose definition is no SQL."""
     make_database(path)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from aishell_core.engines.descriptors import Descriptors
+from aishell_core.engines.kernel_files import kernel_file_system
 from aishell_core.engines.sqlite_reading import SqliteReader, Way, way_to_read
 from aishell_core.engines.sqlite_states import notable, shown, unreachable
 from aishell_core.errors import TargetError
@@ -27,6 +28,9 @@ UNREADABLE = [
     (build.make_directory, FailureCode.NOT_A_DATABASE, "is a directory"),
     (build.make_fifo, FailureCode.NOT_A_DATABASE, "is a named pipe"),
     (build.make_socket, FailureCode.NOT_A_DATABASE, "is a socket"),
+    (build.make_loop, FailureCode.MISSING, "symbolic links lead round in circles"),
+    (build.make_stub, FailureCode.TRUNCATED, "is truncated: 60 bytes are there, less than the 100 of the header"),
+    (build.make_bad_page_size, FailureCode.DAMAGED, "is damaged: its header names an impossible page size"),
 ]
 
 
@@ -77,6 +81,69 @@ def test_a_device_is_never_opened() -> None:
 def test_a_link_that_leads_round_in_circles_is_an_answer(tmp_path: Path) -> None:
     (tmp_path / "app.db").symlink_to("app.db")
     assert _why(tmp_path / "app.db").reason is FailureCode.MISSING
+
+
+def test_a_link_to_nothing_says_what_it_points_to(tmp_path: Path) -> None:
+    (tmp_path / "app.db").symlink_to("gone.db")
+    assert f"a symbolic link to {tmp_path / 'gone.db'}, which does not exist" in _why(tmp_path / "app.db").hint
+
+
+@pytest.mark.parametrize("size", [16, 50, 99])
+def test_a_file_that_ends_within_its_header_is_truncated(size: int, tmp_path: Path) -> None:
+    path = build.make_database(tmp_path / "app.db")
+    os.truncate(path, size)
+    error = _why(path)
+    assert (error.reason, f"{size} bytes are there" in error.message) == (FailureCode.TRUNCATED, True)
+
+
+def test_a_folder_with_a_link_that_leads_round_in_circles_is_listed_all_the_same(tmp_path: Path) -> None:
+    build.make_loop(tmp_path / "loop.db")
+    build.make_database(tmp_path / "orders.db")
+    assert f"did you mean {tmp_path / 'orders.db'}?" in _why(tmp_path / "order.db").hint
+
+
+def test_names_that_no_file_can_have_are_answers(tmp_path: Path) -> None:
+    long, nul = _why(tmp_path / ("x" * 300 + ".db")), _why(tmp_path / "a\0b.db")
+    assert (long.reason, "the name is too long" in long.message) == (FailureCode.MISSING, True)
+    assert (nul.reason, nul.message) == (
+        FailureCode.UNSUPPORTED,
+        f"{tmp_path}/a\\x00b.db can be the name of no file: it holds a NUL character",
+    )
+    assert len(_why(Path("/" + "x" * 9000)).message) < 300
+
+
+def test_a_name_that_is_just_short_enough_is_read_though_no_log_can_lie_beside_it(tmp_path: Path) -> None:
+    path = build.make_database(tmp_path / "app.db").rename(tmp_path / ("x" * 255))
+    look = SqliteReader(path).look().file
+    assert (look.wal, look.journal) == (None, None)
+    assert look.header is not None
+
+
+@pytest.mark.parametrize("path", ["/proc/version", "/proc/self/status", "/sys/kernel/uevent_seqnum"])
+def test_a_file_that_the_kernel_makes_up_is_never_opened(path: str) -> None:
+    """They look regular; some wait for ever when they are read, and some change what they say by it."""
+    if not Path(path).is_file():
+        pytest.skip(f"there is no {path} on this machine")
+    descriptors = Descriptors()
+    with pytest.raises(TargetError, match="is a file of the kernel") as caught:
+        SqliteReader(Path(path), descriptors).look()
+    assert caught.value.reason is FailureCode.NOT_A_DATABASE
+    assert descriptors.count() == 0
+
+
+def test_without_a_list_of_mounts_the_usual_places_tell_what_the_kernel_makes_up(tmp_path: Path) -> None:
+    nowhere = tmp_path / "mountinfo"
+    (tmp_path / "link").symlink_to("/proc/self/status")
+    assert kernel_file_system(tmp_path / "link", nowhere) == "proc"
+    assert kernel_file_system(build.make_empty(tmp_path / "app.db"), nowhere) == ""
+    assert kernel_file_system(tmp_path / "app.db") == ""
+
+
+def test_the_journal_of_a_killed_writer_counts_more_than_an_empty_file(tmp_path: Path) -> None:
+    path = build.make_hot_journal(tmp_path / "app.db")
+    os.truncate(path, 0)
+    look = SqliteReader(path).look()
+    assert [failure.code for failure in notable(look.file, look.obstacle, 5.0)] == [FailureCode.LOCKED]
 
 
 def test_a_link_to_a_database_reads_the_database_and_the_files_beside_it(tmp_path: Path) -> None:
