@@ -68,8 +68,8 @@ def wrap(text: str, width: int) -> list[str]:
         if line:
             lines.append(line)
         while cell_width(word) > width:
-            # No character is wider than two cells, so each piece holds at least one.
-            piece = word[:width] if word.isascii() else set_cell_size(word, width).rstrip(" ")
+            # Each piece holds at least one character, whatever width it is said to have.
+            piece = word[:width] if word.isascii() else set_cell_size(word, width).rstrip(" ") or word[0]
             lines.append(piece)
             word = word[len(piece) :]
         line = word
