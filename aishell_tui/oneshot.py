@@ -92,6 +92,9 @@ class _Look:
         except TargetError as error:
             self._absorb(Reading(self._target.name, Tier.HOT, self._clock.now(), failures=(error.failure(_WHOLE, self._clock.now()),)))
             return self._judged()
+        except Exception as error:  # noqa: BLE001 - the border to collectors: one that cannot even begin must not take the others down
+            self._fail(Tier.HOT, self._fault(_WHOLE, error))
+            return self._judged()
         try:
             self._view = replace(self._view, abilities=collector.abilities)
             await self._read(collector)
@@ -127,10 +130,13 @@ class _Look:
             self._fail(tier, error.failure(part, self._clock.now()))
             return False
         except Exception as error:  # noqa: BLE001 - the border to collectors, own and foreign: their faults are shown, not fatal
-            message = f"{type(error).__name__}: {error}"
-            self._fail(tier, Failure(part, FailureCode.INTERNAL, message, "this is a fault of the collector", self._clock.now()))
+            self._fail(tier, self._fault(part, error))
             return False
         return True
+
+    def _fault(self, part: str, error: Exception) -> Failure:
+        message = f"{type(error).__name__}: {error}"
+        return Failure(part, FailureCode.INTERNAL, message, "this is a fault of the collector", self._clock.now())
 
     def _fail(self, tier: Tier, failure: Failure) -> None:
         self._absorb(Reading(self._target.name, tier, failure.at, failures=(failure,)))

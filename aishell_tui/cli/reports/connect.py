@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aishell_core.targets import Location
-from aishell_core.values import Ability, Part, Severity
+from aishell_core.values import Ability, FailureCode, Part, Severity
 from aishell_tui.cli.connect import Saved
 from aishell_tui.cli.reports.looked import glyph, told_once
 from aishell_tui.cli.setup_shapes import AbilityRow, ConnectReport
@@ -25,6 +25,9 @@ _ON_DEMAND: tuple[tuple[Ability, str, str], ...] = (
     (Ability.INTEGRITY, "integrity", "can be checked on demand"),
     (Ability.PROGRESS, "progress", "long operations can be followed"),
 )
+# The parts that are read from the content of a database, and the reasons for which nothing else can be read from it either.
+_CONTENT = ("schema", "pages", Part.RELATIONS.value)
+_CLOSED = frozenset({FailureCode.LOCKED, FailureCode.PRIVILEGE, FailureCode.ENCRYPTED})
 
 
 def readiness(view: TargetView) -> Severity:
@@ -34,7 +37,7 @@ def readiness(view: TargetView) -> Severity:
     """
     if view.target_failure is not None:
         return view.assessment.severity
-    return Severity.WARNING if view.failures else Severity.OK
+    return Severity.WARNING if any(failure.code is not FailureCode.EMPTY for failure in view.failures) else Severity.OK
 
 
 def ability_rows(view: TargetView) -> Iterator[AbilityRow]:
@@ -50,12 +53,23 @@ def ability_rows(view: TargetView) -> Iterator[AbilityRow]:
     for ability, part, name in _PARTS:
         yield _part_row(view, ability, part, name)
     for ability, name, detail in _ON_DEMAND:
-        works = ability in view.abilities
-        yield AbilityRow(name, works, detail if works else _absent(view), "")
+        yield _demanded_row(view, ability, name, detail)
     named = {part.value for _, part, _ in _PARTS}
     for other in told_once(view.failures):
         if other.part not in named:
-            yield AbilityRow(other.part, False, other.message, other.hint)
+            yield AbilityRow(other.part, other.code is FailureCode.EMPTY, other.message, other.hint)
+
+
+def _demanded_row(view: TargetView, ability: Ability, name: str, detail: str) -> AbilityRow:
+    """What can be asked on demand, unless what this look could not read would be in its way as well."""
+    if ability not in view.abilities:
+        return AbilityRow(name, False, _absent(view), "")
+    # A check of a damaged database is what shows the damage, so that is in the way of plans only.
+    in_the_way = _CLOSED | {FailureCode.DAMAGED} if ability is Ability.EXPLAIN else _CLOSED
+    barrier = next((failure for failure in view.failures if failure.part in _CONTENT and failure.code in in_the_way), None)
+    if barrier is not None:
+        return AbilityRow(name, False, f"cannot be asked now: {barrier.message}", barrier.hint)
+    return AbilityRow(name, True, detail, "")
 
 
 def _part_row(view: TargetView, ability: Ability, part: Part, field: str) -> AbilityRow:

@@ -215,3 +215,28 @@ def test_every_ability_is_listed_with_its_reason() -> None:
     assert (rows["sessions"].works, rows["sessions"].detail, rows["sessions"].hint) == (False, "not allowed", "GRANT it")
     assert (rows["replication"].works, rows["replication"].detail) == (False, "sqlite does not offer it")
     assert (rows["explain"].works, rows["integrity"].works, rows["schema"].detail) == (True, False, "the file is empty")
+
+
+def _listed(*failures: Failure) -> dict[str, tuple[bool, str, str]]:
+    view = replace(_view(failures=failures), abilities=Ability.EXPLAIN | Ability.INTEGRITY)
+    return {row.ability: (row.works, row.detail, row.hint) for row in ability_rows(view)}
+
+
+def test_what_cannot_be_asked_now_is_said_to_fail_with_the_reason() -> None:
+    """Plans and checks read the content: what keeps that closed keeps them closed too; damage is what a check is for."""
+    orphaned = Failure("schema", FailureCode.LOCKED, "its index (-shm) is gone", "open it once", NOW)
+    rows = _listed(orphaned)
+    assert rows["explain"] == rows["integrity"] == (False, "cannot be asked now: its index (-shm) is gone", "open it once")
+    damaged = _listed(Failure("pages", FailureCode.DAMAGED, "app.db is damaged", "", NOW))
+    assert (damaged["explain"][0], damaged["integrity"][0]) == (False, True)
+    slow = _listed(Failure("relations", FailureCode.TIMEOUT, "no answer within 15s", "", NOW))
+    assert (slow["explain"][0], slow["integrity"][0]) == (True, True)
+
+
+def test_an_empty_database_is_well_connected() -> None:
+    """That it holds no tables yet is told, and is nothing that fails."""
+    empty = Failure("schema", FailureCode.EMPTY, "app.db holds no tables yet", "nothing to do yet", NOW)
+    assert readiness(_view(failures=(empty,))) is Severity.OK
+    rows = _listed(empty)
+    assert rows["schema"] == (True, "app.db holds no tables yet", "nothing to do yet")
+    assert (rows["explain"][0], rows["integrity"][0]) == (True, True)

@@ -70,6 +70,23 @@ async def test_a_target_that_hangs_does_not_delay_the_others() -> None:
     assert well.assessment.severity is Severity.OK
 
 
+async def test_a_target_whose_collector_cannot_even_begin_leaves_the_others_alone() -> None:
+    """A fault in opening one is its own failure, not the end of the command."""
+    clock = FakeClock()
+
+    def open_collector(target: Target, at: Clock) -> Collector:
+        if target.name == "bad":
+            raise RuntimeError("symlink loop")
+        return ScriptedCollector(target, at, Script())
+
+    looking = asyncio.create_task(look_at([_target("bad"), _target("well")], LookPlan(), open_collector, clock))
+    await clock.advance(30.0)
+    bad, well = await looking
+    assert bad.target_failure is not None
+    assert (bad.target_failure.code, bad.target_failure.message) == (FailureCode.INTERNAL, "RuntimeError: symlink loop")
+    assert well.assessment.severity is Severity.OK
+
+
 async def test_a_target_that_fails_is_judged_by_its_reason() -> None:
     """A missing file is critical, and the reason is the collector's."""
     script = Script(error=TargetError(FailureCode.MISSING, "there is no such file"))
