@@ -100,8 +100,14 @@ def _who_may(path: Path) -> str:
     try:
         found = path.stat()
     except OSError:
-        return f"let {_me()} enter the folder {shown(path.parent)}"
+        return f"let {_me()} enter the folder {shown(_closed_folder(path))}"
     return f"its mode is {found.st_mode & 0o777:03o}, its owner {_owner(found.st_uid)}; give {_me()} the right to read"
+
+
+def _closed_folder(path: Path) -> Path:
+    """The first folder on the way to a file, links followed, that we may not enter."""
+    folders = Path(os.path.realpath(path)).parents
+    return next((folder for folder in reversed(folders) if not os.access(folder, os.X_OK)), folders[0] if folders else path)
 
 
 def _owner(user: int) -> str:

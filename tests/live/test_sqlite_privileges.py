@@ -104,3 +104,51 @@ def test_processes_of_others_are_counted_as_unknown(folder: Path) -> None:
     assert "sessions privilege" in told
     assert "processes of other users cannot be looked into" in told
     assert "memory privilege" in told
+
+
+_COMMANDS = """
+import contextlib, io, os, sys
+from aishell_tui.cli import boundary
+from aishell_tui.cli.tree import app
+
+def run(*arguments):
+    return boundary.run(app, arguments)
+
+with contextlib.redirect_stdout(io.StringIO()):
+    for command in (("status", "--window", "0", "-t"), ("connect",)):  # loads all that is needed while still root
+        run(*command, sys.argv[1])
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+for path in sys.argv[2:]:
+    print("rc", run("connect", path))
+print("rc", run("status", "--window", "0", *(word for path in sys.argv[1:] for word in ("-t", path))))
+"""
+
+
+def test_commands_name_each_path_that_leads_nowhere_and_read_the_others(folder: Path) -> None:
+    """Run as nobody: a folder that may not be entered, links in circles, a name too long; none is a fault of aishell."""
+    well = build.make_database(folder / "well.db")
+    well.chmod(0o644)
+    (folder / "private").mkdir(mode=0o700)
+    private = build.make_database(folder / "private" / "app.db")
+    (folder / "entry.db").symlink_to(private)
+    loop = build.make_loop(folder / "loop.db")
+    paths = (private, folder / "private" / "none.db", folder / "entry.db", loop, folder / ("x" * 300 + ".db"))
+    (folder / "home").mkdir(mode=0o777)
+    (folder / "home").chmod(0o777)
+    result = subprocess.run(
+        [sys.executable, "-c", _COMMANDS, str(well), *map(str, paths)],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "AISHELL_HOME": str(folder / "home"), "COLUMNS": "400"},
+        check=False,
+        timeout=60,
+    )
+    assert not result.stderr
+    codes = [line for line in result.stdout.splitlines() if line.startswith("rc ")]
+    assert codes == ["rc 3", "rc 3", "rc 3", "rc 2", "rc 2", "rc 2"]
+    assert result.stdout.count("may not be read by nobody") == 6
+    assert result.stdout.count(f"let nobody enter the folder {folder / 'private'}") == 3
+    assert result.stdout.count("lead round in circles") == 2
+    assert result.stdout.count("the name is too long") == 2
+    assert "ok" in next(line for line in result.stdout.splitlines() if " well.db " in line)
