@@ -65,12 +65,12 @@ class LargeChartScreen(DashboardScreen):
         detail = f"{self._target}   last {span_text(look.span_seconds)}   now {format_value(value, metric.unit)}"
         pane.set_heading(Heading(self._spec.title, ((detail, "label"),)))
         times, values = self._series(frame, look, width)
-        drawn = (width, height, times[-1:], values, look)
+        window = look.window(frame.at)
+        marks = [mark.at for mark in event_marks(frame.events, self._target, window)]
+        drawn = (width, height, times[-1:], values, marks, look)
         if drawn != self._drawn:
             self._drawn = drawn
             limit = view.limits(metric).warning if view is not None else None
-            window = look.window(frame.at)
-            marks = [mark.at for mark in event_marks(frame.events, self._target, window)]
             lines = plot_lines(
                 "",
                 metric.unit,
