@@ -20,7 +20,9 @@ def installed_engines() -> tuple[str, ...]:
 
 
 def open_collector(target: Target, clock: Clock) -> Collector:
-    """The collector of a target; raises TargetError where there is none or it cannot be loaded."""
+    """The collector of a target; raises TargetError where there is none, it cannot be loaded, or the target has an obstacle."""
+    if target.obstacle is not None:
+        raise TargetError(FailureCode.AUTHENTICATION, target.obstacle.message, target.obstacle.hint)
     found = tuple(entry_points(group=GROUP, name=target.engine))
     if not found:
         raise TargetError(

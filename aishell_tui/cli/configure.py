@@ -56,10 +56,12 @@ def validate(
 
     Lists all errors and warnings with file, line and what is valid there.
 
-    The exit code is 0 when there is no error, 78 when there is one. Secrets are not fetched.
+    The exit code is 0 when there is no error, 78 when there is one. Secrets are not fetched: a variable that is not set
+    here is a warning, a secret file that does not exist an error.
     """
     from aishell_tui.cli.reports.configuration import validate_report, validate_text
     from aishell_tui.config.load import load_config
+    from aishell_tui.config.presence import missing_files, missing_variables
     from aishell_tui.config.problems import InvalidConfigError
 
     errors: tuple[Problem, ...] = ()
@@ -67,7 +69,8 @@ def validate(
     files: tuple[str, ...] = ()
     try:
         loaded = load_config(file or choice(context, config).config)
-        warnings, files = loaded.warnings, tuple(str(path) for path in loaded.files)
+        errors, files = missing_files(loaded), tuple(str(path) for path in loaded.files)
+        warnings = (*loaded.warnings, *missing_variables(loaded))
     except InvalidConfigError as error:
         errors = error.problems
         files = tuple(dict.fromkeys(problem.source for problem in errors))

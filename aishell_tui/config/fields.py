@@ -13,7 +13,7 @@ from pydantic import PlainValidator, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from aishell_core.errors import AishellError
-from aishell_core.targets import Environment, Location, TlsPolicy, parse_location
+from aishell_core.targets import Environment, Location, Obstacle, TlsPolicy, engine_of, parse_location
 from aishell_core.units import format_duration, parse_duration
 from aishell_tui.config.masking import has_written_secret, mask_url
 from aishell_tui.config.problems import nearest
@@ -35,11 +35,12 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class UrlText:
-    """A URL as it was written, without its password, what it says, and whether a secret stands in it."""
+    """A URL as it was written, without its password, what it says, whether a secret stands in it, and what it lacks."""
 
     masked: str
     location: Location = field(repr=False)
     written_secret: bool = False
+    obstacle: Obstacle | None = None
 
 
 class Glyphs(StrEnum):
@@ -137,8 +138,14 @@ def _text(value: object) -> str:
 def _url(value: object, info: ValidationInfo) -> UrlText:
     around = _surroundings(info)
     text = as_text(value, "a URL such as sqlite:///path/to/app.db")
+    masked, secret = mask_url(text), has_written_secret(text)
     try:
-        return UrlText(mask_url(text), parse_location(expand(text, around.environ), around.base), has_written_secret(text))
+        expanded = expand(text, around.environ)
+    except AishellError as error:
+        # A variable that this environment lacks is no error of the file: this one target cannot be read, the others can.
+        return UrlText(masked, Location(engine_of(text)), secret, Obstacle(error.message, error.hint, masked))
+    try:
+        return UrlText(masked, parse_location(expanded, around.base), secret)
     except AishellError as error:
         raise fault(mask_url(error.message), error.hint) from error
 
@@ -148,8 +155,9 @@ def _path(value: object, info: ValidationInfo) -> Path:
     text = as_text(value, "a path")
     try:
         expanded = expand(text, around.environ)
-    except AishellError as error:
-        raise fault(error.message, error.hint) from error
+    except AishellError:
+        # As for a URL; whoever opens the file meets its name with the variable in it.
+        expanded = text
     if not expanded.strip() or "\0" in expanded:
         raise fault("this is no path", "write the path of a file")
     return around.base / Path(expanded).expanduser()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aishell_core.errors import ConfigError
-from aishell_core.targets import Secret
+from aishell_core.targets import Obstacle, Secret
 
 _COMMAND_SECONDS = 10.0
 _REFERENCE = re.compile(r"\$\{([^}]*)\}")
@@ -69,6 +69,15 @@ def resolve(source: SecretSource, environ: Mapping[str, str] = os.environ) -> Se
 def expand(text: str, environ: Mapping[str, str]) -> str:
     """The text with each ${NAME} replaced from the environment; raises ConfigError for a name that is not set."""
     return _REFERENCE.sub(lambda found: _from_environment(found[1], environ), text)
+
+
+def unset_variable(text: str, environ: Mapping[str, str]) -> Obstacle | None:
+    """What keeps a text with ${NAME} in it from being expanded, None when nothing does."""
+    try:
+        expand(text, environ)
+    except ConfigError as error:
+        return Obstacle(error.message, error.hint)
+    return None
 
 
 def _from_environment(name: str, environ: Mapping[str, str]) -> str:

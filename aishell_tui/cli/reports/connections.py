@@ -15,14 +15,20 @@ def connection_row(target: Target, view: TargetView | None = None) -> Connection
     return ConnectionRow(
         name=target.name,
         engine=target.engine,
-        url=target.location.redacted(),
+        url=target.location.redacted() if target.obstacle is None else target.obstacle.address,
         environment=target.environment.value,
         tags=target.tags,
         origin=target.origin,
         state=view.assessment.severity.value if view else None,
         version=view.facts.version if view and view.facts and view.facts.version else None,
-        reasons=tuple(reason.text for reason in view.assessment.reasons) if view else (),
+        reasons=_reasons(target, view),
     )
+
+
+def _reasons(target: Target, view: TargetView | None) -> tuple[str, ...]:
+    if view is not None:
+        return tuple(reason.text for reason in view.assessment.reasons)
+    return (target.obstacle.message,) if target.obstacle is not None else ()
 
 
 def connections_report(rows: tuple[ConnectionRow, ...]) -> ConnectionsReport:

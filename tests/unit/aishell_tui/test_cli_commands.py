@@ -311,3 +311,31 @@ def test_connect_refuses_a_name_that_another_file_has(capsys: Capture, work: Pat
     assert ran.code == 64
     assert f"a target named 'a' is configured already, in {work}/.ai-shell/dashboard.yml:1" in ran.err
     assert not (aishell_home / "config.yaml").exists()
+
+
+def test_one_target_without_its_secret_does_not_keep_the_others_from_being_read(
+    capsys: Capture, aishell_home: Path, tmp_path: Path
+) -> None:
+    """It is listed and unknown with the reason and what to do; validate warns with file and line, and the rest works."""
+    path = aishell_home / "config.yaml"
+    sqlite3.connect(tmp_path / "ok.db").execute("CREATE TABLE t (x)").connection.close()
+    path.write_text(
+        f"targets:\n  - {{name: lost, url: 'sqlite://${{NO_SUCH}}/x.db'}}\n  - {{name: ok, url: 'sqlite://{tmp_path}/ok.db'}}\n"
+    )
+    validated = run_here(capsys, "config", "validate")
+    assert (validated.code, f"warning: {path}:2" in validated.out) == (0, True)
+    listed = run_here(capsys, "connections")
+    assert listed.code == 0
+    assert "sqlite://${NO_SUCH}/x.db" in listed.out
+    health = run_here(capsys, "connections", "--health", "--json")
+    rows = health.json()["connections"]
+    assert isinstance(rows, list)
+    states = {row["name"]: row["state"] for row in rows if isinstance(row, dict)}
+    assert (health.code, states["lost"], states["ok"] in {"ok", "warning"}) == (3, "unknown", True)
+
+
+def test_a_secret_file_that_is_not_there_makes_the_configuration_invalid(capsys: Capture, aishell_home: Path) -> None:
+    (aishell_home / "config.yaml").write_text("targets: [{name: a, url_file: /nowhere/url}]\n")
+    ran = run_here(capsys, "config", "validate")
+    assert ran.code == 78
+    assert "config.yaml:1: the secret file /nowhere/url of 'a' does not exist" in ran.out

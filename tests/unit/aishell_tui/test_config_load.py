@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from aishell_core.errors import ConfigError, UsageError
+from aishell_core.clock import SystemClock
+from aishell_core.errors import TargetError, UsageError
 from aishell_core.targets import Environment, TlsPolicy
 from aishell_core.values import Thresholds
 from aishell_tui.config.load import VARIABLES, Configuration, load_config
 from aishell_tui.config.origin import effective_values
+from aishell_tui.config.presence import missing_files, missing_variables
 from aishell_tui.config.problems import InvalidConfigError
 from aishell_tui.config.targets import chosen_targets
 from aishell_tui.places import find_places, make_folder, make_private
+from collectors.registry import open_collector
 
 
 @pytest.fixture
@@ -207,13 +210,53 @@ def test_files_of_the_same_name_become_two_targets(home: Path, work: Path) -> No
     assert [(target.name, str(target.location.path)) for target in found] == [("app.db", "/srv/a/app.db"), ("app.db-2", "/srv/b/app.db")]
 
 
-def test_only_chosen_targets_need_their_secrets(home: Path, work: Path) -> None:
-    """A missing variable of one target does not keep the others from being read, and is told with file and line."""
-    _own(home, "targets:\n  - {name: a, url: 'redis://a/0', password: {env: NO_SUCH}}\n  - {name: b, url: 'redis://b/0'}\n")
+@pytest.mark.parametrize(
+    ("entry", "reason", "engine", "address"),
+    [
+        ("url: 'redis://a/0', password: {env: NO_SUCH}", "the environment variable NO_SUCH is not set", "redis", "redis://a/0"),
+        ("url: 'redis://u:${NO_SUCH}@a/0'", "the environment variable NO_SUCH is not set", "redis", "redis://u:***@a/0"),
+        ("url: '${NO_SUCH}'", "the environment variable NO_SUCH is not set", "unknown", "${NO_SUCH}"),
+        ("url_file: /nowhere/url", "the secret file /nowhere/url cannot be read", "unknown", "file /nowhere/url"),
+        ("url_file: '${NO_SUCH}/url'", "${NO_SUCH}/url cannot be read", "unknown", "file "),
+        ("url_command: ['false']", "the secret command false failed with exit code 1", "unknown", "command false"),
+    ],
+)
+def test_a_secret_that_cannot_be_had_is_an_obstacle_of_its_one_target(
+    home: Path, work: Path, entry: str, reason: str, engine: str, address: str
+) -> None:
+    """The target is there, fails with the reason and its file and line, and the others are read."""
+    _own(home, f"targets:\n  - {{name: a, {entry}}}\n  - {{name: b, url: 'redis://b/0'}}\n")
+    first, second = chosen_targets(_load(home, work), ())
+    assert second.obstacle is None
+    assert first.obstacle is not None
+    assert first.obstacle.message.startswith(f"{home}/config.yaml:2: ")
+    assert reason in first.obstacle.message
+    assert first.engine == engine
+    assert address in first.obstacle.address
+    with pytest.raises(TargetError) as refused:
+        open_collector(first, SystemClock())
+    assert refused.value.message == first.obstacle.message
+
+
+def test_what_the_targets_refer_to_is_looked_for(home: Path, work: Path) -> None:
+    """A file that is missing is an error of the configuration, a variable that is unset here a warning; both have their line."""
+    _own(
+        home,
+        "targets:\n  - {name: a, url: 'redis://${NO_HOST}/0',\n     password: {env: NO_WORD}}\n"
+        "  - name: b\n    url_file: /nowhere/url\n    password: {file: '${NO_HOME}/word'}\n"
+        "  - name: c\n    url: redis://c/0\n    password: {file: /nowhere/word}\n",
+    )
     loaded = _load(home, work)
-    assert [target.name for target in chosen_targets(loaded, ("b",))] == ["b"]
-    with pytest.raises(ConfigError, match=rf"^{home}/config.yaml:2: target a: the environment variable NO_SUCH is not set$"):
-        chosen_targets(loaded, ("a",))
+    file = f"{home}/config.yaml"
+    assert [(problem.place, problem.what) for problem in missing_files(loaded)] == [
+        (f"{file}:5", "the secret file /nowhere/url of 'b' does not exist"),
+        (f"{file}:9", "the secret file /nowhere/word of 'c' does not exist"),
+    ]
+    assert [(problem.place, problem.what) for problem in missing_variables(loaded)] == [
+        (f"{file}:2", "'a' cannot be read: the environment variable NO_HOST is not set"),
+        (f"{file}:3", "'a' cannot be read: the environment variable NO_WORD is not set"),
+        (f"{file}:6", "'b' cannot be read: the environment variable NO_HOME is not set"),
+    ]
 
 
 def test_one_variable_moves_every_place(tmp_path: Path) -> None:
