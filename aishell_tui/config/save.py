@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import json
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,6 +28,8 @@ from themes.load import theme_names
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./][\w./@:?=&+%~-]*")
 _NEW_FILE_MODE = 0o600
+_NEW_SUFFIX = ".new"
+_LOCK_SUFFIX = ".lock"
 _CHECK_DISK = "check the folder's mode and the space on the disk"
 
 
@@ -76,12 +81,57 @@ def _refuse_secret(url: str) -> None:
 
 
 def add_target(path: Path, target: NewTarget, environ: Mapping[str, str]) -> None:
-    """Add a target to a file, which is made when it is missing; the file is replaced in one step.
+    """Add a target to a file, which is made when it is missing; the file is replaced in one step, by one process at a time.
 
     Raises UsageError for a name that is there already, ConfigError for a file that is wrong or cannot be edited by a
     program, StateError when it cannot be written.
     """
     real = Path(os.path.realpath(path))
+    with _alone(real):
+        _sweep(real)
+        _add(path, real, target, environ)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold the lock beside a file, so that what another process adds between our reading and writing is not lost."""
+    make_folder(path.parent)
+    name = path.with_name(f".{path.name}{_LOCK_SUFFIX}")
+    try:
+        lock = _locked(name)
+    except OSError as error:
+        raise StateError(f"{path} cannot be written: {error.strerror or error}", _CHECK_DISK) from error
+    try:
+        yield
+    finally:
+        # Removed while it is held: whoever waits for it sees that it is no longer the file of that name.
+        name.unlink(missing_ok=True)
+        os.close(lock)
+
+
+def _locked(name: Path) -> int:
+    """A descriptor that holds the lock file; raises OSError where there can be none."""
+    while True:
+        lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _NEW_FILE_MODE)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(lock), name.stat()):
+                    return lock
+        except BaseException:
+            os.close(lock)
+            raise
+        os.close(lock)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what saves that died midway left; called under the lock, so none of them is being written."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*{_NEW_SUFFIX}"):
+        with suppress(OSError):
+            left.unlink()
+
+
+def _add(path: Path, real: Path, target: NewTarget, environ: Mapping[str, str]) -> None:
     raw = real.read_bytes() if real.exists() else b""
     text = decode(str(path), raw)
     around = Surroundings(path.parent, environ)
@@ -149,7 +199,7 @@ def _replace(path: Path, content: bytes) -> None:
     make_folder(path.parent)
     mode = path.stat().st_mode & 0o7777 if path.exists() else _NEW_FILE_MODE
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_NEW_SUFFIX, dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
@@ -161,9 +211,7 @@ def _replace(path: Path, content: bytes) -> None:
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise StateError(
-            f"{path} cannot be written: {error.strerror or error}", "check the folder's mode and the space on the disk"
-        ) from error
+        raise StateError(f"{path} cannot be written: {error.strerror or error}", _CHECK_DISK) from error
 
 
 def write_new(path: Path, text: str) -> None:
@@ -174,8 +222,6 @@ def write_new(path: Path, text: str) -> None:
     except FileExistsError as error:
         raise UsageError(f"{path} is there already", "edit it, or name another file by --config") from error
     except OSError as error:
-        raise StateError(
-            f"{path} cannot be written: {error.strerror or error}", "check the folder's mode and the space on the disk"
-        ) from error
+        raise StateError(f"{path} cannot be written: {error.strerror or error}", _CHECK_DISK) from error
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -207,3 +209,29 @@ def test_an_option_of_a_file_that_is_a_secret_is_not_written() -> None:
     url = "sqlite:///srv/app.db?password=hunter2"
     with pytest.raises(UsageError, match="is not written into a file in clear"):
         new_target("app", url, parse_location(url), None)
+
+
+_SAVE_TEN = """
+import sys
+from pathlib import Path
+from aishell_tui.config.save import NewTarget, add_target
+for number in range(10):
+    add_target(Path(sys.argv[1]), NewTarget(f"{sys.argv[2]}{number}", "sqlite:///srv/x.db"), {})
+"""
+
+
+def test_processes_that_save_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
+    """Each reads, changes and replaces the file alone; the same holds for a file that is not there yet."""
+    path = tmp_path / "new" / "config.yaml"
+    savers = [subprocess.Popen([sys.executable, "-c", _SAVE_TEN, path, word]) for word in "abcd"]
+    assert [saver.wait(60) for saver in savers] == [0, 0, 0, 0]
+    names = {loaded.spec.name for loaded in load_config(path, environ={}).targets}
+    assert names == {f"{word}{number}" for word in "abcd" for number in range(10)}
+
+
+def test_what_a_dead_save_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    left, other = tmp_path / ".config.yaml.k3j2.new", tmp_path / "config.yaml.new"
+    left.write_text("half")
+    other.write_text("mine")
+    add_target(tmp_path / "config.yaml", NEW, {})
+    assert (left.exists(), other.read_text()) == (False, "mine")
