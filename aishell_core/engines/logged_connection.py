@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
-from aishell_core.engines.statement_recorder import Recorder, Shape
+from aishell_core.engines.statement_recorder import Recorder, Shape, Track
 
 if TYPE_CHECKING:
     from sqlite3 import _Parameters
@@ -69,6 +68,11 @@ class LoggedConnection(sqlite3.Connection):
             self.rollback()
         return False
 
+    @property
+    def track(self) -> Track:
+        """Where the recorder sees what this connection does."""
+        return self._track
+
     def begin(self, sql: str) -> Call | None:
         """The measured call of a statement that starts now; None before counting began."""
         recorder = self._recorder
@@ -78,21 +82,20 @@ class LoggedConnection(sqlite3.Connection):
         """Show the recorder what this connection does."""
         track = self._track
         if running:
-            track.thread = threading.get_ident()
-            track.shape = shape
-            track.changed_at = time.time()
+            track.begin(shape, 0.0)
         else:
             track.wrote = self.in_transaction and (track.wrote or shape.writes)
-        track.running = running
+            track.running = False
 
 
 class Call:
     """The measured call of one statement, from execute to the last row."""
 
-    __slots__ = ("_connection", "_recorder", "_rows", "_seconds", "_shape")
+    __slots__ = ("_connection", "_recorder", "_rows", "_seconds", "_shape", "_track")
 
     def __init__(self, connection: LoggedConnection, recorder: Recorder, shape: Shape) -> None:
         self._connection = connection
+        self._track = connection.track
         self._recorder = recorder
         self._shape = shape
         self._seconds = 0.0
@@ -105,8 +108,14 @@ class Call:
         self._seconds += seconds
         self._connection.note(self._shape, running=False)
 
+    def fetching(self) -> None:
+        """SQLite goes on with the statement: most of the work of a long list of rows is done while it is fetched."""
+        self._track.begin(self._shape, self._seconds)
+        self._recorder.wake()
+
     def fetched(self, seconds: float, rows: int) -> None:
         """Count time inside SQLite, and the rows that came of it."""
+        self._track.running = False
         self._seconds += seconds
         self._rows += rows
 
@@ -176,7 +185,7 @@ class LoggedCursor(sqlite3.Cursor):
     # A row is whatever the application's row factory makes of it, so its type is the standard library's: anything.
     def fetchone(self) -> Any:  # noqa: ANN401
         """As the standard library's, counted."""
-        begun = time.perf_counter()
+        begun = self._fetching()
         row = super().fetchone()
         self._fetched(begun, 0 if row is None else 1, last=row is None)
         return row
@@ -184,20 +193,20 @@ class LoggedCursor(sqlite3.Cursor):
     def fetchmany(self, size: int | None = None) -> list[Any]:
         """As the standard library's, counted."""
         wanted = self.arraysize if size is None else size
-        begun = time.perf_counter()
+        begun = self._fetching()
         rows = super().fetchmany(wanted)
         self._fetched(begun, len(rows), last=len(rows) < wanted)
         return rows
 
     def fetchall(self) -> list[Any]:
         """As the standard library's, counted."""
-        begun = time.perf_counter()
+        begun = self._fetching()
         rows = super().fetchall()
         self._fetched(begun, len(rows), last=True)
         return rows
 
     def __next__(self) -> Any:  # noqa: ANN401
-        begun = time.perf_counter()
+        begun = self._fetching()
         try:
             row = super().__next__()
         except BaseException:
@@ -233,6 +242,11 @@ class LoggedCursor(sqlite3.Cursor):
             call.end()
         else:
             self._call = call
+
+    def _fetching(self) -> float:
+        if self._call is not None:
+            self._call.fetching()
+        return time.perf_counter()
 
     def _fetched(self, begun: float, rows: int, *, last: bool) -> None:
         call = self._call

@@ -34,12 +34,13 @@ _WRITING_WORDS = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "
 class Shape:
     """What is worked out once per text of a statement: its normal form, its digest, and whether it needs the write lock."""
 
-    __slots__ = ("digest", "text", "writes")
+    __slots__ = ("digest", "text", "whole", "writes")
 
     def __init__(self, sql: str) -> None:
         shape = normalise(sql)
         self.digest = digest(shape)
         self.text = shape[:SHOWN_CHARACTERS]
+        self.whole = shape  # of what runs now: only the whole of it has the statement's digest
         self.writes = _writes(sql)
 
 
@@ -64,13 +65,20 @@ class Track:
         self.shape: Shape | None = None
         self.wrote = False
 
+    def begin(self, shape: Shape, spent_seconds: float) -> None:
+        """A statement runs from now on, or again after it has spent so long inside SQLite already."""
+        self.thread = threading.get_ident()
+        self.shape = shape
+        self.changed_at = time.time() - spent_seconds
+        self.running = True
+
     def row(self, now: float) -> ActiveRow | None:
         """What to show of this connection; None when there is nothing worth it."""
         shape, started_at = self.shape, self.changed_at
         if shape is None or now - started_at < SHOWN_AFTER_SECONDS or not (self.running or self.wrote):
             return None
         state = "running" if self.running else "in transaction"
-        return ActiveRow(id(self), self.thread, state, started_at, shape.text, shape.writes, self.wrote)
+        return ActiveRow(id(self), self.thread, state, started_at, shape.whole, shape.writes, self.wrote)
 
 
 class Recorder:

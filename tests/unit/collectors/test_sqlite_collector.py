@@ -36,6 +36,7 @@ from aishell_core.catalogue import (
 from aishell_core.clock import SystemClock
 from aishell_core.engines.sqlite import SqliteSession
 from aishell_core.engines.statement_log import default_log
+from aishell_core.engines.statement_text import digest, normalise
 from aishell_core.errors import TargetError
 from aishell_core.targets import parse_location
 from aishell_core.values import FailureCode, LockWait, Metric, Part, Reading, Session, TargetId, Tier
@@ -186,6 +187,32 @@ async def test_who_waits_for_whom_is_shown_with_both_statements(path: Path, appl
     assert (_value(reading, LOCKS_WAIT) or 0) > 0.1
     assert (_value(reading, QUERY_DURATION) or 0) > 100
     assert _value(after, LOCKS_WAITING) == 0
+
+
+_LONG = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) SELECT count(*) AS {'long' * 1500} FROM n"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) SELECT count(*) FROM n -- counts",
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) SELECT i FROM n WHERE i = 1 OR i < 0",
+        _LONG,
+    ],
+    ids=["its first row comes late", "its last row comes late", "its text is long"],
+)
+async def test_who_runs_a_statement_is_told_by_the_digest_that_its_figures_have(sql: str, path: Path, application: SqliteClient) -> None:
+    async with _collector(path) as collector:
+        application.send(sql)
+        async with asyncio.timeout(20):
+            session = Session("")
+            while session.statement_seconds is None:
+                session = _session(await collector.collect(Tier.HOT, EVERYTHING), application.pid)
+        application.answer()
+        application.flush()
+        after = await collector.collect(Tier.HOT, EVERYTHING)
+    assert digest(normalise(session.text)) == (after.statements or ())[0].digest
+    assert _session(after, application.pid).statement_seconds is None
 
 
 async def test_statements_come_from_the_log_heaviest_first(path: Path, application: SqliteClient) -> None:
@@ -342,6 +369,18 @@ async def test_a_path_that_leads_to_no_file_is_an_answer_in_each_tier(name: str,
 def test_a_statement_log_in_the_home_of_nobody_known_is_only_a_name(tmp_path: Path) -> None:
     path = tmp_path / "app.db"
     assert place_of(build.target_of(path, "app", ("log", "~nobody-of-this-name/s.db"))).log == tmp_path / "~nobody-of-this-name" / "s.db"
+
+
+@pytest.mark.parametrize(
+    ("log", "words"), [("loop.db", "lead round in circles"), ("x" * 300, "too long"), ("a\0b", "there is no statement log")]
+)
+async def test_a_statement_log_that_cannot_be_reached_costs_the_statements_only(log: str, words: str, tmp_path: Path) -> None:
+    build.make_loop(tmp_path / "loop.db")
+    async with _collector(build.make_database(tmp_path / "app.db"), ("log", log)) as collector:
+        for tier in (Tier.HOT, Tier.WARM):
+            failures = (await collector.collect(tier, EVERYTHING)).failures
+            assert [words in failure.message for failure in failures if failure.part == Part.STATEMENTS] == [True]
+            assert all(failure.part != "target" for failure in failures)
 
 
 async def test_what_cannot_be_read_is_told_for_each_part_that_was_wanted(tmp_path: Path) -> None:
