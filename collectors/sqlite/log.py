@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from aishell_core.engines.sqlite_reading import Queries, Row, SqliteReader, Stamp
-from aishell_core.engines.sqlite_states import shown
+from aishell_core.engines.sqlite_states import shown, unreachable
 from aishell_core.engines.statement_store import APPLICATION_ID, VERSION
 from aishell_core.errors import TargetError
 from aishell_core.values import Cost, FailureCode, Statement
@@ -65,12 +64,16 @@ class StatementLogReader:
         return self._read(_statements, deadline_seconds)
 
     def _require(self) -> None:
-        if not os.path.exists(self._path):  # noqa: PTH110 - no error where the folder may not be entered
+        try:
+            self._path.stat()
+        except (FileNotFoundError, NotADirectoryError, ValueError) as error:
             raise TargetError(
                 FailureCode.UNSUPPORTED,
                 f"SQLite keeps no statistics of statements, and there is no statement log {shown(self._path)}",
                 _HOW_TO.format(database=shown(self._database)),
-            )
+            ) from error
+        except OSError as error:
+            raise unreachable(self._path, error) from error
 
     def _read(self, work: Callable[[Queries], T], deadline_seconds: float) -> T:
         self._require()
