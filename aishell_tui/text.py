@@ -57,14 +57,20 @@ def worst_first(frame: Frame) -> list[TargetView]:
     return sorted(frame.targets, key=lambda view: (-view.assessment.severity.rank, view.name))
 
 
+def without_path(view: TargetView, text: str) -> str:
+    """A sentence with the file's name instead of its whole path, where the target is named beside it anyway."""
+    path = view.target.location.path
+    return text.replace(str(path), path.name) if path is not None else text
+
+
 def data_age_text(view: TargetView, now: float) -> str:
-    """How fresh the numbers are: live 0s, or stale 12s with the reason."""
+    """How fresh the numbers are: live 0s, or stale 12s with the reason; where there are none the pane says why."""
     age = view.age_seconds(now)
     failure = view.target_failure
     if age is None:
-        return f"no data: {failure.message}" if failure is not None else "no data yet"
+        return "no data" if failure is not None else "no data yet"
     if view.is_stale(now):
-        return f"stale {format_duration(round(age))}" + (f": {failure.message}" if failure is not None else "")
+        return f"stale {format_duration(round(age))}" + (f": {without_path(view, failure.message)}" if failure is not None else "")
     return f"live {round(age)}s"
 
 

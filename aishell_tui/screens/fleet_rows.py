@@ -11,7 +11,7 @@ from aishell_tui.charts import combined_value
 from aishell_tui.export import PaneData
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.keys import SCREENS
-from aishell_tui.text import engine_text, worst_first
+from aishell_tui.text import engine_text, without_path, worst_first
 from widgets.format import bar, sparkline
 from widgets.glyphs import Glyphs
 from widgets.lines import Span
@@ -83,9 +83,8 @@ def _note(view: TargetView) -> tuple[tuple[Span, ...], Span | None]:
     first = reasons[0]
     more = f"  (+{len(reasons) - 1} more)" if len(reasons) > 1 else ""
     digit = _DIGITS.get(first.leads_to, "2" if first.leads_to else "")
-    path = view.target.location.path
     # The name stands in the row above; at 80 columns a long path would push out the reason itself.
-    text = first.text.replace(str(path), path.name) if path is not None else first.text
+    text = without_path(view, first.text)
     return ((text + more, severity_role(first.severity)),), ((f"{digit} ▸", "dim") if digit else None)
 
 

@@ -26,6 +26,7 @@ from widgets.figures import KeyFigures
 from widgets.text_view import TextView
 
 _STATUS_ROWS = 3
+_FAILED_ROWS = 8
 
 
 class HealthScreen(DashboardScreen):
@@ -62,7 +63,10 @@ class HealthScreen(DashboardScreen):
             return chart_data(spec, owner, self.kept.of(owner.name, look, frame.at), look, frame.at, count, marks)
 
         self.query_one("#charts", ChartGrid).set_charts(len(specs), make)
-        self.query_one("#status", TextView).set_lines(status_lines(view, frame, _STATUS_ROWS))
+        status = self.query_one("#status", TextView)
+        rows = _STATUS_ROWS if view.target_failure is None else _FAILED_ROWS
+        status.set_class(rows == _FAILED_ROWS, "-failed")
+        status.set_lines(status_lines(view, frame, status.size.width, rows))
 
     @on(ChartGrid.Chosen)
     def _chosen(self) -> None:

@@ -15,16 +15,18 @@ from aishell_core.values import Ability, Event, EventKind, Part, Severity, Targe
 from aishell_tui.charts import FIGURES, ChartSpec, FigureSpec, combine_buckets, combined_value, severity_of
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.look import MEMORY_SECONDS, Look
-from aishell_tui.text import data_age_text, span_text
+from aishell_tui.text import data_age_text, span_text, without_path
 from widgets.chart import ChartData, ChartMark
 from widgets.figures import KeyFigure
+from widgets.format import wrap
 from widgets.lines import Spans
-from widgets.palette import severity_role
+from widgets.palette import Role, severity_role
 
 _TREND_SECONDS = 60.0
 _TREND_STEPS = 6
 _LIMIT_IN_SIGHT = 0.4
 _LONG_SECONDS = 1.0
+_LABEL_CELLS = 12
 
 
 def series_buckets(key: SeriesKey, snapshot: Snapshot, history: History | None, window: tuple[float, float], count: int) -> Buckets:
@@ -154,28 +156,37 @@ def cost_sentence(view: TargetView) -> str:
     return f"aishell costs this target {', '.join(parts)}" if parts else ""
 
 
-def status_lines(view: TargetView, frame: Frame, rows: int) -> tuple[Spans, ...]:
+def status_lines(view: TargetView, frame: Frame, width: int, rows: int) -> tuple[Spans, ...]:
     """The sentences at the foot: reasons, what could not be read, the slowest statement, what aishell costs."""
     lines: list[Spans] = []
     for reason in view.assessment.reasons:
         lead = "   3 ▸" if reason.leads_to == "queries" else ""
-        lines.append(((f" {reason.severity:<9}", severity_role(reason.severity)), (reason.text, "text"), (lead, "dim")))
+        text = without_path(view, reason.text) + lead
+        lines += _told(f"{reason.severity}", severity_role(reason.severity), text, width)
     for failure in view.failures:
         if failure.part != "target":
             lead = "   3 ▸" if failure.part == Part.STATEMENTS else ""
-            lines.append(((f" {failure.part:<9} ", "label"), ("n/a: ", "unknown"), (failure.message, "text"), (lead, "dim")))
+            lines.append(((f" {failure.part:<11}", "label"), ("n/a: ", "unknown"), (failure.message, "text"), (lead, "dim")))
         elif failure.hint:
-            lines.append(((" what to do ", "label"), (failure.hint, "text")))
+            lines += _told("what to do", "label", failure.hint, width)
     running = _running(view)
     if running:
         lines.append(running)
     elif Ability.STATEMENTS in view.abilities and view.statements:
         lines.append(_slowest(view))
-    cost = cost_sentence(view)
     used = frame.own
-    own = f"; itself {used.cpu_ratio * 100:.1f}% CPU, {format_value(used.memory_bytes, Unit.BYTES)}" if used.memory_bytes else ""
-    foot: Spans = ((f" {cost}{own}", "dim"),)
-    return (*lines[: max(0, rows - 1)], foot)
+    own = f"itself {used.cpu_ratio * 100:.1f}% CPU, {format_value(used.memory_bytes, Unit.BYTES)}" if used.memory_bytes else ""
+    foot = "; ".join(filter(None, (cost_sentence(view), own)))
+    return (*lines[: max(0, rows - 1)], ((f" {foot}", "dim"),))
+
+
+def _told(label: str, role: Role, text: str, width: int) -> list[Spans]:
+    """A label and a sentence under it, over as many lines as it needs."""
+    first, *others = wrap(text, max(20, width - _LABEL_CELLS - 1)) or [""]
+    return [
+        ((f" {label:<{_LABEL_CELLS - 1}}", role), (first, "text")),
+        *(((" " * _LABEL_CELLS, "text"), (each, "text")) for each in others),
+    ]
 
 
 def _running(view: TargetView) -> Spans:
@@ -186,7 +197,7 @@ def _running(view: TargetView) -> Spans:
     longest = max(sessions, key=lambda each: each.statement_seconds or 0.0)
     who = " ".join(filter(None, (longest.id, longest.user, longest.application)))
     ran = format_value(longest.statement_seconds, Unit.SECONDS)
-    return ((" running   ", "label"), (f"{ran} ", "bold"), (f"{who}  ", "label"), (" ".join(longest.text.split()), "text"))
+    return ((" running    ", "label"), (f"{ran} ", "bold"), (f"{who}  ", "label"), (" ".join(longest.text.split()), "text"))
 
 
 def _slowest(view: TargetView) -> Spans:
@@ -195,4 +206,4 @@ def _slowest(view: TargetView) -> Spans:
     top = max(statements, key=lambda statement: statement.total_milliseconds)
     share = top.total_milliseconds / spent if spent else 0.0
     text = " ".join(top.text.split())[:70]
-    return ((" slow      ", "label"), (text, "text"), (f"  {format_value(share, Unit.RATIO)} of all time   3 ▸", "dim"))
+    return ((" slow       ", "label"), (text, "text"), (f"  {format_value(share, Unit.RATIO)} of all time   3 ▸", "dim"))
