@@ -91,9 +91,13 @@ class TargetView:
 
     @property
     def failures(self) -> tuple[Failure, ...]:
-        """The failures of all tiers, those of the whole target first."""
-        found = dict.fromkeys(failure for _, failures in self.failures_by_tier for failure in failures)
-        return tuple(sorted(found, key=lambda failure: failure.part != _WHOLE))
+        """The newest failure of each part in the readings of all tiers, that of the whole target first."""
+        if not self.failures_by_tier:
+            return ()
+        newest: dict[str, Failure] = {}
+        for failure in sorted((each for _, failures in self.failures_by_tier for each in failures), key=lambda each: each.at):
+            newest[failure.part] = failure
+        return tuple(sorted(newest.values(), key=lambda failure: failure.part != _WHOLE))
 
     @property
     def target_failure(self) -> Failure | None:
