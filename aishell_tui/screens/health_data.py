@@ -163,12 +163,13 @@ def status_lines(view: TargetView, frame: Frame, width: int, rows: int) -> tuple
         lead = "   3 ▸" if reason.leads_to == "queries" else ""
         text = without_path(view, reason.text) + lead
         lines += _told(f"{reason.severity}", severity_role(reason.severity), text, width)
+    told = {reason.text for reason in view.assessment.reasons}
     for failure in view.failures:
-        if failure.part != "target":
+        if failure.part == "target":
+            lines += _told("what to do", "label", failure.hint, width) if failure.hint else []
+        elif failure.message not in told:
             lead = "   3 ▸" if failure.part == Part.STATEMENTS else ""
             lines.append(((f" {failure.part:<11}", "label"), ("n/a: ", "unknown"), (failure.message, "text"), (lead, "dim")))
-        elif failure.hint:
-            lines += _told("what to do", "label", failure.hint, width)
     running = _running(view)
     if running:
         lines.append(running)
