@@ -191,7 +191,12 @@ def _last_line(node: yaml.Node) -> int:
 
 def _scalar(text: str) -> str:
     plain = _PLAIN.fullmatch(text) and not text.endswith(":") and plain_scalar(text) == text
-    return text if plain else json.dumps(text)
+    return text if plain else f'"{"".join(map(_quoted, text))}"'
+
+
+def _quoted(character: str) -> str:
+    # JSON writes what lies beyond U+FFFF as two halves, which YAML does not put together again.
+    return json.dumps(character)[1:-1] if ord(character) < 0x10000 else f"\\U{ord(character):08x}"
 
 
 def _replace(path: Path, content: bytes) -> None:

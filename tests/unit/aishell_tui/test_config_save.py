@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aishell_core.errors import ConfigError, UsageError
@@ -152,6 +152,7 @@ _NAME = st.from_regex(r"[A-Za-z0-9_][\w.@:+-]{0,20}", fullmatch=True)
 _PATH = st.text(st.characters(min_codepoint=32, max_codepoint=0x17F, exclude_categories=["Cc"], exclude_characters="?#%/"), min_size=1)
 
 
+@example(name="0\U00010000:", file="0")
 @given(name=_NAME, file=_PATH)
 def test_whatever_is_saved_is_read_back(tmp_path_factory: pytest.TempPathFactory, name: str, file: str) -> None:
     """Any valid name and any path survive the way through YAML."""
