@@ -10,13 +10,14 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from aishell_core.clock import Clock
+from aishell_core.engines.base import Introspectable
 from aishell_core.errors import TargetError
 from aishell_core.series.store import SeriesStore
 from aishell_core.targets import Target
 from aishell_core.units import format_duration
-from aishell_core.values import Failure, FailureCode, Reading, Thresholds, Tier
+from aishell_core.values import Failure, FailureCode, Reading, Severity, Thresholds, Tier, worst
 from aishell_tui.assess import assess, judged_metrics
-from aishell_tui.frame import TargetView, absorb
+from aishell_tui.frame import Assessment, Reason, TargetView, absorb
 from collectors.alarm import ends_within
 from collectors.contract import NOTHING, Collector, Demand
 from collectors.schedule import Schedule
@@ -27,13 +28,14 @@ Result = TypeVar("Result")
 _CLOSE_SECONDS = 1.0
 _THREADS_SECONDS = 0.2
 _WHOLE = "target"
+INTEGRITY = "integrity"
 
 
 @dataclass(frozen=True, slots=True)
 class LookPlan:
     """What one look reads: the slower tiers besides the hot one, the parts, and the time between its two hot readings.
 
-    A window of 0 takes one hot reading only, and so no rates.
+    A window of 0 takes one hot reading only, and so no rates. Integrity is checked where it is given time.
     """
 
     tiers: tuple[Tier, ...] = ()
@@ -41,6 +43,7 @@ class LookPlan:
     window_seconds: float = 1.0
     thresholds: Mapping[str, Thresholds] = field(default_factory=dict)
     deadlines: Schedule = field(default_factory=Schedule)
+    integrity_seconds: float = 0.0
 
 
 async def look_at(targets: Sequence[Target], plan: LookPlan, open_collector: OpenCollector, clock: Clock) -> tuple[TargetView, ...]:
@@ -98,6 +101,8 @@ class _Look:
         try:
             self._view = replace(self._view, abilities=collector.abilities)
             await self._read(collector)
+            if self._plan.integrity_seconds and self._view.last_ok_at is not None:
+                await self._check(collector)
         finally:
             await _close(collector)
         return self._judged()
@@ -113,6 +118,19 @@ class _Look:
             await self._collect(collector, Tier.HOT)
         elif slower:
             await asyncio.wait(slower)
+
+    async def _check(self, collector: Collector) -> None:
+        """Take what an integrity check finds into the view; an engine that has none has nothing to say."""
+        if not isinstance(collector, Introspectable):
+            return
+        try:
+            found = await collector.check_integrity(self._plan.integrity_seconds)
+        except TargetError as error:
+            found = (error.failure(INTEGRITY, self._clock.now()),)
+        except Exception as error:  # noqa: BLE001 - the border to collectors, as where they read
+            found = (self._fault(INTEGRITY, error),)
+        if found:
+            self._absorb(Reading(self._target.name, Tier.COLD, self._clock.now(), failures=found))
 
     async def _collect(self, collector: Collector, tier: Tier) -> bool:
         """Take one reading into the view; whether it succeeded."""
@@ -149,7 +167,14 @@ class _Look:
     def _judged(self) -> TargetView:
         # The slower tiers may have taken longer than two intervals; what was read in this look is fresh all the same.
         now = self._view.last_ok_at if self._view.last_ok_at is not None else self._clock.now()
-        return replace(self._view, assessment=assess(self._view, now, judged_metrics(self._target.engine, self._plan.thresholds)))
+        view = self._view
+        judged = assess(view, now, judged_metrics(self._target.engine, self._plan.thresholds))
+        unchecked = [each for each in view.failures if each.part == INTEGRITY and each.code is not FailureCode.DAMAGED]
+        if unchecked and view.target_failure is None:
+            # Whoever asked for the check is not told that all is well when it could not be made.
+            reasons = (*judged.reasons, *(Reason(Severity.UNKNOWN, f"integrity: {each.message}", "", "health") for each in unchecked))
+            judged = Assessment(worst([judged.severity, Severity.UNKNOWN]), reasons)
+        return replace(view, assessment=judged)
 
 
 async def _close(collector: Collector) -> None:

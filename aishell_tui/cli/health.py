@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from aishell_core.values import Tier
@@ -27,6 +29,7 @@ def register(app: typer.Typer) -> None:
             "aishell health-check",
             "aishell health-check --database app --json",
             "aishell health-check --all && echo all is well",
+            "aishell health-check --integrity",
         ),
     )(health_check)
 
@@ -38,19 +41,23 @@ def health_check(
     target: TargetOption = None,
     config: ConfigOption = None,
     window: WindowOption = "1s",
+    integrity: Annotated[
+        bool, typer.Option("--integrity", help="Check each database for damage too, where the engine can; reads the whole of it.")
+    ] = False,
     json: JsonOption = False,
 ) -> int:
     """Every figure that has a threshold.
 
     Each with its value and its limits, the worst first, and whatever could not be read.
 
-    The exit code is the worst state: 0 ok, 1 warning, 2 critical, 3 unknown.
+    The exit code is the worst state: 0 ok, 1 warning, 2 critical, 3 unknown; damage is critical, and a check that
+    cannot be finished within five minutes is unknown.
     """
     from aishell_tui.cli.looking import look
     from aishell_tui.cli.reports import health
     from aishell_tui.cli.reports.looked import exit_code
 
-    looked = look(choice(context, config, target, database, everything), window, tiers=(Tier.WARM,))
-    report = health.health_report(looked)
+    looked = look(choice(context, config, target, database, everything), window, tiers=(Tier.WARM,), integrity=integrity)
+    report = health.health_report(looked, integrity=integrity)
     say(to_json(report) if json else health.health_text(looked, report, unicode=speaks_unicode()))
     return exit_code(looked.state)

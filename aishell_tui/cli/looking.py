@@ -11,14 +11,16 @@ from aishell_tui.oneshot import LookPlan, look_at, run
 from collectors.contract import Demand
 from collectors.registry import open_collector
 
+_INTEGRITY_SECONDS = 300.0
 
-def look(chosen: Choice, window: str, *, tiers: tuple[Tier, ...] = (), demand: Demand = frozenset()) -> Looked:
+
+def look(chosen: Choice, window: str, *, tiers: tuple[Tier, ...] = (), demand: Demand = frozenset(), integrity: bool = False) -> Looked:
     """Read the targets that were asked for; raises UsageError and ConfigError, never an error of a target."""
     seconds = 0.0 if window == "0" else parse_duration(window)
     loaded = configuration(chosen)
     targets = selected(chosen, loaded)
     tell_warnings(chosen, loaded)
-    plan = LookPlan(tiers, demand, max(0.0, seconds), loaded.thresholds)
+    plan = LookPlan(tiers, demand, max(0.0, seconds), loaded.thresholds, integrity_seconds=_INTEGRITY_SECONDS if integrity else 0.0)
     clock = SystemClock()
     views = run(look_at(targets, plan, open_collector, clock))
     ordered = sorted(views, key=lambda view: -view.assessment.severity.rank)

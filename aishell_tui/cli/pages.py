@@ -90,7 +90,8 @@ def json_page() -> str:
     intro = (
         "What commands print under `--json` is a promise: keys keep their names and meanings, and new ones may be added.\n"
         "Every number is in the unit that its name or its `unit` says; `null` is unknown, never zero; NaN is never printed.\n"
-        "A shape goes to standard output as one document; an error goes to standard error as an ErrorReport."
+        "A shape goes to standard output as one document; an error goes to standard error as an ErrorReport,\n"
+        "and each warning as a WarningReport on a line of its own."
     )
     rows = ((f"`{command}`" if command.startswith("aishell") else command, type_name(shape)) for command, shape in REPORTS)
     shapes = list(dict.fromkeys(part for _, shape in REPORTS for part in (shape, *nested(shape))))

@@ -12,6 +12,7 @@ from aishell_tui.cli.shapes import (
     SessionsReport,
     StatementsReport,
     StatusReport,
+    WarningReport,
 )
 
 REPORTS: tuple[tuple[str, type], ...] = (
@@ -26,5 +27,6 @@ REPORTS: tuple[tuple[str, type], ...] = (
     ("aishell config validate --json", ValidateReport),
     ("aishell config show --json", EffectiveReport),
     ("any command that fails, on standard error", ErrorReport),
+    ("any command that warns, on standard error, one line each", WarningReport),
 )
 """What prints what; the docs page follows this order."""

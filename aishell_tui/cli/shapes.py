@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from aishell_core.values import FailureCode
+
 
 def doc(text: str) -> Mapping[str, str]:
     """The meaning of a key, for the docs."""
@@ -18,7 +20,7 @@ def doc(text: str) -> Mapping[str, str]:
 class ErrorBody:
     """An error."""
 
-    code: str = field(metadata=doc("usage, config, target, state or error"))
+    code: str = field(metadata=doc("usage, config, target, state, or error for a fault of aishell"))
     message: str = field(metadata=doc("what is wrong; errors of configuration files begin with file:line:column"))
     hint: str = field(metadata=doc("what to do about it; may be empty"))
 
@@ -28,6 +30,21 @@ class ErrorReport:
     """What a command prints on standard error under --json when it cannot do its work."""
 
     error: ErrorBody = field(metadata=doc("the error"))
+
+
+@dataclass(frozen=True, slots=True)
+class WarningBody:
+    """A warning."""
+
+    message: str = field(metadata=doc("what should be looked at; of a configuration file it begins with file:line:column"))
+    hint: str = field(metadata=doc("what to do about it; may be empty"))
+
+
+@dataclass(frozen=True, slots=True)
+class WarningReport:
+    """What a command prints on standard error under --json for each thing to look at: one object on one line."""
+
+    warning: WarningBody = field(metadata=doc("the warning"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +95,7 @@ class FailureRow:
     """Something that could not be read."""
 
     part: str = field(metadata=doc("target for all of it, else the part: sessions, statements ..."))
-    code: str = field(metadata=doc("timeout, refused, authentication, privilege, missing, locked, ... unsupported, internal"))
+    code: str = field(metadata=doc(", ".join(FailureCode)))
     message: str = field(metadata=doc("why, in words"))
     hint: str = field(metadata=doc("what to do about it; may be empty"))
 
@@ -93,6 +110,7 @@ class TargetHealth:
     reasons: tuple[str, ...] = field(metadata=doc("why it is not ok, the worst first"))
     checks: tuple[CheckResult, ...] = field(metadata=doc("every figure that has a threshold, the worst first"))
     failures: tuple[FailureRow, ...] = field(metadata=doc("what could not be read"))
+    integrity: str | None = field(metadata=doc("with --integrity: ok, damaged or unknown, as it could not be checked; null without"))
 
 
 @dataclass(frozen=True, slots=True)

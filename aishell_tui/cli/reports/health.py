@@ -6,22 +6,32 @@ from collections.abc import Mapping
 
 from aishell_core.series.keys import SeriesKey
 from aishell_core.units import format_value
-from aishell_core.values import Severity, Thresholds, Unit
+from aishell_core.values import Ability, FailureCode, Severity, Thresholds, Unit
 from aishell_tui.assess import judged_metrics, sustained
 from aishell_tui.cli.encode import utc_text
 from aishell_tui.cli.reports.looked import Looked, failure_lines, failure_rows, glyph, series_name
 from aishell_tui.cli.shapes import CheckResult, HealthReport, TargetHealth
 from aishell_tui.cli.terminal import printable, table
 from aishell_tui.frame import TargetView
+from aishell_tui.oneshot import INTEGRITY
+
+_FOUND = {"ok": "nothing wrong was found", "damaged": "damaged", "unknown": "it was not checked"}
 
 
-def health_report(looked: Looked) -> HealthReport:
-    """The report as scripts get it."""
-    targets = tuple(_target_health(view, looked) for view in looked.views)
+def health_report(looked: Looked, *, integrity: bool = False) -> HealthReport:
+    """The report as scripts get it; `integrity` says that it was to be checked."""
+    targets = tuple(_target_health(view, looked, integrity) for view in looked.views)
     return HealthReport(utc_text(looked.at), looked.state.value, targets)
 
 
-def _target_health(view: TargetView, looked: Looked) -> TargetHealth:
+def _integrity(view: TargetView) -> str:
+    found = [failure.code for failure in view.failures if failure.part == INTEGRITY]
+    if FailureCode.DAMAGED in found:
+        return "damaged"
+    return "ok" if view.target_failure is None and not found and Ability.INTEGRITY in view.abilities else "unknown"
+
+
+def _target_health(view: TargetView, looked: Looked, integrity: bool) -> TargetHealth:
     return TargetHealth(
         name=view.name,
         engine=view.target.engine,
@@ -29,6 +39,7 @@ def _target_health(view: TargetView, looked: Looked) -> TargetHealth:
         reasons=tuple(reason.text for reason in view.assessment.reasons),
         checks=checks(view, looked.at, looked.thresholds),
         failures=failure_rows(view.failures),
+        integrity=_integrity(view) if integrity else None,
     )
 
 
@@ -67,6 +78,8 @@ def health_text(looked: Looked, report: HealthReport, *, unicode: bool) -> str:
         )
         if target.checks:
             lines.append(table(("    CHECK", "VALUE", "WARNING", "CRITICAL"), rows, numeric=(1, 2, 3)))
+        if target.integrity is not None:
+            lines.append(f"  integrity: {_FOUND[target.integrity]}")
         lines.extend(printable(line) for line in failure_lines(view.failures) if view.target_failure is None)
         lines.append("")
     return "\n".join(lines).rstrip()

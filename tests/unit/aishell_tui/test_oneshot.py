@@ -10,7 +10,7 @@ from aishell_core.clock import Clock
 from aishell_core.errors import TargetError
 from aishell_core.series.keys import SeriesKey
 from aishell_core.targets import Target, parse_location
-from aishell_core.values import FailureCode, Part, Reading, Severity, TargetId, Thresholds, Tier
+from aishell_core.values import Failure, FailureCode, Part, Reading, Relation, Severity, TargetId, Thresholds, Tier
 from aishell_tui.frame import TargetView
 from aishell_tui.oneshot import LookPlan, look_at
 from collectors.contract import Collector
@@ -142,3 +142,22 @@ async def test_configured_thresholds_decide() -> None:
     (view,) = await _look({"app": Script()}, plan)
     assert view.assessment.severity is Severity.CRITICAL
     assert view.assessment.reasons[0].metric == "connections.used"
+
+
+class _Checked(ScriptedCollector):
+    """A scripted collector whose integrity check cannot be finished."""
+
+    async def relations(self, deadline_seconds: float) -> tuple[Relation, ...]:
+        raise AssertionError(deadline_seconds)
+
+    async def check_integrity(self, deadline_seconds: float) -> tuple[Failure, ...]:
+        raise TargetError(FailureCode.TIMEOUT, f"no answer within {deadline_seconds:.0f}s")
+
+
+async def test_an_integrity_check_that_cannot_be_finished_is_unknown() -> None:
+    """Only where it was asked for."""
+    for seconds, severity in ((0.0, Severity.OK), (300.0, Severity.UNKNOWN)):
+        plan = LookPlan(window_seconds=0, integrity_seconds=seconds)
+        (view,) = await look_at([_target("app")], plan, lambda target, at: _Checked(target, at, Script()), FakeClock())
+        assert view.assessment.severity is severity
+    assert [reason.text for reason in view.assessment.reasons] == ["integrity: no answer within 300s"]
