@@ -72,6 +72,7 @@ class Choice:
     targets: tuple[str, ...] = ()
     databases: tuple[str, ...] = ()
     all: bool = False
+    json: bool = False
 
     def also(self, other: Choice) -> Choice:
         """Both choices together; the later configuration file wins."""
@@ -80,6 +81,7 @@ class Choice:
             (*self.targets, *other.targets),
             (*self.databases, *other.databases),
             self.all or other.all,
+            self.json or other.json,
         )
 
 
@@ -92,7 +94,7 @@ def choice(
 ) -> Choice:
     """What a command's own options and those before its name ask for together; raises UsageError for a contradiction."""
     root = context.obj if isinstance(context.obj, Choice) else Choice()
-    together = root.also(Choice(config, tuple(targets or ()), tuple(databases or ()), everything))
+    together = root.also(Choice(config, tuple(targets or ()), tuple(databases or ()), everything, bool(context.params.get("json"))))
     if together.all and (together.targets or together.databases):
         raise UsageError("--all and a single database contradict each other", "leave one of them out")
     return together
@@ -107,14 +109,22 @@ def configuration(chosen: Choice, options: Mapping[tuple[str, str], str | bool] 
 
 def tell_warnings(chosen: Choice, loaded: Configuration) -> None:
     """Say on standard error what should be looked at; called when nothing can fail any more, so that an error stands alone."""
-    from aishell_tui.cli.terminal import note
     from aishell_tui.config.masking import has_written_secret
 
     for warning in loaded.warnings:
-        note(f"aishell: warning: {warning}")
+        _warn(chosen, str(warning), warning.line_text, warning.hint)
     if any(has_written_secret(word) for word in chosen.targets):
-        note("aishell: warning: a password on the command line is seen by everybody on this machine who lists processes")
-        note("    hint: save the target with: aishell connect URL --save NAME, or name it in the configuration")
+        message = "a password on the command line is seen by everybody on this machine who lists processes"
+        hint = "save the target with: aishell connect URL --save NAME, or name it in the configuration"
+        _warn(chosen, f"{message}\n    hint: {hint}", message, hint)
+
+
+def _warn(chosen: Choice, text: str, message: str, hint: str) -> None:
+    from aishell_tui.cli.encode import to_json_line
+    from aishell_tui.cli.shapes import WarningBody, WarningReport
+    from aishell_tui.cli.terminal import note
+
+    note(to_json_line(WarningReport(WarningBody(message, hint))) if chosen.json else f"aishell: warning: {text}")
 
 
 def selected(chosen: Choice, loaded: Configuration, *, needed: bool = True) -> tuple[Target, ...]:

@@ -46,7 +46,8 @@ def run(app: Command, arguments: Sequence[str], environ: Mapping[str, str] = os.
         _flush()
         code = int(result) if isinstance(result, int) else 0
     except AishellError as error:
-        code = _tell(error.code, error.message, error.hint, as_json, error.exit_code)
+        message, hint = _words(error, as_json)
+        code = _tell(error.code, message, hint, as_json, error.exit_code)
     except KeyboardInterrupt:
         code = INTERRUPTED
     except BrokenPipeError:
@@ -60,6 +61,16 @@ def run(app: Command, arguments: Sequence[str], environ: Mapping[str, str] = os.
     if code == BROKEN_PIPE:
         _discard_output()
     return code
+
+
+def _words(error: AishellError, as_json: bool) -> tuple[str, str]:
+    """Message and hint; those of a configuration's problems stand in excerpts for people, which scripts cannot use."""
+    if as_json:
+        from aishell_tui.config.problems import InvalidConfigError
+
+        if isinstance(error, InvalidConfigError):
+            return error.plain
+    return error.message, error.hint
 
 
 def _other(error: Exception, as_json: bool, environ: Mapping[str, str]) -> int:

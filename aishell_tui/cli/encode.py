@@ -37,6 +37,11 @@ def to_json(value: object) -> str:
     return json.dumps(to_plain(value), indent=2, allow_nan=False)
 
 
+def to_json_line(value: object) -> str:
+    """A shape as JSON on one line, for what may come several times on one stream."""
+    return json.dumps(to_plain(value), allow_nan=False)
+
+
 def utc_text(epoch_seconds: float) -> str:
     """A moment as 2026-11-21T14:02:31Z."""
     return datetime.fromtimestamp(epoch_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -181,6 +181,11 @@ def _syntax_problem(bare: Document, error: yaml.MarkedYAMLError) -> Problem:
     elif "unexpected end of stream" in what and error.context_mark is not None:
         what, hint = "the quote that opens here is never closed", "close it on the same line"
         error.problem_mark = error.context_mark
+    elif "stream end" in what and (opened := _unclosed(bare, error)) is not None:
+        what, hint = "the bracket that opens here is never closed", "close it, or put the value in quotes"
+        error.problem_mark = opened
+    elif "stream end" in what:
+        what, hint = "the file ends where a value is wanted", "close the brackets that are open, or write the value"
     elif "another document" in what:
         what, hint = "a second document begins here", "keep everything in one document, without a line of ---"
     elif "expected <block end>" in what:
@@ -190,8 +195,19 @@ def _syntax_problem(bare: Document, error: yaml.MarkedYAMLError) -> Problem:
     mark = error.problem_mark or error.context_mark
     if mark is None:
         return Problem(bare.source, what, hint)
-    line = min(mark.line + 1, max(1, len(bare.lines)))
-    return bare.problem_at(Span(line, mark.column + 1), what, hint)
+    if mark.line < len(bare.lines):
+        return bare.problem_at(Span(mark.line + 1, mark.column + 1), what, hint)
+    # The end of the file is behind its last line with something in it.
+    last = max((number for number, line in enumerate(bare.lines, 1) if line.strip()), default=1)
+    return bare.problem_at(Span(last, len(bare.lines[last - 1].rstrip()) + 1), what, hint)
+
+
+def _unclosed(bare: Document, error: yaml.MarkedYAMLError) -> yaml.Mark | None:
+    """Where the bracket opens that the end of the file leaves open, None where the error is about something else."""
+    mark = error.context_mark
+    if mark is None or mark.line >= len(bare.lines):
+        return None
+    return mark if bare.lines[mark.line][mark.column : mark.column + 1] in {"[", "{"} else None
 
 
 class _Reader:

@@ -31,6 +31,11 @@ class Problem:
         hint = f"\n    hint: {self.hint}" if self.hint else ""
         return f"{self.place}: {self.what}{self.excerpt and chr(10) + self.excerpt}{hint}"
 
+    @property
+    def line_text(self) -> str:
+        """Where and what, on one line, without the excerpt and the hint."""
+        return f"{self.place}: {self.what}"
+
 
 class InvalidConfigError(ConfigError):
     """All errors that a configuration has, at once."""
@@ -42,6 +47,12 @@ class InvalidConfigError(ConfigError):
         title = f"{count} errors in {files}\n" if count > 1 else ""
         hint = "aishell config schema describes every key" if count > 1 else ""
         super().__init__(title + "\n".join(str(problem) for problem in self.problems), hint)
+
+    @property
+    def plain(self) -> tuple[str, str]:
+        """Message and hint for scripts: one line for each problem without its excerpt, and the first hint there is."""
+        message = "\n".join(problem.line_text for problem in self.problems)
+        return message, next((problem.hint for problem in self.problems if problem.hint), self.hint)
 
 
 def nearest(word: str, valid: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import typer
 from aishell_core.catalogue import CATALOGUE
 from aishell_core.errors import AishellError
 from aishell_tui.cli import boundary
-from tests.command_line import run_here
+from aishell_tui.cli.encode import Json
+from tests.command_line import Ran, run_here
 
 Capture = pytest.CaptureFixture[str]
 
@@ -149,9 +151,10 @@ def test_validate_lists_everything_that_is_wrong(capsys: Capture, work: Path) ->
 def test_a_warning_of_the_configuration_is_narration(capsys: Capture, work: Path, database: Path) -> None:
     """It goes to standard error, so that the output stays data; the command does its work."""
     (work / "c.yaml").write_text(f"backups: []\ntargets: [{{name: shop, url: '{database}'}}]\n")
-    ran = run_here(capsys, "connections", "--config", "c.yaml", "--json")
+    ran = run_here(capsys, "connections", "--config", "c.yaml")
     assert ran.code == 0
     assert ran.err.startswith(f"aishell: warning: {work}/c.yaml:1:1: this version does not act on 'backups' yet")
+    ran = run_here(capsys, "connections", "--config", "c.yaml", "--json")
     assert ran.json()["connections"] == [
         {
             "name": "shop",
@@ -339,3 +342,67 @@ def test_a_secret_file_that_is_not_there_makes_the_configuration_invalid(capsys:
     ran = run_here(capsys, "config", "validate")
     assert ran.code == 78
     assert "config.yaml:1: the secret file /nowhere/url of 'a' does not exist" in ran.out
+
+
+def test_under_json_each_warning_is_an_object_on_a_line(capsys: Capture, work: Path, database: Path) -> None:
+    (work / "c.yaml").write_text(f"backups: []\ntests: []\ntargets: [{{name: shop, url: '{database}'}}]\n")
+    ran = run_here(capsys, "connections", "--config", "c.yaml", "--json")
+    warnings = [json.loads(line)["warning"] for line in ran.err.splitlines()]
+    assert [sorted(warning) for warning in warnings] == [["hint", "message"]] * 2
+    assert warnings[0]["message"] == f"{work}/c.yaml:1:1: this version does not act on 'backups' yet; the section is ignored"
+
+
+def test_under_json_the_hint_of_a_bad_file_stands_in_hint_alone(capsys: Capture, work: Path) -> None:
+    """Several problems are a line each; the hint is that of the first; excerpts are for people."""
+    (work / "bad.yaml").write_text("dashbord: {}\nhistory: {enabled: maybe}\n")
+    code, message, hint = run_here(capsys, "status", "--config", "bad.yaml", "--json").error()
+    assert code == "config"
+    first, second = message.splitlines()
+    assert first == f"{work}/bad.yaml:1:1: unknown key 'dashbord'"
+    assert second.startswith(f"{work}/bad.yaml:2:20: ")
+    assert hint.startswith("did you mean dashboard?")
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "what"),
+    [
+        ("targets:\n  - name: [a\n", "2:11", "the bracket that opens here is never closed"),
+        ("a: {b: c\n\n\n", "1:4", "the bracket that opens here is never closed"),
+        ("a: [1,\n\n\n", "1:7", "the file ends where a value is wanted"),
+    ],
+)
+def test_what_the_end_of_a_file_leaves_open_is_shown_where_there_is_text(
+    capsys: Capture, work: Path, text: str, place: str, what: str
+) -> None:
+    (work / "bad.yaml").write_text(text)
+    ran = run_here(capsys, "config", "validate", "bad.yaml")
+    assert f"bad.yaml:{place}: {what}" in ran.out
+
+
+def test_the_integrity_check_finds_damage_and_says_when_there_is_none(capsys: Capture, tmp_path: Path) -> None:
+    """Off by default; damage is critical, exit code 2."""
+    path = tmp_path / "x.db"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE t (x)")
+    connection.execute("CREATE INDEX i ON t (x)")
+    connection.executemany("INSERT INTO t VALUES (?)", ((f"{number:0100}",) for number in range(200)))
+    connection.commit()
+    assert _integrity(run_here(capsys, "health-check", "-t", str(path), "--window", "0", "--json")) is None
+    sound = run_here(capsys, "health-check", "-t", str(path), "--window", "0", "--integrity")
+    assert "integrity: nothing wrong was found" in sound.out
+    (root,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 't'").fetchone()
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.close()
+    with path.open("r+b") as file:
+        file.seek((root - 1) * size)
+        file.write(b"\xff" * 64)
+    damaged = run_here(capsys, "health-check", "-t", str(path), "--window", "0", "--integrity", "--json")
+    assert (damaged.code, _integrity(damaged)) == (2, "damaged")
+
+
+def _integrity(ran: Ran) -> Json:
+    targets = ran.json()["targets"]
+    assert isinstance(targets, list)
+    (target,) = targets
+    assert isinstance(target, dict)
+    return target["integrity"]

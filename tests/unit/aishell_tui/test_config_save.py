@@ -107,7 +107,7 @@ def test_mode_and_link_of_the_file_stay(tmp_path: Path) -> None:
         ("targets: [{name: new, url: 'redis://a/0'}]\n", UsageError, "has a target named 'new' already"),
         ("targets: [{name: a, url: 'redis://a/0'}]\n", ConfigError, "the list of targets is written in brackets"),
         ("targets:\n  - name: a\n", InvalidConfigError, "the target 'a' has no url"),
-        ("a: [\n", InvalidConfigError, "cannot be understood|never closed"),
+        ("a: [\n", InvalidConfigError, "ends where a value is wanted|never closed"),
     ],
 )
 def test_what_cannot_be_added_leaves_the_file_alone(tmp_path: Path, text: str, error: type[Exception], message: str) -> None:
