@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import TextIO
+
+_WIDTH, _NARROWEST = 120, 40
+_SHORTEST_CUT = 12
 
 
 def say(text: str) -> None:
@@ -43,21 +48,40 @@ def fit(text: str, width: int) -> str:
     """A text cut to a width in columns, with an ellipsis where something is left out."""
     if cell_width(text) <= width:
         return text
+    ellipsis = "…" if speaks_unicode() else "~"
     kept, taken = [], 1
     for character in text:
         taken += cell_width(character)
         if taken > width:
             break
         kept.append(character)
-    return "".join(kept) + "…"
+    return "".join(kept) + ellipsis
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[str]], numeric: Iterable[int] = ()) -> str:
-    """Rows as aligned columns two spaces apart; the columns of `numeric` are aligned to the right."""
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]], numeric: Iterable[int] = (), *, whole: bool = False) -> str:
+    """Rows as aligned columns two spaces apart; the columns of `numeric` are aligned to the right.
+
+    Where a row is wider than `line_width`, the widest columns of text are cut until it fits, unless it is to stay `whole`.
+    """
     right = set(numeric)
     cells = [list(headings), *([printable(cell) for cell in row] for row in rows)]
     widths = [max(cell_width(row[column]) for row in cells) for column in range(len(headings))]
+    if not whole and (over := sum(widths) + 2 * (len(widths) - 1) - line_width()) > 0:
+        widths = _narrowed(widths, right, over)
+        cells = [[fit(cell, width) for cell, width in zip(row, widths, strict=True)] for row in cells]
     return "\n".join(_line(row, widths, right) for row in cells)
+
+
+def _narrowed(widths: Sequence[int], right: set[int], over: int) -> list[int]:
+    """The widths with columns taken from the widest ones of text; figures and short words are never cut."""
+    narrowed = list(widths)
+    while over > 0:
+        column = max((column for column in range(len(widths)) if column not in right), key=narrowed.__getitem__, default=None)
+        if column is None or narrowed[column] <= _SHORTEST_CUT:
+            break
+        narrowed[column] -= 1
+        over -= 1
+    return narrowed
 
 
 def _line(row: Sequence[str], widths: Sequence[int], right: set[int]) -> str:
@@ -69,5 +93,15 @@ def _line(row: Sequence[str], widths: Sequence[int], right: set[int]) -> str:
 
 
 def speaks_unicode() -> bool:
-    """Whether standard output can carry glyphs beyond ASCII."""
-    return "utf" in (getattr(sys.stdout, "encoding", "") or "").lower()
+    """Whether standard output is to carry glyphs beyond ASCII, by the rules of the dashboard."""
+    from widgets.glyphs import choose_glyphs
+
+    encoding = getattr(sys.stdout, "encoding", "") or ""
+    return "utf" in encoding.lower() and choose_glyphs(os.environ, encoding).unicode
+
+
+def line_width() -> int:
+    """Columns of a table: those of the terminal, else of a usual one that scripts and log files can show."""
+    if sys.stdout is not None and sys.stdout.isatty():
+        return max(_NARROWEST, shutil.get_terminal_size((_WIDTH, 24)).columns)
+    return _WIDTH

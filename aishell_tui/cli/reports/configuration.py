@@ -41,4 +41,4 @@ def validate_text(errors: tuple[Problem, ...], warnings: tuple[Problem, ...], fi
 def effective_text(values: Iterable[Effective], *, origin: bool) -> str:
     """The values in force as people get them."""
     rows = [(value.key, yaml_value(value.value), value.origin) for value in values]
-    return table(("KEY", "VALUE", "FROM") if origin else ("KEY", "VALUE"), (row if origin else row[:2] for row in rows))
+    return table(("KEY", "VALUE", "FROM") if origin else ("KEY", "VALUE"), (row if origin else row[:2] for row in rows), whole=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import unicodedata
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +13,7 @@ from hypothesis import strategies as st
 from aishell_core.values import NO_LABELS
 from aishell_tui.cli.reports.looked import series_name
 from aishell_tui.cli.terminal import cell_width, fit, printable, table
+from tests.command_line import PROGRAM
 
 
 def test_columns_are_aligned() -> None:
@@ -41,3 +45,26 @@ def test_labels_stand_in_braces() -> None:
     """name{label="value"}, with quotes and backslashes of the value escaped."""
     assert series_name("uptime", NO_LABELS) == "uptime"
     assert series_name("a", (("b", 'c"\\d\n'), ("e", "f"))) == 'a{b="c\\"\\\\d\\n",e="f"}'
+
+
+def test_a_table_is_cut_to_the_width_of_a_log_where_names_are_long() -> None:
+    """The widest columns of text give way; figures and short words stay whole."""
+    drawn = table(("NAME", "STATE", "SIZE"), (("n" * 300, "ok", "12345678901234567890"), ("short", "warning", "1")), numeric=(2,))
+    assert max(map(cell_width, drawn.splitlines())) == 120
+    assert "12345678901234567890" in drawn
+    assert "warning" in drawn
+    assert "short" in drawn
+    assert "n" * 80 in drawn
+
+
+def test_a_terminal_of_ascii_gets_ascii(tmp_path: Path) -> None:
+    """As on the screens, LC_ALL=C means no glyph beyond ASCII, though Python writes UTF-8 there."""
+    path = tmp_path / "x.db"
+    path.touch()
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG", "AISHELL_", "PYTHON"))}
+    for variables, ascii_only in (({"LC_ALL": "C"}, True), ({"LC_ALL": "C.UTF-8"}, False)):
+        environment = {**clean, **variables, "AISHELL_HOME": str(tmp_path)}
+        command = [str(PROGRAM), "status", "-t", str(path), "--window", "0"]
+        done = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=60)
+        assert done.stdout.isascii() is ascii_only
+        assert b"x.db" in done.stdout
