@@ -63,7 +63,7 @@ def test_a_terminal_of_ascii_gets_ascii(tmp_path: Path) -> None:
     path.touch()
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG", "AISHELL_", "PYTHON"))}
     for variables, ascii_only in (({"LC_ALL": "C"}, True), ({"LC_ALL": "C.UTF-8"}, False)):
-        environment = {**clean, **variables, "AISHELL_HOME": str(tmp_path)}
+        environment = {**clean, **variables, "TERM": "xterm", "AISHELL_HOME": str(tmp_path)}
         command = [str(PROGRAM), "status", "-t", str(path), "--window", "0"]
         done = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=60)
         assert done.stdout.isascii() is ascii_only
