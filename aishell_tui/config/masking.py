@@ -10,6 +10,8 @@ MASK = "***"
 _URL_PASSWORD = re.compile(r"(://[^:/\s'\"@]*:)[^\s'\"]+(@)")
 # The same without a scheme, as in app:secret@host.
 _BARE_PASSWORD = re.compile(r"((?:^|[\s'\"])[^\s:'\"/]+:)[^\s'\":/][^\s'\"]*(@)")
+# A file has neither user nor host, so what stands there may be anything, a password among it.
+_FILE_HOST = re.compile(r"(sqlite://)[^/\s'\"$]+", re.IGNORECASE)
 _SECRET_WORD = r"(?:pass\w*|pas?sw\w*|pwd|secret\w*|token\w*|credential\w*|api_?key\w*|private_?key\w*)"  # noqa: S105
 _OPTION = re.compile(rf"([?&;]\w*{_SECRET_WORD}=)[^&;\s'\"]+", re.IGNORECASE)
 _KEY = re.compile(rf"((?:^|[\s{{,\"'])\w*{_SECRET_WORD}[\"']?\s*:)\s*(?P<value>\S.*)$", re.IGNORECASE)
@@ -25,6 +27,7 @@ def is_secret_name(name: str) -> bool:
 def mask_url(text: str) -> str:
     """A text in which the password of every URL, and every secret option of one, is ***."""
     text = _URL_PASSWORD.sub(rf"\1{MASK}\2", text)
+    text = _FILE_HOST.sub(rf"\1{MASK}", text)
     text = _BARE_PASSWORD.sub(rf"\1{MASK}\2", text)
     return _OPTION.sub(rf"\1{MASK}", text)
 

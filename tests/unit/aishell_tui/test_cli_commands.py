@@ -406,3 +406,17 @@ def _integrity(ran: Ran) -> Json:
     (target,) = targets
     assert isinstance(target, dict)
     return target["integrity"]
+
+
+@pytest.mark.parametrize("front", ["app:hunter2@", "hunter2@", "hunter2", ":hunter2@db.example"])
+def test_what_stands_before_the_path_of_a_file_is_never_shown(capsys: Capture, aishell_home: Path, front: str) -> None:
+    """On the command line it is a usage error, in a file one of the configuration; nothing is saved."""
+    url = f"sqlite://{front}/tmp/x.db"
+    path = aishell_home / "config.yaml"
+    for arguments in (("connect", url, "--save", "a"), ("status", "-t", url), ("connections", "-t", url, "--json")):
+        ran = run_here(capsys, *arguments)
+        assert (ran.code, "hunter2" in ran.out + ran.err, path.exists()) == (64, False, False)
+    path.write_text(f"targets:\n  - name: a\n    url: {url}\n")
+    for words in (("config", "validate"), ("status",), ("status", "--json")):
+        ran = run_here(capsys, *words)
+        assert (ran.code, "hunter2" in ran.out + ran.err) == (78, False)
