@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from aishell_core.errors import StateError
+from aishell_core.folders import make_private_folders
 
 _FONT_FACE = re.compile(r"@font-face\s*\{.*?\}\s*", re.DOTALL)
 
@@ -68,7 +69,7 @@ def write_file(folder: Path, name: str, suffix: str, text: str) -> Path:
     safe = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in name).strip("-.") or "pane"
     path = folder / f"{safe}.{suffix}"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folders(folder)
         descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=f".{safe}-")
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)

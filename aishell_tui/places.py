@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aishell_core.errors import StateError
+from aishell_core.folders import PRIVATE, make_private_folders
 
 APPLICATION = "aishell"
 CONFIG_NAME = "config.yaml"
 PROJECT_FOLDER = ".ai-shell"
 PROJECT_NAME = "dashboard.yml"
-_PRIVATE = 0o700
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +49,7 @@ def find_places(environ: Mapping[str, str] = os.environ) -> Places:
 def make_folder(folder: Path) -> Path:
     """The folder, made with mode 0700 where it is missing, and so are those above it; raises StateError where it cannot be."""
     try:
-        # Path.mkdir gives the mode to the last folder alone; those above it would be open to others.
-        missing = [place for place in folder.parents if not place.exists()]
-        for place in (*reversed(missing), folder):
-            place.mkdir(mode=_PRIVATE, exist_ok=True)
+        make_private_folders(folder)
     except OSError as error:
         reason = error.strerror or str(error)
         raise StateError(f"the folder {folder} cannot be made: {reason}", "set AISHELL_HOME to a folder that you may write") from error
@@ -63,5 +60,5 @@ def make_private(folder: Path) -> Path:
     """As `make_folder`; a folder of ours that others may read is closed to them as well."""
     status = make_folder(folder).stat()
     if status.st_uid == os.getuid() and status.st_mode & 0o077:
-        folder.chmod(_PRIVATE)
+        folder.chmod(PRIVATE)
     return folder

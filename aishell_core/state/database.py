@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from aishell_core.errors import StateError
+from aishell_core.folders import make_private_folders
 from aishell_core.series.rollup import RollupBatch
 from aishell_core.state import events as event_rows
 from aishell_core.state import rollups as rollup_rows
@@ -60,7 +61,7 @@ class StateDatabase:
         try:
             with told(path, "open"):
                 if writable:
-                    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    make_private_folders(folder)
                 if not database.try_become_writer():
                     database._reading()
         except BaseException:
