@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from tests.processes import children, end_all, survivors
 
 settings.register_profile("default", deadline=None)
-settings.register_profile("soak", deadline=None, max_examples=5000, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("soak", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
 
 _CHANGES_OUTPUT = (
