@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from aishell_core.catalogue import CATALOGUE
 from aishell_core.units import format_count, format_duration, format_value
 from aishell_core.values import Severity, TargetId, Unit
 from aishell_tui.charts import combined_value
@@ -173,23 +174,29 @@ def fleet_data(frame: Frame) -> PaneData:
     return PaneData("fleet", columns, tuple(rows))
 
 
+_HOST_LINE: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("CPU", ("host.cpu.usage",)),
+    ("mem", ("host.memory.usage",)),
+    ("disk", ("host.disk.usage",)),
+    ("net", ("host.network.received.rate", "host.network.sent.rate")),
+)
+"""The figures of the machine: shares are those of the worst instance, several rates are added up."""
+
+
 def host_line(frame: Frame) -> tuple[Span, ...]:
-    """The machine that aishell runs on and what aishell itself uses, in one line."""
+    """The machine that aishell runs on, in one line."""
+    host = frame.host
     spans: list[Span] = []
-    if frame.host is not None:
-        for label, metric, combine in (
-            ("CPU", "host.cpu.usage", "max"),
-            ("mem", "host.memory.usage", "max"),
-            ("disk", "host.disk.usage", "max"),
-            ("net in", "host.network.received.rate", "sum"),
-            ("out", "host.network.sent.rate", "sum"),
-        ):
-            keys = frame.host.snapshot.find(metric)
-            value = combined_value(frame.host.snapshot, metric, combine)
-            if keys and value is not None:
-                severity = frame.host.limits(keys[0].metric).judge(value)
-                role = severity_role(severity) if severity is not Severity.OK else "text"
-                spans += [(f" {label} ", "label"), (format_value(value, keys[0].metric.unit), role), (" ", "text")]
+    if host is None:
+        return ()
+    for label, metrics in _HOST_LINE:
+        metric = CATALOGUE[metrics[0]]
+        combine = "max" if metric.unit is Unit.RATIO else "sum"
+        values = [value for name in metrics if (value := combined_value(host.snapshot, name, combine)) is not None]
+        if values:
+            severity = host.limits(metric).judge(sum(values))
+            role = severity_role(severity) if severity is not Severity.OK else "text"
+            spans += [(f" {label} ", "label"), (format_value(sum(values), metric.unit), role), (" ", "text")]
     return tuple(spans)
 
 

@@ -54,7 +54,7 @@ class OutputScreen(Screen[None]):
         sent = len(text.encode()) <= _CLIPBOARD_BYTES and os.environ.get("TERM") not in {"linux", "dumb"}
         if sent:
             self.app.copy_to_clipboard(text)
-        self._write("copied", "txt", text, "sent to the terminal's clipboard, and written to" if sent else "written to")
+        self._write("copied", "txt", text, "sent to the clipboard, and in" if sent else "written to")
 
     def action_export(self) -> None:
         """Ask for the format, then write the pane to a file."""

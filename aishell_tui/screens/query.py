@@ -56,15 +56,15 @@ def latency_data(view: TargetView, digest: str, history: History | None, look: L
 def summary_line(statement: Statement, share: float | None) -> Spans:
     """The figures of a statement in one line, each with its unit."""
     parts: list[tuple[str, str]] = [
-        ("of all time", format_value(share, Unit.RATIO)),
+        ("of time", format_value(share, Unit.RATIO)),
         ("calls", format_count(statement.calls)),
         ("mean", format_duration(statement.total_milliseconds / statement.calls / 1000) if statement.calls else "n/a"),
         ("p95", format_value(statement.p95_milliseconds, Unit.MILLISECONDS)),
         ("max", format_value(statement.max_milliseconds, Unit.MILLISECONDS)),
     ]
     if statement.rows is not None and statement.calls:
-        parts.append(("rows per call", format_count(statement.rows / statement.calls)))
-    if statement.errors is not None:
+        parts.append(("rows/call", format_count(statement.rows / statement.calls)))
+    if statement.errors:
         parts.append(("errors", format_count(statement.errors)))
     spans: list[Span] = []
     for label, value in parts:
