@@ -37,11 +37,12 @@ def require_terminal(one_shot: str = "aishell status") -> None:
 def prepare_environment(options: DashboardOptions, environ: MutableMapping[str, str]) -> None:
     """Tell the terminal library what this terminal can do; it reads these variables when it is imported.
 
-    No animation and few frames: a dashboard over SSH must not spend bytes on movement.
+    No animation: a dashboard over SSH must not spend bytes on movement. The cap on repaints is high because it is what a
+    key waits for when it comes right after a tick; there is one repaint per tick anyway.
     """
     environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
-    environ.setdefault("TEXTUAL_FPS", "30")
+    environ.setdefault("TEXTUAL_FPS", "120")
     if options.color == "never":
         environ["NO_COLOR"] = "1"
     elif options.color in _COLOR_SYSTEMS:
