@@ -13,7 +13,9 @@ SERVERS = ("postgres", "mysql", "mongodb", "redis", "oracle")
 DATABASES = (*SERVERS, "sqlite")
 HOST = ("host",)
 SQLITE = ("sqlite",)
-ANY = (*DATABASES, "host")
+POSTGRES = ("postgres",)
+PGBOUNCER = ("pgbouncer",)
+ANY = (*DATABASES, *PGBOUNCER, "host")
 
 _declared: dict[str, Metric] = {}
 
@@ -101,6 +103,169 @@ DEADLOCKS_RATE = _rate("deadlocks.rate", Unit.PER_SECOND, SERVERS, "Deadlocks th
 REPLICATION_LAG = _gauge("replication.lag", Unit.SECONDS, SERVERS, "How far a replica is behind its source.", 10, 60)
 DISK_USED = _gauge("disk.used", Unit.BYTES, DATABASES, "Bytes that the database takes on disk, logs included.")
 UPTIME = _gauge("uptime", Unit.SECONDS, (*SERVERS, "host"), "Time since the server, or the machine, started.")
+
+# Servers with sessions, transactions and logs.
+SESSIONS_BY_STATE = _gauge("sessions.state", Unit.COUNT, SERVERS, "Client sessions by what they do, by the label `state`.")
+SESSIONS_IDLE_IN_TRANSACTION = _gauge(
+    "sessions.idle_in_transaction", Unit.COUNT, SERVERS, "Sessions that keep a transaction open and do nothing."
+)
+TRANSACTION_DURATION = _gauge(
+    "transaction.duration", Unit.SECONDS, SERVERS, "Age of the oldest open transaction; 0 when none is open.", 900, 3600
+)
+TRANSACTION_IDLE = _gauge(
+    "transaction.idle", Unit.SECONDS, SERVERS, "Longest time for which a session has been idle in an open transaction.", 300, 900
+)
+TRANSACTION_LATENCY = _gauge(
+    "transaction.latency",
+    Unit.MILLISECONDS,
+    SERVERS,
+    "Mean time of executing the statements of one transaction, over those of the last interval.",
+)
+ROLLBACKS_RATE = _rate("rollbacks.rate", Unit.PER_SECOND, SERVERS, "Transactions that were rolled back.")
+ROWS_INSERTED = _rate("rows.inserted.rate", Unit.PER_SECOND, SERVERS, "Rows that were inserted.")
+ROWS_UPDATED = _rate("rows.updated.rate", Unit.PER_SECOND, SERVERS, "Rows that were updated.")
+ROWS_DELETED = _rate("rows.deleted.rate", Unit.PER_SECOND, SERVERS, "Rows that were deleted.")
+ROWS_SCANNED = _rate("rows.scanned.rate", Unit.PER_SECOND, SERVERS, "Rows that full scans read, wanted or not.")
+BLOCKS_READ = _rate("blocks.read.rate", Unit.PER_SECOND, SERVERS, "Blocks that were not in the server's cache.")
+TEMP_FILES = _rate(
+    "temp.files.rate", Unit.PER_SECOND, SERVERS, "Temporary files that statements wrote because their memory did not suffice."
+)
+TEMP_BYTES = _rate("temp.bytes.rate", Unit.BYTES_PER_SECOND, SERVERS, "Bytes that statements wrote to temporary files.")
+WAL_BYTES = _rate("wal.bytes.rate", Unit.BYTES_PER_SECOND, SERVERS, "Bytes of write-ahead (redo) log that the server wrote.")
+REPLICATION_LAG_BYTES = _gauge(
+    "replication.lag.bytes",
+    Unit.BYTES,
+    SERVERS,
+    "Log that a replica has not applied yet, by the label `peer`.",
+    50 * 2**20,
+    100 * 2**20,
+    sustained_seconds=60,
+)
+REPLICATION_SLOT_RETAINED = _gauge(
+    "replication.slot.retained", Unit.BYTES, SERVERS, "Log that is kept for a replication slot, by the label `slot`.", 2**30, 10 * 2**30
+)
+
+# PostgreSQL alone.
+PG_DATABASE_SIZE = _gauge("postgres.database.size", Unit.BYTES, POSTGRES, "Size of a database, by the label `database` (largest ones).")
+PG_CONFLICTS = _rate("postgres.conflicts.rate", Unit.PER_SECOND, POSTGRES, "Queries on a standby that replaying the log had to cancel.")
+PG_CHECKSUM_FAILURES = _gauge(
+    "postgres.checksum.failures", Unit.COUNT, POSTGRES, "Data pages found with a wrong checksum since the statistics were reset.", None, 1
+)
+PG_WAL_RECORDS = _rate("postgres.wal.records.rate", Unit.PER_SECOND, POSTGRES, "Records written to the log.")
+PG_WAL_FULL_PAGES = _rate(
+    "postgres.wal.full_pages.rate",
+    Unit.PER_SECOND,
+    POSTGRES,
+    "Whole pages written to the log because they changed first after a checkpoint.",
+)
+PG_WAL_BUFFERS_FULL = _rate(
+    "postgres.wal.buffers_full.rate", Unit.PER_SECOND, POSTGRES, "Log writes forced because the log buffers were full."
+)
+PG_WAL_WRITE_TIME = _rate(
+    "postgres.wal.write.time.rate", Unit.MILLISECONDS_PER_SECOND, POSTGRES, "Time spent writing the log; needs track_wal_io_timing."
+)
+PG_WAL_SYNC_TIME = _rate(
+    "postgres.wal.sync.time.rate", Unit.MILLISECONDS_PER_SECOND, POSTGRES, "Time spent flushing the log to disk; needs track_wal_io_timing."
+)
+PG_CHECKPOINTS_TIMED = _rate("postgres.checkpoints.timed.rate", Unit.PER_SECOND, POSTGRES, "Checkpoints that were due by time.")
+PG_CHECKPOINTS_REQUESTED = _rate(
+    "postgres.checkpoints.requested.rate", Unit.PER_SECOND, POSTGRES, "Checkpoints forced by the amount of log or by a command."
+)
+PG_CHECKPOINT_WRITE_TIME = _rate(
+    "postgres.checkpoint.write.time.rate", Unit.MILLISECONDS_PER_SECOND, POSTGRES, "Time spent writing the pages of checkpoints."
+)
+PG_CHECKPOINT_SYNC_TIME = _rate(
+    "postgres.checkpoint.sync.time.rate", Unit.MILLISECONDS_PER_SECOND, POSTGRES, "Time spent flushing the files of checkpoints."
+)
+PG_CHECKPOINT_BUFFERS = _rate("postgres.checkpoint.buffers.rate", Unit.PER_SECOND, POSTGRES, "Buffers written by checkpoints.")
+PG_BACKEND_BUFFERS = _rate("postgres.backend.buffers.rate", Unit.PER_SECOND, POSTGRES, "Buffers that clients' own processes had to write.")
+PG_CLEANER_BUFFERS = _rate("postgres.cleaner.buffers.rate", Unit.PER_SECOND, POSTGRES, "Buffers written by the background writer.")
+PG_CHECKPOINT_AGE = _gauge("postgres.checkpoint.age", Unit.SECONDS, POSTGRES, "Time since the last checkpoint began.")
+PG_SLOTS_INACTIVE = _gauge(
+    "postgres.slots.inactive",
+    Unit.COUNT,
+    POSTGRES,
+    "Replication slots that nobody uses: log is kept for them without end.",
+    1,
+    sustained_seconds=60,
+)
+PG_ARCHIVE_FAILED = _rate("postgres.archive.failed.rate", Unit.PER_SECOND, POSTGRES, "Log files that could not be archived.", 0.001)
+PG_ARCHIVE_AGE = _gauge("postgres.archive.age", Unit.SECONDS, POSTGRES, "Time since a log file was last archived.")
+PG_ARCHIVE_BACKLOG = _gauge("postgres.archive.backlog", Unit.COUNT, POSTGRES, "Log files that wait to be archived.", 10, 100)
+PG_VACUUM_WORKERS = _gauge("postgres.vacuum.workers", Unit.COUNT, POSTGRES, "Autovacuum workers that run now.")
+PG_DEAD_ROWS = _gauge(
+    "postgres.dead_rows", Unit.COUNT, POSTGRES, "Row versions in this database that vacuum has still to remove, as last estimated."
+)
+PG_XID_AGE = _gauge("postgres.xid.age", Unit.COUNT, POSTGRES, "Transactions since the oldest unfrozen one, of the oldest database.")
+PG_WRAPAROUND = _ratio(
+    "postgres.wraparound.usage", POSTGRES, "Used share of the transaction ids before the server refuses to write.", 0.5, 0.75
+)
+PG_MULTIXACT_WRAPAROUND = _ratio(
+    "postgres.wraparound.multixact.usage", POSTGRES, "Used share of the multixact ids before the server refuses to write.", 0.5, 0.75
+)
+PG_HORIZON_AGE = _gauge(
+    "postgres.horizon.age", Unit.COUNT, POSTGRES, "Transactions by which the oldest holder keeps vacuum from removing dead rows."
+)
+PG_PREPARED_TRANSACTIONS = _gauge(
+    "postgres.prepared_transactions", Unit.COUNT, POSTGRES, "Prepared transactions that nobody has ended yet."
+)
+PG_SETTINGS_PENDING = _gauge(
+    "postgres.settings.pending_restart", Unit.COUNT, POSTGRES, "Settings that were changed and wait for a restart."
+)
+PG_IO_READ = _rate(
+    "postgres.io.read.rate",
+    Unit.BYTES_PER_SECOND,
+    POSTGRES,
+    "Bytes that the server read from files, by the labels `backend`, `object` and `context`.",
+)
+PG_IO_WRITE = _rate(
+    "postgres.io.write.rate",
+    Unit.BYTES_PER_SECOND,
+    POSTGRES,
+    "Bytes that the server wrote or extended in files, by the labels `backend`, `object` and `context`.",
+)
+PG_IO_READ_TIME = _rate(
+    "postgres.io.read.time.rate",
+    Unit.MILLISECONDS_PER_SECOND,
+    POSTGRES,
+    "Time spent reading files, by the same labels; needs track_io_timing.",
+)
+PG_IO_WRITE_TIME = _rate(
+    "postgres.io.write.time.rate",
+    Unit.MILLISECONDS_PER_SECOND,
+    POSTGRES,
+    "Time spent writing files, by the same labels; needs track_io_timing.",
+)
+PG_IO_FSYNCS = _rate("postgres.io.fsyncs.rate", Unit.PER_SECOND, POSTGRES, "Files flushed to disk, by the same labels.")
+PG_SLRU_HITS = _rate(
+    "postgres.slru.hits.rate",
+    Unit.PER_SECOND,
+    POSTGRES,
+    "Look-ups in a small cache (transaction status and the like) that found their page, by the label `slru`.",
+)
+PG_SLRU_READS = _rate(
+    "postgres.slru.reads.rate", Unit.PER_SECOND, POSTGRES, "Pages that a small cache had to read from disk, by the label `slru`."
+)
+
+# Connection poolers.
+POOL_CLIENTS_ACTIVE = _gauge(
+    "pool.clients.active", Unit.COUNT, PGBOUNCER, "Clients that are linked to a server connection, by the label `pool`."
+)
+POOL_CLIENTS_WAITING = _gauge(
+    "pool.clients.waiting",
+    Unit.COUNT,
+    PGBOUNCER,
+    "Clients that wait for a server connection, by the label `pool`.",
+    1,
+    10,
+    sustained_seconds=5,
+)
+POOL_SERVERS_ACTIVE = _gauge("pool.servers.active", Unit.COUNT, PGBOUNCER, "Server connections that serve a client, by the label `pool`.")
+POOL_SERVERS_IDLE = _gauge("pool.servers.idle", Unit.COUNT, PGBOUNCER, "Server connections that are ready for use, by the label `pool`.")
+POOL_WAIT = _gauge("pool.wait", Unit.SECONDS, PGBOUNCER, "How long the first client in the queue has waited, by the label `pool`.", 1, 10)
+POOL_WAIT_TIME = _rate(
+    "pool.wait.time.rate", Unit.MILLISECONDS_PER_SECOND, PGBOUNCER, "Time that clients spent waiting for a server connection."
+)
 
 # SQLite alone.
 SQLITE_FILE_SIZE = _gauge("sqlite.file.size", Unit.BYTES, SQLITE, "Size of the database file.")

@@ -46,6 +46,7 @@ ENGINES: tuple[Engine, ...] = (
     Engine("mysql", "MySQL or MariaDB", ("mysql", "mariadb"), 3306),
     Engine("mongodb", "MongoDB", ("mongodb", "mongodb+srv"), 27017),
     Engine("redis", "Redis or Valkey", ("redis", "rediss", "valkey"), 6379),
+    Engine("pgbouncer", "PgBouncer", ("pgbouncer",), 6432),
     Engine("sqlite", "SQLite", ("sqlite",)),
     Engine("oracle", "Oracle", ("oracle",), 1521),
     Engine("host", "this host", ("host",)),

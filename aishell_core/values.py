@@ -123,6 +123,9 @@ class Part(StrEnum):
     RELATIONS = "relations"
     SETTINGS = "settings"
     REPLICATION = "replication"
+    PROGRESS = "progress"
+    HORIZON = "horizon"
+    POOLS = "pools"
 
 
 class Ability(Flag):
@@ -138,6 +141,10 @@ class Ability(Flag):
     PROGRESS = auto()
     EXPLAIN = auto()
     INTEGRITY = auto()
+    WAITS = auto()
+    HORIZON = auto()
+    POOLS = auto()
+    ANALYZE = auto()
 
 
 class FailureCode(StrEnum):
@@ -182,7 +189,13 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One client of a target; `id` and `started_at` together identify it for good."""
+    """One client of a target; `id` and `started_at` together identify it for good.
+
+    `kind` is the engine's word for what sort of process it is, "" for an ordinary client; `leader` is the id of the
+    session that a parallel worker works for. `wait` is what it waits for and `wait_class` the class of that in the
+    engine's words. `digest` is the digest of its statement, as in `Statement`. The last four are what the process
+    uses, known only where the server runs on this machine.
+    """
 
     id: str
     user: str = ""
@@ -196,24 +209,56 @@ class Session:
     transaction_seconds: float | None = None
     text: str = ""
     details: tuple[tuple[str, str], ...] = ()
+    kind: str = ""
+    leader: str = ""
+    wait_class: str = ""
+    state_seconds: float | None = None
+    digest: str = ""
+    cpu_ratio: float | None = None
+    memory_bytes: float | None = None
+    read_bytes_per_second: float | None = None
+    write_bytes_per_second: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LockWait:
-    """One edge of the lock graph: `waiter` waits for `holder`; an empty waiter is a lock held with nobody behind."""
+    """One edge of the lock graph: `waiter` waits for `holder`; an empty waiter is a lock held with nobody behind.
+
+    `mode` is what the waiter asks for, `held_mode` what the holder has ("" when it waits itself, ahead in the queue).
+    """
 
     waiter: str
     holder: str
     object: str
     mode: str
     wait_seconds: float | None = None
+    held_mode: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitCount:
+    """How many active sessions of one sort were seen at one moment: what they waited for, who they were, what they ran.
+
+    `wait_class` and `wait` are the engine's words; sessions that wait for nothing the engine knows of are on the CPU
+    or ready for it and have the class "CPU" and an empty `wait`.
+    """
+
+    wait_class: str
+    wait: str
+    count: int
+    user: str = ""
+    application: str = ""
+    database: str = ""
+    digest: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
     """Cumulative figures of one statement digest since the engine (or its log) began to count.
 
-    Durations are in milliseconds; None is unknown, never zero. `histogram` holds the calls up to each bucket of
+    Durations are in milliseconds; None is unknown, never zero. `sampled` figures are estimates made by looking at what
+    runs. `histogram` holds the calls up to each bucket of
     `engines.histogram`, cumulative as the other figures; it is empty where the engine does not count by duration.
     """
 
@@ -225,17 +270,33 @@ class Statement:
     p95_milliseconds: float | None = None
     rows: float | None = None
     errors: float | None = None
-    hit_ratio: float | None = None
     temp_bytes: float | None = None
     database: str = ""
     user: str = ""
     sampled: bool = False
     histogram: tuple[int, ...] = ()
+    blocks_hit: float | None = None
+    blocks_read: float | None = None
+    wal_bytes: float | None = None
+    io_milliseconds: float | None = None
+
+    @property
+    def hit_ratio(self) -> float | None:
+        """The share of its blocks that were in the engine's cache; None when it touched none or that is not known."""
+        if self.blocks_hit is None or self.blocks_read is None or self.blocks_hit + self.blocks_read <= 0:
+            return None
+        return self.blocks_hit / (self.blocks_hit + self.blocks_read)
 
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A table or an index with its size; None is unknown."""
+    """A table or an index with its size; None is unknown.
+
+    `size_bytes` of a table leaves its indexes out (`index_bytes`). `scans` are full reads of a table or uses of an
+    index, `index_scans` the reads of a table by index, both since the engine began to count. `free_bytes` is what is
+    known to hold nothing, `bloat_bytes` an estimate of what a rewrite would give back. `remarks` are findings in
+    words: unused, duplicate of another, invalid.
+    """
 
     name: str
     kind: str
@@ -244,38 +305,99 @@ class Relation:
     rows: float | None = None
     free_bytes: float | None = None
     details: tuple[tuple[str, str], ...] = ()
+    schema: str = ""
+    index_bytes: float | None = None
+    dead_rows: float | None = None
+    scans: float | None = None
+    index_scans: float | None = None
+    bloat_bytes: float | None = None
+    last_vacuum_at: float | None = None
+    last_analyze_at: float | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One server setting as it is in force."""
+    """One server setting as it is in force; `pending_restart` when another value waits for a restart."""
 
     name: str
     value: str
     unit: str = ""
     source: str = ""
+    pending_restart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ReplicationPeer:
-    """The other end of a replication link with its lag."""
+    """The other end of a replication link with its lag.
+
+    `role` is what it is to this server: standby, upstream, slot, publication or subscription. `lag_*` tell how far
+    what it has applied is behind; `sent_lag_bytes`, `write_lag_seconds`, `flush_lag_seconds` are the stages before.
+    A slot has `retained_bytes` (log kept for it), `safe_bytes` (what may still be written before it is lost),
+    `wal_status` and `active`.
+    """
 
     name: str
     role: str
     state: str
     lag_seconds: float | None = None
     lag_bytes: float | None = None
+    client: str = ""
+    sync: str = ""
+    sent_lag_bytes: float | None = None
+    write_lag_seconds: float | None = None
+    flush_lag_seconds: float | None = None
+    retained_bytes: float | None = None
+    safe_bytes: float | None = None
+    wal_status: str = ""
+    active: bool | None = None
+    details: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A long operation inside the server."""
+    """A long operation inside the server: `done` of `total` in `unit` (blocks, bytes, rows ...) within its phase."""
 
     session: str
     operation: str
     phase: str
     done: float | None = None
     total: float | None = None
+    object: str = ""
+    database: str = ""
+    unit: str = ""
+    details: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HorizonHolder:
+    """Something that keeps old row versions from being removed: a session, slot, prepared transaction or standby.
+
+    `transactions` is how many transactions the horizon is behind because of it.
+    """
+
+    kind: str
+    name: str
+    transactions: float
+    seconds: float | None = None
+    text: str = ""
+    database: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """One pool of a connection pooler: clients on one side, server connections on the other."""
+
+    database: str
+    user: str
+    mode: str
+    clients_active: float
+    clients_waiting: float
+    servers_active: float
+    servers_idle: float
+    servers_used: float = 0.0
+    max_wait_seconds: float | None = None
+    details: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +428,9 @@ class Reading:
     settings: tuple[Setting, ...] | None = None
     replication: tuple[ReplicationPeer, ...] | None = None
     progress: tuple[Progress, ...] | None = None
+    waits: tuple[WaitCount, ...] | None = None
+    horizon: tuple[HorizonHolder, ...] | None = None
+    pools: tuple[Pool, ...] | None = None
     failures: tuple[Failure, ...] = ()
     cost: Cost = field(default_factory=Cost)
 
@@ -335,7 +460,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class PlanNode:
-    """One step of a statement's plan; `costly` marks the steps to look at first and `note` says why in words."""
+    """One step of a statement's plan; `costly` marks the steps to look at first and `note` says why in words.
+
+    `cost` is the step's with all below it, in the engine's unit; `share` the part of the whole that is its own, 0 to 1.
+    `actual_*` are known only where the statement was run: rows of all loops, milliseconds with all steps below.
+    """
 
     text: str
     costly: bool = False
@@ -343,3 +472,7 @@ class PlanNode:
     cost: float | None = None
     rows: float | None = None
     children: tuple[PlanNode, ...] = ()
+    share: float | None = None
+    actual_rows: float | None = None
+    actual_milliseconds: float | None = None
+    loops: float | None = None

@@ -13,9 +13,11 @@ from aishell_core.values import (
     Event,
     Facts,
     Failure,
+    HorizonHolder,
     LockWait,
     Metric,
     Part,
+    Pool,
     Progress,
     Reading,
     Relation,
@@ -27,6 +29,7 @@ from aishell_core.values import (
     TargetId,
     Thresholds,
     Tier,
+    WaitCount,
 )
 
 _NEVER: Mapping[Part, float] = MappingProxyType({})
@@ -72,6 +75,9 @@ class TargetView:
     settings: tuple[Setting, ...] | None = None
     replication: tuple[ReplicationPeer, ...] | None = None
     progress: tuple[Progress, ...] | None = None
+    waits: tuple[WaitCount, ...] | None = None
+    horizon: tuple[HorizonHolder, ...] | None = None
+    pools: tuple[Pool, ...] | None = None
     failures_by_tier: tuple[tuple[Tier, tuple[Failure, ...]], ...] = ()
     part_at: Mapping[Part, float] = field(default_factory=lambda: _NEVER)
     first_try_at: float | None = None
@@ -152,6 +158,9 @@ _PART_FIELDS: tuple[tuple[Part, str], ...] = (
     (Part.RELATIONS, "relations"),
     (Part.SETTINGS, "settings"),
     (Part.REPLICATION, "replication"),
+    (Part.PROGRESS, "progress"),
+    (Part.HORIZON, "horizon"),
+    (Part.POOLS, "pools"),
 )
 
 
@@ -175,6 +184,9 @@ def absorb(view: TargetView, reading: Reading, snapshot: Snapshot, interval_seco
         settings=view.settings if reading.settings is None else reading.settings,
         replication=view.replication if reading.replication is None else reading.replication,
         progress=view.progress if reading.progress is None else reading.progress,
+        waits=view.waits if reading.waits is None else reading.waits,
+        horizon=view.horizon if reading.horizon is None else reading.horizon,
+        pools=view.pools if reading.pools is None else reading.pools,
         failures_by_tier=by_tier,
         part_at=MappingProxyType({**view.part_at, **part_at}) if part_at else view.part_at,
         first_try_at=view.first_try_at if view.first_try_at is not None else reading.at,

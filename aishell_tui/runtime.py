@@ -160,9 +160,13 @@ class Runtime:
         for watch in self._all_watches():
             watch.set_interval(hot_seconds)
 
-    async def explain(self, target: TargetId, sql: str) -> tuple[PlanNode, ...]:
+    async def explain(self, target: TargetId, sql: str, database: str = "") -> tuple[PlanNode, ...]:
         """The plan of a statement; raises TargetError."""
-        return await self._watch(target).explain(sql)
+        return await self._watch(target).explain(sql, database)
+
+    async def explain_analyze(self, target: TargetId, sql: str, database: str, deadline_seconds: float) -> tuple[PlanNode, ...]:
+        """The measured plan of a statement that is run for it; raises TargetError."""
+        return await self._watch(target).explain_analyze(sql, database, deadline_seconds)
 
     async def check_integrity(self, target: TargetId) -> tuple[Failure, ...]:
         """What is damaged in a database, nothing when all is well; raises TargetError where it cannot be told."""

@@ -14,7 +14,7 @@ from aishell_core.values import Ability, Event, Facts, Failure, FailureCode, Pla
 from aishell_tui.assess import assess, judged_metrics
 from aishell_tui.changes import view_events
 from aishell_tui.frame import TargetView, absorb
-from collectors.contract import NOTHING, Collector, Demand
+from collectors.contract import NOTHING, Analyzing, Collector, Demand
 from collectors.poller import Poller
 from collectors.schedule import Schedule
 
@@ -89,9 +89,16 @@ class Watch:
         self._schedule = replace(self._schedule, hot_seconds=hot_seconds)
         self.poller.reschedule(self._schedule)
 
-    async def explain(self, sql: str) -> tuple[PlanNode, ...]:
+    async def explain(self, sql: str, database: str = "") -> tuple[PlanNode, ...]:
         """The plan of a statement on this target; raises TargetError."""
-        return await self._ready().explain(sql)
+        return await self._ready().explain(sql, database)
+
+    async def explain_analyze(self, sql: str, database: str, deadline_seconds: float) -> tuple[PlanNode, ...]:
+        """The measured plan of a statement that is run for it; raises TargetError."""
+        collector = self._ready()
+        if not isinstance(collector, Analyzing):
+            raise TargetError(FailureCode.UNSUPPORTED, f"{self.view.target.engine} has no measured plans", "")
+        return await collector.explain_analyze(sql, database, deadline_seconds)
 
     async def check_integrity(self) -> tuple[Failure, ...]:
         """What is damaged; raises TargetError where the engine has no such check or it cannot be made."""

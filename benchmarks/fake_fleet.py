@@ -116,7 +116,7 @@ class FakeCollector:
             return Reading(self._name, tier, at, facts=self._facts, cost=Cost(2, seconds, 500))
         return Reading(self._name, tier, at, self._samples(), self._facts, self._sessions(at), cost=Cost(3, seconds, 4000))
 
-    async def explain(self, sql: str) -> tuple[PlanNode, ...]:
+    async def explain(self, sql: str, database: str = "") -> tuple[PlanNode, ...]:
         """The statement itself, as a plan of one step."""
         return (PlanNode(sql),)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from aishell_core.clock import Clock
 from aishell_core.targets import Target
@@ -31,11 +31,22 @@ class Collector(Protocol):
     async def collect(self, tier: Tier, demand: Demand) -> Reading:
         """One reading of one tier."""
 
-    async def explain(self, sql: str) -> tuple[PlanNode, ...]:
-        """The plan of a statement, without running it; raises TargetError where the engine or the text forbids it."""
+    async def explain(self, sql: str, database: str = "") -> tuple[PlanNode, ...]:
+        """The plan of a statement, without running it, as seen in a database ("" for the target's own).
+
+        Raises TargetError where the engine or the text forbids it.
+        """
 
     async def close(self) -> None:
         """Let go of everything."""
+
+
+@runtime_checkable
+class Analyzing(Protocol):
+    """A collector that can also run a statement to measure its plan (`Ability.ANALYZE`), so that nothing is changed by it."""
+
+    async def explain_analyze(self, sql: str, database: str, deadline_seconds: float) -> tuple[PlanNode, ...]:
+        """The plan with what each step took; raises TargetError where it writes, lacks values or passes the deadline."""
 
 
 CollectorFactory = Callable[[Target, Clock], Collector]

@@ -87,7 +87,7 @@ class ScriptedCollector:
         )
         return replace(reading, samples=samples, statements=grown, sessions=script.sessions, relations=RELATIONS)
 
-    async def explain(self, sql: str) -> tuple[PlanNode, ...]:
+    async def explain(self, sql: str, database: str = "") -> tuple[PlanNode, ...]:
         return PLAN
 
     async def close(self) -> None:

@@ -78,7 +78,7 @@ class HostCollector:
         cost = Cost(seconds=self._clock.steady() - begun)
         return Reading(self._name, tier, self._clock.now(), samples, await self._who(), failures=failures, cost=cost)
 
-    async def explain(self, sql: str) -> tuple[PlanNode, ...]:
+    async def explain(self, sql: str, database: str = "") -> tuple[PlanNode, ...]:
         """Always raises TargetError: a machine runs no statements."""
         raise TargetError(FailureCode.UNSUPPORTED, "a host runs no statements")
 

@@ -62,7 +62,7 @@ class SqliteCollector:
         """One reading of one tier; raises TargetError when the file cannot be read at all."""
         return await self._threads[tier].run(partial(self._tiers[tier].read, demand), self._deadline_seconds[tier])
 
-    async def explain(self, sql: str) -> tuple[PlanNode, ...]:
+    async def explain(self, sql: str, database: str = "") -> tuple[PlanNode, ...]:
         """The plan of a statement, without running it; raises TargetError where the text has none."""
         return await self._session.explain(sql, _EXPLAIN_SECONDS)
 

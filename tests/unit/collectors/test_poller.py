@@ -67,7 +67,7 @@ class ScriptedCollector:
                     raise
         until.result()
 
-    async def explain(self, sql: str) -> tuple[PlanNode, ...]:
+    async def explain(self, sql: str, database: str = "") -> tuple[PlanNode, ...]:
         return ()
 
     async def close(self) -> None:

@@ -85,7 +85,7 @@ class Sky:
                 if not weather.deaf:
                     raise
 
-    async def explain(self, sql: str) -> tuple[PlanNode, ...]:
+    async def explain(self, sql: str, database: str = "") -> tuple[PlanNode, ...]:
         return ()
 
     async def close(self) -> None:
