@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aishell_core.values import Cost, Facts, Failure, Reading, Sample, TargetId, Tier
@@ -15,7 +15,7 @@ class Piece:
     samples: tuple[Sample, ...] = ()
     parts: tuple[tuple[str, object], ...] = ()
     failures: tuple[Failure, ...] = ()
-    cost: Cost = Cost()
+    cost: Cost = field(default_factory=Cost)
 
 
 def reading_of(target: TargetId, tier: Tier, at: float, pieces: list[Piece], facts: Facts | None) -> Reading:
