@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 EVERYWHERE = ""
 
@@ -51,7 +52,7 @@ SCREENS: tuple[tuple[str, str, str], ...] = (
 )
 """The digit, name and title of each screen; digits stay with their screens when others come between."""
 
-TABLES = ("fleet", "queries", "events", "metrics", "tables")
+TABLES = ("fleet", "queries", "events", "metrics", "tables", "replication")
 """The screens that are a table; the table widget brings its own keys (move, open, sort, mark)."""
 
 TABLE_FOOTER: tuple[tuple[str, int], ...] = (("open", 1), ("sort", 3))
@@ -103,6 +104,34 @@ KEYS: tuple[Key, ...] = (
     Key("maximise", ("z",), "maximise", "zoom", "Show the focused chart alone, large; again goes back.", ("health",), 3),
     Key("metrics", ("m",), "metrics", "all metrics", "List all metrics of the target.", ("health",), 2),
     Key("tables", ("b",), "tables", "tables", "List tables and indexes with their sizes.", ("health",), 7),
+    Key(
+        "replication",
+        ("r",),
+        "replication",
+        "replication",
+        "Show replicas, slots, how far they are behind, and the archiver.",
+        ("health",),
+        9,
+    ),
+    Key(
+        "maintenance",
+        ("v",),
+        "maintenance",
+        "maintenance",
+        "Show vacuum and other long operations, and what keeps dead rows.",
+        ("health",),
+        10,
+    ),
+    Key("relations.mode", ("t",), "mode", "tables/indexes", "Switch between tables, indexes, and those with a finding.", ("tables",), 4),
+    Key(
+        "analyze",
+        ("a",),
+        "analyze",
+        "run and measure",
+        "Run the statement read-only, after a question, to measure its plan.",
+        ("query",),
+        3,
+    ),
     Key("integrity", ("i",), "integrity", "", "Check the database's integrity now.", ("health",)),
     Key("pause", ("p",), "pause", "pause", "Freeze the screen; again goes on.", (EVERYWHERE,), 20),
     Key("refresh", ("R", "f5"), "refresh_now", "", "Read everything now."),
@@ -126,3 +155,18 @@ def keys_of(screen: str) -> tuple[Key, ...]:
 def footer_of(screen: str) -> tuple[Key, ...]:
     """The keys for the footer of a screen, the most useful first."""
     return tuple(sorted((key for key in keys_of(screen) if key.rank), key=lambda key: key.rank))
+
+
+@cache
+def lead_key(leads_to: str, screen: str) -> str:
+    """The key that goes from one screen to another, or one step towards it; empty where there is none or one is there already."""
+    digits = {name: digit for digit, name, _ in SCREENS}
+    if not leads_to or leads_to == screen:
+        return ""
+    if leads_to in digits:
+        return digits[leads_to]
+    openers = [key for key in KEYS if key.action == leads_to]
+    here = next((key for key in openers if screen in key.where), None)
+    if here is not None:
+        return here.shown
+    return lead_key("health", screen) if any("health" in key.where for key in openers) else ""

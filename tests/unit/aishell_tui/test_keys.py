@@ -4,10 +4,10 @@ import itertools
 
 import pytest
 
-from aishell_tui.keys import KEYS, SCREENS, footer_of, keys_of
+from aishell_tui.keys import KEYS, SCREENS, footer_of, keys_of, lead_key
 from aishell_tui.screens.bindings import footer_hints, help_lines
 
-ALL_SCREENS = (*(name for _, name, _ in SCREENS), "query", "metrics", "tables", "wall")
+ALL_SCREENS = (*(name for _, name, _ in SCREENS), "query", "metrics", "tables", "replication", "maintenance", "wall")
 
 
 @pytest.mark.parametrize("screen", ALL_SCREENS)
@@ -39,3 +39,20 @@ def test_footer_and_help_come_from_the_same_table(screen: str) -> None:
     for key in footer_of(screen):
         assert key.shown in helped
     assert len(footer_hints(screen)) >= 3
+
+
+@pytest.mark.parametrize(
+    ("leads_to", "screen", "key"),
+    [
+        ("queries", "health", "3"),
+        ("health", "fleet", "2"),
+        ("health", "health", ""),
+        ("replication", "health", "r"),
+        ("replication", "fleet", "2"),
+        ("maintenance", "health", "v"),
+        ("nowhere", "health", ""),
+        ("", "fleet", ""),
+    ],
+)
+def test_a_lead_names_the_key_that_goes_there_from_here(leads_to: str, screen: str, key: str) -> None:
+    assert lead_key(leads_to, screen) == key
