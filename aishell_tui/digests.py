@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from operator import attrgetter
 
 from aishell_core.engines.histogram import cumulative_minus, quantile
 from aishell_core.values import Statement
 
 LIVE_SECONDS = 15.0
+LOOKS_APART_SECONDS = LIVE_SECONDS / 8
+"""Looks that lie closer together than this are not all kept: thousands of digests take megabytes each time."""
+
 Statements = tuple[Statement, ...]
+_Key = tuple[str, str, str]
 
 
 class DigestMode(StrEnum):
@@ -35,6 +42,14 @@ class DigestRow:
 
 
 @dataclass(frozen=True, slots=True)
+class DigestTable:
+    """The most time-consuming digests of a mode, and how many there are in all."""
+
+    rows: tuple[DigestRow, ...] = ()
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """A set of statements with the epoch second at which it was read."""
 
@@ -42,8 +57,17 @@ class Look:
     statements: Statements
 
 
+_key_of = attrgetter("digest", "database", "user")
+
+
+def digest_key(statement: Statement) -> str:
+    """What tells a statement's figures from all others: one digest is counted for each database and user."""
+    return "/".join(filter(None, (statement.digest, statement.database, statement.user)))
+
+
 def _minus(now: float | None, before: float | None) -> float | None:
-    return None if now is None or before is None else now - before
+    """What was added; None where that is not known, also when a single figure went back."""
+    return None if now is None or before is None or now < before else now - before
 
 
 def _added(now: Statement, base: Statement) -> Statement:
@@ -59,8 +83,29 @@ def _added(now: Statement, base: Statement) -> Statement:
         p95_milliseconds=quantile(histogram, 0.95, longest),
         rows=_minus(now.rows, base.rows),
         errors=_minus(now.errors, base.errors),
+        temp_bytes=_minus(now.temp_bytes, base.temp_bytes),
+        blocks_hit=_minus(now.blocks_hit, base.blocks_hit),
+        blocks_read=_minus(now.blocks_read, base.blocks_read),
+        wal_bytes=_minus(now.wal_bytes, base.wal_bytes),
+        io_milliseconds=_minus(now.io_milliseconds, base.io_milliseconds),
         histogram=histogram,
     )
+
+
+def _base_of(statement: Statement, before: dict[_Key, Statement]) -> Statement | None:
+    """The reading to count from; None when the digest is new or its figures went back, so that it counts from zero."""
+    base = before.get(_key_of(statement))
+    if base is None or statement.calls < base.calls or statement.total_milliseconds < base.total_milliseconds:
+        return None
+    return base
+
+
+def _delta(statement: Statement, base: Statement | None) -> Statement:
+    return statement if base is None else _added(statement, base)
+
+
+def _keyed(statements: Statements) -> dict[_Key, Statement]:
+    return {_key_of(statement): statement for statement in statements}
 
 
 def difference(now: Statements, before: Statements) -> Statements:
@@ -68,35 +113,69 @@ def difference(now: Statements, before: Statements) -> Statements:
 
     The 95th percentile and the longest call are those of the span, None where they cannot be told from earlier calls.
     """
-    old = {statement.digest: statement for statement in before}
-    changed = []
-    for statement in now:
-        base = old.get(statement.digest)
-        if base is None or statement.calls < base.calls or statement.total_milliseconds < base.total_milliseconds:
-            delta = statement
-        else:
-            delta = _added(statement, base)
-        if delta.calls > 0:
-            changed.append(delta)
-    return tuple(changed)
+    old = _keyed(before)
+    return tuple(delta for statement in now if (delta := _delta(statement, _base_of(statement, old))).calls > 0)
+
+
+def _row(statement: Statement, spent: float, span_seconds: float | None) -> DigestRow:
+    calls = statement.calls
+    return DigestRow(
+        statement=statement,
+        time_share=statement.total_milliseconds / spent if spent > 0 else 0.0,
+        calls=calls,
+        calls_per_second=calls / span_seconds if span_seconds else None,
+        mean_milliseconds=statement.total_milliseconds / calls if calls else 0.0,
+        rows_per_call=statement.rows / calls if statement.rows is not None and calls else None,
+        errors=statement.errors,
+    )
 
 
 def digest_rows(statements: Statements, span_seconds: float | None) -> tuple[DigestRow, ...]:
     """The rows of a pane, the most time-consuming first; `span_seconds` None leaves the rate unknown."""
     spent = sum(statement.total_milliseconds for statement in statements)
-    rows = [
-        DigestRow(
-            statement=statement,
-            time_share=statement.total_milliseconds / spent if spent > 0 else 0.0,
-            calls=statement.calls,
-            calls_per_second=statement.calls / span_seconds if span_seconds else None,
-            mean_milliseconds=statement.total_milliseconds / statement.calls if statement.calls else 0.0,
-            rows_per_call=statement.rows / statement.calls if statement.rows is not None and statement.calls else None,
-            errors=statement.errors,
-        )
-        for statement in statements
-    ]
+    rows = [_row(statement, spent, span_seconds) for statement in statements]
     return tuple(sorted(rows, key=lambda row: (-row.time_share, row.statement.digest)))
+
+
+_Counted = tuple[float, _Key, Statement, Statement | None]
+"""Milliseconds spent with their sign turned, the key, the newest reading, and the one to count from."""
+
+
+def _counted(statement: Statement, before: dict[_Key, Statement]) -> _Counted | None:
+    base = _base_of(statement, before)
+    calls, spent = statement.calls, statement.total_milliseconds
+    if base is not None:
+        calls, spent = calls - base.calls, spent - base.total_milliseconds
+    return (-spent, _key_of(statement), statement, base) if calls > 0 else None
+
+
+def digest_table(
+    now: Statements, before: Statements, span_seconds: float | None, most: int, wanted: Callable[[Statement], bool] | None = None
+) -> DigestTable:
+    """The `most` heaviest digests of what was added between two readings, worked out without making the others.
+
+    Shares are of the time of all digests, also where only those that are `wanted` are shown.
+    """
+    old = _keyed(before)
+    counted = [each for statement in now if (each := _counted(statement, old)) is not None]
+    spent = -sum(each[0] for each in counted)
+    if wanted is not None:
+        counted = [each for each in counted if wanted(each[2])]
+    heaviest = (
+        heapq.nsmallest(most, counted, key=lambda each: each[:2]) if len(counted) > most else sorted(counted, key=lambda each: each[:2])
+    )
+    rows = (_row(_delta(statement, base), spent, span_seconds) for _, _, statement, base in heaviest)
+    return DigestTable(tuple(rows), len(counted))
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A table with all that it was made of."""
+
+    newest: Look
+    base: Look | None
+    search: str
+    table: DigestTable
 
 
 class DigestHistory:
@@ -105,35 +184,68 @@ class DigestHistory:
     def __init__(self) -> None:
         self._looks: deque[Look] = deque()
         self._reset: Look | None = None
+        self._made: dict[tuple[DigestMode, int], _Made] = {}
 
     def add(self, at: float, statements: Statements) -> None:
         """One more reading; only what the live mode needs is kept."""
-        if self._looks and at <= self._looks[-1].at:
+        looks = self._looks
+        if looks and at <= looks[-1].at:
             return
-        self._looks.append(Look(at, statements))
+        newest = Look(at, _shared(statements, looks[-1].statements) if looks else statements)
+        if len(looks) > 2 and looks[-1].at - looks[-2].at < LOOKS_APART_SECONDS and looks[-1] is not self._reset:
+            looks.pop()
+        looks.append(newest)
         if self._reset is None:
-            self._reset = self._looks[0]
-        while len(self._looks) > 2 and self._looks[1].at <= at - LIVE_SECONDS:
-            self._looks.popleft()
+            self._reset = looks[0]
+        while len(looks) > 2 and looks[1].at <= at - LIVE_SECONDS:
+            looks.popleft()
 
     def reset(self) -> None:
         """Count from the newest reading on."""
         if self._looks:
             self._reset = self._looks[-1]
 
-    def rows(self, mode: DigestMode) -> tuple[DigestRow, ...]:
-        """The rows of a mode; empty before there is a reading."""
+    def table(
+        self, mode: DigestMode, most: int = 1_000_000, search: str = "", wanted: Callable[[Statement], bool] | None = None
+    ) -> DigestTable:
+        """The heaviest digests of a mode, of those that are `wanted`; the same object until something new was read.
+
+        `search` names what is wanted, so that it is known when that has changed.
+        """
         if not self._looks:
-            return ()
-        newest = self._looks[-1]
-        if mode is DigestMode.TOTAL:
-            return digest_rows(newest.statements, None)
-        base = self._looks[0] if mode is DigestMode.LIVE else self._reset or newest
-        return digest_rows(difference(newest.statements, base.statements), newest.at - base.at)
+            return DigestTable()
+        newest, base = self._looks[-1], self._base(mode)
+        made = self._made.get((mode, most))
+        if made is None or made.newest is not newest or made.base is not base or made.search != search:
+            span = newest.at - base.at if base is not None else None
+            table = digest_table(newest.statements, base.statements if base is not None else (), span, most, wanted)
+            made = self._made[(mode, most)] = _Made(newest, base, search, table)
+        return made.table
+
+    def rows(self, mode: DigestMode) -> tuple[DigestRow, ...]:
+        """All rows of a mode; empty before there is a reading."""
+        return self.table(mode).rows
 
     def span_seconds(self, mode: DigestMode) -> float | None:
         """How long the mode has counted; None for the total."""
-        if not self._looks or mode is DigestMode.TOTAL:
+        base = self._base(mode) if self._looks else None
+        return None if base is None else self._looks[-1].at - base.at
+
+    def _base(self, mode: DigestMode) -> Look | None:
+        if mode is DigestMode.TOTAL:
             return None
-        base = self._looks[0] if mode is DigestMode.LIVE else self._reset or self._looks[-1]
-        return self._looks[-1].at - base.at
+        return self._looks[0] if mode is DigestMode.LIVE else self._reset or self._looks[-1]
+
+
+def _shared(statements: Statements, before: Statements) -> Statements:
+    """The statements, with those that were not called since as they were before: most are not, and each look would hold them again."""
+    old = _keyed(before)
+    return tuple(
+        known
+        if (known := old.get(_key_of(statement))) is not None
+        and known.calls == statement.calls
+        and known.total_milliseconds == statement.total_milliseconds
+        and known.text == statement.text
+        else statement
+        for statement in statements
+    )

@@ -37,6 +37,11 @@ class TextView(LineView, can_focus=True):
         self._heading = heading
         self._first = 0
 
+    @property
+    def lines(self) -> tuple[Spans, ...]:
+        """The lines that were set."""
+        return self._content
+
     def set_lines(self, lines: Sequence[Spans]) -> None:
         """Show other lines; the place stays where there are enough of them."""
         self._content = tuple(lines)

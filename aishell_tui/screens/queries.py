@@ -2,95 +2,39 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 
-from aishell_core.units import format_count, format_duration, format_value
-from aishell_core.values import Part, Statement, TargetId, Unit
-from aishell_tui.digests import DigestMode, DigestRow
+from aishell_core.values import Part, Statement, TargetId
+from aishell_tui.digests import DigestMode, DigestTable, digest_key
 from aishell_tui.export import PaneData
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.look import Look
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
-from aishell_tui.screens.tables import table_data
-from aishell_tui.text import data_age_text, next_target
-from collectors.contract import Demand
-from widgets.heading import Heading
-from widgets.palette import Role
-from widgets.table import LineTable
-from widgets.table_model import Cell, Column, Row
-
-COLUMNS: tuple[Column, ...] = (
-    Column("time_share", "%TIME", 6, align="right", help="Share of all time that statements took"),
-    Column("calls_per_second", "CALLS/S", 8, align="right", help="Calls per second"),
-    Column("calls", "CALLS", 7, align="right", priority=3, help="Calls"),
-    Column("mean_milliseconds", "MEAN", 7, align="right", help="Mean time of a call"),
-    Column("p95_milliseconds", "P95", 7, align="right", priority=1, help="95th percentile of a call's time"),
-    Column("max_milliseconds", "MAX", 7, align="right", priority=4, help="Longest call"),
-    Column("rows_per_call", "ROWS", 6, align="right", priority=2, help="Rows per call"),
-    Column("errors", "ERR", 5, align="right", priority=5, help="Calls that failed"),
-    Column("text", "STATEMENT", None, 30, help="The normalised text"),
+from aishell_tui.screens.query_rows import (
+    COLUMNS,
+    MOST_ROWS,
+    digest_table_row,
+    known_columns,
+    queries_heading,
+    shortfall_lines,
+    statement_search,
+    why_empty,
 )
+from aishell_tui.screens.tables import table_data
+from aishell_tui.text import next_target
+from collectors.contract import Demand
+from widgets.filter_line import FilterLine
+from widgets.heading import Heading
+from widgets.table import LineTable
+from widgets.table_order import parse_pattern
+from widgets.text_view import TextView
+
 _MODES = tuple(DigestMode)
-_SLOW_MILLISECONDS = 100.0
-_VERY_SLOW_MILLISECONDS = 1000.0
-
-
-def _milliseconds(value: float | None) -> Cell:
-    if value is None:
-        return Cell("–", "dim", math.nan)
-    role: Role = "text"
-    if value >= _VERY_SLOW_MILLISECONDS:
-        role = "critical"
-    elif value >= _SLOW_MILLISECONDS:
-        role = "warning"
-    return Cell(format_duration(value / 1000), role, value)
-
-
-def _count(value: float | None) -> Cell:
-    return Cell("–", "dim", math.nan) if value is None else Cell(format_count(value), "text", value)
-
-
-def digest_table_row(row: DigestRow) -> Row:
-    """One digest as a table row."""
-    statement = row.statement
-    return Row(
-        statement.digest,
-        {
-            "time_share": Cell(format_value(row.time_share, Unit.RATIO), "bold", row.time_share),
-            "calls_per_second": _count(row.calls_per_second),
-            "calls": _count(row.calls),
-            "mean_milliseconds": _milliseconds(row.mean_milliseconds),
-            "p95_milliseconds": _milliseconds(statement.p95_milliseconds),
-            "max_milliseconds": _milliseconds(statement.max_milliseconds),
-            "rows_per_call": _count(row.rows_per_call),
-            "errors": Cell("–", "dim", 0.0) if not row.errors else Cell(format_count(row.errors), "warning", row.errors),
-            "text": Cell(" ".join(statement.text.split())),
-        },
-    )
-
-
-def queries_heading(view: TargetView, mode: DigestMode, span_seconds: float | None, now: float) -> Heading:
-    """The pane's title: mode and its span, and how fresh the figures are."""
-    span = f"last {format_duration(round(span_seconds))}" if span_seconds else ""
-    detail = f"{mode}{', ' + span if span else ''}   t: live, since reset, total"
-    age = view.part_at.get(Part.STATEMENTS)
-    fresh = f"live {round(max(0.0, now - age))}s" if age is not None else ""
-    stale = data_age_text(view, now) if view.is_stale(now) else ""
-    return Heading("queries", ((detail, "label"),), fresh, stale)
-
-
-def why_empty(view: TargetView, mode: DigestMode) -> str:
-    """Why there are no rows: what could not be read and what to do, or that nothing ran."""
-    failure = view.failure_of("statements") or view.target_failure
-    if failure is not None:
-        return f"n/a: {failure.message}. {failure.hint}".strip()
-    return "no statement ended in this span" if mode is not DigestMode.TOTAL and view.statements else "no statements yet"
 
 
 class QueriesScreen(DashboardScreen):
@@ -103,10 +47,12 @@ class QueriesScreen(DashboardScreen):
         super().__init__()
         self._mode = DigestMode.LIVE
         self._shown: TargetId | None = None
+        self._table = DigestTable()
 
     def compose_body(self) -> ComposeResult:
-        """The table."""
+        """The table, and under it what is missing from it."""
         yield LineTable(COLUMNS, heading=Heading("queries"), id="queries")
+        yield TextView(id="shortfall")
 
     def demand(self) -> Demand:
         """Statements, and sessions to say who runs one."""
@@ -117,17 +63,50 @@ class QueriesScreen(DashboardScreen):
         view = self.viewed(frame, look)
         if view is None:
             return
-        history = self.dashboard.digests.history(view.name)
         table = self.query_one("#queries", LineTable)
         if view.name != self._shown:
             # Another target's rows must not stay as vanished ones.
             self._shown = view.name
             table.select(None)
             table.clear_marks()
+        found = self._digests(view, table.filter_text)
+        span = self.dashboard.digests.history(view.name).span_seconds(self._mode)
         table.set_empty_text(why_empty(view, self._mode))
-        table.set_heading(queries_heading(view, self._mode, history.span_seconds(self._mode), frame.at))
+        table.set_heading(queries_heading(view, self._mode, span, found, frame.at))
         table.set_stale(view.is_stale(frame.at))
-        table.set_rows([digest_table_row(row) for row in history.rows(self._mode)])
+        if found is not self._table:
+            self._table = found
+            self._fit_columns(table, view)
+            table.set_rows([digest_table_row(row) for row in found.rows])
+        self._show_shortfall(view)
+
+    def _digests(self, view: TargetView, search: str) -> DigestTable:
+        """What the table shows: the heaviest digests, of those that the filter lets through where there are too many for the table."""
+        history = self.dashboard.digests.history(view.name)
+        pattern = parse_pattern(search) if len(view.statements or ()) > MOST_ROWS else None
+        if pattern is None:
+            return history.table(self._mode, MOST_ROWS)
+        return history.table(self._mode, MOST_ROWS, search, statement_search(pattern))
+
+    @staticmethod
+    def _fit_columns(table: LineTable, view: TargetView) -> None:
+        columns = known_columns((view.statements or ())[:MOST_ROWS])
+        if view.statements and columns != table.columns:
+            table.set_columns(columns)
+
+    def _show_shortfall(self, view: TargetView) -> None:
+        note = self.query_one("#shortfall", TextView)
+        lines = shortfall_lines(view, self.size.width)
+        if lines != note.lines:
+            note.set_lines(lines)
+            note.styles.height = len(lines)
+            note.display = bool(lines)
+
+    @on(FilterLine.Changed)
+    @on(FilterLine.Dismissed)
+    def _searched(self) -> None:
+        """Look among all digests for what is typed, once the table has taken it."""
+        self.call_later(lambda: self.show(self.dashboard.frame, self.dashboard.look))
 
     def action_mode(self) -> None:
         """The next mode."""
@@ -154,7 +133,7 @@ class QueriesScreen(DashboardScreen):
     def _statement(self, digest: str | None) -> Statement | None:
         view = self.viewed(self.dashboard.frame, self.dashboard.look)
         statements = view.statements if view is not None else None
-        return next((each for each in statements or () if each.digest == digest), None)
+        return next((each for each in statements or () if digest_key(each) == digest), None)
 
     @on(LineTable.Opened)
     def _opened(self, message: LineTable.Opened) -> None:

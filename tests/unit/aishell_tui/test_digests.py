@@ -1,6 +1,7 @@
 """Statement digests in their three modes."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from aishell_core.engines.histogram import bucket_of, cumulative, quantile
 from aishell_core.values import Statement
-from aishell_tui.digests import DigestHistory, DigestMode, difference, digest_rows
+from aishell_tui.digests import DigestHistory, DigestMode, difference, digest_rows, digest_table
 
 
 def statement(digest: str, calls: float, total: float, rows: float | None = None, errors: float | None = None) -> Statement:
@@ -92,3 +93,91 @@ def test_without_counts_by_duration_the_p95_of_a_span_is_unknown() -> None:
     assert (delta.p95_milliseconds, delta.max_milliseconds) == (None, None)
     (alone,) = difference((now,), ())
     assert (alone.p95_milliseconds, alone.max_milliseconds) == (40.0, 50.0), "all of its calls came in the span"
+
+
+FIGURES = ("rows", "errors", "temp_bytes", "blocks_hit", "blocks_read", "wal_bytes", "io_milliseconds")
+figures = st.one_of(st.none(), st.floats(0, 1e12))
+readings = st.builds(
+    lambda calls, total, *values: Statement("a", "SELECT a", calls, total, **dict(zip(FIGURES, values, strict=True))),
+    st.integers(0, 1000),
+    st.floats(0, 1e6),
+    *[figures] * len(FIGURES),
+)
+
+
+@given(readings, readings)
+def test_no_figure_of_a_span_is_ever_negative_and_unknown_stays_unknown(now: Statement, before: Statement) -> None:
+    for each in difference((now,), (before,)):
+        for name in FIGURES:
+            added = getattr(each, name)
+            assert added is None or added >= 0
+            assert added is None or getattr(now, name) is not None
+        assert each.hit_ratio is None or 0 <= each.hit_ratio <= 1
+
+
+@given(
+    st.lists(
+        st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 50), st.floats(0, 500)), unique_by=lambda each: each[0]), min_size=1
+    )
+)
+def test_digests_that_come_go_and_start_anew_never_give_negative_rows(looks: list[list[tuple[str, int, float]]]) -> None:
+    history = DigestHistory()
+    for second, look in enumerate(looks):
+        history.add(1000.0 + second, tuple(statement(name, calls, total) for name, calls, total in look))
+        for mode in DigestMode:
+            rows = history.rows(mode)
+            assert all(row.calls > 0 and row.time_share >= 0 and row.mean_milliseconds >= 0 for row in rows)
+            assert sum(row.time_share for row in rows) == pytest.approx(1) or not any(row.time_share for row in rows)
+
+
+def test_the_cache_hits_of_a_span_are_those_of_the_span() -> None:
+    before = replace(statement("a", 10, 100), blocks_hit=0.0, blocks_read=1000.0)
+    (delta,) = difference((replace(statement("a", 20, 200), blocks_hit=90.0, blocks_read=1010.0),), (before,))
+    assert delta.hit_ratio == 0.9
+
+
+def test_one_digest_is_told_apart_by_database_and_user() -> None:
+    before = tuple(replace(statement("a", 10, 100), database=name) for name in ("shop", "billing"))
+    now = (replace(statement("a", 10, 100), database="shop"), replace(statement("a", 12, 130), database="billing"))
+    (delta,) = difference(now, before)
+    assert (delta.database, delta.calls) == ("billing", 2)
+
+
+def test_only_the_heaviest_are_worked_out_but_shares_are_of_all() -> None:
+    now = tuple(statement(f"{index:04}", 1, float(index)) for index in range(1, 101))
+    table = digest_table(now, (), None, 3)
+    assert [row.statement.digest for row in table.rows] == ["0100", "0099", "0098"]
+    assert table.total == 100
+    assert table.rows[0].time_share == pytest.approx(100 / 5050)
+    found = digest_table(now, (), None, 3, lambda each: each.digest.startswith("000"))
+    assert [row.statement.digest for row in found.rows] == ["0009", "0008", "0007"]
+
+
+def test_nothing_is_worked_out_again_before_something_new_was_read() -> None:
+    history = DigestHistory()
+    for second in range(3):
+        history.add(100.0 + second, (statement("a", 10 + second, 100 + second),))
+    for mode in DigestMode:
+        assert history.table(mode, 1000) is history.table(mode, 1000)
+    before = history.table(DigestMode.LIVE, 1000)
+    history.add(110, (statement("a", 30, 160),))
+    assert history.table(DigestMode.LIVE, 1000) is not before
+    reset = history.table(DigestMode.RESET, 1000)
+    history.reset()
+    assert history.table(DigestMode.RESET, 1000) is not reset
+
+
+def test_a_text_that_was_fetched_later_is_shown_though_nothing_ran() -> None:
+    history = DigestHistory()
+    history.add(100, (replace(statement("a", 10, 100), text=""),))
+    history.add(110, (statement("a", 10, 100),))
+    (row,) = history.rows(DigestMode.TOTAL)
+    assert row.statement.text == "SELECT a"
+
+
+def test_a_hundred_looks_are_not_all_kept() -> None:
+    history = DigestHistory()
+    for tenth in range(1000):
+        history.add(1000 + tenth / 10, (statement("a", tenth, tenth * 2.0),))
+    assert history.span_seconds(DigestMode.LIVE) == pytest.approx(15, abs=2)
+    assert len(history._looks) < 12

@@ -1,0 +1,165 @@
+"""Statement digests as table rows, and the words around them. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+
+from aishell_core.units import format_bytes, format_count, format_duration, format_value
+from aishell_core.values import Part, Statement, Unit
+from aishell_tui.digests import DigestMode, DigestRow, DigestTable, digest_key
+from aishell_tui.frame import TargetView
+from aishell_tui.text import data_age_text
+from widgets.format import wrap
+from widgets.heading import Heading
+from widgets.lines import Span, Spans
+from widgets.palette import Role
+from widgets.table_model import Cell, Column, Row
+from widgets.table_order import Pattern
+
+MOST_ROWS = 1000
+"""So many digests are put into the table: the heaviest; thousands more would only slow the keys down."""
+
+COLUMNS: tuple[Column, ...] = (
+    Column("time_share", "%TIME", 6, align="right", help="Share of all time that statements took"),
+    Column("calls_per_second", "CALLS/S", 8, align="right", help="Calls per second"),
+    Column("calls", "CALLS", 7, align="right", priority=4, help="Calls"),
+    Column("mean_milliseconds", "MEAN", 7, align="right", help="Mean time of a call"),
+    Column("p95_milliseconds", "P95", 7, align="right", priority=1, help="95th percentile of a call's time"),
+    Column("max_milliseconds", "MAX", 7, align="right", priority=5, help="Longest call"),
+    Column("rows_per_call", "ROWS", 6, align="right", priority=2, help="Rows per call"),
+    Column("hit_ratio", "HIT%", 6, align="right", priority=3, help="Share of its blocks that were in the server's cache"),
+    Column("temp_bytes", "TEMP", 9, align="right", priority=6, help="Bytes per call that it wrote to temporary files"),
+    Column("wal_bytes", "WAL", 9, align="right", priority=9, help="Bytes of log per call that it wrote"),
+    Column("io_milliseconds", "I/O", 7, align="right", priority=10, help="Time per call that it waited for files"),
+    Column("errors", "ERR", 5, align="right", priority=11, help="Calls that failed"),
+    Column("database", "DATABASE", 10, priority=7, help="The database that it ran in"),
+    Column("user", "USER", 10, priority=8, help="Who ran it"),
+    Column("text", "STATEMENT", None, 30, help="The normalised text"),
+)
+_OPTIONAL = ("p95_milliseconds", "max_milliseconds", "rows", "temp_bytes", "wal_bytes", "io_milliseconds", "errors")
+_SLOW_MILLISECONDS = 100.0
+_VERY_SLOW_MILLISECONDS = 1000.0
+_SHOWN_CHARACTERS = 1000
+_NONE = Cell("–", "dim", math.nan)
+_ZERO = Cell("–", "dim", 0.0)
+_LOWEST_HIT_RATIO = 0.9
+_NOTE_ROWS = 3
+
+
+def _milliseconds(value: float | None, sign: str = "") -> Cell:
+    if value is None:
+        return _NONE
+    role: Role = "text"
+    if value >= _VERY_SLOW_MILLISECONDS:
+        role = "critical"
+    elif value >= _SLOW_MILLISECONDS:
+        role = "warning"
+    return Cell(sign + format_duration(value / 1000), role, value)
+
+
+def _count(value: float | None, sign: str = "") -> Cell:
+    return _NONE if value is None else Cell(sign + format_count(value), "text", value)
+
+
+def _per_call(value: float | None, calls: float) -> float | None:
+    return None if value is None or not calls else value / calls
+
+
+def _bytes_per_call(value: float | None, calls: float) -> Cell:
+    each = _per_call(value, calls)
+    if each is None:
+        return _NONE
+    return Cell(format_bytes(each), "text", each) if each else _ZERO
+
+
+def _hits(ratio: float | None) -> Cell:
+    if ratio is None:
+        return _NONE
+    return Cell(format_value(ratio, Unit.RATIO), "text" if ratio >= _LOWEST_HIT_RATIO else "warning", ratio)
+
+
+def digest_table_row(row: DigestRow) -> Row:
+    """One digest as a table row; a `~` stands before figures that are estimates."""
+    statement = row.statement
+    sign = "~" if statement.sampled else ""
+    return Row(
+        digest_key(statement),
+        {
+            "time_share": Cell(sign + format_value(row.time_share, Unit.RATIO), "bold", row.time_share),
+            "calls_per_second": _count(row.calls_per_second, sign),
+            "calls": _count(row.calls, sign),
+            "mean_milliseconds": _milliseconds(row.mean_milliseconds, sign),
+            "p95_milliseconds": _milliseconds(statement.p95_milliseconds),
+            "max_milliseconds": _milliseconds(statement.max_milliseconds),
+            "rows_per_call": _count(row.rows_per_call),
+            "hit_ratio": _hits(statement.hit_ratio),
+            "temp_bytes": _bytes_per_call(statement.temp_bytes, row.calls),
+            "wal_bytes": _bytes_per_call(statement.wal_bytes, row.calls),
+            "io_milliseconds": _milliseconds(_per_call(statement.io_milliseconds, row.calls)),
+            "errors": _ZERO if not row.errors else Cell(format_count(row.errors), "warning", row.errors),
+            "database": Cell(statement.database, "dim"),
+            "user": Cell(statement.user, "dim"),
+            "text": Cell(" ".join(statement.text[:_SHOWN_CHARACTERS].split())),
+        },
+    )
+
+
+def known_columns(statements: Iterable[Statement]) -> tuple[Column, ...]:
+    """The columns for which this engine has figures; database and user only where they tell statements apart."""
+    known: set[str] = set()
+    databases: set[str] = set()
+    users: set[str] = set()
+    for each in statements:
+        known.update(name for name in _OPTIONAL if name not in known and getattr(each, name) is not None)
+        if each.blocks_read is not None:
+            known.add("hit_ratio")
+        databases.add(each.database)
+        users.add(each.user)
+    if "rows" in known:
+        known.add("rows_per_call")
+    known.update(name for name, values in (("database", databases), ("user", users)) if len(values) > 1)
+    optional = {*_OPTIONAL, "rows_per_call", "hit_ratio", "database", "user"}
+    return tuple(column for column in COLUMNS if column.key in known or column.key not in optional)
+
+
+def statement_search(pattern: Pattern) -> Callable[[Statement], bool]:
+    """Whether a statement holds what is searched for, before a row is made of it."""
+
+    def wanted(statement: Statement) -> bool:
+        text = f"{statement.database} {statement.user} {' '.join(statement.text[:_SHOWN_CHARACTERS].split())}"
+        return (pattern.expression.search(text) is not None) != pattern.inverted
+
+    return wanted
+
+
+def queries_heading(view: TargetView, mode: DigestMode, span_seconds: float | None, table: DigestTable, now: float) -> Heading:
+    """The pane's title: mode and its span, whether the figures are estimates, and how fresh they are."""
+    span = f", last {format_duration(round(span_seconds))}" if span_seconds else ""
+    detail: list[Span] = [(f"{mode}{span}", "label")]
+    if any(row.statement.sampled for row in table.rows):
+        detail.append(("  sampled", "warning"))
+    if table.total > len(table.rows):
+        detail.append((f"  the first {len(table.rows):,} of {table.total:,} by time", "label"))
+    detail.append(("   t: live, since reset, total", "dim"))
+    age = view.part_at.get(Part.STATEMENTS)
+    fresh = f"live {round(max(0.0, now - age))}s" if age is not None else ""
+    stale = data_age_text(view, now) if view.is_stale(now) else ""
+    return Heading("queries", tuple(detail), fresh, stale)
+
+
+def why_empty(view: TargetView, mode: DigestMode) -> str:
+    """Why there are no rows: what could not be read and what to do, or that nothing ran."""
+    failure = view.failure_of("statements") or view.target_failure
+    if failure is not None and not view.statements:
+        return f"n/a: {failure.message}. {failure.hint}".strip()
+    return "no statement ended in this span" if mode is not DigestMode.TOTAL and view.statements else "no statements yet"
+
+
+def shortfall_lines(view: TargetView, width: int) -> tuple[Spans, ...]:
+    """What is missing though there are rows, and what would bring it; nothing where all is there."""
+    failure = view.failure_of("statements")
+    if failure is None or not view.statements:
+        return ()
+    text = f"{failure.message}. {failure.hint}".strip()
+    return tuple(((" ", "text"), (line, "warning")) for line in wrap(text, max(20, width - 2))[:_NOTE_ROWS])
