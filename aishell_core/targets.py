@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from aishell_core.errors import ConfigError
 from aishell_core.values import TargetId
@@ -55,7 +56,18 @@ _BY_SCHEME = {scheme: engine for engine in ENGINES for scheme in engine.schemes}
 # What a URL of a file shows as it is: everything but the signs that would end its path or begin an escape.
 _READABLE = "".join(map(chr, {*range(0x20, 0x7F)} - {*map(ord, "%?#")}))
 _SAFE = "/@+-._~"
+_SERVER = re.compile(r"(?:\[(?P<address>[0-9A-Fa-f:.%\w]+)\]|(?P<name>[^:\[\]\s]*))(?::(?P<port>[0-9]*))?")
+_HIGHEST_PORT = 65535
+_PLACED = {"host", "port", "user", "password", "dbname"}
+"""Options of a URL that say what its other parts say, and are kept there."""
 _FILE_SUFFIXES = {".db", ".sqlite", ".sqlite3", ".db3"}
+
+
+_WITH_DEFAULTS = {"postgres"}
+"""Engines whose clients know by themselves where the database is when a URL does not say."""
+
+HostPort = tuple[str, int]
+"""A host name, address or socket folder, and a port; 0 for the one that the environment or the engine says."""
 
 
 class Secret:
@@ -84,7 +96,11 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where a target is, taken from its URL; `path` is the file of an engine that lives in one."""
+    """Where a target is, taken from its URL; `path` is the file of an engine that lives in one.
+
+    Without a host and a path, the engine's own defaults say where it is. `others` are further servers of the same
+    database, to be tried in turn. A host that begins with / is the folder of a Unix socket.
+    """
 
     engine: str
     host: str = ""
@@ -92,8 +108,14 @@ class Location:
     database: str = ""
     user: str = ""
     path: Path | None = None
-    options: tuple[tuple[str, str], ...] = ()
+    options: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     password: Secret | None = None
+    others: tuple[HostPort, ...] = ()
+
+    @property
+    def servers(self) -> tuple[HostPort, ...]:
+        """All servers in the order of the URL; empty where it names none."""
+        return ((self.host, self.port), *self.others) if self.host else ()
 
     def option(self, name: str) -> str | None:
         """The value of a URL option, None when it is not given."""
@@ -103,12 +125,19 @@ class Location:
         """The URL without its password and without the value of any secret option."""
         if self.path is not None:
             return f"{self.engine}:///{quote(str(self.path).lstrip('/'), safe=_READABLE)}"
-        if not self.host:
+        if not self.host and self.engine not in _WITH_DEFAULTS:
             return ""
         user = f"{quote(self.user, safe='')}@" if self.user else ""
-        port = f":{self.port}" if self.port else ""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.engine}://{user}{host}{port}/{quote(self.database)}"
+        hosts = ",".join(_written(host, port) for host, port in self.servers)
+        service = self.option("service")
+        chosen = f"?service={quote(service, safe='')}" if service else ""
+        return f"{self.engine}://{user}{hosts}/{quote(self.database)}{chosen}"
+
+
+def _written(host: str, port: int) -> str:
+    """A server as it is written in a URL."""
+    name = quote(host, safe="") if host.startswith("/") else f"[{host}]" if ":" in host else host
+    return f"{name}:{port}" if port else name
 
 
 UNKNOWN_ENGINE = "unknown"
@@ -159,6 +188,8 @@ def parse_location(url: str, base: Path | None = None) -> Location:
         raise ConfigError(f"unknown URL scheme {scheme!r}", f"{nearest}valid schemes are {', '.join(_BY_SCHEME)}")
     try:
         parts = urlsplit(url)
+        if engine.name in _WITH_DEFAULTS:
+            return several_hosts(engine.name, parts)
         port = parts.port
     except ValueError as error:
         raise ConfigError(
@@ -181,6 +212,53 @@ def parse_location(url: str, base: Path | None = None) -> Location:
         options=options,
         password=Secret(unquote(parts.password)) if parts.password else None,
     )
+
+
+def several_hosts(engine: str, parts: SplitResult) -> Location:
+    """The location in a URL that may name several servers, a socket's folder or none, and anything of it as an option.
+
+    Port 0 stands for one that is not written. Raises ValueError for a server or port that cannot be one.
+    """
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    login, _, netloc = parts.netloc.rpartition("@")
+    user, _, password = login.partition(":")
+    servers = tuple(_host_port(text) for text in netloc.split(",")) if netloc else ()
+    if len(servers) > 1:
+        servers = tuple((host or "localhost", port) for host, port in servers)
+    if options.get("host"):
+        servers = tuple((host, 0) for host in options["host"].split(","))
+    if options.get("port"):
+        servers = _with_ports(servers, options["port"].split(","))
+    secret = options.get("password") or unquote(password)
+    first, *others = servers or (("", 0),)
+    return Location(
+        engine=engine,
+        host=first[0],
+        port=first[1],
+        database=options.get("dbname") or unquote(parts.path.removeprefix("/")),
+        user=options.get("user") or unquote(user),
+        options=tuple(sorted((name, value) for name, value in options.items() if name not in _PLACED)),
+        password=Secret(secret) if secret else None,
+        others=tuple(others),
+    )
+
+
+def _host_port(text: str) -> HostPort:
+    """One server of a URL's list; an address with colons stands in brackets. Raises ValueError."""
+    found = _SERVER.fullmatch(text)
+    if found is None or int(found["port"] or 0) > _HIGHEST_PORT:
+        raise ValueError
+    return unquote(found["address"] or found["name"]), int(found["port"] or 0)
+
+
+def _with_ports(servers: tuple[HostPort, ...], ports: list[str]) -> tuple[HostPort, ...]:
+    """The servers with the ports of an option: one for all, or one for each. Raises ValueError."""
+    numbers = [int(port or 0) for port in ports]
+    if len(numbers) == 1:
+        numbers *= max(1, len(servers))
+    if any(not 0 <= number <= _HIGHEST_PORT for number in numbers):
+        raise ValueError
+    return tuple((host, port) for (host, _), port in zip(servers or (("", 0),), numbers, strict=True))
 
 
 def _refuse_host(engine: Engine, netloc: str) -> None:
@@ -240,6 +318,9 @@ def default_name(location: Location) -> TargetId:
     """A name for a target that was given without one: the file's name, or database@host."""
     if location.path is not None:
         return TargetId(location.path.name)
-    if location.database:
-        return TargetId(f"{location.database}@{location.host}")
-    return TargetId(location.host)
+    host = location.host
+    if host.startswith("/"):
+        host = ""  # a socket's folder says less than the database
+    if not host:
+        return TargetId(location.database or location.option("service") or location.engine)
+    return TargetId(f"{location.database}@{host}" if location.database else host)

@@ -145,7 +145,7 @@ class PostgresSession:
         place = self._target.location
         wanted = Wanted(
             place.host,
-            place.port,
+            place.port or 5432,
             place.user or self._environ.get("PGUSER", ""),
             place.database,
             place.password.reveal() if place.password is not None else None,

@@ -58,7 +58,7 @@ def test_a_path_that_cannot_be_looked_at_is_a_location_all_the_same(name: str, t
     [
         ("postgrsql://h/x", "unknown URL scheme 'postgrsql'", "did you mean postgresql://?"),
         ("sqlite://", "names no file", "sqlite:///path/to/app.db"),
-        ("postgresql:///x", "names no host", "postgresql://user@host:5432/name"),
+        ("mysql:///x", "names no host", "mysql://user@host:3306/name"),
         ("postgresql://h:port/x", "host or port is malformed", "scheme://host:port/name"),
         ("postgresql://[::1/x", "host or port is malformed", "scheme://host:port/name"),
         ("nothing", "neither a URL nor a database file", "sqlite:///path/to/app.db"),
@@ -76,10 +76,10 @@ def test_a_password_shows_nowhere() -> None:
     target = Target(TargetId("x"), location, Environment.PRODUCTION)
     for text in (repr(location), str(location), repr(target), location.redacted(), f"{location.password}", repr([location.password])):
         assert "s3cret" not in text
-    assert location.redacted() == "postgres://u@h:5432/x"
+    assert location.redacted() == "postgres://u@h/x"
 
 
-@pytest.mark.parametrize("url", ["foo://u:s3cret@h/x", "postgresql://u:s3cret@h:bad/x", "postgresql://u:s3cret@/x"])
+@pytest.mark.parametrize("url", ["foo://u:s3cret@h/x", "postgresql://u:s3cret@h:bad/x", "mysql://u:s3cret@/x"])
 def test_a_password_is_not_in_an_error_either(url: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_location(url)
