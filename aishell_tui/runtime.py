@@ -20,6 +20,7 @@ from aishell_core.targets import Location, Target
 from aishell_core.values import Event, EventKind, Failure, PlanNode, Severity, TargetId, Thresholds
 from aishell_tui.frame import Frame, OwnCost
 from aishell_tui.history import HistoryKeeper
+from aishell_tui.wait_history import WaitHistory
 from aishell_tui.watch import OpenCollector, Watch
 from collectors.contract import NOTHING, Demand
 from collectors.schedule import Schedule
@@ -174,6 +175,10 @@ class Runtime:
 
     def _watch(self, target: TargetId) -> Watch:
         return next(watch for watch in self._all_watches() if watch.view.name == target)
+
+    def waits(self, target: TargetId) -> WaitHistory:
+        """What the sessions of one target waited for, as far back as it is kept in memory."""
+        return self._watch(target).waits
 
     async def history(self, target: TargetId, since: float, until: float) -> History | None:
         """What the state database keeps of one target; None without one."""

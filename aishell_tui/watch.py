@@ -14,6 +14,7 @@ from aishell_core.values import Ability, Event, Facts, Failure, FailureCode, Pla
 from aishell_tui.assess import assess, judged_metrics
 from aishell_tui.changes import view_events
 from aishell_tui.frame import TargetView, absorb
+from aishell_tui.wait_history import WaitHistory
 from collectors.contract import NOTHING, Analyzing, Collector, Demand
 from collectors.poller import Poller
 from collectors.schedule import Schedule
@@ -45,6 +46,7 @@ class Watch:
         self._schedule = schedule
         self._judged = judged_metrics(target.engine, thresholds)
         self._collector: Collector | None = None
+        self.waits = WaitHistory()
         self.view = TargetView(target, store.snapshot(target.name), schedule.hot_seconds, thresholds=thresholds)
         self.poller = Poller(
             target, self._open_collector, self._publish, schedule=schedule, clock=clock, demand=lambda: self.demand, jitter=jitter
@@ -64,6 +66,9 @@ class Watch:
         if _restarted(before.facts, reading.facts):
             self._store.gap(before.name)
         self._store.add(reading, interval_seconds)
+        if reading.waits is not None:
+            # Here and not with the frames, so that none is lost while the screen is frozen or busy.
+            self.waits.add(reading.at, reading.waits, interval_seconds)
         view = absorb(before, reading, self._store.snapshot(before.name), interval_seconds)
         self.view = self._assessed(replace(view, abilities=self.abilities))
         if reading.tier is Tier.HOT or reading.facts is not None or reading.settings is not None:

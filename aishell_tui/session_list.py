@@ -1,0 +1,136 @@
+"""The sessions of a target in the order of the screen: who matters, who may be hidden, how long each has been at it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from aishell_core.values import LockWait, Session, Severity, Thresholds
+
+IDLE_IN_TRANSACTION = "idle in transaction"
+_ACTIVE = frozenset({"active", "running", "writing", "reading", "waiting", "fastpath function call"})
+_SHORT_STATES = {
+    "idle in transaction": "idle in tx",
+    "idle in transaction (aborted)": "aborted tx",
+    "fastpath function call": "fastpath",
+}
+_SHORT_WORDS = (("Lock", ""), ("Exclusive", "Excl"), ("Update", "Upd"))
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCounts:
+    """How many sessions there are, of which kinds, and how many the list leaves out."""
+
+    sessions: int = 0
+    active: int = 0
+    idle_in_transaction: int = 0
+    waiting: int = 0
+    hidden: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SessionList:
+    """The sessions to show, those that matter most first, with what is known of their locks."""
+
+    shown: tuple[Session, ...] = ()
+    counts: SessionCounts = SessionCounts()
+    blocking: dict[str, int] | None = None
+    waiting: frozenset[str] = frozenset()
+
+    def blocks(self, session: Session) -> int:
+        """How many sessions wait directly for this one."""
+        return (self.blocking or {}).get(session.id, 0)
+
+
+def identity(session: Session) -> str:
+    """What tells a session apart for good: an id is used again, an id with its start is not."""
+    return session.id if session.started_at is None else f"{session.id}@{session.started_at:.3f}"
+
+
+def is_active(session: Session) -> bool:
+    """Whether it runs a statement now, in the engine's words."""
+    return session.state in _ACTIVE or (not session.state and session.statement_seconds is not None)
+
+
+def is_idle_in_transaction(session: Session) -> bool:
+    """Whether it does nothing and keeps a transaction open, also one that failed."""
+    return session.state.startswith(IDLE_IN_TRANSACTION)
+
+
+def is_background(session: Session) -> bool:
+    """Whether it is the engine's own and works for no client."""
+    return bool(session.kind) and not session.leader
+
+
+def age_seconds(session: Session) -> float | None:
+    """How long its statement has run, or else how long it has been in its state."""
+    if is_active(session) and session.statement_seconds is not None:
+        return session.statement_seconds
+    for seconds in (session.state_seconds, session.statement_seconds, session.transaction_seconds):
+        if seconds is not None:
+            return seconds
+    return None
+
+
+def age_severity(session: Session, statement: Thresholds, idle: Thresholds) -> Severity:
+    """How bad its age is: of a statement by limits in milliseconds, of an idle transaction by limits in seconds."""
+    if is_background(session):
+        return Severity.OK
+    if is_idle_in_transaction(session):
+        seconds = session.state_seconds if session.state_seconds is not None else session.transaction_seconds
+        return Severity.OK if seconds is None else idle.judge(seconds)
+    if not is_active(session) or session.statement_seconds is None:
+        return Severity.OK
+    return statement.judge(session.statement_seconds * 1000)
+
+
+def short_state(state: str) -> str:
+    """A state in ten cells."""
+    return _SHORT_STATES.get(state, state)
+
+
+def short_mode(mode: str) -> str:
+    """A lock's mode in few cells: AccessExcl for AccessExclusiveLock."""
+    for long, short in _SHORT_WORDS:
+        mode = mode.replace(long, short)
+    return mode
+
+
+def wait_text(session: Session, *, wide: bool) -> str:
+    """What it waits for, with the class in front where there is room."""
+    return f"{session.wait_class}:{session.wait}" if wide and session.wait_class and session.wait else session.wait or session.wait_class
+
+
+def session_list(sessions: Sequence[Session], lock_waits: Iterable[LockWait], *, everyone: bool) -> SessionList:
+    """The sessions in order: those that hold up others, then what works or keeps a transaction, the longest first.
+
+    Without `everyone` the idle ones and the engine's own are left out, but never one that waits for a lock or is waited for.
+    """
+    blocking: dict[str, set[str]] = {}
+    for wait in lock_waits:
+        if wait.waiter:
+            blocking.setdefault(wait.holder, set()).add(wait.waiter)
+    counted = {holder: len(waiters) for holder, waiters in blocking.items()}
+    waiting = frozenset().union(*blocking.values()) if blocking else frozenset()
+    active = idle_in_transaction = 0
+    ranked: list[tuple[int, float, int]] = []
+    for place, session in enumerate(sessions):
+        rank = 2
+        own = is_background(session)
+        if not own and is_active(session):
+            active += 1
+            rank = 1
+        elif is_idle_in_transaction(session):
+            idle_in_transaction += 1
+            rank = 1
+        if session.id in counted and session.id not in waiting:
+            rank = 0
+        elif session.id in counted or session.id in waiting:
+            rank = 1
+        if rank < 2 or everyone:
+            older = age_seconds(session) or 0.0
+            ranked.append((rank + own if rank == 2 else rank, -counted.get(session.id, 0) if rank == 0 else -older, place))
+    ranked.sort()
+    shown = tuple(sessions[place] for _, _, place in ranked)
+    counts = SessionCounts(len(sessions), active, idle_in_transaction, len(waiting), len(sessions) - len(shown))
+    return SessionList(shown, counts, counted, waiting)
