@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from typing_extensions import override
 
-from aishell_core.units import format_count
+from aishell_core.units import format_count, format_duration
 from aishell_core.values import PlanNode
+from widgets.format import clean, wrap
 from widgets.glyphs import UNICODE, Glyphs
 from widgets.heading import Heading
 from widgets.lines import Span, Spans, fit_spans, spans_width
+from widgets.palette import Role
 from widgets.text_view import TextView
 
 _FIGURE_CELLS = 9
+_SHARE_CELLS = 7
+_NOTE_ROWS = 2
 
 
 class PlanTree(TextView):
@@ -29,52 +34,84 @@ class PlanTree(TextView):
     ) -> None:
         super().__init__((), heading=heading, id=id, classes=classes)
         self._plan = tuple(plan)
+        self._words: Span = ("", "text")
+
+    def say(self, text: str, role: Role = "text") -> None:
+        """Show a text over as many lines as it needs in place of a plan."""
+        if (text, role) != self._words or self._plan:
+            self._words, self._plan, self._first = (text, role), (), 0
+            self.update_lines()
 
     def set_plan(self, plan: Sequence[PlanNode]) -> None:
         """Show another plan from its first step."""
         if tuple(plan) != self._plan:
+            self._words = ("", "text")
             self._plan = tuple(plan)
             self._first = 0
             self.update_lines()
 
     @override
     def content(self, width: int) -> Sequence[Spans]:
-        """The tree for a width."""
+        """The tree, or what is said instead, for a width."""
+        text, role = self._words
+        if text:
+            return [((" ", "text"), (line, role)) for line in wrap(text, max(20, width - 2))]
         return plan_lines(self._plan, width, self.glyphs if self.is_attached else UNICODE)
 
 
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """One column beside the tree: its title, its cells, and what a step has to say in it."""
+
+    title: str
+    cells: int
+    text: Callable[[PlanNode], str | None]
+
+
+def _counted(value: float | None) -> str | None:
+    return None if value is None else format_count(value)
+
+
+_FIGURES: tuple[_Figure, ...] = (
+    _Figure("cost", _FIGURE_CELLS, lambda node: _counted(node.cost)),
+    _Figure("rows", _FIGURE_CELLS, lambda node: _counted(node.rows)),
+    _Figure("actual", _FIGURE_CELLS, lambda node: _counted(node.actual_rows)),
+    _Figure(
+        "time", _FIGURE_CELLS, lambda node: None if node.actual_milliseconds is None else format_duration(node.actual_milliseconds / 1000)
+    ),
+    _Figure("share", _SHARE_CELLS, lambda node: None if node.share is None else f"{node.share * 100:.0f}%"),
+)
+
+
 def plan_lines(plan: Sequence[PlanNode], width: int, glyphs: Glyphs) -> tuple[Spans, ...]:
-    """The lines of a plan; the columns of cost and rows are there only where a step has them."""
-    figures = any(_has_figures(node) for node in plan)
+    """The lines of a plan; a column of figures is there only where a step has them."""
+    figures = tuple(figure for figure in _FIGURES if any(_has(node, figure) for node in plan))
     lines: list[Spans] = []
     if figures:
-        head: list[Span] = [("cost".rjust(_FIGURE_CELLS) + "rows".rjust(_FIGURE_CELLS) + " ", "header")]
+        head: list[Span] = [("".join(figure.title.rjust(figure.cells) for figure in figures) + " ", "header")]
         lines.append((*fit_spans([(" ", "header")], width - spans_width(head), glyphs.ellipsis), *head))
     for node in plan:
-        _add(lines, node, " ", "", width, glyphs, figures=figures)
+        _add(lines, node, " ", "", width, glyphs, figures)
     return tuple(lines)
 
 
-def _has_figures(node: PlanNode) -> bool:
-    return node.cost is not None or node.rows is not None or any(_has_figures(child) for child in node.children)
+def _has(node: PlanNode, figure: _Figure) -> bool:
+    return figure.text(node) is not None or any(_has(child, figure) for child in node.children)
 
 
-def _add(lines: list[Spans], node: PlanNode, before: str, sign: str, width: int, glyphs: Glyphs, *, figures: bool) -> None:
-    left: list[Span] = [(before + sign, "dim"), (node.text, "critical" if node.costly else "text")]
+def _add(lines: list[Spans], node: PlanNode, before: str, sign: str, width: int, glyphs: Glyphs, figures: tuple[_Figure, ...]) -> None:
+    left: list[Span] = [(before + sign, "dim"), (clean(node.text), "critical" if node.costly else "text")]
     if node.costly:
         left.append((f" {glyphs.costly}", "critical"))
     if figures:
-        right = _figure(node.cost, glyphs) + _figure(node.rows, glyphs) + " "
+        right = "".join((figure.text(node) or glyphs.dash).rjust(figure.cells) for figure in figures) + " "
         left = [*fit_spans(left, width - len(right), glyphs.ellipsis), (right, "text")]
     lines.append(tuple(left))
     below = before + {"": "", f"{glyphs.branch} ": f"{glyphs.trunk} "}.get(sign, "  ")
     if node.note:
-        stem = f"{glyphs.trunk} " if node.children else "  "
-        lines.append(((below + stem, "dim"), (node.note, "warning" if node.costly else "label")))
+        stem = f"{below}{glyphs.trunk} " if node.children else f"{below}  "
+        role: Role = "warning" if node.costly else "label"
+        lines += [((stem, "dim"), (text, role)) for text in wrap(clean(node.note), max(20, width - len(stem) - 1))[:_NOTE_ROWS]]
     for index, child in enumerate(node.children):
         last = index == len(node.children) - 1
-        _add(lines, child, below, f"{glyphs.last_branch if last else glyphs.branch} ", width, glyphs, figures=figures)
-
-
-def _figure(value: float | None, glyphs: Glyphs) -> str:
-    return (glyphs.dash if value is None else format_count(value)).rjust(_FIGURE_CELLS)
+        _add(lines, child, below, f"{glyphs.last_branch if last else glyphs.branch} ", width, glyphs, figures)

@@ -2,89 +2,33 @@
 
 from __future__ import annotations
 
-import math
-from array import array
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
 
-from aishell_core.catalogue import STATEMENT_CALLS, STATEMENT_TIME
-from aishell_core.engines.statement_text import digest, normalise
 from aishell_core.errors import AishellError
-from aishell_core.series.keys import SeriesKey
-from aishell_core.state.history import History
-from aishell_core.units import format_count, format_duration, format_value
-from aishell_core.values import Ability, Part, PlanNode, Session, Statement, TargetId, Unit
+from aishell_core.units import format_duration, format_value
+from aishell_core.values import Ability, Part, PlanNode, Statement, TargetId, Unit
+from aishell_tui.digests import digest_key
 from aishell_tui.export import PaneData
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.look import Look
+from aishell_tui.plans import judged_plan, lacks_values, measured_seconds, plan_words
 from aishell_tui.screens.base import DashboardScreen
-from aishell_tui.screens.bindings import bindings_of
-from aishell_tui.screens.health_data import last_known, series_buckets
-from aishell_tui.text import span_text
+from aishell_tui.screens.bindings import bindings_of, footer_hints
+from aishell_tui.screens.confirm import ConfirmScreen, confirmation_on
+from aishell_tui.screens.query_data import effects, formatted, latency_data, runner_lines, running, summary_line
 from collectors.contract import Demand
-from widgets.chart import ChartData, TimeChart
+from widgets.chart import TimeChart
 from widgets.heading import Heading
-from widgets.lines import Span, Spans
+from widgets.key_bar import KeyBar
+from widgets.palette import Role
 from widgets.plan_tree import PlanTree
 from widgets.sql_view import SqlView
 from widgets.text_view import TextView
 
-
-def formatted(sql: str) -> str:
-    """The statement on several lines; as it is where it cannot be read."""
-    import sqlparse  # 20 ms that only this screen needs
-
-    if len(sql) > 20_000:
-        return sql
-    return str(sqlparse.format(sql, reindent=True, keyword_case="upper")).strip() or sql
-
-
-def latency_data(view: TargetView, digest: str, history: History | None, look: Look, now: float, count: int) -> ChartData:
-    """Mean milliseconds per call over the window that is looked at: time spent divided by calls, bucket by bucket."""
-    title, span = "mean latency of this statement", span_text(look.span_seconds)
-    labels = (("digest", digest),)
-    window = look.window(now)
-    spent = series_buckets(SeriesKey(STATEMENT_TIME, labels), view.snapshot, history, window, count)
-    calls = series_buckets(SeriesKey(STATEMENT_CALLS, labels), view.snapshot, history, window, count)
-    mean = array("d", (time / rate if rate > 0 else math.nan for time, rate in zip(spent.mean, calls.mean, strict=True)))
-    known = last_known(mean)
-    now_text = format_value(known, Unit.MILLISECONDS)
-    return ChartData(title, Unit.MILLISECONDS, mean, start=spent.start, step_seconds=spent.step_seconds, span_text=span, now_text=now_text)
-
-
-def summary_line(statement: Statement, share: float | None) -> Spans:
-    """The figures of a statement in one line, each with its unit."""
-    parts: list[tuple[str, str]] = [
-        ("of time", format_value(share, Unit.RATIO)),
-        ("calls", format_count(statement.calls)),
-        ("mean", format_duration(statement.total_milliseconds / statement.calls / 1000) if statement.calls else "n/a"),
-        ("p95", format_value(statement.p95_milliseconds, Unit.MILLISECONDS)),
-        ("max", format_value(statement.max_milliseconds, Unit.MILLISECONDS)),
-    ]
-    if statement.rows is not None and statement.calls:
-        parts.append(("rows/call", format_count(statement.rows / statement.calls)))
-    if statement.errors:
-        parts.append(("errors", format_count(statement.errors)))
-    spans: list[Span] = []
-    for label, value in parts:
-        spans += [(f" {value}", "bold"), (f" {label} ", "label")]
-    return tuple(spans)
-
-
-def runners(sessions: tuple[Session, ...] | None, wanted: str) -> tuple[Spans, ...]:
-    """Who runs a statement with this digest now."""
-    found = [session for session in sessions or () if session.text and digest(normalise(session.text)) == wanted]
-    if not found:
-        return (((" nobody runs it at this moment", "dim"),),)
-    return tuple(
-        (
-            (f" {session.id}", "bold"),
-            (f"  {session.user}@{session.client or 'local'}  {session.application}  {session.state}", "text"),
-            (f"  for {format_value(session.statement_seconds, Unit.SECONDS)}", "label"),
-        )
-        for session in found
-    )
+_MEASURE_SECONDS = 30.0
 
 
 class QueryScreen(DashboardScreen):
@@ -100,6 +44,7 @@ class QueryScreen(DashboardScreen):
         super().__init__()
         self._target = target
         self._statement = statement
+        self._measuring = False
 
     def compose_body(self) -> ComposeResult:
         """Figures, text, plan, latency, who runs it."""
@@ -121,34 +66,89 @@ class QueryScreen(DashboardScreen):
         self.run_worker(self._explain(), group="explain", exclusive=True)
 
     async def _explain(self) -> None:
-        tree = self.query_one("#plan", PlanTree)
-        view = self.dashboard.frame.view(self._target)
+        view, statement = self.dashboard.frame.view(self._target), self._statement
         if view is not None and view.abilities and Ability.EXPLAIN not in view.abilities:
-            tree.set_heading(Heading("plan", (("n/a: this engine shows no plans", "unknown"),)))
+            self._say_plan("plan", "n/a: this engine shows no plans")
             return
         try:
-            plan = await self.dashboard.runtime.explain(self._target, self._statement.text)
+            plan = await self.dashboard.runtime.explain(self._target, statement.text, statement.database)
         except AishellError as error:
-            tree.set_heading(Heading("plan", ((f"n/a: {error.message}. {error.hint}", "unknown"),)))
+            self._say_plan("plan", f"n/a: {error.message}. {error.hint}".strip())
             return
-        costly = count_costly(plan)
-        words = f"{costly} costly {'step' if costly == 1 else 'steps'} marked" if costly else "no full scan and no sort to mark"
-        tree.set_heading(Heading("plan", ((words, "warning" if costly else "dim"),)))
-        tree.set_plan(plan)
+        self._show_plan("plan", plan)
+
+    def _say_plan(self, title: str, text: str, role: Role = "unknown") -> None:
+        tree = self.query_one("#plan", PlanTree)
+        tree.set_heading(Heading(title))
+        tree.say(text, role)
+
+    def _show_plan(self, title: str, plan: tuple[PlanNode, ...]) -> None:
+        judged = judged_plan(plan)
+        words, has_costly = plan_words(judged)
+        tree = self.query_one("#plan", PlanTree)
+        tree.set_heading(Heading(title, ((words, "warning" if has_costly else "dim"),)))
+        tree.set_plan(judged)
+
+    @property
+    def _may_measure(self) -> bool:
+        view, look = self.dashboard.frame.view(self._target), self.dashboard.look
+        return view is not None and Ability.ANALYZE in view.abilities and not look.read_only
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Running a statement is not offered where the engine cannot or the session is read-only."""
+        return self._may_measure if action == "analyze" else super().check_action(action, parameters)
+
+    def _measurable(self, view: TargetView) -> Statement | None:
+        """The statement with its values: as it stands, else as somebody runs it at this moment; None where neither is known."""
+        if not lacks_values(self._statement):
+            return self._statement
+        candidates = (replace(self._statement, text=each.text, sampled=False) for each in running(view.sessions, self._statement))
+        return next((each for each in candidates if not lacks_values(each)), None)
+
+    def action_analyze(self) -> None:
+        """Ask, then run the statement to measure its plan."""
+        view = self.dashboard.frame.view(self._target)
+        if view is None or self._measuring:
+            return
+        statement = self._measurable(view)
+        if statement is None:
+            self.say("its values are missing: this text has places for them ($1, ?); the plan shown is the one without values", bad=True)
+            return
+        question = confirmation_on(view.target, "Run this statement to measure its plan", effects(statement, _MEASURE_SECONDS))
+        self.app.push_screen(ConfirmScreen(question), lambda yes: self._measure(statement) if yes else None)
+
+    def _measure(self, statement: Statement) -> None:
+        self._measuring = True
+        tree = self.query_one("#plan", PlanTree)
+        tree.set_heading(Heading("plan", ((f"measuring, at most {format_duration(_MEASURE_SECONDS)} …", "accent"),)))
+        self.run_worker(self._analyze(statement), group="explain", exclusive=True)
+
+    async def _analyze(self, statement: Statement) -> None:
+        runtime = self.dashboard.runtime
+        try:
+            plan = await runtime.explain_analyze(self._target, statement.text, statement.database, _MEASURE_SECONDS)
+        except AishellError as error:
+            self._say_plan("measured plan", f"n/a: {error.message}. {error.hint}".strip())
+            return
+        finally:
+            self._measuring = False
+        self._show_plan(f"measured plan, {format_value(measured_seconds(plan), Unit.SECONDS)}", plan)
 
     def show_body(self, frame: Frame, look: Look) -> None:
         """The newest figures of the statement."""
         view = frame.view(self._target)
         if view is None:
             return
-        found = next((each for each in view.statements or () if each.digest == self._statement.digest), self._statement)
+        found = next((each for each in view.statements or () if digest_key(each) == digest_key(self._statement)), self._statement)
         self._statement = found
         spent = sum(each.total_milliseconds for each in view.statements or ())
         self.query_one("#summary", TextView).set_lines((summary_line(found, found.total_milliseconds / spent if spent else None),))
         self.recall(view.name)
         chart = self.query_one("#latency", TimeChart)
         chart.set_data(latency_data(view, found.digest, self.kept.of(view.name, look, frame.at), look, frame.at, chart.bucket_count))
-        self.query_one("#runners", TextView).set_lines(runners(view.sessions, found.digest))
+        self.query_one("#runners", TextView).set_lines(runner_lines(running(view.sessions, found)))
+        allowed = self._may_measure
+        self.query_one("#keys", KeyBar).set_hints([hint for hint in footer_hints(self.SCREEN) if allowed or hint.action != "analyze"])
 
     def copy_text(self) -> str:
         """The statement's text."""
@@ -173,8 +173,3 @@ class QueryScreen(DashboardScreen):
                 ),
             ),
         )
-
-
-def count_costly(plan: tuple[PlanNode, ...]) -> int:
-    """How many steps of a plan are marked."""
-    return sum(node.costly + count_costly(node.children) for node in plan)

@@ -1,0 +1,113 @@
+"""The values of a statement's detail: its text, figures, latency, and who runs it. Pure."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from functools import lru_cache
+
+from aishell_core.catalogue import STATEMENT_CALLS, STATEMENT_TIME
+from aishell_core.engines.statement_text import digest, normalise
+from aishell_core.series.keys import SeriesKey
+from aishell_core.state.history import History
+from aishell_core.units import format_bytes, format_count, format_duration, format_value
+from aishell_core.values import Session, Statement, Unit
+from aishell_tui.frame import TargetView
+from aishell_tui.look import Look
+from aishell_tui.screens.health_data import last_known, series_buckets
+from aishell_tui.text import span_text
+from widgets.chart import ChartData
+from widgets.lines import Span, Spans
+
+_ASKED_CHARACTERS = 300
+
+
+def formatted(sql: str) -> str:
+    """The statement on several lines; as it is where it cannot be read."""
+    import sqlparse  # 20 ms that only this screen needs
+
+    if len(sql) > 20_000:
+        return sql
+    return str(sqlparse.format(sql, reindent=True, keyword_case="upper")).strip() or sql
+
+
+def latency_data(view: TargetView, digest: str, history: History | None, look: Look, now: float, count: int) -> ChartData:
+    """Mean milliseconds per call over the window that is looked at: time spent divided by calls, bucket by bucket."""
+    title, span = "mean latency of this statement", span_text(look.span_seconds)
+    labels = (("digest", digest),)
+    window = look.window(now)
+    spent = series_buckets(SeriesKey(STATEMENT_TIME, labels), view.snapshot, history, window, count)
+    calls = series_buckets(SeriesKey(STATEMENT_CALLS, labels), view.snapshot, history, window, count)
+    mean = array("d", (time / rate if rate > 0 else math.nan for time, rate in zip(spent.mean, calls.mean, strict=True)))
+    known = last_known(mean)
+    now_text = format_value(known, Unit.MILLISECONDS)
+    return ChartData(title, Unit.MILLISECONDS, mean, start=spent.start, step_seconds=spent.step_seconds, span_text=span, now_text=now_text)
+
+
+def summary_line(statement: Statement, share: float | None) -> Spans:
+    """The figures of a statement in one line, each with its unit; those that the engine does not know are left out."""
+    calls, sign = statement.calls, "~" if statement.sampled else ""
+    parts: list[tuple[str, str]] = [
+        ("of time", sign + format_value(share, Unit.RATIO)),
+        ("calls", sign + format_count(calls)),
+        ("mean", sign + format_duration(statement.total_milliseconds / calls / 1000) if calls else "n/a"),
+    ]
+    optional = (("p95", statement.p95_milliseconds, Unit.MILLISECONDS), ("max", statement.max_milliseconds, Unit.MILLISECONDS))
+    parts += [(label, format_value(value, unit)) for label, value, unit in optional if value is not None]
+    if statement.rows is not None and calls:
+        parts.append(("rows/call", format_count(statement.rows / calls)))
+    if statement.hit_ratio is not None:
+        parts.append(("hit", format_value(statement.hit_ratio, Unit.RATIO)))
+    if statement.temp_bytes and calls:
+        parts.append(("temp/call", format_bytes(statement.temp_bytes / calls)))
+    if statement.errors:
+        parts.append(("errors", format_count(statement.errors)))
+    spans: list[Span] = [(" sampled ", "warning")] if statement.sampled else []
+    for label, value in parts:
+        spans += [(f" {value}", "bold"), (f" {label} ", "label")]
+    return tuple(spans)
+
+
+@lru_cache(maxsize=4096)
+def _digest_of(text: str) -> str:
+    return digest(normalise(text))
+
+
+def runs(session: Session, statement: Statement) -> bool:
+    """Whether a session runs a statement now: by the digest that the server tells, else by its text."""
+    if not session.text:
+        return False
+    if session.digest and session.digest == statement.digest:
+        return not (session.database and statement.database) or session.database == statement.database
+    return session.text == statement.text or (not session.digest and _digest_of(session.text) == statement.digest)
+
+
+def running(sessions: tuple[Session, ...] | None, statement: Statement) -> tuple[Session, ...]:
+    """The sessions that run a statement now, the longest first."""
+    found = [session for session in sessions or () if runs(session, statement)]
+    return tuple(sorted(found, key=lambda each: -(each.statement_seconds or 0.0)))
+
+
+def runner_lines(sessions: tuple[Session, ...]) -> tuple[Spans, ...]:
+    """Who runs a statement, a line each."""
+    if not sessions:
+        return (((" nobody runs it at this moment", "dim"),),)
+    return tuple(
+        (
+            (f" {session.id}", "bold"),
+            (f"  {session.user}@{session.client or 'local'}  {session.application}  {session.state}", "text"),
+            (f"  for {format_value(session.statement_seconds, Unit.SECONDS)}", "label"),
+            (f"  waits for {session.wait}" if session.wait else "", "warning"),
+        )
+        for session in sessions
+    )
+
+
+def effects(statement: Statement, deadline_seconds: float) -> tuple[str, ...]:
+    """What is run to measure a plan, and what that does."""
+    text = " ".join(statement.text.split())
+    return (
+        text if len(text) <= _ASKED_CHARACTERS else text[:_ASKED_CHARACTERS] + "…",
+        f"It runs in a read-only transaction for at most {format_duration(deadline_seconds)}, which is then rolled back. "
+        "It takes the time, memory and disk reads that the statement takes.",
+    )
