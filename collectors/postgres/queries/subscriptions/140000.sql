@@ -1,0 +1,25 @@
+/* aishell */
+-- Logical subscriptions of this database with their workers (pg_stat_subscription); the table pg_subscription is
+-- shared by all databases, and its connection string is not read.
+SELECT
+    subscription.oid::int8 AS id,
+    subscription.subname::text AS name,
+    subscription.subenabled AS enabled,
+    subscription.subslotname::text AS slot,
+    array_to_string(subscription.subpublications, ', ') AS publications,
+    worker.pid,
+    CASE WHEN worker.pid IS NULL THEN NULL WHEN worker.relid IS NULL THEN 'apply' ELSE 'table synchronization' END AS kind,
+    CASE WHEN worker.relid IS NOT NULL THEN coalesce(namespace.nspname || '.' || relation.relname, worker.relid::text) END AS relation,
+    pg_catalog.pg_wal_lsn_diff(worker.latest_end_lsn, worker.received_lsn)::float8 AS receive_lag_bytes,
+    extract(epoch FROM worker.last_msg_send_time)::float8 AS sent_at,
+    extract(epoch FROM worker.last_msg_receipt_time)::float8 AS received_at,
+    extract(epoch FROM pg_catalog.now() - worker.latest_end_time)::float8 AS confirmed_seconds,
+    NULL::float8 AS apply_errors,
+    NULL::float8 AS sync_errors,
+    NULL::float8 AS conflicts
+FROM
+    pg_catalog.pg_subscription AS subscription
+    INNER JOIN pg_catalog.pg_database AS own ON own.oid = subscription.subdbid AND own.datname = pg_catalog.current_database()
+    LEFT JOIN pg_catalog.pg_stat_subscription AS worker ON worker.subid = subscription.oid AND worker.pid IS NOT NULL
+    LEFT JOIN pg_catalog.pg_class AS relation ON relation.oid = worker.relid
+    LEFT JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relation.relnamespace
