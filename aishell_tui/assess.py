@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 
 from aishell_core.catalogue import CATALOGUE
 from aishell_core.series.keys import SeriesKey
 from aishell_core.units import format_duration, format_value
-from aishell_core.values import Failure, FailureCode, LockWait, Metric, Severity, Thresholds, worst
+from aishell_core.values import Failure, FailureCode, LockWait, Metric, Part, Session, Severity, Thresholds, worst
 from aishell_tui.frame import Assessment, Reason, TargetView
 
 # What a failure to read the whole target means: something is certainly broken, or we only cannot tell.
@@ -22,13 +23,45 @@ _STATES = {FailureCode.DAMAGED: Severity.CRITICAL, FailureCode.LOCKED: Severity.
 _SHORT_SECONDS = 10.0
 _MEASURED_SHARE = 0.9
 _WAITING = {"locks.waiting", "locks.wait"}
+_IDLE_TRANSACTION = "transaction.idle"
+_OF_A_SESSION = {_IDLE_TRANSACTION, "transaction.duration"}
+_IDLE_IN_TRANSACTION = "idle in transaction"
+_FRESH_INTERVALS = 3.0
 _PHRASES: Mapping[str, tuple[str, str]] = {
     "pool.usage": ("{value} of the connection limit is used, limit {limit}", "sessions"),
     "query.duration": ("the longest statement has run {value}, limit {limit}", "queries"),
     "locks.waiting": ("{value} waiting for a lock, limit {limit}", "sessions"),
     "locks.wait": ("a session has waited {value} for a lock, limit {limit}", "sessions"),
     "cache.hit_ratio": ("cache hits are down to {value}, limit {limit}", "health"),
-    "replication.lag": ("replication lags by {value}, limit {limit}", "health"),
+    "transaction.duration": ("a transaction has been open for {value}, limit {limit}", "sessions"),
+    "transaction.idle": ("a session has been idle in its transaction for {value}, limit {limit}", "sessions"),
+    "sessions.idle_in_transaction": ("sessions idle in a transaction: {value}, limit {limit}", "sessions"),
+    "transaction.latency": ("a transaction takes {value} on average, limit {limit}", "queries"),
+    "query.latency": ("a statement takes {value} on average, limit {limit}", "queries"),
+    "deadlocks.rate": ("there are {value} deadlocks, limit {limit}", "sessions"),
+    "rollbacks.rate": ("{value} transactions are rolled back, limit {limit}", "health"),
+    "temp.bytes.rate": ("statements write {value} to temporary files, limit {limit}", "queries"),
+    "wal.bytes.rate": ("the server writes {value} of log, limit {limit}", "health"),
+    "replication.lag": ("replication lags by {value}, limit {limit}", "replication"),
+    "replication.lag.bytes": ("{value} of log are not applied yet, limit {limit}", "replication"),
+    "replication.slot.retained": ("{value} of log are kept for this slot, limit {limit}", "replication"),
+    "postgres.slots.inactive": ("replication slots that nobody uses and that keep log without end: {value}, limit {limit}", "replication"),
+    "postgres.conflicts.rate": ("{value} queries are cancelled by replaying the log, limit {limit}", "replication"),
+    "postgres.checksum.failures": ("pages with a wrong checksum: {value}, data is damaged", "health"),
+    "postgres.archive.failed.rate": ("archiving the log fails: {value}, limit {limit}", "maintenance"),
+    "postgres.archive.backlog": ("log files that wait to be archived: {value}, limit {limit}", "maintenance"),
+    "postgres.archive.age": ("no log file was archived for {value}, limit {limit}", "maintenance"),
+    "postgres.wraparound.usage": ("{value} of the transaction ids are used up, limit {limit}: vacuum must freeze", "maintenance"),
+    "postgres.wraparound.multixact.usage": ("{value} of the multixact ids are used up, limit {limit}: vacuum must freeze", "maintenance"),
+    "postgres.xid.age": ("the oldest transaction id is {value} transactions old, limit {limit}", "maintenance"),
+    "postgres.horizon.age": ("dead rows of the last {value} transactions cannot be removed, limit {limit}", "maintenance"),
+    "postgres.dead_rows": ("{value} dead rows wait for vacuum, limit {limit}", "maintenance"),
+    "postgres.prepared_transactions": ("prepared transactions that nobody has ended: {value}, limit {limit}", "maintenance"),
+    "postgres.settings.pending_restart": ("settings that wait for a restart: {value}, limit {limit}", "maintenance"),
+    "postgres.checkpoint.age": ("the last checkpoint began {value} ago, limit {limit}", "maintenance"),
+    "postgres.checkpoints.requested.rate": ("{value} checkpoints are forced by the amount of log, limit {limit}", "maintenance"),
+    "pool.clients.waiting": ("clients that wait for a server connection: {value}, limit {limit}", "health"),
+    "pool.wait": ("a client has waited {value} for a server connection, limit {limit}", "health"),
     "sqlite.wal.size": ("the write-ahead log has grown to {value}, limit {limit}", "health"),
     "sqlite.wal.pending": ("{value} log frames wait for a checkpoint, limit {limit}", "health"),
     "sqlite.freelist.ratio": ("{value} of the file holds nothing, limit {limit}; VACUUM gives it back", "health"),
@@ -89,8 +122,8 @@ def metric_reasons(view: TargetView, now: float, judged: tuple[tuple[Metric, Thr
     return reasons
 
 
-def blocking_sentence(lock_waits: tuple[LockWait, ...]) -> str:
-    """Who holds up how many, in words; empty when nobody waits."""
+def blocking_sentence(lock_waits: tuple[LockWait, ...], sessions: tuple[Session, ...] = ()) -> str:
+    """Who holds up how many, in words, with what the one in front does where that is known; empty when nobody waits."""
     waits = [wait for wait in lock_waits if wait.waiter]
     if not waits:
         return ""
@@ -100,7 +133,27 @@ def blocking_sentence(lock_waits: tuple[LockWait, ...]) -> str:
     longest = max((wait.wait_seconds for wait in waits if wait.wait_seconds is not None), default=None)
     waited = f", the longest for {format_duration(longest)}" if longest is not None else ""
     noun = "1 session waits" if len(waiters) == 1 else f"{len(waiters)} sessions wait"
-    return f"{noun} behind {head}{waited}"
+    return f"{noun} behind {head}{_doing(head, sessions)}{waited}"
+
+
+def _doing(who: str, sessions: tuple[Session, ...]) -> str:
+    session = next((each for each in sessions if each.id == who), None)
+    if session is None:
+        return ""
+    idle = session.state.startswith(_IDLE_IN_TRANSACTION)
+    since = format_duration(round(session.state_seconds)) if idle and session.state_seconds is not None else ""
+    words = ", ".join(filter(None, (session.user, f"{session.state} {since}".strip() if idle else session.state)))
+    return f" ({words})" if words else ""
+
+
+def _who(metric: str, sessions: tuple[Session, ...]) -> str:
+    """The session that a reason speaks of; empty where that is not known."""
+    if metric not in _OF_A_SESSION:
+        return ""
+    idle = [each for each in sessions if metric != _IDLE_TRANSACTION or each.state.startswith(_IDLE_IN_TRANSACTION)]
+    ages = {each.id: each.state_seconds if metric == _IDLE_TRANSACTION else each.transaction_seconds for each in idle}
+    oldest = max((each for each in idle if ages[each.id] is not None), key=lambda each: ages[each.id] or 0.0, default=None)
+    return "" if oldest is None else f": {' '.join(filter(None, (oldest.id, oldest.user, oldest.application)))}"
 
 
 def _failure_reason(view: TargetView, failure: Failure, now: float) -> Reason:
@@ -138,11 +191,23 @@ def assess(view: TargetView, now: float, judged: tuple[tuple[Metric, Thresholds]
     if view.is_stale(now):
         age = format_duration(now - view.last_ok_at)
         return Assessment(Severity.UNKNOWN, (Reason(Severity.UNKNOWN, f"stale {age}: no answer since then", "", "health"),))
-    reasons = [*state_reasons(view), *metric_reasons(view, now, judged)]
+    sessions = (view.sessions or ()) if _is_fresh(view, Part.SESSIONS, now) else ()
+    reasons = [*state_reasons(view), *(_with_who(reason, sessions) for reason in metric_reasons(view, now, judged))]
     waiting = [reason for reason in reasons if reason.metric in _WAITING]
-    sentence = blocking_sentence(view.lock_waits or ())
+    sentence = blocking_sentence((view.lock_waits or ()) if _is_fresh(view, Part.LOCKS, now) else (), sessions)
     if waiting and sentence:
-        told = Reason(worst([reason.severity for reason in waiting]), sentence, "locks.waiting", "health")
+        told = Reason(worst([reason.severity for reason in waiting]), sentence, "locks.waiting", "sessions")
         reasons = [told, *(reason for reason in reasons if reason not in waiting)]
     reasons.sort(key=lambda reason: -reason.severity.rank)
     return Assessment(worst([reason.severity for reason in reasons]), tuple(reasons))
+
+
+def _with_who(reason: Reason, sessions: tuple[Session, ...]) -> Reason:
+    who = _who(reason.metric, sessions)
+    return replace(reason, text=reason.text + who) if who else reason
+
+
+def _is_fresh(view: TargetView, part: Part, now: float) -> bool:
+    """Whether a part was read lately: what was read while another screen was open must not be told as if it were so now."""
+    read_at = view.part_at.get(part)
+    return read_at is not None and now - read_at <= _FRESH_INTERVALS * view.interval_seconds + 1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import on
@@ -11,6 +12,7 @@ from textual.strip import Strip
 from aishell_core.values import TargetId
 from aishell_tui.export import PaneData
 from aishell_tui.frame import Frame
+from aishell_tui.keys import SCREENS
 from aishell_tui.look import Look
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
@@ -20,6 +22,9 @@ from widgets.heading import Heading
 from widgets.line_view import LineView
 from widgets.lines import Spans
 from widgets.table import LineTable
+
+_ONE_TARGET = {name for _, name, _ in SCREENS} - {"fleet", "events"}
+"""The screens of one target that a reason may lead to."""
 
 
 class TwoSidedLine(LineView):
@@ -72,7 +77,14 @@ class FleetScreen(DashboardScreen):
     def _opened(self, message: LineTable.Opened) -> None:
         view = self.dashboard.frame.view(TargetId(message.row_id))
         reasons = view.assessment.reasons if view is not None else ()
-        self.dashboard.open_target(TargetId(message.row_id), "queries" if reasons and reasons[0].leads_to == "queries" else "health")
+        leads_to = reasons[0].leads_to if reasons else ""
+        self.dashboard.open_target(TargetId(message.row_id), leads_to if leads_to in _ONE_TARGET else "health")
+
+    @on(LineTable.Moved)
+    def _moved(self, message: LineTable.Moved) -> None:
+        """The digits lead to the screens of the target under the cursor."""
+        if message.row_id is not None:
+            self.dashboard.look = replace(self.dashboard.look, target=TargetId(message.row_id))
 
     def pane_data(self) -> PaneData | None:
         """The table."""

@@ -11,7 +11,7 @@ from aishell_core.values import Severity, TargetId, Unit
 from aishell_tui.charts import combined_value
 from aishell_tui.export import PaneData
 from aishell_tui.frame import Frame, TargetView
-from aishell_tui.keys import SCREENS
+from aishell_tui.keys import lead_key
 from aishell_tui.text import engine_text, without_path, worst_first
 from widgets.format import bar, sparkline
 from widgets.glyphs import Glyphs
@@ -21,7 +21,6 @@ from widgets.table_model import Cell, Column, Row
 
 _SPARK_SECONDS = 60.0
 _SPARK_CELLS = 5
-_DIGITS = {name: digit for digit, name, _ in SCREENS}
 
 COLUMNS: tuple[Column, ...] = (
     Column("target", "TARGET", None, 12, help="The target's name"),
@@ -83,10 +82,10 @@ def _note(view: TargetView) -> tuple[tuple[Span, ...], Span | None]:
         return (), None
     first = reasons[0]
     more = f"  (+{len(reasons) - 1} more)" if len(reasons) > 1 else ""
-    digit = _DIGITS.get(first.leads_to, "2" if first.leads_to else "")
+    key = lead_key(first.leads_to, "fleet")
     # The name stands in the row above; at 80 columns a long path would push out the reason itself.
     text = without_path(view, first.text)
-    return ((text + more, severity_role(first.severity)),), ((f"{digit} ▸", "dim") if digit else None)
+    return ((text + more, severity_role(first.severity)),), ((f"{key} ▸", "dim") if key else None)
 
 
 def _age(view: TargetView, now: float) -> Cell:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aishell_core.catalogue import CATALOGUE
 from aishell_core.series.buckets import Buckets, merge_history
@@ -14,6 +14,7 @@ from aishell_core.units import format_value
 from aishell_core.values import Ability, Event, EventKind, Part, Severity, TargetId, Thresholds, Unit
 from aishell_tui.charts import FIGURES, ChartSpec, FigureSpec, combine_buckets, combined_value, severity_of
 from aishell_tui.frame import Frame, TargetView
+from aishell_tui.keys import lead_key
 from aishell_tui.look import MEMORY_SECONDS, Look
 from aishell_tui.text import data_age_text, span_text, without_path
 from widgets.chart import ChartData, ChartMark
@@ -27,6 +28,23 @@ _TREND_STEPS = 6
 _LIMIT_IN_SIGHT = 0.4
 _LONG_SECONDS = 1.0
 _LABEL_CELLS = 12
+_PANES: Mapping[str, str] = {
+    Part.STATEMENTS: "queries",
+    Part.SESSIONS: "sessions",
+    Part.LOCKS: "sessions",
+    Part.RELATIONS: "tables",
+    Part.REPLICATION: "replication",
+    Part.PROGRESS: "maintenance",
+    Part.HORIZON: "maintenance",
+    Part.SETTINGS: "maintenance",
+}
+"""Which screen shows a part, and says what to do where it could not be read."""
+
+
+def lead_text(leads_to: str) -> str:
+    """The key that leads from the Health screen to another; empty where there is none."""
+    key = lead_key(leads_to, "health")
+    return f"   {key} ▸" if key else ""
 
 
 def series_buckets(key: SeriesKey, snapshot: Snapshot, history: History | None, window: tuple[float, float], count: int) -> Buckets:
@@ -42,7 +60,8 @@ def buckets_of(
     spec: ChartSpec | FigureSpec, snapshot: Snapshot, history: History | None, window: tuple[float, float], count: int
 ) -> Buckets | None:
     """The series of a metric over a window, label sets combined; None when neither memory nor history knows it."""
-    keys = dict.fromkeys((*snapshot.find(spec.metric), *(history.find(spec.metric) if history is not None else ())))
+    found = (*snapshot.find(spec.metric), *(history.find(spec.metric) if history is not None else ()))
+    keys = [key for key in dict.fromkeys(found) if set(spec.labels) <= set(key.labels)]
     parts = tuple(series_buckets(key, snapshot, history, window, count) for key in keys)
     return combine_buckets(parts, spec.combine) if parts else None
 
@@ -79,7 +98,7 @@ def chart_data(
     if buckets is None:
         return ChartData(spec.title, metric.unit, (), span_text=span_text(look.span_seconds), stale=stale)
     live = look.until is None
-    value = combined_value(snapshot, spec.metric, spec.combine) if live else last_known(buckets.last)
+    value = combined_value(snapshot, spec.metric, spec.combine, spec.labels) if live else last_known(buckets.last)
     known = [item for item in buckets.high if not math.isnan(item)]
     lows = [item for item in buckets.low if not math.isnan(item)]
     limits = view.limits(metric)
@@ -113,7 +132,11 @@ def figure(spec: FigureSpec, view: TargetView, look: Look, now: float) -> KeyFig
     buckets = buckets_of(spec, snapshot, None, window, _TREND_STEPS)
     trend = tuple(buckets.mean) if buckets is not None else ()
     live = look.until is None
-    value = combined_value(snapshot, spec.metric, spec.combine) if live else (last_known(buckets.last) if buckets is not None else None)
+    value = (
+        combined_value(snapshot, spec.metric, spec.combine, spec.labels)
+        if live
+        else (last_known(buckets.last) if buckets is not None else None)
+    )
     text = format_value(value, keys[0].metric.unit)
     if spec.metric == "query.duration" and value == 0:
         text = "none"
@@ -160,15 +183,14 @@ def status_lines(view: TargetView, frame: Frame, width: int, rows: int) -> tuple
     """The sentences at the foot: reasons, what could not be read, the slowest statement, what aishell costs."""
     lines: list[Spans] = []
     for reason in view.assessment.reasons:
-        lead = "   3 ▸" if reason.leads_to == "queries" else ""
-        text = without_path(view, reason.text) + lead
+        text = without_path(view, reason.text) + lead_text(reason.leads_to)
         lines += _told(f"{reason.severity}", severity_role(reason.severity), text, width)
     told = {reason.text for reason in view.assessment.reasons}
     for failure in view.failures:
         if failure.part == "target":
             lines += _told("what to do", "label", failure.hint, width) if failure.hint else []
         elif failure.message not in told:
-            lead = "   3 ▸" if failure.part == Part.STATEMENTS else ""
+            lead = lead_text(_PANES.get(failure.part, ""))
             lines.append(((f" {failure.part:<11}", "label"), ("n/a: ", "unknown"), (failure.message, "text"), (lead, "dim")))
     running = _running(view)
     if running:
@@ -192,7 +214,8 @@ def _told(label: str, role: Role, text: str, width: int) -> list[Spans]:
 
 def _running(view: TargetView) -> Spans:
     """The statement that has run longest now and who runs it; nothing when none has for a second."""
-    sessions = [each for each in view.sessions or () if each.text and (each.statement_seconds or 0.0) >= _LONG_SECONDS]
+    clients = [each for each in view.sessions or () if each.text and not each.kind and not each.state.startswith("idle")]
+    sessions = [each for each in clients if (each.statement_seconds or 0.0) >= _LONG_SECONDS]
     if not sessions:
         return ()
     longest = max(sessions, key=lambda each: each.statement_seconds or 0.0)
@@ -207,4 +230,4 @@ def _slowest(view: TargetView) -> Spans:
     top = max(statements, key=lambda statement: statement.total_milliseconds)
     share = top.total_milliseconds / spent if spent else 0.0
     text = " ".join(top.text.split())[:70]
-    return ((" slow       ", "label"), (text, "text"), (f"  {format_value(share, Unit.RATIO)} of all time   3 ▸", "dim"))
+    return ((" slow       ", "label"), (text, "text"), (f"  {format_value(share, Unit.RATIO)} of all time{lead_text('queries')}", "dim"))

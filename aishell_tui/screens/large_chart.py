@@ -61,7 +61,7 @@ class LargeChartScreen(DashboardScreen):
             return
         self.recall(self._target)
         view, metric = frame.view(self._target), CATALOGUE[self._spec.metric]
-        value = combined_value(view.snapshot, self._spec.metric, self._spec.combine) if view is not None else None
+        value = combined_value(view.snapshot, self._spec.metric, self._spec.combine, self._spec.labels) if view is not None else None
         detail = f"{self._target}   last {span_text(look.span_seconds)}   now {format_value(value, metric.unit)}"
         pane.set_heading(Heading(self._spec.title, ((detail, "label"),)))
         times, values = self._series(frame, look, width)
