@@ -15,6 +15,8 @@ HOST = ("host",)
 SQLITE = ("sqlite",)
 POSTGRES = ("postgres",)
 PGBOUNCER = ("pgbouncer",)
+POOLED = (*SERVERS, *PGBOUNCER)
+SERVED = (*DATABASES, *PGBOUNCER)
 ANY = (*DATABASES, *PGBOUNCER, "host")
 
 _declared: dict[str, Metric] = {}
@@ -83,17 +85,22 @@ def _rate(
 
 # One vocabulary for all databases.
 CONNECTIONS_USED = _gauge(
-    "connections.used", Unit.COUNT, DATABASES, "Client connections that are open; for a file, processes that hold it open."
+    "connections.used", Unit.COUNT, SERVED, "Client connections that are open; for a file, processes that hold it open."
 )
-CONNECTIONS_MAX = _gauge("connections.max", Unit.COUNT, SERVERS, "Client connections that the server allows at once.")
-POOL_USAGE = _ratio("pool.usage", SERVERS, "Used share of the connection limit.", 0.75, 0.90)
+CONNECTIONS_MAX = _gauge("connections.max", Unit.COUNT, POOLED, "Client connections that the server allows at once.")
+POOL_USAGE = _ratio("pool.usage", POOLED, "Used share of the connection limit.", 0.75, 0.90)
 SESSIONS_ACTIVE = _gauge("sessions.active", Unit.COUNT, DATABASES, "Sessions that run a statement now.")
 QUERY_DURATION = _gauge(
     "query.duration", Unit.MILLISECONDS, DATABASES, "Running time of the longest active statement; 0 when none runs.", 30_000, 300_000
 )
-QUERY_LATENCY = _gauge("query.latency", Unit.MILLISECONDS, DATABASES, "Mean time of the statements that ended in the last interval.")
-QUERIES_RATE = _rate("queries.rate", Unit.PER_SECOND, DATABASES, "Statements that ended.")
-TRANSACTIONS_RATE = _rate("transactions.rate", Unit.PER_SECOND, DATABASES, "Transactions that committed; for SQLite, those that wrote.")
+QUERY_LATENCY = _gauge("query.latency", Unit.MILLISECONDS, SERVED, "Mean time of the statements that ended in the last interval.")
+QUERIES_RATE = _rate("queries.rate", Unit.PER_SECOND, SERVED, "Statements that ended.")
+TRANSACTIONS_RATE = _rate(
+    "transactions.rate",
+    Unit.PER_SECOND,
+    SERVED,
+    "Transactions that committed; for SQLite, those that wrote; for a pooler, all that ended.",
+)
 ROWS_RATE = _rate("rows.rate", Unit.PER_SECOND, DATABASES, "Rows that statements returned or changed.")
 ERRORS_RATE = _rate("errors.rate", Unit.PER_SECOND, DATABASES, "Statements that failed.")
 CACHE_HIT_RATIO = _ratio("cache.hit_ratio", SERVERS, "Share of page or key look-ups answered from memory.", 0.95, 0.90, falling=True)
@@ -102,7 +109,7 @@ LOCKS_WAIT = _gauge("locks.wait", Unit.SECONDS, DATABASES, "Time that the longes
 DEADLOCKS_RATE = _rate("deadlocks.rate", Unit.PER_SECOND, SERVERS, "Deadlocks that the server broke.")
 REPLICATION_LAG = _gauge("replication.lag", Unit.SECONDS, SERVERS, "How far a replica is behind its source.", 10, 60)
 DISK_USED = _gauge("disk.used", Unit.BYTES, DATABASES, "Bytes that the database takes on disk, logs included.")
-UPTIME = _gauge("uptime", Unit.SECONDS, (*SERVERS, "host"), "Time since the server, or the machine, started.")
+UPTIME = _gauge("uptime", Unit.SECONDS, (*POOLED, "host"), "Time since the server, or the machine, started.")
 
 # Servers with sessions, transactions and logs.
 SESSIONS_BY_STATE = _gauge("sessions.state", Unit.COUNT, SERVERS, "Client sessions by what they do, by the label `state`.")
@@ -249,7 +256,10 @@ PG_SLRU_READS = _rate(
 
 # Connection poolers.
 POOL_CLIENTS_ACTIVE = _gauge(
-    "pool.clients.active", Unit.COUNT, PGBOUNCER, "Clients that are linked to a server connection, by the label `pool`."
+    "pool.clients.active",
+    Unit.COUNT,
+    PGBOUNCER,
+    "Clients that are linked to a server connection or idle, so that none of them waits, by the label `pool`.",
 )
 POOL_CLIENTS_WAITING = _gauge(
     "pool.clients.waiting",
@@ -261,11 +271,13 @@ POOL_CLIENTS_WAITING = _gauge(
     sustained_seconds=5,
 )
 POOL_SERVERS_ACTIVE = _gauge("pool.servers.active", Unit.COUNT, PGBOUNCER, "Server connections that serve a client, by the label `pool`.")
-POOL_SERVERS_IDLE = _gauge("pool.servers.idle", Unit.COUNT, PGBOUNCER, "Server connections that are ready for use, by the label `pool`.")
+POOL_SERVERS_IDLE = _gauge("pool.servers.idle", Unit.COUNT, PGBOUNCER, "Server connections that no client uses, by the label `pool`.")
 POOL_WAIT = _gauge("pool.wait", Unit.SECONDS, PGBOUNCER, "How long the first client in the queue has waited, by the label `pool`.", 1, 10)
 POOL_WAIT_TIME = _rate(
     "pool.wait.time.rate", Unit.MILLISECONDS_PER_SECOND, PGBOUNCER, "Time that clients spent waiting for a server connection."
 )
+POOL_RECEIVED = _rate("pool.received.rate", Unit.BYTES_PER_SECOND, PGBOUNCER, "Bytes that clients sent through the pooler.")
+POOL_SENT = _rate("pool.sent.rate", Unit.BYTES_PER_SECOND, PGBOUNCER, "Bytes that servers sent through the pooler.")
 
 # SQLite alone.
 SQLITE_FILE_SIZE = _gauge("sqlite.file.size", Unit.BYTES, SQLITE, "Size of the database file.")
@@ -309,15 +321,24 @@ HOST_DISK_WRITE = _rate("host.disk.write.rate", Unit.BYTES_PER_SECOND, HOST, "By
 HOST_NET_RECEIVED = _rate("host.network.received.rate", Unit.BYTES_PER_SECOND, HOST, "Bytes received, by the label `interface`.")
 HOST_NET_SENT = _rate("host.network.sent.rate", Unit.BYTES_PER_SECOND, HOST, "Bytes sent, by the label `interface`.")
 PROCESS_CPU = _rate(
-    "process.cpu.rate", Unit.MILLISECONDS_PER_SECOND, DATABASES, "CPU time of the local processes of a target, by the label `pid`."
+    "process.cpu.rate",
+    Unit.MILLISECONDS_PER_SECOND,
+    SERVED,
+    "CPU time of the local processes of a target, by the label `pid`.",
 )
 PROCESS_READ = _rate(
-    "process.read.rate", Unit.BYTES_PER_SECOND, DATABASES, "Bytes that a local process of a target read from disk, by the label `pid`."
+    "process.read.rate",
+    Unit.BYTES_PER_SECOND,
+    SERVED,
+    "Bytes that a local process of a target read from disk, by the label `pid`.",
 )
 PROCESS_WRITE = _rate(
-    "process.write.rate", Unit.BYTES_PER_SECOND, DATABASES, "Bytes that a local process of a target wrote to disk, by the label `pid`."
+    "process.write.rate",
+    Unit.BYTES_PER_SECOND,
+    SERVED,
+    "Bytes that a local process of a target wrote to disk, by the label `pid`.",
 )
-PROCESS_MEMORY = _gauge("process.memory.used", Unit.BYTES, DATABASES, "Resident memory of a local process of a target, by the label `pid`.")
+PROCESS_MEMORY = _gauge("process.memory.used", Unit.BYTES, SERVED, "Resident memory of a local process of a target, by the label `pid`.")
 
 # Single statements, by the label `digest`.
 STATEMENT_CALLS = _rate("statement.calls.rate", Unit.PER_SECOND, DATABASES, "Calls of a statement digest, by the label `digest`.")

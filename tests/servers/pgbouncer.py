@@ -116,9 +116,15 @@ class Pgbouncer:
         """What the pooler has said."""
         return (self.folder / "pooler.log").read_text(errors="replace")
 
-    def connect(self, database: str = "postgres", user: str = SUPERUSER, application: str = "test") -> Any:
+    def connect(
+        self,
+        database: str = "postgres",
+        user: str = SUPERUSER,
+        application: str | bytes = "test",
+        kind: type[pg8000.native.Connection] = pg8000.native.Connection,
+    ) -> Any:
         """A session through the pooler that stays open until its `close` or the pooler's end; `run(sql)` gives rows."""
-        session = pg8000.native.Connection(
+        session = kind(
             user,
             host="127.0.0.1",
             port=self.port,
