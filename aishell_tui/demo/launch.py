@@ -11,14 +11,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from aishell_core.errors import AishellError, StateError
 from aishell_core.targets import Environment, Location, Target
 from aishell_core.values import TargetId
-from aishell_tui.demo.workload import DATABASE_NAME, READY
+from aishell_tui.demo.keeping import FAILED, READY, SAY
+from aishell_tui.demo.strays import end_strays
+from aishell_tui.demo.workload import DATABASE_NAME
 from aishell_tui.places import make_folder
 
 TARGET_NAME = TargetId("shop")
@@ -34,23 +38,46 @@ _STOP_SECONDS = 3.0
 class Demo:
     """A running demo; its folder is removed with it, so the dashboard's own state belongs there too."""
 
-    target: Target
+    targets: tuple[Target, ...]
     process: subprocess.Popen[bytes]
     folder: Path
     _lock: int
+    deadline_seconds: float = _START_SECONDS
 
-    def wait_until_ready(self, deadline_seconds: float = _START_SECONDS) -> None:
-        """Return when the database and its clients are there; raises AishellError where they cannot be."""
-        end = time.monotonic() + deadline_seconds
+    @property
+    def target(self) -> Target:
+        """The first of its targets."""
+        return self.targets[0]
+
+    def wait_until_ready(self, say: Callable[[str], None] = lambda _text: None) -> None:
+        """Return when the database and its clients are there; raises AishellError where they cannot be.
+
+        What the keeper does meanwhile is handed to `say`.
+        """
+        end = time.monotonic() + self.deadline_seconds
         output = self.process.stdout
-        said = b""
-        while output is not None and READY not in said:
-            readable, _, _ = select.select([output], [], [], max(0.0, end - time.monotonic()))
-            piece = os.read(output.fileno(), 64) if readable else b""
-            if not piece:
-                self.stop()
-                raise AishellError("the demo's workload did not start", f"see whether this works: {' '.join(map(str, self._command()))}")
-            said += piece
+        rest = b""
+        while output is not None:
+            line, found, after = rest.partition(b"\n")
+            if not found:
+                readable, _, _ = select.select([output], [], [], max(0.0, end - time.monotonic()))
+                piece = os.read(output.fileno(), 4096) if readable else b""
+                if not piece:
+                    self._fail("the demo's workload did not start", f"see whether this works: {' '.join(self._command())}")
+                rest += piece
+                continue
+            rest = after
+            word, _, text = line.decode(errors="replace").partition(" ")
+            if word == READY:
+                return
+            if word == SAY:
+                say(text)
+            elif word == FAILED:
+                self._fail(*text.split("\t", 1))
+
+    def _fail(self, message: str, hint: str = "") -> NoReturn:
+        self.stop()
+        raise AishellError(message, hint)
 
     def stop(self) -> None:
         """End the workload and remove its folder; may be called twice."""
@@ -60,13 +87,12 @@ class Demo:
         try:
             self.process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            # The workload has a session of its own, so its group is exactly the keeper and its clients.
+            # The keeper has a session of its own, so its group is exactly the keeper and its clients.
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
         if self._lock >= 0:
-            os.close(self._lock)
+            drop_folder(self.folder, self._lock)
             self._lock = -1
 
     def _command(self) -> tuple[str, ...]:
@@ -79,51 +105,79 @@ def start_demo(folder: Path, *, wait: bool = True) -> Demo:
     What dead demos left there is removed first. With `wait=False` the caller has something better to do until
     `wait_until_ready`. Raises AishellError when the workload does not start.
     """
-    root = _writable(folder)
-    sweep(root)
-    own = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
-    lock = os.open(own / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
+    own, lock = new_folder(writable(folder))
     target = Target(TARGET_NAME, Location("sqlite", path=own / DATABASE_NAME), Environment.DEVELOPMENT, origin="demo")
-    demo = Demo(target, _start_workload(own, lock), own, lock)
+    demo = Demo((target,), start_keeper("workload", (), own, lock), own, lock)
     if wait:
         demo.wait_until_ready()
     return demo
 
 
-def _start_workload(own: Path, lock: int) -> subprocess.Popen[bytes]:
+def new_folder(root: Path) -> tuple[Path, int]:
+    """A fresh folder for a demo with its owner's lock, after what dead demos left beside it was removed."""
+    sweep(root)
+    own = Path(tempfile.mkdtemp(prefix=_prefix(root), dir=root))
+    lock = os.open(own / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return own, lock
+
+
+def start_keeper(module: str, arguments: Sequence[str | Path], own: Path, lock: int) -> subprocess.Popen[bytes]:
+    """Start a module of the demo as the keeper of a folder."""
     package_root = Path(__file__).parents[2]
     return subprocess.Popen(
         # Neither site-packages nor the user's own modules: it starts in a few milliseconds and stays small.
-        [sys.executable, "-S", "-s", "-P", "-m", "aishell_tui.demo.workload", str(own)],
+        [sys.executable, "-S", "-s", "-P", "-m", f"{__package__}.{module}", str(own), *map(str, arguments)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": str(package_root)},
         # Signals of the terminal go to the dashboard alone; its end closes the pipe, which ends the workload.
         start_new_session=True,
-        # The folder counts as owned as long as the dashboard or any process of the workload lives.
+        # The folder counts as owned as long as the dashboard, the keeper or any of its clients lives.
         pass_fds=(lock,),
         cwd=own,
     )
 
 
-def _writable(folder: Path) -> Path:
+def writable(folder: Path) -> Path:
+    """The folder, made where it is missing, or the temporary folder where it cannot be written."""
     with suppress(OSError, StateError):
         make_folder(folder)
         with tempfile.TemporaryFile(dir=folder):
             return folder
+    return temporary_folder()
+
+
+def temporary_folder() -> Path:
+    """The folder for what need not last."""
     return Path(tempfile.gettempdir())
 
 
 def sweep(root: Path) -> tuple[Path, ...]:
-    """Remove the folders of demos whose owners are all dead (nobody holds their lock) and return them."""
+    """Remove the folders of demos whose owners are all dead (nobody holds their lock), end their servers, and return them."""
     removed = []
-    for folder in root.glob(f"{_PREFIX}*"):
+    for folder in root.glob(f"{_prefix(root)}*"):
         if _is_ours(folder) and _is_ownerless(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+            _clear(folder)
             removed.append(folder)
     return tuple(removed)
+
+
+def drop_folder(folder: Path, lock: int) -> None:
+    """Remove a demo's own folder and let go of its lock."""
+    _clear(folder)
+    os.close(lock)
+
+
+def _clear(folder: Path) -> None:
+    end_strays(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _prefix(root: Path) -> str:
+    """How demos' folders are called; where others keep their things too the name says whose they are."""
+    return f"aishell-{_PREFIX}" if root == temporary_folder() else _PREFIX
 
 
 def _is_ours(folder: Path) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import sqlite3
 import sys
@@ -23,15 +22,14 @@ from pathlib import Path
 from aishell_core.engines.statement_log import default_log, flush_statements
 from aishell_tui.demo import shop
 from aishell_tui.demo.clients import open_client
+from aishell_tui.demo.keeping import READY, name_process, remove, tell
 from aishell_tui.demo.rhythm import next_arrival_seconds
 from aishell_tui.demo.seed import create_database
 
 DATABASE_NAME = "shop.db"
-READY = b"ready\n"
 BUSY_SECONDS = 5.0
 REPORT_SECONDS = 1.4
 _SEEDED_REPORT_USERS = 1_500
-_REMOVE_TRIES = 20
 
 Client = Callable[[sqlite3.Connection, random.Random], None]
 
@@ -134,16 +132,11 @@ def start_client(name: str, client: Client, database: Path, leash: Leash) -> int
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
         leash.wear()
-        _name_process(name)
+        name_process(name)
         chance = random.Random(os.urandom(8))  # noqa: S311  (a workload, not secrets)
         client(open_client(database, BUSY_SECONDS), chance)
     finally:
         os._exit(1)
-
-
-def _name_process(name: str) -> None:
-    with suppress(OSError):
-        Path("/proc/self/comm").write_text(name)
 
 
 def _leave(number: int, _frame: object) -> None:
@@ -161,8 +154,8 @@ def keep(folder: Path) -> None:
         leash = Leash.make()
         os.waitpid(start_client("shop-opening", partial(open_shop, database), database, leash), 0)
         pids += (start_client(name, client, database, leash) for name, client in CLIENTS)
-        os.write(1, READY)
-        _name_process("shop-keeper")
+        tell(READY)
+        name_process("shop-keeper")
         while os.read(0, 64):
             pass
     finally:
@@ -172,15 +165,6 @@ def keep(folder: Path) -> None:
             with suppress(ChildProcessError):
                 os.waitpid(pid, 0)
         remove(folder)
-
-
-def remove(folder: Path) -> None:
-    """Remove a demo's folder, also while a dying dashboard still writes into it."""
-    for _ in range(_REMOVE_TRIES):
-        shutil.rmtree(folder, ignore_errors=True)
-        if not folder.exists():
-            return
-        time.sleep(0.05)
 
 
 if __name__ == "__main__":
