@@ -25,6 +25,7 @@ from aishell_tui.frame import Frame
 from aishell_tui.keys import SCREENS
 from aishell_tui.look import Look, moved, slower, widened
 from aishell_tui.options import DashboardOptions
+from aishell_tui.progress import ProgressBook
 from aishell_tui.runtime import Runtime
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
@@ -32,6 +33,7 @@ from aishell_tui.screens.events import EventsScreen
 from aishell_tui.screens.fleet import FleetScreen
 from aishell_tui.screens.health import HealthScreen
 from aishell_tui.screens.queries import QueriesScreen
+from aishell_tui.screens.sessions import SessionsScreen
 from aishell_tui.terminal_watch import HUNG_UP, TerminalWatch
 from aishell_tui.text import worst_first
 from themes.load import load_theme
@@ -83,6 +85,7 @@ class AishellApp(App[int]):
         "fleet": FleetScreen,
         "health": HealthScreen,
         "queries": QueriesScreen,
+        "sessions": SessionsScreen,
         "events": EventsScreen,
         "wall": _wall,
     }
@@ -104,6 +107,7 @@ class AishellApp(App[int]):
             memory_since=runtime.now(),
         )
         self.digests = DigestBook()
+        self.progress = ProgressBook()
         self.frame = Frame(at=0.0)
         self._on_end = on_end
         self._colourless, self._ascii = NoColorFilter(), AsciiFilter()
@@ -155,6 +159,7 @@ class AishellApp(App[int]):
         if not self.look.paused:
             self.frame = self.runtime.frame()
             self.digests.read(self.frame.targets)
+            self.progress.read(self.frame.targets)
         self.show()
 
     def show(self) -> None:
@@ -188,6 +193,12 @@ class AishellApp(App[int]):
     def action_go(self, mode: str) -> None:
         """Go to a screen."""
         self.go(mode)
+
+    def action_waits(self) -> None:
+        """Show what the sessions of the target have waited for."""
+        from aishell_tui.screens.waits import WaitsScreen
+
+        self.push_screen(WaitsScreen())
 
     def action_pause(self) -> None:
         """Freeze the screen, or go on."""

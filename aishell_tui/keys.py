@@ -48,11 +48,12 @@ SCREENS: tuple[tuple[str, str, str], ...] = (
     ("1", "fleet", "Fleet"),
     ("2", "health", "Health"),
     ("3", "queries", "Queries"),
+    ("4", "sessions", "Sessions"),
     ("8", "events", "Events"),
 )
 """The digit, name and title of each screen; digits stay with their screens when others come between."""
 
-TABLES = ("fleet", "queries", "events", "metrics", "tables", "replication")
+TABLES = ("fleet", "queries", "events", "metrics", "tables", "replication", "sessions", "waits", "pools")
 """The screens that are a table; the table widget brings its own keys (move, open, sort, mark)."""
 
 TABLE_FOOTER: tuple[tuple[str, int], ...] = (("open", 1), ("sort", 3))
@@ -71,7 +72,7 @@ KEYS: tuple[Key, ...] = (
         "app.move_in_time(-1)",
         "back",
         "Go back in time by a quarter of the span.",
-        ("health", "query", "chart"),
+        ("health", "query", "chart", "waits"),
         5,
     ),
     Key(
@@ -80,7 +81,7 @@ KEYS: tuple[Key, ...] = (
         "app.move_in_time(1)",
         "forward",
         "Go forward in time; past the present it is live again.",
-        ("health", "query", "chart"),
+        ("health", "query", "chart", "waits"),
         6,
     ),
     Key(
@@ -89,7 +90,7 @@ KEYS: tuple[Key, ...] = (
         "app.span(-1)",
         "",
         "Narrow the span of the charts: 24 h, 6 h, 1 h, 15 m, 5 m, 1 m.",
-        ("health", "query", "chart"),
+        ("health", "query", "chart", "waits"),
         0,
     ),
     Key(
@@ -98,7 +99,7 @@ KEYS: tuple[Key, ...] = (
         "app.span(1)",
         "wider",
         "Widen the span of the charts: 1 m, 5 m, 15 m, 1 h, 6 h, 24 h.",
-        ("health", "query", "chart"),
+        ("health", "query", "chart", "waits"),
         4,
     ),
     Key("maximise", ("z",), "maximise", "zoom", "Show the focused chart alone, large; again goes back.", ("health",), 3),
@@ -122,6 +123,7 @@ KEYS: tuple[Key, ...] = (
         ("health",),
         10,
     ),
+    Key("pools", ("o",), "pools", "pools", "Show the pools of a connection pooler, and which clients wait.", ("health",), 11),
     Key("relations.mode", ("t",), "mode", "tables/indexes", "Switch between tables, indexes, and those with a finding.", ("tables",), 4),
     Key(
         "analyze",
@@ -132,6 +134,13 @@ KEYS: tuple[Key, ...] = (
         ("query",),
         3,
     ),
+    Key("sessions.tree", ("t",), "tree", "lock tree", "Show who waits behind whom as a tree; again the table.", ("sessions",), 4),
+    Key("sessions.idle", ("i",), "idle", "idle", "Show idle and background sessions too, or hide them.", ("sessions",), 5),
+    Key("waits", ("w",), "app.waits", "waits", "Show what the sessions have waited for over time.", ("sessions", "health"), 6),
+    Key("sessions.explain", ("e",), "explain", "explain", "Show the plan of the session's statement.", ("sessions", "session"), 7),
+    Key("sessions.next", ("right_parenthesis",), "next_target(1)", "", "Show the next target.", ("sessions", "waits")),
+    Key("sessions.previous", ("left_parenthesis",), "next_target(-1)", "", "Show the target before.", ("sessions", "waits")),
+    Key("waits.by", ("t",), "dimension(1)", "by", "List waits, statements, users, applications or databases.", ("waits",), 3),
     Key("integrity", ("i",), "integrity", "", "Check the database's integrity now.", ("health",)),
     Key("pause", ("p",), "pause", "pause", "Freeze the screen; again goes on.", (EVERYWHERE,), 20),
     Key("refresh", ("R", "f5"), "refresh_now", "", "Read everything now."),

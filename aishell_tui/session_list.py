@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from aishell_core.values import LockWait, Session, Severity, Thresholds
 
 IDLE_IN_TRANSACTION = "idle in transaction"
+_HEAD, _WORKING, _IDLE = 0, 1, 2
 _ACTIVE = frozenset({"active", "running", "writing", "reading", "waiting", "fastpath function call"})
 _SHORT_STATES = {
     "idle in transaction": "idle in tx",
@@ -30,16 +31,20 @@ class SessionCounts:
 
 @dataclass(frozen=True, slots=True)
 class SessionList:
-    """The sessions to show, those that matter most first, with what is known of their locks."""
+    """The sessions to show, those that matter most first.
+
+    `blocking` has how many wait directly for a session, `waited` for how many seconds a session has waited for a lock
+    (0 where that is not known), both by id.
+    """
 
     shown: tuple[Session, ...] = ()
     counts: SessionCounts = SessionCounts()
-    blocking: dict[str, int] | None = None
-    waiting: frozenset[str] = frozenset()
+    blocking: Mapping[str, int] = field(default_factory=dict)
+    waited: Mapping[str, float] = field(default_factory=dict)
 
     def blocks(self, session: Session) -> int:
         """How many sessions wait directly for this one."""
-        return (self.blocking or {}).get(session.id, 0)
+        return self.blocking.get(session.id, 0)
 
 
 def identity(session: Session) -> str:
@@ -106,31 +111,37 @@ def session_list(sessions: Sequence[Session], lock_waits: Iterable[LockWait], *,
 
     Without `everyone` the idle ones and the engine's own are left out, but never one that waits for a lock or is waited for.
     """
-    blocking: dict[str, set[str]] = {}
-    for wait in lock_waits:
-        if wait.waiter:
-            blocking.setdefault(wait.holder, set()).add(wait.waiter)
-    counted = {holder: len(waiters) for holder, waiters in blocking.items()}
-    waiting = frozenset().union(*blocking.values()) if blocking else frozenset()
+    blocking, waited = _queues(lock_waits)
     active = idle_in_transaction = 0
     ranked: list[tuple[int, float, int]] = []
     for place, session in enumerate(sessions):
-        rank = 2
-        own = is_background(session)
+        own, rank = is_background(session), _IDLE
         if not own and is_active(session):
             active += 1
-            rank = 1
+            rank = _WORKING
         elif is_idle_in_transaction(session):
             idle_in_transaction += 1
-            rank = 1
-        if session.id in counted and session.id not in waiting:
-            rank = 0
-        elif session.id in counted or session.id in waiting:
-            rank = 1
-        if rank < 2 or everyone:
-            older = age_seconds(session) or 0.0
-            ranked.append((rank + own if rank == 2 else rank, -counted.get(session.id, 0) if rank == 0 else -older, place))
+            rank = _WORKING
+        if session.id in waited:
+            rank = _WORKING
+        elif session.id in blocking:
+            rank = _HEAD
+        if rank == _HEAD:
+            ranked.append((rank, -blocking[session.id], place))
+        elif rank == _WORKING or everyone:
+            ranked.append((rank + own if rank == _IDLE else rank, -(age_seconds(session) or 0.0), place))
     ranked.sort()
-    shown = tuple(sessions[place] for _, _, place in ranked)
-    counts = SessionCounts(len(sessions), active, idle_in_transaction, len(waiting), len(sessions) - len(shown))
-    return SessionList(shown, counts, counted, waiting)
+    shown = tuple([sessions[place] for _, _, place in ranked])
+    counts = SessionCounts(len(sessions), active, idle_in_transaction, len(waited), len(sessions) - len(shown))
+    return SessionList(shown, counts, blocking, waited)
+
+
+def _queues(lock_waits: Iterable[LockWait]) -> tuple[dict[str, int], dict[str, float]]:
+    """How many wait directly for each holder, and for how long each waiter has waited."""
+    blocking: dict[str, set[str]] = {}
+    waited: dict[str, float] = {}
+    for wait in lock_waits:
+        if wait.waiter:
+            blocking.setdefault(wait.holder, set()).add(wait.waiter)
+            waited[wait.waiter] = max(waited.get(wait.waiter, 0.0), wait.wait_seconds or 0.0)
+    return {holder: len(waiters) for holder, waiters in blocking.items()}, waited

@@ -30,6 +30,7 @@ class DashboardCommands(Provider):
                     yield key.help.rstrip("."), f"key {key.shown}", partial(self._press, key.action)
         for digit, name, title in SCREENS:
             yield f"Screen: {title}", f"key {digit}", partial(app.go, name)
+        yield "Screen: Waits", "what sessions waited for", app.action_waits
         for view in app.frame.targets:
             yield f"Target: {view.name}", "open its health", partial(app.open_target, view.name)
         for name in theme_names():

@@ -1,0 +1,161 @@
+"""One session: everything known of it, its statement, who is before and behind it, and its plan on demand."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+
+from aishell_core.errors import AishellError
+from aishell_core.values import Ability, Part, Session, TargetId
+from aishell_tui.export import PaneData
+from aishell_tui.frame import Frame, TargetView
+from aishell_tui.lock_tree import waiting_behind, waiting_for
+from aishell_tui.look import Look
+from aishell_tui.plans import judged_plan, plan_words
+from aishell_tui.screens.base import DashboardScreen
+from aishell_tui.screens.bindings import bindings_of
+from aishell_tui.screens.query_data import formatted
+from aishell_tui.screens.sessions_detail import Surroundings, end_sentence, lock_lines, session_fields
+from aishell_tui.screens.sessions_rows import fresh_and_stale
+from aishell_tui.session_list import identity
+from collectors.contract import Demand
+from widgets.format import cell_width, clean
+from widgets.heading import Heading
+from widgets.lines import Spans
+from widgets.plan_tree import PlanTree
+from widgets.sql_view import SqlView
+from widgets.text_view import TextView
+
+
+def field_lines(fields: tuple[tuple[str, str], ...], width: int) -> tuple[Spans, ...]:
+    """Names and words side by side, as many on a line as there is room for."""
+    lines: list[list[tuple[str, str]]] = [[]]
+    used = 0
+    for name, text in fields:
+        cells = cell_width(clean(name)) + cell_width(clean(text)) + 4
+        if lines[-1] and used + cells > width:
+            lines.append([])
+            used = 0
+        lines[-1].append((name, text))
+        used += cells
+    return tuple(tuple(span for name, text in line for span in ((f" {name} ", "label"), (f"{text}  ", "text"))) for line in lines)
+
+
+class SessionScreen(DashboardScreen):
+    """The detail of one session; it stays as it was last known when the session has ended."""
+
+    SCREEN = "session"
+    TAB = "sessions"
+    AUTO_FOCUS = "SqlView"
+    BINDINGS: ClassVar = bindings_of("session")
+
+    def __init__(self, target: TargetId, session: Session, *, explain: bool = False) -> None:
+        super().__init__()
+        self._target = target
+        self._session = session
+        self._explain_at_once = explain
+
+    def compose_body(self) -> ComposeResult:
+        """Fields, locks, statement, plan."""
+        yield TextView(heading=Heading(f"{self._target} ▸ sessions ▸ {self._session.id}"), id="session-fields")
+        yield TextView(heading=Heading("locks"), id="session-locks")
+        yield SqlView(formatted(self._session.text), heading=Heading("statement"), id="session-sql")
+        yield PlanTree(heading=Heading("plan", (("reading …", "dim"),)), id="session-plan")
+
+    def demand(self) -> Demand:
+        """Sessions and locks."""
+        return frozenset({Part.SESSIONS, Part.LOCKS})
+
+    def demanded_target(self, look: Look) -> TargetId | None:
+        """The session's own target."""
+        return self._target
+
+    def viewed(self, frame: Frame, look: Look) -> TargetView | None:
+        """The session's own target."""
+        return frame.view(self._target)
+
+    def on_mount(self) -> None:
+        """Show what is known, and the plan where it was asked for."""
+        super().on_mount()
+        if self._explain_at_once:
+            self.action_explain()
+
+    def show_body(self, frame: Frame, look: Look) -> None:
+        """The session as it is now."""
+        view = frame.view(self._target)
+        if view is None:
+            return
+        found = next((each for each in view.sessions or () if identity(each) == identity(self._session)), None)
+        if found is not None:
+            if found.text != self._session.text:
+                self.query_one("#session-sql", SqlView).set_sql(formatted(found.text))
+            self._session = found
+        sessions = {each.id: each for each in view.sessions or ()}
+        around = Surroundings(sessions, view.lock_waits or (), view.part_at.get(Part.SESSIONS, frame.at), frame.at)
+        self._show_fields(view, around, gone=found is None, now=frame.at)
+        self._show_locks(around)
+
+    def _show_fields(self, view: TargetView, around: Surroundings, *, gone: bool, now: float) -> None:
+        pane = self.query_one("#session-fields", TextView)
+        state: Spans = (("has ended; this is what was last known of it", "warning"),) if gone else ()
+        fresh, stale = fresh_and_stale(view, Part.SESSIONS, now)
+        pane.set_heading(Heading(f"{self._target} ▸ sessions ▸ {self._session.id}", state, fresh, stale))
+        lines = field_lines(session_fields(self._session, around), self.size.width)
+        pane.set_lines(lines)
+        pane.styles.height = len(lines) + 1
+
+    def _show_locks(self, around: Surroundings) -> None:
+        pane = self.query_one("#session-locks", TextView)
+        waits, behind = waiting_for(around.lock_waits, self._session.id), waiting_behind(around.lock_waits, self._session.id)
+        lines: list[Spans] = []
+        if waits:
+            lines += [((" waits for", "label"),), *lock_lines(waits, around, holders=True)]
+        if behind:
+            lines += [((" before", "label"),), *lock_lines(behind, around, holders=False)]
+        effect = end_sentence(self._session, around)
+        if effect:
+            lines.append(((f" {effect}", "text"),))
+        pane.set_lines(lines or ((("  waits for nobody, and nobody waits for it", "dim"),),))
+        pane.styles.height = max(1, len(lines)) + 1
+
+    def action_explain(self) -> None:
+        """Ask for the plan of its statement."""
+        self.query_one("#session-plan", PlanTree).display = True
+        self.run_worker(self._explain(), group="explain", exclusive=True)
+
+    async def _explain(self) -> None:
+        session, view = self._session, self.dashboard.frame.view(self._target)
+        if view is not None and view.abilities and Ability.EXPLAIN not in view.abilities:
+            self._say_plan("n/a: this engine shows no plans")
+            return
+        if not session.text.strip():
+            self._say_plan("n/a: it has no statement")
+            return
+        try:
+            plan = await self.dashboard.runtime.explain(self._target, session.text, session.database)
+        except AishellError as error:
+            self._say_plan(f"n/a: {error.message}. {error.hint}".strip())
+            return
+        judged = judged_plan(plan)
+        words, has_costly = plan_words(judged)
+        tree = self.query_one("#session-plan", PlanTree)
+        tree.set_heading(Heading("plan", ((words, "warning" if has_costly else "dim"),)))
+        tree.set_plan(judged)
+
+    def _say_plan(self, text: str) -> None:
+        tree = self.query_one("#session-plan", PlanTree)
+        tree.set_heading(Heading("plan"))
+        tree.say(text, "unknown")
+
+    def copy_text(self) -> str:
+        """Its statement."""
+        return self._session.text
+
+    def pane_data(self) -> PaneData | None:
+        """All fields and the statement."""
+        frame = self.dashboard.frame
+        view = frame.view(self._target)
+        at = view.part_at.get(Part.SESSIONS, frame.at) if view is not None else frame.at
+        fields = session_fields(self._session, Surroundings({}, (), at, frame.at))
+        return PaneData(f"session {self._session.id}", ("field", "value"), (*fields, ("statement", self._session.text)))

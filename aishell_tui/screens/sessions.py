@@ -1,0 +1,263 @@
+"""Screen 4: who is connected, what each one does and waits for; as a table or as the tree of locks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.message import Message
+
+from aishell_core.values import Part, Session, TargetId
+from aishell_tui.export import PaneData
+from aishell_tui.frame import Frame, TargetView
+from aishell_tui.lock_tree import LockTree, lock_tree
+from aishell_tui.look import Look
+from aishell_tui.screens.base import DashboardScreen
+from aishell_tui.screens.bindings import bindings_of
+from aishell_tui.screens.sessions_detail import Surroundings, detail_lines
+from aishell_tui.screens.sessions_rows import (
+    WIDE_CELLS,
+    limits_of,
+    session_columns,
+    session_row,
+    sessions_heading,
+    why_no_sessions,
+)
+from aishell_tui.screens.sessions_tree import (
+    oldest_transactions,
+    transaction_row,
+    tree_columns,
+    tree_heading,
+    tree_row,
+    why_no_tree,
+)
+from aishell_tui.screens.tables import copied_rows, table_data
+from aishell_tui.session_list import SessionCounts, identity, session_list
+from aishell_tui.text import next_target
+from collectors.contract import Demand
+from widgets.heading import Heading
+from widgets.table import LineTable
+from widgets.table_model import Row
+from widgets.text_view import TextView
+
+_FRAME_CELLS = 2
+"""What the table takes of the width for the cursor and between."""
+_DEEPER_STEP = 2
+_TALL_ROWS = 36
+_DETAIL_ROWS, _TALL_DETAIL_ROWS = 6, 10
+
+
+class LockTreeTable(LineTable):
+    """A table whose order is that of the tree; sorting by a column would tear it apart."""
+
+    @dataclass
+    class KeptOrder(Message):
+        """The user wanted to sort."""
+
+    def action_sort(self) -> None:
+        """Leave the order as it is, and let the screen say why."""
+        self.post_message(self.KeptOrder())
+
+
+class SessionsScreen(DashboardScreen):
+    """The sessions of one target; enter shows one, `t` turns the table into the lock tree and back."""
+
+    SCREEN = "sessions"
+    AUTO_FOCUS = "#sessions"
+    BINDINGS: ClassVar = bindings_of("sessions")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._everyone = False
+        self._as_tree = False
+        self._of: TargetId | None = None
+        self._known: dict[str, Session] = {}
+        self._chosen: Session | None = None
+        self._deepest = 0
+        self._measured = False
+        self._drawn: tuple[object, ...] = ()
+        self._counts = SessionCounts()
+        self._lock_tree = LockTree()
+
+    def compose_body(self) -> ComposeResult:
+        """The table, the tree in its place, and the selected session below."""
+        yield LineTable(session_columns(80, measured=False), heading=Heading("sessions"), show_severity=True, id="sessions")
+        # New rows have to stand where they belong in the tree at once, so its order is never held.
+        yield LockTreeTable(tree_columns(80, 0), heading=Heading("lock tree"), hold_order=False, id="tree")
+        yield TextView(id="session")
+
+    def demand(self) -> Demand:
+        """Sessions and locks are read only while they are looked at."""
+        return frozenset({Part.SESSIONS, Part.LOCKS})
+
+    @property
+    def table(self) -> LineTable | None:
+        """The table or the tree, whichever is seen."""
+        return self.query_one("#tree" if self._as_tree else "#sessions", LineTable)
+
+    def show_body(self, frame: Frame, look: Look) -> None:
+        """The newest sessions of the target that is looked at."""
+        view = self.viewed(frame, look)
+        if view is None:
+            return
+        if view.name != self._of:
+            self._start(view.name)
+        drawn = (view.sessions, view.lock_waits, view.failures_by_tier, self._everyone, self._as_tree, self.size)
+        if [id(part) for part in drawn[:3]] != [id(part) for part in self._drawn[:3]] or drawn[3:] != self._drawn[3:]:
+            # The ages in the rows are those of the reading, so that they change with it and with nothing else.
+            self._drawn = drawn
+            self._known = {identity(session): session for session in view.sessions or ()}
+            self._show_tree(view) if self._as_tree else self._show_list(view)
+        self._show_headings(view, frame.at)
+        self._show_detail(view, frame.at)
+
+    def _start(self, name: TargetId) -> None:
+        """Another target's rows must not stay as vanished ones."""
+        self._of, self._deepest, self._measured, self._drawn, self._chosen = name, 0, False, (), None
+        for table in self.query(LineTable):
+            table.select(None)
+            table.clear_marks()
+
+    def _show_list(self, view: TargetView) -> None:
+        table = self.query_one("#sessions", LineTable)
+        sessions = view.sessions or ()
+        self._measured = self._measured or any(session.cpu_ratio is not None for session in sessions)
+        columns = session_columns(self.size.width - _FRAME_CELLS, measured=self._measured)
+        if columns != table.columns:
+            table.set_columns(columns)
+        found = session_list(sessions, view.lock_waits or (), everyone=self._everyone)
+        self._counts, limits, wide = found.counts, limits_of(view), self._is_wide
+        table.set_empty_text(why_no_sessions(view, found.counts))
+        table.set_rows([session_row(session, found, limits, wide=wide) for session in found.shown])
+
+    @property
+    def _is_wide(self) -> bool:
+        return self.size.width - _FRAME_CELLS >= WIDE_CELLS
+
+    def _show_tree(self, view: TargetView) -> None:
+        table = self.query_one("#tree", LineTable)
+        self._lock_tree = tree = lock_tree(view.sessions or (), view.lock_waits or ())
+        # The column grows in steps and never shrinks, so that it does not jump with every session that comes or goes.
+        self._deepest = max(self._deepest, -(-tree.deepest // _DEEPER_STEP) * _DEEPER_STEP)
+        columns = tree_columns(self.size.width - _FRAME_CELLS, self._deepest)
+        if columns != table.columns:
+            table.set_columns(columns)
+        limits, cells, glyphs = limits_of(view), columns[0].width or 0, table.glyphs
+        rows: list[Row] = [tree_row(row, limits, cells, glyphs) for row in tree.rows]
+        table.set_empty_text(why_no_tree(view))
+        table.set_rows(rows or [transaction_row(session) for session in oldest_transactions(view.sessions or ())])
+
+    def _show_headings(self, view: TargetView, now: float) -> None:
+        table = self.table
+        if table is None:
+            return
+        table.set_stale(view.is_stale(now))
+        if self._as_tree:
+            table.set_heading(tree_heading(view, self._lock_tree, now))
+        else:
+            table.set_heading(sessions_heading(view, self._counts, now, self.size.width))
+
+    def _show_detail(self, view: TargetView, now: float) -> None:
+        """The selected session in sentences; one that has ended as it was last known."""
+        pane, table = self.query_one("#session", TextView), self.table
+        chosen = table.selected_id if table is not None else None
+        pane.display = chosen is not None
+        if chosen is None:
+            self._chosen = None
+            return
+        found = self._known.get(chosen)
+        if found is not None or self._chosen is None or identity(self._chosen) != chosen:
+            self._chosen = found
+        if self._chosen is None:
+            pane.set_lines((((" nothing more is known of it", "dim"),),))
+            return
+        at = view.part_at.get(Part.SESSIONS, now)
+        around = Surroundings({each.id: each for each in self._known.values()}, view.lock_waits or (), at, now)
+        pane.set_lines(detail_lines(self._chosen, around, self.size.width, self._detail_rows, gone=found is None))
+
+    @property
+    def _detail_rows(self) -> int:
+        return _DETAIL_ROWS if self.size.height < _TALL_ROWS else _TALL_DETAIL_ROWS
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Give the detail more rows where there are more."""
+        super().on_resize(event)
+        self.query_one("#session", TextView).set_class(event.size.height >= _TALL_ROWS, "-tall")
+        self.show(self.dashboard.frame, self.dashboard.look)
+
+    @on(LineTable.Moved)
+    def _moved(self) -> None:
+        view = self.viewed(self.dashboard.frame, self.dashboard.look)
+        if view is not None:
+            self._show_detail(view, self.dashboard.frame.at)
+
+    @on(LockTreeTable.KeptOrder)
+    def _kept_order(self) -> None:
+        self.say("the tree has an order of its own; t shows the table, which can be sorted")
+
+    def show_lock_tree(self, *, shown: bool = True) -> None:
+        """Show the lock tree, or the table again; the selected session stays selected."""
+        before, self._as_tree = self.table, shown
+        table = self.table
+        if before is table or before is None or table is None:
+            return
+        before.display, table.display = False, True
+        self.show(self.dashboard.frame, self.dashboard.look)
+        table.select(before.selected_id)
+        before.select(None)
+        table.focus()
+
+    def action_tree(self) -> None:
+        """Turn the table into the lock tree, or back."""
+        self.show_lock_tree(shown=not self._as_tree)
+
+    def action_idle(self) -> None:
+        """Show idle and background sessions too, or hide them."""
+        self._everyone = not self._everyone
+        if self._as_tree:
+            self.show_lock_tree(shown=False)
+        self.show(self.dashboard.frame, self.dashboard.look)
+
+    def action_next_target(self, steps: int) -> None:
+        """The sessions of the next target."""
+        frame, look = self.dashboard.frame, self.dashboard.look
+        self.dashboard.change_look(replace(look, target=next_target(frame, look.target, steps)))
+        self.on_screen_resume()
+
+    def action_explain(self) -> None:
+        """Show the selected session with the plan of its statement."""
+        self._open(explain=True)
+
+    @on(LineTable.Opened)
+    def _opened(self) -> None:
+        self._open(explain=False)
+
+    def _open(self, *, explain: bool) -> None:
+        table, view = self.table, self.viewed(self.dashboard.frame, self.dashboard.look)
+        if table is None or view is None:
+            return
+        if table.selected_id is None:
+            table.action_move(0)
+        session = self._known.get(table.selected_id or "", self._chosen)
+        if session is None:
+            self.say("nothing more is known of it")
+            return
+        from aishell_tui.screens.session import SessionScreen
+
+        self.app.push_screen(SessionScreen(view.name, session, explain=explain))
+
+    def pane_data(self) -> PaneData | None:
+        """The table or the tree."""
+        table = self.table
+        return table_data("lock tree" if self._as_tree else "sessions", table) if table is not None else None
+
+    def copy_text(self) -> str:
+        """The statements of the marked sessions, or that of the selected one."""
+        table = self.table
+        if table is None:
+            return ""
+        wanted = table.marked_ids or {table.selected_id}
+        texts = [self._known[each].text for each in table.shown_ids if each in wanted and each in self._known]
+        return "\n".join(filter(None, texts)) or copied_rows(table)

@@ -1,0 +1,227 @@
+"""The sessions of a target as table rows: columns, cells, heading. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from aishell_core.catalogue import LOCKS_WAIT, LOCKS_WAITING, QUERY_DURATION, TRANSACTION_IDLE
+from aishell_core.units import format_bytes, format_duration
+from aishell_core.values import Part, Session, Severity, Thresholds, worst
+from aishell_tui.frame import TargetView
+from aishell_tui.session_list import (
+    SessionCounts,
+    SessionList,
+    age_seconds,
+    age_severity,
+    identity,
+    is_active,
+    is_background,
+    is_idle_in_transaction,
+    short_state,
+    wait_text,
+)
+from aishell_tui.text import data_age_text
+from widgets.heading import Heading
+from widgets.lines import Spans
+from widgets.palette import Role, severity_role
+from widgets.table_model import EMPTY, Cell, Column, Row
+
+WIDE_CELLS = 120
+_SHORT_HEADING_CELLS = 110
+_TEXT_CHARACTERS = 1000
+_DASH = Cell("–", "dim", math.nan)
+_NOBODY = Session("")
+
+
+def session_columns(width: int, *, measured: bool) -> tuple[Column, ...]:
+    """The columns for a width in cells; CPU and memory where they are `measured`."""
+    wide = width >= WIDE_CELLS
+    columns = [
+        Column("id", "PID", 7, align="right", help="Identifies the session on the server"),
+        Column("age", "AGE", 6, align="right", help="How long its statement has run, else how long it has been in its state"),
+        Column("transaction", "TX", 6, align="right", priority=6, help="How long its transaction has been open"),
+        Column("state", "STATE", 10, help="What it does, in the engine's words"),
+        Column("wait", "WAIT", 20 if wide else 11, priority=1, help="What it waits for, or how many it blocks"),
+        Column("user", "USER", 10 if wide else 8, priority=2, help="Its user"),
+        Column("database", "DATABASE", 10 if wide else 8, priority=3, help="Its database"),
+        Column("application", "APP", 14 if wide else 10, priority=4, help="What the client calls itself"),
+        Column("client", "CLIENT", 15 if wide else 12, priority=7, help="Where it comes from"),
+    ]
+    if measured:
+        columns += [
+            Column("cpu", "CPU%", 5, align="right", priority=5, help="Share of one core that its process uses"),
+            Column("memory", "MEM", 8, align="right", priority=8, help="Memory of its process, without what it shares"),
+        ]
+    return (*columns, Column("sql", "SQL", None, 30, help="Its statement; of an idle session the last one"))
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """From where on an age, a queue and a wait are too long, in the units of their metrics."""
+
+    statement: Thresholds
+    idle: Thresholds
+    waiting: Thresholds
+    wait: Thresholds
+
+
+def limits_of(view: TargetView) -> SessionLimits:
+    """The limits that are in force for a target."""
+    return SessionLimits(view.limits(QUERY_DURATION), view.limits(TRANSACTION_IDLE), view.limits(LOCKS_WAITING), view.limits(LOCKS_WAIT))
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTableRow(Row):
+    """A session whose cells are made only when they are seen or sorted by: of thousands of rows few are."""
+
+    session: Session = _NOBODY
+    limits: SessionLimits | None = None
+    blocks: int = 0
+    waited: float | None = None
+    wide: bool = False
+
+    def cell(self, key: str) -> Cell:
+        """One cell, made now."""
+        make = _CELLS.get(key)
+        return make(self) if make is not None else EMPTY
+
+    def plain(self) -> str:
+        """What a filter and a search look at: the session's words, not its figures."""
+        session = self.session
+        words = (session.id, session.user, session.database, session.application, session.client, session.state, session.wait)
+        return " ".join((*words, session.text))
+
+
+def session_row(session: Session, found: SessionList, limits: SessionLimits, *, wide: bool) -> SessionTableRow:
+    """One session as a row; its severity is the worst of its age, its wait for a lock and the queue behind it."""
+    blocks, waited = found.blocks(session), found.waited.get(session.id)
+    severity = age_severity(session, limits.statement, limits.idle)
+    if blocks or waited is not None:
+        severity = worst([severity, limits.waiting.judge(blocks), limits.wait.judge(waited or 0.0)])
+    return SessionTableRow(
+        identity(session),
+        severity=severity if severity is not Severity.OK else None,
+        session=session,
+        limits=limits,
+        blocks=blocks,
+        waited=waited,
+        wide=wide,
+    )
+
+
+def seconds_cell(seconds: float | None, role: Role = "text") -> Cell:
+    """A duration that sorts as a number."""
+    return _DASH if seconds is None else Cell(format_duration(max(0.0, seconds)), role, seconds)
+
+
+def sql_text(session: Session) -> str:
+    """The statement in one line, as far as a table shows it."""
+    return " ".join(session.text[:_TEXT_CHARACTERS].split())
+
+
+def _id(row: SessionTableRow) -> Cell:
+    name = row.session.id
+    return Cell(name, "bold" if row.blocks else "label" if row.session.leader else "text", float(name) if name.isdecimal() else name)
+
+
+def _age(row: SessionTableRow) -> Cell:
+    session = row.session
+    if row.limits is None:
+        return EMPTY
+    severity = age_severity(session, row.limits.statement, row.limits.idle)
+    quiet: Role = "text" if is_active(session) or is_idle_in_transaction(session) else "dim"
+    return seconds_cell(age_seconds(session), severity_role(severity) if severity is not Severity.OK else quiet)
+
+
+def _state(row: SessionTableRow) -> Cell:
+    session = row.session
+    if is_background(session) and not session.state:
+        return Cell(session.kind, "dim")
+    if is_idle_in_transaction(session):
+        return Cell(short_state(session.state), "warning")
+    return Cell(short_state(session.state), "text" if is_active(session) else "dim")
+
+
+def _wait(row: SessionTableRow) -> Cell:
+    session = row.session
+    if row.waited is not None:
+        severity = row.limits.wait.judge(row.waited) if row.limits is not None else Severity.OK
+        return Cell(wait_text(session, wide=row.wide) or "lock", severity_role(worst([severity, Severity.WARNING])))
+    if row.blocks:
+        return Cell(f"blocks {row.blocks}", "warning")
+    return Cell(wait_text(session, wide=row.wide), "text" if is_active(session) else "dim")
+
+
+def _word(text: str) -> Cell:
+    return Cell(text, "text" if text else "dim")
+
+
+def _cpu(row: SessionTableRow) -> Cell:
+    used = row.session.cpu_ratio
+    return _DASH if used is None else Cell(f"{used * 100:.0f}", "text" if used >= 0.005 else "dim", used)
+
+
+def _memory(row: SessionTableRow) -> Cell:
+    used = row.session.memory_bytes
+    return _DASH if used is None else Cell(format_bytes(used), "text", used)
+
+
+def _sql(row: SessionTableRow) -> Cell:
+    session = row.session
+    text = sql_text(session) or (session.kind if is_background(session) else "")
+    return Cell(text, "text" if is_active(session) or is_idle_in_transaction(session) else "dim")
+
+
+_CELLS = {
+    "id": _id,
+    "age": _age,
+    "transaction": lambda row: seconds_cell(row.session.transaction_seconds),
+    "state": _state,
+    "wait": _wait,
+    "user": lambda row: _word(row.session.user),
+    "database": lambda row: _word(row.session.database),
+    "application": lambda row: _word(row.session.application),
+    "client": lambda row: _word(row.session.client),
+    "cpu": _cpu,
+    "memory": _memory,
+    "sql": _sql,
+}
+
+
+def counts_spans(counts: SessionCounts, width: int) -> Spans:
+    """How many sessions there are and do what, in long or short words."""
+    short = width < _SHORT_HEADING_CELLS
+    spans: list[tuple[str, Role]] = [(f"{counts.sessions}", "bold"), (": ", "label"), (f"{counts.active} active", "text")]
+    if counts.idle_in_transaction:
+        words = "in tx" if short else "idle in transaction"
+        spans.append((f", {counts.idle_in_transaction} {words}", "warning"))
+    if counts.waiting:
+        spans.append((f", {counts.waiting} waiting", "warning"))
+    if counts.hidden:
+        spans.append((f", {counts.hidden} hidden", "dim"))
+        if not short:
+            spans.append((" (idle and background, key i)", "dim"))
+    return tuple(spans)
+
+
+def fresh_and_stale(view: TargetView, part: Part, now: float) -> tuple[str, str]:
+    """How old a part is, and why it is stale where it is."""
+    at = view.part_at.get(part)
+    stale = data_age_text(view, now) if view.is_stale(now) else ""
+    return (f"live {round(max(0.0, now - at))}s" if at is not None else ""), stale
+
+
+def sessions_heading(view: TargetView, counts: SessionCounts, now: float, width: int) -> Heading:
+    """The list's title line."""
+    return Heading("sessions", counts_spans(counts, width), *fresh_and_stale(view, Part.SESSIONS, now))
+
+
+def why_no_sessions(view: TargetView, counts: SessionCounts) -> str:
+    """Why there are no rows: what could not be read and what to do, or that all are hidden."""
+    failure = view.failure_of(Part.SESSIONS) or view.target_failure
+    if failure is not None:
+        return f"n/a: {failure.message}. {failure.hint}".strip()
+    if counts.hidden:
+        return f"nobody works: {counts.hidden} idle or background sessions are hidden, i shows them"
+    return "no sessions" if view.sessions is not None else "reading …"

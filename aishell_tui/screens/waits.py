@@ -1,0 +1,143 @@
+"""What the sessions of a target waited for over time, by class, and by statement, user, application and database."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+
+from aishell_core.values import Ability, TargetId
+from aishell_tui.export import PaneData
+from aishell_tui.frame import Frame, TargetView
+from aishell_tui.look import Look
+from aishell_tui.screens.base import DashboardScreen
+from aishell_tui.screens.bindings import bindings_of
+from aishell_tui.screens.health_data import event_marks
+from aishell_tui.screens.tables import copied_rows, table_data
+from aishell_tui.screens.waits_data import (
+    chart_heading,
+    class_averages,
+    class_signs,
+    share_columns,
+    share_row,
+    stack_data,
+    table_heading,
+)
+from aishell_tui.text import next_target
+from aishell_tui.wait_history import WaitHistory
+from aishell_tui.wait_profile import DIMENSIONS, Dimension, Only, WaitProfile, wait_shares
+from widgets.heading import Heading
+from widgets.stacked_chart import StackedChart
+from widgets.table import LineTable
+
+
+class WaitsScreen(DashboardScreen):
+    """The wait profile; enter narrows it to a row, esc widens it again."""
+
+    SCREEN = "waits"
+    TAB = "sessions"
+    TRAVELS = True
+    BINDINGS: ClassVar = bindings_of("waits")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._dimension = Dimension.WAIT
+        self._only: Only = ()
+        self._of: TargetId | None = None
+        self._history = WaitHistory()
+        self._profile = WaitProfile(self._history)
+        self._drawn: object = None
+
+    def compose_body(self) -> ComposeResult:
+        """The chart, and under it the table."""
+        yield StackedChart(heading=Heading("waits"), id="waits-chart")
+        yield LineTable(share_columns(self._dimension), heading=Heading("top waits"), hold_order=False, id="waits")
+
+    def show_body(self, frame: Frame, look: Look) -> None:
+        """The profile of the window; drawn again only when there is a new reading or another look."""
+        view = self.viewed(frame, look)
+        if view is None:
+            return
+        history = self.dashboard.runtime.waits(view.name)
+        if view.name != self._of or history is not self._history:
+            self._of, self._history, self._profile, self._only = view.name, history, WaitProfile(history), ()
+        chart = self.query_one("#waits-chart", StackedChart)
+        window = look.window(frame.at if look.until is not None else history.last_at or frame.at)
+        drawn = (history.version, window, self._dimension, self._only, chart.size, look.interval_seconds, view.is_stale(frame.at))
+        if drawn != self._drawn:
+            self._drawn = drawn
+            self._draw(view, frame, look, window)
+
+    def _draw(self, view: TargetView, frame: Frame, look: Look, window: tuple[float, float]) -> None:
+        chart, table = self.query_one("#waits-chart", StackedChart), self.query_one("#waits", LineTable)
+        # The newest reading belongs to the window.
+        since, until = window[0], window[1] + 0.001
+        profile = self._profile.read((since, until), chart.bucket_count, self._only)
+        by_wait = wait_shares(self._history, (since, until), Dimension.WAIT, self._only)
+        shares = by_wait
+        if self._dimension is not Dimension.WAIT:
+            shares = wait_shares(self._history, (since, until), self._dimension, self._only)
+        marks = event_marks(frame.events, view.name, (since, until))
+        heading = chart_heading(look, frame.at, by_wait.average, self._only)
+        why = why_no_waits(view)
+        chart.set_data(stack_data(profile, class_averages(by_wait), marks), heading, why)
+        signs = class_signs(profile.classes)
+        table.set_heading(table_heading(self._dimension, view.interval_seconds))
+        table.set_empty_text(why)
+        table.set_stale(look.until is None and view.is_stale(frame.at))
+        table.set_rows([share_row(row, signs, table.glyphs, coloured=chart.has_colours) for row in shares.rows])
+
+    def action_dimension(self, steps: int) -> None:
+        """List by another dimension."""
+        self._dimension = DIMENSIONS[(DIMENSIONS.index(self._dimension) + steps) % len(DIMENSIONS)]
+        table = self.query_one("#waits", LineTable)
+        table.select(None)
+        table.set_columns(share_columns(self._dimension))
+        self.show(self.dashboard.frame, self.dashboard.look)
+
+    def action_next_target(self, steps: int) -> None:
+        """The waits of the next target."""
+        frame, look = self.dashboard.frame, self.dashboard.look
+        self.dashboard.change_look(replace(look, target=next_target(frame, look.target, steps)))
+
+    @on(LineTable.Opened)
+    def _opened(self, message: LineTable.Opened) -> None:
+        value = message.row_id.removeprefix("=")
+        kept = tuple(pair for pair in self._only if pair[0] is not self._dimension)
+        self._only = (*kept, (self._dimension, value))
+        message.table.select(None)
+        # By itself a row says no more; what it was that waited, or who, does.
+        following = Dimension.STATEMENT if self._dimension is Dimension.WAIT else Dimension.WAIT
+        self.action_dimension(DIMENSIONS.index(following) - DIMENSIONS.index(self._dimension))
+
+    def action_back(self) -> None:
+        """Widen to what was shown before the last narrowing, then as on every screen."""
+        table = self.table
+        if self._only and not (table is not None and table.filter_text):
+            self._only = self._only[:-1]
+            self.show(self.dashboard.frame, self.dashboard.look)
+        else:
+            super().action_back()
+
+    def pane_data(self) -> PaneData | None:
+        """The table."""
+        return table_data(f"top {self._dimension}", self.query_one("#waits", LineTable))
+
+    def copy_text(self) -> str:
+        """The selected statement as far as it is kept, or the selected row."""
+        table = self.query_one("#waits", LineTable)
+        if self._dimension is Dimension.STATEMENT and table.selected_id is not None:
+            return self._history.text(table.selected_id.removeprefix("="))
+        return copied_rows(table)
+
+
+def why_no_waits(view: TargetView) -> str:
+    """Why nothing is shown: the engine does not tell, it could not be read, or nothing was active."""
+    failure = view.failure_of("waits") or view.failure_of("sessions") or view.target_failure
+    if failure is not None:
+        return f"n/a: {failure.message}. {failure.hint}".strip()
+    if view.abilities and Ability.WAITS not in view.abilities:
+        return "n/a: this engine does not tell what its sessions wait for"
+    return "no session was active in this window"

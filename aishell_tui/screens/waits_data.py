@@ -1,0 +1,123 @@
+"""The values of the wait profile's screen: layers, rows, titles. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aishell_core.units import format_count, format_duration, format_value
+from aishell_core.values import Unit
+from aishell_tui.look import Look
+from aishell_tui.text import moment_text, span_text
+from aishell_tui.wait_profile import CPU, Dimension, Only, Profile, WaitShare, WaitShares
+from widgets.chart_axis import ChartMark
+from widgets.format import bar
+from widgets.glyphs import Glyphs
+from widgets.heading import Heading
+from widgets.lines import Spans
+from widgets.palette import Role
+from widgets.stacked_chart import StackData, StackLayer
+from widgets.table_model import Cell, Column, Row
+
+_BAR_CELLS = 20
+_SHADES = "█▒░"
+_HUES: tuple[Role, ...] = ("chart1", "chart2", "chart3", "chart4")
+_SIGNS = ("CPU", "Lock", "IO", "LWLock", "BufferPin", "Client", "IPC", "Timeout", "Activity", "Extension", "InjectionPoint")
+"""The classes in the order in which they get the colours: neighbours in the chart differ in hue, far ones in the shade."""
+_LETTERS = {"CPU": "C", "Lock": "L", "IO": "I", "LWLock": "W", "BufferPin": "B", "Client": "N", "IPC": "P"}
+_TITLES = {
+    Dimension.WAIT: "WAIT",
+    Dimension.STATEMENT: "STATEMENT",
+    Dimension.USER: "USER",
+    Dimension.APPLICATION: "APPLICATION",
+    Dimension.DATABASE: "DATABASE",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """How a wait class is drawn."""
+
+    letter: str
+    role: Role
+    block: str
+
+
+def class_signs(classes: Sequence[str]) -> dict[str, Sign]:
+    """A sign of its own for each class, the same one whichever others there are as far as the class is known."""
+    signs: dict[str, Sign] = {}
+    order = [*_SIGNS, *sorted(set(classes) - set(_SIGNS))]
+    taken = set(_LETTERS.values())
+    for place, name in enumerate(order):
+        letter = _LETTERS.get(name) or next((each for each in name.upper() if each.isalnum() and each not in taken), "?")
+        taken.add(letter)
+        signs[name] = Sign(letter, _HUES[place % len(_HUES)], _SHADES[place // len(_HUES) % len(_SHADES)])
+    return signs
+
+
+def stack_data(profile: Profile, averages: dict[str, float], marks: tuple[ChartMark, ...]) -> StackData:
+    """The profile as layers from the bottom up, each with its average in the window."""
+    signs = class_signs(profile.classes)
+    layers = tuple(
+        StackLayer(name, signs[name].letter, signs[name].role, signs[name].block, averages.get(name, 0.0)) for name in profile.classes
+    )
+    return StackData(layers, profile.buckets, profile.start, profile.step_seconds, marks)
+
+
+def chart_heading(look: Look, now: float, average: float | None, only: Only) -> Heading:
+    """What the chart shows: the window, what it is narrowed to, and that it is a sample."""
+    until = "" if look.until is None else f" to {moment_text(look.until, now)}"
+    words: list[tuple[str, Role]] = [(f"{span_text(look.span_seconds)}{until}", "bold")]
+    if average is not None:
+        words.append((f"  {format_count(average)} active on average", "label"))
+    words += [(f"  only {value or '(none)'}"[:40], "match") for _, value in only]
+    return Heading("waits", tuple(words))
+
+
+def sampling_words(interval_seconds: float) -> str:
+    """That the figures are a sample, and what that means."""
+    every = "once per second" if interval_seconds == 1.0 else f"every {format_duration(interval_seconds)}"
+    return f"sampled {every}: short waits are seen by chance"
+
+
+def share_columns(dimension: Dimension) -> tuple[Column, ...]:
+    """The columns of the table below the chart."""
+    return (
+        Column("average", "ACTIVE", 7, align="right", help="Average active sessions within the window"),
+        Column("share", "SHARE", 6, align="right", help="Share of all active sessions within the window"),
+        Column("bar", "", _BAR_CELLS, priority=1, help="The share as a bar"),
+        Column("name", _TITLES[dimension], None, 30, help="What was waited for, or who did"),
+    )
+
+
+def share_row(row: WaitShare, signs: dict[str, Sign], glyphs: Glyphs, *, coloured: bool) -> Row:
+    """One value of a dimension; a wait carries the sign of its class."""
+    name: Spans = ((row.text, "text"),)
+    if row.wait_class and row.wait_class in signs:
+        sign = signs[row.wait_class]
+        name = ((sign.block if coloured else sign.letter, sign.role), (f" {row.text}", "text"))
+    return Row(
+        f"={row.key}",
+        {
+            "average": Cell(f"{row.average:.2f}" if row.average < 10 else format_count(row.average), "bold", row.average),
+            "share": Cell(format_value(row.share, Unit.RATIO), "text", row.share),
+            "bar": Cell(bar(row.share, _BAR_CELLS, glyphs), "bar", row.share),
+            "name": Cell(spans=name, sort=row.text),
+        },
+    )
+
+
+def table_heading(dimension: Dimension, interval_seconds: float) -> Heading:
+    """The table's title: by what the sessions are told apart, and the words of caution."""
+    return Heading(f"top {dimension}", ((sampling_words(interval_seconds), "dim"),))
+
+
+def class_averages(shares: WaitShares) -> dict[str, float]:
+    """Average active sessions by wait class, from the shares by wait."""
+    found: dict[str, float] = {}
+    for row in shares.rows:
+        found[row.wait_class] = found.get(row.wait_class, 0.0) + row.average
+    return found
+
+
+__all__ = ["CPU", "Sign", "chart_heading", "class_averages", "class_signs", "share_columns", "share_row", "stack_data", "table_heading"]
