@@ -20,6 +20,9 @@ _BROKEN = {FailureCode.MISSING, FailureCode.REFUSED, FailureCode.TRUNCATED, Fail
 _SCHEMA = "schema"
 _STATES = {FailureCode.DAMAGED: Severity.CRITICAL, FailureCode.LOCKED: Severity.WARNING, FailureCode.TRUNCATED: Severity.WARNING}
 
+# What keeps clients of a pooler waiting: an administrator, or a server that cannot be had.
+_POOL_STATES = {FailureCode.LOCKED: Severity.WARNING, FailureCode.REFUSED: Severity.CRITICAL}
+
 _SHORT_SECONDS = 10.0
 _MEASURED_SHARE = 0.9
 _WAITING = {"locks.waiting", "locks.wait"}
@@ -60,8 +63,8 @@ _PHRASES: Mapping[str, tuple[str, str]] = {
     "postgres.settings.pending_restart": ("settings that wait for a restart: {value}, limit {limit}", "maintenance"),
     "postgres.checkpoint.age": ("the last checkpoint began {value} ago, limit {limit}", "maintenance"),
     "postgres.checkpoints.requested.rate": ("{value} checkpoints are forced by the amount of log, limit {limit}", "maintenance"),
-    "pool.clients.waiting": ("clients that wait for a server connection: {value}, limit {limit}", "health"),
-    "pool.wait": ("a client has waited {value} for a server connection, limit {limit}", "health"),
+    "pool.clients.waiting": ("clients that wait for a server connection: {value}, limit {limit}", "pools"),
+    "pool.wait": ("a client has waited {value} for a server connection, limit {limit}", "pools"),
     "sqlite.wal.size": ("the write-ahead log has grown to {value}, limit {limit}", "health"),
     "sqlite.wal.pending": ("{value} log frames wait for a checkpoint, limit {limit}", "health"),
     "sqlite.freelist.ratio": ("{value} of the file holds nothing, limit {limit}; VACUUM gives it back", "health"),
@@ -170,6 +173,9 @@ def state_reasons(view: TargetView) -> list[Reason]:
     """What is the matter with the database itself while its figures go on: damaged, locked for good, emptied."""
     found: dict[str, Reason] = {}
     for failure in view.failures:
+        if failure.part.startswith(Part.POOLS) and failure.code in _POOL_STATES:
+            found[failure.message] = Reason(_POOL_STATES[failure.code], failure.message, "", "pools")
+            continue
         severity = _STATES.get(failure.code)
         if severity is not None and (failure.part == _SCHEMA or failure.code is FailureCode.DAMAGED):
             found[failure.message] = Reason(severity, failure.message, "", "health")

@@ -9,7 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 
 from aishell_core.errors import AishellError
-from aishell_core.values import Part, TargetId
+from aishell_core.values import Ability, Part, TargetId
 from aishell_tui.charts import chart_specs
 from aishell_tui.export import PaneData
 from aishell_tui.frame import Frame
@@ -87,6 +87,29 @@ class HealthScreen(DashboardScreen):
         from aishell_tui.screens.relations import RelationsScreen
 
         self.app.push_screen(RelationsScreen())
+
+    def action_pools(self) -> None:
+        """Show the pools of a connection pooler, or say that the target is none."""
+        from aishell_tui.screens.pools import PoolsScreen
+        from aishell_tui.screens.pools_rows import no_pools
+
+        view = self.viewed(self.dashboard.frame, self.dashboard.look)
+        if view is not None and view.abilities and Ability.POOLS not in view.abilities:
+            self.say(no_pools(view))
+        else:
+            self.app.push_screen(PoolsScreen())
+
+    def action_replication(self) -> None:
+        """Show who follows whom and how far behind."""
+        from aishell_tui.screens.replication import ReplicationScreen
+
+        self.app.push_screen(ReplicationScreen())
+
+    def action_maintenance(self) -> None:
+        """Show what runs in the server and what keeps dead rows."""
+        from aishell_tui.screens.maintenance import MaintenanceScreen
+
+        self.app.push_screen(MaintenanceScreen())
 
     def action_maximise(self) -> None:
         """Show the chosen chart large, the first one when none is chosen."""

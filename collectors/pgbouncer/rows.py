@@ -219,7 +219,7 @@ def _held(name: str, state: str, pools: tuple[Pool, ...], at: float) -> Failure:
     refuse = "; new clients are refused" if "disabled" in state else ""
     command = " and ".join(command for word, command in (("paused", "RESUME"), ("disabled", "ENABLE")) if word in state)
     hint = f"{command} {name} in the console of pgbouncer"
-    return Failure(f"database {name}", FailureCode.LOCKED, f"the database {name} is {state}{what}{refuse}", hint, at)
+    return Failure(f"{Part.POOLS} {name}", FailureCode.LOCKED, f"the database {name} is {state}{what}{refuse}", hint, at)
 
 
 def _gets_no_server(pool: Pool) -> bool:
@@ -233,7 +233,7 @@ def _stuck(pool: Pool, at: float) -> Failure:
     longest = f", the longest for {format_duration(pool.max_wait_seconds)}" if pool.max_wait_seconds else ""
     server = dict(pool.details).get("server", "its server")
     hint = f"see whether {server} runs and lets {pool.user} in; the log of pgbouncer says what failed"
-    return Failure(f"pool {name}", FailureCode.REFUSED, f"{name} gets no server connection: {count}{longest}", hint, at)
+    return Failure(f"{Part.POOLS} {name}", FailureCode.REFUSED, f"{name} gets no server connection: {count}{longest}", hint, at)
 
 
 def settings_of(rows: Iterable[Row]) -> tuple[Setting, ...]:
