@@ -15,10 +15,12 @@ SELECT
         ELSE 'table synchronization'
     END AS kind,
     CASE WHEN worker.relid IS NOT NULL THEN coalesce(namespace.nspname || '.' || relation.relname, worker.relid::text) END AS relation,
-    pg_catalog.pg_wal_lsn_diff(worker.latest_end_lsn, worker.received_lsn)::float8 AS receive_lag_bytes,
-    extract(epoch FROM worker.last_msg_send_time)::float8 AS sent_at,
     extract(epoch FROM worker.last_msg_receipt_time)::float8 AS received_at,
-    extract(epoch FROM pg_catalog.now() - worker.latest_end_time)::float8 AS confirmed_seconds,
+    (
+        SELECT count(*)
+        FROM pg_catalog.pg_subscription_rel AS member
+        WHERE member.srsubid = subscription.oid AND member.srsubstate <> 'r'
+    )::float8 AS tables_waiting,
     errors.apply_error_count::float8 AS apply_errors,
     errors.sync_error_count::float8 AS sync_errors,
     NULL::float8 AS conflicts

@@ -90,7 +90,8 @@ SELECT
             pg_catalog.pg_stat_get_last_analyze_time(chosen.oid), pg_catalog.pg_stat_get_last_autoanalyze_time(chosen.oid)
         )
     )::float8 AS analyzed_at,
-    extract(epoch FROM counted.since)::float8 AS counted_since
+    extract(epoch FROM counted.since)::float8 AS counted_since,
+    pg_catalog.current_setting('block_size')::int AS page_bytes
 FROM
     chosen
     INNER JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = chosen.relnamespace

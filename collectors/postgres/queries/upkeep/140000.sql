@@ -1,6 +1,6 @@
 /* aishell */
--- The archiver (pg_stat_archiver), wrong checksums (pg_stat_database), autovacuum workers (pg_stat_activity) and settings that wait
--- for a restart (pg_settings), with what decides how the rest is read: recovery and the role's privileges.
+-- The archiver (pg_stat_archiver), autovacuum workers (pg_stat_activity) and settings that wait for a restart (pg_settings), with
+-- what decides how the rest is read: recovery and the role's privileges.
 SELECT
     pg_catalog.pg_is_in_recovery() AS in_recovery,
     pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_all,
@@ -8,7 +8,6 @@ SELECT
     archiver.archived_count::float8 AS archived,
     archiver.failed_count::float8 AS archive_failed,
     extract(epoch FROM pg_catalog.now() - archiver.last_archived_time)::float8 AS archive_age_seconds,
-    (SELECT sum(checksum_failures)::float8 FROM pg_catalog.pg_stat_database) AS checksum_failures,
     (SELECT count(*) FILTER (WHERE backend_type = 'autovacuum worker')::float8 FROM pg_catalog.pg_stat_activity) AS autovacuum_workers,
     (SELECT count(*)::float8 FROM pg_catalog.pg_settings WHERE pending_restart) AS pending_restart
 FROM pg_catalog.pg_stat_archiver AS archiver

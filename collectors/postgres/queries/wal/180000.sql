@@ -3,7 +3,6 @@
 SELECT
     wal.wal_records::float8 AS records,
     wal.wal_fpi::float8 AS full_pages,
-    wal.wal_bytes::float8 AS bytes,
     wal.wal_buffers_full::float8 AS buffers_full,
     CASE WHEN timed.io THEN files.write_time END::float8 AS write_milliseconds,
     CASE WHEN timed.io THEN files.fsync_time END::float8 AS sync_milliseconds

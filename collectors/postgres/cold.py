@@ -1,0 +1,52 @@
+"""The cold tier: settings and sizes, which change slowly or cost much."""
+
+from __future__ import annotations
+
+from aishell_core.clock import Clock
+from aishell_core.engines.postgres import PostgresSession, ServerFacts
+from aishell_core.targets import Target
+from aishell_core.values import Cost, Failure, FailureCode, Part, Reading, Tier
+from collectors.contract import Demand
+from collectors.postgres.cold_rows import database_samples, disk_samples, unknown
+from collectors.postgres.pieces import Piece, reading_of
+from collectors.postgres.relations import RelationsReader
+from collectors.postgres.settings_rows import settings_of
+from collectors.postgres.slow_questions import Budget, SlowQuestions, monitor_grant
+
+DEADLINE_SECONDS = 19.0
+"""A little less than the poller's own deadline, so that what was read in time is kept."""
+
+_MEASURING_SECONDS = 10.0
+
+
+class ColdTier:
+    """Reads settings, sizes of databases, and tables while somebody looks at them; a piece that fails is a Failure."""
+
+    def __init__(self, session: PostgresSession, target: Target, clock: Clock, relations: RelationsReader | None = None) -> None:
+        """`relations` is shared with the warm tier, where both read tables."""
+        self._target = target
+        self._clock = clock
+        self._questions = SlowQuestions(session, clock)
+        self._relations = relations or RelationsReader(clock)
+
+    async def read(self, demand: Demand) -> Reading:
+        """One reading; raises TargetError when the server cannot be reached."""
+        now, budget = self._clock.now(), self._questions.budget(DEADLINE_SECONDS)
+        server = await self._questions.facts(budget)
+        settings = await self._questions.ask(server, "settings", Part.SETTINGS, budget)
+        parts = (("settings", settings_of(settings.rows)),) if settings.rows is not None else ()
+        pieces = [settings.piece(parts=parts), await self._disk(server, budget)]
+        if Part.RELATIONS in demand:
+            pieces.append(await self._relations.read(self._questions, server, budget))
+        return reading_of(self._target.name, Tier.COLD, now, pieces, None)
+
+    async def _disk(self, server: ServerFacts, budget: Budget) -> Piece:
+        databases = await self._questions.ask(server, "databases", "databases", budget, seconds=_MEASURING_SECONDS)
+        shared = await self._questions.ask(server, "shared_files", "disk", budget)
+        failures = [*databases.failures, *shared.failures]
+        hidden = unknown(databases.rows or ())
+        if hidden:
+            message = f"the sizes of {hidden} databases are not told to {server.user}"
+            failures.append(Failure("databases", FailureCode.PRIVILEGE, message, monitor_grant(server.user), self._clock.now()))
+        samples = (*database_samples(databases.rows or ()), *disk_samples(databases.rows or (), shared.row))
+        return Piece(samples, (), tuple(failures), sum((databases.cost, shared.cost), Cost()))

@@ -1,0 +1,100 @@
+"""Reading tables and indexes of the connected database, seldom enough that it costs the server little."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from aishell_core.clock import Clock
+from aishell_core.engines.postgres import Row, ServerFacts
+from aishell_core.units import format_count
+from aishell_core.values import Cost, Failure, FailureCode, Part, Relation
+from collectors.postgres.pieces import Piece
+from collectors.postgres.relations_rows import LEAST_PAGES, relations_of
+from collectors.postgres.slow_questions import Budget, Found, SlowQuestions, quoted
+
+MOST_TABLES = 2000
+"""Tables that are listed with all their indexes, the largest."""
+
+_REST_AFTER_READING = 40.0
+"""Read again no sooner than so many times as long as it took: 2.5 % of the time at most."""
+
+_LEAST_REST_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was read, when (steady seconds), and how long that took."""
+
+    relations: tuple[Relation, ...]
+    failures: tuple[Failure, ...]
+    at: float
+    seconds: float
+
+
+class RelationsReader:
+    """Reads tables and indexes; one reader serves both tiers, so that what one of them has read the other need not."""
+
+    def __init__(self, clock: Clock, most_tables: int = MOST_TABLES) -> None:
+        self._clock = clock
+        self._most_tables = most_tables
+        self._known: _Known | None = None
+        self._lock = asyncio.Lock()
+
+    async def read(self, questions: SlowQuestions, server: ServerFacts, budget: Budget) -> Piece:
+        """Tables and indexes as they are, or as they were a short while ago; raises TargetError."""
+        async with self._lock:
+            known = self._known
+            if known is not None:
+                rest = max(_LEAST_REST_SECONDS, _REST_AFTER_READING * known.seconds)
+                if self._clock.steady() - known.at < rest:
+                    return Piece((), (("relations", known.relations),), known.failures)
+            return await self._read(questions, server, budget)
+
+    async def _read(self, questions: SlowQuestions, server: ServerFacts, budget: Budget) -> Piece:
+        began = self._clock.steady()
+
+        async def ask(name: str, *parameters: object) -> Found:
+            return await questions.ask(server, name, Part.RELATIONS, budget, parameters, budget.left)
+
+        tables, measured = await ask("tables", self._most_tables, True), True
+        if _locked(tables):
+            # Somebody locked a table between our look at the locks and the measuring: sizes of the last vacuum will do.
+            tables, measured = await ask("tables", self._most_tables, False), False
+        if tables.rows is None:
+            return tables.piece()
+        ids = [row["id"] for row in tables.rows]
+        indexes = await ask("indexes", ids, measured)
+        if _locked(indexes):
+            indexes = await ask("indexes", ids, False)
+        columns = await ask("columns", [row["id"] for row in tables.rows if row["pages"] >= LEAST_PAGES])
+        cost = sum((each.cost for each in (tables, indexes, columns)), Cost())
+        if indexes.rows is None:
+            return Piece((), (), indexes.failures, cost)
+        # Thousands of rows take tens of milliseconds to look through: in a thread, so that keys need not wait for it.
+        relations = await asyncio.to_thread(relations_of, tables.rows, indexes.rows, columns.rows or ())
+        failures = (*columns.failures, *self._limits(tables.rows, columns, server))
+        self._known = _Known(relations, failures, self._clock.steady(), self._clock.steady() - began)
+        return Piece((), (("relations", relations),), failures, cost)
+
+    def _limits(self, tables: tuple[Row, ...], columns: Found, server: ServerFacts) -> tuple[Failure, ...]:
+        """What is left out, and why."""
+        at, found = self._clock.now(), []
+        known = int(tables[0]["known"]) if tables else 0
+        if known > len(tables):
+            message = f"these are the {len(tables):,} largest of {known:,} tables, as of their last vacuum or analyze"
+            found.append(Failure(Part.RELATIONS, FailureCode.UNSUPPORTED, message, "", at))
+        unread = _without_statistics(columns.rows or ())
+        if unread and not server.superuser:
+            message = f"no bloat is estimated for {format_count(unread)} tables: their statistics may be seen only by who may read them"
+            hint = f"GRANT pg_read_all_data TO {quoted(server.user)}"
+            found.append(Failure("bloat", FailureCode.PRIVILEGE, message, hint, at))
+        return tuple(found)
+
+
+def _locked(found: Found) -> bool:
+    return any(failure.code is FailureCode.LOCKED for failure in found.failures)
+
+
+def _without_statistics(rows: tuple[Row, ...]) -> int:
+    return sum(1 for row in rows if all(width is None for width in row["widths"]))

@@ -1,0 +1,186 @@
+"""Tables and indexes as values: no reading here."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from aishell_core.engines.postgres import Row
+from aishell_core.units import format_bytes, format_count
+from aishell_core.values import Relation
+from collectors.postgres.relations_bloat import Column, bloat_bytes, btree_pages, table_pages
+from collectors.postgres.relations_indexes import index_remarks
+
+LEAST_PAGES = 8
+"""A smaller table or index is not judged: what a rewrite would give back is less than what its last page wastes."""
+
+_FROM_STATISTICS = "as of the last vacuum or analyze: a session holds it exclusively"
+_UNLOGGED, _TEMPORARY = "u", "t"
+_FILL = {"table": 100.0, "btree": 90.0}
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """The columns of one table by their number."""
+
+    columns: Mapping[int, Column]
+    names: Mapping[int, str]
+    count: int
+
+    def of(self, numbers: Iterable[int]) -> tuple[Column, ...] | None:
+        """The columns of these numbers; None where the statistics lack one of them."""
+        found = tuple(self.columns.get(number) for number in numbers)
+        known = tuple(column for column in found if column is not None)
+        return known if found and len(known) == len(found) else None
+
+
+def relations_of(tables: Sequence[Row], indexes: Sequence[Row], columns: Sequence[Row]) -> tuple[Relation, ...]:
+    """Tables with what their indexes add to them, then the indexes; sizes are in bytes.
+
+    A table's size is what pg_table_size counts: its rows, the free space and visibility maps, TOAST and its index.
+    """
+    layouts = {row["table_id"]: _layout(row) for row in columns}
+    by_table: dict[int, list[Row]] = defaultdict(list)
+    for row in indexes:
+        by_table[row["table_id"]].append(row)
+    if not tables:
+        return ()
+    since, page_bytes = tables[0]["counted_since"], tables[0]["page_bytes"]
+    remarks = index_remarks(indexes, since)
+    found = [_table(row, by_table[row["id"]], layouts.get(row["id"]), page_bytes) for row in tables]
+    for table in tables:
+        layout = layouts.get(table["id"])
+        found += [_index(row, table, layout, remarks[row["id"]], page_bytes) for row in by_table[table["id"]]]
+    return tuple(found)
+
+
+def _layout(row: Row) -> _Layout:
+    parts = zip(
+        row["numbers"], row["lengths"], row["alignments"], row["null_shares"], row["widths"], row["distincts"], row["names"], strict=True
+    )
+    columns: dict[int, Column] = {}
+    names: dict[int, str] = {}
+    for number, length, alignment, null_share, width, distinct, name in parts:
+        names[number] = name
+        if width is not None:
+            columns[number] = Column(length, alignment, null_share, width, distinct or 0.0)
+    return _Layout(columns, names, len(names))
+
+
+def _table(row: Row, indexes: Sequence[Row], layout: _Layout | None, page_bytes: int) -> Relation:
+    size, estimated = _size(row["table_bytes"], row["pages"] + row["toast_pages"], page_bytes)
+    index_sizes = [_size(each["bytes"], each["pages"], page_bytes)[0] for each in indexes]
+    uses = [each["scans"] for each in indexes]
+    return Relation(
+        row["name"],
+        row["kind"],
+        size_bytes=size,
+        rows=_rows(row, size),
+        schema=row["schema"],
+        index_bytes=sum(index_sizes),
+        dead_rows=row["dead_rows"],
+        scans=row["scans"],
+        index_scans=sum(uses) if uses else None,
+        bloat_bytes=_table_bloat(row, layout, page_bytes),
+        last_vacuum_at=row["vacuumed_at"],
+        last_analyze_at=row["analyzed_at"],
+        remarks=_table_remarks(row),
+        details=_table_details(row, size, page_bytes, estimated=estimated),
+    )
+
+
+def _size(measured: float | None, pages: float, page_bytes: int) -> tuple[float, bool]:
+    """The size in bytes and whether it is an old one, because measuring would have meant to wait for a lock."""
+    return (measured, False) if measured is not None else (max(0.0, pages) * page_bytes, True)
+
+
+def _rows(row: Row, size: float) -> float | None:
+    """Live rows as counted, else as of the last vacuum or analyze: counts are lost in a crash, so 0 alone proves nothing."""
+    if row["live_rows"] or row["changes"]:
+        return float(row["live_rows"])
+    if row["tuples"] >= 0:
+        return float(row["tuples"])
+    return 0.0 if size == 0 else None
+
+
+def _table_bloat(row: Row, layout: _Layout | None, page_bytes: int) -> float | None:
+    if layout is None or row["tuples"] < 0 or row["pages"] < LEAST_PAGES:
+        return None
+    columns = layout.of(layout.names)
+    if columns is None:
+        return None
+    needed = table_pages(row["tuples"], columns, page_bytes, _fill_percent(row["options"], "table"))
+    main = row["main_bytes"] if row["main_bytes"] is not None else row["pages"] * page_bytes
+    return bloat_bytes(main, row["pages"], needed)
+
+
+def _table_remarks(row: Row) -> tuple[str, ...]:
+    options = str(row["options"] or "").split()
+    return ("autovacuum is switched off for it",) if {"autovacuum_enabled=false", "autovacuum_enabled=off"} & set(options) else ()
+
+
+def _table_details(row: Row, size: float, page_bytes: int, *, estimated: bool) -> tuple[tuple[str, str], ...]:
+    toast = size - row["main_bytes"] if row["main_bytes"] is not None else row["toast_pages"] * page_bytes
+    found = [("size", _FROM_STATISTICS)] if estimated else []
+    if row["toast_pages"] > 0 and toast > 0:
+        found.append(("TOAST and maps", format_bytes(toast)))
+    if row["partition"]:
+        found.append(("partition", "yes"))
+    if row["persistence"] != "p":
+        found.append(("kept", {_UNLOGGED: "unlogged", _TEMPORARY: "temporary"}.get(str(row["persistence"]), "otherwise")))
+    if row["frozen_age"] is not None:
+        found.append(("oldest row", f"{format_count(row['frozen_age'])} transactions"))
+    return tuple(found)
+
+
+def _index(row: Row, table: Row, layout: _Layout | None, remarks: tuple[str, ...], page_bytes: int) -> Relation:
+    size, estimated = _size(row["bytes"], row["pages"], page_bytes)
+    numbers = [int(number) for number in str(row["columns"]).split()]
+    return Relation(
+        row["name"],
+        "index",
+        table=table["name"],
+        size_bytes=size,
+        rows=row["tuples"] if row["tuples"] >= 0 else None,
+        schema=table["schema"],
+        scans=row["scans"],
+        bloat_bytes=_index_bloat(row, numbers, layout, size, page_bytes),
+        remarks=remarks,
+        details=_index_details(row, numbers, layout, estimated=estimated),
+    )
+
+
+def _index_bloat(row: Row, numbers: list[int], layout: _Layout | None, size: float, page_bytes: int) -> float | None:
+    """Unknown for other kinds than B-trees, for expressions, and where only a part of the rows is in it."""
+    columns = layout.of(numbers) if layout is not None else None
+    if columns is None or row["method"] != "btree" or row["tuples"] < 0 or row["pages"] < LEAST_PAGES:
+        return None
+    fill = _fill_percent(row["options"], "btree")
+    needed = btree_pages(row["tuples"], columns, page_bytes, unique=row["is_unique"], fill_percent=fill)
+    return bloat_bytes(size, row["pages"], needed)
+
+
+def _index_details(row: Row, numbers: list[int], layout: _Layout | None, *, estimated: bool) -> tuple[tuple[str, str], ...]:
+    names = layout.names if layout is not None else {}
+    columns = [names.get(number, f"column {number}") if number else "(expression)" for number in numbers]
+    keys, carried = columns[: row["key_count"]], columns[row["key_count"] :]
+    found = [("size", _FROM_STATISTICS)] if estimated else []
+    found += [("method", row["method"]), ("columns", ", ".join(keys))]
+    if carried:
+        found.append(("carries", ", ".join(carried)))
+    if row["is_primary"]:
+        found.append(("holds", "the primary key"))
+    elif row["is_unique"]:
+        found.append(("holds", "unique values"))
+    if row["predicate"] is not None:
+        found.append(("covers", "a part of the rows"))
+    return tuple(found)
+
+
+def _fill_percent(options: object, kind: str) -> float:
+    for option in str(options or "").split():
+        name, _, value = option.partition("=")
+        if name == "fillfactor" and value.isdigit():
+            return float(value)
+    return _FILL[kind]

@@ -1,0 +1,250 @@
+"""Standbys, slots, upstream, subscriptions and publications as values: no reading here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from aishell_core import catalogue
+from aishell_core.engines.postgres import Row
+from aishell_core.units import format_bytes, format_duration
+from aishell_core.values import ReplicationPeer, Sample
+from collectors.postgres.replication_lag import LogTimes, lag_seconds
+
+_MOST_SLOTS = 50
+"""Slots whose retained log becomes a figure of its own, those with most of it first."""
+
+Details = tuple[tuple[str, str], ...]
+
+
+def standby_peers(rows: Iterable[Row], times: LogTimes, at: float) -> tuple[ReplicationPeer, ...]:
+    """Who takes the log from this server; notes where the log ends. A base backup's own connection is none of them."""
+    rows = tuple(rows)
+    for row in rows[:1]:
+        if row["own_position"] is not None:
+            times.note(at, row["own_position"])
+    peers = [row for row in rows if row["pid"] is not None and row["state"] != "backup"]
+    names = _unique([str(row["name"] or "standby") for row in peers], [f"{row['client'] or ''}#{row['pid']}" for row in peers])
+    return tuple(_standby(row, name, times, at) for row, name in zip(peers, names, strict=True))
+
+
+def _standby(row: Row, name: str, times: LogTimes, at: float) -> ReplicationPeer:
+    applied = row["replay_lag_bytes"] if row["replay_lag_bytes"] is not None else row["flush_lag_bytes"]
+    behind = times.seconds_behind(at, row["replay_position"]) if row["replay_position"] is not None else 0.0
+    return ReplicationPeer(
+        name,
+        "standby",
+        row["state"] or "",
+        lag_seconds=lag_seconds(row["replay_lag_seconds"], row["replay_lag_bytes"], behind),
+        lag_bytes=_not_below_zero(applied),
+        client=row["client"] or "",
+        sync=row["sync"] or "",
+        sent_lag_bytes=_not_below_zero(row["sent_lag_bytes"]),
+        write_lag_seconds=row["write_lag_seconds"],
+        flush_lag_seconds=row["flush_lag_seconds"],
+        active=True,
+        details=_details(
+            ("process", row["pid"]),
+            ("role", row["user_name"]),
+            ("slot", row["slot"]),
+            ("takes", "changes, decoded" if row["slot_kind"] == "logical" else None),
+            ("not written there", _size(row["write_lag_bytes"])),
+            ("not flushed there", _size(row["flush_lag_bytes"])),
+            ("connected for", _since(row["connected_at"], at)),
+            ("last reply", _since(row["reply_at"], at, " ago")),
+            ("horizon held back by", _count(row["horizon_age"], "transactions")),
+            ("priority", f"{row['sync_priority']:.0f}" if row["sync_priority"] else None),
+        ),
+    )
+
+
+def standby_samples(peers: Iterable[ReplicationPeer]) -> tuple[Sample, ...]:
+    """Lag in seconds and bytes by the label `peer`."""
+    values = (
+        (metric, value, peer.name)
+        for peer in peers
+        for metric, value in ((catalogue.REPLICATION_LAG, peer.lag_seconds), (catalogue.REPLICATION_LAG_BYTES, peer.lag_bytes))
+    )
+    return tuple(Sample(metric, value, (("peer", name),)) for metric, value, name in values if value is not None)
+
+
+def upstream_peer(row: Row, at: float) -> ReplicationPeer:
+    """What this standby follows, with its own lag.
+
+    With a connection and all that was received replayed the lag is 0; without one the server cannot know what it
+    misses, so the lag is the age of the last transaction that it has replayed.
+    """
+    connected = row["pid"] is not None
+    waiting = (row["receive_lag_bytes"] or 0.0) + (row["replay_lag_bytes"] or 0.0)
+    caught_up = connected and waiting <= 0
+    host = row["host"]
+    state = row["state"] or ("connected" if connected else "not connected")
+    return ReplicationPeer(
+        f"{host}:{row['port']:.0f}" if host and row["port"] else "upstream",
+        "upstream",
+        state,
+        lag_seconds=0.0 if caught_up else _not_below_zero(row["replayed_seconds"]),
+        lag_bytes=waiting if connected and row["receive_lag_bytes"] is not None else _not_below_zero(row["replay_lag_bytes"]),
+        client=str(host or ""),
+        active=connected,
+        details=_details(
+            ("slot", row["slot"]),
+            ("received, not replayed", _size(row["replay_lag_bytes"])),
+            ("sent, not received", _size(row["receive_lag_bytes"])),
+            ("replay", row["pause"] if row["pause"] not in {None, "not paused"} else None),
+            ("last message", _since(row["message_at"], at, " ago")),
+            ("timeline", f"{row['timeline']:.0f}" if row["timeline"] is not None else None),
+        ),
+    )
+
+
+def upstream_samples(peer: ReplicationPeer) -> tuple[Sample, ...]:
+    """The lag of this server itself in bytes, without a label; that in seconds is read each second."""
+    return () if peer.lag_bytes is None else (Sample(catalogue.REPLICATION_LAG_BYTES, peer.lag_bytes),)
+
+
+def slot_peers(rows: Iterable[Row], decoding: Mapping[str, Row]) -> tuple[ReplicationPeer, ...]:
+    """Slots with the log that is kept for them; `decoding` has what logical ones spilled, by name."""
+    return tuple(_slot(row, decoding.get(str(row["name"]))) for row in rows)
+
+
+def _slot(row: Row, decoded: Row | None) -> ReplicationPeer:
+    state = "active" if row["active"] else "inactive"
+    if row["wal_status"] == "lost" or row["conflicting"] or row["invalidation_reason"]:
+        state = "lost"
+    return ReplicationPeer(
+        str(row["name"]),
+        "slot",
+        state,
+        lag_bytes=_not_below_zero(row["unconfirmed_bytes"]),
+        retained_bytes=_not_below_zero(row["retained_bytes"]),
+        safe_bytes=row["safe_bytes"],
+        wal_status=row["wal_status"] or "",
+        active=bool(row["active"]),
+        details=_details(
+            ("kind", row["kind"]),
+            ("plugin", row["plugin"]),
+            ("database", row["database"]),
+            ("used by process", row["active_pid"]),
+            ("temporary", _yes(row["temporary"])),
+            ("not in use for", _duration(row["inactive_seconds"])),
+            ("lost because of", row["invalidation_reason"] or ("a conflict with recovery" if row["conflicting"] else None)),
+            ("horizon held back by", _count(row["xmin_age"], "transactions")),
+            ("horizon of catalogs held back by", _count(row["catalog_xmin_age"], "transactions")),
+            ("follows a failover", _yes(row["failover"])),
+            ("copied from the primary", _yes(row["synced"])),
+            ("two-phase", _yes(row["two_phase"])),
+            *(_decoding(decoded) if decoded is not None else ()),
+        ),
+    )
+
+
+def _decoding(row: Row) -> tuple[tuple[str, Any], ...]:
+    def told(transactions: float | None, size: float | None) -> str | None:
+        return f"{transactions:.0f} transactions, {format_bytes(size or 0.0)}" if transactions else None
+
+    return (
+        ("decoded", told(row["transactions"], row["bytes"])),
+        ("spilled to disk", told(row["spilled_transactions"], row["spilled_bytes"])),
+        ("streamed", told(row["streamed_transactions"], row["streamed_bytes"])),
+    )
+
+
+def slot_samples(rows: Sequence[Row]) -> tuple[Sample, ...]:
+    """The log kept for each slot by the label `slot`, and how many slots nobody uses.
+
+    A slot that a standby copies from its primary is not used before a failover, and a temporary one ends with its session.
+    """
+    kept = sorted((row for row in rows if row["retained_bytes"] is not None), key=lambda row: -float(row["retained_bytes"]))
+    unused = sum(1 for row in rows if not row["active"] and not row["temporary"] and not row["synced"])
+    return (
+        Sample(catalogue.PG_SLOTS_INACTIVE, float(unused)),
+        *(
+            Sample(catalogue.REPLICATION_SLOT_RETAINED, max(0.0, row["retained_bytes"]), (("slot", str(row["name"])),))
+            for row in kept[:_MOST_SLOTS]
+        ),
+    )
+
+
+def subscription_peers(rows: Iterable[Row], at: float) -> tuple[ReplicationPeer, ...]:
+    """Logical subscriptions of this database with their workers in the details; only the publisher knows the lag."""
+    by_name: dict[str, list[Row]] = {}
+    for row in rows:
+        by_name.setdefault(str(row["name"]), []).append(row)
+    return tuple(_subscription(name, workers, at) for name, workers in by_name.items())
+
+
+def _subscription(name: str, rows: list[Row], at: float) -> ReplicationPeer:
+    workers = [row for row in rows if row["pid"] is not None]
+    main = next((row for row in workers if row["kind"] == "apply"), rows[0])
+    if not rows[0]["enabled"]:
+        state = "disabled"
+    elif not workers:
+        state = "down"
+    else:
+        state = "synchronizing" if any(row["relation"] for row in workers) else "streaming"
+    return ReplicationPeer(
+        name,
+        "subscription",
+        state,
+        active=bool(workers),
+        details=_details(
+            ("publications", rows[0]["publications"]),
+            ("slot there", rows[0]["slot"]),
+            ("tables not copied yet", _count(rows[0]["tables_waiting"], "")),
+            ("errors applying", _count(rows[0]["apply_errors"], "")),
+            ("errors copying tables", _count(rows[0]["sync_errors"], "")),
+            ("conflicts", _count(rows[0]["conflicts"], "")),
+            ("last message", _since(main["received_at"], at, " ago")),
+            *((f"worker {row['pid']}", " ".join(filter(None, (row["kind"], row["relation"])))) for row in workers),
+        ),
+    )
+
+
+def publication_peers(rows: Iterable[Row]) -> tuple[ReplicationPeer, ...]:
+    """What this database offers to subscribers."""
+    return tuple(
+        ReplicationPeer(
+            str(row["name"]),
+            "publication",
+            "",
+            details=_details(("tables", "all" if row["all_tables"] else f"{row['tables']:.0f}"), ("operations", row["operations"])),
+        )
+        for row in rows
+    )
+
+
+def _unique(names: list[str], endings: list[str]) -> list[str]:
+    """Names of which no two are alike: those that are get an ending."""
+    times = Counter(names)
+    return [name if times[name] == 1 else f"{name} {ending}" for name, ending in zip(names, endings, strict=True)]
+
+
+def _details(*pairs: tuple[str, Any]) -> Details:
+    return tuple((name, str(value)) for name, value in pairs if value is not None and value != "")
+
+
+def _not_below_zero(value: float | None) -> float | None:
+    """Two positions are read one after the other, so that a difference may come out a little below zero."""
+    return None if value is None else max(0.0, value)
+
+
+def _size(value: float | None) -> str | None:
+    return format_bytes(value) if value is not None and value > 0 else None
+
+
+def _duration(seconds: float | None) -> str | None:
+    return None if seconds is None else format_duration(max(0.0, seconds))
+
+
+def _since(moment: float | None, at: float, ending: str = "") -> str | None:
+    return None if moment is None else format_duration(max(0.0, at - moment)) + ending
+
+
+def _count(value: float | None, unit: str) -> str | None:
+    return None if not value else f"{value:.0f} {unit}".rstrip()
+
+
+def _yes(value: object) -> str | None:
+    return "yes" if value else None

@@ -1,0 +1,115 @@
+"""The warm tier: what is worth a look every quarter of a minute, and what a pane asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aishell_core.clock import Clock
+from aishell_core.engines.postgres import PostgresSession, Row, ServerFacts
+from aishell_core.targets import Target
+from aishell_core.values import Failure, FailureCode, Part, Reading, Sample, Tier
+from collectors.contract import Demand
+from collectors.postgres import horizon_rows, progress_rows
+from collectors.postgres.io_rows import io_samples, slru_samples
+from collectors.postgres.pieces import Piece, reading_of
+from collectors.postgres.relations import RelationsReader
+from collectors.postgres.replication import ReplicationReader
+from collectors.postgres.settings_rows import settings_of
+from collectors.postgres.slow_questions import Budget, Found, SlowQuestions, monitor_grant
+from collectors.postgres.wal_rows import archiver_samples, archives, backlog_samples, checkpoint_samples, control_samples, wal_samples
+from collectors.postgres.warm_rows import ServerState, age_samples, dead_row_samples, state_of, upkeep_samples
+
+DEADLINE_SECONDS = 4.6
+"""A little less than the poller's own deadline, so that what was read in time is kept."""
+
+_REST_AFTER_COUNTING = 1000.0
+"""Dead rows are counted again no sooner than so many times as long as that took: with 20,000 tables it costs 50 ms."""
+
+_ONE_ROW: tuple[tuple[str, Callable[[Row | None], tuple[Sample, ...]]], ...] = (
+    ("transaction_ages", age_samples),
+    ("wal", wal_samples),
+    ("checkpoints", checkpoint_samples),
+    ("control_checkpoint", control_samples),
+)
+
+
+class WarmTier:
+    """Reads what concerns log, replication, vacuum and files of one server; a piece that fails is a Failure."""
+
+    def __init__(self, session: PostgresSession, target: Target, clock: Clock, relations: RelationsReader | None = None) -> None:
+        """`relations` is shared with the cold tier, where both read tables."""
+        self._target = target
+        self._clock = clock
+        self._questions = SlowQuestions(session, clock)
+        self._replication = ReplicationReader(self._questions, clock)
+        self._relations = relations or RelationsReader(clock)
+        self._dead_rows: tuple[Sample, ...] = ()
+        self._count_again_at = 0.0
+
+    async def read(self, demand: Demand) -> Reading:
+        """One reading; raises TargetError when the server cannot be reached."""
+        now, budget = self._clock.now(), self._questions.budget(DEADLINE_SECONDS)
+        server = await self._questions.facts(budget)
+        upkeep = await self._ask(server, "upkeep", budget)
+        state = state_of(upkeep.row, server)
+        archiving = archives(state.archive_mode, in_recovery=state.in_recovery)
+        samples = (*upkeep_samples(upkeep.row, state), *(archiver_samples(upkeep.row) if archiving else ()))
+        pieces = [
+            upkeep.piece(samples=samples),
+            await self._replication.read(server, state, budget, demanded=Part.REPLICATION in demand),
+        ]
+        pieces += [(await self._demanded(part, server, state, budget)) for part in _PARTS if part in demand]
+        pieces += await self._always(server, budget)
+        if archiving:
+            backlog = await self._ask(server, "archive_backlog", budget)
+            pieces.append(backlog.piece(samples=backlog_samples(backlog.row)))
+        if Part.RELATIONS in demand:
+            pieces.append(await self._relations.read(self._questions, server, budget))
+        return reading_of(self._target.name, Tier.WARM, now, pieces, None)
+
+    async def _ask(self, server: ServerFacts, name: str, budget: Budget, part: str = "") -> Found:
+        return await self._questions.ask(server, name, part or name, budget)
+
+    async def _always(self, server: ServerFacts, budget: Budget) -> list[Piece]:
+        pieces = []
+        for name, samples in _ONE_ROW:
+            found = await self._ask(server, name, budget)
+            pieces.append(found.piece(samples=samples(found.row)))
+        files, caches = await self._ask(server, "io", budget), await self._ask(server, "slru", budget)
+        pieces.append(files.piece(samples=io_samples(files.rows or ())))
+        pieces.append(caches.piece(samples=slru_samples(caches.rows or ())))
+        pieces.append(await self._dead_row_piece(server, budget))
+        return pieces
+
+    async def _dead_row_piece(self, server: ServerFacts, budget: Budget) -> Piece:
+        began = self._clock.steady()
+        if began < self._count_again_at:
+            return Piece(self._dead_rows)
+        found = await self._ask(server, "dead_rows", budget)
+        self._dead_rows = dead_row_samples(found.row)
+        self._count_again_at = began + _REST_AFTER_COUNTING * found.cost.seconds
+        return found.piece(samples=self._dead_rows)
+
+    async def _demanded(self, part: Part, server: ServerFacts, state: ServerState, budget: Budget) -> Piece:
+        found = await self._ask(server, part.value, budget, part)
+        if found.rows is None:
+            return found.piece()
+        unseen = 0
+        if part is Part.PROGRESS:
+            values: object = progress_rows.progress_of(found.rows)
+            unseen = progress_rows.hidden(found.rows)
+        elif part is Part.HORIZON:
+            values = horizon_rows.holders_of(found.rows)
+            unseen = horizon_rows.hidden(found.rows)
+        else:
+            values = settings_of(found.rows)
+        failures = (self._unseen(part, unseen, server),) if unseen and not state.sees_all else ()
+        return found.piece(parts=((part.value, values),), failures=failures)
+
+    def _unseen(self, part: Part, count: int, server: ServerFacts) -> Failure:
+        message = f"what {count} sessions of other roles do is hidden from {server.user}"
+        return Failure(part, FailureCode.PRIVILEGE, message, monitor_grant(server.user), self._clock.now())
+
+
+_PARTS = (Part.PROGRESS, Part.HORIZON, Part.SETTINGS)
+"""Parts that are one statement each, by whose name it is known."""

@@ -1,0 +1,55 @@
+"""The server's upkeep as samples: no reading here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aishell_core import catalogue
+from aishell_core.engines.postgres import Row, ServerFacts
+from aishell_core.values import Sample
+from collectors.postgres.figures import samples_of
+from collectors.postgres.wraparound import usage
+
+_UPKEEP = ((catalogue.PG_SETTINGS_PENDING, "pending_restart"),)
+_WORKERS = ((catalogue.PG_VACUUM_WORKERS, "autovacuum_workers"),)
+_AGES = (
+    (catalogue.PG_XID_AGE, "xid_age"),
+    (catalogue.PG_HORIZON_AGE, "horizon_age"),
+    (catalogue.PG_PREPARED_TRANSACTIONS, "prepared_transactions"),
+)
+_USAGES = ((catalogue.PG_WRAPAROUND, "xid_age"), (catalogue.PG_MULTIXACT_WRAPAROUND, "multixact_age"))
+_DEAD_ROWS = ((catalogue.PG_DEAD_ROWS, "rows"),)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """What decides how a server is read: whether it is in recovery now, whether the role sees all, how it archives."""
+
+    in_recovery: bool
+    sees_all: bool
+    archive_mode: str = "off"
+
+
+def state_of(row: Row | None, server: ServerFacts) -> ServerState:
+    """The state as read just now, that of the connection's beginning where that failed."""
+    if row is None:
+        return ServerState(server.in_recovery, server.superuser)
+    return ServerState(bool(row["in_recovery"]), bool(row["sees_all"]), str(row["archive_mode"]))
+
+
+def upkeep_samples(row: Row | None, state: ServerState) -> tuple[Sample, ...]:
+    """Settings that wait for a restart, and autovacuum workers, which only a role that sees all can tell from others."""
+    return (*samples_of(row, _UPKEEP), *(samples_of(row, _WORKERS) if state.sees_all else ()))
+
+
+def age_samples(row: Row | None) -> tuple[Sample, ...]:
+    """Ages in transactions, and the used share of the ids."""
+    if row is None:
+        return ()
+    used = tuple(Sample(metric, usage(row[column])) for metric, column in _USAGES if row[column] is not None)
+    return (*samples_of(row, _AGES), *used)
+
+
+def dead_row_samples(row: Row | None) -> tuple[Sample, ...]:
+    """Dead row versions of this database."""
+    return samples_of(row, _DEAD_ROWS)
