@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from aishell_core.units import format_bytes, format_duration
 
-TREND_SECONDS = 60.0
+TREND_SECONDS = 120.0
 _LEAST_SECONDS = 5.0
 _NOTICED = 0.02
 """A change of less than this share of the lag within the window is none: lag trembles with every write."""

@@ -16,6 +16,7 @@ from aishell_tui.digest_book import DigestBook
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.keys import SCREENS
 from aishell_tui.look import Look
+from aishell_tui.progress import ProgressBook
 from aishell_tui.runtime import Runtime
 from aishell_tui.screens.bindings import footer_hints
 from aishell_tui.screens.kept import KeptHistory
@@ -43,6 +44,7 @@ class Dashboard(Protocol):
     look: Look
     frame: Frame
     digests: DigestBook
+    progress: ProgressBook
 
     def change_look(self, look: Look) -> None:
         """Look differently at the same frame."""

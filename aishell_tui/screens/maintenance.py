@@ -1,0 +1,82 @@
+"""The server's upkeep: what runs, what keeps dead rows, how far the ids are, checkpoints, archiver, settings."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+
+from aishell_core.values import Ability, Part
+from aishell_tui.export import CellValue, PaneData
+from aishell_tui.frame import Frame, TargetView
+from aishell_tui.look import Look
+from aishell_tui.progress import ProgressHistory
+from aishell_tui.screens.base import DashboardScreen
+from aishell_tui.screens.bindings import bindings_of
+from aishell_tui.screens.upkeep_lines import upkeep_lines
+from aishell_tui.text import data_age_text
+from collectors.contract import Demand
+from widgets.heading import Heading
+from widgets.text_view import TextView
+
+_COLUMNS = ("what", "name", "phase", "database", "done", "total", "unit", "per_second", "eta_seconds", "transactions", "seconds")
+
+
+def maintenance_heading(view: TargetView, now: float) -> Heading:
+    """The pane's title with how fresh its readings are."""
+    ages = [view.part_at[part] for part in (Part.PROGRESS, Part.HORIZON) if part in view.part_at]
+    fresh = f"live {round(max(0.0, now - max(ages)))}s" if ages else ""
+    return Heading("maintenance", ((str(view.name), "label"),), fresh, data_age_text(view, now) if view.is_stale(now) else "")
+
+
+def maintenance_data(view: TargetView, history: ProgressHistory) -> PaneData:
+    """Operations and holders of the horizon as plain data."""
+    rows: list[tuple[CellValue, ...]] = []
+    for each in view.progress or ():
+        found = history.pace(each)
+        figures = (each.done, each.total, each.unit, found.per_second, found.eta_seconds, None, None)
+        rows.append((each.operation, each.object, each.phase, each.database, *figures))
+    rows += [
+        (f"horizon: {holder.kind}", holder.name, None, holder.database, *(None,) * 5, holder.transactions, holder.seconds)
+        for holder in view.horizon or ()
+    ]
+    return PaneData(f"maintenance {view.name}", _COLUMNS, tuple(rows))
+
+
+class MaintenanceScreen(DashboardScreen):
+    """Running operations with their end, the horizon, wraparound, checkpoints, archiver; esc goes back."""
+
+    SCREEN = "maintenance"
+    TAB = "health"
+    AUTO_FOCUS = "TextView"
+    BINDINGS: ClassVar = bindings_of("maintenance")
+
+    def compose_body(self) -> ComposeResult:
+        """The page, which scrolls."""
+        yield TextView(heading=Heading("maintenance"), id="upkeep")
+
+    def demand(self) -> Demand:
+        """What runs, who holds the horizon, which settings wait."""
+        return frozenset({Part.PROGRESS, Part.HORIZON, Part.SETTINGS})
+
+    def show_body(self, frame: Frame, look: Look) -> None:
+        """The newest state."""
+        view = self.viewed(frame, look)
+        if view is None:
+            return
+        page = self.query_one("#upkeep", TextView)
+        page.set_heading(maintenance_heading(view, frame.at))
+        if view.abilities and not view.abilities & (Ability.PROGRESS | Ability.HORIZON):
+            page.set_lines([(("  ", "text"), (f"n/a: {view.target.engine} tells nothing of its upkeep", "unknown"))])
+            return
+        page.set_lines(upkeep_lines(view, self.dashboard.progress.history(view.name), page.size.width, page.glyphs))
+
+    def pane_data(self) -> PaneData | None:
+        """Operations and holders."""
+        view = self.viewed(self.dashboard.frame, self.dashboard.look)
+        return maintenance_data(view, self.dashboard.progress.history(view.name)) if view is not None else None
+
+    def copy_text(self) -> str:
+        """The page as text."""
+        lines = self.query_one("#upkeep", TextView).lines
+        return "\n".join("".join(text for text, _ in line).rstrip() for line in lines)

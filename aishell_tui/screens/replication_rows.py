@@ -1,0 +1,184 @@
+"""Replication as table rows: who this server follows, who follows it, the slots under their users. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from aishell_core.catalogue import REPLICATION_LAG, REPLICATION_LAG_BYTES, REPLICATION_SLOT_RETAINED
+from aishell_core.units import format_bytes, format_duration, format_value
+from aishell_core.values import Ability, Metric, Part, ReplicationPeer, Severity, Unit, worst
+from aishell_tui.catch_up import TREND_SECONDS, UNKNOWN_TREND, Trend, trend, trend_words
+from aishell_tui.frame import TargetView
+from aishell_tui.text import data_age_text
+from widgets.glyphs import Glyphs
+from widgets.heading import Heading
+from widgets.lines import Span, Spans
+from widgets.palette import severity_role
+from widgets.table_model import Cell, Column, Row
+
+COLUMNS: tuple[Column, ...] = (
+    Column("peer", "PEER", None, 14, help="The other end, or the slot"),
+    Column("role", "ROLE", 12, help="What it is to this server"),
+    Column("state", "STATE", 10, help="What the link does"),
+    Column("sync", "SYNC", 9, priority=6, help="Whether commits wait for it"),
+    Column("client", "CLIENT", 15, priority=8, help="Where it is"),
+    Column("sent", "UNSENT", 9, align="right", priority=5, help="Log that was not sent to it yet"),
+    Column("write", "WRITE", 7, align="right", priority=4, help="How late it writes the log"),
+    Column("flush", "FLUSH", 7, align="right", priority=4, help="How late it has the log safe on disk"),
+    Column("lag", "REPLAY", 7, align="right", help="How late it applies the log"),
+    Column("behind", "BEHIND", 9, align="right", help="Log that it has not applied, or not confirmed"),
+    Column("retained", "KEPT", 9, align="right", priority=1, help="Log that is kept for the slot"),
+    Column("wal_status", "LOG", 10, priority=3, help="Whether the log that the slot needs is still there"),
+    Column("eta", "THERE IN", 8, align="right", priority=2, help="When it has caught up, if it goes on like this"),
+)
+_ORDER = ("upstream", "standby", "slot", "subscription", "publication")
+_BAD_STATES = {"lost": Severity.CRITICAL, "down": Severity.CRITICAL, "not connected": Severity.CRITICAL, "disabled": Severity.WARNING}
+_BAD_LOG = {"lost": Severity.CRITICAL, "unreserved": Severity.CRITICAL, "extended": Severity.WARNING}
+_NONE = Cell("–", "dim", math.nan)
+
+
+def in_order(peers: Iterable[ReplicationPeer]) -> tuple[tuple[ReplicationPeer, bool], ...]:
+    """The peers as they are read: the source first, each standby with its slot under it (True), then what stands alone."""
+    peers = tuple(peers)
+    slots = {peer.name: peer for peer in peers if peer.role == "slot"}
+    rank = {role: place for place, role in enumerate(_ORDER)}
+    found: list[tuple[ReplicationPeer, bool]] = []
+    under: set[str] = set()
+    for peer in sorted(peers, key=lambda each: (rank.get(each.role, len(rank)), each.name)):
+        if peer.role == "slot" and peer.name in under:
+            continue
+        found.append((peer, False))
+        slot = slots.get(dict(peer.details).get("slot", "")) if peer.role == "standby" else None
+        if slot is not None:
+            found.append((slot, True))
+            under.add(slot.name)
+    return tuple(found)
+
+
+def peer_trend(view: TargetView, peer: ReplicationPeer, now: float) -> Trend:
+    """How its lag in bytes has changed lately; unknown for what has no such series."""
+    keys = view.snapshot.find(REPLICATION_LAG_BYTES.name)
+    wanted = (("peer", peer.name),) if peer.role == "standby" else ()
+    if peer.role not in {"standby", "upstream"} or not any(key.labels == wanted for key in keys):
+        return UNKNOWN_TREND
+    points = view.snapshot.points(next(key for key in keys if key.labels == wanted), now - TREND_SECONDS, now)
+    return trend(points.times, points.values)
+
+
+def _judged(view: TargetView, metric: Metric, value: float | None) -> Severity:
+    return Severity.OK if value is None else view.limits(metric).judge(value)
+
+
+def peer_severity(view: TargetView, peer: ReplicationPeer) -> Severity:
+    """How bad its state is: by the thresholds in force, a broken link, a slot that nobody uses or whose log is gone."""
+    found = [
+        _judged(view, REPLICATION_LAG, peer.lag_seconds),
+        _judged(view, REPLICATION_LAG_BYTES, peer.lag_bytes if peer.role != "slot" else None),
+        _judged(view, REPLICATION_SLOT_RETAINED, peer.retained_bytes),
+        _BAD_STATES.get(peer.state, Severity.OK),
+        _BAD_LOG.get(peer.wal_status, Severity.OK),
+    ]
+    if _is_unused(peer):
+        found.append(Severity.WARNING)
+    return worst(found)
+
+
+def _is_unused(peer: ReplicationPeer) -> bool:
+    details = dict(peer.details)
+    return peer.role == "slot" and peer.active is False and "temporary" not in details and "copied from the primary" not in details
+
+
+def peer_note(peer: ReplicationPeer, found: Trend) -> str:
+    """What there is to say of a peer in words; empty where all is well."""
+    words = [trend_words(found)] if peer.lag_bytes else []
+    if peer.state == "lost" or peer.wal_status == "lost":
+        words.append("the log that it needs is gone: it has to be made anew")
+    elif _is_unused(peer):
+        words.append("nobody uses this slot, and log is kept for it without end")
+    if peer.wal_status in {"extended", "unreserved"} and peer.safe_bytes is not None:
+        words.append(f"lost after {format_bytes(max(0.0, peer.safe_bytes))} more of log")
+    if peer.state == "not connected":
+        words.append("this server gets no log")
+    return "; ".join(filter(None, words))
+
+
+def _seconds(value: float | None, severity: Severity = Severity.OK) -> Cell:
+    if value is None:
+        return _NONE
+    return Cell(format_value(value, Unit.SECONDS), "text" if severity is Severity.OK else severity_role(severity), value)
+
+
+def _bytes(value: float | None, severity: Severity = Severity.OK) -> Cell:
+    if value is None:
+        return _NONE
+    return Cell(format_bytes(value), "text" if severity is Severity.OK else severity_role(severity), value)
+
+
+def peer_row(view: TargetView, peer: ReplicationPeer, below: bool, now: float, glyphs: Glyphs) -> Row:
+    """One peer as a row, with what there is to say of it under it."""
+    severity, found = peer_severity(view, peer), peer_trend(view, peer, now)
+    note = peer_note(peer, found)
+    stem: Span = (f"{glyphs.last_branch} " if below else "", "dim")
+    state = "" if peer.state == "" else peer.state
+    return Row(
+        f"{peer.role}/{peer.name}/{peer.client}",
+        {
+            "peer": Cell(sort=peer.name, spans=(stem, (peer.name, "bold"))),
+            "role": Cell(peer.role, "label"),
+            "state": Cell(state, severity_role(_BAD_STATES[state]) if state in _BAD_STATES else "text"),
+            "sync": Cell(peer.sync, "dim"),
+            "client": Cell(peer.client, "dim"),
+            "sent": _bytes(peer.sent_lag_bytes),
+            "write": _seconds(peer.write_lag_seconds),
+            "flush": _seconds(peer.flush_lag_seconds),
+            "lag": _seconds(peer.lag_seconds, _judged(view, REPLICATION_LAG, peer.lag_seconds)),
+            "behind": _bytes(peer.lag_bytes, _judged(view, REPLICATION_LAG_BYTES, peer.lag_bytes) if peer.role != "slot" else Severity.OK),
+            "retained": _bytes(peer.retained_bytes, _judged(view, REPLICATION_SLOT_RETAINED, peer.retained_bytes)),
+            "wal_status": Cell(peer.wal_status, severity_role(_BAD_LOG[peer.wal_status]) if peer.wal_status in _BAD_LOG else "dim"),
+            "eta": _NONE if found.eta_seconds is None else Cell(format_duration(found.eta_seconds), "text", found.eta_seconds),
+        },
+        note=((note, "warning" if severity is not Severity.OK else "label"),) if note else (),
+        severity=severity,
+    )
+
+
+def peer_rows(view: TargetView, now: float, glyphs: Glyphs) -> list[Row]:
+    """All peers in the order in which they are read."""
+    return [peer_row(view, peer, below, now, glyphs) for peer, below in in_order(view.replication or ())]
+
+
+def detail_lines(view: TargetView, row_id: str | None) -> tuple[Spans, ...]:
+    """All else that is known of the peer under the cursor, the first one where there is none."""
+    ordered = in_order(view.replication or ())
+    chosen = next((peer for peer, _ in ordered if f"{peer.role}/{peer.name}/{peer.client}" == row_id), None)
+    peer = chosen or (ordered[0][0] if ordered else None)
+    if peer is None:
+        return ()
+    spans: list[Span] = [(f" {peer.name}  ", "bold")]
+    for name, value in peer.details:
+        spans += [(f"{name} ", "label"), (f"{value}   ", "text")]
+    return (tuple(spans),)
+
+
+def replication_heading(view: TargetView, now: float) -> Heading:
+    """The pane's title: what this server is, how many there are of each sort, and how fresh it is."""
+    counted = [(role, sum(1 for peer in view.replication or () if peer.role == role)) for role in _ORDER]
+    words = ", ".join(f"{count} {role}{'s' if count > 1 else ''}" for role, count in counted if count)
+    role = view.facts.role if view.facts is not None else ""
+    age = view.part_at.get(Part.REPLICATION)
+    fresh = f"live {round(max(0.0, now - age))}s" if age is not None else ""
+    stale = data_age_text(view, now) if view.is_stale(now) else ""
+    return Heading("replication", ((f"{role}   {words}".strip(), "label"),), fresh, stale)
+
+
+def why_none(view: TargetView) -> str:
+    """Why there is no peer to show: what could not be read and what to do, or that nothing replicates."""
+    failure = view.target_failure or view.failure_of(Part.REPLICATION)
+    if failure is not None and not view.replication:
+        return f"n/a: {failure.message}. {failure.hint}".strip()
+    if view.abilities and Ability.REPLICATION not in view.abilities:
+        return f"n/a: {view.target.engine} has no replication that aishell can read"
+    if view.replication is None:
+        return "reading …"
+    return "nothing replicates: no standby takes the log, this server follows none, and there is no slot and no subscription"

@@ -1,0 +1,203 @@
+"""The server's own upkeep in sentences: operations, horizon, ids, checkpoints, archiver, settings. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aishell_core.catalogue import CATALOGUE
+from aishell_core.units import format_bytes, format_count, format_duration, format_value
+from aishell_core.values import HorizonHolder, Part, Progress, Severity, Unit
+from aishell_tui.charts import combined_value
+from aishell_tui.frame import TargetView
+from aishell_tui.progress import Pace, ProgressHistory, share_done
+from widgets.format import bar, truncate
+from widgets.glyphs import Glyphs
+from widgets.lines import Span, Spans
+from widgets.palette import Role, severity_role
+
+_BAR_CELLS = 20
+_MOST_HOLDERS = 8
+_MOST_SETTINGS = 12
+_LABEL_CELLS = 14
+
+
+def _value(view: TargetView, metric: str) -> float | None:
+    return combined_value(view.snapshot, metric, "max")
+
+
+def _raw(view: TargetView, metric: str) -> float | None:
+    """The counter itself, since the server began to count."""
+    return next((raw for key in view.snapshot.find(metric) if (raw := view.snapshot.raw(key)) is not None), None)
+
+
+def _figure(view: TargetView, metric: str, text: str = "{}") -> Span:
+    value = _value(view, metric)
+    severity = view.limits(CATALOGUE[metric]).judge(value) if value is not None else Severity.OK
+    role: Role = "bold" if severity is Severity.OK else severity_role(severity)
+    return text.format(format_value(value, CATALOGUE[metric].unit)), role
+
+
+def _line(label: str, *spans: Span) -> Spans:
+    return ((f"  {label:<{_LABEL_CELLS}}", "label"), *spans)
+
+
+def _amount(value: float, unit: str) -> str:
+    return format_bytes(value) if unit == "bytes" else format_count(value)
+
+
+def progress_words(progress: Progress, found: Pace) -> str:
+    """How far a phase is, how fast it gets on, and when it ends, as far as each is known."""
+    words = []
+    if progress.done is not None:
+        unit = "" if progress.unit == "bytes" else f" {progress.unit}".rstrip()
+        of = f" of {_amount(progress.total, progress.unit)}" if progress.total else ""
+        words.append(f"{_amount(progress.done, progress.unit)}{of}{unit}")
+    if found.per_second is not None:
+        words.append(f"{_amount(found.per_second, progress.unit)}/s")
+    if found.eta_seconds is not None:
+        words.append(f"ends in {format_duration(round(found.eta_seconds))}")
+    return "   ".join(words)
+
+
+def operation_lines(progress: Progress, found: Pace, width: int, glyphs: Glyphs) -> tuple[Spans, ...]:
+    """One operation: what it is, its bar, and what else is known of it."""
+    where = "   ".join(filter(None, (progress.database, f"session {progress.session}")))
+    lines: list[Spans] = [(("  ", "text"), (f"{progress.operation} ", "bold"), (progress.object, "text"), (f"   {where}", "dim"))]
+    share = share_done(progress)
+    spans: list[Span] = [(f"    {progress.phase}  ", "label")]
+    if share is not None:
+        cells = min(_BAR_CELLS, max(5, width - 60))
+        filled = bar(share, cells, glyphs).rstrip()
+        spans += [(filled, "bar"), (glyphs.track * (cells - len(filled)), "track"), (f" {share * 100:.0f}%  ", "bold")]
+    lines.append((*spans, (progress_words(progress, found), "text")))
+    if progress.details:
+        told = "   ".join(f"{name} {value}" for name, value in progress.details)
+        lines.append(((f"    {told}", "dim"),))
+    return tuple(lines)
+
+
+def running_lines(view: TargetView, history: ProgressHistory, width: int, glyphs: Glyphs) -> tuple[Spans, ...]:
+    """The operations that run now, or why none is shown."""
+    if view.progress is None:
+        return (_why(view, Part.PROGRESS),)
+    found = tuple(line for each in view.progress for line in operation_lines(each, history.pace(each), width, glyphs))
+    hidden = (_why(view, Part.PROGRESS),) if view.failure_of(Part.PROGRESS) is not None else ()
+    return (*found, *hidden) or ((("  nothing long runs now", "dim"),),)
+
+
+def _why(view: TargetView, part: Part) -> Spans:
+    failure = view.failure_of(part)
+    if failure is None:
+        return (("  reading …", "dim"),)
+    return (("  n/a: ", "unknown"), (f"{failure.message}. {failure.hint}".strip(), "text"))
+
+
+def holder_line(holder: HorizonHolder, width: int) -> Spans:
+    """One holder of the horizon: what and who it is, how many transactions and how long."""
+    age = f"{format_count(holder.transactions)} transactions"
+    since = "" if holder.seconds is None else f", {format_duration(round(holder.seconds))}"
+    where = f"   {holder.database}" if holder.database else ""
+    text = truncate(" ".join(holder.text.split()), max(10, width - 50))
+    return ((f"  {holder.kind} ", "label"), (holder.name, "bold"), (f"   {age}{since}{where}   ", "text"), (text, "dim"))
+
+
+def horizon_lines(view: TargetView, width: int) -> tuple[Spans, ...]:
+    """Who keeps dead rows from being removed, the oldest first."""
+    if view.horizon is None:
+        return (_why(view, Part.HORIZON),)
+    if not view.horizon:
+        return ((("  nobody holds the horizon back", "dim"),),)
+    shown = sorted(view.horizon, key=lambda each: -each.transactions)
+    lines = [holder_line(each, width) for each in shown[:_MOST_HOLDERS]]
+    if len(shown) > _MOST_HOLDERS:
+        lines.append(((f"  … and {len(shown) - _MOST_HOLDERS} more", "dim"),))
+    if view.failure_of(Part.HORIZON) is not None:
+        lines.append(_why(view, Part.HORIZON))
+    return tuple(lines)
+
+
+def ids_left(view: TargetView) -> float | None:
+    """The transactions that can still begin before the server refuses to write; None where that is not known."""
+    usage, age = _value(view, "postgres.wraparound.usage"), _value(view, "postgres.xid.age")
+    return None if not usage or age is None else max(0.0, age / usage - age)
+
+
+def id_lines(view: TargetView) -> tuple[Spans, ...]:
+    """How much of the transaction ids is used, dead rows, and who removes them."""
+    lines: list[Spans] = []
+    if _value(view, "postgres.wraparound.usage") is not None:
+        left = ids_left(view)
+        rest = "" if left is None else f"   {format_count(left)} transactions are left"
+        lines.append(_line("transactions", _figure(view, "postgres.wraparound.usage", "{} of the ids used"), (rest, "text")))
+    if _value(view, "postgres.wraparound.multixact.usage") is not None:
+        lines.append(_line("multixacts", _figure(view, "postgres.wraparound.multixact.usage", "{} of the ids used")))
+    if _value(view, "postgres.dead_rows") is not None:
+        workers = _value(view, "postgres.vacuum.workers")
+        now = "" if workers is None else f"   {workers:.0f} autovacuum {'worker runs' if workers == 1 else 'workers run'}"
+        lines.append(_line("dead rows", _figure(view, "postgres.dead_rows"), (now, "text")))
+    prepared = _value(view, "postgres.prepared_transactions")
+    if prepared:
+        lines.append(_line("prepared", (f"{prepared:.0f} ", "warning"), ("prepared transactions that nobody has ended", "text")))
+    return tuple(lines)
+
+
+def checkpoint_lines(view: TargetView) -> tuple[Spans, ...]:
+    """How many checkpoints there were and why, the age of the last, and what writing them takes."""
+    timed, forced = _raw(view, "postgres.checkpoints.timed.rate"), _raw(view, "postgres.checkpoints.requested.rate")
+    spans: list[Span] = []
+    if timed is not None and forced is not None:
+        share = f" ({forced / (timed + forced):.0%})" if timed + forced > 0 else ""
+        role: Role = "warning" if forced > timed else "text"
+        spans += [(f"{format_count(timed)} by time, ", "text"), (f"{format_count(forced)} forced{share}", role)]
+    if _value(view, "postgres.checkpoint.age") is not None:
+        spans += [("   the last began ", "text"), _figure(view, "postgres.checkpoint.age", "{} ago")]
+    writing = _value(view, "postgres.checkpoint.write.time.rate")
+    if writing is not None:
+        spans += [("   writing ", "text"), (format_value(writing, Unit.MILLISECONDS_PER_SECOND), "text")]
+    return (_line("checkpoints", *spans),) if spans else ()
+
+
+def archiver_lines(view: TargetView) -> tuple[Spans, ...]:
+    """Whether the log is archived, how old the last success is, what waits and what failed."""
+    age, backlog, failed = (_value(view, f"postgres.archive.{name}") for name in ("age", "backlog", "failed.rate"))
+    if age is None and backlog is None and failed is None:
+        off = next((each for each in view.settings or () if each.name == "archive_mode"), None)
+        return (_line("archiver", (f"off (archive_mode = {off.value})" if off is not None else "does not archive", "dim")),)
+    spans: list[Span] = []
+    if age is not None:
+        spans += [("last success ", "text"), _figure(view, "postgres.archive.age", "{} ago")]
+    if backlog is not None:
+        spans += [("   waiting ", "text"), _figure(view, "postgres.archive.backlog", "{} files")]
+    if failed:
+        spans += [("   failing ", "critical"), _figure(view, "postgres.archive.failed.rate")]
+    total = _raw(view, "postgres.archive.failed.rate")
+    if total:
+        spans.append((f"   {total:.0f} failures since the statistics began", "warning" if failed else "dim"))
+    return (_line("archiver", *spans),)
+
+
+def setting_lines(view: TargetView) -> tuple[Spans, ...]:
+    """The settings that wait for a restart, by name."""
+    if view.settings is None:
+        count = _value(view, "postgres.settings.pending_restart")
+        return (_line("settings", (f"{count:.0f} wait for a restart", "warning")),) if count else (_why(view, Part.SETTINGS),)
+    waiting = [each for each in view.settings if each.pending_restart]
+    if not waiting:
+        return (_line("settings", ("none waits for a restart", "dim")),)
+    names = ", ".join(each.name for each in waiting[:_MOST_SETTINGS])
+    more = f" and {len(waiting) - _MOST_SETTINGS} more" if len(waiting) > _MOST_SETTINGS else ""
+    return (_line("settings", (f"{len(waiting)} wait for a restart: ", "warning"), (names + more, "text")),)
+
+
+def _section(title: str, lines: Sequence[Spans]) -> tuple[Spans, ...]:
+    return (((f" {title}", "title"),), *lines, ()) if lines else ()
+
+
+def upkeep_lines(view: TargetView, history: ProgressHistory, width: int, glyphs: Glyphs) -> tuple[Spans, ...]:
+    """The whole page, section by section."""
+    kept = (*id_lines(view), *checkpoint_lines(view), *archiver_lines(view), *setting_lines(view))
+    return (
+        *_section("running", running_lines(view, history, width, glyphs)),
+        *_section("what keeps dead rows from being removed", horizon_lines(view, width)),
+        *_section("the server", kept),
+    )
