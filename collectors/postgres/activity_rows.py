@@ -1,0 +1,234 @@
+"""What the sessions of a server do: rows to sessions, waits and figures. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from aishell_core import catalogue
+from aishell_core.engines.postgres import Row
+from aishell_core.values import Metric, Sample, Session, WaitCount
+
+OWN_APPLICATION = "aishell"
+"""The application name of our own sessions, which are nobody's clients."""
+
+CLIENT = "client backend"
+CPU = "CPU"
+_STATES = ("active", "idle", "idle in transaction", "idle in transaction (aborted)")
+_RUNNING = frozenset({"active", "fastpath function call"})
+_WORKING_WAITS = frozenset({"IO", "IPC", "LWLock", "Lock", "BufferPin"})
+
+
+class Seen(NamedTuple):
+    """Sessions of one sort at one moment; ages are the largest among them, in seconds.
+
+    `kind` is "" where the server hides what the session is and does. `client` tells whether it has a user and a
+    database, as clients have. `text` is what it runs where it is busy.
+    """
+
+    kind: str
+    state: str
+    wait_class: str
+    wait: str
+    busy: bool
+    own: bool
+    client: bool
+    user: str
+    application: str
+    database: str
+    digest: str
+    text: str
+    count: int
+    statement_seconds: float | None
+    transaction_seconds: float | None
+    state_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """All sessions in figures; `hidden` counts those of which the server does not tell what they do."""
+
+    connections: int
+    states: Mapping[str, int]
+    hidden: int
+    lock_waiters: int
+    statement_seconds: float
+    transaction_seconds: float
+    idle_transaction_seconds: float
+    waits: tuple[WaitCount, ...]
+
+
+def is_busy(state: str | None, wait_class: str | None) -> bool:
+    """Whether a process does something or waits in the midst of it, rather than for something to do."""
+    if wait_class == "Activity":
+        return False
+    return state in _RUNNING if state is not None else wait_class in _WORKING_WAITS
+
+
+def groups_of(text: str | None) -> tuple[Seen, ...]:
+    """The groups of the statement `pulse`, without digests of texts; raises ValueError for what is no such JSON."""
+    return tuple(_group(cells) for cells in json.loads(text or "[]"))
+
+
+def _group(cells: list[Any]) -> Seen:
+    kind, state, wait_class, wait, busy, own, client, user, database, application, query_id, text, count, statement, transaction, since = (
+        cells
+    )
+    return Seen(
+        kind or "",
+        state or "",
+        wait_class or "",
+        wait or "",
+        bool(busy),
+        bool(own),
+        bool(client),
+        user or "",
+        application or "",
+        database or "",
+        query_id or "",
+        text or "",
+        int(count),
+        statement,
+        transaction,
+        since,
+    )
+
+
+def seen_of(row: Row, session: Session) -> Seen:
+    """One session of the statement `activity` as a group of one."""
+    state, wait_class = row["state"], row["wait_event_type"]
+    return Seen(
+        row.get("backend_type") or "",
+        state or "",
+        wait_class or "",
+        row["wait_event"] or "",
+        is_busy(state, wait_class),
+        session.application == OWN_APPLICATION,
+        bool(session.user and session.database),
+        session.user,
+        session.application,
+        session.database,
+        session.digest,
+        session.text,
+        1,
+        row["statement_seconds"],
+        row["transaction_seconds"],
+        row["state_seconds"],
+    )
+
+
+def activity_of(groups: Iterable[Seen]) -> Activity:
+    """The sessions in figures; our own count as connections only."""
+    everything = tuple(groups)
+    others = [one for one in everything if not one.own]
+    clients = [one for one in others if one.kind == CLIENT]
+    states = dict.fromkeys(_STATES, 0)
+    for one in clients:
+        if one.state:
+            states[one.state] = states.get(one.state, 0) + one.count
+    idle = [one for one in clients if one.state.startswith("idle in transaction")]
+    return Activity(
+        connections=sum(one.count for one in everything if one.kind == CLIENT or (not one.kind and one.client)),
+        states=states,
+        hidden=sum(one.count for one in others if not one.kind and one.client),
+        lock_waiters=sum(one.count for one in others if one.wait_class == "Lock"),
+        statement_seconds=_largest(one.statement_seconds for one in clients if one.state in _RUNNING),
+        transaction_seconds=_largest(one.transaction_seconds for one in clients),
+        idle_transaction_seconds=_largest(one.state_seconds for one in idle),
+        waits=wait_counts(others),
+    )
+
+
+def wait_counts(groups: Iterable[Seen]) -> tuple[WaitCount, ...]:
+    """What busy sessions wait for, by whom and by which statement; a text is that of one of them."""
+    counts: dict[tuple[str, ...], int] = {}
+    texts: dict[tuple[str, ...], str] = {}
+    for one in groups:
+        if one.busy:
+            what = (one.wait_class, one.wait) if one.wait_class else (CPU, "")
+            key = (*what, one.user, one.application, one.database, one.digest)
+            counts[key] = counts.get(key, 0) + one.count
+            texts.setdefault(key, one.text)
+    return tuple(
+        WaitCount(wait_class, wait, count, user, application, database, digest, texts[key])
+        for key, count in counts.items()
+        for wait_class, wait, user, application, database, digest in (key,)
+    )
+
+
+def activity_samples(
+    activity: Activity, max_connections: float | None, lock_waiters: float | None, lock_wait_seconds: float | None
+) -> tuple[Sample, ...]:
+    """Figures of sessions; where some are hidden, what they do is unknown and only their number is told.
+
+    `lock_waiters` and `lock_wait_seconds` are those of the lock table where it was looked at, else None.
+    """
+    waiters = lock_waiters if lock_waiters is not None else None if activity.hidden else float(activity.lock_waiters)
+    used = float(activity.connections)
+    known: list[tuple[Metric, float | None]] = [
+        (catalogue.CONNECTIONS_USED, used),
+        (catalogue.CONNECTIONS_MAX, max_connections),
+        (catalogue.POOL_USAGE, min(1.0, used / max_connections) if max_connections else None),
+        (catalogue.LOCKS_WAITING, waiters),
+        (catalogue.LOCKS_WAIT, lock_wait_seconds if waiters else waiters),
+    ]
+    if not activity.hidden:
+        states = activity.states
+        known += (
+            (catalogue.SESSIONS_ACTIVE, float(sum(count for state, count in states.items() if state in _RUNNING))),
+            (
+                catalogue.SESSIONS_IDLE_IN_TRANSACTION,
+                float(sum(n for state, n in states.items() if state.startswith("idle in transaction"))),
+            ),
+            (catalogue.QUERY_DURATION, activity.statement_seconds * 1000),
+            (catalogue.TRANSACTION_DURATION, activity.transaction_seconds),
+            (catalogue.TRANSACTION_IDLE, activity.idle_transaction_seconds),
+        )
+    found = [Sample(metric, value) for metric, value in known if value is not None]
+    if not activity.hidden:
+        found += (Sample(catalogue.SESSIONS_BY_STATE, float(count), (("state", state),)) for state, count in activity.states.items())
+    return tuple(found)
+
+
+def session_of(row: Row, text: str, digest: str) -> Session:
+    """One session from a row of `activity` or `activity_plain`, with its text and digest; ages are never negative."""
+    state, kind = row["state"] or "", row.get("backend_type") or ""
+    return Session(
+        id=str(row["pid"]),
+        user=row["usename"] or "",
+        client=row.get("hostname") or row["address"] or ("local" if kind == CLIENT else ""),
+        application=row["application_name"] or "",
+        database=row["datname"] or "",
+        state=state,
+        wait=row["wait_event"] or "",
+        started_at=row["started_at"],
+        statement_seconds=_age(row["statement_seconds"]) if state in _RUNNING else None,
+        transaction_seconds=_age(row["transaction_seconds"]),
+        text=text,
+        details=_details(row),
+        kind="" if kind == CLIENT else kind,
+        leader=str(row["leader_pid"]) if row.get("leader_pid") is not None else "",
+        wait_class=row["wait_event_type"] or "",
+        state_seconds=_age(row["state_seconds"]),
+        digest=digest,
+    )
+
+
+def _details(row: Row) -> tuple[tuple[str, str], ...]:
+    port, address = row.get("client_port"), row["address"]
+    found = (
+        ("address", f"{address}:{port}" if address and port is not None and port >= 0 else address),
+        ("transaction", row.get("xid")),
+        ("oldest snapshot", f"{row['xmin_age']:.0f} transactions old" if row.get("xmin_age") is not None else None),
+    )
+    return tuple((name, str(value)) for name, value in found if value)
+
+
+def _age(seconds: float | None) -> float | None:
+    return None if seconds is None else max(0.0, seconds)
+
+
+def _largest(seconds: Iterable[float | None]) -> float:
+    return max((max(0.0, each) for each in seconds if each is not None), default=0.0)

@@ -1,0 +1,65 @@
+"""The collector of PostgreSQL: two connections at most, one for what is read each second and one for all that may take long."""
+
+from __future__ import annotations
+
+from aishell_core.clock import Clock
+from aishell_core.engines.postgres import PostgresSession
+from aishell_core.targets import Target
+from aishell_core.values import Ability, PlanNode, Reading, Tier
+from collectors.contract import Collector, Demand
+from collectors.postgres.hot import HotTier
+
+_ABILITIES = (
+    Ability.SESSIONS
+    | Ability.LOCKS
+    | Ability.WAITS
+    | Ability.STATEMENTS
+    | Ability.RELATIONS
+    | Ability.SETTINGS
+    | Ability.REPLICATION
+    | Ability.PROGRESS
+    | Ability.HORIZON
+    | Ability.EXPLAIN
+    | Ability.ANALYZE
+)
+_EXPLAIN_SECONDS = 5.0
+
+
+class PostgresCollector:
+    """Three tiers over one session."""
+
+    def __init__(self, target: Target, session: PostgresSession, hot: HotTier, clock: Clock) -> None:
+        self._target = target
+        self._session = session
+        self._hot = hot
+        self._clock = clock
+
+    @property
+    def abilities(self) -> Ability:
+        """All that a server of this kind can be asked."""
+        return _ABILITIES
+
+    async def collect(self, tier: Tier, demand: Demand) -> Reading:
+        """One reading of one tier; raises TargetError when the server cannot be read at all."""
+        if tier is Tier.HOT:
+            return await self._hot.read(demand)
+        return Reading(self._target.name, tier, self._clock.now())
+
+    async def explain(self, sql: str, database: str = "") -> tuple[PlanNode, ...]:
+        """The plan of a statement, without running it; raises TargetError."""
+        return await self._session.explain(sql, database, _EXPLAIN_SECONDS)
+
+    async def explain_analyze(self, sql: str, database: str, deadline_seconds: float) -> tuple[PlanNode, ...]:
+        """The measured plan of a statement that changes nothing; raises TargetError."""
+        return await self._session.explain_analyze(sql, database, deadline_seconds)
+
+    async def close(self) -> None:
+        """End what is under way and let go of the connections."""
+        await self._hot.close()
+        await self._session.close()
+
+
+def open_postgres(target: Target, clock: Clock) -> Collector:
+    """The collector of a server; nothing is connected before the first reading."""
+    session = PostgresSession(target, clock)
+    return PostgresCollector(target, session, HotTier(session, target, clock), clock)

@@ -1,0 +1,149 @@
+"""The hot tier: what happens now, by one statement while nobody looks closely and by two or three while somebody does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aishell_core.clock import Clock
+from aishell_core.engines.postgres import PostgresSession, ServerFacts
+from aishell_core.targets import Target
+from aishell_core.values import Cost, Facts, Failure, FailureCode, LockWait, Part, Reading, Sample, Session, Tier
+from collectors.contract import Demand
+from collectors.postgres.activity import ActivityLook, ActivityReader
+from collectors.postgres.activity_rows import Seen, activity_of, activity_samples
+from collectors.postgres.counters import COUNTERS, CountersLook, read_counters, read_pulse
+from collectors.postgres.counters_rows import counter_samples
+from collectors.postgres.hints import monitor_grant
+from collectors.postgres.hot_questions import HotQuestions
+from collectors.postgres.locks import LocksLook, LocksReader
+from collectors.postgres.slow_questions import Budget
+from collectors.postgres.statements_digests import TextDigests
+
+DEADLINE_SECONDS = 1.7
+"""Less than the poller gives, so that a server that hangs is named as the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """All that was read at one moment."""
+
+    counters: CountersLook
+    seen: tuple[Seen, ...]
+    activity: ActivityLook | None = None
+    locks: LocksLook | None = None
+    failures: tuple[Failure, ...] = ()
+
+    @property
+    def cost(self) -> Cost:
+        parts = (self.counters.cost, self.activity.cost if self.activity else Cost(), self.locks.cost if self.locks else Cost())
+        return sum(parts, Cost())
+
+
+class HotTier:
+    """Reads one server each second, and remembers what the next reading needs to compare."""
+
+    def __init__(self, session: PostgresSession, target: Target, clock: Clock) -> None:
+        self._target = target
+        self._clock = clock
+        self._questions = HotQuestions(session, clock)
+        self._digests = TextDigests()
+        self._activity = ActivityReader(self._questions, self._digests)
+        self._locks = LocksReader(self._questions)
+        self._before: Mapping[str, Any] | None = None
+        self._timeline: tuple[object, str] | None = None
+
+    async def read(self, demand: Demand) -> Reading:
+        """One reading; raises TargetError when the server cannot be read."""
+        at, budget = self._clock.now(), self._questions.budget(DEADLINE_SECONDS)
+        self._digests.begin()
+        server = await self._questions.facts(budget)
+        look = await self._look(server, budget, demand)
+        facts, more = await self._facts(server, look.counters.row, budget)
+        return Reading(
+            self._target.name,
+            Tier.HOT,
+            at,
+            self._samples(look, facts),
+            facts,
+            sessions=self._sessions(look, demand),
+            lock_waits=self._lock_waits(look, demand),
+            waits=activity_of(look.seen).waits,
+            failures=(*look.failures, *self._hidden(look, server, at)),
+            cost=look.cost + more,
+        )
+
+    async def _look(self, server: ServerFacts, budget: Budget, demand: Demand) -> _Look:
+        if not demand & {Part.SESSIONS, Part.LOCKS}:
+            pulse = await read_pulse(self._questions, server, budget)
+            if not isinstance(pulse, Failure):
+                return _Look(pulse, self._named(pulse.groups or ()))
+        counters = await read_counters(self._questions, server, budget)
+        activity = await self._activity.read(server, budget)
+        locks = None
+        if _may_wait(activity.seen, demand):
+            locks = await self._locks.read(server, budget, activity.rows)
+        failures = (*counters.failures, *activity.failures, *(locks.failures if locks else ()))
+        return _Look(counters, activity.seen, activity, locks, failures)
+
+    def _named(self, groups: tuple[Seen, ...]) -> tuple[Seen, ...]:
+        """The groups with a digest of their texts where the server gives them no identifier."""
+        return tuple(one if one.digest or not one.busy else one._replace(digest=self._digests.of(one.text)[0]) for one in groups)
+
+    def _samples(self, look: _Look, facts: Facts) -> tuple[Sample, ...]:
+        row = look.counters.row
+        before, self._before = self._before, row
+        if before is not None and before.get("started_at") != row.get("started_at"):
+            before = None
+        activity = activity_of(look.seen)
+        if look.locks is not None:
+            waiters, longest = look.locks.waiting, look.locks.longest_seconds
+        else:
+            waiters, longest = row.get("lock_waiters"), row.get("lock_wait_seconds")
+        return (*counter_samples(row, before), *activity_samples(activity, row.get("max_connections"), waiters, longest))
+
+    def _sessions(self, look: _Look, demand: Demand) -> tuple[Session, ...] | None:
+        return look.activity.sessions if look.activity is not None and Part.SESSIONS in demand else None
+
+    def _lock_waits(self, look: _Look, demand: Demand) -> tuple[LockWait, ...] | None:
+        if Part.LOCKS not in demand or look.activity is None:
+            return None
+        return look.locks.waits if look.locks is not None else ()
+
+    def _hidden(self, look: _Look, server: ServerFacts, at: float) -> tuple[Failure, ...]:
+        if not activity_of(look.seen).hidden:
+            return ()
+        message = f"what sessions of other roles do is hidden from the role {server.user}"
+        return (Failure(Part.SESSIONS, FailureCode.PRIVILEGE, message, monitor_grant(server.user), at),)
+
+    async def _facts(self, server: ServerFacts, row: Mapping[str, Any], budget: Budget) -> tuple[Facts, Cost]:
+        in_recovery = bool(row.get("in_recovery", server.in_recovery))
+        started_at = row.get("started_at", server.started_at)
+        life, cost = (started_at, in_recovery), Cost()
+        if self._timeline is None or self._timeline[0] != life:
+            answer = await self._questions.ask_or_note(server, "timeline", COUNTERS, budget)
+            known = "" if isinstance(answer, Failure) else str(answer.rows[0]["timeline"] or "")
+            self._timeline, cost = (life, known), Cost() if isinstance(answer, Failure) else answer.cost
+        reserved = row.get("reserved_connections")
+        details = (
+            ("address", server.address),
+            ("database", server.database),
+            ("user", server.user),
+            ("encoding", server.encoding),
+            ("timeline", self._timeline[1]),
+            ("reserved connections", "" if reserved is None else f"{reserved:.0f}"),
+            ("pooled", "yes" if server.pooled else ""),
+        )
+        role = "replica" if in_recovery else "primary"
+        return Facts("postgres", server.version, role, started_at, tuple(each for each in details if each[1])), cost
+
+    async def close(self) -> None:
+        """Let go of what is under way."""
+        await asyncio.sleep(0)
+
+
+def _may_wait(seen: tuple[Seen, ...], demand: Demand) -> bool:
+    """Whether it is worth a look at the lock table: somebody waits, or what others do is hidden."""
+    return any(one.wait_class == "Lock" or (Part.LOCKS in demand and not one.kind and one.client) for one in seen)
