@@ -1,52 +1,41 @@
-"""Tables and indexes of one target with their sizes."""
+"""Tables and indexes of one target: sizes, dead rows, uses, and what there is to say against them."""
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 
-from aishell_core.units import format_bytes, format_count
 from aishell_core.values import Part, Relation
 from aishell_tui.export import PaneData
-from aishell_tui.frame import Frame
+from aishell_tui.frame import Frame, TargetView
 from aishell_tui.look import Look
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
+from aishell_tui.screens.relation_rows import (
+    COLUMNS,
+    MOST_ROWS,
+    RelationMode,
+    chosen,
+    detail_lines,
+    first_mode,
+    known_columns,
+    relation_row,
+    relations_heading,
+    why_empty,
+)
 from aishell_tui.screens.tables import copied_rows, table_data
 from collectors.contract import Demand
+from widgets.filter_line import FilterLine
 from widgets.heading import Heading
 from widgets.table import LineTable
-from widgets.table_model import Cell, Column, Row
+from widgets.table_order import parse_pattern
+from widgets.text_view import TextView
 
-COLUMNS: tuple[Column, ...] = (
-    Column("name", "NAME", None, 20, help="The table or index"),
-    Column("kind", "KIND", 8, help="Table or index"),
-    Column("table", "TABLE", 20, priority=2, help="The table that an index belongs to"),
-    Column("size_bytes", "SIZE", 10, align="right", help="Bytes on disk"),
-    Column("free_bytes", "UNUSED", 10, align="right", priority=1, help="Bytes inside its pages that hold nothing"),
-    Column("rows", "ROWS", 9, align="right", help="Rows, as last counted by ANALYZE"),
-)
-
-
-def _bytes(value: float | None) -> Cell:
-    return Cell("–", "dim", math.nan) if value is None else Cell(format_bytes(value), "text", value)
-
-
-def relation_row(relation: Relation) -> Row:
-    """One table or index as a row."""
-    return Row(
-        f"{relation.kind}/{relation.table}/{relation.name}",
-        {
-            "name": Cell(relation.name, "bold"),
-            "kind": Cell(relation.kind, "label"),
-            "table": Cell(relation.table, "dim"),
-            "size_bytes": _bytes(relation.size_bytes),
-            "free_bytes": _bytes(relation.free_bytes),
-            "rows": Cell("–", "dim", math.nan) if relation.rows is None else Cell(format_count(relation.rows), "text", relation.rows),
-        },
-    )
+_SERVER_MODES = (RelationMode.TABLES, RelationMode.INDEXES, RelationMode.FINDINGS)
+_MODES = (RelationMode.ALL, *_SERVER_MODES)
+_AGES_SECONDS = 60.0
 
 
 class RelationsScreen(DashboardScreen):
@@ -56,9 +45,17 @@ class RelationsScreen(DashboardScreen):
     TAB = "health"
     BINDINGS: ClassVar = bindings_of("tables")
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._mode: RelationMode | None = None
+        self._made: tuple[object, ...] = ()
+        self._counted = (0, 0)
+        self._listed: dict[str, Relation] = {}
+
     def compose_body(self) -> ComposeResult:
-        """The table."""
+        """The table, and what else is known of the row under the cursor."""
         yield LineTable(COLUMNS, heading=Heading("tables and indexes"), id="relations")
+        yield TextView(id="relation")
 
     def demand(self) -> Demand:
         """Sizes are read only while they are looked at."""
@@ -70,12 +67,50 @@ class RelationsScreen(DashboardScreen):
         if view is None:
             return
         table = self.query_one("#relations", LineTable)
-        failure = view.failure_of(Part.RELATIONS) or view.target_failure
-        table.set_empty_text(
-            f"n/a: {failure.message}. {failure.hint}" if failure is not None else "reading …" if view.relations is None else "no tables"
-        )
-        relations = sorted(view.relations or (), key=lambda each: -(each.size_bytes or 0.0))
-        table.set_rows([relation_row(each) for each in relations])
+        if self._mode is None and view.relations:
+            self._mode = first_mode(view.relations)
+        mode = self._mode or RelationMode.ALL
+        self._list(table, view, mode, frame.at)
+        table.set_empty_text(why_empty(view, mode))
+        table.set_heading(relations_heading(view, mode, *self._counted, frame.at))
+        lines = detail_lines(view, self._listed.get(table.selected_id or ""))
+        self.query_one("#relation", TextView).set_lines(lines)
+
+    def _list(self, table: LineTable, view: TargetView, mode: RelationMode, now: float) -> None:
+        """Make the rows anew, only where something has changed: there can be thousands."""
+        relations = view.relations or ()
+        search = table.filter_text if len(relations) > MOST_ROWS else ""
+        made = (view.name, view.part_at.get(Part.RELATIONS), mode, search, now // _AGES_SECONDS)
+        if made == self._made:
+            return
+        self._made = made
+        found, total = chosen(relations, mode, parse_pattern(search))
+        self._counted = (len(found), total)
+        columns = known_columns(found, mode)
+        if found and columns != table.columns:
+            table.set_columns(columns)
+        rows = [relation_row(each, now) for each in found]
+        self._listed = {row.id: each for row, each in zip(rows, found, strict=True)}
+        table.set_rows(rows)
+
+    def action_mode(self) -> None:
+        """Tables, indexes, or those with a finding."""
+        view = self.viewed(self.dashboard.frame, self.dashboard.look)
+        modes = _SERVER_MODES if view is not None and first_mode(view.relations or ()) is RelationMode.TABLES else _MODES
+        mode = self._mode or modes[0]
+        self._mode = modes[(modes.index(mode) + 1) % len(modes)] if mode in modes else modes[0]
+        self.query_one("#relations", LineTable).select(None)
+        self.show(self.dashboard.frame, self.dashboard.look)
+
+    @on(LineTable.Moved)
+    def _moved(self) -> None:
+        self.show(self.dashboard.frame, self.dashboard.look)
+
+    @on(FilterLine.Changed)
+    @on(FilterLine.Dismissed)
+    def _searched(self) -> None:
+        """Look among all relations for what is typed, once the table has taken it."""
+        self.call_later(lambda: self.show(self.dashboard.frame, self.dashboard.look))
 
     def pane_data(self) -> PaneData | None:
         """The table."""
