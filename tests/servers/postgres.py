@@ -233,9 +233,12 @@ def postgres(
 def standby_of(primary: PostgresServer, *, settings: Mapping[str, str] | None = None, slot: str = "") -> Iterator[PostgresServer]:
     """A streaming replica of a server for as long as the block lasts; `slot` is made on the primary if given."""
     folder = own_folder("pgs-")
-    server = PostgresServer(primary.binaries, folder, free_port(), {**primary.settings, **(settings or {})})
+    upstream = f"host=127.0.0.1 port={primary.port} user={SUPERUSER} application_name=replica"
+    # A newer pg_basebackup writes options into the connection string that an older server does not know.
+    wanted = {**primary.settings, "primary_conninfo": upstream, **(settings or {})}
+    server = PostgresServer(primary.binaries, folder, free_port(), wanted)
     command: list[str | Path] = [_base_backup_program(primary.binaries), "-D", server.data, "-R", "-X", "stream", "-c", "fast", "--no-sync"]
-    command += ["-d", f"host=127.0.0.1 port={primary.port} user={SUPERUSER} application_name=replica"]
+    command += ["-d", upstream]
     if slot:
         command += ["-C", "-S", slot]
     try:
