@@ -85,7 +85,7 @@ def upstream_peer(row: Row, at: float) -> ReplicationPeer:
         "upstream",
         state,
         lag_seconds=0.0 if caught_up else _not_below_zero(row["replayed_seconds"]),
-        lag_bytes=waiting if connected and row["receive_lag_bytes"] is not None else _not_below_zero(row["replay_lag_bytes"]),
+        lag_bytes=max(0.0, waiting) if connected else None,
         client=str(host or ""),
         active=connected,
         details=_details(
