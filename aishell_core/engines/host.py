@@ -210,3 +210,11 @@ def _system_name() -> str:
 def is_this_host(name: str) -> bool:
     """Whether a host name in a URL means the machine that aishell runs on."""
     return name.lower() in {"", "localhost", "127.0.0.1", "::1", platform.node().lower()}
+
+
+def process_name(pid: int) -> str:
+    """The program's name of a process of this machine, "" when there is none or it may not be known."""
+    try:
+        return str(psutil.Process(pid).name())
+    except (psutil.Error, OSError, ValueError):
+        return ""

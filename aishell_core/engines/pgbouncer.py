@@ -6,7 +6,6 @@ The console refuses the extended protocol, by which the driver of the PostgreSQL
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
 import socket
 import time
@@ -22,7 +21,7 @@ from pg8000.exceptions import DatabaseError, InterfaceError
 from aishell_core.clock import Clock
 from aishell_core.engines.listener import Listener, listener_of
 from aishell_core.engines.pgbouncer_errors import Spot, broken, hangs, no_password, refused, told, unreachable, untrusted
-from aishell_core.engines.pgbouncer_place import Place, place_of, secured
+from aishell_core.engines.pgbouncer_place import CONSOLE, Place, place_of, secured
 from aishell_core.engines.worker import DatabaseThread
 from aishell_core.errors import TargetError
 from aishell_core.targets import Target
@@ -33,7 +32,6 @@ Row = Mapping[str, str | None]
 
 Version = tuple[int, ...]
 
-_DATABASE = "pgbouncer"
 _DRIVER_ERRORS = (InterfaceError, KeyError, IndexError, ValueError, AttributeError, StructError, scramp.ScramException)
 """What the driver raises when the other side breaks off or speaks another language."""
 
@@ -94,7 +92,7 @@ class _Line:
         self._limit(until)
         self._driver = _Driver(
             user=place.user,
-            database=_DATABASE,
+            database=CONSOLE,
             password=place.password.reveal() if place.password is not None else "",
             application_name="aishell",
             sock=transport,
@@ -134,8 +132,10 @@ class PgbouncerSession:
 
     def __init__(self, target: Target, clock: Clock, environ: Mapping[str, str] = os.environ) -> None:
         self._clock = clock
-        self._place = place_of(target, environ, getpass.getuser)
-        self._spot = Spot(self._place.address, self._place.user, self._place.password is not None)
+        self._target = target
+        self._environ = environ
+        location = target.location
+        self._spot = Spot(f"{location.host}:{location.port}", location.user)
         self._thread = DatabaseThread(f"{target.name} console")
         self._line: _Line | None = None
         self._facts: ConsoleFacts | None = None
@@ -198,15 +198,18 @@ class PgbouncerSession:
 
     def _connected(self, until: float) -> tuple[_Line, ConsoleFacts]:
         if self._line is None or self._facts is None:
-            transport = self._transport(until)
+            # Anew each time: a password may have been written down since.
+            place = place_of(self._target, self._environ)
+            self._spot = Spot(place.address, place.user, place.password is not None, place.remark)
+            transport = self._transport(place, until)
             try:
-                self._line = self._logged_in(transport, until)
+                self._line = self._logged_in(transport, place, until)
             except BaseException:
                 transport.close()
                 raise
-            listener = listener_of(transport, self._place.port, "pgbouncer") if self._place.local else None
+            listener = listener_of(transport, place.port, "pgbouncer") if place.local else None
             version, number = self._version(self._line, until)
-            self._facts = ConsoleFacts(version, number, self._place.user, self._place.local, listener)
+            self._facts = ConsoleFacts(version, number, place.user, place.local, listener)
         return self._line, self._facts
 
     def _version(self, line: _Line, until: float) -> tuple[str, Version]:
@@ -215,23 +218,23 @@ class PgbouncerSession:
         digits = (part for part in words.split(" ")[0].split("."))
         return words, tuple(int(part) for part in digits if part.isdecimal())
 
-    def _transport(self, until: float) -> socket.socket:
+    def _transport(self, place: Place, until: float) -> socket.socket:
         try:
-            plain = self._place.open(max(0.001, until - time.monotonic()))
+            plain = place.open(max(0.001, until - time.monotonic()))
         except TimeoutError as error:
             raise TargetError(FailureCode.TIMEOUT, "") from error
         except OSError as error:
             raise unreachable(self._spot, error) from error
         try:
-            return secured(plain, self._place)
+            return secured(plain, place)
         except TimeoutError as error:
             raise TargetError(FailureCode.TIMEOUT, "") from error
         except OSError as error:
             raise untrusted(self._spot, error) from error
 
-    def _logged_in(self, transport: socket.socket, until: float) -> _Line:
+    def _logged_in(self, transport: socket.socket, place: Place, until: float) -> _Line:
         try:
-            return _Line(transport, self._place, until)
+            return _Line(transport, place, until)
         except DatabaseError as error:
             raise refused(self._spot, _words(error)) from error
         except TimeoutError as error:

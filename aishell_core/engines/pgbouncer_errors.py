@@ -14,11 +14,12 @@ from aishell_core.values import FailureCode
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """What an error's message names: the address, the user, and whether a password was at hand."""
+    """What an error's message names: the address, the user, whether a password was at hand, and why none was found."""
 
     address: str
     user: str
-    has_password: bool
+    has_password: bool = False
+    remark: str = ""
 
 
 def hangs(spot: Spot, seconds: float) -> TargetError:
@@ -108,8 +109,8 @@ def _not_authenticated(spot: Spot, words: str) -> TargetError:
         return TargetError(FailureCode.AUTHENTICATION, message, "name one that stands in auth_file of pgbouncer.ini: pgbouncer://USER@…")
     if not spot.has_password:
         message = f"pgbouncer at {spot.address} wants a password of {spot.user}, and none is given"
-        hint = f"write it into ~/.pgpass ({spot.address}:pgbouncer:{spot.user}:PASSWORD) or name password_env in the target"
-        return TargetError(FailureCode.AUTHENTICATION, message, hint)
+        hint = "write it into ~/.pgpass (host:port:pgbouncer:user:password), or let the target's url name a variable"
+        return TargetError(FailureCode.AUTHENTICATION, message, spot.remark or hint)
     return TargetError(
         FailureCode.AUTHENTICATION,
         f"pgbouncer at {spot.address} does not let {spot.user} in: {words}",

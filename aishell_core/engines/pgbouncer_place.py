@@ -4,39 +4,53 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from aishell_core.engines.postgres_place import SYSTEM_CERTIFICATES, SslMode, find_place
 from aishell_core.errors import TargetError
-from aishell_core.targets import Secret, Target, TlsPolicy
+from aishell_core.targets import Secret, Target
 from aishell_core.values import FailureCode
 
+CONSOLE = "pgbouncer"
+"""The database of the console, whatever the target's URL names."""
+
+_PORT = 6432
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_OF_SERVERS = frozenset({"PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGSERVICE", "PGTARGETSESSIONATTRS", "PGOPTIONS"})
+"""What the environment says of the usual PostgreSQL server, which is another one."""
+_SOCKET_FOLDERS = ("/run/pgbouncer", "/var/run/pgbouncer")
+"""Where some systems keep the socket of the pooler, beside those of a server."""
+
 _ASKS_TLS = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
 """The request for TLS that stands before everything else: its length and the code 80877103."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One pooler's address, who we are there and how far its certificate is checked; `folder` is that of a unix socket."""
+    """One pooler's address, who we are there and how far its certificate is checked; `folder` is that of a Unix socket."""
 
     host: str
     folder: str
     port: int
     user: str
     password: Secret | None
-    tls: TlsPolicy
-    root_certificates: str = ""
+    tls: SslMode
+    tls_options: Mapping[str, Secret]
+    remark: str = ""
 
     @property
     def path(self) -> str:
-        """The file of its unix socket."""
+        """The file of its Unix socket."""
         return f"{self.folder.rstrip('/')}/.s.PGSQL.{self.port}"
 
     @property
     def address(self) -> str:
         """What a message calls it."""
-        return self.path if self.folder else f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        if self.folder:
+            return self.path
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
     def local(self) -> bool:
@@ -59,38 +73,40 @@ class Place:
         return made
 
 
-def place_of(target: Target, environ: Mapping[str, str], own_user: Callable[[], str]) -> Place:
-    """Where a target's pooler is; what its URL leaves out comes from PGUSER, PGPASSWORD and the user's own name."""
+def place_of(target: Target, environ: Mapping[str, str]) -> Place:
+    """Where a target's pooler is; what its URL leaves out comes from where every PostgreSQL client looks for it.
+
+    Reads the password file. Raises TargetError for a setting that cannot be.
+    """
     location = target.location
-    host = location.option("host") or location.host
-    password = location.password
-    if password is None and environ.get("PGPASSWORD"):
-        password = Secret(environ["PGPASSWORD"])
-    folder = host if host.startswith("/") else ""
+    host = location.host or _usual_folder(location.port or _PORT)
+    meant = replace(location, host=host, port=location.port or _PORT, database=CONSOLE, others=())
+    around = {name: value for name, value in environ.items() if name not in _OF_SERVERS}
+    found = find_place(replace(target, location=meant), around)
+    server = found.servers[0]
     return Place(
-        "" if folder else host,
-        folder,
-        location.port,
-        location.user or environ.get("PGUSER") or own_user(),
-        password,
-        _tls(target),
-        location.option("sslrootcert") or "",
+        host="" if server.is_socket else server.host,
+        folder=server.host if server.is_socket else "",
+        port=server.port,
+        user=found.user,
+        password=server.password,
+        tls=found.sslmode,
+        tls_options=dict(found.ssl_options),
+        remark=found.remark,
     )
 
 
-def _tls(target: Target) -> TlsPolicy:
-    """What the URL says goes before what the target's configuration says."""
-    word = target.location.option("sslmode")
-    known = {"disable": TlsPolicy.OFF, "allow": TlsPolicy.PREFER} | {str(policy): policy for policy in TlsPolicy}
-    return known.get(word, target.tls) if word is not None else target.tls
+def _usual_folder(port: int) -> str:
+    """The folder of a pooler's own where its socket is; "" leaves it to where servers have theirs, and to localhost."""
+    return next((folder for folder in _SOCKET_FOLDERS if (Path(folder) / f".s.PGSQL.{port}").exists()), "")
 
 
 def secured(plain: socket.socket, place: Place) -> socket.socket:
     """The same way with TLS where it is wanted and offered; raises OSError, and TargetError where it is wanted in vain.
 
-    A socket file needs none, and no PostgreSQL program uses it there.
+    A Unix socket needs none, and no PostgreSQL program uses it there.
     """
-    if place.folder or place.tls is TlsPolicy.OFF:
+    if place.folder or place.tls is SslMode.DISABLE:
         return plain
     try:
         return _negotiated(plain, place)
@@ -103,7 +119,7 @@ def _negotiated(plain: socket.socket, place: Place) -> socket.socket:
     plain.sendall(_ASKS_TLS)
     if plain.recv(1) == b"S":
         return _context(place).wrap_socket(plain, server_hostname=place.host)
-    if place.tls is TlsPolicy.PREFER:
+    if place.tls in {SslMode.PREFER, SslMode.ALLOW}:
         return plain
     raise TargetError(
         FailureCode.UNSUPPORTED,
@@ -113,8 +129,13 @@ def _negotiated(plain: socket.socket, place: Place) -> socket.socket:
 
 
 def _context(place: Place) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=place.root_certificates or None)
-    checked = place.tls in {TlsPolicy.VERIFY_CA, TlsPolicy.VERIFY_FULL}
-    context.check_hostname = place.tls is TlsPolicy.VERIFY_FULL
+    files = {name: secret.reveal() for name, secret in place.tls_options.items()}
+    issuers = files.get("sslrootcert", "")
+    context = ssl.create_default_context(cafile=issuers if issuers not in {"", SYSTEM_CERTIFICATES} else None)
+    # As libpq does: named issuers are checked also where only encryption is asked for.
+    checked = place.tls in {SslMode.VERIFY_CA, SslMode.VERIFY_FULL} or (place.tls is SslMode.REQUIRE and bool(issuers))
+    context.check_hostname = place.tls is SslMode.VERIFY_FULL
     context.verify_mode = ssl.CERT_REQUIRED if checked else ssl.CERT_NONE
+    if "sslcert" in files:
+        context.load_cert_chain(files["sslcert"], files.get("sslkey"), files.get("sslpassword", ""))
     return context

@@ -4,41 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import ssl
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 import asyncpg
 
-from aishell_core.engines.postgres_text import TEXT_TYPES, decode_text, encode_text
+from aishell_core.engines.postgres_errors import ServerError
+from aishell_core.engines.postgres_place import SYSTEM_CERTIFICATES, Place, Server, SslMode
+from aishell_core.engines.postgres_text import ARRAY_TYPES, TEXT_TYPES, array_decoder, array_encoder, decoder, encode_text
 
 Row = Mapping[str, Any]
 """Values by column name."""
 
-
-class ServerError(Exception):
-    """What the server or the driver said: the SQLSTATE ("" where it was no answer of a server), and its words."""
-
-    def __init__(self, sqlstate: str, message: str, detail: str = "", hint: str = "") -> None:
-        super().__init__(message)
-        self.sqlstate = sqlstate
-        self.message = message
-        self.detail = detail
-        self.hint = hint
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Where one connection is to go and as whom; `settings` are startup parameters."""
-
-    host: str
-    port: int
-    user: str
-    database: str
-    password: str | None
-    sslmode: str
-    settings: tuple[tuple[str, str], ...]
-    cached_statements: int
+_CLOSE_SECONDS = 0.5
 
 
 class _Counter(asyncio.Protocol):
@@ -70,44 +50,56 @@ class _Counted(asyncpg.Connection):  # type: ignore[misc]
 
     __slots__ = ("counter",)
 
-    def __init__(self, protocol: Any, transport: asyncio.Transport, *arguments: Any) -> None:
+    def __init__(self, protocol: asyncio.Protocol, transport: asyncio.Transport, *arguments: object) -> None:
         super().__init__(protocol, transport, *arguments)
         self.counter = _Counter(protocol)
         transport.set_protocol(self.counter)
 
 
 class PostgresConnection:
-    """A connection; every error that leaves it is a ServerError, an OSError or a TimeoutError."""
+    """A connection; every error that leaves it is a ServerError or an OSError, or the caller's own deadline."""
 
-    def __init__(self, driver: Any) -> None:
+    def __init__(self, driver: _Counted) -> None:
         self._driver = driver
+        self.raw = False
 
     @classmethod
-    async def open(cls, wanted: Wanted) -> PostgresConnection:
-        """Connect; raises ServerError and OSError. Limits no time: the caller's deadline does."""
+    async def open(
+        cls, place: Place, server: Server, database: str, settings: Mapping[str, str], *, cached_statements: int
+    ) -> PostgresConnection:
+        """Connect; `settings` are startup parameters. Limits no time: the caller's deadline does. Raises ServerError and OSError."""
         with _as_server_error():
             driver = await asyncpg.connect(
-                host=wanted.host,
-                port=wanted.port,
-                user=wanted.user,
-                database=wanted.database,
-                password=wanted.password,
-                ssl=wanted.sslmode,
+                _tls_dsn(place),
+                host=server.host,
+                port=server.port,
+                user=place.user,
+                database=database,
+                # Not None, because the driver would then read the password file again, and not quite as others do.
+                password=server.password.reveal() if server.password is not None else "",
+                ssl=_tls(place, server),
                 timeout=None,
-                statement_cache_size=wanted.cached_statements,
+                statement_cache_size=cached_statements,
                 max_cached_statement_lifetime=0,
-                server_settings=dict(wanted.settings),
+                server_settings=dict(settings),
+                target_session_attrs="any",
                 connection_class=_Counted,
             )
-        settings = driver.get_settings()
+        connection = cls(driver)
+        connection._read_texts_as(connection.parameter("server_encoding"))
+        return connection
+
+    def _read_texts_as(self, encoding: str) -> None:
+        settings, decode = self._driver.get_settings(), decoder(encoding)
         for oid, name in TEXT_TYPES:
-            settings.add_python_codec(oid, name, "pg_catalog", (), "scalar", encode_text, decode_text, "binary")
-        return cls(driver)
+            settings.add_python_codec(oid, name, "pg_catalog", (), "scalar", encode_text, decode, "binary")
+        for oid, name, element in ARRAY_TYPES:
+            settings.add_python_codec(oid, name, "pg_catalog", (), "scalar", array_encoder(element), array_decoder(decode), "binary")
 
     @property
     def bytes_received(self) -> int:
         """All that has come from the server since the connection was made."""
-        return int(self._driver.counter.bytes)
+        return self._driver.counter.bytes
 
     @property
     def closed(self) -> bool:
@@ -123,31 +115,75 @@ class PostgresConnection:
         """A parameter that the server reports by itself, "" for one that it does not."""
         return str(getattr(self._driver.get_settings(), name, ""))
 
-    async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[Row, ...]:
-        """The rows of one statement by the extended protocol, which refuses several; raises ServerError."""
+    async def fetch(self, sql: str, parameters: Sequence[object] = ()) -> tuple[Row, ...]:
+        """The rows of one statement, which is kept prepared where that is allowed; several are refused. Raises ServerError."""
         with _as_server_error():
             return tuple(await self._driver.fetch(sql, *parameters))
 
+    async def fetch_once(self, sql: str) -> tuple[Row, ...]:
+        """The rows of one statement of which nothing is left in the server; several are refused. Raises ServerError."""
+        with _as_server_error():
+            statement = await self._driver.prepare(sql, name="")
+            return tuple(await statement.fetch())
+
     async def execute(self, sql: str) -> None:
-        """Run statements of our own that bring no rows; raises ServerError."""
+        """Run statements of our own that bring no rows, in one message; raises ServerError."""
         with _as_server_error():
             await self._driver.execute(sql)
+
+    async def read_raw(self) -> None:
+        """From now on the server sends texts as they are stored, also those that it could not convert; raises ServerError."""
+        await self.execute("SET client_encoding = 'SQL_ASCII'")
+        self.raw = True
 
     def abort(self) -> None:
         """Drop the connection at once, whatever the server does; may be called twice."""
         self._driver.terminate()
 
     async def close(self) -> None:
-        """Take leave of the server; raises nothing."""
+        """Take leave of the server, which may have hung up or hang; raises nothing."""
+        if self.closed:
+            return
         with contextlib.suppress(ServerError, OSError), _as_server_error():
-            await self._driver.close()
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._driver.close()
+        self.abort()
+
+
+def _tls_dsn(place: Place) -> str:
+    """What the driver takes of TLS in a URL only."""
+    wanted = {name: value.reveal() for name, value in place.ssl_options if value.reveal() != SYSTEM_CERTIFICATES}
+    return f"postgresql://?{urlencode(wanted)}" if wanted else ""
+
+
+def _tls(place: Place, server: Server) -> str | ssl.SSLContext:
+    """The driver's mode, or a context of our own where this machine's trusted issuers are to decide."""
+    if server.is_socket:
+        return "disable"
+    issuers = dict(place.ssl_options).get("sslrootcert")
+    of_machine = issuers is None or issuers.reveal() == SYSTEM_CERTIFICATES
+    if place.sslmode is SslMode.VERIFY_FULL and of_machine:
+        return _trusting_machine(place)
+    return str(place.sslmode)
+
+
+def _trusting_machine(place: Place) -> ssl.SSLContext:
+    options = {name: value.reveal() for name, value in place.ssl_options}
+    context = ssl.create_default_context()
+    if "sslcert" in options:
+        context.load_cert_chain(options["sslcert"], options.get("sslkey"), options.get("sslpassword", ""))
+    return context
 
 
 @contextlib.contextmanager
-def _as_server_error() -> Any:
+def _as_server_error() -> Iterator[None]:
+    """Every error of the driver as a ServerError; the border to a library that also lets errors of its own code through."""
     try:
         yield
     except asyncpg.PostgresError as error:
-        raise ServerError(str(error.sqlstate or ""), str(error.args[0]), str(error.detail or ""), str(error.hint or "")) from error
-    except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        # A connection that broke holds what the server had said before in its cause.
+        said = error.__cause__ if isinstance(error.__cause__, asyncpg.PostgresError) else error
+        words = str(said.args[0]) if said.args else ""
+        raise ServerError(str(said.sqlstate or ""), words, str(said.detail or ""), str(said.hint or "")) from error
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError, UnicodeError) as error:
         raise ServerError("", str(error)) from error

@@ -2,18 +2,91 @@
 
 from __future__ import annotations
 
-TEXT_TYPES = ((25, "text"), (19, "name"), (1043, "varchar"), (1042, "bpchar"), (705, "unknown"), (2275, "cstring"))
-"""The types that carry names and statements, by object id."""
+import codecs
+import struct
+from collections.abc import Callable, Iterable, Mapping
+
+TEXT_TYPES = (
+    *((25, "text"), (19, "name"), (1043, "varchar"), (1042, "bpchar"), (18, "char"), (705, "unknown"), (2275, "cstring"), (114, "json")),
+)
+"""Types that carry names, statements and plans, by object id."""
+ARRAY_TYPES = ((1009, "_text", 25), (1003, "_name", 19), (1015, "_varchar", 1043))
+"""Arrays of them, by object id, with the object id of their elements."""
+
+# Names of encodings that Python calls otherwise; those that it does not know are read as far as they are ASCII.
+_PYTHON_NAMES: Mapping[str, str] = {
+    "SQL_ASCII": "utf-8",
+    "MULE_INTERNAL": "ascii",
+    "EUC_TW": "ascii",
+    "EUC_JIS_2004": "euc_jis_2004",
+    "EUC_CN": "gb2312",
+    "KOI8R": "koi8_r",
+    "KOI8U": "koi8_u",
+    "WIN866": "cp866",
+    "WIN874": "cp874",
+    "SJIS": "cp932",
+    "SHIFT_JIS_2004": "shift_jis_2004",
+    **{f"WIN{number}": f"cp{number}" for number in range(1250, 1259)},
+    **{f"LATIN{number}": f"iso8859_{part}" for number, part in enumerate((1, 2, 3, 4, 9, 10, 13, 14, 15, 16), start=1)},
+    **{f"ISO_8859_{part}": f"iso8859_{part}" for part in (5, 6, 7, 8)},
+}
 
 
-def decode_text(data: bytes) -> str:
-    """A text of the server; bytes that are no UTF-8 become replacement characters."""
+def python_encoding(name: str) -> str:
+    """Python's name of a server's encoding, `ascii` for one that Python has not."""
+    known = _PYTHON_NAMES.get(name.upper(), name)
     try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return data.decode("utf-8", "replace")
+        return codecs.lookup(known).name
+    except LookupError:
+        return "ascii"
+
+
+def decoder(encoding: str) -> Callable[[bytes], str]:
+    """What turns bytes into text: UTF-8, else the database's own encoding; what neither knows becomes replacement characters.
+
+    A server shows the statements of all its databases as they were sent, so that one answer may hold several encodings.
+    """
+    own = python_encoding(encoding)
+
+    def decode(data: bytes) -> str:
+        try:
+            return data.decode()
+        except UnicodeDecodeError:
+            # An incomplete sign at the end is a text that was cut off, and no other encoding.
+            return data.decode(own, "replace")
+
+    return decode
 
 
 def encode_text(text: str) -> bytes:
     """A text for the server; lone surrogates, which no encoding has, become question marks."""
     return str(text).encode("utf-8", "replace")
+
+
+def array_decoder(decode: Callable[[bytes], str]) -> Callable[[bytes], list[str | None]]:
+    """What turns an array of texts in the server's binary form into a list; dimensions are laid flat."""
+
+    def decode_array(data: bytes) -> list[str | None]:
+        dimensions = struct.unpack_from("!i", data)[0]
+        at = 12 + 8 * dimensions
+        found: list[str | None] = []
+        while at < len(data):
+            (length,) = struct.unpack_from("!i", data, at)
+            at += 4
+            found.append(None if length < 0 else decode(data[at : at + length]))
+            at += max(length, 0)
+        return found
+
+    return decode_array
+
+
+def array_encoder(element: int) -> Callable[[Iterable[str | None]], bytes]:
+    """What turns texts into an array of one dimension in the server's binary form; `element` is the type's object id."""
+
+    def encode_array(texts: Iterable[str | None]) -> bytes:
+        parts = [None if text is None else encode_text(text) for text in texts]
+        holes = int(any(part is None for part in parts))
+        head = struct.pack("!iiIii", 1, holes, element, len(parts), 1) if parts else struct.pack("!iiI", 0, 0, element)
+        return head + b"".join(struct.pack("!i", -1) if part is None else struct.pack("!i", len(part)) + part for part in parts)
+
+    return encode_array

@@ -1,0 +1,204 @@
+"""The dialogue with a PostgreSQL server about a statement's plan; one statement only, and nothing is left of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from aishell_core.engines.postgres_errors import PostgresError
+from aishell_core.engines.postgres_explain import plans_of
+from aishell_core.engines.postgres_lane import Line, patience_milliseconds
+from aishell_core.engines.postgres_statement import Outline, outline, with_casts
+from aishell_core.values import FailureCode, PlanNode
+
+if TYPE_CHECKING:
+    from aishell_core.engines.postgres_route import Reached
+
+_GENERIC_SINCE = 160000
+_PREPARED = "aishell_plan"
+_HIDDEN = "<insufficient privilege>"
+_PLANNED = {"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "VALUES", "WITH", "TABLE", "CREATE", "DECLARE"}
+_CUT_OFF = "raise track_activity_query_size (needs a restart), or take the text from pg_stat_statements, which keeps all of it"
+_TABLE = re.compile(r"permission denied for (table|view|materialized view|foreign table|sequence|schema|function) (.+)")
+
+
+class Explaining:
+    """Asks for plans over a session's slow connection."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    async def explain(self, sql: str, database: str, seconds: float) -> tuple[PlanNode, ...]:
+        """The plan of a statement, which is not run; raises PostgresError."""
+        text, seen = checked(sql)
+        async with self._at(database, seconds) as (reached, until):
+            try:
+                async with self._transaction(reached, until):
+                    if not seen.parameters:
+                        return await self._plan(f"EXPLAIN (FORMAT JSON) {text}")
+                    if reached.facts.version_num >= _GENERIC_SINCE:
+                        return await self._plan(f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {with_casts(text)}")
+                    if not self._line.transactions:
+                        raise _without_transactions("a statement with parameters cannot be prepared and forgotten again")
+                    return await self._prepared(with_casts(text), seen.parameters)
+            except PostgresError as error:
+                raise reasoned(error, seen) from error
+
+    async def explain_analyze(self, sql: str, database: str, seconds: float) -> tuple[PlanNode, ...]:
+        """The plan with what its steps took; the statement is run read-only and rolled back. Raises PostgresError."""
+        text, seen = checked(sql)
+        if seen.parameters:
+            message = f"the values of its {_count(seen.parameters, 'parameter')} are not known, so it cannot be run"
+            raise PostgresError(FailureCode.UNSUPPORTED, message, "its estimated plan can be shown; write the values in to measure it")
+        async with self._at(database, seconds) as (reached, until):
+            try:
+                async with self._transaction(reached, until, must=True):
+                    return await self._plan(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {text}")
+            except PostgresError as error:
+                raise reasoned(error, seen, measured=True) from error
+            finally:
+                # A function may have left something in the connection that no rollback undoes, such as a session's lock.
+                self._line.drop()
+
+    @asynccontextmanager
+    async def _at(self, database: str, seconds: float) -> AsyncIterator[tuple[Reached, float]]:
+        """The connection to a database for one call: there are never more than two, so the slow one makes room for it."""
+        async with self._line.turn(seconds) as until:
+            reached = await self._line.connected(until)
+            if not database or database == reached.facts.database:
+                yield reached, until
+                return
+            await self._line.leave()
+            try:
+                yield await self._line.connected(until, database), until
+            finally:
+                await self._line.leave()
+
+    @asynccontextmanager
+    async def _transaction(self, reached: Reached, until: float, *, must: bool = False) -> AsyncIterator[None]:
+        milliseconds = patience_milliseconds(until - asyncio.get_running_loop().time())
+        if not await self._line.begun(milliseconds):
+            if must:
+                raise _without_transactions("a statement cannot be run without a risk")
+            await self._line.connected(until, reached.facts.database)
+            yield
+            return
+        try:
+            if reached.connection.raw:
+                # The text of the statement goes to the server in UTF-8.
+                await self._line.execute("SET LOCAL client_encoding = 'UTF8'")
+            yield
+        finally:
+            await self._line.roll_back()
+
+    async def _plan(self, sql: str) -> tuple[PlanNode, ...]:
+        rows = await self._line.fetch_once(sql)
+        (value,) = rows[0].values() if rows else (None,)
+        return plans_of(_read(value))
+
+    async def _prepared(self, text: str, parameters: int) -> tuple[PlanNode, ...]:
+        """The plan of a prepared statement for any values, which is what servers before 16 have."""
+        await self._line.fetch_once(f"PREPARE {_PREPARED} AS {text}")
+        await self._line.execute("SAVEPOINT aishell; SET LOCAL plan_cache_mode = force_generic_plan")
+        values = ", ".join(["NULL"] * parameters)
+        try:
+            return await self._plan(f"EXPLAIN (FORMAT JSON) EXECUTE {_PREPARED}({values})")
+        finally:
+            # A prepared statement outlives its transaction.
+            await self._line.execute(f"ROLLBACK TO aishell; DEALLOCATE {_PREPARED}")
+
+
+def _read(value: object) -> list[Any]:
+    """The server's JSON; raises PostgresError for anything else."""
+    with suppress(ValueError, RecursionError):
+        plans = json.loads(value) if isinstance(value, str) else value
+        if isinstance(plans, list) and plans and all(isinstance(plan, Mapping) for plan in plans):
+            return plans
+    raise PostgresError(FailureCode.UNSUPPORTED, "the server gives no plan for this statement", "it may be a utility statement")
+
+
+def checked(sql: str) -> tuple[str, Outline]:
+    """The text to send and its outline; raises PostgresError that says why there cannot be a plan."""
+    text = sql.strip().rstrip(";").rstrip()
+    if text == _HIDDEN:
+        raise PostgresError(
+            FailureCode.PRIVILEGE,
+            "the text of other roles' statements is hidden from this role",
+            "GRANT pg_read_all_stats TO the role that aishell uses",
+        )
+    if "\0" in text or "\ufffd" in text:
+        raise PostgresError(FailureCode.UNSUPPORTED, "the text holds bytes that could not be read", "give the statement as it was written")
+    seen = outline(text)
+    if seen.cut_off:
+        raise _cut_off()
+    if not seen.first:
+        raise PostgresError(FailureCode.UNSUPPORTED, "there is no statement", "")
+    if seen.first not in _PLANNED or (seen.first == "CREATE" and not _makes_table(seen)):
+        hint = (
+            "give the statement inside it"
+            if seen.first in {"EXPLAIN", "PREPARE", "COPY"}
+            else "only statements that read or write rows have one"
+        )
+        raise PostgresError(FailureCode.UNSUPPORTED, f"{seen.first} has no plan of its own", hint)
+    return text, seen
+
+
+def _makes_table(seen: Outline) -> bool:
+    return "AS" in seen.words and bool({"TABLE", "MATERIALIZED"} & set(seen.words[:6]))
+
+
+def _cut_off() -> PostgresError:
+    return PostgresError(FailureCode.UNSUPPORTED, "the text was cut off, so it cannot be explained", _CUT_OFF)
+
+
+def _without_transactions(what: str) -> PostgresError:
+    return PostgresError(FailureCode.UNSUPPORTED, f"the pooler allows no transactions, so {what}", "connect to the server itself")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def reasoned(error: PostgresError, seen: Outline, *, measured: bool = False) -> PostgresError:
+    """The error with what it means for a plan; others as they are."""
+
+    def said(reason: FailureCode, message: str, hint: str) -> PostgresError:
+        return PostgresError(reason, message, hint, error.sqlstate)
+
+    state, words = error.sqlstate, error.message
+    if state == "42601" and "multiple commands" in words:
+        return said(FailureCode.UNSUPPORTED, "this is more than one statement, and only one can be explained", "explain them one by one")
+    if state == "42601" and ("end of input" in words or "unterminated" in words):
+        return _cut_off()
+    if state == "42601":
+        hint = "constants that the server has replaced may stand where no parameter is allowed" if seen.parameters else ""
+        return said(FailureCode.UNSUPPORTED, words, hint)
+    if state in {"42P18", "42P08", "42725", "42804"} and seen.parameters:
+        return said(
+            FailureCode.UNSUPPORTED, f"the type of a parameter cannot be told: {words}", "write the values in, or cast the parameters"
+        )
+    if state == "25006":
+        return said(
+            FailureCode.UNSUPPORTED, "the statement writes, so it was not run and nothing has changed", "its estimated plan can be shown"
+        )
+    if state == "57014":
+        what = "it ran" if measured else "planning it took"
+        return said(
+            FailureCode.TIMEOUT, f"{what} longer than its deadline and was stopped", "its estimated plan can be shown" if measured else ""
+        )
+    if state in {"42P01", "3F000", "42883"}:
+        return said(
+            FailureCode.MISSING,
+            words,
+            "it may be in another schema or a temporary table: write the schema, or set the search_path of the role",
+        )
+    if state == "42501":
+        found = _TABLE.search(words)
+        grant = f"GRANT SELECT ON {found[2]}, or " if found and "table" in found[1] else ""
+        role = error.hint.rpartition(" TO ")[2]
+        return said(FailureCode.PRIVILEGE, words, f"{grant}GRANT pg_read_all_data TO {role}")
+    return error

@@ -1,0 +1,219 @@
+"""One of a session's two connections: made when needed, given up when it does not answer, one question at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from aishell_core.engines.postgres_errors import PostgresError, ServerError, Whereabouts, no_answer, told, unreachable
+from aishell_core.engines.postgres_facts import ServerFacts
+from aishell_core.engines.postgres_place import Place, Server, find_place
+from aishell_core.engines.postgres_route import LOCK_MILLISECONDS, Reached, Route, misfit_of, reach, whereabouts
+from aishell_core.targets import Target
+from aishell_core.units import format_duration
+from aishell_core.values import FailureCode
+
+if TYPE_CHECKING:
+    from aishell_core.engines.postgres_connection import PostgresConnection, Row
+
+_T = TypeVar("_T")
+_UNREADABLE = {"22021", "22P05"}
+_LOST = ("08", "57P")
+"""Classes of errors after which the server has ended the connection or is about to."""
+_NO_TRANSACTIONS = "transaction blocks not allowed"
+
+
+def patience_milliseconds(seconds: float) -> int:
+    """The statement_timeout for a deadline: a little less, so that the server ends the statement and the connection stays."""
+    return max(20, int(seconds * 950))
+
+
+class Line:
+    """A connection and its turn; every error that leaves it is a PostgresError.
+
+    Whoever has the turn may use the other methods. A question that is not answered when the turn ends takes the
+    connection with it, without waiting for the server.
+    """
+
+    def __init__(self, target: Target, environ: Mapping[str, str], route: Route, name: str) -> None:
+        self._target = target
+        self._environ = environ
+        self._route = route
+        self._name = name
+        self._lock = asyncio.Lock()
+        self._place: Place | None = None
+        self._reached: Reached | None = None
+        self._patience = 0
+        self._stage = "connecting"
+        self._closed = False
+        self.queries = 0
+
+    @property
+    def server(self) -> Server | None:
+        """The server that the connection leads to, None without one."""
+        return self._reached.server if self._reached is not None else None
+
+    @property
+    def transactions(self) -> bool:
+        """Whether there are any: a pooler that lends its connections for one statement has none."""
+        return not self._route.bare
+
+    @asynccontextmanager
+    async def turn(self, seconds: float) -> AsyncIterator[float]:
+        """The line for oneself until the block ends; gives the moment of the deadline in the event loop's time.
+
+        Raises PostgresError when that comes first.
+        """
+        mine = False
+        try:
+            async with asyncio.timeout(seconds) as limit, self._lock:
+                mine, self._stage = True, "connecting"
+                yield limit.when() or 0.0
+        except TimeoutError as error:
+            raise no_answer(self.where(), format_duration(seconds), self._stage if mine else "waiting") from error
+
+    async def connected(self, until: float, database: str = "") -> Reached:
+        """The connection, made when there is none; `database` is another than the target's own. Raises PostgresError."""
+        reached = self._reached
+        if reached is not None and self._is_of_use(reached):
+            return reached
+        self.drop()
+        self._stage = "connecting"
+        seconds = until - asyncio.get_running_loop().time()
+        self._place = find_place(self._target, self._environ)
+        if self._place.pooled:
+            self._route.expect_pooler()
+        self._patience = patience_milliseconds(seconds)
+        self._reached = await reach(self._place, self._route, self._patience, seconds, database, self._name)
+        if self._closed:
+            self.drop()
+            raise PostgresError(FailureCode.REFUSED, "this session has been closed")
+        return self._reached
+
+    def _is_of_use(self, reached: Reached) -> bool:
+        """Whether a connection still leads where it should: another server may be in use since, or this one was promoted."""
+        place = self._place
+        if reached.connection.closed or reached.server != self._route.at or place is None:
+            return False
+        return len(place.servers) == 1 or not misfit_of(self.facts_now(reached), place.attributes)
+
+    def facts_now(self, reached: Reached) -> ServerFacts:
+        """The facts of a connection with what the server has reported since: a standby may have been promoted."""
+        in_recovery = reached.connection.parameter("in_hot_standby")
+        if not in_recovery or (in_recovery == "on") == reached.facts.in_recovery:
+            return reached.facts
+        return replace(reached.facts, in_recovery=in_recovery == "on")
+
+    async def fetch(self, sql: str, parameters: Sequence[object], until: float) -> tuple[Row, ...]:
+        """The rows of one statement; raises PostgresError."""
+        reached = await self.connected(until)
+        milliseconds = patience_milliseconds(until - asyncio.get_running_loop().time())
+        if self._route.wrapped and await self.begun(milliseconds):
+            try:
+                return await self._fetch_readable(reached.connection, sql, parameters)
+            finally:
+                await self.roll_back()
+        if self._route.wrapped:
+            reached = await self.connected(until)
+        elif not self._route.wrapped and not 0.6 * milliseconds <= self._patience <= 1.5 * milliseconds:
+            await self.asked(reached.connection.execute(f"SET statement_timeout = {milliseconds}"))
+            self._patience = milliseconds
+        return await self._fetch_readable(reached.connection, sql, parameters)
+
+    async def _fetch_readable(self, connection: PostgresConnection, sql: str, parameters: Sequence[object]) -> tuple[Row, ...]:
+        """The rows; where the server cannot convert a text into UTF-8, the texts as they are stored."""
+        try:
+            return await self.asked(connection.fetch(sql, parameters))
+        except PostgresError as error:
+            if error.sqlstate not in _UNREADABLE or connection.raw or self._route.wrapped:
+                raise
+        await self.asked(connection.read_raw())
+        return await self.asked(connection.fetch(sql, parameters))
+
+    async def begun(self, milliseconds: int) -> bool:
+        """Open a read-only transaction that the server ends by itself if we do not; raises PostgresError.
+
+        False through a pooler that has no transactions, which says so by hanging up: the connection is gone then.
+        """
+        if self._route.bare:
+            return False
+        statements = (
+            "BEGIN READ ONLY",
+            f"SET LOCAL statement_timeout = {milliseconds}",
+            f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}",
+            "SET LOCAL idle_in_transaction_session_timeout = 10000",
+        )
+        try:
+            await self.execute("; ".join(statements))
+        except PostgresError as error:
+            if _NO_TRANSACTIONS not in error.message:
+                raise
+            self._route.bare = True
+            self.drop()
+            return False
+        return True
+
+    async def roll_back(self) -> None:
+        """End the transaction, where the connection still is one; raises PostgresError."""
+        if self._reached is not None:
+            await self.execute("ROLLBACK")
+
+    async def fetch_once(self, sql: str) -> tuple[Row, ...]:
+        """The rows of one statement of which nothing is kept; raises PostgresError."""
+        if self._reached is None:
+            raise PostgresError(FailureCode.REFUSED, "there is no connection")
+        return await self.asked(self._reached.connection.fetch_once(sql))
+
+    async def execute(self, sql: str) -> None:
+        """Run statements of our own on the connection; raises PostgresError."""
+        if self._reached is not None:
+            await self.asked(self._reached.connection.execute(sql))
+
+    async def asked(self, work: Awaitable[_T]) -> _T:
+        """The answer to one question; a connection that has not answered it, or has broken, is dropped. Raises PostgresError."""
+        self._stage = "asking"
+        self.queries += 1
+        whole = False
+        try:
+            answer = await work
+            whole = True
+        except ServerError as error:
+            whole = bool(error.sqlstate) and not error.sqlstate.startswith(_LOST)
+            raise told(error, self.where()) from error
+        except OSError as error:
+            raise unreachable(error, self.where()) from error
+        finally:
+            if not whole:
+                self.drop()
+        return answer
+
+    def drop(self) -> None:
+        """Let the connection go at once, whatever the server does."""
+        reached, self._reached = self._reached, None
+        if reached is not None:
+            reached.connection.abort()
+
+    async def close(self) -> None:
+        """Let go for good, also of a question that is under way; may be called twice."""
+        self._closed = True
+        if self._lock.locked():
+            self.drop()
+        else:
+            await self.leave()
+
+    async def leave(self) -> None:
+        """Take leave of the server; raises nothing and waits only for a moment."""
+        reached, self._reached = self._reached, None
+        if reached is not None:
+            await reached.connection.close()
+
+    def where(self) -> Whereabouts:
+        """What messages name."""
+        if self._place is not None:
+            facts = self._reached.facts if self._reached is not None else None
+            return whereabouts(self._place, facts.database if facts else "", self.server)
+        place = self._target.location
+        return Whereabouts(place.redacted().partition("://")[2], place.database, place.user)
