@@ -129,11 +129,12 @@ async def _logged(life: Life, log: Path) -> None:
 
 async def _hold_replay(replica: Connection, chance: random.Random) -> None:
     """Now and then the replica does not replay for a while, and then catches up."""
+    await asyncio.sleep(chance.uniform(10, 15))
     while True:
-        await asyncio.sleep(chance.uniform(30, 50))
         await replica.run("SELECT pg_wal_replay_pause()")
         await asyncio.sleep(chance.uniform(8, 16))
         await replica.run("SELECT pg_wal_replay_resume()")
+        await asyncio.sleep(chance.uniform(30, 50))
 
 
 async def _forget_slot(primary: Connection) -> None:

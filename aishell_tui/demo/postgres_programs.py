@@ -190,16 +190,29 @@ def runnable_programs(programs: PostgresPrograms, user: ServerUser | None, copie
     who = user.name if user else "this user"
     if not (programs.folder.parent / "share").is_dir():
         raise AishellError(f"the user {who} cannot run the PostgreSQL in {programs.folder}", f"run the demo as another user; {HOW_TO_GET}")
-    copy = copies / "postgresql"
-    copy.mkdir(mode=0o755)
-    for name in ("lib", "share"):
-        shutil.copytree(programs.folder.parent / name, copy / name, symlinks=True, copy_function=shutil.copyfile)
-    (copy / "bin").mkdir()
-    for name in _NEEDED:
-        shutil.copyfile(programs.folder / name, copy / "bin" / name)
-    for path in copy.rglob("*"):
-        if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
-    if not is_runnable(copy / "bin", user):
+    copy = _copy(programs.folder, copies)
+    if not is_runnable(copy, user):
         raise AishellError(f"the user {who} cannot run the PostgreSQL in {programs.folder}, nor a copy of it", HOW_TO_GET)
-    return copy / "bin"
+    return copy
+
+
+def _copy(programs: Path, copies: Path) -> Path:
+    """Copy programs with all that they need, in the same order of folders: they look beside themselves for it."""
+    installed = programs.parent
+    package = installed.parent
+    place = copies / package.name / installed.name
+    parts = [installed / "lib", installed / "share", *(programs / name for name in _NEEDED)]
+    pairs = [(part, place / part.relative_to(installed)) for part in parts]
+    # Wheels keep the libraries of other packages in a folder beside their own.
+    libraries = package.with_name(f"{package.name}.libs")
+    for source, target in (*pairs, (libraries, copies / libraries.name)):
+        if source.is_dir():
+            shutil.copytree(source, target, symlinks=True, copy_function=shutil.copyfile)
+        elif source.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+    for top in (place.parent, copies / libraries.name):
+        for path in (top, *top.rglob("*")):
+            if path.exists() and not path.is_symlink():
+                path.chmod(0o755 if path.is_dir() or path.parent.name == programs.name else 0o644)
+    return place / programs.name

@@ -49,7 +49,7 @@ CREATE TABLE stock_levels (
     autovacuum_vacuum_threshold = 500,
     autovacuum_vacuum_scale_factor = 0.15,
     autovacuum_vacuum_cost_delay = 20,
-    autovacuum_vacuum_cost_limit = 40
+    autovacuum_vacuum_cost_limit = 12
 );
 
 INSERT INTO customers (email, name, country, created_at)

@@ -40,7 +40,7 @@ ORDER BY refunds DESC, spent_cents DESC
 LIMIT 20"""
 # Sorts all events in the megabyte that its role may use, so most of them go to temporary files.
 FUNNEL = """\
-SELECT kind, avg(pause), max(pause)
+SELECT kind, avg(pause), max(pause), max(length(detail))
 FROM (SELECT kind, detail, at - lag(at) OVER (PARTITION BY customer_id ORDER BY at) AS pause FROM events) AS visits
 GROUP BY kind ORDER BY kind"""
 TYPING_ERRORS = (
