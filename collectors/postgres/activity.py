@@ -10,6 +10,7 @@ from collectors.postgres.activity_rows import OWN_APPLICATION, Seen, seen_of, se
 from collectors.postgres.hot_questions import HotQuestions
 from collectors.postgres.slow_questions import Budget
 from collectors.postgres.statements_digests import TextDigests
+from collectors.postgres.statements_rows import EntryNames
 
 _OVERLAP_SECONDS = 1.0
 """A text is sent again for so long after its statement began: one may be published a moment after that."""
@@ -20,22 +21,27 @@ _HIDDEN_TEXT = "<insufficient privilege>"
 
 @dataclass(frozen=True, slots=True)
 class ActivityLook:
-    """All processes of a server at one moment; `now` is the server's clock in epoch seconds, `sessions` leave ours out."""
+    """All processes of a server at one moment; `looked` and `sessions` leave ours out."""
 
     rows: tuple[Row, ...]
-    sessions: tuple[Session, ...]
+    looked: tuple[tuple[Row, Session], ...]
     seen: tuple[Seen, ...]
-    now: float
     failures: tuple[Failure, ...] = ()
     cost: Cost = field(default_factory=Cost)
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """All sessions but ours."""
+        return tuple(session for _, session in self.looked)
 
 
 class ActivityReader:
     """Reads sessions, and keeps their texts, which the server sends once for each statement."""
 
-    def __init__(self, questions: HotQuestions, digests: TextDigests) -> None:
+    def __init__(self, questions: HotQuestions, digests: TextDigests, names: EntryNames) -> None:
         self._questions = questions
         self._digests = digests
+        self._names = names
         self._texts: dict[tuple[int, float | None, float | None], str] = {}
         self._since = _ALL
 
@@ -47,17 +53,16 @@ class ActivityReader:
         if isinstance(answer, Failure):
             failures = (answer,)
             answer = await self._questions.ask(server, "activity_plain", budget, (since,))
-        now = answer.rows[0]["now"] if answer.rows else 0.0
-        if self._take_texts(answer.rows):
-            self._since = now - _OVERLAP_SECONDS
-        seen, sessions = [], []
+        if self._take_texts(answer.rows) and answer.rows:
+            self._since = answer.rows[0]["now"] - _OVERLAP_SECONDS
+        seen, looked = [], []
         for row in answer.rows:
             text = self._texts.get(_key(row), "")
-            session = session_of(row, text, row.get("query_id") or self._digest(row, text))
+            session = session_of(row, text, self._digest(row, text))
             seen.append(seen_of(row, session))
             if session.application != OWN_APPLICATION:
-                sessions.append(session)
-        return ActivityLook(answer.rows, tuple(sessions), tuple(seen), now, failures, answer.cost)
+                looked.append((row, session))
+        return ActivityLook(answer.rows, tuple(looked), tuple(seen), failures, answer.cost)
 
     def _take_texts(self, rows: tuple[Row, ...]) -> bool:
         """Keep the texts of the statements that still are there; whether all of them are known now."""
@@ -75,6 +80,9 @@ class ActivityReader:
         return whole
 
     def _digest(self, row: Row, text: str) -> str:
+        identifier = row.get("query_id")
+        if identifier is not None:
+            return self._names.seen(identifier, row["usename"] or "", row["datname"] or "")
         return self._digests.of(text)[0] if row["state"] is not None and text != _HIDDEN_TEXT else ""
 
 

@@ -40,7 +40,7 @@ class Seen(NamedTuple):
     database: str
     digest: str
     text: str
-    count: int
+    sessions: int
     statement_seconds: float | None
     transaction_seconds: float | None
     state_seconds: float | None
@@ -127,13 +127,13 @@ def activity_of(groups: Iterable[Seen]) -> Activity:
     states = dict.fromkeys(_STATES, 0)
     for one in clients:
         if one.state:
-            states[one.state] = states.get(one.state, 0) + one.count
+            states[one.state] = states.get(one.state, 0) + one.sessions
     idle = [one for one in clients if one.state.startswith("idle in transaction")]
     return Activity(
-        connections=sum(one.count for one in everything if one.kind == CLIENT or (not one.kind and one.client)),
+        connections=sum(one.sessions for one in everything if one.kind == CLIENT or (not one.kind and one.client)),
         states=states,
-        hidden=sum(one.count for one in others if not one.kind and one.client),
-        lock_waiters=sum(one.count for one in others if one.wait_class == "Lock"),
+        hidden=sum(one.sessions for one in others if not one.kind and one.client),
+        lock_waiters=sum(one.sessions for one in others if one.wait_class == "Lock"),
         statement_seconds=_largest(one.statement_seconds for one in clients if one.state in _RUNNING),
         transaction_seconds=_largest(one.transaction_seconds for one in clients),
         idle_transaction_seconds=_largest(one.state_seconds for one in idle),
@@ -149,7 +149,7 @@ def wait_counts(groups: Iterable[Seen]) -> tuple[WaitCount, ...]:
         if one.busy:
             what = (one.wait_class, one.wait) if one.wait_class else (CPU, "")
             key = (*what, one.user, one.application, one.database, one.digest)
-            counts[key] = counts.get(key, 0) + one.count
+            counts[key] = counts.get(key, 0) + one.sessions
             texts.setdefault(key, one.text)
     return tuple(
         WaitCount(wait_class, wait, count, user, application, database, digest, texts[key])

@@ -7,7 +7,10 @@ from aishell_core.engines.postgres import PostgresSession
 from aishell_core.targets import Target
 from aishell_core.values import Ability, PlanNode, Reading, Tier
 from collectors.contract import Collector, Demand
+from collectors.postgres.cold import ColdTier
 from collectors.postgres.hot import HotTier
+from collectors.postgres.relations import RelationsReader
+from collectors.postgres.warm import WarmTier
 
 _ABILITIES = (
     Ability.SESSIONS
@@ -28,11 +31,11 @@ _EXPLAIN_SECONDS = 5.0
 class PostgresCollector:
     """Three tiers over one session."""
 
-    def __init__(self, target: Target, session: PostgresSession, hot: HotTier, clock: Clock) -> None:
-        self._target = target
+    def __init__(self, session: PostgresSession, hot: HotTier, warm: WarmTier, cold: ColdTier) -> None:
         self._session = session
         self._hot = hot
-        self._clock = clock
+        self._warm = warm
+        self._cold = cold
 
     @property
     def abilities(self) -> Ability:
@@ -41,9 +44,13 @@ class PostgresCollector:
 
     async def collect(self, tier: Tier, demand: Demand) -> Reading:
         """One reading of one tier; raises TargetError when the server cannot be read at all."""
-        if tier is Tier.HOT:
-            return await self._hot.read(demand)
-        return Reading(self._target.name, tier, self._clock.now())
+        match tier:
+            case Tier.HOT:
+                return await self._hot.read(demand)
+            case Tier.WARM:
+                return await self._warm.read(demand)
+            case Tier.COLD:
+                return await self._cold.read(demand)
 
     async def explain(self, sql: str, database: str = "") -> tuple[PlanNode, ...]:
         """The plan of a statement, without running it; raises TargetError."""
@@ -55,11 +62,14 @@ class PostgresCollector:
 
     async def close(self) -> None:
         """End what is under way and let go of the connections."""
-        await self._hot.close()
+        self._hot.close()
         await self._session.close()
 
 
 def open_postgres(target: Target, clock: Clock) -> Collector:
     """The collector of a server; nothing is connected before the first reading."""
     session = PostgresSession(target, clock)
-    return PostgresCollector(target, session, HotTier(session, target, clock), clock)
+    relations = RelationsReader(clock)
+    return PostgresCollector(
+        session, HotTier(session, target, clock), WarmTier(session, target, clock, relations), ColdTier(session, target, clock, relations)
+    )

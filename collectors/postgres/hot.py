@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aishell_core.clock import Clock
@@ -20,7 +19,11 @@ from collectors.postgres.hints import monitor_grant
 from collectors.postgres.hot_questions import HotQuestions
 from collectors.postgres.locks import LocksLook, LocksReader
 from collectors.postgres.slow_questions import Budget
+from collectors.postgres.statements import StatementsLook
+from collectors.postgres.statements_beside import StatementsBeside
 from collectors.postgres.statements_digests import TextDigests
+from collectors.postgres.statements_rows import statement_samples
+from collectors.postgres.statements_sampled import SampledStatements
 
 DEADLINE_SECONDS = 1.7
 """Less than the poller gives, so that a server that hangs is named as the reason."""
@@ -50,7 +53,9 @@ class HotTier:
         self._clock = clock
         self._questions = HotQuestions(session, clock)
         self._digests = TextDigests()
-        self._activity = ActivityReader(self._questions, self._digests)
+        self._statements = StatementsBeside(session, clock)
+        self._sampled = SampledStatements(self._digests)
+        self._activity = ActivityReader(self._questions, self._digests, self._statements.reader.names)
         self._locks = LocksReader(self._questions)
         self._before: Mapping[str, Any] | None = None
         self._timeline: tuple[object, str] | None = None
@@ -60,23 +65,28 @@ class HotTier:
         at, budget = self._clock.now(), self._questions.budget(DEADLINE_SECONDS)
         self._digests.begin()
         server = await self._questions.facts(budget)
+        if Part.STATEMENTS in demand:
+            self._statements.begin()
         look = await self._look(server, budget, demand)
         facts, more = await self._facts(server, look.counters.row, budget)
+        counted = await self._take_statements(look, demand, budget)
         return Reading(
             self._target.name,
             Tier.HOT,
             at,
-            self._samples(look, facts),
+            (*self._samples(look), *statement_samples(counted.statements or ())),
             facts,
             sessions=self._sessions(look, demand),
             lock_waits=self._lock_waits(look, demand),
+            statements=counted.statements,
             waits=activity_of(look.seen).waits,
-            failures=(*look.failures, *self._hidden(look, server, at)),
-            cost=look.cost + more,
+            failures=(*look.failures, *self._hidden(look, server, at), *counted.failures),
+            cost=look.cost + more + counted.cost,
         )
 
     async def _look(self, server: ServerFacts, budget: Budget, demand: Demand) -> _Look:
-        if not demand & {Part.SESSIONS, Part.LOCKS}:
+        estimated = Part.STATEMENTS in demand and self._statements.sampled
+        if not estimated and not demand & {Part.SESSIONS, Part.LOCKS}:
             pulse = await read_pulse(self._questions, server, budget)
             if not isinstance(pulse, Failure):
                 return _Look(pulse, self._named(pulse.groups or ()))
@@ -90,9 +100,28 @@ class HotTier:
 
     def _named(self, groups: tuple[Seen, ...]) -> tuple[Seen, ...]:
         """The groups with a digest of their texts where the server gives them no identifier."""
-        return tuple(one if one.digest or not one.busy else one._replace(digest=self._digests.of(one.text)[0]) for one in groups)
+        names = self._statements.reader.names
+        return tuple(
+            one
+            if not one.busy
+            else one._replace(digest=names.seen(one.digest, one.user, one.database))
+            if one.digest
+            else one._replace(digest=self._digests.of(one.text)[0])
+            for one in groups
+        )
 
-    def _samples(self, look: _Look, facts: Facts) -> tuple[Sample, ...]:
+    async def _take_statements(self, look: _Look, demand: Demand, budget: Budget) -> StatementsLook:
+        """What was read beside, or what was estimated where the server counts no statements."""
+        if look.activity is not None and self._statements.sampled:
+            self._sampled.add(look.activity.looked)
+        if Part.STATEMENTS not in demand:
+            return StatementsLook(None)
+        counted = await self._statements.take(budget.left)
+        if counted.ended and self._statements.sampled:
+            return replace(counted, statements=self._sampled.statements())
+        return counted
+
+    def _samples(self, look: _Look) -> tuple[Sample, ...]:
         row = look.counters.row
         before, self._before = self._before, row
         if before is not None and before.get("started_at") != row.get("started_at"):
@@ -139,9 +168,9 @@ class HotTier:
         role = "replica" if in_recovery else "primary"
         return Facts("postgres", server.version, role, started_at, tuple(each for each in details if each[1])), cost
 
-    async def close(self) -> None:
-        """Let go of what is under way."""
-        await asyncio.sleep(0)
+    def close(self) -> None:
+        """Give up what is under way."""
+        self._statements.close()
 
 
 def _may_wait(seen: tuple[Seen, ...], demand: Demand) -> bool:

@@ -1,0 +1,118 @@
+"""Reading counted statements: figures often, each text once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from aishell_core.clock import Clock
+from aishell_core.engines.postgres import Lane, PostgresSession, Row, ServerFacts
+from aishell_core.errors import TargetError
+from aishell_core.values import Cost, Failure, FailureCode, Part, Statement
+from collectors.postgres.hints import monitor_grant
+from collectors.postgres.slow_questions import QUERIES, Budget
+from collectors.postgres.statements_place import StatementPlace, missing, place_of
+from collectors.postgres.statements_rows import Entry, EntryNames, Meaning, statements_of
+
+MOST_STATEMENTS = 10_000
+"""So many are read, those that took most time: twice what a server counts unless it is told to count more."""
+
+_PLACE_SECONDS = 60.0
+_NAMES_SECONDS = 60.0
+_TEXTS_REST = 20.0
+"""Texts are asked for again no sooner than so many times as long as that took: a server reads all of them for any of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatementsLook:
+    """The statements of one moment; None where the server counts none that we can read, or a reading has not `ended` yet."""
+
+    statements: tuple[Statement, ...] | None
+    failures: tuple[Failure, ...] = ()
+    cost: Cost = field(default_factory=Cost)
+    ended: bool = True
+
+
+class StatementsReader:
+    """Reads pg_stat_statements on the slow connection, and keeps texts, names and what was not called since."""
+
+    def __init__(self, session: PostgresSession, clock: Clock) -> None:
+        self._session = session
+        self._clock = clock
+        self.place: StatementPlace | None = None
+        self.names = EntryNames()
+        self._place_until = 0.0
+        self._names_until = 0.0
+        self._texts_after = 0.0
+        self._roles: dict[str, str] = {}
+        self._databases: dict[str, str] = {}
+        self._texts: dict[int, str] = {}
+        self._before: dict[Entry, Statement] = {}
+        self._cost = Cost()
+
+    @property
+    def may_count(self) -> bool:
+        """Whether the server counts statements, as far as is known; False before it was asked."""
+        return self.place is not None and self.place.counts
+
+    async def read(self, budget: Budget) -> StatementsLook:
+        """The statements; raises TargetError."""
+        self._cost = Cost()
+        server = await self._session.facts(Lane.SLOW, budget.left)
+        place = await self._placed(server, budget)
+        failure = missing(place, server, self._clock.now())
+        failures = (failure,) if failure is not None else ()
+        if not place.counts:
+            return StatementsLook(None, failures, self._cost)
+        try:
+            rows = await self._ask(place.call(QUERIES.text("statements", place.columns_of)), budget, (MOST_STATEMENTS,))
+        except TargetError as error:
+            self._place_until = 0.0
+            if error.reason is not FailureCode.PRIVILEGE:
+                raise
+            refused = replace(error.failure(Part.STATEMENTS, self._clock.now()), hint=monitor_grant(server.user) + ";")
+            self.place = None
+            return StatementsLook(None, (refused,), self._cost)
+        await self._learn(server, place, rows, budget)
+        meaning = Meaning(self._roles, self._databases, self._texts, place.block_bytes, place.io_timed)
+        self._before = statements_of(rows, meaning, self.names, self._before)
+        self.names.keep({str(entry[0]) for entry in self._before})
+        return StatementsLook(tuple(self._before.values()), failures, self._cost)
+
+    async def _placed(self, server: ServerFacts, budget: Budget) -> StatementPlace:
+        """Where statements are counted, asked anew from time to time: somebody may install what is missing."""
+        now = self._clock.steady()
+        if self.place is None or now >= self._place_until:
+            (row,) = await self._ask(QUERIES.text("statement_place", server.version_num), budget)
+            self.place, self._place_until = place_of(row), now + _PLACE_SECONDS
+        return self.place
+
+    async def _learn(self, server: ServerFacts, place: StatementPlace, rows: tuple[Row, ...], budget: Budget) -> None:
+        """Ask for the names and texts that are not known yet, and forget those that are not needed any more."""
+        now = self._clock.steady()
+        counted = {row["queryid"] for row in rows if row["queryid"] is not None}
+        strange = any(row["dbid"] not in self._databases or row["userid"] not in self._roles for row in rows)
+        if strange and now >= self._names_until:
+            self._names_until = now + _NAMES_SECONDS
+            found = await self._ask(QUERIES.text("statement_names", server.version_num), budget)
+            self._databases = {row["id"]: row["name"] for row in found if row["is_database"]}
+            self._roles = {row["id"]: row["name"] for row in found if not row["is_database"]}
+        for gone in self._texts.keys() - counted:
+            del self._texts[gone]
+        unknown = list(counted - self._texts.keys())
+        if unknown and now >= self._texts_after:
+            began = self._clock.steady()
+            sql = place.call(QUERIES.text("statement_texts", server.version_num))
+            for row in await self._ask(sql, budget, (unknown,)):
+                self._texts.setdefault(row["queryid"], _text_of(row))
+            self._texts_after = self._clock.steady() + _TEXTS_REST * (self._clock.steady() - began)
+
+    async def _ask(self, sql: str, budget: Budget, parameters: tuple[object, ...] = ()) -> tuple[Row, ...]:
+        answer = await self._session.query(sql, parameters, lane=Lane.SLOW, deadline_seconds=budget.left)
+        self._cost += answer.cost
+        return answer.rows
+
+
+def _text_of(row: Row) -> str:
+    if row["query"] is not None:
+        return str(row["query"])
+    return bytes(row["long_query"]).decode("utf-8", "ignore") if row["long_query"] is not None else ""

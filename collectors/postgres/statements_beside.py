@@ -1,0 +1,74 @@
+"""Reading statements beside the hot tier, so that however long that takes no reading of the moment waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aishell_core.clock import Clock
+from aishell_core.engines.postgres import PostgresSession
+from aishell_core.errors import TargetError
+from aishell_core.values import Cost, Failure, Part
+from collectors.postgres.slow_questions import Budget
+from collectors.postgres.statements import StatementsLook, StatementsReader
+
+EVERY_SECONDS = 4.5
+"""The cadence; a little less than the five seconds within which the screen promises to move."""
+
+_REST = 20.0
+_DEADLINE_SECONDS = 8.0
+_PATIENCE_SECONDS = 0.3
+_FIRST_PATIENCE_SECONDS = 1.2
+
+
+class StatementsBeside:
+    """Starts a reading when one is due, and hands over what has ended."""
+
+    def __init__(self, session: PostgresSession, clock: Clock) -> None:
+        self._clock = clock
+        self.reader = StatementsReader(session, clock)
+        self._call: asyncio.Task[StatementsLook] | None = None
+        self._due = 0.0
+        self._began = 0.0
+        self._failures: tuple[Failure, ...] = ()
+        self._waited = False
+
+    @property
+    def sampled(self) -> bool:
+        """Whether statements have to be estimated, or may have to be: the server does not count them or was not asked yet."""
+        return not self.reader.may_count
+
+    def begin(self) -> None:
+        """Start a reading if one is due and none is under way."""
+        now = self._clock.steady()
+        if self._call is None and now >= self._due:
+            self._began, self._due = now, now + EVERY_SECONDS
+            self._call = asyncio.create_task(self.reader.read(Budget(self._clock, now + _DEADLINE_SECONDS)), name="statements")
+
+    async def take(self, seconds_left: float) -> StatementsLook:
+        """What has ended since the last call, waited for a moment; the statements are None where nothing has.
+
+        Failures are told until a reading goes well. The first reading is waited for longer.
+        """
+        if self._call is None:
+            return StatementsLook(None, self._failures, ended=False)
+        patience = min(_PATIENCE_SECONDS if self._waited else _FIRST_PATIENCE_SECONDS, max(0.0, seconds_left))
+        await asyncio.wait({self._call}, timeout=patience)
+        self._waited = True
+        if not self._call.done():
+            return StatementsLook(None, self._failures, ended=False)
+        call, self._call = self._call, None
+        ended = self._clock.steady()
+        self._due = max(self._due, ended + _REST * (ended - self._began) - EVERY_SECONDS)
+        try:
+            look = call.result()
+        except TargetError as error:
+            self._failures = (error.failure(Part.STATEMENTS, self._clock.now()),)
+            return StatementsLook(None, self._failures, Cost(1), ended=False)
+        self._failures = look.failures
+        return look
+
+    def close(self) -> None:
+        """Give up what is under way."""
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
