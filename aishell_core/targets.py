@@ -63,7 +63,7 @@ _PLACED = {"host", "port", "user", "password", "dbname"}
 _FILE_SUFFIXES = {".db", ".sqlite", ".sqlite3", ".db3"}
 
 
-_WITH_DEFAULTS = {"postgres"}
+_WITH_DEFAULTS = {"postgres", "pgbouncer"}
 """Engines whose clients know by themselves where the database is when a URL does not say."""
 
 HostPort = tuple[str, int]

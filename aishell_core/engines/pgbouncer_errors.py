@@ -104,7 +104,8 @@ def refused(spot: Spot, words: str) -> TargetError:
 
 
 def _not_authenticated(spot: Spot, words: str) -> TargetError:
-    if "no such user" in words.lower():
+    # Where pgbouncer trusts everybody, only a user that it does not know is refused.
+    if "no such user" in words.lower() or words.startswith('"trust"'):
         message = f"pgbouncer at {spot.address} knows no user {spot.user}"
         return TargetError(FailureCode.AUTHENTICATION, message, "name one that stands in auth_file of pgbouncer.ini: pgbouncer://USER@…")
     if not spot.has_password:

@@ -70,7 +70,11 @@ class PoolsScreen(DashboardScreen):
         pane.display = pool is not None
         if pool is not None:
             pane.set_heading(Heading(pool_id(pool)))
-            pane.set_lines(detail_lines(pool, self.size.width))
+            lines = detail_lines(pool, self.size.width)
+            grown = len(lines) != len(pane.lines)
+            pane.set_lines(lines)
+            if grown:
+                pane.refresh(layout=True)
 
     @on(LineTable.Moved)
     def _moved(self) -> None:

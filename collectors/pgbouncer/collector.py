@@ -51,6 +51,8 @@ class PgbouncerCollector:
         self._limits: Limits | None = None
         self._databases: tuple[Row, ...] | None = None
         self._mode = ""
+        self._waiting = False
+        self._halted: str | None = None
         self._number: Version = ()
 
     @property
@@ -84,7 +86,7 @@ class PgbouncerCollector:
         self._learn(answer)
         now, rows = self._clock.now(), answer.rows
         pools = pools_of(rows.get(_POOLS, ()), self._databases or ())
-        whole = halted(rows.get(_STATE, ()))
+        self._waiting = any(pool.clients_waiting for pool in pools)
         return Reading(
             self._name,
             Tier.HOT,
@@ -95,19 +97,20 @@ class PgbouncerCollector:
                 *pool_samples(pools),
                 *process_figures(answer.facts, now),
             ),
-            facts_of(answer.facts, whole, self._mode),
+            facts_of(answer.facts, self._halted, self._mode),
             sessions=sessions_of(rows[_CLIENTS], rows.get(_SERVERS, ()), now) if sessions and _CLIENTS in rows else None,
             pools=pools if pools_wanted and _POOLS in rows else None,
-            failures=troubles(pools, self._databases or (), whole, now),
+            failures=troubles(pools, self._databases or (), self._halted or "", now),
             cost=answer.cost,
         )
 
     def _hot_commands(self, demand: Demand) -> tuple[str, ...]:
-        """What is asked each second; thousands of databases are listed each second only while somebody looks at them."""
+        """What is asked each second: as little as tells whether somebody waits, and more while somebody looks or waits."""
         commands = [_POOLS, _STATS, _LISTS]
-        commands += [_STATE] if self._number >= _KNOWS_STATE else []
+        closer = self._waiting or Part.POOLS in demand
+        commands += [_STATE] if self._number >= _KNOWS_STATE and closer else []
         commands += [_CLIENTS, _SERVERS] if Part.SESSIONS in demand else []
-        commands += [_DATABASES] if Part.POOLS in demand or self._databases is None else []
+        commands += [_DATABASES] if closer or self._databases is None else []
         commands += [_CONFIG] if self._limits is None else []
         return tuple(commands)
 
@@ -127,6 +130,7 @@ class PgbouncerCollector:
     def _learn(self, answer: ConsoleAnswer) -> None:
         """Keep what the next hot readings need."""
         self._number = answer.facts.number
+        self._halted = halted(answer.rows[_STATE]) if _STATE in answer.rows else self._halted
         if _DATABASES in answer.rows:
             self._databases = answer.rows[_DATABASES]
         if _CONFIG in answer.rows:
@@ -145,9 +149,9 @@ def process_figures(facts: ConsoleFacts, now: float) -> tuple[Sample, ...]:
     return (*process_samples((facts.listener.pid,)), Sample(catalogue.UPTIME, max(0.0, now - facts.listener.started_at)))
 
 
-def facts_of(facts: ConsoleFacts, whole: str, mode: str) -> Facts:
+def facts_of(facts: ConsoleFacts, stopped: str | None, mode: str) -> Facts:
     """What is said of the pooler itself; when it started is known where its process is on this machine."""
-    details = (("state", whole or "active"), ("pool mode", mode))
+    details = (("state", "" if stopped is None else stopped or "active"), ("pool mode", mode))
     return Facts(
         "pgbouncer",
         facts.version,

@@ -144,7 +144,7 @@ def _database_details(row: Row) -> tuple[tuple[str, str], ...]:
         ("server", f"{host}:{port}/{row.get('database')}" if host else f"unix socket, port {port}" if port else ""),
         ("as user", row.get("force_user") or ""),
         ("pool size", row.get("pool_size") or ""),
-        ("reserve", row.get("reserve_pool_size") or row.get("reserve_pool") or ""),
+        ("reserve", f"{reserve:.0f}" if (reserve := number(row, "reserve_pool_size", "reserve_pool")) else ""),
         ("server connections", _of(connections, most)),
         ("clients of the database", _of(clients, most_clients)),
         ("hosts", row.get("load_balance_hosts") or ""),
@@ -172,7 +172,7 @@ def _pool_details(row: Row) -> tuple[tuple[str, str], ...]:
         ("servers busy cancelling", number(row, "sv_active_cancel")),
         ("servers being cancelled", number(row, "sv_being_canceled")),
     )
-    return tuple((name, f"{value:.0f}") for name, value in found if value is not None)
+    return tuple((name, f"{value:.0f}") for name, value in found if value)
 
 
 def pool_samples(pools: tuple[Pool, ...]) -> tuple[Sample, ...]:
