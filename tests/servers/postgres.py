@@ -95,8 +95,8 @@ class PostgresServer:
     def target(self, name: str = "pg", **parts: str) -> Target:
         return Target(TargetId(name), parse_location(self.url(**parts)))
 
-    def start(self) -> None:
-        """Start it and return when it answers (or, for a standby, accepts read-only sessions)."""
+    def start(self, *, wait: bool = True) -> None:
+        """Start it and return when it answers (or, for a standby, accepts read-only sessions), at once without `wait`."""
         arguments = [f"-c{name}={value}" for name, value in self.settings.items()]
         log = (self.folder / "server.log").open("ab")
         with log:
@@ -109,7 +109,8 @@ class PostgresServer:
                 user=server_user(),
                 cwd="/",
             )
-        self.wait_until_ready()
+        if wait:
+            self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
         until = time.monotonic() + _START_SECONDS
