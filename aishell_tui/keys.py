@@ -53,6 +53,9 @@ SCREENS: tuple[tuple[str, str, str], ...] = (
 )
 """The digit, name and title of each screen; digits stay with their screens when others come between."""
 
+HEALTH_PANES: tuple[tuple[str, str], ...] = (("replication", "Replication"), ("maintenance", "Maintenance"), ("tables", "Tables"))
+"""The action and title of panes that have no digit and are opened from Health, or by the palette from anywhere."""
+
 TABLES = ("fleet", "queries", "events", "metrics", "tables", "replication", "sessions", "waits", "pools")
 """The screens that are a table; the table widget brings its own keys (move, open, sort, mark)."""
 
@@ -140,7 +143,7 @@ KEYS: tuple[Key, ...] = (
     Key("sessions.explain", ("e",), "explain", "explain", "Show the plan of the session's statement.", ("sessions", "session"), 7),
     Key("sessions.next", ("right_parenthesis",), "next_target(1)", "", "Show the next target.", ("sessions", "waits")),
     Key("sessions.previous", ("left_parenthesis",), "next_target(-1)", "", "Show the target before.", ("sessions", "waits")),
-    Key("waits.by", ("t",), "dimension(1)", "by", "List waits, statements, users, applications or databases.", ("waits",), 3),
+    Key("waits.by", ("t",), "dimension(1)", "group by", "List waits, statements, users, applications or databases.", ("waits",), 3),
     Key("integrity", ("i",), "integrity", "", "Check the database's integrity now.", ("health",)),
     Key("pause", ("p",), "pause", "pause", "Freeze the screen; again goes on.", (EVERYWHERE,), 20),
     Key("refresh", ("R", "f5"), "refresh_now", "", "Read everything now."),

@@ -55,7 +55,7 @@ class PlanTree(TextView):
         """The tree, or what is said instead, for a width."""
         text, role = self._words
         if text:
-            return [((" ", "text"), (line, role)) for line in wrap(text, max(20, width - 2))]
+            return [((" ", "text"), (line, role)) for part in text.split("\n") for line in wrap(part, max(20, width - 2))]
         return plan_lines(self._plan, width, self.glyphs if self.is_attached else UNICODE)
 
 

@@ -26,6 +26,8 @@ from widgets.figures import KeyFigures
 from widgets.text_view import TextView
 
 _STATUS_ROWS = 3
+_TALL_ROWS = 6
+_TALL_SCREEN = 36
 _FAILED_ROWS = 8
 
 
@@ -64,9 +66,15 @@ class HealthScreen(DashboardScreen):
 
         self.query_one("#charts", ChartGrid).set_charts(len(specs), make)
         status = self.query_one("#status", TextView)
-        rows = _STATUS_ROWS if view.target_failure is None else _FAILED_ROWS
+        rows = self._status_rows(failed=view.target_failure is not None)
         status.set_class(rows == _FAILED_ROWS, "-failed")
+        status.set_class(rows == _TALL_ROWS, "-tall")
         status.set_lines(status_lines(view, frame, status.size.width, rows))
+
+    def _status_rows(self, *, failed: bool) -> int:
+        if failed:
+            return _FAILED_ROWS
+        return _TALL_ROWS if self.size.height >= _TALL_SCREEN else _STATUS_ROWS
 
     @on(ChartGrid.Chosen)
     def _chosen(self) -> None:

@@ -19,8 +19,8 @@ from aishell_tui.look import MEMORY_SECONDS, Look
 from aishell_tui.text import data_age_text, span_text, without_path
 from widgets.chart import ChartData, ChartMark
 from widgets.figures import KeyFigure
-from widgets.format import wrap
-from widgets.lines import Spans
+from widgets.format import truncate, wrap
+from widgets.lines import Span, Spans
 from widgets.palette import Role, severity_role
 
 _TREND_SECONDS = 60.0
@@ -182,9 +182,10 @@ def cost_sentence(view: TargetView) -> str:
 def status_lines(view: TargetView, frame: Frame, width: int, rows: int) -> tuple[Spans, ...]:
     """The sentences at the foot: reasons, what could not be read, the slowest statement, what aishell costs."""
     lines: list[Spans] = []
+    most = max(1, (rows - 1) // max(1, len(view.assessment.reasons)))
     for reason in view.assessment.reasons:
-        text = without_path(view, reason.text) + lead_text(reason.leads_to)
-        lines += _told(f"{reason.severity}", severity_role(reason.severity), text, width)
+        text = without_path(view, reason.text)
+        lines += _told(f"{reason.severity}", severity_role(reason.severity), text, width, lead_text(reason.leads_to), most)
     told = {reason.text for reason in view.assessment.reasons}
     for failure in view.failures:
         if failure.part == "target":
@@ -203,13 +204,15 @@ def status_lines(view: TargetView, frame: Frame, width: int, rows: int) -> tuple
     return (*lines[: max(0, rows - 1)], ((f" {foot}", "dim"),))
 
 
-def _told(label: str, role: Role, text: str, width: int) -> list[Spans]:
-    """A label and a sentence under it, over as many lines as it needs."""
-    first, *others = wrap(text, max(20, width - _LABEL_CELLS - 1)) or [""]
-    return [
-        ((f" {label:<{_LABEL_CELLS - 1}}", role), (first, "text")),
-        *(((" " * _LABEL_CELLS, "text"), (each, "text")) for each in others),
-    ]
+def _told(label: str, role: Role, text: str, width: int, lead: str = "", most: int = 9) -> list[Spans]:
+    """A label and a sentence beside it, over as many lines as it needs (`most` at most), with the key that leads on at its end."""
+    room = max(20, width - _LABEL_CELLS - 1 - len(lead))
+    whole = wrap(text, room) or [""]
+    *others, last = whole if len(whole) <= most else [*whole[: most - 1], truncate(" ".join(whole[most - 1 :]), room)]
+    lines: list[Spans] = [((each, "text"),) for each in others]
+    lines.append(((last, "text"), (lead, "dim")))
+    blank: Span = (" " * _LABEL_CELLS, "text")
+    return [((f" {label:<{_LABEL_CELLS - 1}}", role) if place == 0 else blank, *line) for place, line in enumerate(lines)]
 
 
 def _running(view: TargetView) -> Spans:

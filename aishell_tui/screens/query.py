@@ -73,7 +73,7 @@ class QueryScreen(DashboardScreen):
         try:
             plan = await self.dashboard.runtime.explain(self._target, statement.text, statement.database)
         except AishellError as error:
-            self._say_plan("plan", f"n/a: {error.message}. {error.hint}".strip())
+            self._say_plan("plan", f"n/a: {error.message}.\n{error.hint}".strip())
             return
         self._show_plan("plan", plan)
 
@@ -128,7 +128,7 @@ class QueryScreen(DashboardScreen):
         try:
             plan = await runtime.explain_analyze(self._target, statement.text, statement.database, _MEASURE_SECONDS)
         except AishellError as error:
-            self._say_plan("measured plan", f"n/a: {error.message}. {error.hint}".strip())
+            self._say_plan("measured plan", f"n/a: {error.message}.\n{error.hint}".strip())
             return
         finally:
             self._measuring = False

@@ -161,5 +161,6 @@ def shortfall_lines(view: TargetView, width: int) -> tuple[Spans, ...]:
     failure = view.failure_of("statements")
     if failure is None or not view.statements:
         return ()
-    text = f"{failure.message}. {failure.hint}".strip()
-    return tuple(((" ", "text"), (line, "warning")) for line in wrap(text, max(20, width - 2))[:_NOTE_ROWS])
+    # The statement to run has lines of its own, so that it can be copied as it stands.
+    lines = [line for text in (failure.message, failure.hint) if text for line in wrap(text, max(20, width - 2))]
+    return tuple(((" ", "text"), (line, "warning")) for line in lines[:_NOTE_ROWS])

@@ -46,16 +46,16 @@ def _amount(value: float, unit: str) -> str:
 
 
 def progress_words(progress: Progress, found: Pace) -> str:
-    """How far a phase is, how fast it gets on, and when it ends, as far as each is known."""
+    """How far a phase is, when it ends, and how fast it gets on, as far as each is known."""
     words = []
+    if found.eta_seconds is not None:
+        words.append(f"ends in {format_duration(round(found.eta_seconds))}")
     if progress.done is not None:
         unit = "" if progress.unit == "bytes" else f" {progress.unit}".rstrip()
         of = f" of {_amount(progress.total, progress.unit)}" if progress.total else ""
         words.append(f"{_amount(progress.done, progress.unit)}{of}{unit}")
     if found.per_second is not None:
         words.append(f"{_amount(found.per_second, progress.unit)}/s")
-    if found.eta_seconds is not None:
-        words.append(f"ends in {format_duration(round(found.eta_seconds))}")
     return "   ".join(words)
 
 
@@ -150,7 +150,7 @@ def checkpoint_lines(view: TargetView) -> tuple[Spans, ...]:
         role: Role = "warning" if forced > timed else "text"
         spans += [(f"{format_count(timed)} by time, ", "text"), (f"{format_count(forced)} forced{share}", role)]
     if _value(view, "postgres.checkpoint.age") is not None:
-        spans += [("   the last began ", "text"), _figure(view, "postgres.checkpoint.age", "{} ago")]
+        spans += [("   last ", "text"), _figure(view, "postgres.checkpoint.age", "{} ago")]
     writing = _value(view, "postgres.checkpoint.write.time.rate")
     if writing is not None:
         spans += [("   writing ", "text"), (format_value(writing, Unit.MILLISECONDS_PER_SECOND), "text")]

@@ -1,0 +1,408 @@
+"""Health, Queries, Tables, Replication and Maintenance of a server, driven by keys over scripted values."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from textual.pilot import Pilot
+
+from aishell_core.clock import SystemClock
+from aishell_core.errors import TargetError
+from aishell_core.targets import Environment, Target
+from aishell_core.values import Ability, Failure, FailureCode, Part, Relation, Severity, Statement
+from aishell_tui.app import AishellApp
+from aishell_tui.options import DashboardOptions
+from aishell_tui.runtime import Runtime
+from aishell_tui.screens.base import DashboardScreen
+from aishell_tui.screens.confirm import ConfirmScreen
+from collectors.schedule import Schedule
+from tests.app.test_screens import table, text_of, until
+from tests.scripted_server import (
+    NAME,
+    NO_EXTENSION,
+    RELATIONS,
+    STATEMENTS,
+    VACUUM_COUNT,
+    ServerScript,
+    scripted_servers,
+    server_target,
+)
+
+SMALL, LARGE = (80, 24), (160, 45)
+
+
+@asynccontextmanager
+async def server(
+    script: ServerScript, *, size: tuple[int, int] = SMALL, target: Target | None = None, **changes: object
+) -> AsyncIterator[tuple[AishellApp, Pilot[int]]]:
+    """The whole application over one scripted server, with its first readings on screen."""
+    targets = (target or server_target(),)
+    options = replace(DashboardOptions(targets=targets), **changes)  # type: ignore[arg-type]
+    runtime = Runtime(
+        targets,
+        clock=SystemClock(),
+        open_collector=scripted_servers({NAME: script}),
+        schedule=Schedule(hot_seconds=0.2, warm_seconds=1, deadline_seconds=0.5),
+        thresholds={},
+        state_folder=None,
+        jitter=lambda: 0.0,
+    )
+    app = AishellApp(runtime, options)
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: bool(app.frame.targets) and bool(app.frame.targets[0].last_ok_at))
+        yield app, pilot
+
+
+async def detail_of(app: AishellApp, pilot: Pilot[int], digest: str, words: str) -> None:
+    """Open the detail of a statement and wait for words on it."""
+    await pilot.press("3")
+    await until(pilot, lambda: any(row.startswith(digest) for row in table(app).shown_ids))
+    table(app).select(next(row for row in table(app).shown_ids if row.startswith(digest)))
+    await pilot.press("enter")
+    await until(pilot, lambda: words in text_of(app))
+
+
+# Health
+
+
+async def test_health_at_80_columns_holds_what_matters_first() -> None:
+    async with server(ServerScript()) as (app, pilot):
+        await until(pilot, lambda: "tps" in text_of(app) and "wal" in text_of(app))
+        text = text_of(app)
+        for label in ("active", "waiting", "tps", "latency", "conn", "longest", "oldest tx", "idle in tx", "hit", "lag", "temp"):
+            assert f" {label} " in text, label
+        assert "198/400" in text
+
+
+async def test_the_reasons_name_number_limit_and_the_key_that_leads_on() -> None:
+    async with server(ServerScript(), size=LARGE) as (app, pilot):
+        await until(pilot, lambda: "aishell costs this target" in text_of(app))
+        reasons = {reason.metric: reason for reason in app.frame.targets[0].assessment.reasons}
+        assert reasons["transaction.idle"].leads_to == "sessions"
+        assert reasons["replication.lag"].text == "replica_1: replication lags by 41s, limit 10s"
+        assert reasons["replication.slot.retained"].text == "orders_sub: 9 GiB of log are kept for this slot, limit 1 GiB"
+        await until(pilot, lambda: "limit 10s   r ▸" in text_of(app))
+
+
+async def test_the_footer_of_health_says_what_reading_costs() -> None:
+    async with server(ServerScript(), size=LARGE) as (app, pilot):
+        await until(pilot, lambda: "queries/s" in text_of(app) and "ms/s" in text_of(app))
+        line = next(line for line in text_of(app).splitlines() if "aishell costs this target" in line)
+        assert "KiB/s" in line
+
+
+async def test_sessions_by_state_and_the_log_have_charts() -> None:
+    async with server(ServerScript(), size=(160, 200)) as (app, pilot):
+        await until(pilot, lambda: "sessions idle in transaction" in text_of(app))
+        text = text_of(app)
+        for title in (
+            "transactions/s",
+            "mean latency of a transaction",
+            "write-ahead log written",
+            "temporary files written",
+            "log not applied by replicas",
+        ):
+            assert title in text
+
+
+async def test_the_fleet_row_of_a_server_says_why_and_where_to_go() -> None:
+    async with server(ServerScript()) as (app, pilot):
+        await pilot.press("1")
+        await until(pilot, lambda: "2 ▸" in text_of(app) or "4 ▸" in text_of(app))
+        assert "198/400" in text_of(app)
+        assert app.frame.targets[0].assessment.severity is Severity.WARNING
+
+
+# Queries
+
+
+async def test_queries_of_a_server_show_hits_databases_and_users_where_there_is_room() -> None:
+    async with server(ServerScript(), size=LARGE) as (app, pilot):
+        await pilot.press("3", "t", "t")
+        await until(pilot, lambda: "SELECT o.id" in text_of(app))
+        text = text_of(app)
+        for title in ("HIT%", "TEMP", "WAL", "DATABASE", "USER"):
+            assert title in text
+        assert "P95" not in text, "PostgreSQL tells no percentile"
+        assert "71%" in text
+
+
+async def test_queries_at_80_columns_keep_the_statement() -> None:
+    async with server(ServerScript()) as (app, pilot):
+        await pilot.press("3")
+        await until(pilot, lambda: "SELECT o.id, o.total, c.name" in text_of(app))
+        assert "HIT%" in text_of(app)
+
+
+async def test_live_figures_move_within_five_seconds() -> None:
+    async with server(ServerScript()) as (app, pilot):
+        await pilot.press("3")
+        await until(pilot, lambda: bool(table(app).shown_ids))
+        began, before = time.monotonic(), app.digests.history(NAME).rows(app.screen._mode)[0].calls  # type: ignore[attr-defined]
+        await until(pilot, lambda: app.digests.history(NAME).rows(app.screen._mode)[0].calls != before)  # type: ignore[attr-defined]
+        assert time.monotonic() - began < 5
+
+
+async def test_estimates_are_marked_and_the_statement_that_installs_the_extension_is_told() -> None:
+    estimates = tuple(replace(each, sampled=True) for each in STATEMENTS)
+    async with server(ServerScript(statements=estimates, failures=(NO_EXTENSION,))) as (app, pilot):
+        await pilot.press("3", "t", "t")
+        await until(pilot, lambda: "CREATE EXTENSION pg_stat_statements" in text_of(app))
+        text = text_of(app)
+        assert "sampled" in text
+        assert "~" in text
+        assert "SELECT o.id" in text, "the rows are there all the same"
+
+
+async def test_without_any_statement_the_hint_stands_in_the_pane() -> None:
+    async with server(ServerScript(statements=None, failures=(NO_EXTENSION,))) as (app, pilot):
+        await pilot.press("3")
+        await until(pilot, lambda: "n/a: pg_stat_statements is not there" in text_of(app))
+
+
+async def test_of_five_thousand_digests_the_heaviest_are_listed_and_all_are_searched() -> None:
+    many = tuple(Statement(f"{index:05}", f"SELECT {index} FROM lonely_{index}", 10, 5_000.0 - index) for index in range(5_000))
+    async with server(ServerScript(statements=many), size=(120, 24)) as (app, pilot):
+        await pilot.press("3", "t", "t")
+        await until(pilot, lambda: "the first 1,000 of 5,000 by time" in text_of(app))
+        assert len(table(app).shown_ids) == 1_000
+        await pilot.press("slash", *"lonely_4321", "enter")
+        await until(pilot, lambda: table(app).shown_ids == ("04321",))
+        await pilot.press("escape")
+        await until(pilot, lambda: len(table(app).shown_ids) == 1_000)
+
+
+# A statement
+
+
+async def test_a_plan_has_cost_rows_and_shares_and_says_which_step_to_look_at() -> None:
+    script = ServerScript()
+    async with server(script, size=LARGE) as (app, pilot):
+        await detail_of(app, pilot, "8f21c4", "most of the cost")
+        text = text_of(app)
+        assert script.explained[0][1] == "shop", "the plan is that of the statement's own database"
+        assert "1 costly step marked: Seq Scan on orders 62%" in text
+        assert "share" in text
+
+
+async def test_who_runs_a_statement_is_known_by_the_servers_digest() -> None:
+    async with server(ServerScript(), size=LARGE) as (app, pilot):
+        await detail_of(app, pilot, "8f21c4", "4188")
+        assert "waits for relation" in text_of(app)
+        assert "4190" not in text_of(app)
+
+
+async def test_measuring_asks_first_and_no_is_the_default() -> None:
+    script = ServerScript()
+    async with server(script, size=LARGE) as (app, pilot):
+        await detail_of(app, pilot, "c0ffee", "plan")
+        await pilot.press("a")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        text = text_of(app)
+        assert "orders-eu (development)" in text
+        assert VACUUM_COUNT in text
+        assert "read-only transaction for at most 30s" in text
+        assert "rolled back" in text
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, DashboardScreen))
+        assert script.analyzed == []
+
+
+async def test_after_a_yes_the_measured_plan_is_shown_and_keys_never_wait() -> None:
+    script = ServerScript(answers=asyncio.Event())
+    async with server(script, size=LARGE) as (app, pilot):
+        await detail_of(app, pilot, "c0ffee", "plan")
+        await pilot.press("a")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await pilot.press("y")
+        await until(pilot, lambda: "measuring, at most 30s" in text_of(app))
+        assert script.analyzed == [(VACUUM_COUNT, "shop", 30.0)]
+        await pilot.press("question_mark")
+        await until(pilot, lambda: "keys: query" in text_of(app))
+        await pilot.press("escape")
+        assert script.answers is not None
+        script.answers.set()
+        await until(pilot, lambda: "measured plan, 812ms" in text_of(app))
+        text = text_of(app)
+        assert "41k rows came where 12 were expected" in text
+        assert "801ms" in text
+
+
+async def test_in_production_the_targets_name_has_to_be_typed() -> None:
+    script = ServerScript()
+    async with server(script, size=SMALL, target=server_target(environment=Environment.PRODUCTION)) as (app, pilot):
+        await detail_of(app, pilot, "c0ffee", "plan")
+        await pilot.press("a")
+        await until(pilot, lambda: "Type orders-eu to go on" in text_of(app))
+        await pilot.press("y", "enter")
+        await until(pilot, lambda: "'y' is not the name" in text_of(app))
+        assert script.analyzed == []
+        await pilot.press(*"orders-eu", "enter")
+        await until(pilot, lambda: bool(script.analyzed))
+
+
+async def test_a_failed_measurement_says_why_in_full() -> None:
+    error = TargetError(
+        FailureCode.UNSUPPORTED, "cannot execute INSERT in a read-only transaction", "a statement that writes is not measured"
+    )
+    async with server(ServerScript(measured=error)) as (app, pilot):
+        await detail_of(app, pilot, "c0ffee", "plan")
+        await pilot.press("a")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await pilot.press("y")
+        await until(pilot, lambda: "cannot execute INSERT in a read-only transaction" in text_of(app))
+        assert "a statement that writes is not measured" in text_of(app)
+
+
+async def test_a_text_without_values_is_not_run_unless_somebody_runs_it_with_values_now() -> None:
+    script = ServerScript(sessions=())
+    async with server(script, size=LARGE) as (app, pilot):
+        await detail_of(app, pilot, "8f21c4", "plan")
+        await pilot.press("a")
+        await until(pilot, lambda: "its values are missing" in text_of(app))
+        assert not isinstance(app.screen, ConfirmScreen)
+        script.sessions = ServerScript().sessions
+        await until(pilot, lambda: "4188" in text_of(app))
+        await pilot.press("a")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen) and "o.status = 'new'" in text_of(app))
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.screen, DashboardScreen))
+        assert script.analyzed == []
+
+
+@pytest.mark.parametrize("missing", ["read-only", "no ability"])
+async def test_where_it_may_not_be_measured_the_key_is_not_offered(missing: str) -> None:
+    script = ServerScript()
+    if missing == "no ability":
+        script.abilities = Ability(script.abilities & ~Ability.ANALYZE)
+    async with server(script, size=LARGE, read_only=missing == "read-only") as (app, pilot):
+        await detail_of(app, pilot, "c0ffee", "plan")
+        assert "run and measure" not in text_of(app)
+        await pilot.press("a")
+        await pilot.pause()
+        assert not isinstance(app.screen, ConfirmScreen)
+
+
+# Tables
+
+
+async def test_tables_say_how_much_is_dead_and_what_is_wrong() -> None:
+    async with server(ServerScript()) as (app, pilot):
+        await pilot.press("b")
+        await until(pilot, lambda: "crm.customers" in text_of(app))
+        text = text_of(app)
+        assert "23%" in text
+        assert "23% of its row versions are dead; a rewrite would give back about 1.9 GiB" in text
+        assert "orders_at_idx" not in text
+
+
+async def test_indexes_and_findings_are_one_key_away() -> None:
+    async with server(ServerScript(), size=LARGE) as (app, pilot):
+        await pilot.press("b")
+        await until(pilot, lambda: "crm.customers" in text_of(app))
+        await pilot.press("t")
+        await until(pilot, lambda: "orders_pkey" in text_of(app) and "crm.customers" not in text_of(app))
+        await pilot.press("t")
+        await until(pilot, lambda: "unused since 2023-11-01" in text_of(app) and "orders_pkey" not in text_of(app))
+        await pilot.press("t")
+        await until(pilot, lambda: "crm.customers" in text_of(app))
+
+
+async def test_of_twenty_thousand_tables_the_largest_are_listed_and_all_are_searched() -> None:
+    many = tuple(Relation(f"part_{index:05}", "table", size_bytes=1e6 - index, rows=5, schema="archive") for index in range(20_000))
+    async with server(ServerScript(relations=many), size=(120, 24)) as (app, pilot):
+        await pilot.press("b")
+        await until(pilot, lambda: "the largest 2,000 of 20,000" in text_of(app))
+        await pilot.press("slash", *"part_19999", "enter")
+        await until(pilot, lambda: len(table(app).shown_ids) == 1)
+
+
+async def test_what_was_left_out_of_the_tables_is_said_beside_those_that_are_there() -> None:
+    failure = Failure("bloat", FailureCode.PRIVILEGE, "no bloat is estimated", "GRANT pg_read_all_data TO monitor", 0.0)
+    async with server(ServerScript(relations=RELATIONS, failures=(failure,)), size=LARGE) as (app, pilot):
+        await pilot.press("b")
+        await until(pilot, lambda: "GRANT pg_read_all_data TO monitor" in text_of(app))
+
+
+# Replication
+
+
+async def test_replication_lists_the_standby_with_its_slot_under_it_and_what_is_wrong() -> None:
+    async with server(ServerScript()) as (app, pilot):
+        await pilot.press("r")
+        await until(pilot, lambda: "└ replica_1_slot" in text_of(app))
+        text = text_of(app)
+        assert text.index("replica_1 ") < text.index("└ replica_1_slot") < text.index("orders_sub")
+        assert "nobody uses it, and log is kept without end; lost after 1 GiB more" in text
+        assert "41s" in text
+        assert "9 GiB" in text
+        assert "archiver" in text
+        await pilot.press("escape")
+        await until(pilot, lambda: "aishell costs this target" in text_of(app))
+
+
+async def test_every_stage_of_the_lag_is_there_on_a_wide_screen() -> None:
+    async with server(ServerScript(), size=LARGE) as (app, pilot):
+        await pilot.press("r")
+        await until(pilot, lambda: "UNSENT" in text_of(app))
+        for title in ("WRITE", "FLUSH", "REPLAY", "BEHIND", "KEPT", "THERE IN"):
+            assert title in text_of(app)
+
+
+async def test_no_replication_and_no_privilege_are_told_apart() -> None:
+    hidden = Failure(Part.REPLICATION, FailureCode.PRIVILEGE, "the state of replication is hidden", 'GRANT pg_monitor TO "app"', 0.0)
+    script = ServerScript(replication=())
+    async with server(script) as (app, pilot):
+        await pilot.press("r")
+        await until(pilot, lambda: "nothing replicates" in text_of(app))
+        script.replication, script.failures = None, (hidden,)
+    async with server(ServerScript(replication=None, failures=(hidden,))) as (app, pilot):
+        await pilot.press("r")
+        await until(pilot, lambda: 'GRANT pg_monitor TO "app"' in text_of(app))
+
+
+# Maintenance
+
+
+async def test_maintenance_shows_how_far_a_vacuum_is_and_when_it_ends() -> None:
+    async with server(ServerScript(), size=LARGE) as (app, pilot):
+        await pilot.press("v")
+        await until(pilot, lambda: "ends in" in text_of(app))
+        text = text_of(app)
+        assert "vacuum public.orders" in text
+        assert "of 3.1M blocks" in text
+        assert "k/s" in text
+
+
+async def test_maintenance_names_who_keeps_dead_rows_and_what_is_left_of_the_ids() -> None:
+    async with server(ServerScript(), size=LARGE) as (app, pilot):
+        await pilot.press("v")
+        await until(pilot, lambda: "what keeps dead rows from being removed" in text_of(app) and "4121" in text_of(app))
+        text = text_of(app)
+        assert "1.2M transactions, 12m04s   shop" in text
+        assert "11% of the ids used   1.9G transactions are left" in text
+        assert "1.2k by time, 31 forced (3%)" in text
+        assert "waiting 14 files" in text
+        assert "1 wait for a restart: shared_buffers" in text
+
+
+async def test_maintenance_without_privilege_says_what_to_grant() -> None:
+    failures = tuple(Failure(part, FailureCode.PRIVILEGE, "hidden", 'GRANT pg_monitor TO "app"') for part in (Part.PROGRESS, Part.HORIZON))
+    async with server(ServerScript(progress=None, horizon=None, failures=failures)) as (app, pilot):
+        await pilot.press("v")
+        await until(pilot, lambda: text_of(app).count('GRANT pg_monitor TO "app"') == 2)
+
+
+async def test_the_palette_leads_to_replication_from_any_screen() -> None:
+    async with server(ServerScript()) as (app, pilot):
+        await pilot.press("3", "colon")
+        await pilot.pause()
+        await pilot.press(*"Replication")
+        await pilot.pause(0.3)
+        await pilot.press("enter")
+        await until(pilot, lambda: "replica_1_slot" in text_of(app))
