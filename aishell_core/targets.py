@@ -65,6 +65,8 @@ _FILE_SUFFIXES = {".db", ".sqlite", ".sqlite3", ".db3"}
 
 _WITH_DEFAULTS = {"postgres", "pgbouncer"}
 """Engines whose clients know by themselves where the database is when a URL does not say."""
+_ONLY_DATABASE = {"pgbouncer": "pgbouncer"}
+"""Engines with one database alone, whatever a URL names."""
 
 HostPort = tuple[str, int]
 """A host name, address or socket folder, and a port; 0 for the one that the environment or the engine says."""
@@ -235,7 +237,7 @@ def several_hosts(engine: str, parts: SplitResult) -> Location:
         engine=engine,
         host=first[0],
         port=first[1],
-        database=options.get("dbname") or unquote(parts.path.removeprefix("/")),
+        database=_ONLY_DATABASE.get(engine) or options.get("dbname") or unquote(parts.path.removeprefix("/")),
         user=options.get("user") or unquote(user),
         options=tuple(sorted((name, value) for name, value in options.items() if name not in _PLACED)),
         password=Secret(secret) if secret else None,

@@ -21,7 +21,7 @@ from pg8000.exceptions import DatabaseError, InterfaceError
 from aishell_core.clock import Clock
 from aishell_core.engines.listener import Listener, listener_of
 from aishell_core.engines.pgbouncer_errors import Spot, broken, hangs, no_password, refused, told, unreachable, untrusted
-from aishell_core.engines.pgbouncer_place import CONSOLE, Place, place_of, secured
+from aishell_core.engines.pgbouncer_place import Place, place_of, secured
 from aishell_core.engines.worker import DatabaseThread
 from aishell_core.errors import TargetError
 from aishell_core.targets import Target
@@ -37,6 +37,7 @@ _DRIVER_ERRORS = (InterfaceError, KeyError, IndexError, ValueError, AttributeErr
 
 _THREAD_SPARE_SECONDS = 0.2
 _LEAVE_SECONDS = 0.5
+_DATABASE = "pgbouncer"
 _UNKNOWN_COMMAND = "invalid command"
 
 
@@ -92,7 +93,7 @@ class _Line:
         self._limit(until)
         self._driver = _Driver(
             user=place.user,
-            database=CONSOLE,
+            database=_DATABASE,
             password=place.password.reveal() if place.password is not None else "",
             application_name="aishell",
             sock=transport,

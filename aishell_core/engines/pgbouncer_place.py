@@ -13,9 +13,6 @@ from aishell_core.errors import TargetError
 from aishell_core.targets import Secret, Target
 from aishell_core.values import FailureCode
 
-CONSOLE = "pgbouncer"
-"""The database of the console, whatever the target's URL names."""
-
 _PORT = 6432
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _OF_SERVERS = frozenset({"PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGSERVICE", "PGTARGETSESSIONATTRS", "PGOPTIONS"})
@@ -80,7 +77,7 @@ def place_of(target: Target, environ: Mapping[str, str]) -> Place:
     """
     location = target.location
     host = location.host or _usual_folder(location.port or _PORT)
-    meant = replace(location, host=host, port=location.port or _PORT, database=CONSOLE, others=())
+    meant = replace(location, host=host, port=location.port or _PORT, others=())
     around = {name: value for name, value in environ.items() if name not in _OF_SERVERS}
     found = find_place(replace(target, location=meant), around)
     server = found.servers[0]
