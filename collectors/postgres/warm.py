@@ -25,6 +25,9 @@ DEADLINE_SECONDS = 4.6
 _REST_AFTER_COUNTING = 1000.0
 """Dead rows are counted again no sooner than so many times as long as that took: with 20,000 tables it costs 50 ms."""
 
+_PARTS = {Part.PROGRESS: "progress", Part.HORIZON: "horizon", Part.SETTINGS: "settings"}
+"""Parts that one statement brings, with its name."""
+
 _ONE_ROW: tuple[tuple[str, Callable[[Row | None], tuple[Sample, ...]]], ...] = (
     ("transaction_ages", age_samples),
     ("wal", wal_samples),
@@ -91,7 +94,7 @@ class WarmTier:
         return found.piece(samples=self._dead_rows)
 
     async def _demanded(self, part: Part, server: ServerFacts, state: ServerState, budget: Budget) -> Piece:
-        found = await self._ask(server, part.value, budget, part)
+        found = await self._ask(server, _PARTS[part], budget, part)
         if found.rows is None:
             return found.piece()
         unseen = 0
@@ -109,7 +112,3 @@ class WarmTier:
     def _unseen(self, part: Part, count: int, server: ServerFacts) -> Failure:
         message = f"what {count} sessions of other roles do is hidden from {server.user}"
         return Failure(part, FailureCode.PRIVILEGE, message, monitor_grant(server.user), self._clock.now())
-
-
-_PARTS = (Part.PROGRESS, Part.HORIZON, Part.SETTINGS)
-"""Parts that are one statement each, by whose name it is known."""

@@ -1,0 +1,85 @@
+"""The slow tiers of the PostgreSQL collector on a real server, for tests."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from aishell_core.clock import Clock, SystemClock
+from aishell_core.engines.postgres import PostgresSession
+from aishell_core.values import NO_LABELS, Labels, Metric, Part, Reading
+from collectors.contract import NOTHING, Demand
+from collectors.postgres.cold import ColdTier
+from collectors.postgres.relations import RelationsReader
+from collectors.postgres.warm import WarmTier
+from tests.servers.postgres import SUPERUSER, PostgresServer
+
+T = TypeVar("T")
+
+
+class AheadClock(SystemClock):
+    """The machine's clock, set forward by a test instead of waiting; so is what counts intervals."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.ahead
+
+    def steady(self) -> float:
+        return super().steady() + self.ahead
+
+
+@dataclass(frozen=True, slots=True)
+class Tiers:
+    """The two tiers over one session."""
+
+    session: PostgresSession
+    warm_tier: WarmTier
+    cold_tier: ColdTier
+
+    async def warm(self, *parts: Part) -> Reading:
+        return await self.warm_tier.read(frozenset(parts) if parts else NOTHING)
+
+    async def cold(self, *parts: Part) -> Reading:
+        demand: Demand = frozenset(parts)
+        return await self.cold_tier.read(demand)
+
+
+@asynccontextmanager
+async def tiers_of(
+    server: PostgresServer,
+    *,
+    user: str = SUPERUSER,
+    database: str = "postgres",
+    clock: Clock | None = None,
+    relations: RelationsReader | None = None,
+) -> AsyncIterator[Tiers]:
+    """Warm and cold tier of a server, as a role and in a database, for as long as the block lasts."""
+    used = clock or SystemClock()
+    target = server.target(user=user, database=database)
+    session = PostgresSession(target, used)
+    try:
+        yield Tiers(session, WarmTier(session, target, used, relations), ColdTier(session, target, used, relations))
+    finally:
+        await session.close()
+
+
+async def until(look: Callable[[], Awaitable[T | None]], seconds: float = 15.0) -> T:
+    """Look again and again until there is something to be seen; fails when that takes too long."""
+    end = time.monotonic() + seconds
+    while True:
+        found = await look()
+        if found:
+            return found
+        assert time.monotonic() < end, "it did not happen in time"
+        await asyncio.sleep(0.02)
+
+
+def figure(reading: Reading, metric: Metric, labels: Labels = NO_LABELS) -> float | None:
+    """The value of a metric in a reading, None where it is not known."""
+    return next((sample.value for sample in reading.samples if sample.metric is metric and sample.labels == labels), None)
