@@ -19,10 +19,18 @@ _LASTING = frozenset({FailureCode.PRIVILEGE, FailureCode.MISSING, FailureCode.UN
 _OF_THE_STATEMENT = ("0A", "22", "42", "XX", "55000")
 """Beginnings of the codes of errors that are about a statement, not about the server's state (Appendix A of the manual)."""
 
+_LOST = ("08", "57P01", "57P02", "57P05")
+
 
 def is_refusal(error: TargetError) -> bool:
     """Whether a server will give the same answer to this statement again, and may give a better one to another."""
     return error.reason in _LASTING or str(getattr(error, "sqlstate", "")).startswith(_OF_THE_STATEMENT)
+
+
+def was_lost(error: TargetError) -> bool:
+    """Whether the connection had ended, rather than the server refused something."""
+    state = str(getattr(error, "sqlstate", ""))
+    return error.reason is FailureCode.REFUSED and (not state or state.startswith(_LOST))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +58,18 @@ class HotQuestions:
     async def ask(
         self, server: ServerFacts, name: str, budget: Budget, parameters: tuple[Any, ...] = (), lane: Lane = Lane.QUICK
     ) -> Answer:
-        """The answer to the statement of this name; raises TargetError."""
-        return await self._session.query(QUERIES.text(name, server.version_num), parameters, lane=lane, deadline_seconds=budget.left)
+        """The answer to the statement of this name; raises TargetError.
+
+        A connection may have been lost long before it is used again, as when the server was restarted between two
+        readings: then a new one gets the question too.
+        """
+        sql = QUERIES.text(name, server.version_num)
+        try:
+            return await self._session.query(sql, parameters, lane=lane, deadline_seconds=budget.left)
+        except TargetError as error:
+            if not was_lost(error):
+                raise
+        return await self._session.query(sql, parameters, lane=lane, deadline_seconds=budget.left)
 
     def refusal(self, name: str, part: str) -> Failure | None:
         """Why a statement is not asked at present; None when it may be."""

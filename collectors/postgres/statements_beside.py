@@ -15,7 +15,7 @@ EVERY_SECONDS = 4.5
 """The cadence; a little less than the five seconds within which the screen promises to move."""
 
 _REST = 20.0
-_DEADLINE_SECONDS = 8.0
+_DEADLINE_SECONDS = 4.0
 _PATIENCE_SECONDS = 0.3
 _FIRST_PATIENCE_SECONDS = 1.2
 
@@ -49,14 +49,16 @@ class StatementsBeside:
 
         Failures are told until a reading goes well. The first reading is waited for longer.
         """
-        if self._call is None:
+        call = self._call
+        if call is None:
             return StatementsLook(None, self._failures, ended=False)
         patience = min(_PATIENCE_SECONDS if self._waited else _FIRST_PATIENCE_SECONDS, max(0.0, seconds_left))
-        await asyncio.wait({self._call}, timeout=patience)
+        await asyncio.wait({call}, timeout=patience)
         self._waited = True
-        if not self._call.done():
+        if not call.done() or call.cancelled():
             return StatementsLook(None, self._failures, ended=False)
-        call, self._call = self._call, None
+        if self._call is call:
+            self._call = None
         ended = self._clock.steady()
         self._due = max(self._due, ended + _REST * (ended - self._began) - EVERY_SECONDS)
         try:
