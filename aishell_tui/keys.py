@@ -53,7 +53,7 @@ SCREENS: tuple[tuple[str, str, str], ...] = (
 )
 """The digit, name and title of each screen; digits stay with their screens when others come between."""
 
-HEALTH_PANES: tuple[tuple[str, str], ...] = (("replication", "Replication"), ("maintenance", "Maintenance"), ("tables", "Tables"))
+HEALTH_PANES: tuple[tuple[str, str], ...] = (("replication", "Replication"), ("maintenance", "Maintenance"), ("tables", "Tables"), ("pools", "Pools"))
 """The action and title of panes that have no digit and are opened from Health, or by the palette from anywhere."""
 
 TABLES = ("fleet", "queries", "events", "metrics", "tables", "replication", "sessions", "waits", "pools")
@@ -106,6 +106,8 @@ KEYS: tuple[Key, ...] = (
         4,
     ),
     Key("maximise", ("z",), "maximise", "zoom", "Show the focused chart alone, large; again goes back.", ("health",), 3),
+    Key("charts.next", ("j", "down", "pagedown"), "charts(1)", "", "Show the next charts.", ("health",)),
+    Key("charts.previous", ("k", "up", "pageup"), "charts(-1)", "", "Show the charts before.", ("health",)),
     Key("metrics", ("m",), "metrics", "all metrics", "List all metrics of the target.", ("health",), 2),
     Key("tables", ("b",), "tables", "tables", "List tables and indexes with their sizes.", ("health",), 7),
     Key(

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from aishell_core.values import LockWait, Session, Severity, Thresholds
 
-IDLE_IN_TRANSACTION = "idle in transaction"
-_HEAD, _WORKING, _IDLE = 0, 1, 2
+_IDLE_IN_TRANSACTION = frozenset({"idle in transaction", "idle in transaction (aborted)"})
+_HEAD, _WORKING, _IDLE, _OWN = range(4)
 _ACTIVE = frozenset({"active", "running", "writing", "reading", "waiting", "fastpath function call"})
 _SHORT_STATES = {
     "idle in transaction": "idle in tx",
@@ -33,11 +33,13 @@ class SessionCounts:
 class SessionList:
     """The sessions to show, those that matter most first.
 
+    The first `working` of them work, keep a transaction, wait or are waited for; the others are idle or the engine's own.
     `blocking` has how many wait directly for a session, `waited` for how many seconds a session has waited for a lock
     (0 where that is not known), both by id.
     """
 
     shown: tuple[Session, ...] = ()
+    working: int = 0
     counts: SessionCounts = SessionCounts()
     blocking: Mapping[str, int] = field(default_factory=dict)
     waited: Mapping[str, float] = field(default_factory=dict)
@@ -52,6 +54,12 @@ def identity(session: Session) -> str:
     return session.id if session.started_at is None else f"{session.id}@{session.started_at:.3f}"
 
 
+def of_identity(identified: str, sessions: Mapping[str, Session]) -> Session | None:
+    """The session with an identity among sessions by id; None when it has ended, also when its id was given to another."""
+    found = sessions.get(identified) or sessions.get(identified.rpartition("@")[0])
+    return found if found is not None and identity(found) == identified else None
+
+
 def is_active(session: Session) -> bool:
     """Whether it runs a statement now, in the engine's words."""
     return session.state in _ACTIVE or (not session.state and session.statement_seconds is not None)
@@ -59,7 +67,7 @@ def is_active(session: Session) -> bool:
 
 def is_idle_in_transaction(session: Session) -> bool:
     """Whether it does nothing and keeps a transaction open, also one that failed."""
-    return session.state.startswith(IDLE_IN_TRANSACTION)
+    return session.state in _IDLE_IN_TRANSACTION
 
 
 def is_background(session: Session) -> bool:
@@ -115,25 +123,27 @@ def session_list(sessions: Sequence[Session], lock_waits: Iterable[LockWait], *,
     active = idle_in_transaction = 0
     ranked: list[tuple[int, float, int]] = []
     for place, session in enumerate(sessions):
-        own, rank = is_background(session), _IDLE
-        if not own and is_active(session):
-            active += 1
-            rank = _WORKING
+        rank = _IDLE
+        if session.kind and not session.leader:
+            rank = _OWN
         elif is_idle_in_transaction(session):
             idle_in_transaction += 1
+            rank = _WORKING
+        elif is_active(session):
+            active += 1
             rank = _WORKING
         if session.id in waited:
             rank = _WORKING
         elif session.id in blocking:
-            rank = _HEAD
-        if rank == _HEAD:
-            ranked.append((rank, -blocking[session.id], place))
-        elif rank == _WORKING or everyone:
-            ranked.append((rank + own if rank == _IDLE else rank, -(age_seconds(session) or 0.0), place))
+            ranked.append((_HEAD, -blocking[session.id], place))
+            continue
+        if rank == _WORKING or everyone:
+            ranked.append((rank, -(age_seconds(session) or 0.0), place))
     ranked.sort()
     shown = tuple([sessions[place] for _, _, place in ranked])
     counts = SessionCounts(len(sessions), active, idle_in_transaction, len(waited), len(sessions) - len(shown))
-    return SessionList(shown, counts, blocking, waited)
+    working = sum(1 for rank, _, _ in ranked if rank <= _WORKING)
+    return SessionList(shown, working, counts, blocking, waited)
 
 
 def _queues(lock_waits: Iterable[LockWait]) -> tuple[dict[str, int], dict[str, float]]:

@@ -2,7 +2,7 @@
 
 One reading a second is kept for an hour, after that one sum per ten seconds for as long as `KEPT_SECONDS` and the
 budget of pairs allow. A pair is one sort of session (class, wait, user, application, database, statement) and its
-count; 200 sessions with 40 active ones need about 1.5 MB.
+count. A full budget takes about 3 MB; 200 sessions with 40 active ones in 30 sorts a second fill it in four hours.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from aishell_core.values import WaitCount
 
 FINE_SECONDS = 3600.0
 KEPT_SECONDS = 6 * 3600.0
-PAIRS = 400_000
+PAIRS = 250_000
 """The most pairs of a sort and its count that are kept; with more the oldest minutes are summed up or dropped earlier."""
 
 _MINUTE = 60.0
@@ -43,17 +43,36 @@ class _Chunk:
     ends: array[int] = field(default_factory=lambda: array("I"))
     sorts: array[int] = field(default_factory=lambda: array("I"))
     counts: array[int] = field(default_factory=lambda: array("I"))
-    totals: dict[int, int] = field(default_factory=dict)
+    totals: dict[int, int] | None = field(default_factory=dict)
+    """The sum of each sort, while the minute lasts; after that the two columns below."""
+    total_sorts: array[int] = field(default_factory=lambda: array("I"))
+    total_counts: array[int] = field(default_factory=lambda: array("I"))
 
     def append(self, at: float, readings: int, seconds: float, pairs: Iterable[tuple[int, int]]) -> None:
         self.times.append(at)
         self.readings.append(readings)
         self.seconds.append(seconds)
+        totals = self.totals if self.totals is not None else {}
         for sort, count in pairs:
             self.sorts.append(sort)
             self.counts.append(count)
-            self.totals[sort] = self.totals.get(sort, 0) + count
+            totals[sort] = totals.get(sort, 0) + count
         self.ends.append(len(self.sorts))
+
+    def close(self) -> None:
+        """Keep the sums as compactly as the rest: no reading comes any more."""
+        if self.totals is not None:
+            self.total_sorts = array("I", self.totals)
+            self.total_counts = array("I", self.totals.values())
+            self.totals = None
+
+    def sums(self) -> Iterable[tuple[int, int]]:
+        """Each sort with its sum over the minute."""
+        return self.totals.items() if self.totals is not None else zip(self.total_sorts, self.total_counts, strict=True)
+
+    def holds(self, sort: int) -> bool:
+        """Whether a sort was counted in the minute, as long as it lasts."""
+        return self.totals is not None and sort in self.totals
 
     def pairs(self, first: int, last: int) -> Iterator[tuple[int, int]]:
         """The pairs of the readings from `first` up to `last`."""
@@ -91,6 +110,8 @@ class WaitHistory:
             return
         minute = int(at // _MINUTE)
         if newest is None or newest.minute != minute:
+            if newest is not None:
+                newest.close()
             newest = _Chunk(minute)
             self._chunks.append(newest)
         counted: dict[int, int] = {}
@@ -98,7 +119,7 @@ class WaitHistory:
             sort = self._id(wait)
             counted[sort] = counted.get(sort, 0) + wait.count
         for sort in counted:
-            if sort not in newest.totals:
+            if not newest.holds(sort):
                 self._entries[sort].uses += 1
         newest.append(at, 1, interval_seconds, counted.items())
         self._held += len(counted)
@@ -136,17 +157,17 @@ class WaitHistory:
     def sums(self, since: float, until: float) -> tuple[int, dict[int, int]]:
         """The readings from `since` up to, but not at, `until`: how many, and the sum of each sort's counts.
 
-        No readings in a stretch that is shorter than their interval is not a gap: the last one before it stands for it.
+        No readings in a stretch that is shorter than their interval is not a gap: the last one before its middle stands for it.
         """
         readings, found = 0, dict[int, int]()
         for chunk, first, last in self._between(since, until):
             readings += sum(chunk.readings[first:last])
-            pairs = chunk.totals.items() if first == 0 and last == len(chunk.times) else chunk.pairs(first, last)
+            pairs = chunk.sums() if first == 0 and last == len(chunk.times) else chunk.pairs(first, last)
             for sort, count in pairs:
                 found[sort] = found.get(sort, 0) + count
         if readings:
             return readings, found
-        standing = self._standing_at(since)
+        standing = self._standing_at((since + until) / 2)
         if standing is None:
             return 0, {}
         chunk, place = standing
@@ -208,7 +229,7 @@ class WaitHistory:
     def _drop(self) -> None:
         chunk = self._chunks.popleft()
         self._held -= len(chunk.sorts)
-        for number in chunk.totals:
+        for number, _ in chunk.sums():
             entry = self._entries[number]
             entry.uses -= 1
             if not entry.uses:
@@ -237,4 +258,5 @@ def _summed(chunk: _Chunk) -> _Chunk:
             sums[sort] = sums.get(sort, 0) + number
         coarse.append(chunk.times[first], sum(chunk.readings[first:last]), chunk.seconds[first], sums.items())
         first = last
+    coarse.close()
     return coarse

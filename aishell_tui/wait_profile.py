@@ -98,7 +98,7 @@ def wait_shares(history: WaitHistory, window: tuple[float, float], dimension: Di
     rows = [
         WaitShare(
             key=key,
-            text=_text(history, dimension, key),
+            text=value_text(history, dimension, key),
             average=count / readings,
             share=count / total if total else 0.0,
             wait_class=classes[key] if dimension is Dimension.WAIT else "",
@@ -113,7 +113,8 @@ def _counts(sort: Sort, only: Only) -> bool:
     return all(key_of(sort, dimension) == value for dimension, value in only)
 
 
-def _text(history: WaitHistory, dimension: Dimension, key: str) -> str:
+def value_text(history: WaitHistory, dimension: Dimension, key: str) -> str:
+    """A value of a dimension for people: a statement's text for its digest, words where there is none."""
     match dimension:
         case Dimension.WAIT:
             return f"{CPU} ({_NO_WAIT})" if key == CPU else key

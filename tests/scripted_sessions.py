@@ -60,7 +60,9 @@ HEAD = session(
 )
 CHAIN_SESSIONS: tuple[Session, ...] = (
     session(4300, statement_seconds=2.4, cpu_ratio=0.82, memory_bytes=33_554_432.0),
-    session(4301, state="idle", statement_seconds=None, transaction_seconds=None, state_seconds=30.0, wait_class="Client", wait="ClientRead"),
+    session(
+        4301, state="idle", statement_seconds=None, transaction_seconds=None, state_seconds=30.0, wait_class="Client", wait="ClientRead"
+    ),
     session(90, kind="checkpointer", state="", user="", client="", database="", application="", text="", transaction_seconds=None),
     locked(4230, 242.0, wait="tuple"),
     locked(4201, 550.0, wait="tuple"),

@@ -112,12 +112,13 @@ class SessionScreen(DashboardScreen):
         if waits:
             lines += [((" waits for", "label"),), *lock_lines(waits, around, holders=True)]
         if behind:
-            lines += [((" before", "label"),), *lock_lines(behind, around, holders=False)]
+            lines += [((" holds up", "label"),), *lock_lines(behind, around, holders=False)]
         effect = end_sentence(self._session, around)
-        if effect:
-            lines.append(((f" {effect}", "text"),))
-        pane.set_lines(lines or ((("  waits for nobody, and nobody waits for it", "dim"),),))
-        pane.styles.height = max(1, len(lines)) + 1
+        pane.set_heading(
+            Heading("locks", ((effect or ("" if waits else "waits for nobody, and nobody waits for it"), "text" if effect else "dim"),))
+        )
+        pane.set_lines(lines)
+        pane.styles.height = len(lines) + 1
 
     def action_explain(self) -> None:
         """Ask for the plan of its statement."""

@@ -21,7 +21,7 @@ from aishell_tui.screens.sessions_rows import (
     WIDE_CELLS,
     limits_of,
     session_columns,
-    session_row,
+    session_rows,
     sessions_heading,
     why_no_sessions,
 )
@@ -34,7 +34,7 @@ from aishell_tui.screens.sessions_tree import (
     why_no_tree,
 )
 from aishell_tui.screens.tables import copied_rows, table_data
-from aishell_tui.session_list import SessionCounts, identity, session_list
+from aishell_tui.session_list import SessionCounts, identity, of_identity, session_list
 from aishell_tui.text import next_target
 from collectors.contract import Demand
 from widgets.heading import Heading
@@ -73,7 +73,7 @@ class SessionsScreen(DashboardScreen):
         self._everyone = False
         self._as_tree = False
         self._of: TargetId | None = None
-        self._known: dict[str, Session] = {}
+        self._by_id: dict[str, Session] = {}
         self._chosen: Session | None = None
         self._deepest = 0
         self._measured = False
@@ -108,7 +108,7 @@ class SessionsScreen(DashboardScreen):
         if [id(part) for part in drawn[:3]] != [id(part) for part in self._drawn[:3]] or drawn[3:] != self._drawn[3:]:
             # The ages in the rows are those of the reading, so that they change with it and with nothing else.
             self._drawn = drawn
-            self._known = {identity(session): session for session in view.sessions or ()}
+            self._by_id = {session.id: session for session in view.sessions or ()}
             self._show_tree(view) if self._as_tree else self._show_list(view)
         self._show_headings(view, frame.at)
         self._show_detail(view, frame.at)
@@ -130,7 +130,7 @@ class SessionsScreen(DashboardScreen):
         found = session_list(sessions, view.lock_waits or (), everyone=self._everyone)
         self._counts, limits, wide = found.counts, limits_of(view), self._is_wide
         table.set_empty_text(why_no_sessions(view, found.counts))
-        table.set_rows([session_row(session, found, limits, wide=wide) for session in found.shown])
+        table.set_rows(session_rows(found, limits, wide=wide))
 
     @property
     def _is_wide(self) -> bool:
@@ -167,14 +167,14 @@ class SessionsScreen(DashboardScreen):
         if chosen is None:
             self._chosen = None
             return
-        found = self._known.get(chosen)
+        found = of_identity(chosen, self._by_id)
         if found is not None or self._chosen is None or identity(self._chosen) != chosen:
             self._chosen = found
         if self._chosen is None:
             pane.set_lines((((" nothing more is known of it", "dim"),),))
             return
         at = view.part_at.get(Part.SESSIONS, now)
-        around = Surroundings({each.id: each for each in self._known.values()}, view.lock_waits or (), at, now)
+        around = Surroundings(self._by_id, view.lock_waits or (), at, now)
         pane.set_lines(detail_lines(self._chosen, around, self.size.width, self._detail_rows, gone=found is None))
 
     @property
@@ -240,7 +240,7 @@ class SessionsScreen(DashboardScreen):
             return
         if table.selected_id is None:
             table.action_move(0)
-        session = self._known.get(table.selected_id or "", self._chosen)
+        session = of_identity(table.selected_id or "", self._by_id) or self._chosen
         if session is None:
             self.say("nothing more is known of it")
             return
@@ -259,5 +259,5 @@ class SessionsScreen(DashboardScreen):
         if table is None:
             return ""
         wanted = table.marked_ids or {table.selected_id}
-        texts = [self._known[each].text for each in table.shown_ids if each in wanted and each in self._known]
-        return "\n".join(filter(None, texts)) or copied_rows(table)
+        sessions = [of_identity(each, self._by_id) for each in table.shown_ids if each in wanted]
+        return "\n".join(each.text for each in sessions if each is not None and each.text) or copied_rows(table)

@@ -93,8 +93,16 @@ class SessionTableRow(Row):
         return " ".join((*words, session.text))
 
 
-def session_row(session: Session, found: SessionList, limits: SessionLimits, *, wide: bool) -> SessionTableRow:
-    """One session as a row; its severity is the worst of its age, its wait for a lock and the queue behind it."""
+def session_rows(found: SessionList, limits: SessionLimits, *, wide: bool) -> list[SessionTableRow]:
+    """The sessions as rows, those that do nothing without further looks: of thousands most do nothing."""
+    working = [_working_row(session, found, limits, wide=wide) for session in found.shown[: found.working]]
+    return working + [
+        SessionTableRow(identity(session), session=session, limits=limits, wide=wide) for session in found.shown[found.working :]
+    ]
+
+
+def _working_row(session: Session, found: SessionList, limits: SessionLimits, *, wide: bool) -> SessionTableRow:
+    """Its severity is the worst of its age, its wait for a lock and the queue behind it."""
     blocks, waited = found.blocks(session), found.waited.get(session.id)
     severity = age_severity(session, limits.statement, limits.idle)
     if blocks or waited is not None:

@@ -25,12 +25,14 @@ from aishell_tui.screens.waits_data import (
     stack_data,
     table_heading,
 )
-from aishell_tui.text import next_target
+from aishell_tui.text import data_age_text, next_target
 from aishell_tui.wait_history import WaitHistory
-from aishell_tui.wait_profile import DIMENSIONS, Dimension, Only, WaitProfile, wait_shares
+from aishell_tui.wait_profile import DIMENSIONS, Dimension, Only, WaitProfile, value_text, wait_shares
 from widgets.heading import Heading
 from widgets.stacked_chart import StackedChart
 from widgets.table import LineTable
+
+_NARROWED_CHARACTERS = 32
 
 
 class WaitsScreen(DashboardScreen):
@@ -80,13 +82,17 @@ class WaitsScreen(DashboardScreen):
         if self._dimension is not Dimension.WAIT:
             shares = wait_shares(self._history, (since, until), self._dimension, self._only)
         marks = event_marks(frame.events, view.name, (since, until))
-        heading = chart_heading(look, frame.at, by_wait.average, self._only)
+        narrowed = [value_text(self._history, dimension, value)[:_NARROWED_CHARACTERS] for dimension, value in self._only]
+        last, live = self._history.last_at, look.until is None
+        fresh = f"live {round(max(0.0, frame.at - last))}s" if last is not None and live else ""
+        stale = data_age_text(view, frame.at) if live and view.is_stale(frame.at) else ""
+        heading = chart_heading(look, frame.at, by_wait.average, narrowed, fresh, stale)
         why = why_no_waits(view)
         chart.set_data(stack_data(profile, class_averages(by_wait), marks), heading, why)
         signs = class_signs(profile.classes)
         table.set_heading(table_heading(self._dimension, view.interval_seconds))
         table.set_empty_text(why)
-        table.set_stale(look.until is None and view.is_stale(frame.at))
+        table.set_stale(bool(stale))
         table.set_rows([share_row(row, signs, table.glyphs, coloured=chart.has_colours) for row in shares.rows])
 
     def action_dimension(self, steps: int) -> None:

@@ -9,7 +9,7 @@ from aishell_core.units import format_count, format_duration, format_value
 from aishell_core.values import Unit
 from aishell_tui.look import Look
 from aishell_tui.text import moment_text, span_text
-from aishell_tui.wait_profile import CPU, Dimension, Only, Profile, WaitShare, WaitShares
+from aishell_tui.wait_profile import Dimension, Profile, WaitShare, WaitShares
 from widgets.chart_axis import ChartMark
 from widgets.format import bar
 from widgets.glyphs import Glyphs
@@ -20,10 +20,10 @@ from widgets.stacked_chart import StackData, StackLayer
 from widgets.table_model import Cell, Column, Row
 
 _BAR_CELLS = 20
-_SHADES = "█▒░"
+_SHADES = "█▓▒░"
 _HUES: tuple[Role, ...] = ("chart1", "chart2", "chart3", "chart4")
 _SIGNS = ("CPU", "Lock", "IO", "LWLock", "BufferPin", "Client", "IPC", "Timeout", "Activity", "Extension", "InjectionPoint")
-"""The classes in the order in which they get the colours: neighbours in the chart differ in hue, far ones in the shade."""
+"""The classes in the order in which they get their signs: the first four differ in hue and in shade, all in one of them."""
 _LETTERS = {"CPU": "C", "Lock": "L", "IO": "I", "LWLock": "W", "BufferPin": "B", "Client": "N", "IPC": "P"}
 _TITLES = {
     Dimension.WAIT: "WAIT",
@@ -51,7 +51,7 @@ def class_signs(classes: Sequence[str]) -> dict[str, Sign]:
     for place, name in enumerate(order):
         letter = _LETTERS.get(name) or next((each for each in name.upper() if each.isalnum() and each not in taken), "?")
         taken.add(letter)
-        signs[name] = Sign(letter, _HUES[place % len(_HUES)], _SHADES[place // len(_HUES) % len(_SHADES)])
+        signs[name] = Sign(letter, _HUES[place % len(_HUES)], _SHADES[(place + place // len(_HUES)) % len(_SHADES)])
     return signs
 
 
@@ -64,14 +64,14 @@ def stack_data(profile: Profile, averages: dict[str, float], marks: tuple[ChartM
     return StackData(layers, profile.buckets, profile.start, profile.step_seconds, marks)
 
 
-def chart_heading(look: Look, now: float, average: float | None, only: Only) -> Heading:
-    """What the chart shows: the window, what it is narrowed to, and that it is a sample."""
+def chart_heading(look: Look, now: float, average: float | None, only: Sequence[str], fresh: str, stale: str) -> Heading:
+    """What the chart shows: the window, what it is narrowed to in words, and how fresh it is."""
     until = "" if look.until is None else f" to {moment_text(look.until, now)}"
     words: list[tuple[str, Role]] = [(f"{span_text(look.span_seconds)}{until}", "bold")]
     if average is not None:
         words.append((f"  {format_count(average)} active on average", "label"))
-    words += [(f"  only {value or '(none)'}"[:40], "match") for _, value in only]
-    return Heading("waits", tuple(words))
+    words += [(f"  only {text}", "match") for text in only]
+    return Heading("waits", tuple(words), fresh, stale)
 
 
 def sampling_words(interval_seconds: float) -> str:
@@ -118,6 +118,3 @@ def class_averages(shares: WaitShares) -> dict[str, float]:
     for row in shares.rows:
         found[row.wait_class] = found.get(row.wait_class, 0.0) + row.average
     return found
-
-
-__all__ = ["CPU", "Sign", "chart_heading", "class_averages", "class_signs", "share_columns", "share_row", "stack_data", "table_heading"]

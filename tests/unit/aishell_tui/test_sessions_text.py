@@ -1,0 +1,144 @@
+"""Sentences and rows about sessions."""
+
+from __future__ import annotations
+
+import pytest
+
+from aishell_core.values import LockWait, Session, Severity, Thresholds
+from aishell_tui.lock_tree import lock_tree
+from aishell_tui.screens.sessions_detail import Surroundings, detail_lines, end_sentence, holder_words, session_fields, state_sentences
+from aishell_tui.screens.sessions_rows import SessionLimits, session_columns, session_rows
+from aishell_tui.screens.sessions_tree import branch_text, lock_words, missing_words, tree_columns, tree_row
+from aishell_tui.session_list import session_list
+from tests.scripted_sessions import CHAIN_SESSIONS, CHAIN_WAITS, HEAD, NOW, edge, locked, session
+from widgets.glyphs import ASCII, UNICODE
+from widgets.table_layout import place_columns
+from widgets.table_model import Row
+
+LIMITS = SessionLimits(Thresholds(30_000, 300_000), Thresholds(300, 900), Thresholds(1, 10), Thresholds(10, 60))
+
+
+def around(*sessions: Session, waits: tuple[LockWait, ...] = CHAIN_WAITS) -> Surroundings:
+    """What stands around a session at the moment of the tests."""
+    return Surroundings({each.id: each for each in sessions or CHAIN_SESSIONS}, waits, NOW, NOW)
+
+
+def text_of(found: Session, width: int = 80, rows: int = 8, *, gone: bool = False) -> list[str]:
+    return ["".join(text for text, _ in line) for line in detail_lines(found, around(), width, rows, gone=gone)]
+
+
+def test_the_head_of_a_queue_is_told_as_who_since_when_and_what_its_end_changes() -> None:
+    lines = text_of(HEAD)
+    assert lines[0].startswith(" 4121  billing@10.0.3.7  orders  app billing-worker  connected since")
+    assert lines[1] == " in transaction since 22:01:16 (12m04s), idle since 22:01:20 (12m00s)"
+    assert lines[2] == " Ending it frees 5 sessions; its own work since 22:01:16 is rolled back."
+    assert lines[3] == "   UPDATE orders SET status = 'billed' WHERE id = 4711"
+
+
+def test_a_waiter_is_told_for_what_and_behind_whom() -> None:
+    waiter = next(each for each in CHAIN_SESSIONS if each.id == "4230")
+    assert " waits 4m02s for orders Excl, behind 4188 (shop, active)" in text_of(waiter)
+
+
+def test_a_statement_is_wrapped_and_cut_where_there_is_no_more_room_and_one_that_ended_says_so() -> None:
+    long = session(1, text="SELECT " + ", ".join(f"column_{number}" for number in range(99)))
+    lines = text_of(long, rows=6, gone=True)
+    assert "has ended" in lines[0]
+    assert len(lines) == 6
+    assert lines[-1].endswith("…")
+    assert all(len(line) <= 80 for line in lines[1:])
+
+
+def test_a_failed_transaction_says_that_it_can_only_roll_back() -> None:
+    aborted = session(1, state="idle in transaction (aborted)", statement_seconds=None)
+    assert "a statement failed, so it can only roll back" in state_sentences(aborted, around())[0]
+
+
+def test_who_waits_for_others_too_is_not_counted_as_freed() -> None:
+    waits = (edge(2, 1, 1.0), edge(3, 1, 1.0), edge(3, 9, 1.0))
+    plain = session(1, transaction_seconds=None)
+    assert end_sentence(plain, around(waits=waits)) == "Ending it frees 1 session; 1 more behind it waits for others too."
+    assert end_sentence(session(5), around(waits=())) == ""
+
+
+@pytest.mark.parametrize(
+    ("holder", "words"), [("0", "a prepared transaction"), ("", "a holder that is not named"), ("77", "77 (no longer")]
+)
+def test_holders_without_a_session_are_told_in_words(holder: str, words: str) -> None:
+    assert holder_words(holder, {}).startswith(words)
+    assert missing_words(holder)
+
+
+def test_fields_leave_out_what_is_not_known() -> None:
+    fields = dict(session_fields(HEAD, around()))
+    assert fields["transaction since"] == "22:01:16 (12m04s)"
+    assert not {"cpu", "memory", "kind", "works for"} & set(fields)
+
+
+@pytest.mark.parametrize("width", [77, 97, 117, 157])
+def test_the_statement_has_thirty_cells_at_every_width(width: int) -> None:
+    placed = {each.column.key: each.width for each in place_columns(session_columns(width, measured=True), width).columns}
+    assert placed["sql"] >= 30
+    assert {"id", "age", "state", "wait", "user"} <= set(placed)
+
+
+def row_by_id(rows: list[Row], name: str) -> Row:
+    return next(row for row in rows if row.id.split("@")[0] == name)
+
+
+def test_rows_show_queue_wait_and_severity_in_words_and_figures() -> None:
+    rows: list[Row] = list(session_rows(session_list(CHAIN_SESSIONS, CHAIN_WAITS, everyone=True), LIMITS, wide=True))
+    head, waiter, idle = row_by_id(rows, "4121"), row_by_id(rows, "4188"), row_by_id(rows, "4301")
+    assert (head.cell("wait").text, head.cell("state").text, head.severity) == ("blocks 2", "idle in tx", Severity.WARNING)
+    assert (waiter.cell("wait").text, waiter.severity) == ("Lock:transactionid", Severity.CRITICAL)
+    assert (idle.cell("state").role, idle.severity) == ("dim", None)
+    assert row_by_id(rows, "4300").cell("cpu").text == "82"
+    assert row_by_id(rows, "4301").cell("cpu").text == "–"
+    assert row_by_id(rows, "90").cell("state").text == "checkpointer"
+
+
+def test_a_filter_looks_at_words_and_not_at_figures() -> None:
+    rows = session_rows(session_list(CHAIN_SESSIONS, CHAIN_WAITS, everyone=True), LIMITS, wide=True)
+    text = row_by_id(list(rows), "4190").plain()
+    assert all(word in text for word in ("migrate", "orders", "alembic", "10.0.3.7", "active", "ALTER TABLE", "relation"))
+    assert "10m01s" not in text
+
+
+def test_what_a_row_waits_for_or_holds_is_told_in_short() -> None:
+    assert lock_words(edge(2, 1, 1.0, "AccessExclusiveLock"), ()) == "orders AccessExcl"
+    assert lock_words(None, CHAIN_WAITS[:1]) == "holds orders Excl"
+    assert lock_words(None, (edge(2, 1, 1.0), edge(3, 1, 1.0, on="users"))) == "holds orders Excl +1"
+    assert lock_words(None, ()) == ""
+
+
+def test_branches_are_drawn_down_to_where_they_fit_and_then_counted() -> None:
+    chain = tuple(edge(place + 1, place, 1.0) for place in range(100, 160))
+    tree = lock_tree((), (*chain, edge(900, 101, 0.5)))
+    rows = {row.id: row for row in tree.rows}
+    assert branch_text(rows["100"], 19, UNICODE) == ""
+    assert branch_text(rows["102"], 19, UNICODE) == "│ └ " if rows["102"].lasts == (False, True) else True
+    assert branch_text(rows["900"], 19, ASCII) in {"  ` ", "| ` "}
+    deep = branch_text(rows["160"], 19, UNICODE)
+    assert deep.startswith("‹60›")
+    assert len(deep) <= 12
+
+
+def test_a_row_of_the_tree_tells_its_queue_its_circle_and_whom_else_it_waits_for() -> None:
+    tree = lock_tree(CHAIN_SESSIONS, (edge(2, 1, 30.0), edge(3, 1, 20.0), edge(4, 2, 5.0), edge(4, 3, 5.0)))
+    rows = {row.id: tree_row(row, LIMITS, 19, UNICODE) for row in tree.rows}
+    assert rows["4"].cell("lock").plain() == "also 3: orders Share"
+    assert (rows["1"].cell("behind").text, rows["3"].cell("behind").text) == ("3", "0+1")
+    circle = lock_tree((), (edge(1, 2, 3.0), edge(2, 1, 8.0)))
+    assert "circle" in tree_row(circle.rows[0], LIMITS, 19, UNICODE).cell("lock").plain()
+
+
+def test_the_tree_s_own_column_grows_with_its_depth_within_bounds() -> None:
+    assert [tree_columns(78, deepest)[0].width for deepest in (0, 2, 4, 400)] == [9, 11, 15, 19]
+    assert tree_columns(158, 400)[0].width == 41
+
+
+def test_a_prepared_transaction_is_named_in_its_row() -> None:
+    tree = lock_tree((locked(2, 1.0),), (edge(2, 0, 1.0),))
+    row = tree_row(tree.rows[0], LIMITS, 19, UNICODE)
+    assert row.cell("tree").plain() == "prepared"
+    assert row.cell("sql").text == "a prepared transaction, which no session owns"
