@@ -179,7 +179,7 @@ def _subscription(name: str, rows: list[Row], at: float) -> ReplicationPeer:
     workers = [row for row in rows if row["pid"] is not None]
     main = next((row for row in workers if row["kind"] == "apply"), rows[0])
     if not rows[0]["enabled"]:
-        state = "disabled"
+        state = "stopping" if workers else "disabled"
     elif not workers:
         state = "down"
     else:

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,7 @@ async def test_every_statement_runs_on_primary_and_standby_for_every_role(versio
     with _pair(version) as pair:
         questions = [(file, parameters) for file in _fitting(pair.major) if (parameters := _parameters(pair.primary, file)) is not None]
         for server, role in itertools.product((pair.primary, pair.standby), (SUPERUSER, "monitor", "nothing")):
-            await until(lambda server=server, role=role: _connected(server, role))
+            await until(partial(_connected, server, role))
             allowed = {FailureCode.PRIVILEGE} if role == "nothing" else set()
             async with contextlib.aclosing(_Asked(server, role)) as asked:
                 for file, parameters in questions:

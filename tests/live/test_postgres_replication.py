@@ -1,0 +1,263 @@
+"""Replication as the warm tier reads it: real standbys, slots, subscriptions."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+
+from aishell_core import catalogue
+from aishell_core.values import FailureCode, Part, Reading, ReplicationPeer
+from tests.servers.postgres import PostgresServer, postgres, standby_of
+from tests.servers.postgres_tiers import AheadClock, Tiers, figure, tiers_of, until
+
+_LOGICAL = {"wal_level": "logical"}
+_PEER = (("peer", "replica"),)
+_VERSIONS = ("14", "15", "18")
+
+
+def _peer(reading: Reading, role: str, name: str = "") -> ReplicationPeer | None:
+    return next((peer for peer in reading.replication or () if peer.role == role and name in {"", peer.name}), None)
+
+
+async def _peer_in(tiers: Tiers, role: str, state: str) -> ReplicationPeer:
+    """The peer of this role when it has come into this state."""
+
+    async def look() -> ReplicationPeer | None:
+        peer = _peer(await tiers.warm(Part.REPLICATION), role)
+        return peer if peer is not None and peer.state == state else None
+
+    return await until(look)
+
+
+def _write(server: PostgresServer, rows: int = 1000) -> None:
+    server.execute(
+        "CREATE TABLE IF NOT EXISTS t (id int, note text)", f"INSERT INTO t SELECT g, repeat('x', 100) FROM generate_series(1, {rows}) g"
+    )
+
+
+@pytest.mark.parametrize("version", _VERSIONS)
+async def test_a_standby_with_its_slot_is_seen_from_both_sides(version: str) -> None:
+    with postgres(version) as primary, standby_of(primary, slot="replica_slot") as standby:
+        async with tiers_of(primary) as above, tiers_of(standby) as below:
+            peer = await _peer_in(above, "standby", "streaming")
+            assert peer.name == "replica"
+            assert (peer.client, peer.sync, peer.active) == ("127.0.0.1", "async", True)
+            assert ("slot", "replica_slot") in peer.details
+            slot = _peer(await above.warm(Part.REPLICATION), "slot")
+            assert slot is not None
+            assert (slot.name, slot.state, slot.wal_status, slot.active) == ("replica_slot", "active", "reserved", True)
+
+            _write(primary)
+
+            async def caught_up() -> Reading | None:
+                reading = await above.warm()
+                return reading if figure(reading, catalogue.REPLICATION_LAG_BYTES, _PEER) == 0 else None
+
+            reading = await until(caught_up)
+            assert figure(reading, catalogue.REPLICATION_LAG, _PEER) == 0
+            assert figure(reading, catalogue.PG_SLOTS_INACTIVE) == 0
+            assert reading.replication is None, "nobody asked for it"
+
+            upstream = await _peer_in(below, "upstream", "streaming")
+            assert upstream.name == f"127.0.0.1:{primary.port}"
+            assert upstream.lag_seconds == 0
+            assert ("slot", "replica_slot") in upstream.details
+            assert figure(await below.warm(), catalogue.REPLICATION_LAG_BYTES) == 0
+        assert not (await _failures(standby)), "a standby is read without a failure"
+
+
+async def _failures(server: PostgresServer) -> tuple[object, ...]:
+    async with tiers_of(server) as tiers:
+        return (*(await tiers.warm(*Part)).failures, *(await tiers.cold()).failures)
+
+
+async def test_a_standby_whose_replay_is_paused_falls_behind_in_seconds_too() -> None:
+    """The server's own replay_lag stays as it was, because it is measured when something is replayed."""
+    clock = AheadClock()
+    with postgres("15") as primary, standby_of(primary) as standby:
+        async with tiers_of(primary, clock=clock) as above, tiers_of(standby) as below:
+            await _peer_in(above, "standby", "streaming")
+            standby.execute("SELECT pg_wal_replay_pause()")
+            await until(lambda: _paused(below))
+            _write(primary)
+
+            async def behind() -> Reading | None:
+                reading = await above.warm()
+                return reading if (figure(reading, catalogue.REPLICATION_LAG_BYTES, _PEER) or 0) > 10_000 else None
+
+            await until(behind)
+            clock.ahead = 90.0
+            assert 90 <= (figure(await above.warm(), catalogue.REPLICATION_LAG, _PEER) or 0) < 120
+            assert ("replay", "paused") in (await until(lambda: _waiting(below))).details
+
+            standby.execute("SELECT pg_wal_replay_resume()")
+
+            async def caught_up() -> bool:
+                return figure(await above.warm(), catalogue.REPLICATION_LAG, _PEER) == 0
+
+            assert await until(caught_up)
+
+
+async def _waiting(tiers: Tiers) -> ReplicationPeer | None:
+    """The upstream when log has come that was not replayed yet."""
+    upstream = _peer(await tiers.warm(Part.REPLICATION), "upstream")
+    return upstream if upstream is not None and (upstream.lag_bytes or 0) > 10_000 else None
+
+
+async def _paused(tiers: Tiers) -> bool:
+    upstream = _peer(await tiers.warm(Part.REPLICATION), "upstream")
+    return upstream is not None and ("replay", "paused") in upstream.details
+
+
+async def test_a_standby_without_its_primary_does_not_call_itself_current() -> None:
+    with postgres("15") as primary, standby_of(primary) as standby:
+        _write(primary)
+        async with tiers_of(standby) as tiers:
+            assert (await _peer_in(tiers, "upstream", "streaming")).active
+            await until(lambda: _replayed(standby))
+            primary.stop()
+            alone = await _peer_in(tiers, "upstream", "not connected")
+            assert alone.active is False
+            assert alone.lag_bytes is None
+            assert (alone.lag_seconds or 0) > 0
+            assert figure(await tiers.warm(), catalogue.REPLICATION_LAG_BYTES) is None
+
+
+async def _replayed(standby: PostgresServer) -> bool:
+    return bool(standby.execute("SELECT 1 FROM pg_class WHERE relname = 't'"))
+
+
+async def test_a_promoted_standby_is_read_as_a_primary_at_once() -> None:
+    with postgres("18") as primary, standby_of(primary) as standby:
+        async with tiers_of(standby) as tiers:
+            await _peer_in(tiers, "upstream", "streaming")
+            standby.execute("SELECT pg_promote()")
+            reading = await tiers.warm(Part.REPLICATION)
+            assert reading.replication == ()
+            assert reading.failures == ()
+            assert figure(reading, catalogue.REPLICATION_LAG_BYTES) is None
+
+
+@pytest.mark.parametrize("version", ["14", "17"])
+async def test_a_slot_that_nobody_uses_keeps_the_log(version: str) -> None:
+    with postgres(version, settings=_LOGICAL) as server:
+        server.execute("SELECT pg_create_physical_replication_slot('gone', true)")
+        server.execute("SELECT pg_create_logical_replication_slot('decoded', 'test_decoding')" if server.binaries.contrib else "SELECT 1")
+        _write(server, 20_000)
+        async with tiers_of(server) as tiers:
+            reading = await tiers.warm(Part.REPLICATION)
+            slot = _peer(reading, "slot", "gone")
+            assert slot is not None
+            assert (slot.state, slot.active, slot.wal_status) == ("inactive", False, "reserved")
+            assert (slot.retained_bytes or 0) > 2_000_000
+            assert figure(reading, catalogue.REPLICATION_SLOT_RETAINED, (("slot", "gone"),)) == slot.retained_bytes
+            assert figure(reading, catalogue.PG_SLOTS_INACTIVE) == len([peer for peer in reading.replication or () if peer.role == "slot"])
+            decoded = _peer(reading, "slot", "decoded")
+            if server.binaries.contrib:
+                assert decoded is not None
+                assert {("kind", "logical"), ("plugin", "test_decoding"), ("database", "postgres")} <= set(decoded.details)
+
+
+async def test_a_logical_slot_tells_what_it_had_to_spill_to_disk() -> None:
+    with postgres("15", settings=_LOGICAL | {"logical_decoding_work_mem": "64kB", "synchronous_commit": "on"}) as server:
+        server.execute("SELECT pg_create_logical_replication_slot('decoded', 'test_decoding')")
+        _write(server, 5000)
+        server.execute("SELECT count(*) FROM pg_logical_slot_get_changes('decoded', NULL, NULL)")
+        async with tiers_of(server) as tiers:
+
+            async def spilled() -> ReplicationPeer | None:
+                peer = _peer(await tiers.warm(Part.REPLICATION), "slot")
+                return peer if peer is not None and any(name == "spilled to disk" for name, _ in peer.details) else None
+
+            assert dict((await until(spilled)).details)["spilled to disk"].startswith("1 transactions, ")
+
+
+async def test_a_slot_whose_log_was_removed_is_lost() -> None:
+    with postgres("15", settings={"max_slot_wal_keep_size": "1MB", "max_wal_size": "32MB", "min_wal_size": "32MB"}) as server:
+        server.execute("SELECT pg_create_physical_replication_slot('gone', true)")
+        async with tiers_of(server) as tiers:
+            slot = _peer(await tiers.warm(Part.REPLICATION), "slot")
+            assert slot is not None
+            assert slot.safe_bytes is not None
+            for _ in range(4):
+                _write(server, 1000)
+                server.execute("SELECT pg_switch_wal()", "CHECKPOINT")
+            lost = _peer(await tiers.warm(Part.REPLICATION), "slot")
+            assert lost is not None
+            assert (lost.state, lost.wal_status, lost.retained_bytes) == ("lost", "lost", None)
+
+
+@contextlib.contextmanager
+def _publisher_and_subscriber(version: str) -> Iterator[tuple[PostgresServer, PostgresServer]]:
+    with postgres(version, settings=_LOGICAL) as publisher, postgres(version, settings=_LOGICAL) as subscriber:
+        publisher.execute("CREATE TABLE orders (id int PRIMARY KEY)", "CREATE PUBLICATION shop FOR TABLE orders")
+        subscriber.execute("CREATE TABLE orders (id int PRIMARY KEY)")
+        link = f"host=127.0.0.1 port={publisher.port} user=postgres dbname=postgres"
+        subscriber.execute(f"CREATE SUBSCRIPTION mirror CONNECTION '{link}' PUBLICATION shop")
+        try:
+            yield publisher, subscriber
+        finally:
+            subscriber.execute("ALTER SUBSCRIPTION mirror DISABLE", "ALTER SUBSCRIPTION mirror SET (slot_name = NONE)")
+
+
+@pytest.mark.parametrize("version", _VERSIONS)
+async def test_a_subscription_is_seen_on_both_sides(version: str) -> None:
+    with _publisher_and_subscriber(version) as (publisher, subscriber):
+        async with tiers_of(publisher) as above, tiers_of(subscriber) as below:
+            mirror = await _peer_in(below, "subscription", "streaming")
+            details = dict(mirror.details)
+            assert (mirror.name, mirror.active) == ("mirror", True)
+            assert (details["publications"], details["slot there"]) == ("shop", "mirror")
+            assert "apply" in {kind for name, kind in mirror.details if name.startswith("worker ")}
+
+            reading = await above.warm(Part.REPLICATION)
+            shop = _peer(reading, "publication")
+            assert shop is not None
+            assert dict(shop.details) == {"tables": "1", "operations": "insert, update, delete, truncate"}
+            walsender = _peer(reading, "standby", "mirror")
+            assert walsender is not None
+            assert ("takes", "changes, decoded") in walsender.details
+
+            subscriber.execute("ALTER SUBSCRIPTION mirror DISABLE")  # its worker ends a moment later
+            assert (await _peer_in(below, "subscription", "disabled")).active is False
+
+
+@pytest.mark.parametrize("version", ["15", "18"])
+async def test_errors_of_a_subscription_are_counted(version: str) -> None:
+    with _publisher_and_subscriber(version) as (publisher, subscriber):
+        async with tiers_of(subscriber) as tiers:
+            await _peer_in(tiers, "subscription", "streaming")
+            subscriber.execute("INSERT INTO orders VALUES (1)")
+            publisher.execute("INSERT INTO orders VALUES (1)")
+
+            async def failing() -> ReplicationPeer | None:
+                peer = _peer(await tiers.warm(Part.REPLICATION), "subscription")
+                return peer if peer is not None and "errors applying" in dict(peer.details) else None
+
+            details = dict((await until(failing)).details)
+            assert int(details["errors applying"]) >= 1
+            assert ("conflicts" in details) == (version == "18")
+
+
+async def test_a_role_with_nothing_is_told_which_grant_shows_replication() -> None:
+    with postgres("15") as primary, standby_of(primary) as standby:
+        primary.execute('CREATE ROLE "odd ""role" LOGIN', "CREATE ROLE monitor LOGIN IN ROLE pg_monitor")
+        async with tiers_of(primary) as tiers:
+            await _peer_in(tiers, "standby", "streaming")
+        async with tiers_of(primary, user="monitor") as tiers:
+            assert (await tiers.warm(Part.REPLICATION)).failures == ()
+        await until(lambda: _has_role(standby))
+        for server in (primary, standby):
+            async with tiers_of(server, user="odd%20%22role") as tiers:
+                reading = await tiers.warm(Part.REPLICATION)
+                (failure,) = [each for each in reading.failures if each.part == Part.REPLICATION]
+                assert failure.code is FailureCode.PRIVILEGE
+                assert failure.hint == 'GRANT pg_monitor TO "odd ""role"'
+                assert figure(reading, catalogue.REPLICATION_LAG, _PEER) is None
+                assert _peer(reading, "standby" if server is primary else "upstream") is not None, "that there is one may be seen"
+
+
+async def _has_role(standby: PostgresServer) -> bool:
+    return bool(standby.execute("SELECT 1 FROM pg_roles WHERE rolname = 'monitor'"))
