@@ -10,6 +10,8 @@ from aishell_core.values import Session
 from collectors.pgbouncer.rows import CONSOLE, Row, number
 
 _QUARTER_SECONDS = 900
+_TOLD_DIGITS = 7
+"""Before 1.24 a client is known by its address in memory alone; its last digits tell it from the others."""
 _TIME_TEXT = "%Y-%m-%d %H:%M:%S"
 
 
@@ -45,7 +47,7 @@ def _session(row: Row, processes: dict[str | None, str | None], ahead: float, no
     waited = (number(row, "wait") or 0.0) + (number(row, "wait_us") or 0.0) / 1_000_000
     server = processes.get(row.get("link"))
     return Session(
-        id=row.get("id") or row.get("ptr") or "",
+        id=row.get("id") or (row.get("ptr") or "")[-_TOLD_DIGITS:],
         user=row.get("user") or "",
         client=_client(row),
         application=row.get("application_name") or "",

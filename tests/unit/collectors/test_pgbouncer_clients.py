@@ -17,7 +17,7 @@ CLIENT_1_12: Row = {
     "request_time": "2026-11-21 13:19:30 EET",
     "wait": "30",
     "wait_us": "0",
-    "ptr": "0x55a0",
+    "ptr": "0x55fb83b27610",
     "link": "0x77b0",
     "remote_pid": "0",
     "tls": "",
@@ -42,7 +42,7 @@ SERVER: Row = {"ptr": "0x77b0", "remote_pid": "4711"}
 
 def test_a_client_of_an_old_version_is_known_by_its_address_in_memory_and_of_a_new_one_by_its_number() -> None:
     old, new = sessions_of([CLIENT_1_12, CLIENT_1_25, OWN], [SERVER], NOW)
-    assert (old.id, old.application) == ("0x55a0", "")
+    assert (old.id, old.application) == ("3b27610", "")
     assert (new.id, new.application) == ("17", "web")
     assert (new.user, new.database, new.client, new.state) == ("app", "shop", "10.0.0.9:40112", "active")
 
