@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -21,7 +21,8 @@ class ProcessMark:
 
     pid: int
     started_at: float
-    command: str
+    # A server's process writes there what it does at the moment.
+    command: str = field(compare=False)
 
 
 def marked(pid: int) -> ProcessMark | None:

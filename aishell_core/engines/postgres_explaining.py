@@ -22,6 +22,7 @@ _GENERIC_SINCE = 160000
 _PREPARED = "aishell_plan"
 _HIDDEN = "<insufficient privilege>"
 _PLANNED = {"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "VALUES", "WITH", "TABLE", "CREATE", "DECLARE"}
+_READING = {"SELECT", "VALUES", "WITH", "TABLE"}
 _CUT_OFF = "raise track_activity_query_size (needs a restart), or take the text from pg_stat_statements, which keeps all of it"
 _TABLE = re.compile(r"permission denied for (table|view|materialized view|foreign table|sequence|schema|function) (.+)")
 
@@ -54,6 +55,9 @@ class Explaining:
         if seen.parameters:
             message = f"the values of its {_count(seen.parameters, 'parameter')} are not known, so it cannot be run"
             raise PostgresError(FailureCode.UNSUPPORTED, message, "its estimated plan can be shown; write the values in to measure it")
+        if seen.first not in _READING or "INTO" in seen.words:
+            # A read-only transaction lets EXPLAIN ANALYZE fill a table, which only its end undoes.
+            raise _writes()
         async with self._at(database, seconds) as (reached, until):
             try:
                 async with self._transaction(reached, until, must=True):
@@ -155,6 +159,11 @@ def _cut_off() -> PostgresError:
     return PostgresError(FailureCode.UNSUPPORTED, "the text was cut off, so it cannot be explained", _CUT_OFF)
 
 
+def _writes(sqlstate: str = "") -> PostgresError:
+    message = "the statement writes, so it was not run and nothing has changed"
+    return PostgresError(FailureCode.UNSUPPORTED, message, "its estimated plan can be shown", sqlstate)
+
+
 def _without_transactions(what: str) -> PostgresError:
     return PostgresError(FailureCode.UNSUPPORTED, f"the pooler allows no transactions, so {what}", "connect to the server itself")
 
@@ -182,9 +191,7 @@ def reasoned(error: PostgresError, seen: Outline, *, measured: bool = False) -> 
             FailureCode.UNSUPPORTED, f"the type of a parameter cannot be told: {words}", "write the values in, or cast the parameters"
         )
     if state == "25006":
-        return said(
-            FailureCode.UNSUPPORTED, "the statement writes, so it was not run and nothing has changed", "its estimated plan can be shown"
-        )
+        return _writes(state)
     if state == "57014":
         what = "it ran" if measured else "planning it took"
         return said(

@@ -54,6 +54,8 @@ _SSL_OTHERS = ("sslnegotiation", "ssl_min_protocol_version", "ssl_max_protocol_v
 SYSTEM_CERTIFICATES = "system"
 """The value of sslrootcert that means the issuers that this machine trusts."""
 
+_SYSTEM = Secret(SYSTEM_CERTIFICATES)
+
 
 class Attributes(StrEnum):
     """What sort of server is wanted (target_session_attrs)."""
@@ -130,12 +132,17 @@ def find_place(target: Target, environ: Mapping[str, str]) -> Place:
     user = known.get("user") or getpass.getuser()
     database = known.get("dbname") or user
     servers, passwords = _servers(known, user, database, Path(known.get("passfile") or home / ".pgpass"))
+    sslmode, ssl_options = _sslmode(target.tls, written, known), _ssl_options(known, home)
+    if sslmode is SslMode.VERIFY_CA and dict(ssl_options).get("sslrootcert", _SYSTEM) == _SYSTEM:
+        # Anybody may have a certificate of an issuer that the machine trusts.
+        message = "sslmode verify-ca needs the certificate of the issuer"
+        raise PostgresError(FailureCode.MISSING, message, "give its file by ?sslrootcert=FILE, or use verify-full")
     return Place(
         servers=servers,
         user=user,
         database=database,
-        sslmode=_sslmode(target.tls, written, known),
-        ssl_options=_ssl_options(known, home),
+        sslmode=sslmode,
+        ssl_options=ssl_options,
         attributes=_one_of(Attributes, known.get("target_session_attrs") or "any", "target_session_attrs"),
         connect_seconds=_seconds(known.get("connect_timeout") or "0"),
         pooled=known.get("pgbouncer", "") in {"true", "1", "yes", "on"},

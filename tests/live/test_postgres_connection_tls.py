@@ -1,0 +1,189 @@
+"""TLS with a real PostgreSQL: modes, issuers, names, client certificates, and what is said when they do not fit."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from aishell_core.targets import TlsPolicy
+from aishell_core.values import FailureCode
+from tests.servers.certificates import Issuer, for_server, issuer
+from tests.servers.postgres import PostgresServer, own_folder, postgres, write_as_server
+from tests.servers.postgres_session import asking, at, refusal, value
+
+_HBA = """
+hostssl all needs_certificate 127.0.0.1/32 cert
+hostssl all needs_tls 127.0.0.1/32 trust
+hostnossl all needs_plain 127.0.0.1/32 trust
+host all postgres,anybody 127.0.0.1/32 trust
+local all all trust
+"""
+_ENCRYPTED = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+
+
+@dataclass(frozen=True, slots=True)
+class Secured:
+    server: PostgresServer
+    trusted: Issuer
+    other: Issuer
+
+    def url(self, options: str, user: str = "postgres", host: str = "localhost") -> str:
+        return f"postgresql://{user}@{host}:{self.server.port}/postgres?{options}"
+
+    @property
+    def root(self) -> str:
+        return f"sslrootcert={self.trusted.own.certificate}"
+
+
+@pytest.fixture(scope="module", params=["15", "18-contrib"])  # the embedded builds of 16 and 18 have no TLS
+def secured(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    folder = tmp_path_factory.mktemp("tls")
+    trusted, other = issuer(folder, "trusted"), issuer(folder, "other")
+    place = own_folder("pgtls-")
+    settings = for_server(trusted.issue("localhost", names="DNS:localhost"), place)
+    write_as_server(place / "root.crt", trusted.own.certificate.read_text())
+    try:
+        with postgres(request.param, statements=False, settings={**settings, "ssl_ca_file": str(place / "root.crt")}, hba=_HBA) as server:
+            for role in ("needs_certificate", "needs_tls", "needs_plain", "anybody"):
+                server.execute(f"CREATE ROLE {role} LOGIN")
+            yield Secured(server, trusted, other)
+    finally:
+        shutil.rmtree(place)
+
+
+@pytest.mark.parametrize(
+    ("options", "encrypted"),
+    [
+        ("sslmode=disable", False),
+        ("sslmode=allow", False),
+        ("", True),
+        ("sslmode=prefer", True),
+        ("sslmode=require", True),
+        ("sslmode=verify-ca&{root}", True),
+        ("sslmode=verify-full&{root}", True),
+        ("sslmode=require&ssl_min_protocol_version=TLSv1.3", True),
+    ],
+)
+async def test_a_mode_encrypts_or_not(secured: Secured, options: str, encrypted: bool) -> None:
+    async with asking(at(secured.url(options.format(root=secured.root)))) as session:
+        assert await value(session, _ENCRYPTED) is encrypted
+        assert not (await session.facts()).pooled
+
+
+async def test_verification_checks_issuer_and_name(secured: Secured) -> None:
+    wrong = f"sslrootcert={secured.other.own.certificate}"
+    for mode in ("verify-ca", "verify-full"):
+        async with asking(at(secured.url(f"sslmode={mode}&{wrong}"))) as session:
+            error = await refusal(session.facts())
+            assert error.reason is FailureCode.REFUSED
+            assert "issuer that is not known" in error.message
+            assert "sslrootcert" in error.hint
+    async with asking(at(secured.url(f"sslmode=verify-full&{secured.root}", host="127.0.0.1"))) as session:
+        error = await refusal(session.facts())
+        assert "another host name" in error.message
+        assert "verify-ca" in error.hint
+    async with asking(at(secured.url(f"sslmode=verify-ca&{secured.root}", host="127.0.0.1"))) as session:
+        assert await value(session, _ENCRYPTED) is True
+
+
+async def test_without_a_file_of_issuers_those_of_the_machine_decide(secured: Secured) -> None:
+    async with asking(at(secured.url("sslmode=verify-full"))) as session:
+        assert "issuer that is not known" in (await refusal(session.facts())).message
+    async with asking(at(secured.url("sslmode=verify-full&sslrootcert=system"))) as session:
+        assert "issuer that is not known" in (await refusal(session.facts())).message
+    async with asking(at(secured.url("sslmode=verify-ca"))) as session:
+        error = await refusal(session.facts())
+        assert "sslrootcert" in error.hint
+
+
+async def test_the_file_of_issuers_may_be_in_the_home_folder(secured: Secured, tmp_path: Path) -> None:
+    (tmp_path / ".postgresql").mkdir()
+    shutil.copy(secured.trusted.own.certificate, tmp_path / ".postgresql" / "root.crt")
+    async with asking(at(secured.url("sslmode=verify-full")), {"HOME": str(tmp_path)}) as session:
+        assert await value(session, _ENCRYPTED) is True
+    shutil.copy(secured.other.own.certificate, tmp_path / ".postgresql" / "root.crt")
+    async with asking(at(secured.url("sslmode=require")), {"HOME": str(tmp_path)}) as session:
+        assert "issuer that is not known" in (await refusal(session.facts())).message
+
+
+async def test_the_policy_of_the_target_holds_where_the_url_says_nothing(secured: Secured) -> None:
+    async with asking(at(secured.url(""), tls=TlsPolicy.OFF)) as session:
+        assert await value(session, _ENCRYPTED) is False
+    async with asking(at(secured.url(secured.root), tls=TlsPolicy.VERIFY_FULL)) as session:
+        assert await value(session, _ENCRYPTED) is True
+    async with asking(at(secured.url(secured.root, host="127.0.0.1"), tls=TlsPolicy.VERIFY_FULL)) as session:
+        assert "another host name" in (await refusal(session.facts())).message
+    async with asking(at(secured.url("sslmode=disable"), tls=TlsPolicy.VERIFY_FULL)) as session:
+        assert await value(session, _ENCRYPTED) is False
+    async with asking(at(secured.url("")), {"PGSSLMODE": "disable"}) as session:
+        assert await value(session, _ENCRYPTED) is False
+    async with asking(at(secured.url(""), tls=TlsPolicy.REQUIRE), {"PGSSLMODE": "disable"}) as session:
+        assert await value(session, _ENCRYPTED) is True
+
+
+async def test_a_certificate_of_ours_is_shown_where_it_is_wanted(secured: Secured) -> None:
+    mine, foreign = secured.trusted.issue("needs_certificate"), secured.other.issue("needs_certificate")
+    async with asking(at(secured.url(f"sslcert={mine.certificate}&sslkey={mine.key}", user="needs_certificate"))) as session:
+        assert await value(session, "SELECT current_user::text") == "needs_certificate"
+    async with asking(at(secured.url("sslmode=require", user="needs_certificate"))) as session:
+        error = await refusal(session.facts())
+        assert error.reason is FailureCode.AUTHENTICATION
+        assert "sslcert" in error.hint
+    options = f"sslmode=require&sslcert={foreign.certificate}&sslkey={foreign.key}"
+    async with asking(at(secured.url(options, user="needs_certificate"))) as session:
+        error = await refusal(session.facts())
+        assert error.reason in {FailureCode.REFUSED, FailureCode.AUTHENTICATION}
+        assert str(secured.server.port) in error.message
+
+
+async def test_a_server_that_wants_what_is_switched_off_is_named_with_what_to_do(secured: Secured) -> None:
+    async with asking(at(secured.url("sslmode=disable", user="needs_tls"))) as session:
+        error = await refusal(session.facts())
+        assert error.reason is FailureCode.AUTHENTICATION
+        assert "sslmode=require" in error.hint
+    async with asking(at(secured.url("", user="needs_plain"))) as session:
+        assert await value(session, _ENCRYPTED) is False
+    async with asking(at(secured.url("sslmode=allow", user="needs_tls"))) as session:
+        assert await value(session, _ENCRYPTED) is True
+
+
+async def test_a_file_that_is_not_there_is_named(secured: Secured) -> None:
+    for name in ("sslrootcert", "sslcert", "sslkey", "sslcrl"):
+        async with asking(at(secured.url(f"sslmode=require&{name}=/nowhere/{name}.pem"))) as session:
+            error = await refusal(session.facts())
+            assert f"{name} names /nowhere/{name}.pem" in error.message
+
+
+async def test_a_file_that_is_no_certificate_is_an_error_in_words(secured: Secured, tmp_path: Path) -> None:
+    (tmp_path / "odd.pem").write_text("not a certificate\n")
+    async with asking(at(secured.url(f"sslmode=verify-ca&sslrootcert={tmp_path}/odd.pem"))) as session:
+        error = await refusal(session.facts())
+        assert "TLS with" in error.message
+
+
+async def test_a_server_without_tls_is_told_apart() -> None:
+    with postgres("15", statements=False) as server:
+        for mode in ("require", "verify-full"):
+            async with asking(at(f"{server.url()}?sslmode={mode}")) as session:
+                error = await refusal(session.facts())
+                assert error.reason is FailureCode.REFUSED
+                assert "offers no TLS" in error.message
+        async with asking(at(server.url())) as session:
+            assert await value(session, _ENCRYPTED) is False
+
+
+async def test_a_certificate_that_has_expired_is_told(tmp_path: Path) -> None:
+    trusted, place = issuer(tmp_path, "trusted"), own_folder("pgtls-")
+    try:
+        with postgres(
+            "15", statements=False, settings=for_server(trusted.issue("localhost", names="DNS:localhost", days=-1), place)
+        ) as server:
+            url = f"postgresql://postgres@localhost:{server.port}/postgres?sslmode=verify-ca&sslrootcert={trusted.own.certificate}"
+            async with asking(at(url)) as session:
+                assert "has expired" in (await refusal(session.facts())).message
+    finally:
+        shutil.rmtree(place)
