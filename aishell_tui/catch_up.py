@@ -10,6 +10,9 @@ from aishell_core.units import format_bytes, format_duration
 
 TREND_SECONDS = 120.0
 _LEAST_SECONDS = 5.0
+_LEAST_BYTES = 2.0**20
+"""Less than this is not behind: it is what is on its way."""
+
 _NOTICED = 0.02
 """A change of less than this share of the lag within the window is none: lag trembles with every write."""
 
@@ -35,6 +38,8 @@ def trend(times: Sequence[float], lags: Sequence[float]) -> Trend:
     spread = math.fsum((at - middle_at) ** 2 for at, _ in points)
     slope = math.fsum((at - middle_at) * (lag - middle_lag) for at, lag in points) / spread
     lag, span = points[-1][1], points[-1][0] - points[0][0]
+    if max(lag, points[0][1]) < _LEAST_BYTES:
+        return Trend(0.0)
     if abs(slope) * span <= _NOTICED * max(middle_lag, lag):
         return Trend(0.0)
     return Trend(slope, lag / -slope if slope < 0 and lag > 0 else None)

@@ -62,10 +62,11 @@ class ChartGrid(Container):
             self._fit()
         self._fill()
 
-    def scroll_charts(self, charts: int) -> None:
-        """Show later or earlier charts."""
-        shown = len(self.children)
-        self._first = min(max(self._first + charts, 0), max(0, self._wanted - shown))
+    def scroll_charts(self, rows: int) -> None:
+        """Show later or earlier charts, by rows of them."""
+        shown, across = len(self.children), max(1, self.size.width // _CHART_COLUMNS)
+        last = -(-max(0, self._wanted - shown) // across) * across
+        self._first = min(max(self._first + rows * across, 0), last)
         self._fill()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -96,5 +97,5 @@ class ChartGrid(Container):
             return
         for chart in self.query(GridChart):
             index = chart.index + self._first
-            if index < self._wanted and chart.size.width:
-                chart.set_data(self._make(index, chart.bucket_count))
+            if chart.size.width:
+                chart.set_data(self._make(index, chart.bucket_count) if index < self._wanted else None)

@@ -46,8 +46,8 @@ class HealthScreen(DashboardScreen):
         yield TextView(id="status")
 
     def demand(self) -> Demand:
-        """The status lines name the slowest statement and who waits."""
-        return frozenset({Part.STATEMENTS, Part.LOCKS, Part.SESSIONS})
+        """The status lines name the slowest statement, who waits, and how long a vacuum takes yet."""
+        return frozenset({Part.STATEMENTS, Part.LOCKS, Part.SESSIONS, Part.PROGRESS})
 
     def show_body(self, frame: Frame, look: Look) -> None:
         """The target's figures and charts of the window that is looked at."""
@@ -69,7 +69,7 @@ class HealthScreen(DashboardScreen):
         rows = self._status_rows(failed=view.target_failure is not None)
         status.set_class(rows == _FAILED_ROWS, "-failed")
         status.set_class(rows == _TALL_ROWS, "-tall")
-        status.set_lines(status_lines(view, frame, status.size.width, rows))
+        status.set_lines(status_lines(view, frame, status.size.width, rows, self.dashboard.progress.history(view.name)))
 
     def _status_rows(self, *, failed: bool) -> int:
         if failed:
@@ -133,9 +133,9 @@ class HealthScreen(DashboardScreen):
 
             self.app.push_screen(LargeChartScreen(spec, owner.name, self.kept))
 
-    def action_charts(self, charts: int) -> None:
+    def action_charts(self, rows: int) -> None:
         """Show later or earlier charts."""
-        self.query_one("#charts", ChartGrid).scroll_charts(charts)
+        self.query_one("#charts", ChartGrid).scroll_charts(rows)
         self.show(self.dashboard.frame, self.dashboard.look)
 
     def action_integrity(self) -> None:

@@ -10,12 +10,13 @@ from aishell_core.series.buckets import Buckets, merge_history
 from aishell_core.series.keys import SeriesKey
 from aishell_core.series.snapshot import Snapshot
 from aishell_core.state.history import History
-from aishell_core.units import format_value
-from aishell_core.values import Ability, Event, EventKind, Part, Severity, TargetId, Thresholds, Unit
+from aishell_core.units import format_duration, format_value
+from aishell_core.values import Ability, Event, EventKind, Part, Progress, Severity, TargetId, Thresholds, Unit
 from aishell_tui.charts import FIGURES, ChartSpec, FigureSpec, combine_buckets, combined_value, severity_of
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.keys import lead_key
 from aishell_tui.look import MEMORY_SECONDS, Look
+from aishell_tui.progress import ProgressHistory, share_done
 from aishell_tui.text import data_age_text, span_text, without_path
 from widgets.chart import ChartData, ChartMark
 from widgets.figures import KeyFigure
@@ -28,6 +29,7 @@ _TREND_STEPS = 6
 _LIMIT_IN_SIGHT = 0.4
 _LONG_SECONDS = 1.0
 _LABEL_CELLS = 12
+_COST_SECONDS = 60.0
 _PANES: Mapping[str, str] = {
     Part.STATEMENTS: "queries",
     Part.SESSIONS: "sessions",
@@ -37,8 +39,12 @@ _PANES: Mapping[str, str] = {
     Part.PROGRESS: "maintenance",
     Part.HORIZON: "maintenance",
     Part.SETTINGS: "maintenance",
+    Part.POOLS: "pools",
 }
 """Which screen shows a part, and says what to do where it could not be read."""
+
+_FIELDS: Mapping[str, str] = {Part.LOCKS: "lock_waits"}
+"""The field of a view that holds a part, where it has another name."""
 
 
 def lead_text(leads_to: str) -> str:
@@ -166,11 +172,11 @@ def stale_text(view: TargetView, now: float) -> str:
     return data_age_text(view, now) if view.last_ok_at is not None and view.is_stale(now) else ""
 
 
-def cost_sentence(view: TargetView) -> str:
-    """What reading this target costs it, as measured."""
+def cost_sentence(view: TargetView, now: float) -> str:
+    """What reading this target costs it, as measured over the last minute: tiers take turns, so a single second says little."""
     parts = []
     for metric, text in (("aishell.poll.queries.rate", "queries/s"), ("aishell.poll.time.rate", "ms/s"), ("aishell.poll.bytes.rate", "")):
-        value = combined_value(view.snapshot, metric, "sum")
+        value = _mean(view, metric, now)
         if value is not None:
             if text:
                 parts.append(f"{value:.1f} {text}")
@@ -179,8 +185,18 @@ def cost_sentence(view: TargetView) -> str:
     return f"aishell costs this target {', '.join(parts)}" if parts else ""
 
 
-def status_lines(view: TargetView, frame: Frame, width: int, rows: int) -> tuple[Spans, ...]:
-    """The sentences at the foot: reasons, what could not be read, the slowest statement, what aishell costs."""
+def _mean(view: TargetView, metric: str, now: float) -> float | None:
+    """The mean over the last minute of all label sets together; None when there was no value."""
+    means = []
+    for key in view.snapshot.find(metric):
+        known = [value for value in view.snapshot.points(key, now - _COST_SECONDS, now).values if not math.isnan(value)]
+        if known:
+            means.append(math.fsum(known) / len(known))
+    return math.fsum(means) if means else None
+
+
+def status_lines(view: TargetView, frame: Frame, width: int, rows: int, operations: ProgressHistory | None = None) -> tuple[Spans, ...]:
+    """The sentences at the foot: reasons, what could not be read, what runs or takes most time, what aishell costs."""
     lines: list[Spans] = []
     most = max(1, (rows - 1) // max(1, len(view.assessment.reasons)))
     for reason in view.assessment.reasons:
@@ -192,7 +208,10 @@ def status_lines(view: TargetView, frame: Frame, width: int, rows: int) -> tuple
             lines += _told("what to do", "label", failure.hint, width) if failure.hint else []
         elif failure.message not in told:
             lead = lead_text(_PANES.get(failure.part, ""))
-            lines.append(((f" {failure.part:<11}", "label"), ("n/a: ", "unknown"), (failure.message, "text"), (lead, "dim")))
+            unknown: Span = ("" if _is_there(view, failure.part) else "n/a: ", "unknown")
+            lines.append(((f" {failure.part:<11}", "label"), unknown, (failure.message, "text"), (lead, "dim")))
+    if operations is not None and _is_fresh(view, Part.PROGRESS, frame.at):
+        lines += [_operation(each, operations) for each in view.progress or ()]
     running = _running(view)
     if running:
         lines.append(running)
@@ -200,8 +219,13 @@ def status_lines(view: TargetView, frame: Frame, width: int, rows: int) -> tuple
         lines.append(_slowest(view))
     used = frame.own
     own = f"itself {used.cpu_ratio * 100:.1f}% CPU, {format_value(used.memory_bytes, Unit.BYTES)}" if used.memory_bytes else ""
-    foot = "; ".join(filter(None, (cost_sentence(view), own)))
+    foot = "; ".join(filter(None, (cost_sentence(view, frame.at), own)))
     return (*lines[: max(0, rows - 1)], ((f" {foot}", "dim"),))
+
+
+def _is_there(view: TargetView, part: str) -> bool:
+    """Whether there are values of a part all the same: fewer than there could be, or estimates."""
+    return part in _PANES and bool(getattr(view, _FIELDS.get(part, part)))
 
 
 def _told(label: str, role: Role, text: str, width: int, lead: str = "", most: int = 9) -> list[Spans]:
@@ -213,6 +237,22 @@ def _told(label: str, role: Role, text: str, width: int, lead: str = "", most: i
     lines.append(((last, "text"), (lead, "dim")))
     blank: Span = (" " * _LABEL_CELLS, "text")
     return [((f" {label:<{_LABEL_CELLS - 1}}", role) if place == 0 else blank, *line) for place, line in enumerate(lines)]
+
+
+def _is_fresh(view: TargetView, part: Part, now: float) -> bool:
+    read_at = view.part_at.get(part)
+    return read_at is not None and now - read_at <= _COST_SECONDS
+
+
+def _operation(progress: Progress, history: ProgressHistory) -> Spans:
+    """One long operation inside the server, with its end where that can be told."""
+    share, found = share_done(progress), history.pace(progress)
+    words = [] if share is None else [f"{share:.0%} of {progress.phase}"]
+    if found.eta_seconds is not None:
+        words.append(f"ends in {format_duration(round(found.eta_seconds))}")
+    what: Span = (f"{progress.operation} {progress.object}  ".lstrip(), "bold")
+    told: Span = (", ".join(words) or progress.phase, "text")
+    return ((" working    ", "label"), what, told, (lead_text("maintenance"), "dim"))
 
 
 def _running(view: TargetView) -> Spans:

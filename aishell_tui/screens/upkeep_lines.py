@@ -19,6 +19,7 @@ _BAR_CELLS = 20
 _MOST_HOLDERS = 8
 _MOST_SETTINGS = 12
 _LABEL_CELLS = 14
+_MANY_FORCED = 5
 
 
 def _value(view: TargetView, metric: str) -> float | None:
@@ -147,7 +148,7 @@ def checkpoint_lines(view: TargetView) -> tuple[Spans, ...]:
     spans: list[Span] = []
     if timed is not None and forced is not None:
         share = f" ({forced / (timed + forced):.0%})" if timed + forced > 0 else ""
-        role: Role = "warning" if forced > timed else "text"
+        role: Role = "warning" if forced > timed and forced >= _MANY_FORCED else "text"
         spans += [(f"{format_count(timed)} by time, ", "text"), (f"{format_count(forced)} forced{share}", role)]
     if _value(view, "postgres.checkpoint.age") is not None:
         spans += [("   last ", "text"), _figure(view, "postgres.checkpoint.age", "{} ago")]
