@@ -8,6 +8,7 @@ from aishell_core.engines.postgres import Row, ServerFacts
 from aishell_core.values import Cost, Failure, Part, Session
 from collectors.postgres.activity_rows import OWN_APPLICATION, Seen, seen_of, session_of
 from collectors.postgres.hot_questions import HotQuestions
+from collectors.postgres.processes import UNKNOWN, SessionProcesses
 from collectors.postgres.slow_questions import Budget
 from collectors.postgres.statements_digests import TextDigests
 from collectors.postgres.statements_rows import EntryNames
@@ -38,15 +39,16 @@ class ActivityLook:
 class ActivityReader:
     """Reads sessions, and keeps their texts, which the server sends once for each statement."""
 
-    def __init__(self, questions: HotQuestions, digests: TextDigests, names: EntryNames) -> None:
+    def __init__(self, questions: HotQuestions, digests: TextDigests, names: EntryNames, processes: SessionProcesses) -> None:
         self._questions = questions
         self._digests = digests
         self._names = names
+        self._processes = processes
         self._texts: dict[tuple[int, float | None, float | None], str] = {}
         self._since = _ALL
 
-    async def read(self, server: ServerFacts, budget: Budget) -> ActivityLook:
-        """All sessions; raises TargetError when the server cannot be read."""
+    async def read(self, server: ServerFacts, budget: Budget, *, in_detail: bool) -> ActivityLook:
+        """All sessions, `in_detail` with what their processes use; raises TargetError when the server cannot be read."""
         since, self._since = self._since, _ALL
         failures: tuple[Failure, ...] = ()
         answer = await self._questions.ask_or_note(server, "activity", Part.SESSIONS, budget, (since,))
@@ -55,10 +57,11 @@ class ActivityReader:
             answer = await self._questions.ask(server, "activity_plain", budget, (since,))
         if self._take_texts(answer.rows) and answer.rows:
             self._since = answer.rows[0]["now"] - _OVERLAP_SECONDS
+        usage = self._processes.usage(answer.rows) if in_detail and server.local else {}
         seen, looked = [], []
         for row in answer.rows:
             text = self._texts.get(_key(row), "")
-            session = session_of(row, text, self._digest(row, text))
+            session = session_of(row, text, self._digest(row, text), usage.get(row["pid"], UNKNOWN))
             seen.append(seen_of(row, session))
             if session.application != OWN_APPLICATION:
                 looked.append((row, session))

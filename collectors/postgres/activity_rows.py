@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from aishell_core import catalogue
 from aishell_core.engines.postgres import Row
 from aishell_core.values import Metric, Sample, Session, WaitCount
+from collectors.postgres.processes import UNKNOWN, Usage
 
 OWN_APPLICATION = "aishell"
 """The application name of our own sessions, which are nobody's clients."""
@@ -192,8 +193,8 @@ def activity_samples(
     return tuple(found)
 
 
-def session_of(row: Row, text: str, digest: str) -> Session:
-    """One session from a row of `activity` or `activity_plain`, with its text and digest; ages are never negative."""
+def session_of(row: Row, text: str, digest: str, usage: Usage = UNKNOWN) -> Session:
+    """One session from a row of `activity` or `activity_plain`, with its text, digest and what it uses; no age is negative."""
     state, kind = row["state"] or "", row.get("backend_type") or ""
     return Session(
         id=str(row["pid"]),
@@ -213,17 +214,23 @@ def session_of(row: Row, text: str, digest: str) -> Session:
         wait_class=row["wait_event_type"] or "",
         state_seconds=_age(row["state_seconds"]),
         digest=digest,
+        cpu_ratio=usage.cpu_ratio,
+        memory_bytes=usage.memory_bytes,
+        read_bytes_per_second=usage.read_bytes_per_second,
+        write_bytes_per_second=usage.write_bytes_per_second,
     )
 
 
 def _details(row: Row) -> tuple[tuple[str, str], ...]:
-    port, address = row.get("client_port"), row["address"]
-    found = (
-        ("address", f"{address}:{port}" if address and port is not None and port >= 0 else address),
-        ("transaction", row.get("xid")),
-        ("oldest snapshot", f"{row['xmin_age']:.0f} transactions old" if row.get("xmin_age") is not None else None),
-    )
-    return tuple((name, str(value)) for name, value in found if value)
+    found = []
+    if row["address"]:
+        port = row.get("client_port")
+        found.append(("address", row["address"] if port is None else f"{row['address']}:{port}"))
+    if row.get("xid"):
+        found.append(("transaction", row["xid"]))
+    if row.get("xmin_age") is not None:
+        found.append(("oldest snapshot", f"{row['xmin_age']:.0f} transactions old"))
+    return tuple(found)
 
 
 def _age(seconds: float | None) -> float | None:

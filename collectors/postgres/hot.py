@@ -12,12 +12,13 @@ from aishell_core.targets import Target
 from aishell_core.values import Cost, Facts, Failure, FailureCode, LockWait, Part, Reading, Sample, Session, Tier
 from collectors.contract import Demand
 from collectors.postgres.activity import ActivityLook, ActivityReader
-from collectors.postgres.activity_rows import Seen, activity_of, activity_samples
+from collectors.postgres.activity_rows import Activity, Seen, activity_of, activity_samples
 from collectors.postgres.counters import COUNTERS, CountersLook, read_counters, read_pulse
 from collectors.postgres.counters_rows import counter_samples
 from collectors.postgres.hints import monitor_grant
 from collectors.postgres.hot_questions import HotQuestions
 from collectors.postgres.locks import LocksLook, LocksReader
+from collectors.postgres.processes import SessionProcesses
 from collectors.postgres.slow_questions import Budget
 from collectors.postgres.statements import StatementsLook
 from collectors.postgres.statements_beside import StatementsBeside
@@ -34,7 +35,7 @@ class _Look:
     """All that was read at one moment."""
 
     counters: CountersLook
-    seen: tuple[Seen, ...]
+    figures: Activity
     activity: ActivityLook | None = None
     locks: LocksLook | None = None
     failures: tuple[Failure, ...] = ()
@@ -55,7 +56,7 @@ class HotTier:
         self._digests = TextDigests()
         self._statements = StatementsBeside(session, clock)
         self._sampled = SampledStatements(self._digests)
-        self._activity = ActivityReader(self._questions, self._digests, self._statements.reader.names)
+        self._activity = ActivityReader(self._questions, self._digests, self._statements.reader.names, SessionProcesses(clock))
         self._locks = LocksReader(self._questions)
         self._before: Mapping[str, Any] | None = None
         self._timeline: tuple[object, str] | None = None
@@ -79,7 +80,7 @@ class HotTier:
             sessions=self._sessions(look, demand),
             lock_waits=self._lock_waits(look, demand),
             statements=counted.statements,
-            waits=activity_of(look.seen).waits,
+            waits=look.figures.waits,
             failures=(*look.failures, *self._hidden(look, server, at), *counted.failures),
             cost=look.cost + more + counted.cost,
         )
@@ -89,14 +90,14 @@ class HotTier:
         if not estimated and not demand & {Part.SESSIONS, Part.LOCKS}:
             pulse = await read_pulse(self._questions, server, budget)
             if not isinstance(pulse, Failure):
-                return _Look(pulse, self._named(pulse.groups or ()))
+                return _Look(pulse, activity_of(self._named(pulse.groups or ())))
         counters = await read_counters(self._questions, server, budget)
-        activity = await self._activity.read(server, budget)
+        activity = await self._activity.read(server, budget, in_detail=Part.SESSIONS in demand)
         locks = None
         if _may_wait(activity.seen, demand):
             locks = await self._locks.read(server, budget, activity.rows)
         failures = (*counters.failures, *activity.failures, *(locks.failures if locks else ()))
-        return _Look(counters, activity.seen, activity, locks, failures)
+        return _Look(counters, activity_of(activity.seen), activity, locks, failures)
 
     def _named(self, groups: tuple[Seen, ...]) -> tuple[Seen, ...]:
         """The groups with a digest of their texts where the server gives them no identifier."""
@@ -112,7 +113,8 @@ class HotTier:
 
     async def _take_statements(self, look: _Look, demand: Demand, budget: Budget) -> StatementsLook:
         """What was read beside, or what was estimated where the server counts no statements."""
-        if look.activity is not None and self._statements.sampled:
+        known = self._statements.reader.place is not None
+        if look.activity is not None and self._statements.sampled and (known or Part.STATEMENTS in demand):
             self._sampled.add(look.activity.looked)
         if Part.STATEMENTS not in demand:
             return StatementsLook(None)
@@ -126,12 +128,11 @@ class HotTier:
         before, self._before = self._before, row
         if before is not None and before.get("started_at") != row.get("started_at"):
             before = None
-        activity = activity_of(look.seen)
         if look.locks is not None:
             waiters, longest = look.locks.waiting, look.locks.longest_seconds
         else:
             waiters, longest = row.get("lock_waiters"), row.get("lock_wait_seconds")
-        return (*counter_samples(row, before), *activity_samples(activity, row.get("max_connections"), waiters, longest))
+        return (*counter_samples(row, before), *activity_samples(look.figures, row.get("max_connections"), waiters, longest))
 
     def _sessions(self, look: _Look, demand: Demand) -> tuple[Session, ...] | None:
         return look.activity.sessions if look.activity is not None and Part.SESSIONS in demand else None
@@ -142,7 +143,7 @@ class HotTier:
         return look.locks.waits if look.locks is not None else ()
 
     def _hidden(self, look: _Look, server: ServerFacts, at: float) -> tuple[Failure, ...]:
-        if not activity_of(look.seen).hidden:
+        if not look.figures.hidden:
             return ()
         message = f"what sessions of other roles do is hidden from the role {server.user}"
         return (Failure(Part.SESSIONS, FailureCode.PRIVILEGE, message, monitor_grant(server.user), at),)
