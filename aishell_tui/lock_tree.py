@@ -270,17 +270,19 @@ def _rows(
     behind: Mapping[str, int],
     circling: Mapping[str, int],
 ) -> Iterator[TreeRow]:
-    places: dict[str, int] = {}
-    left: list[tuple[str, int, tuple[bool, ...]]] = [(node, 0, ()) for node in reversed(heads)]
-    while left:
-        node, depth, lasts = left.pop()
-        places[node] = place = len(places)
-        waits, parent, below = graph.waits.get(node, []), parents.get(node), children.get(node, ())
+    order = list(_drawn_order(heads, children))
+    places = {node: place for place, (node, _, _) in enumerate(order)}
+
+    def stands_below(node: str, above: str) -> bool:
+        return places[above] < places[node] <= places[above] + behind[above]
+
+    for node, depth, lasts in order:
+        waits, parent = graph.waits.get(node, []), parents.get(node)
         longest = _longest(waits)
         others = [holder for holder in graph.holders.get(node, ()) if holder != parent]
         if node not in circling:
             # The tree shows already that it waits for its ancestors; in a circle that is what closes it.
-            others = [holder for holder in others if not (holder in places and place <= places[holder] + behind[holder])]
+            others = [holder for holder in others if not stands_below(node, holder)]
         yield TreeRow(
             id=node,
             session=known.get(node),
@@ -289,11 +291,20 @@ def _rows(
             wait=_edge(waits, parent),
             wait_seconds=None if longest < 0 else longest,
             behind=behind[node],
-            elsewhere=sum(1 for waiter in _direct(graph, node) if parents.get(waiter) != node),
+            elsewhere=sum(1 for waiter in _direct(graph, node) if not stands_below(waiter, node)),
             also=tuple(others),
             holds=tuple(graph.holds.get(node, ())),
             in_cycle=node in circling,
         )
+
+
+def _drawn_order(heads: Sequence[str], children: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, int, tuple[bool, ...]]]:
+    """Each node with its depth and its branches, from the top of the screen down."""
+    left: list[tuple[str, int, tuple[bool, ...]]] = [(node, 0, ()) for node in reversed(heads)]
+    while left:
+        node, depth, lasts = left.pop()
+        yield node, depth, lasts
+        below = children.get(node, ())
         last = len(below) - 1
         left += [(child, depth + 1, (*lasts[1 - LEVELS :], at == last)) for at, child in reversed(list(enumerate(below)))]
 

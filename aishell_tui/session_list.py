@@ -15,7 +15,6 @@ _SHORT_STATES = {
     "idle in transaction (aborted)": "aborted tx",
     "fastpath function call": "fastpath",
 }
-_SHORT_WORDS = (("Lock", ""), ("Exclusive", "Excl"), ("Update", "Upd"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +99,6 @@ def age_severity(session: Session, statement: Thresholds, idle: Thresholds) -> S
 def short_state(state: str) -> str:
     """A state in ten cells."""
     return _SHORT_STATES.get(state, state)
-
-
-def short_mode(mode: str) -> str:
-    """A lock's mode in few cells: AccessExcl for AccessExclusiveLock."""
-    for long, short in _SHORT_WORDS:
-        mode = mode.replace(long, short)
-    return mode
 
 
 def wait_text(session: Session, *, wide: bool) -> str:

@@ -13,6 +13,7 @@ from aishell_core.values import Part, Session, TargetId
 from aishell_tui.export import PaneData
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.lock_tree import LockTree, lock_tree
+from aishell_tui.lock_words import tree_cells
 from aishell_tui.look import Look
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
@@ -44,7 +45,7 @@ from widgets.text_view import TextView
 
 _FRAME_CELLS = 2
 """What the table takes of the width for the cursor and between."""
-_DEEPER_STEP = 2
+_CELL_STEP = 2
 _TALL_ROWS = 36
 _DETAIL_ROWS, _TALL_DETAIL_ROWS = 6, 10
 
@@ -75,7 +76,7 @@ class SessionsScreen(DashboardScreen):
         self._of: TargetId | None = None
         self._by_id: dict[str, Session] = {}
         self._chosen: Session | None = None
-        self._deepest = 0
+        self._tree_cells = 0
         self._measured = False
         self._drawn: tuple[object, ...] = ()
         self._counts = SessionCounts()
@@ -115,7 +116,7 @@ class SessionsScreen(DashboardScreen):
 
     def _start(self, name: TargetId) -> None:
         """Another target's rows must not stay as vanished ones."""
-        self._of, self._deepest, self._measured, self._drawn, self._chosen = name, 0, False, (), None
+        self._of, self._tree_cells, self._measured, self._drawn, self._chosen = name, 0, False, (), None
         for table in self.query(LineTable):
             table.select(None)
             table.clear_marks()
@@ -140,12 +141,12 @@ class SessionsScreen(DashboardScreen):
         table = self.query_one("#tree", LineTable)
         self._lock_tree = tree = lock_tree(view.sessions or (), view.lock_waits or ())
         # The column grows in steps and never shrinks, so that it does not jump with every session that comes or goes.
-        self._deepest = max(self._deepest, -(-tree.deepest // _DEEPER_STEP) * _DEEPER_STEP)
-        columns = tree_columns(self.size.width - _FRAME_CELLS, self._deepest)
+        self._tree_cells = max(self._tree_cells, -(-tree_cells(tree) // _CELL_STEP) * _CELL_STEP)
+        columns = tree_columns(self.size.width - _FRAME_CELLS, self._tree_cells)
         if columns != table.columns:
             table.set_columns(columns)
-        limits, cells, glyphs = limits_of(view), columns[0].width or 0, table.glyphs
-        rows: list[Row] = [tree_row(row, limits, cells, glyphs) for row in tree.rows]
+        limits, cells, glyphs, wide = limits_of(view), columns[0].width or 0, table.glyphs, self._is_wide
+        rows: list[Row] = [tree_row(row, limits, cells, glyphs, wide=wide) for row in tree.rows]
         table.set_empty_text(why_no_tree(view))
         table.set_rows(rows or [transaction_row(session) for session in oldest_transactions(view.sessions or ())])
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from aishell_core.units import format_bytes, format_duration
 from aishell_core.values import LockWait, Session
-from aishell_tui.lock_tree import PREPARED, freed_by, waiting_for
-from aishell_tui.session_list import is_active, is_background, is_idle_in_transaction, short_mode
+from aishell_tui.lock_tree import PREPARED, Freed, freed_by, waiting_for
+from aishell_tui.lock_words import short_mode
+from aishell_tui.session_list import is_active, is_background, is_idle_in_transaction
 from aishell_tui.text import moment_text
 from widgets.format import clean, wrap
 from widgets.lines import Span, Spans
@@ -113,9 +114,12 @@ def end_sentence(session: Session, around: Surroundings) -> str:
     freed = freed_by(around.lock_waits, session.id)
     if not freed.sessions and not freed.still_waiting:
         return ""
-    parts = [f"Ending it frees {_sessions(freed.sessions)}"]
+    if not freed.sessions:
+        parts = ["Ending it alone frees nobody"]
+    else:
+        parts = [f"Ending it frees {_sessions(freed.sessions)}"]
     if freed.still_waiting:
-        parts.append(f"{freed.still_waiting} more behind it {'waits' if freed.still_waiting == 1 else 'wait'} for others too")
+        parts.append(f"{_more(freed)} behind it {'waits' if freed.still_waiting == 1 else 'wait'} for others too")
     if session.transaction_seconds is not None and not is_background(session):
         parts.append(f"its own work since {around.since(session.transaction_seconds)} is rolled back")
     return "; ".join(parts) + "."
@@ -179,6 +183,10 @@ def lock_lines(waits: Iterable[LockWait], around: Surroundings, *, holders: bool
 
 def _span(seconds: float | None, around: Surroundings) -> str:
     return "" if seconds is None else f"{around.since(seconds)} ({format_duration(max(0.0, seconds))})"
+
+
+def _more(freed: Freed) -> str:
+    return f"{freed.still_waiting} more" if freed.sessions else f"the {freed.still_waiting}"
 
 
 def _sessions(count: int) -> str:

@@ -11,7 +11,6 @@ from aishell_tui.session_list import (
     identity,
     of_identity,
     session_list,
-    short_mode,
     short_state,
     wait_text,
 )
@@ -79,9 +78,8 @@ def test_long_statements_and_idle_transactions_pass_their_limits_and_background_
     assert age_severity(session(1, kind="walsender", statement_seconds=9e9), STATEMENT, IDLE) is Severity.OK
 
 
-def test_states_modes_and_waits_are_short_where_room_is() -> None:
+def test_states_and_waits_are_short_where_room_is() -> None:
     assert short_state("idle in transaction (aborted)") == "aborted tx"
     assert short_state("writing") == "writing"
-    assert short_mode("ShareUpdateExclusiveLock") == "ShareUpdExcl"
     assert wait_text(session(1, wait_class="IO", wait="DataFileRead"), wide=True) == "IO:DataFileRead"
     assert wait_text(session(1, wait_class="IO", wait="DataFileRead"), wide=False) == "DataFileRead"

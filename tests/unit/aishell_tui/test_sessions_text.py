@@ -6,9 +6,10 @@ import pytest
 
 from aishell_core.values import LockWait, Session, Severity, Thresholds
 from aishell_tui.lock_tree import lock_tree
+from aishell_tui.lock_words import branch_text, held_text, lock_text, missing_text, queue_text, short_mode, short_object, tree_cells
 from aishell_tui.screens.sessions_detail import Surroundings, detail_lines, end_sentence, holder_words, session_fields, state_sentences
 from aishell_tui.screens.sessions_rows import SessionLimits, session_columns, session_rows
-from aishell_tui.screens.sessions_tree import branch_text, lock_words, missing_words, tree_columns, tree_row
+from aishell_tui.screens.sessions_tree import tree_columns, tree_row
 from aishell_tui.session_list import session_list
 from tests.scripted_sessions import CHAIN_SESSIONS, CHAIN_WAITS, HEAD, NOW, edge, locked, session
 from widgets.glyphs import ASCII, UNICODE
@@ -59,6 +60,8 @@ def test_who_waits_for_others_too_is_not_counted_as_freed() -> None:
     plain = session(1, transaction_seconds=None)
     assert end_sentence(plain, around(waits=waits)) == "Ending it frees 1 session; 1 more behind it waits for others too."
     assert end_sentence(session(5), around(waits=())) == ""
+    nobody = end_sentence(session(9, transaction_seconds=None), around(waits=waits))
+    assert nobody == "Ending it alone frees nobody; the 1 behind it waits for others too."
 
 
 @pytest.mark.parametrize(
@@ -66,7 +69,7 @@ def test_who_waits_for_others_too_is_not_counted_as_freed() -> None:
 )
 def test_holders_without_a_session_are_told_in_words(holder: str, words: str) -> None:
     assert holder_words(holder, {}).startswith(words)
-    assert missing_words(holder)
+    assert missing_text(holder)
 
 
 def test_fields_leave_out_what_is_not_known() -> None:
@@ -105,40 +108,64 @@ def test_a_filter_looks_at_words_and_not_at_figures() -> None:
 
 
 def test_what_a_row_waits_for_or_holds_is_told_in_short() -> None:
-    assert lock_words(edge(2, 1, 1.0, "AccessExclusiveLock"), ()) == "orders AccessExcl"
-    assert lock_words(None, CHAIN_WAITS[:1]) == "holds orders Excl"
-    assert lock_words(None, (edge(2, 1, 1.0), edge(3, 1, 1.0, on="users"))) == "holds orders Excl +1"
-    assert lock_words(None, ()) == ""
+    assert lock_text(edge(2, 1, 1.0, "AccessExclusiveLock")) == "orders AccessExcl"
+    assert held_text(CHAIN_WAITS[:1]) == "holds orders Excl"
+    assert held_text((edge(2, 1, 1.0), edge(3, 1, 1.0, on="users"))) == "holds orders Excl +1"
+    assert held_text(()) == ""
+    assert short_mode("ShareUpdateExclusiveLock") == "ShareUpdExcl"
+
+
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [
+        ("relation public.orders", "orders"),
+        ("relation audit.log", "audit.log"),
+        ("row (0,1) of public.orders", "orders row"),
+        ("transaction 727, a row of public.orders", "orders row"),
+        ("transaction 727", "transaction 727"),
+        ("database", "database"),
+    ],
+)
+def test_of_what_is_locked_the_table_s_name_comes_first(text: str, short: str) -> None:
+    assert short_object(text) == short
 
 
 def test_branches_are_drawn_down_to_where_they_fit_and_then_counted() -> None:
     chain = tuple(edge(place + 1, place, 1.0) for place in range(100, 160))
     tree = lock_tree((), (*chain, edge(900, 101, 0.5)))
     rows = {row.id: row for row in tree.rows}
-    assert branch_text(rows["100"], 19, UNICODE) == ""
-    assert branch_text(rows["102"], 19, UNICODE) == "│ └ " if rows["102"].lasts == (False, True) else True
-    assert branch_text(rows["900"], 19, ASCII) in {"  ` ", "| ` "}
-    deep = branch_text(rows["160"], 19, UNICODE)
-    assert deep.startswith("‹60›")
-    assert len(deep) <= 12
+    assert tree_cells(tree) == 2 * 60 + 3
+    assert branch_text(rows["100"], 20, UNICODE) == ""
+    assert branch_text(rows["102"], 20, UNICODE) == "  ├ "
+    assert branch_text(rows["900"], 20, ASCII) == "  ` "
+    assert branch_text(rows["103"], 20, UNICODE) == "  │ └ "
+    for row in tree.rows:
+        assert len(branch_text(row, 20, UNICODE)) + len(row.id) <= 20
+    assert branch_text(rows["160"], 20, UNICODE) == "‹60›          └ "
 
 
 def test_a_row_of_the_tree_tells_its_queue_its_circle_and_whom_else_it_waits_for() -> None:
     tree = lock_tree(CHAIN_SESSIONS, (edge(2, 1, 30.0), edge(3, 1, 20.0), edge(4, 2, 5.0), edge(4, 3, 5.0)))
-    rows = {row.id: tree_row(row, LIMITS, 19, UNICODE) for row in tree.rows}
-    assert rows["4"].cell("lock").plain() == "also 3: orders Share"
-    assert (rows["1"].cell("behind").text, rows["3"].cell("behind").text) == ("3", "0+1")
+    rows = {row.id: tree_row(row, LIMITS, 19, UNICODE, wide=True) for row in tree.rows}
+    assert rows["4"].cell("lock").plain() == "orders Share, also 3"
+    assert tree_row(tree.rows[2], LIMITS, 19, UNICODE, wide=False).cell("lock").plain() == "+1 orders Share"
+    assert (rows["1"].cell("behind").text, rows["3"].cell("behind").text) == ("3", "+1")
     circle = lock_tree((), (edge(1, 2, 3.0), edge(2, 1, 8.0)))
-    assert "circle" in tree_row(circle.rows[0], LIMITS, 19, UNICODE).cell("lock").plain()
+    assert "circle" in tree_row(circle.rows[0], LIMITS, 19, UNICODE, wide=True).cell("lock").plain()
+
+
+def test_who_stands_below_already_is_not_counted_again() -> None:
+    tree = lock_tree((), (edge(2, 1, 9.0), edge(3, 2, 5.0), edge(3, 1, 5.0)))
+    assert [queue_text(row) for row in tree.rows] == ["2", "1", ""]
 
 
 def test_the_tree_s_own_column_grows_with_its_depth_within_bounds() -> None:
-    assert [tree_columns(78, deepest)[0].width for deepest in (0, 2, 4, 400)] == [9, 11, 15, 19]
-    assert tree_columns(158, 400)[0].width == 41
+    assert [tree_columns(78, needed)[0].width for needed in (0, 11, 15, 400)] == [9, 11, 15, 20]
+    assert tree_columns(158, 400)[0].width == 42
 
 
 def test_a_prepared_transaction_is_named_in_its_row() -> None:
     tree = lock_tree((locked(2, 1.0),), (edge(2, 0, 1.0),))
-    row = tree_row(tree.rows[0], LIMITS, 19, UNICODE)
+    row = tree_row(tree.rows[0], LIMITS, 19, UNICODE, wide=True)
     assert row.cell("tree").plain() == "prepared"
     assert row.cell("sql").text == "a prepared transaction, which no session owns"
