@@ -20,6 +20,7 @@ from collectors.schedule import Schedule
 
 if TYPE_CHECKING:
     from aishell_tui.demo.launch import Demo
+    from aishell_tui.demo.postgres_programs import Search
 
 _COLOR_SYSTEMS = {"16": "standard", "256": "256", "true": "truecolor"}
 _PLAIN_TERMINALS = {"linux", "dumb", "vt100", "vt220"}
@@ -95,15 +96,17 @@ def run_demo(options: DashboardOptions) -> int:
     return _show_demo(options, demo, demo.wait_until_ready)
 
 
-def run_postgres_demo(options: DashboardOptions, tell: Callable[[str], None]) -> int:
+def run_postgres_demo(options: DashboardOptions, tell: Callable[[str], None], search: Search | None = None) -> int:
     """Open the dashboard on two PostgreSQL servers with a real workload; `tell` says what is being done until there are.
 
-    Raises AishellError where there is no PostgreSQL to be found, or where it does not start.
+    Their programs are looked for where they usually are, or where `search` says. Raises AishellError where there are none, or
+    where they do not start.
     """
     require_terminal()
-    from aishell_tui.demo.postgres_launch import find_postgres, start_postgres_demo
+    from aishell_tui.demo.postgres_launch import start_postgres_demo
+    from aishell_tui.demo.postgres_programs import Search, find_programs
 
-    programs = find_postgres()
+    programs = find_programs(search or Search.of_machine())
     tell(f"starting PostgreSQL {programs.version} for the demo")
     demo = start_postgres_demo(find_places().state / "demo", programs, wait=False)
     return _show_demo(options, demo, lambda: demo.wait_until_ready(tell))

@@ -14,8 +14,8 @@ import psutil
 
 from tests.terminal import Terminal
 
-WORKLOAD = "aishell_tui.demo.workload"
-"""What stands in the command line of the demo's workload, whose processes are not the dashboard's."""
+WORKLOAD = "aishell_tui.demo."
+"""What stands in the command line of a demo's keeper, below which no process is the dashboard's."""
 
 _BETWEEN_KEYS_SECONDS = (0.1, 1.2)
 _CURSOR_COLUMN = 4
@@ -122,7 +122,7 @@ def _without_workload(process: psutil.Process) -> list[psutil.Process]:
     own = [process]
     for child in process.children():
         with suppress(psutil.Error):
-            if WORKLOAD not in child.cmdline():
+            if not any(word.startswith(WORKLOAD) for word in child.cmdline()):
                 own += _without_workload(child)
     return own
 

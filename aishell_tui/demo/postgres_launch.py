@@ -10,7 +10,7 @@ from aishell_core.targets import Environment, Location, Target
 from aishell_core.values import TargetId
 from aishell_tui.demo.launch import Demo, drop_folder, new_folder, start_keeper, temporary_folder, writable
 from aishell_tui.demo.postgres_clients import DATABASE
-from aishell_tui.demo.postgres_programs import PostgresPrograms, Search, find_programs, runnable_programs, server_user
+from aishell_tui.demo.postgres_programs import PostgresPrograms, runnable_programs, server_user
 from aishell_tui.demo.postgres_servers import PORTS, PRIMARY, REPLICA, SERVER_FOLDER
 
 NAMES = {PRIMARY: TargetId("shop"), REPLICA: TargetId("shop-replica")}
@@ -20,11 +20,6 @@ _START_SECONDS = 60.0
 _LONGEST_FOLDER_BYTES = 60
 # The servers' configuration takes a path as it is, with commas between paths.
 _PLAIN = re.compile(r"[\w./+-]+")
-
-
-def find_postgres() -> PostgresPrograms:
-    """The PostgreSQL that the demo would start; raises AishellError where there is none."""
-    return find_programs(Search.of_machine())
 
 
 def start_postgres_demo(folder: Path, programs: PostgresPrograms, *, wait: bool = True) -> Demo:
