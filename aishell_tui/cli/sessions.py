@@ -34,7 +34,12 @@ def sessions(
     everything: AllOption = False,
     target: TargetOption = None,
     config: ConfigOption = None,
-    waiting: Annotated[bool, typer.Option("--waiting", help="Only sessions that wait for a lock, or hold one that is waited for.")] = False,
+    waiting: Annotated[
+        bool,
+        typer.Option(
+            "--waiting", help="Only sessions that wait for a lock or hold one that is waited for, as a tree of who waits behind whom."
+        ),
+    ] = False,
     json: JsonOption = False,
 ) -> int:
     """Who is connected, and who waits for whom.
@@ -50,5 +55,5 @@ def sessions(
     chosen = choice(context, config, target, database, everything)
     looked = look(chosen, "0", tiers=(Tier.WARM,), demand=frozenset({Part.SESSIONS, Part.LOCKS}))
     report = reports.sessions_report(looked, waiting=waiting)
-    say(to_json(report) if json else reports.sessions_text(looked, report))
+    say(to_json(report) if json else reports.sessions_text(looked, report, waiting=waiting))
     return exit_code(looked.state)

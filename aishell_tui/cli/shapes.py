@@ -172,6 +172,16 @@ class SessionRow:
     statement_seconds: float | None = field(metadata=doc("how long its statement has run"))
     transaction_seconds: float | None = field(metadata=doc("how long its transaction has been open"))
     text: str = field(metadata=doc("its statement; may be empty"))
+    started_at: str | None = field(metadata=doc("when it connected, UTC"))
+    kind: str = field(metadata=doc("the engine's word for what sort of process it is; empty for an ordinary client"))
+    leader: str = field(metadata=doc("the id of the session that a parallel worker works for; else empty"))
+    wait_class: str = field(metadata=doc("the class of what it waits for, in the engine's words; may be empty"))
+    state_seconds: float | None = field(metadata=doc("how long it has been in its state"))
+    digest: str = field(metadata=doc("identifies its statement without its values, as in slow-queries; may be empty"))
+    cpu_ratio: float | None = field(metadata=doc("share of one core that its process uses; null where that is not known"))
+    memory_bytes: float | None = field(metadata=doc("memory of its process, without what it shares"))
+    read_bytes_per_second: float | None = field(metadata=doc("what its process reads from disks"))
+    write_bytes_per_second: float | None = field(metadata=doc("what its process writes to disks"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +191,9 @@ class LockWaitRow:
     waiter: str = field(metadata=doc("the id of the session that waits; empty when nobody waits for this lock"))
     holder: str = field(metadata=doc("the id of the session that holds the lock"))
     object: str = field(metadata=doc("what is locked"))
-    mode: str = field(metadata=doc("how, in the engine's words"))
+    mode: str = field(metadata=doc("how the waiting session wants it, in the engine's words"))
     wait_seconds: float | None = field(metadata=doc("how long it has waited"))
+    held_mode: str = field(metadata=doc("how the holder has it; empty when it waits itself, ahead in the queue, or that is not known"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,17 @@ from aishell_core.values import LockWait, Session, Unit
 from aishell_tui.cli.encode import utc_text
 from aishell_tui.cli.reports.looked import Looked, failure_lines, failure_rows
 from aishell_tui.cli.shapes import LockWaitRow, SessionRow, SessionsReport, TargetSessions
-from aishell_tui.cli.terminal import fit, printable, table
+from aishell_tui.cli.terminal import fit, printable, speaks_unicode, table
 from aishell_tui.frame import TargetView
+from aishell_tui.lock_tree import TreeRow, lock_tree
+from aishell_tui.lock_words import branch_text, held_text, lock_text, missing_text, name_text, queue_text
+from aishell_tui.session_list import short_state
+from widgets.glyphs import ASCII, UNICODE, Glyphs
 
 _TEXT_COLUMNS = 50
+_TREE_COLUMNS = 60
+_TITLES = ("  ID", "USER", "APPLICATION", "STATE", "TIME", "WAIT", "STATEMENT")
+_TREE_TITLES = ("  ID", "WAIT", "QUEUE", "USER", "APPLICATION", "STATE", "WAITS FOR / HOLDS", "STATEMENT")
 
 
 def sessions_report(looked: Looked, *, waiting: bool = False) -> SessionsReport:
@@ -20,8 +27,8 @@ def sessions_report(looked: Looked, *, waiting: bool = False) -> SessionsReport:
 
 def _target_sessions(view: TargetView, waiting: bool) -> TargetSessions:
     found = view.sessions
-    if found is not None and waiting:
-        involved = {name for wait in view.lock_waits or () if wait.waiter for name in (wait.waiter, wait.holder)}
+    if found is not None and waiting and view.lock_waits is not None:
+        involved = {name for wait in view.lock_waits if wait.waiter for name in (wait.waiter, wait.holder)}
         found = tuple(session for session in found if session.id in involved)
     return TargetSessions(
         name=view.name,
@@ -45,34 +52,77 @@ def _row(session: Session) -> SessionRow:
         statement_seconds=session.statement_seconds,
         transaction_seconds=session.transaction_seconds,
         text=session.text,
+        started_at=None if session.started_at is None else utc_text(session.started_at),
+        kind=session.kind,
+        leader=session.leader,
+        wait_class=session.wait_class,
+        state_seconds=session.state_seconds,
+        digest=session.digest,
+        cpu_ratio=session.cpu_ratio,
+        memory_bytes=session.memory_bytes,
+        read_bytes_per_second=session.read_bytes_per_second,
+        write_bytes_per_second=session.write_bytes_per_second,
     )
 
 
 def _wait(wait: LockWait) -> LockWaitRow:
-    return LockWaitRow(wait.waiter, wait.holder, wait.object, wait.mode, wait.wait_seconds)
+    return LockWaitRow(wait.waiter, wait.holder, wait.object, wait.mode, wait.wait_seconds, wait.held_mode)
 
 
-def sessions_text(looked: Looked, report: SessionsReport) -> str:
-    """The report as people get it."""
+def sessions_text(looked: Looked, report: SessionsReport, *, waiting: bool = False) -> str:
+    """The report as people get it; with `waiting` as a tree of who waits behind whom."""
     lines = []
     for view, target in zip(looked.views, report.targets, strict=True):
         lines.append(f"{printable(target.name)}  {target.engine}")
-        if target.sessions:
-            lines.append(table(("  ID", "USER", "APPLICATION", "STATE", "TIME", "WAIT", "STATEMENT"), map(_cells, target.sessions), (4,)))
+        if waiting and view.lock_waits is not None:
+            lines.extend(_tree(view))
+        elif target.sessions:
+            lines.append(table(_TITLES, map(_cells, target.sessions), (4,)))
         elif target.sessions is not None:
             lines.append("  no session")
         elif not view.failures:
             lines.append("  this target does not list its sessions")
-        lines.extend(printable(_sentence(wait)) for wait in target.lock_waits or ())
+        if not waiting:
+            lines.extend(printable(_sentence(wait)) for wait in target.lock_waits or ())
         lines.extend(printable(line) for line in failure_lines(view.failures))
         lines.append("")
     return "\n".join(lines).rstrip()
 
 
+def _tree(view: TargetView) -> list[str]:
+    """The lock tree, heads first."""
+    tree = lock_tree(view.sessions or (), view.lock_waits or ())
+    if not tree.rows:
+        return ["  nobody waits for a lock"]
+    longest = "" if tree.longest_wait_seconds is None else f", the longest for {format_value(tree.longest_wait_seconds, Unit.SECONDS)}"
+    heads = "1 head" if tree.heads == 1 else f"{tree.heads} heads"
+    circles = f", {tree.cycles} waiting in a circle" if tree.cycles else ""
+    glyphs = UNICODE if speaks_unicode() else ASCII
+    rows = [_tree_cells(row, glyphs) for row in tree.rows]
+    return [f"  {heads}, {tree.waiting} waiting{longest}{circles}", table(_TREE_TITLES, rows, (1, 2))]
+
+
+def _tree_cells(row: TreeRow, glyphs: Glyphs) -> tuple[str, ...]:
+    session = row.session
+    also = f", also {', '.join(map(name_text, row.also))}" if row.also else ""
+    lock = (lock_text(row.wait) if row.wait is not None else held_text(row.holds)) + also + (" (circle)" if row.in_cycle else "")
+    text = missing_text(row.id) if session is None else fit(" ".join(printable(session.text).split()), _TEXT_COLUMNS)
+    return (
+        f"  {branch_text(row, _TREE_COLUMNS, glyphs)}{name_text(row.id)}",
+        "-" if row.wait_seconds is None else format_value(row.wait_seconds, Unit.SECONDS),
+        queue_text(row),
+        session.user if session is not None else "",
+        session.application if session is not None else "",
+        short_state(session.state) if session is not None else "",
+        lock,
+        text,
+    )
+
+
 def _cells(row: SessionRow) -> tuple[str, ...]:
     statement = fit(" ".join(printable(row.text).split()), _TEXT_COLUMNS)
     seconds = "-" if row.statement_seconds is None else format_value(row.statement_seconds, Unit.SECONDS)
-    return (f"  {row.id}", row.user, row.application, row.state, seconds, row.wait, statement)
+    return (f"  {row.id}", row.user, row.application, row.state or row.kind, seconds, row.wait, statement)
 
 
 def _sentence(wait: LockWaitRow) -> str:

@@ -1,0 +1,57 @@
+"""What `aishell sessions` prints of sessions, and the lock tree of `--waiting`."""
+
+from __future__ import annotations
+
+from aishell_core.series.store import SeriesStore
+from aishell_core.values import LockWait, Reading, Session, Tier
+from aishell_tui.cli.reports.looked import Looked
+from aishell_tui.cli.reports.sessions import sessions_report, sessions_text
+from aishell_tui.frame import TargetView, absorb
+from tests.scripted_sessions import CHAIN_SESSIONS, CHAIN_WAITS, NOW, edge, server
+
+
+def looked(sessions: tuple[Session, ...] | None, waits: tuple[LockWait, ...] | None) -> Looked:
+    target, store = server("orders-eu"), SeriesStore()
+    reading = Reading(target.name, Tier.HOT, NOW, sessions=sessions, lock_waits=waits)
+    view = TargetView(target, store.snapshot(target.name))
+    return Looked((absorb(view, reading, store.snapshot(target.name), 1.0),), NOW, {})
+
+
+def tree_of(found: Looked) -> list[str]:
+    return sessions_text(found, sessions_report(found, waiting=True), waiting=True).splitlines()
+
+
+def test_waiting_prints_the_lock_tree_with_its_head_first() -> None:
+    lines = tree_of(looked(CHAIN_SESSIONS, CHAIN_WAITS))
+    assert lines[1] == "  1 head, 5 waiting, the longest for 11m52s"
+    assert [line.split()[0] for line in lines[3:]] == ["4121", "├", "│", "│", "└", "└"]
+    assert lines[3].split()[:5] == ["4121", "-", "5", "billing", "billing-worker"]
+    assert "holds orders" in lines[3]
+    assert lines[5].startswith("  │ ├ 4201")
+
+
+def test_nobody_who_waits_is_said_in_words() -> None:
+    assert tree_of(looked(CHAIN_SESSIONS, ()))[1] == "  nobody waits for a lock"
+
+
+def test_prepared_transactions_and_circles_are_said_in_words() -> None:
+    text = "\n".join(tree_of(looked((), (edge(2, 0, 1.0), edge(7, 8, 2.0), edge(8, 7, 1.0)))))
+    assert "  prepared" in text
+    assert "a prepared transaction" in text
+    assert "2 heads, 3 waiting, the longest for 2s, 1 waiting in a circle" in text
+
+
+def test_locks_that_could_not_be_read_leave_the_table() -> None:
+    assert "STATEMENT" in tree_of(looked(CHAIN_SESSIONS, None))[1]
+
+
+def test_the_json_has_all_that_is_known_of_a_session_and_null_for_the_rest() -> None:
+    (target,) = sessions_report(looked(CHAIN_SESSIONS, CHAIN_WAITS)).targets
+    assert target.sessions is not None
+    assert target.lock_waits is not None
+    worker = next(row for row in target.sessions if row.id == "4300")
+    assert (worker.cpu_ratio, worker.memory_bytes, worker.read_bytes_per_second) == (0.82, 33_554_432.0, None)
+    assert worker.started_at is not None
+    assert worker.started_at.endswith("Z")
+    assert next(row for row in target.sessions if row.id == "90").kind == "checkpointer"
+    assert [wait.held_mode for wait in target.lock_waits][:4] == ["ExclusiveLock", "ExclusiveLock", "ExclusiveLock", ""]
