@@ -92,9 +92,9 @@ class Explaining:
             yield
             return
         try:
-            if reached.connection.raw:
-                # The text of the statement goes to the server in UTF-8.
-                await self._line.execute("SET LOCAL client_encoding = 'UTF8'")
+            encoding = _encoding(reached)
+            if encoding:
+                await self._line.execute(f"SET LOCAL client_encoding = '{encoding}'")
             yield
         finally:
             await self._line.roll_back()
@@ -114,6 +114,14 @@ class Explaining:
         finally:
             # A prepared statement outlives its transaction.
             await self._line.execute(f"ROLLBACK TO aishell; DEALLOCATE {_PREPARED}")
+
+
+def _encoding(reached: Reached) -> str:
+    """What is to be set for the text to get there in UTF-8 and the plan to come back; "" when it is so already."""
+    if reached.facts.encoding == "SQL_ASCII":
+        # Such a database takes any bytes, and could not send back those that are no UTF-8.
+        return "" if reached.connection.raw else "SQL_ASCII"
+    return "UTF8" if reached.connection.raw else ""
 
 
 def _read(value: object) -> list[Any]:

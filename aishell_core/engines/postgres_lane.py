@@ -17,7 +17,7 @@ from aishell_core.units import format_duration
 from aishell_core.values import FailureCode
 
 if TYPE_CHECKING:
-    from aishell_core.engines.postgres_connection import PostgresConnection, Row
+    from aishell_core.engines.postgres_connection import Row
 
 _T = TypeVar("_T")
 _UNREADABLE = {"22021", "22P05"}
@@ -49,6 +49,7 @@ class Line:
         self._patience = 0
         self._stage = "connecting"
         self._closed = False
+        self._raw = False
         self.queries = 0
 
     @property
@@ -111,29 +112,37 @@ class Line:
         """The rows of one statement; raises PostgresError."""
         reached = await self.connected(until)
         milliseconds = patience_milliseconds(until - asyncio.get_running_loop().time())
-        if self._route.wrapped and await self.begun(milliseconds):
-            try:
-                return await self._fetch_readable(reached.connection, sql, parameters)
-            finally:
-                await self.roll_back()
         if self._route.wrapped:
-            reached = await self.connected(until)
-        elif not self._route.wrapped and not 0.6 * milliseconds <= self._patience <= 1.5 * milliseconds:
+            return await self._fetch_wrapped(sql, parameters, milliseconds, until)
+        if not 0.6 * milliseconds <= self._patience <= 1.5 * milliseconds:
             await self.asked(reached.connection.execute(f"SET statement_timeout = {milliseconds}"))
             self._patience = milliseconds
-        return await self._fetch_readable(reached.connection, sql, parameters)
-
-    async def _fetch_readable(self, connection: PostgresConnection, sql: str, parameters: Sequence[object]) -> tuple[Row, ...]:
-        """The rows; where the server cannot convert a text into UTF-8, the texts as they are stored."""
         try:
-            return await self.asked(connection.fetch(sql, parameters))
+            return await self.asked(reached.connection.fetch(sql, parameters))
         except PostgresError as error:
-            if error.sqlstate not in _UNREADABLE or connection.raw or self._route.wrapped:
+            if error.sqlstate not in _UNREADABLE or reached.connection.raw:
                 raise
-        await self.asked(connection.read_raw())
-        return await self.asked(connection.fetch(sql, parameters))
+        # The server cannot convert a text into UTF-8: from now on it sends them as they are stored.
+        await self.asked(reached.connection.read_raw())
+        return await self.asked(reached.connection.fetch(sql, parameters))
 
-    async def begun(self, milliseconds: int) -> bool:
+    async def _fetch_wrapped(self, sql: str, parameters: Sequence[object], milliseconds: int, until: float) -> tuple[Row, ...]:
+        """The rows of one statement in a short transaction of its own, where the pooler has any."""
+        for raw in (self._raw, True):
+            self._raw = raw
+            begun = await self.begun(milliseconds, "SET LOCAL client_encoding = 'SQL_ASCII'" if raw else "")
+            connection = (await self.connected(until)).connection
+            try:
+                return await self.asked(connection.fetch(sql, parameters))
+            except PostgresError as error:
+                if error.sqlstate not in _UNREADABLE or raw or not begun:
+                    raise
+            finally:
+                if begun:
+                    await self.roll_back()
+        raise AssertionError  # the second turn returns or raises
+
+    async def begun(self, milliseconds: int, more: str = "") -> bool:
         """Open a read-only transaction that the server ends by itself if we do not; raises PostgresError.
 
         False through a pooler that has no transactions, which says so by hanging up: the connection is gone then.
@@ -145,9 +154,10 @@ class Line:
             f"SET LOCAL statement_timeout = {milliseconds}",
             f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}",
             "SET LOCAL idle_in_transaction_session_timeout = 10000",
+            more,
         )
         try:
-            await self.execute("; ".join(statements))
+            await self.execute("; ".join(statement for statement in statements if statement))
         except PostgresError as error:
             if _NO_TRANSACTIONS not in error.message:
                 raise
