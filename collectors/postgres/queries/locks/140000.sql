@@ -10,7 +10,8 @@ waits AS MATERIALIZED (SELECT DISTINCT pid, locktype, thing FROM locks WHERE NOT
 here AS (SELECT oid FROM pg_database WHERE datname = current_database())
 SELECT
     l.pid,
-    (SELECT p.gid FROM pg_prepared_xacts AS p WHERE l.pid IS NULL AND l.virtualtransaction = '-1/' || p.transaction::text) AS prepared,
+    (SELECT p.gid FROM locks AS own JOIN pg_prepared_xacts AS p ON p.transaction = own.transactionid
+        WHERE l.pid IS NULL AND own.pid IS NULL AND own.locktype = 'transactionid' AND own.virtualtransaction = l.virtualtransaction) AS prepared,
     l.locktype,
     l.mode,
     l.granted,
