@@ -16,7 +16,7 @@ from aishell_tui.keys import SCREENS
 from aishell_tui.look import Look
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
-from aishell_tui.screens.fleet_rows import COLUMNS, FleetRows, fleet_data, host_line, own_line
+from aishell_tui.screens.fleet_rows import COLUMNS, FleetRows, fleet_columns, fleet_data, host_line, own_line
 from aishell_tui.screens.tables import copied_rows
 from widgets.heading import Heading
 from widgets.line_view import LineView
@@ -55,6 +55,7 @@ class FleetScreen(DashboardScreen):
     def __init__(self) -> None:
         super().__init__()
         self._rows = FleetRows()
+        self._frame: Frame | None = None
 
     def compose_body(self) -> ComposeResult:
         """The table, and the machine below it."""
@@ -70,6 +71,10 @@ class FleetScreen(DashboardScreen):
     def show_body(self, frame: Frame, look: Look) -> None:
         """Rows and the host's line."""
         table = self.query_one("#fleet", LineTable)
+        if frame is not self._frame:
+            self._frame, columns = frame, fleet_columns(frame)
+            if columns != table.columns:
+                table.set_columns(columns)
         table.set_rows(self._rows.rows(frame, table.glyphs))
         self.query_one("#host", TwoSidedLine).set_sides(host_line(frame), own_line(frame))
 

@@ -20,22 +20,35 @@ from widgets.palette import severity_role
 from widgets.table_model import Cell, Column, Row
 
 _SPARK_SECONDS = 60.0
-_SPARK_CELLS = 5
+_SPARK_CELLS = 4
 
 COLUMNS: tuple[Column, ...] = (
     Column("target", "TARGET", None, 12, help="The target's name"),
     Column("engine", "ENGINE", 14, priority=3, help="Engine and version"),
-    Column("role", "ROLE", 8, priority=4, help="Role in replication, or file"),
+    Column("role", "ROLE", 7, priority=4, help="Role in replication, or file"),
     Column("connections", "CONN", 12, align="right", priority=2, help="Connections used, of the limit where there is one"),
-    Column("rate", "TPS", 12, align="right", help="Transactions per second, and their last minute"),
-    Column("queries", "STMT/S", 8, align="right", priority=5, help="Statements per second"),
+    Column("rate", "TPS", 10, align="right", help="Transactions per second, and their last minute"),
+    Column("queries", "STMT/S", 8, align="right", priority=7, help="Statements per second"),
     Column("hits", "HIT%", 6, align="right", priority=6, help="Cache hit ratio"),
-    Column("lag", "LAG", 7, align="right", priority=6, help="Replication lag"),
-    Column("longest", "LONGEST", 8, align="right", priority=1, help="Running time of the longest active statement"),
-    Column("waiting", "WAIT", 5, align="right", priority=2, help="Sessions that wait for a lock"),
-    Column("size", "SIZE", 9, align="right", priority=4, help="Size on disk"),
-    Column("age", "AGE", 5, align="right", priority=7, help="Age of the newest reading"),
+    Column("lag", "LAG", 6, align="right", priority=5, help="Replication lag"),
+    Column("longest", "LONGEST", 7, align="right", priority=1, help="Running time of the longest active statement"),
+    Column("waiting", "WAIT", 5, align="right", priority=7, help="Sessions that wait for a lock"),
+    Column("size", "SIZE", 9, align="right", priority=8, help="Size on disk"),
+    Column("age", "AGE", 5, align="right", priority=9, help="Age of the newest reading"),
 )
+_FIGURES = {"queries": "queries.rate", "hits": "cache.hit_ratio", "lag": "replication.lag"}
+"""Columns that are there only where a target has the figure, with its metric."""
+
+_ENGINE_CELLS = (8, 14)
+
+
+def fleet_columns(frame: Frame) -> tuple[Column, ...]:
+    """The columns for which some target has a figure; that of the engine is as wide as it has to be."""
+    known = {key for key, metric in _FIGURES.items() if any(view.snapshot.find(metric) for view in frame.targets)}
+    longest = max((len(engine_text(view.target.engine, view.facts)) for view in frame.targets), default=0)
+    width = min(max(longest, _ENGINE_CELLS[0]), _ENGINE_CELLS[1])
+    columns = (column for column in COLUMNS if column.key not in _FIGURES or column.key in known)
+    return tuple(replace(column, width=width) if column.key == "engine" else column for column in columns)
 
 
 def _number(view: TargetView, metric: str, combine: str = "sum") -> float | None:

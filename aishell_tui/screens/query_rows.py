@@ -141,7 +141,6 @@ def queries_heading(view: TargetView, mode: DigestMode, span_seconds: float | No
         detail.append(("  sampled", "warning"))
     if table.total > len(table.rows):
         detail.append((f"  the first {len(table.rows):,} of {table.total:,} by time", "label"))
-    detail.append(("   t: live, since reset, total", "dim"))
     age = view.part_at.get(Part.STATEMENTS)
     fresh = f"live {round(max(0.0, now - age))}s" if age is not None else ""
     stale = data_age_text(view, now) if view.is_stale(now) else ""

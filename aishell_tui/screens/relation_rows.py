@@ -10,6 +10,7 @@ from aishell_core.units import format_bytes, format_count, format_duration
 from aishell_core.values import Part, Relation
 from aishell_tui.frame import TargetView
 from aishell_tui.text import data_age_text
+from widgets.format import wrap
 from widgets.heading import Heading
 from widgets.lines import Span, Spans
 from widgets.table_model import Cell, Column, Row
@@ -194,7 +195,7 @@ def why_empty(view: TargetView, mode: RelationMode) -> str:
     return "nothing to say against any table or index" if mode is RelationMode.FINDINGS and view.relations else f"no {mode}"
 
 
-def detail_lines(view: TargetView, relation: Relation | None) -> tuple[Spans, ...]:
+def detail_lines(view: TargetView, relation: Relation | None, width: int) -> tuple[Spans, ...]:
     """What else is known of the relation under the cursor, and what could not be read of all of them."""
     lines: list[Spans] = []
     if relation is not None and relation.details:
@@ -203,6 +204,6 @@ def detail_lines(view: TargetView, relation: Relation | None) -> tuple[Spans, ..
             spans += [(f"{name} ", "label"), (f"{value}   ", "text")]
         lines.append(tuple(spans))
     if view.relations:
-        told = (each for each in view.failures if each.part in {Part.RELATIONS, "bloat"})
-        lines += [((f" {each.message}. {each.hint}".rstrip(), "warning"),) for each in told]
+        told = (text for each in view.failures if each.part in {Part.RELATIONS, "bloat"} for text in (each.message, each.hint) if text)
+        lines += [((f" {line}", "warning"),) for text in told for line in wrap(text, max(20, width - 2))]
     return tuple(lines)

@@ -73,7 +73,7 @@ class RelationsScreen(DashboardScreen):
         self._list(table, view, mode, frame.at)
         table.set_empty_text(why_empty(view, mode))
         table.set_heading(relations_heading(view, mode, *self._counted, frame.at))
-        lines = detail_lines(view, self._listed.get(table.selected_id or ""))
+        lines = detail_lines(view, self._listed.get(table.selected_id or ""), self.size.width)
         self.query_one("#relation", TextView).set_lines(lines)
 
     def _list(self, table: LineTable, view: TargetView, mode: RelationMode, now: float) -> None:

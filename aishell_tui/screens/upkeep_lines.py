@@ -10,7 +10,7 @@ from aishell_core.values import HorizonHolder, Part, Progress, Severity, Unit
 from aishell_tui.charts import combined_value
 from aishell_tui.frame import TargetView
 from aishell_tui.progress import Pace, ProgressHistory, share_done
-from widgets.format import bar, truncate
+from widgets.format import bar, truncate, wrap
 from widgets.glyphs import Glyphs
 from widgets.lines import Span, Spans
 from widgets.palette import Role, severity_role
@@ -80,17 +80,19 @@ def operation_lines(progress: Progress, found: Pace, width: int, glyphs: Glyphs)
 def running_lines(view: TargetView, history: ProgressHistory, width: int, glyphs: Glyphs) -> tuple[Spans, ...]:
     """The operations that run now, or why none is shown."""
     if view.progress is None:
-        return (_why(view, Part.PROGRESS),)
+        return _why(view, Part.PROGRESS, width)
     found = tuple(line for each in view.progress for line in operation_lines(each, history.pace(each), width, glyphs))
-    hidden = (_why(view, Part.PROGRESS),) if view.failure_of(Part.PROGRESS) is not None else ()
+    hidden = _why(view, Part.PROGRESS, width) if view.failure_of(Part.PROGRESS) is not None else ()
     return (*found, *hidden) or ((("  nothing long runs now", "dim"),),)
 
 
-def _why(view: TargetView, part: Part) -> Spans:
+def _why(view: TargetView, part: Part, width: int) -> tuple[Spans, ...]:
+    """Why something is not shown; what would mend it has lines of its own, so that it can be copied as it stands."""
     failure = view.failure_of(part)
     if failure is None:
-        return (("  reading …", "dim"),)
-    return (("  n/a: ", "unknown"), (f"{failure.message}. {failure.hint}".strip(), "text"))
+        return ((("  reading …", "dim"),),)
+    lines = [line for text in (f"n/a: {failure.message}", failure.hint) if text for line in wrap(text, max(20, width - 4))]
+    return tuple((("  ", "text"), (line, "unknown")) for line in lines)
 
 
 def holder_line(holder: HorizonHolder, width: int) -> Spans:
@@ -105,7 +107,7 @@ def holder_line(holder: HorizonHolder, width: int) -> Spans:
 def horizon_lines(view: TargetView, width: int) -> tuple[Spans, ...]:
     """Who keeps dead rows from being removed, the oldest first."""
     if view.horizon is None:
-        return (_why(view, Part.HORIZON),)
+        return _why(view, Part.HORIZON, width)
     if not view.horizon:
         return ((("  nobody holds the horizon back", "dim"),),)
     shown = sorted(view.horizon, key=lambda each: -each.transactions)
@@ -113,7 +115,7 @@ def horizon_lines(view: TargetView, width: int) -> tuple[Spans, ...]:
     if len(shown) > _MOST_HOLDERS:
         lines.append(((f"  … and {len(shown) - _MOST_HOLDERS} more", "dim"),))
     if view.failure_of(Part.HORIZON) is not None:
-        lines.append(_why(view, Part.HORIZON))
+        lines += _why(view, Part.HORIZON, width)
     return tuple(lines)
 
 
@@ -177,11 +179,11 @@ def archiver_lines(view: TargetView) -> tuple[Spans, ...]:
     return (_line("archiver", *spans),)
 
 
-def setting_lines(view: TargetView) -> tuple[Spans, ...]:
+def setting_lines(view: TargetView, width: int) -> tuple[Spans, ...]:
     """The settings that wait for a restart, by name."""
     if view.settings is None:
         count = _value(view, "postgres.settings.pending_restart")
-        return (_line("settings", (f"{count:.0f} wait for a restart", "warning")),) if count else (_why(view, Part.SETTINGS),)
+        return (_line("settings", (f"{count:.0f} wait for a restart", "warning")),) if count else _why(view, Part.SETTINGS, width)
     waiting = [each for each in view.settings if each.pending_restart]
     if not waiting:
         return (_line("settings", ("none waits for a restart", "dim")),)
@@ -196,7 +198,7 @@ def _section(title: str, lines: Sequence[Spans]) -> tuple[Spans, ...]:
 
 def upkeep_lines(view: TargetView, history: ProgressHistory, width: int, glyphs: Glyphs) -> tuple[Spans, ...]:
     """The whole page, section by section."""
-    kept = (*id_lines(view), *checkpoint_lines(view), *archiver_lines(view), *setting_lines(view))
+    kept = (*id_lines(view), *checkpoint_lines(view), *archiver_lines(view), *setting_lines(view, width))
     return (
         *_section("running", running_lines(view, history, width, glyphs)),
         *_section("what keeps dead rows from being removed", horizon_lines(view, width)),
