@@ -1,0 +1,219 @@
+"""Log, checkpoints, archiver, ids, files and settings as the slow tiers read them on real servers."""
+
+from __future__ import annotations
+
+import pytest
+
+from aishell_core import catalogue
+from aishell_core.values import Failure, FailureCode, Metric, Part, Reading, Setting
+from collectors.postgres.wraparound import USABLE_IDS
+from tests.servers.postgres import PostgresServer, postgres
+from tests.servers.postgres_tiers import AheadClock, figure, tiers_of, until
+
+_VERSIONS = ("14", "15", "16", "17", "18")
+_ALWAYS = (
+    *(catalogue.PG_WAL_RECORDS, catalogue.PG_WAL_FULL_PAGES, catalogue.PG_WAL_BUFFERS_FULL, catalogue.PG_WAL_WRITE_TIME),
+    *(catalogue.PG_WAL_SYNC_TIME, catalogue.PG_CHECKPOINTS_TIMED, catalogue.PG_CHECKPOINTS_REQUESTED),
+    *(catalogue.PG_CHECKPOINT_WRITE_TIME, catalogue.PG_CHECKPOINT_SYNC_TIME, catalogue.PG_CHECKPOINT_BUFFERS),
+    *(catalogue.PG_BACKEND_BUFFERS, catalogue.PG_CLEANER_BUFFERS, catalogue.PG_CHECKPOINT_AGE, catalogue.PG_SLOTS_INACTIVE),
+    *(catalogue.PG_VACUUM_WORKERS, catalogue.PG_DEAD_ROWS, catalogue.PG_XID_AGE, catalogue.PG_WRAPAROUND),
+    *(catalogue.PG_MULTIXACT_WRAPAROUND, catalogue.PG_HORIZON_AGE, catalogue.PG_PREPARED_TRANSACTIONS, catalogue.PG_SETTINGS_PENDING),
+)
+_IO = (catalogue.PG_IO_READ, catalogue.PG_IO_WRITE, catalogue.PG_IO_FSYNCS)
+
+
+def _metrics(reading: Reading) -> set[Metric]:
+    return {sample.metric for sample in reading.samples}
+
+
+@pytest.mark.parametrize("version", _VERSIONS)
+async def test_every_figure_of_the_warm_tier_is_there_on_every_version(version: str) -> None:
+    timed = {"track_wal_io_timing": "on", "track_io_timing": "on"}
+    with postgres(version, settings=timed) as server:
+        server.execute("CREATE TABLE t AS SELECT generate_series(1, 100) AS id", "CHECKPOINT")
+        async with tiers_of(server) as tiers:
+            reading = await tiers.warm()
+            assert reading.failures == ()
+            assert set(_ALWAYS) - _metrics(reading) == set()
+            assert (set(_IO) <= _metrics(reading)) == (server.binaries.major >= 16)
+            assert 0 <= (figure(reading, catalogue.PG_CHECKPOINT_AGE) or -1) < 60
+            assert figure(reading, catalogue.PG_WRAPAROUND) == (figure(reading, catalogue.PG_XID_AGE) or 0) / USABLE_IDS
+
+
+@pytest.mark.parametrize("version", _VERSIONS)
+async def test_counters_follow_what_the_server_does(version: str) -> None:
+    with postgres(version) as server:
+        async with tiers_of(server) as tiers:
+            before = await tiers.warm()
+            server.execute("CREATE TABLE t AS SELECT g AS id FROM generate_series(1, 50000) g", "CHECKPOINT")
+
+            async def counted() -> Reading | None:
+                reading = await tiers.warm()
+                grown = all(
+                    (figure(reading, metric) or 0) > (figure(before, metric) or 0)
+                    for metric in (catalogue.PG_WAL_RECORDS, catalogue.PG_CHECKPOINTS_REQUESTED, catalogue.PG_CHECKPOINT_BUFFERS)
+                )
+                return reading if grown else None
+
+            reading = await until(counted)
+            if server.binaries.major >= 16:
+                written = (("backend", "checkpointer"), ("context", "normal"), ("object", "relation"))
+                assert (figure(reading, catalogue.PG_IO_WRITE, written) or 0) > (figure(before, catalogue.PG_IO_WRITE, written) or 0)
+
+
+async def test_a_time_that_the_server_does_not_take_is_unknown() -> None:
+    times = {catalogue.PG_WAL_WRITE_TIME, catalogue.PG_WAL_SYNC_TIME, catalogue.PG_IO_READ_TIME, catalogue.PG_IO_WRITE_TIME}
+    for version in ("15", "18"):
+        with postgres(version) as server:
+            async with tiers_of(server) as tiers:
+                assert _metrics(await tiers.warm()) & times == set()
+
+
+@pytest.mark.parametrize("version", ["14", "18"])
+async def test_an_archiver_that_fails_is_seen_with_the_files_that_wait(version: str) -> None:
+    with postgres(version, settings={"archive_mode": "on", "archive_command": "false"}) as server:
+        server.execute("CREATE TABLE t (id int)", "CREATE ROLE monitor LOGIN IN ROLE pg_monitor", "CREATE ROLE nothing LOGIN")
+        server.execute("SELECT pg_switch_wal()")
+        async with tiers_of(server, user="monitor") as tiers:
+
+            async def failed() -> Reading | None:
+                reading = await tiers.warm()
+                return reading if (figure(reading, catalogue.PG_ARCHIVE_FAILED) or 0) > 0 else None
+
+            reading = await until(failed)
+            assert (figure(reading, catalogue.PG_ARCHIVE_BACKLOG) or 0) >= 1
+            assert figure(reading, catalogue.PG_ARCHIVE_AGE) is None, "nothing was ever archived"
+        async with tiers_of(server, user="nothing") as tiers:
+            reading = await tiers.warm()
+            assert figure(reading, catalogue.PG_ARCHIVE_BACKLOG) is None
+            assert (figure(reading, catalogue.PG_ARCHIVE_FAILED) or 0) > 0, "that may be seen by everybody"
+            failure = _failure(reading, "archive_backlog")
+            assert (failure.code, failure.hint) == (FailureCode.PRIVILEGE, 'GRANT pg_monitor TO "nothing"')
+
+
+def _failure(reading: Reading, part: str) -> Failure:
+    return next(failure for failure in reading.failures if failure.part == part)
+
+
+async def test_a_server_that_archives_nothing_has_no_figures_of_an_archiver() -> None:
+    with postgres("15") as server:
+        async with tiers_of(server) as tiers:
+            archiver = {catalogue.PG_ARCHIVE_FAILED, catalogue.PG_ARCHIVE_AGE, catalogue.PG_ARCHIVE_BACKLOG}
+            assert _metrics(await tiers.warm()) & archiver == set()
+
+
+async def test_what_was_refused_is_not_asked_again_before_minutes_have_passed() -> None:
+    clock = AheadClock()
+    with postgres("15", settings={"archive_mode": "on", "archive_command": "true"}) as server:
+        server.execute("CREATE ROLE nothing LOGIN")
+        async with tiers_of(server, user="nothing", clock=clock) as tiers:
+            await tiers.warm()
+            server.execute("GRANT pg_monitor TO nothing")
+            clock.ahead = 60
+            soon = await tiers.warm()
+            assert _failure(soon, "archive_backlog").at >= soon.at, "it is still said, as of now"
+            clock.ahead = 600
+            later = await tiers.warm()
+            assert later.failures == ()
+            assert figure(later, catalogue.PG_ARCHIVE_BACKLOG) is not None
+            assert later.cost.queries == soon.cost.queries + 1
+
+
+async def test_a_warm_reading_that_nobody_looks_at_costs_few_statements() -> None:
+    with postgres("18", settings={"archive_mode": "on", "archive_command": "true"}) as server:
+        async with tiers_of(server) as tiers:
+            await tiers.warm()
+            reading = await tiers.warm()
+            assert reading.cost.queries <= 11
+            assert (reading.relations, reading.progress, reading.horizon, reading.settings, reading.replication) == (None,) * 5
+
+
+@pytest.mark.parametrize("version", ["14", "18"])
+async def test_a_setting_that_waits_for_a_restart_is_counted_and_marked(version: str) -> None:
+    # A server also says so of a setting of its command line that differs from its file: this one is as in the file.
+    with postgres(version, settings={"max_connections": "100"}) as server:
+        async with tiers_of(server) as tiers:
+            assert figure(await tiers.warm(), catalogue.PG_SETTINGS_PENDING) == 0
+            server.execute("ALTER SYSTEM SET max_wal_senders = 7", "ALTER SYSTEM SET work_mem = '5MB'", "SELECT pg_reload_conf()")
+
+            async def pending() -> Reading | None:
+                reading = await tiers.warm(Part.SETTINGS)
+                return reading if figure(reading, catalogue.PG_SETTINGS_PENDING) == 1 else None
+
+            settings = _by_name(await until(pending))
+            assert settings["max_wal_senders"].pending_restart
+            assert settings["max_wal_senders"].value == "10"
+            assert settings["work_mem"] == Setting("work_mem", "5120", "kB", "configuration file")
+            assert _by_name(await tiers.cold()) == settings
+
+
+def _by_name(reading: Reading) -> dict[str, Setting]:
+    return {setting.name: setting for setting in reading.settings or ()}
+
+
+async def test_no_secret_of_a_setting_is_read() -> None:
+    secrets = {
+        "archive_mode": "on",
+        "primary_conninfo": "host=a user=b password=hidden1",
+        "archive_command": "copy --password=hidden2 s3://key:hidden3@place/%f",
+        "restore_command": "AWS_SECRET_ACCESS_KEY=hidden4 fetch %f",
+        "ssl_passphrase_command": "echo hidden5",
+    }
+    with postgres("15", settings=secrets) as server:
+        async with tiers_of(server) as tiers:
+            settings = _by_name(await tiers.cold())
+            assert set(secrets) <= set(settings)
+            assert not [setting for setting in settings.values() if "hidden" in setting.value]
+            assert settings["archive_command"].value.startswith("copy --password=***")
+            assert settings["password_encryption"].value == "scram-sha-256"
+
+
+@pytest.mark.parametrize("version", _VERSIONS)
+async def test_the_cold_tier_tells_what_databases_and_log_take(version: str) -> None:
+    with postgres(version) as server:
+        server.execute("CREATE DATABASE shop", "CREATE ROLE nothing LOGIN", "REVOKE CONNECT ON DATABASE shop FROM PUBLIC")
+        sizes = dict(server.execute("SELECT datname, pg_database_size(oid)::float8 FROM pg_database"))
+        async with tiers_of(server) as tiers:
+            reading = await tiers.cold()
+            assert {sample.labels[0][1]: sample.value for sample in reading.samples if sample.metric is catalogue.PG_DATABASE_SIZE} == sizes
+            assert (figure(reading, catalogue.DISK_USED) or 0) > sum(sizes.values()) + 16 * 2**20, "a file of log is there at least"
+            assert reading.failures == ()
+        async with tiers_of(server, user="nothing") as tiers:
+            reading = await tiers.cold()
+            known = {sample.labels[0][1] for sample in reading.samples if sample.metric is catalogue.PG_DATABASE_SIZE}
+            assert known == set(sizes) - {"shop"}
+            assert figure(reading, catalogue.DISK_USED) is None
+            assert {failure.part: failure.hint for failure in reading.failures} == dict.fromkeys(
+                ("databases", "disk"), 'GRANT pg_monitor TO "nothing"'
+            )
+
+
+async def test_a_statement_that_the_server_does_not_know_costs_only_its_own_figures() -> None:
+    """As with a compatible server that lacks a view."""
+    with postgres("15") as server:
+        server.execute("ALTER FUNCTION pg_control_checkpoint() RENAME TO not_here", "CREATE ROLE monitor LOGIN IN ROLE pg_monitor")
+        async with tiers_of(server, user="monitor") as tiers:
+            reading = await tiers.warm()
+            assert [(failure.part, failure.code) for failure in reading.failures] == [("control_checkpoint", FailureCode.MISSING)]
+            assert set(_ALWAYS) - _metrics(reading) == {
+                catalogue.PG_CHECKPOINT_AGE,
+                catalogue.PG_WAL_WRITE_TIME,
+                catalogue.PG_WAL_SYNC_TIME,
+            }
+
+
+async def test_a_hung_server_does_not_keep_the_tier_beyond_its_deadline() -> None:
+    with postgres("15") as server:
+        async with tiers_of(server) as tiers:
+            await tiers.warm()
+            with server.frozen():
+                reading = await tiers.warm(*Part)
+                assert reading.failures
+                assert {failure.code for failure in reading.failures} == {FailureCode.TIMEOUT}
+                assert reading.samples == ()
+            assert (await _recovered(server, tiers)).samples
+
+
+async def _recovered(server: PostgresServer, tiers: object) -> Reading:
+    async with tiers_of(server) as fresh:
+        return await fresh.warm()
