@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from aishell_core.engines.postgres import Row, ServerFacts
 from aishell_core.values import Cost, Failure, Part, Session
-from collectors.postgres.activity_rows import OWN_APPLICATION, Seen, seen_of, session_of
+from collectors.postgres.activity_rows import Seen, seen_of, session_of
 from collectors.postgres.hot_questions import HotQuestions
 from collectors.postgres.processes import UNKNOWN, SessionProcesses
 from collectors.postgres.slow_questions import Budget
@@ -22,7 +22,7 @@ _HIDDEN_TEXT = "<insufficient privilege>"
 
 @dataclass(frozen=True, slots=True)
 class ActivityLook:
-    """All processes of a server at one moment; `looked` and `sessions` leave ours out."""
+    """All processes of a server at one moment, none where they cannot be read; `looked` and `sessions` leave ours out."""
 
     rows: tuple[Row, ...]
     looked: tuple[tuple[Row, Session], ...]
@@ -54,7 +54,9 @@ class ActivityReader:
         answer = await self._questions.ask_or_note(server, "activity", Part.SESSIONS, budget, (since,))
         if isinstance(answer, Failure):
             failures = (answer,)
-            answer = await self._questions.ask(server, "activity_plain", budget, (since,))
+            answer = await self._questions.ask_or_note(server, "activity_plain", Part.SESSIONS, budget, (since,))
+            if isinstance(answer, Failure):
+                return ActivityLook((), (), (), (answer,))
         if self._take_texts(answer.rows) and answer.rows:
             self._since = answer.rows[0]["now"] - _OVERLAP_SECONDS
         usage = self._processes.usage(answer.rows) if in_detail and server.local else {}
@@ -63,7 +65,7 @@ class ActivityReader:
             text = self._texts.get(_key(row), "")
             session = session_of(row, text, self._digest(row, text), usage.get(row["pid"], UNKNOWN))
             seen.append(seen_of(row, session))
-            if session.application != OWN_APPLICATION:
+            if not row["own"]:
                 looked.append((row, session))
         return ActivityLook(answer.rows, tuple(looked), tuple(seen), failures, answer.cost)
 

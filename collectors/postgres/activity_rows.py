@@ -12,9 +12,6 @@ from aishell_core.engines.postgres import Row
 from aishell_core.values import Metric, Sample, Session, WaitCount
 from collectors.postgres.processes import UNKNOWN, Usage
 
-OWN_APPLICATION = "aishell"
-"""The application name of our own sessions, which are nobody's clients."""
-
 CLIENT = "client backend"
 CPU = "CPU"
 _STATES = ("active", "idle", "idle in transaction", "idle in transaction (aborted)")
@@ -106,7 +103,7 @@ def seen_of(row: Row, session: Session) -> Seen:
         wait_class or "",
         row["wait_event"] or "",
         is_busy(state, wait_class),
-        session.application == OWN_APPLICATION,
+        bool(row["own"]),
         bool(session.user and session.database),
         session.user,
         session.application,
@@ -167,11 +164,7 @@ def activity_samples(
     `lock_waiters` and `lock_wait_seconds` are those of the lock table where it was looked at, else None.
     """
     waiters = lock_waiters if lock_waiters is not None else None if activity.hidden else float(activity.lock_waiters)
-    used = float(activity.connections)
     known: list[tuple[Metric, float | None]] = [
-        (catalogue.CONNECTIONS_USED, used),
-        (catalogue.CONNECTIONS_MAX, max_connections),
-        (catalogue.POOL_USAGE, min(1.0, used / max_connections) if max_connections else None),
         (catalogue.LOCKS_WAITING, waiters),
         (catalogue.LOCKS_WAIT, lock_wait_seconds if waiters else waiters),
     ]
@@ -187,10 +180,21 @@ def activity_samples(
             (catalogue.TRANSACTION_DURATION, activity.transaction_seconds),
             (catalogue.TRANSACTION_IDLE, activity.idle_transaction_seconds),
         )
-    found = [Sample(metric, value) for metric, value in known if value is not None]
+    found = [*connection_samples(float(activity.connections), max_connections)]
+    found += (Sample(metric, value) for metric, value in known if value is not None)
     if not activity.hidden:
         found += (Sample(catalogue.SESSIONS_BY_STATE, float(count), (("state", state),)) for state, count in activity.states.items())
     return tuple(found)
+
+
+def connection_samples(used: float | None, most: float | None) -> tuple[Sample, ...]:
+    """Connections that are open and allowed, as far as either is known."""
+    figures: tuple[tuple[Metric, float | None], ...] = (
+        (catalogue.CONNECTIONS_USED, used),
+        (catalogue.CONNECTIONS_MAX, most),
+        (catalogue.POOL_USAGE, min(1.0, used / most) if used is not None and most else None),
+    )
+    return tuple(Sample(metric, value) for metric, value in figures if value is not None)
 
 
 def session_of(row: Row, text: str, digest: str, usage: Usage = UNKNOWN) -> Session:

@@ -12,7 +12,7 @@ from aishell_core.targets import Target
 from aishell_core.values import Cost, Facts, Failure, FailureCode, LockWait, Part, Reading, Sample, Session, Tier
 from collectors.contract import Demand
 from collectors.postgres.activity import ActivityLook, ActivityReader
-from collectors.postgres.activity_rows import Activity, Seen, activity_of, activity_samples
+from collectors.postgres.activity_rows import Activity, Seen, activity_of, activity_samples, connection_samples
 from collectors.postgres.counters import COUNTERS, CountersLook, read_counters, read_pulse
 from collectors.postgres.counters_rows import counter_samples
 from collectors.postgres.hints import monitor_grant
@@ -35,7 +35,7 @@ class _Look:
     """All that was read at one moment."""
 
     counters: CountersLook
-    figures: Activity
+    figures: Activity | None
     activity: ActivityLook | None = None
     locks: LocksLook | None = None
     failures: tuple[Failure, ...] = ()
@@ -80,7 +80,7 @@ class HotTier:
             sessions=self._sessions(look, demand),
             lock_waits=self._lock_waits(look, demand),
             statements=counted.statements,
-            waits=look.figures.waits,
+            waits=look.figures.waits if look.figures is not None else None,
             failures=(*look.failures, *self._hidden(look, server, at), *counted.failures),
             cost=look.cost + more + counted.cost,
         )
@@ -97,7 +97,8 @@ class HotTier:
         if _may_wait(activity.seen, demand):
             locks = await self._locks.read(server, budget, activity.rows)
         failures = (*counters.failures, *activity.failures, *(locks.failures if locks else ()))
-        return _Look(counters, activity_of(activity.seen), activity, locks, failures)
+        figures = activity_of(activity.seen) if activity.rows else None
+        return _Look(counters, figures, activity, locks, failures)
 
     def _named(self, groups: tuple[Seen, ...]) -> tuple[Seen, ...]:
         """The groups with a digest of their texts where the server gives them no identifier."""
@@ -132,18 +133,22 @@ class HotTier:
             waiters, longest = look.locks.waiting, look.locks.longest_seconds
         else:
             waiters, longest = row.get("lock_waiters"), row.get("lock_wait_seconds")
-        return (*counter_samples(row, before), *activity_samples(look.figures, row.get("max_connections"), waiters, longest))
+        counted = counter_samples(row, before)
+        limit = row.get("max_connections")
+        if look.figures is None:
+            return (*counted, *connection_samples(row.get("backends"), limit))
+        return (*counted, *activity_samples(look.figures, limit, waiters, longest))
 
     def _sessions(self, look: _Look, demand: Demand) -> tuple[Session, ...] | None:
-        return look.activity.sessions if look.activity is not None and Part.SESSIONS in demand else None
+        return look.activity.sessions if look.activity is not None and look.activity.rows and Part.SESSIONS in demand else None
 
     def _lock_waits(self, look: _Look, demand: Demand) -> tuple[LockWait, ...] | None:
-        if Part.LOCKS not in demand or look.activity is None:
+        if Part.LOCKS not in demand or look.activity is None or look.figures is None:
             return None
         return look.locks.waits if look.locks is not None else ()
 
     def _hidden(self, look: _Look, server: ServerFacts, at: float) -> tuple[Failure, ...]:
-        if not look.figures.hidden:
+        if look.figures is None or not look.figures.hidden:
             return ()
         message = f"what sessions of other roles do is hidden from the role {server.user}"
         return (Failure(Part.SESSIONS, FailureCode.PRIVILEGE, message, monitor_grant(server.user), at),)

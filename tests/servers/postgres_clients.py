@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
+from urllib.parse import quote
 
 import pg8000.native
 
@@ -66,7 +67,7 @@ async def hot_tier(
 ) -> AsyncIterator[HotTier]:
     """The quick tier of a server, as a role and in a database, for as long as the block lasts."""
     used = clock or SystemClock()
-    target = server.target(user=user, database=database, password=password)
+    target = server.target(user=quote(user, safe=""), database=quote(database, safe=""), password=password)
     session = PostgresSession(target, used, {"HOME": "/nonexistent"})
     tier = HotTier(session, target, used)
     try:

@@ -4,6 +4,7 @@
 -- It is never cut by characters, because that fails for a text of a database with another encoding.
 SELECT
     pid,
+    application_name = 'aishell' OR pid = pg_backend_pid() AS own,
     leader_pid,
     datname,
     usename,
@@ -30,4 +31,3 @@ SELECT
     (SELECT pg_has_role('pg_read_all_stats', 'USAGE')) AS sees_all,
     (SELECT date_part('epoch', clock_timestamp())) AS now
 FROM pg_stat_activity
-WHERE pid <> pg_backend_pid()

@@ -3,6 +3,7 @@
 -- $1 (epoch seconds) as in `activity`.
 SELECT
     pid,
+    application_name = 'aishell' OR pid = pg_backend_pid() AS own,
     datname,
     usename,
     application_name,
@@ -18,4 +19,3 @@ SELECT
     CASE WHEN query_start IS NULL OR query_start >= to_timestamp($1::float8) THEN query END AS query,
     (SELECT date_part('epoch', clock_timestamp())) AS now
 FROM pg_stat_activity
-WHERE pid <> pg_backend_pid()

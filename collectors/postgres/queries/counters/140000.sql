@@ -23,6 +23,7 @@ SELECT
     END AS lag_seconds
 FROM (
     SELECT
+        sum(numbackends)::float8 AS backends,
         sum(xact_commit)::float8 AS commits,
         sum(xact_rollback)::float8 AS rollbacks,
         sum(blks_hit)::float8 AS blocks_hit,

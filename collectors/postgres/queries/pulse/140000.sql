@@ -14,12 +14,11 @@ WITH seen AS MATERIALIZED (
             END, false) AS busy,
         clock_timestamp() AS now
     FROM pg_stat_get_activity(NULL)
-    WHERE pid <> pg_backend_pid()
 ),
 groups AS (
     SELECT
         backend_type, state, wait_event_type, wait_event, busy,
-        application_name = 'aishell' AS own,
+        application_name = 'aishell' OR pid = pg_backend_pid() AS own,
         usesysid IS NOT NULL AND datid <> 0 AS client,
         CASE WHEN busy THEN usesysid END AS usesysid,
         CASE WHEN busy THEN datid END AS datid,
@@ -70,6 +69,7 @@ FROM asked CROSS JOIN (
         END AS lag_seconds
     FROM (
         SELECT
+            sum(numbackends)::float8 AS backends,
             sum(xact_commit)::float8 AS commits,
             sum(xact_rollback)::float8 AS rollbacks,
             sum(blks_hit)::float8 AS blocks_hit,
