@@ -43,6 +43,7 @@ class Demo:
     folder: Path
     _lock: int
     deadline_seconds: float = _START_SECONDS
+    stop_seconds: float = _STOP_SECONDS
 
     @property
     def target(self) -> Target:
@@ -85,7 +86,7 @@ class Demo:
             if pipe is not None:
                 pipe.close()
         try:
-            self.process.wait(_STOP_SECONDS)
+            self.process.wait(self.stop_seconds)
         except subprocess.TimeoutExpired:
             # The keeper has a session of its own, so its group is exactly the keeper and its clients.
             with suppress(ProcessLookupError):

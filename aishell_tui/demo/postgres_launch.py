@@ -16,6 +16,8 @@ from aishell_tui.demo.postgres_servers import PORTS, PRIMARY, REPLICA, SERVER_FO
 NAMES = {PRIMARY: TargetId("shop"), REPLICA: TargetId("shop-replica")}
 ROLE = "aishell"
 _START_SECONDS = 60.0
+# Removing two servers' two thousand files takes a while on a busy machine.
+_STOP_SECONDS = 8.0
 # The shortest limit among systems for a socket's path is 103 bytes, of which our own names take 40.
 _LONGEST_FOLDER_BYTES = 60
 # The servers' configuration takes a path as it is, with commas between paths.
@@ -39,7 +41,8 @@ def start_postgres_demo(folder: Path, programs: PostgresPrograms, *, wait: bool 
         drop_folder(own, lock)
         raise
     arguments = (folder_of_programs, "statements" if programs.has_statements else "plain")
-    demo = Demo(_targets(own), start_keeper("postgres_keeper", arguments, own, lock), own, lock, _START_SECONDS)
+    keeper = start_keeper("postgres_keeper", arguments, own, lock)
+    demo = Demo(_targets(own), keeper, own, lock, _START_SECONDS, _STOP_SECONDS)
     if wait:
         demo.wait_until_ready()
     return demo
