@@ -61,7 +61,7 @@ def btree_pages(rows: float, columns: Sequence[Column], page_bytes: int, *, uniq
     """Pages that a freshly built B-tree takes: leaves, the levels above, and the first page."""
     usable = (page_bytes - _PAGE_HEADER - _INDEX_SPECIAL) * fill_percent / 100
     entry = entry_bytes(columns)
-    equal = 1.0 if unique or len(columns) != 1 else _rows_per_value(rows, columns[0])
+    equal = 1.0 if unique else _rows_per_key(rows, columns)
     longest = max(1.0, math.floor((page_bytes * _LARGEST_LIST_SHARE - entry) / _ROW_POINTER))
     shared = min(equal, longest)
     per_row = entry if shared <= 1 else (entry + shared * _ROW_POINTER) / shared
@@ -80,12 +80,18 @@ def bloat_bytes(size_bytes: float, pages: float, needed_pages: float) -> float:
     return size_bytes * min(1.0, max(0.0, 1 - needed_pages / pages))
 
 
-def _rows_per_value(rows: float, column: Column) -> float:
-    """How many rows have the same value on average; n_distinct below zero is a share of the rows."""
-    if column.distinct == 0 or rows <= 0:
-        return 1.0
-    different = column.distinct if column.distinct > 0 else -column.distinct * rows
-    return max(1.0, rows / max(1.0, different))
+def _rows_per_key(rows: float, columns: Sequence[Column]) -> float:
+    """How many rows have the same key on average, at least: there are no more keys than combinations of values.
+
+    n_distinct below zero is a share of the rows, 0 is unknown.
+    """
+    keys = 1.0
+    for column in columns:
+        if column.distinct == 0:
+            return 1.0
+        keys *= column.distinct if column.distinct > 0 else -column.distinct * rows
+        keys = min(keys + (1 if column.null_share > 0 else 0), max(rows, 1.0))
+    return max(1.0, rows / max(1.0, keys))
 
 
 def _data_bytes(columns: Sequence[Column]) -> float:

@@ -12,7 +12,8 @@ import pytest
 
 from aishell_core import catalogue
 from aishell_core.values import FailureCode, HorizonHolder, Part, Progress
-from tests.servers.postgres import SUPERUSER, PostgresServer, postgres, require_postgres, server_user, standby_of
+from tests.servers.postgres import SUPERUSER, PostgresServer, postgres, require_postgres, standby_of
+from tests.servers.postgres_binaries import server_user
 from tests.servers.postgres_tiers import Tiers, figure, tiers_of, until
 
 _VERSIONS = ("14", "15", "17", "18")

@@ -5,7 +5,10 @@
 WITH locked AS MATERIALIZED (
     SELECT locks.relation
     FROM pg_catalog.pg_locks AS locks
-    WHERE locks.locktype = 'relation' AND locks.mode = 'AccessExclusiveLock'
+    WHERE
+        locks.locktype = 'relation'
+        AND locks.mode = 'AccessExclusiveLock'
+        AND locks.database IN (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
 )
 
 SELECT

@@ -6,7 +6,10 @@
 WITH locked AS MATERIALIZED (
     SELECT locks.relation
     FROM pg_catalog.pg_locks AS locks
-    WHERE locks.locktype = 'relation' AND locks.mode = 'AccessExclusiveLock'
+    WHERE
+        locks.locktype = 'relation'
+        AND locks.mode = 'AccessExclusiveLock'
+        AND locks.database IN (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
 ),
 
 counted AS MATERIALIZED (
@@ -99,7 +102,7 @@ FROM
     CROSS JOIN LATERAL (
         SELECT
             chosen.oid IN (SELECT relation FROM locked)
-            OR chosen.toast_oid IN (SELECT relation FROM locked)
-            OR toast_index.indexrelid IN (SELECT relation FROM locked) AS locked
+            OR coalesce(chosen.toast_oid IN (SELECT relation FROM locked), false)
+            OR coalesce(toast_index.indexrelid IN (SELECT relation FROM locked), false) AS locked
     ) AS busy
     LEFT JOIN counted ON true

@@ -1,0 +1,189 @@
+"""Tables and indexes as the slow tiers read them on real servers: sizes, use, findings, bloat, locks."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+import pg8000.native
+import pytest
+
+from aishell_core.values import FailureCode, Part, Reading, Relation
+from collectors.postgres.relations import RelationsReader
+from tests.servers.postgres import PostgresServer, pids_waiting, postgres
+from tests.servers.postgres_tiers import AheadClock, Tiers, tiers_of, until
+from tests.servers.sqlite_client import eventually
+
+_VERSIONS = ("14", "15", "16", "17", "18")
+
+
+def _named(reading: Reading, name: str) -> Relation:
+    return next(relation for relation in reading.relations or () if relation.name == name)
+
+
+async def _read(tiers: Tiers) -> Reading:
+    reading = await tiers.warm(Part.RELATIONS)
+    assert reading.relations is not None, reading.failures
+    return reading
+
+
+async def _relations(server: PostgresServer, user: str = "postgres") -> Reading:
+    async with tiers_of(server, user=user) as tiers:
+        return await _read(tiers)
+
+
+@pytest.mark.parametrize("version", _VERSIONS)
+async def test_sizes_are_those_that_the_server_itself_counts(version: str) -> None:
+    with postgres(version) as server:
+        server.execute(
+            "CREATE SCHEMA shop",
+            "CREATE TABLE shop.orders (id int PRIMARY KEY, note text)",
+            "INSERT INTO shop.orders SELECT g, repeat(md5(g::text), 10) FROM generate_series(1, 5000) g",
+            "INSERT INTO shop.orders SELECT g, string_agg(md5((g * h)::text), '')"
+            " FROM generate_series(5001, 5050) g, generate_series(1, 500) h GROUP BY g",
+            "CREATE INDEX by_note ON shop.orders (md5(note))",
+            "CREATE MATERIALIZED VIEW totals AS SELECT count(*) FROM shop.orders",
+            "CREATE TABLE parted (id int, at int) PARTITION BY RANGE (at)",
+            "CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (10)",
+            "CREATE UNLOGGED TABLE passing (id int)",
+        )
+        server.execute("VACUUM ANALYZE")  # in another session: what one has done is counted when it ends
+        ((table, index, by_note),) = server.execute(
+            "SELECT pg_table_size('shop.orders'), pg_indexes_size('shop.orders'), pg_table_size('shop.by_note')"
+        )
+        reading = await _relations(server)
+        orders = _named(reading, "orders")
+        assert (orders.schema, orders.kind, orders.size_bytes, orders.index_bytes) == ("shop", "table", table, index)
+        assert (orders.rows, orders.dead_rows) == (5050, 0)
+        assert "TOAST and maps" in dict(orders.details)
+        assert (orders.last_vacuum_at or 0) > 1_000_000_000
+        assert (orders.last_analyze_at or 0) > 1_000_000_000
+        found = _named(reading, "by_note")
+        assert (found.kind, found.table, found.schema, found.size_bytes) == ("index", "orders", "shop", by_note)
+        assert dict(found.details)["columns"] == "(expression)"
+        assert found.bloat_bytes is None, "of an expression it is not known"
+        assert _named(reading, "totals").kind == "materialized view"
+        assert dict(_named(reading, "parted_1").details)["partition"] == "yes"
+        assert dict(_named(reading, "passing").details)["kept"] == "unlogged"
+        assert (_named(reading, "passing").rows, _named(reading, "passing").size_bytes) == (0, 0)
+        assert "parted" not in {relation.name for relation in reading.relations or ()}, "it holds nothing itself"
+
+
+async def test_scans_and_dead_rows_are_counted() -> None:
+    with postgres("15", settings={"autovacuum": "off"}) as server:
+        server.execute("CREATE TABLE t AS SELECT g AS id FROM generate_series(1, 1000) g", "CREATE INDEX by_id ON t (id)")
+        server.execute("ANALYZE t")
+        server.execute(
+            "SELECT count(*) FROM t", "SET enable_seqscan = off", "SELECT * FROM t WHERE id = 7", "DELETE FROM t WHERE id <= 300"
+        )
+        async with tiers_of(server, relations=RelationsReader(clock := AheadClock()), clock=clock) as tiers:
+
+            async def counted() -> Reading | None:
+                clock.ahead += 60
+                reading = await _read(tiers)
+                return reading if _named(reading, "t").dead_rows == 300 else None
+
+            reading = await until(counted)
+            table, index = _named(reading, "t"), _named(reading, "by_id")
+            assert table.rows == 700
+            assert (table.scans or 0) >= 1
+            assert index.scans == table.index_scans
+            assert (index.scans or 0) >= 1
+            assert not [remark for remark in index.remarks if remark.startswith("unused")]
+
+
+@pytest.mark.parametrize("version", _VERSIONS)
+async def test_an_index_that_could_go_says_why(version: str) -> None:
+    with postgres(version) as server:
+        server.execute(
+            "CREATE TABLE t (a int PRIMARY KEY, b int, c text, CONSTRAINT only_b UNIQUE (b))",
+            "CREATE INDEX b_again ON t (b)",
+            "CREATE INDEX c_first ON t (c)",
+            "CREATE INDEX c_second ON t (c)",
+            "CREATE INDEX c_desc ON t (c DESC)",
+            "CREATE INDEX c_pattern ON t (c text_pattern_ops)",
+            "CREATE INDEX c_part ON t (c) WHERE b > 0",
+            "CREATE INDEX c_part_again ON t (c) WHERE (b) > 0",
+            "CREATE INDEX b_c ON t (b, c)",
+            "CREATE INDEX lower_c ON t (lower(c))",
+            "CREATE INDEX lower_c_again ON t ( lower( c ) )",
+            "CREATE INDEX c_hash ON t USING hash (c)",
+            "CREATE INDEX b_a_c ON t (b, a, c)",
+            "CREATE INDEX b_a ON t (b, a)",
+            "CREATE INDEX b_a_with ON t (b, a) INCLUDE (c)",
+        )
+        reading = await _relations(server)
+        said = {relation.name: [each for each in relation.remarks if not each.startswith("unused")] for relation in reading.relations or ()}
+        assert {name: remarks for name, remarks in said.items() if remarks} == {
+            "b_again": ["duplicate of only_b"],
+            "c_second": ["duplicate of c_first"],
+            "c_part_again": ["duplicate of c_part"],
+            "lower_c_again": ["duplicate of lower_c"],
+            "b_a": ["redundant: b_a_c begins with the same columns"],
+        }
+        unused = {relation.name for relation in reading.relations or () if any(each.startswith("unused here") for each in relation.remarks)}
+        assert "c_first" in unused
+        assert not {"t", "t_pkey", "only_b"} & unused, "what holds a rule up is needed without any scan"
+
+
+@pytest.mark.parametrize("version", ["14", "18"])
+async def test_an_index_whose_building_failed_is_invalid(version: str) -> None:
+    with postgres(version) as server:
+        server.execute("CREATE TABLE t AS SELECT 1 AS id FROM generate_series(1, 2)")
+        with pytest.raises(pg8000.native.DatabaseError):
+            server.execute("CREATE UNIQUE INDEX CONCURRENTLY only_id ON t (id)")
+        (remark,) = _named(await _relations(server), "only_id").remarks
+        assert remark.startswith("invalid: ")
+
+
+@pytest.mark.parametrize("version", ["14", "18"])
+async def test_a_table_that_somebody_locked_does_not_hold_up_the_others(version: str) -> None:
+    with postgres(version) as server:
+        server.execute(
+            "CREATE TABLE locked AS SELECT g AS id, repeat('x', 100) AS note FROM generate_series(1, 10000) g",
+            "CREATE INDEX locked_id ON locked (id)",
+            "CREATE TABLE free AS SELECT g AS id FROM generate_series(1, 1000) g",
+            "VACUUM ANALYZE",
+        )
+        before = await _relations(server)
+        unmeasured = {
+            "LOCK TABLE locked IN ACCESS EXCLUSIVE MODE": {"locked"},
+            "TRUNCATE locked": {"locked", "locked_id"},
+            "REINDEX TABLE locked": {"locked", "locked_id"},  # that locks the index of its TOAST table as well
+        }
+        for statement, expected in unmeasured.items():
+            with contextlib.closing(server.connect()) as holder:
+                holder.run("BEGIN")
+                holder.run(statement)
+                reading = await _relations(server)
+                holder.run("ROLLBACK")
+            assert reading.failures == ()
+            assert _named(reading, "free").size_bytes == _named(before, "free").size_bytes, statement
+            table = _named(reading, "locked")
+            assert abs((table.size_bytes or 0) - (_named(before, "locked").size_bytes or 0)) < 64 * 1024
+            names = {relation.name for relation in reading.relations or () if "size" in dict(relation.details)}
+            assert names == expected, "a size that was not measured says so"
+
+
+@pytest.mark.parametrize("encoding", ["UTF8", "SQL_ASCII"])
+async def test_odd_names_are_read_as_they_are(encoding: str) -> None:
+    odd = '[bold]o\'dd\n"näme"'
+    quoted = '"' + odd.replace('"', '""') + '"'
+    with postgres("15", encoding=encoding) as server:
+        with contextlib.closing(server.connect()) as session:
+            session.run("SET client_encoding = 'UTF8'")
+            session.run(f"CREATE SCHEMA {quoted}")
+            session.run(f"CREATE TABLE {quoted}.{quoted} ({quoted} int)")
+            session.run(f'CREATE INDEX {quoted[:-1]}i" ON {quoted}.{quoted} ({quoted})')
+        reading = await _relations(server)
+        table = _named(reading, odd)
+        assert (table.name, table.schema) == (odd, odd)
+        index = _named(reading, odd + "i")
+        assert index.table == odd
+
+
+async def test_an_empty_database_has_no_tables_and_no_failure() -> None:
+    with postgres("18") as server:
+        reading = await _relations(server)
+        assert (reading.relations, reading.failures) == ((), ())
