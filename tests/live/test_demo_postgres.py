@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -98,10 +99,8 @@ def dashboard(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path, fro
 
 
 def own_folders(home: Path) -> set[Path]:
-    """The demos' folders of this user that are there now."""
-    return {
-        path for root, prefix in ((Path("/tmp"), "aishell-demo-"), (home, "demo-")) for path in root.rglob(f"{prefix}*") if path.is_dir()
-    }
+    """The demos' folders that are there now, of this test or of others that run beside it."""
+    return {*Path(tempfile.gettempdir()).glob("aishell-demo-*"), *(home / "state" / "demo").glob("demo-*")}
 
 
 def test_a_primary_and_its_replica_are_targets_that_answer(shop: Demo) -> None:
@@ -181,26 +180,26 @@ def test_a_client_that_was_thrown_out_comes_back(shop: Demo) -> None:
 
 def test_the_dashboard_shows_both_servers_and_q_ends_everything(tmp_path: Path) -> None:
     require_postgres("15")
-    before = own_folders(tmp_path)
     with whole_program(tmp_path) as terminal:
         below = terminal.process.processes()
-        assert any(f"{PRIMARY}" in mark.command for mark in below)
-        assert own_folders(tmp_path) - before
+        folders = {folder for folder in own_folders(tmp_path) if any(str(folder) in mark.command for mark in below)}
+        assert len(folders) == 1
         terminal.send("q")
         assert terminal.wait_for_end() == 0
         assert survivors(below) == frozenset()
-    assert own_folders(tmp_path) - before == set()
+    assert not folders & own_folders(tmp_path)
 
 
 def test_a_terminated_dashboard_takes_its_servers_with_it(tmp_path: Path) -> None:
     require_postgres("15")
-    before = own_folders(tmp_path)
     with whole_program(tmp_path) as terminal:
         below = terminal.process.processes()
+        folders = {folder for folder in own_folders(tmp_path) if any(str(folder) in mark.command for mark in below)}
+        assert len(folders) == 1
         terminal.process.signal(signal.SIGTERM)
         terminal.wait_for_end()
         assert survivors(below) == frozenset()
-    assert own_folders(tmp_path) - before == set()
+    assert not folders & own_folders(tmp_path)
 
 
 @contextlib.contextmanager
