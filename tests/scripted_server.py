@@ -340,27 +340,36 @@ def scripted_servers(scripts: Mapping[str, ServerScript]) -> Callable[[Target, C
     return open_collector
 
 
-def server_view(script: ServerScript, target: Target | None = None, seconds: int = 60) -> TargetView:
-    """What is known of a server after a minute of readings, the last of them at NOW."""
+_SECONDS = 60
+
+
+def server_view(script: ServerScript, target: Target | None = None, last: int = _SECONDS) -> TargetView:
+    """What is known of a server after so many seconds of the minute that ends at NOW."""
     target = target or server_target()
     store = SeriesStore()
     view = replace(TargetView(target, store.snapshot(target.name)), abilities=script.abilities)
-    for second in range(seconds + 1):
-        for tier in (Tier.HOT, Tier.WARM) if second in {0, seconds} else (Tier.HOT,):
-            reading = reading_of(script, target.name, tier, NOW - seconds + second, second, frozenset(Part))
+    for second in range(last + 1):
+        at = NOW - _SECONDS + second
+        for tier in (Tier.HOT, Tier.WARM) if second in {0, last} else (Tier.HOT,):
+            reading = reading_of(script, target.name, tier, at, second, frozenset(Part))
             if tier is Tier.HOT:
                 store.add(reading, 1.0)
             view = absorb(view, reading, store.snapshot(target.name), 1.0)
-    return replace(view, assessment=assess(view, NOW, judged_metrics(target.engine, {})))
+    return replace(view, assessment=assess(view, NOW - _SECONDS + last, judged_metrics(target.engine, {})))
 
 
 class StillRuntime(Runtime):
-    """Shows the same frame for ever: the same picture at each run."""
+    """Plays frames that were made before and stays at the last one: the same picture at each run."""
 
-    def show_always(self, *views: TargetView) -> None:
-        """What every frame holds."""
-        self._still = Frame(at=NOW, targets=views, own=OwnCost(0.009, 58 * 2**20))
+    _frames: tuple[Frame, ...] = ()
+
+    def play(self, *views: TargetView) -> None:
+        """The frames to show, one per view, each as of its newest reading."""
+        own = OwnCost(0.009, 58 * 2**20)
+        self._frames = tuple(Frame(at=view.last_ok_at or NOW, targets=(view,), own=own) for view in views)
 
     def frame(self) -> Frame:
-        """That frame."""
-        return self._still
+        """The next frame."""
+        first, *others = self._frames
+        self._frames = tuple(others) or (first,)
+        return first

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from aishell_core.units import format_bytes, format_count, format_duration, format_value
 from aishell_core.values import Part, Statement, Unit
@@ -79,30 +79,70 @@ def _hits(ratio: float | None) -> Cell:
     return Cell(format_value(ratio, Unit.RATIO), "text" if ratio >= _LOWEST_HIT_RATIO else "warning", ratio)
 
 
+def _one_line(statement: Statement) -> str:
+    text = statement.text[:_SHOWN_CHARACTERS]
+    return " ".join(text.split()) if "\n" in text or "  " in text or "\t" in text else text
+
+
+def _text(row: DigestRow) -> Cell:
+    return Cell(_one_line(row.statement))
+
+
+def _sign(row: DigestRow) -> str:
+    """What stands before figures that are estimates."""
+    return "~" if row.statement.sampled else ""
+
+
+_CELLS: Mapping[str, Callable[[DigestRow], Cell]] = {
+    "time_share": lambda row: Cell(_sign(row) + format_value(row.time_share, Unit.RATIO), "bold", row.time_share),
+    "calls_per_second": lambda row: _count(row.calls_per_second, _sign(row)),
+    "calls": lambda row: _count(row.calls, _sign(row)),
+    "mean_milliseconds": lambda row: _milliseconds(row.mean_milliseconds, _sign(row)),
+    "p95_milliseconds": lambda row: _milliseconds(row.statement.p95_milliseconds),
+    "max_milliseconds": lambda row: _milliseconds(row.statement.max_milliseconds),
+    "rows_per_call": lambda row: _count(row.rows_per_call),
+    "hit_ratio": lambda row: _hits(row.statement.hit_ratio),
+    "temp_bytes": lambda row: _bytes_per_call(row.statement.temp_bytes, row.calls),
+    "wal_bytes": lambda row: _bytes_per_call(row.statement.wal_bytes, row.calls),
+    "io_milliseconds": lambda row: _milliseconds(_per_call(row.statement.io_milliseconds, row.calls)),
+    "errors": lambda row: _ZERO if not row.errors else Cell(format_count(row.errors), "warning", row.errors),
+    "database": lambda row: Cell(row.statement.database, "dim"),
+    "user": lambda row: Cell(row.statement.user, "dim"),
+    "text": _text,
+}
+
+
+class DigestCells(Mapping[str, Cell]):
+    """The cells of a digest, each made when it is asked for: of a thousand rows only those in view are drawn."""
+
+    __slots__ = ("_made", "_row")
+
+    def __init__(self, row: DigestRow) -> None:
+        self._row = row
+        self._made: dict[str, Cell] = {}
+
+    def __getitem__(self, key: str) -> Cell:
+        cell = self._made.get(key)
+        if cell is None:
+            cell = self._made[key] = _CELLS[key](self._row)
+        return cell
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_CELLS)
+
+    def __len__(self) -> int:
+        return len(_CELLS)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DigestCells) and other._row == self._row
+
+    def __hash__(self) -> int:
+        return hash(self._row.statement.digest)
+
+
 def digest_table_row(row: DigestRow) -> Row:
     """One digest as a table row; a `~` stands before figures that are estimates."""
-    statement = row.statement
-    sign = "~" if statement.sampled else ""
-    return Row(
-        digest_key(statement),
-        {
-            "time_share": Cell(sign + format_value(row.time_share, Unit.RATIO), "bold", row.time_share),
-            "calls_per_second": _count(row.calls_per_second, sign),
-            "calls": _count(row.calls, sign),
-            "mean_milliseconds": _milliseconds(row.mean_milliseconds, sign),
-            "p95_milliseconds": _milliseconds(statement.p95_milliseconds),
-            "max_milliseconds": _milliseconds(statement.max_milliseconds),
-            "rows_per_call": _count(row.rows_per_call),
-            "hit_ratio": _hits(statement.hit_ratio),
-            "temp_bytes": _bytes_per_call(statement.temp_bytes, row.calls),
-            "wal_bytes": _bytes_per_call(statement.wal_bytes, row.calls),
-            "io_milliseconds": _milliseconds(_per_call(statement.io_milliseconds, row.calls)),
-            "errors": _ZERO if not row.errors else Cell(format_count(row.errors), "warning", row.errors),
-            "database": Cell(statement.database, "dim"),
-            "user": Cell(statement.user, "dim"),
-            "text": Cell(" ".join(statement.text[:_SHOWN_CHARACTERS].split())),
-        },
-    )
+    return Row(digest_key(row.statement), DigestCells(row))
 
 
 def known_columns(statements: Iterable[Statement]) -> tuple[Column, ...]:
@@ -127,7 +167,7 @@ def statement_search(pattern: Pattern) -> Callable[[Statement], bool]:
     """Whether a statement holds what is searched for, before a row is made of it."""
 
     def wanted(statement: Statement) -> bool:
-        text = f"{statement.database} {statement.user} {' '.join(statement.text[:_SHOWN_CHARACTERS].split())}"
+        text = f"{statement.database} {statement.user} {_one_line(statement)}"
         return (pattern.expression.search(text) is not None) != pattern.inverted
 
     return wanted

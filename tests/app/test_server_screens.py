@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -129,7 +130,7 @@ async def test_queries_of_a_server_show_hits_databases_and_users_where_there_is_
         for title in ("HIT%", "TEMP", "WAL", "DATABASE", "USER"):
             assert title in text
         assert "P95" not in text, "PostgreSQL tells no percentile"
-        assert "71.0%" in text
+        assert re.search(r"71(\.0)?%", text)
 
 
 async def test_queries_at_80_columns_keep_the_statement() -> None:
