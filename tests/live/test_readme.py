@@ -8,13 +8,16 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from aishell_core.engines.statement_log import default_log, flush_statements, logged_connect
+from tests.servers.pgbouncer import Pgbouncer, pgbouncer
+from tests.servers.postgres import PostgresServer, postgres
 from tests.terminal import AISHELL, opened, surroundings
 
 ROOT = Path(__file__).parents[2]
@@ -24,6 +27,16 @@ MAKE_TARGETS = {"run", "test", "lint", "check", "bench", "soak", "clean", "forma
 # Installing from a clone is shown by the tests of the wheel; these programs need not be here.
 INSTALLERS = {"pipx", "uv", "git", "cd"}
 DASHBOARD = {"demo", "monitor"}
+SERVER_PAGE = ROOT / "docs" / "postgresql.md"
+SERVER_URL = re.compile(r"\b(postgresql|pgbouncer)://")
+HOME_FILE = re.compile(r"# ~/(?P<name>\S+)\n(?P<body>.*)", re.DOTALL)
+POOLER_ADDRESS = "localhost:6432"
+# The reader's role has a password, and the pages say where it is found.
+ACCESS = """
+local all all trust
+host all aishell all scram-sha-256
+host all all all trust
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +82,44 @@ def workplace(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """The server and the pooler that the pages speak of, and the files in the reader's home folder that lead to them."""
+
+    server: PostgresServer
+    pooler: Pgbouncer
+    files: dict[str, str] = field(default_factory=dict)
+
+    def furnish(self, home: Path) -> None:
+        """Write the files as the pages say, closed to others."""
+        home.mkdir(exist_ok=True)
+        for name, body in self.files.items():
+            (home / name).write_text(body)
+            (home / name).chmod(0o600)
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    """A server on which the page's SQL has been run, with a pooler that is configured as the page says."""
+    page = [block for block in blocks("sql", "text") if block.page == SERVER_PAGE]
+    files = {match["name"]: match["body"] for block in page if (match := HOME_FILE.match(block.body))}
+    password = files[".pgpass"].strip().rpartition(":")[2]
+    stats_users = next(match[1] for block in page if (match := re.search(r"^stats_users = (\w+)$", block.body, re.MULTILINE)))
+    with postgres(hba=ACCESS) as server:
+        server.execute("CREATE DATABASE shop")
+        for block in page:
+            if block.kind == "sql":
+                server.execute(*filter(str.strip, block.body.split(";")), database="shop")
+        server.execute(f"ALTER ROLE aishell PASSWORD '{password}'")
+        users, settings = {"aishell": password}, {"stats_users": stats_users}
+        with pgbouncer(server, auth="scram-sha-256", settings=settings, users=users) as pooler:
+            yield Shop(server, pooler, files)
+
+
 def configure(workplace: Path) -> None:
     """The configuration that the pages speak of: a database called app."""
     text = f"targets:\n  - name: app\n    url: sqlite://{workplace}/app.db\n"
-    (workplace / "home").mkdir()
+    (workplace / "home").mkdir(exist_ok=True)
     for path in (workplace / "home" / "config.yaml", workplace / "aishell.yaml"):
         path.write_text(text)
         path.chmod(0o600)
@@ -84,16 +131,22 @@ def environment(workplace: Path, **changes: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("block", blocks("console", "sh"), ids=str)
-def test_the_commands_of_a_block_run_one_after_the_other(block: Block, workplace: Path) -> None:
+def test_the_commands_of_a_block_run_one_after_the_other(block: Block, workplace: Path, request: pytest.FixtureRequest) -> None:
     """A block that makes a configuration starts without one, every other with the one that the pages speak of."""
     assert commands(block), "a block without a command"
+    shop: Shop | None = request.getfixturevalue("shop") if SERVER_URL.search(block.body) else None
     if not re.search(r"--save|config init", block.body):
         configure(workplace)
     for command in commands(block):
-        run(command, workplace)
+        if shop is None:
+            run(command, workplace)
+        else:
+            # The servers of this test have other ports than those of the pages.
+            shop.furnish(workplace / "home")
+            run(command.replace(POOLER_ADDRESS, f"localhost:{shop.pooler.port}"), workplace, PGPORT=str(shop.server.port))
 
 
-def run(command: str, workplace: Path) -> None:
+def run(command: str, workplace: Path, **around: str) -> None:
     words = shlex.split(command, comments=True)
     variables = dict(word.split("=", 1) for word in words if re.fullmatch(r"[A-Z_]+=.*", word))
     words = words[len(variables) :]
@@ -102,10 +155,15 @@ def run(command: str, workplace: Path) -> None:
     elif words[0] in INSTALLERS:
         return
     elif opens_dashboard(words):
-        look_at(words, workplace, variables)
+        look_at(words, workplace, around | variables)
     else:
         done = subprocess.run(
-            ["bash", "-c", command], cwd=workplace, env=environment(workplace), capture_output=True, text=True, stdin=subprocess.DEVNULL
+            ["bash", "-c", command],
+            cwd=workplace,
+            env=environment(workplace, **around),
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
 
@@ -119,7 +177,7 @@ def opens_dashboard(words: list[str]) -> bool:
 
 def look_at(words: list[str], workplace: Path, variables: dict[str, str]) -> None:
     with opened(words, environment(workplace, **variables), columns=120, rows=35, cwd=workplace) as terminal:
-        terminal.wait_for(re.compile(r"\bapp(\.db)?\b|\bshop\b"))
+        terminal.wait_for(re.compile(r"\bapp(\.db)?\b|\bshop\b|\bpgbouncer [0-9]"))
         terminal.send("q")
         assert terminal.wait_for_end() == 0
 
