@@ -52,9 +52,10 @@ def _child_ids(pid: int) -> tuple[int, ...]:
             return tuple(child.pid for child in psutil.Process(pid).children())
         return ()
     ids: list[int] = []
-    for listing in tasks.glob("*/children"):
-        with suppress(OSError):
-            ids += map(int, listing.read_text().split())
+    with suppress(OSError):  # it ends while we look
+        for listing in tasks.glob("*/children"):
+            with suppress(OSError):
+                ids += map(int, listing.read_text().split())
     return tuple(ids)
 
 

@@ -13,7 +13,7 @@ import asyncpg
 
 from aishell_core.engines.postgres_errors import ServerError
 from aishell_core.engines.postgres_place import SYSTEM_CERTIFICATES, Place, Server, SslMode
-from aishell_core.engines.postgres_text import ARRAY_TYPES, TEXT_TYPES, array_decoder, array_encoder, decoder, encode_text
+from aishell_core.engines.postgres_text import ARRAY_TYPES, TEXT_TYPES, array_decoder, array_encoder, decoder, encode_text, first_column
 
 Row = Mapping[str, Any]
 """Values by column name."""
@@ -22,14 +22,17 @@ _CLOSE_SECONDS = 0.5
 
 
 class _Counter(asyncio.Protocol):
-    """Stands between the socket and the driver and counts what comes in."""
+    """Stands between the socket and the driver, counts what comes in, and keeps it where that is wanted."""
 
     def __init__(self, inner: asyncio.Protocol) -> None:
         self._inner = inner
         self.bytes = 0
+        self.kept: bytearray | None = None
 
     def data_received(self, data: bytes) -> None:
         self.bytes += len(data)
+        if self.kept is not None:
+            self.kept += data
         self._inner.data_received(data)
 
     def eof_received(self) -> bool | None:
@@ -61,6 +64,7 @@ class PostgresConnection:
 
     def __init__(self, driver: _Counted) -> None:
         self._driver = driver
+        self._decode = decoder(str(getattr(driver.get_settings(), "server_encoding", "")))
         self.raw = False
 
     @classmethod
@@ -86,11 +90,11 @@ class PostgresConnection:
                 connection_class=_Counted,
             )
         connection = cls(driver)
-        connection._read_texts_as(connection.parameter("server_encoding"))
+        connection._read_texts()
         return connection
 
-    def _read_texts_as(self, encoding: str) -> None:
-        settings, decode = self._driver.get_settings(), decoder(encoding)
+    def _read_texts(self) -> None:
+        settings, decode = self._driver.get_settings(), self._decode
         for oid, name in TEXT_TYPES:
             settings.add_python_codec(oid, name, "pg_catalog", (), "scalar", encode_text, decode, "binary")
         for oid, name, element in ARRAY_TYPES:
@@ -125,6 +129,21 @@ class PostgresConnection:
         with _as_server_error():
             statement = await self._driver.prepare(sql, name="")
             return tuple(await statement.fetch())
+
+    async def fetch_unbound(self, sql: str) -> tuple[str, ...]:
+        """The first column of one statement whose parameters have no values; several are refused. Raises ServerError.
+
+        Only the simple protocol sends a statement without values for its parameters, and the driver passes over the
+        rows that this brings; they are read here. It would run several statements, so the server parses the text first.
+        """
+        with _as_server_error():
+            await self._driver.prepare(sql, name="")
+            self._driver.counter.kept = kept = bytearray()
+            try:
+                await self._driver.execute(sql)
+            finally:
+                self._driver.counter.kept = None
+        return tuple(self._decode(value) for value in first_column(bytes(kept)))
 
     async def execute(self, sql: str) -> None:
         """Run statements of our own that bring no rows, in one message; raises ServerError."""

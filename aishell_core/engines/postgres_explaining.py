@@ -42,7 +42,7 @@ class Explaining:
                     if not seen.parameters:
                         return await self._plan(f"EXPLAIN (FORMAT JSON) {text}")
                     if reached.facts.version_num >= _GENERIC_SINCE:
-                        return await self._plan(f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {with_casts(text)}")
+                        return await self._generic(with_casts(text))
                     if not self._line.transactions:
                         raise _without_transactions("a statement with parameters cannot be prepared and forgotten again")
                     return await self._prepared(with_casts(text), seen.parameters)
@@ -103,6 +103,11 @@ class Explaining:
         rows = await self._line.fetch_once(sql)
         (value,) = rows[0].values() if rows else (None,)
         return plans_of(_read(value))
+
+    async def _generic(self, text: str) -> tuple[PlanNode, ...]:
+        """The plan for any values, as servers since 16 tell it."""
+        lines = await self._line.fetch_unbound(f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {text}")
+        return plans_of(_read("\n".join(lines)))
 
     async def _prepared(self, text: str, parameters: int) -> tuple[PlanNode, ...]:
         """The plan of a prepared statement for any values, which is what servers before 16 have."""
@@ -194,7 +199,7 @@ def reasoned(error: PostgresError, seen: Outline, *, measured: bool = False) -> 
     if state == "42601":
         hint = "constants that the server has replaced may stand where no parameter is allowed" if seen.parameters else ""
         return said(FailureCode.UNSUPPORTED, words, hint)
-    if state in {"42P18", "42P08", "42725", "42804"} and seen.parameters:
+    if seen.parameters and (state in {"42P18", "42P08", "42725", "42804"} or "operator does not exist" in words):
         return said(
             FailureCode.UNSUPPORTED, f"the type of a parameter cannot be told: {words}", "write the values in, or cast the parameters"
         )

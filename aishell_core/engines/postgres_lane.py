@@ -177,6 +177,12 @@ class Line:
             raise PostgresError(FailureCode.REFUSED, "there is no connection")
         return await self.asked(self._reached.connection.fetch_once(sql))
 
+    async def fetch_unbound(self, sql: str) -> tuple[str, ...]:
+        """The first column of one statement whose parameters have no values; raises PostgresError."""
+        if self._reached is None:
+            raise PostgresError(FailureCode.REFUSED, "there is no connection")
+        return await self.asked(self._reached.connection.fetch_unbound(sql))
+
     async def execute(self, sql: str) -> None:
         """Run statements of our own on the connection; raises PostgresError."""
         if self._reached is not None:

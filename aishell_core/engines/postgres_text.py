@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 TEXT_TYPES = (
     *((25, "text"), (19, "name"), (1043, "varchar"), (1042, "bpchar"), (18, "char"), (705, "unknown"), (2275, "cstring"), (114, "json")),
@@ -90,3 +90,18 @@ def array_encoder(element: int) -> Callable[[Iterable[str | None]], bytes]:
         return head + b"".join(struct.pack("!i", -1) if part is None else struct.pack("!i", len(part)) + part for part in parts)
 
     return encode_array
+
+
+def first_column(messages: bytes) -> Iterator[bytes]:
+    """The first value of each row in a server's messages, which begin with whole ones; NULL is passed over.
+
+    The format: https://www.postgresql.org/docs/current/protocol-message-formats.html (DataRow).
+    """
+    at = 0
+    while at + 5 <= len(messages):
+        kind, (length,) = messages[at : at + 1], struct.unpack_from("!i", messages, at + 1)
+        if kind == b"D":
+            columns, size = struct.unpack_from("!hi", messages, at + 5)
+            if columns > 0 and size >= 0:
+                yield messages[at + 11 : at + 11 + size]
+        at += 1 + length
