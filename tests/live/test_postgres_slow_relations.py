@@ -166,6 +166,131 @@ async def test_a_table_that_somebody_locked_does_not_hold_up_the_others(version:
             assert names == expected, "a size that was not measured says so"
 
 
+async def test_a_lock_that_somebody_waits_for_is_left_alone_too() -> None:
+    """A waiting exclusive lock makes everybody wait behind it, also us."""
+    with postgres("15") as server:
+        server.execute("CREATE TABLE t AS SELECT g AS id FROM generate_series(1, 1000) g", "VACUUM ANALYZE t")
+        reader = server.connect()
+        reader.run("BEGIN")
+        reader.run("SELECT count(*) FROM t")
+        with _asking_for_lock(server):
+            table = _named(await _relations(server), "t")
+            assert "size" in dict(table.details)
+            assert (table.size_bytes or 0) > 0
+        reader.run("ROLLBACK")
+
+
+@contextlib.contextmanager
+def _asking_for_lock(server: PostgresServer) -> Iterator[None]:
+    """A session that waits for an exclusive lock on the table."""
+    session = server.connect()
+    ((pid,),) = session.run("SELECT pg_backend_pid()")
+
+    def work() -> None:
+        with contextlib.suppress(pg8000.native.DatabaseError, pg8000.native.InterfaceError, OSError):
+            session.run("ALTER TABLE t ADD COLUMN more int")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        eventually(lambda: pid in pids_waiting(server))
+        yield
+    finally:
+        server.execute(f"SELECT pg_terminate_backend({pid})")
+        thread.join(20)
+
+
+async def test_bloat_is_near_what_is_really_free() -> None:
+    """Checked against pgstattuple, which reads every page, and against what a rewrite gives back."""
+    with postgres("15", settings={"autovacuum": "off"}) as server:
+        server.execute(
+            "CREATE EXTENSION pgstattuple",
+            "CREATE TABLE mixed"
+            " (id bigint PRIMARY KEY, flag boolean, at timestamptz, amount numeric, small smallint, note text, maybe int)",
+            "INSERT INTO mixed SELECT g, g % 2 = 0, now(), g / 7.0, g % 100, repeat('x', g % 80), CASE WHEN g % 3 = 0 THEN g END"
+            " FROM generate_series(1, 100000) g",
+            "CREATE INDEX by_small ON mixed (small)",
+            "CREATE INDEX by_note_at ON mixed (note, at)",
+            "CREATE TABLE tight AS SELECT g AS id, g % 10 AS kind FROM generate_series(1, 100000) g",
+            "VACUUM ANALYZE",
+        )
+        fresh = await _relations(server)
+        for name in ("mixed", "tight", "mixed_pkey", "by_small", "by_note_at"):
+            relation = _named(fresh, name)
+            assert relation.bloat_bytes is not None
+            assert relation.bloat_bytes <= 0.12 * (relation.size_bytes or 0), f"{name} was just written"
+
+        server.execute("DELETE FROM mixed WHERE id % 5 < 3", "DELETE FROM tight WHERE id % 2 = 0", "VACUUM ANALYZE")
+        ((mixed_free, tight_free),) = server.execute("SELECT (pgstattuple('mixed')).free_space, (pgstattuple('tight')).free_space")
+        bloated = await _relations(server)
+        sizes = {name: _named(bloated, name).size_bytes or 0 for name in ("mixed", "tight", "mixed_pkey", "by_note_at")}
+        guessed = {name: _named(bloated, name).bloat_bytes or 0 for name in sizes}
+        assert abs(guessed["mixed"] - mixed_free) <= 0.12 * sizes["mixed"]
+        assert abs(guessed["tight"] - tight_free) <= 0.12 * sizes["tight"]
+
+        server.execute("VACUUM FULL mixed", "VACUUM FULL tight")
+        for name, size in sizes.items():
+            ((rewritten,),) = server.execute(f"SELECT pg_table_size('{name}')")
+            assert abs(guessed[name] - (size - rewritten)) <= 0.15 * size, name
+
+
+async def test_without_statistics_there_is_no_bloat_and_the_grant_that_shows_them() -> None:
+    with postgres("15", settings={"autovacuum": "off"}) as server:
+        server.execute(
+            "CREATE TABLE fresh AS SELECT g AS id FROM generate_series(1, 10000) g",
+            "CREATE TABLE known AS SELECT g AS id FROM generate_series(1, 10000) g",
+            "ANALYZE known",
+            "CREATE ROLE monitor LOGIN IN ROLE pg_monitor",
+            "CREATE ROLE reader LOGIN IN ROLE pg_read_all_data",
+        )
+        reading = await _relations(server)
+        assert _named(reading, "fresh").bloat_bytes is None
+        assert _named(reading, "fresh").rows == 10000
+        assert _named(reading, "known").bloat_bytes is not None
+        assert (await _relations(server, "reader")).failures == ()
+        reading = await _relations(server, "monitor")
+        assert _named(reading, "known").bloat_bytes is None
+        assert (_named(reading, "known").size_bytes or 0) > 0
+        (failure,) = reading.failures
+        assert (failure.part, failure.code) == ("bloat", FailureCode.PRIVILEGE)
+        assert failure.hint == 'GRANT pg_read_all_data TO "monitor"'
+
+
+async def test_of_many_tables_the_largest_are_listed_and_the_reading_says_so() -> None:
+    with postgres("15") as server:
+        server.execute(
+            *[f"CREATE TABLE t{number} AS SELECT g AS id FROM generate_series(1, {number * 500}) g" for number in range(1, 13)],
+            "VACUUM ANALYZE",
+        )
+        server.execute("CREATE TABLE not_vacuumed AS SELECT g AS id FROM generate_series(1, 20000) g")
+        async with tiers_of(server, relations=RelationsReader(clock := AheadClock(), most_tables=4), clock=clock) as tiers:
+
+            async def seen() -> Reading | None:
+                clock.ahead += 60
+                reading = await _read(tiers)
+                return reading if any(relation.name == "not_vacuumed" for relation in reading.relations or ()) else None
+
+            reading = await until(seen)
+            assert {relation.name for relation in reading.relations or ()} == {"t12", "t11", "t10", "not_vacuumed"}
+            (failure,) = reading.failures
+            assert (failure.part, failure.code) == (Part.RELATIONS, FailureCode.UNSUPPORTED)
+            assert failure.message.startswith("these are the 4 largest of 13 tables")
+
+
+async def test_tables_are_read_again_only_after_a_rest_and_once_for_both_tiers() -> None:
+    clock = AheadClock()
+    with postgres("15") as server:
+        server.execute("CREATE TABLE t (id int)")
+        async with tiers_of(server, relations=RelationsReader(clock), clock=clock) as tiers:
+            first = await _read(tiers)
+            server.execute("CREATE TABLE later (id int)")
+            cold = await tiers.cold(Part.RELATIONS)
+            assert cold.relations == first.relations
+            clock.ahead = 60
+            assert _named(await tiers.cold(Part.RELATIONS), "later").kind == "table"
+            assert (await tiers.cold()).relations is None, "nobody asked for them"
+
+
 @pytest.mark.parametrize("encoding", ["UTF8", "SQL_ASCII"])
 async def test_odd_names_are_read_as_they_are(encoding: str) -> None:
     odd = '[bold]o\'dd\n"näme"'
