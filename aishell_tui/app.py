@@ -165,7 +165,8 @@ class AishellApp(App[int]):
     def show(self) -> None:
         """Show the current frame and look on the screen in front."""
         screen = self.front
-        if screen is not None:
+        # A timer may still come while the widgets are taken down one by one at the end.
+        if screen is not None and self.is_running:
             screen.show(self.frame, self.look)
 
     @property

@@ -15,7 +15,7 @@ from aishell_tui.session_list import age_seconds, identity, is_background, is_id
 from widgets.glyphs import Glyphs
 from widgets.heading import Heading
 from widgets.lines import Span, Spans
-from widgets.palette import Role, severity_role
+from widgets.palette import severity_role
 from widgets.table_model import Cell, Column, Row
 
 OLDEST_TRANSACTIONS = 50
@@ -75,7 +75,7 @@ def session_cells(session: Session) -> dict[str, Cell]:
 
 def _lock_spans(row: TreeRow, *, wide: bool) -> Spans:
     spans: list[Span] = [("circle ", "critical")] if row.in_cycle else []
-    if row.also and not wide:
+    if row.also and not wide and not row.in_cycle:
         # In front, so that it is not what a narrow column cuts off; the detail has it in words.
         spans.append((f"+{len(row.also)} ", "warning"))
     spans.append((lock_text(row.wait), "text") if row.wait is not None else (held_text(row.holds), "label"))
@@ -105,18 +105,13 @@ def tree_heading(view: TargetView, tree: LockTree, now: float) -> Heading:
         known = view.lock_waits is not None
         words = "nobody waits for a lock; transactions open longest:" if known else "n/a"
         return Heading("lock tree", ((words, "label"),), fresh, stale)
-    longest = tree.longest_wait_seconds
-    spans: list[tuple[str, Role]] = [
-        ("heads ", "label"),
-        (f"{tree.heads}", "bold"),
-        ("   waiting ", "label"),
-        (f"{tree.waiting}", "bold"),
-    ]
-    if longest is not None:
-        spans += [("   longest wait ", "label"), (format_duration(longest), "bold")]
+    spans: list[Span] = []
     if tree.cycles:
-        words = "1 circle" if tree.cycles == 1 else f"{tree.cycles} circles"
-        spans.append((f"   {words}: a deadlock in the making", "critical"))
+        words = "1 deadlock" if tree.cycles == 1 else f"{tree.cycles} deadlocks"
+        spans.append((f"{words} in the making   ", "critical"))
+    spans += [("heads ", "label"), (f"{tree.heads}", "bold"), ("   waiting ", "label"), (f"{tree.waiting}", "bold")]
+    if tree.longest_wait_seconds is not None:
+        spans += [("   longest wait ", "label"), (format_duration(tree.longest_wait_seconds), "bold")]
     return Heading("lock tree", tuple(spans), fresh, stale)
 
 
