@@ -8,10 +8,21 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aishell_core.catalogue import CACHE_HIT_RATIO, HOST_CPU, HOST_DISK_USAGE, LOCKS_WAITING, QUERY_DURATION
+from aishell_core.catalogue import (
+    CACHE_HIT_RATIO,
+    HOST_CPU,
+    HOST_DISK_USAGE,
+    LOCKS_WAITING,
+    PG_ARCHIVE_BACKLOG,
+    PG_WRAPAROUND,
+    QUERY_DURATION,
+    REPLICATION_LAG,
+    TRANSACTION_DURATION,
+    TRANSACTION_IDLE,
+)
 from aishell_core.series.store import SeriesStore
 from aishell_core.targets import Location, Target
-from aishell_core.values import Failure, FailureCode, LockWait, Reading, Sample, Severity, TargetId, Thresholds, Tier, worst
+from aishell_core.values import Failure, FailureCode, Kind, LockWait, Reading, Sample, Session, Severity, TargetId, Thresholds, Tier, worst
 from aishell_tui.assess import assess, blocking_sentence, judged_metrics
 from aishell_tui.changes import view_events
 from aishell_tui.frame import TargetView, absorb
@@ -154,3 +165,68 @@ def test_an_empty_database_is_well_and_one_that_was_emptied_is_not() -> None:
     emptied = Failure("schema", FailureCode.TRUNCATED, "app.db was emptied", at=NOW)
     view = absorb(view, Reading(APP.name, Tier.WARM, NOW, failures=(emptied,)), view.snapshot, 1.0)
     assert judge(view) == (Severity.WARNING, ["app.db was emptied"])
+
+
+SERVER = Target(TargetId("orders-eu"), Location("postgres", host="db"))
+
+
+def lead(view: TargetView) -> list[tuple[str, str]]:
+    return [(reason.text, reason.leads_to) for reason in assess(view, NOW, judged_metrics("postgres", {})).reasons]
+
+
+def test_every_threshold_of_a_server_has_a_sentence_with_number_and_limit() -> None:
+    for engine in ("postgres", "pgbouncer"):
+        for metric, limits in judged_metrics(engine, {}):
+            worst_value = limits.critical if limits.critical is not None else limits.warning
+            assert worst_value is not None
+            target = replace(SERVER, location=Location(engine, host="db"))
+            rows = [
+                (Sample(metric, worst_value + (0 if metric.kind is not Kind.COUNTER else index * worst_value * 2)),) for index in range(70)
+            ]
+            found = assess(viewed(target, *rows), NOW, judged_metrics(engine, {})).reasons
+            assert found, metric.name
+            assert metric.name not in found[0].text, f"{metric.name} has no sentence of its own"
+            assert found[0].leads_to, metric.name
+
+
+def test_reasons_lead_to_the_screen_that_shows_their_cause() -> None:
+    view = viewed(
+        SERVER,
+        (
+            Sample(TRANSACTION_DURATION, 1000),
+            Sample(REPLICATION_LAG, 41, (("peer", "r1"),)),
+            Sample(PG_WRAPAROUND, 0.6),
+            Sample(PG_ARCHIVE_BACKLOG, 14),
+        ),
+    )
+    assert dict(lead(view)) == {
+        "a transaction has been open for 16m40s, limit 15m00s": "sessions",
+        "r1: replication lags by 41s, limit 10s": "replication",
+        "60% of the transaction ids are used up, limit 50%: vacuum must freeze": "maintenance",
+        "log files that wait to be archived: 14, limit 10": "maintenance",
+    }
+
+
+def test_the_session_that_is_meant_is_named_where_it_is_known() -> None:
+    view = viewed(SERVER, (Sample(TRANSACTION_IDLE, 400),))
+    idle = Session("4121", "billing", application="worker", state="idle in transaction", state_seconds=400.0, transaction_seconds=410.0)
+    busy = Session("7", "web", state="active", state_seconds=900.0, transaction_seconds=900.0)
+    view = absorb(view, Reading(SERVER.name, Tier.HOT, NOW, sessions=(busy, idle)), view.snapshot, 1.0)
+    assert lead(view) == [("a session has been idle in its transaction for 6m40s, limit 5m00s: 4121 billing worker", "sessions")]
+
+
+def test_who_blocks_is_told_with_what_it_does() -> None:
+    waits = (LockWait("12", "11", "orders", "ShareLock", 8.0),)
+    head = Session("11", "billing", state="idle in transaction", state_seconds=724.0)
+    assert blocking_sentence(waits, (head,)) == "1 session waits behind 11 (billing, idle in transaction 12m04s), the longest for 8s"
+
+
+def test_waits_that_were_read_long_ago_are_not_told_as_if_they_were_now() -> None:
+    waits = (LockWait("12", "11", "orders", "ShareLock", 8.0),)
+    store = SeriesStore()
+    view = TargetView(SERVER, store.snapshot(SERVER.name))
+    for second in range(31):
+        reading = Reading(SERVER.name, Tier.HOT, NOW - 30 + second, (Sample(LOCKS_WAITING, 2),), lock_waits=waits if second == 0 else None)
+        store.add(reading, 1.0)
+        view = absorb(view, reading, store.snapshot(SERVER.name), 1.0)
+    assert lead(view) == [("2 waiting for a lock, limit 1", "sessions")]

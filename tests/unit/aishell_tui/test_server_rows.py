@@ -1,0 +1,265 @@
+"""Replication, relations and upkeep in rows and sentences."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from aishell_core import catalogue
+from aishell_core.values import Failure, FailureCode, HorizonHolder, Part, Progress, Relation, ReplicationPeer, Sample, Severity, Statement
+from aishell_tui.catch_up import UNKNOWN_TREND
+from aishell_tui.charts import chart_specs, combined_value
+from aishell_tui.digests import digest_rows
+from aishell_tui.frame import Frame
+from aishell_tui.progress import Pace, ProgressHistory
+from aishell_tui.screens.fleet_rows import fleet_columns
+from aishell_tui.screens.health_data import cost_sentence, status_lines
+from aishell_tui.screens.query_data import running, runs
+from aishell_tui.screens.query_rows import digest_table_row, known_columns
+from aishell_tui.screens.relation_rows import RelationMode, chosen, dead_share, findings, first_mode
+from aishell_tui.screens.relation_rows import known_columns as relation_columns
+from aishell_tui.screens.replication_rows import in_order, peer_note, peer_severity, peer_trend, why_none
+from aishell_tui.screens.upkeep_lines import (
+    archiver_lines,
+    checkpoint_lines,
+    horizon_lines,
+    ids_left,
+    progress_words,
+    setting_lines,
+    upkeep_lines,
+)
+from tests.scripted_server import NOW, PEERS, RELATIONS, RUNNERS, STATEMENTS, ServerScript, samples, server_view, vacuum
+from widgets.glyphs import UNICODE
+from widgets.lines import Spans
+
+
+def told(lines: tuple[Spans, ...]) -> str:
+    """Lines as text with single blanks."""
+    return "\n".join(" ".join("".join(text for text, _ in line).split()) for line in lines)
+
+
+def without(*names: str) -> ServerScript:
+    """A server that does not tell some of its figures."""
+    return ServerScript(samples=lambda second: tuple(each for each in samples(second) if each.metric.name not in names))
+
+
+# Replication
+
+
+def test_a_slot_stands_under_the_standby_that_uses_it_and_others_stand_alone() -> None:
+    upstream = ReplicationPeer("db1:5432", "upstream", "streaming")
+    found = [(peer.name, below) for peer, below in in_order((*PEERS, upstream))]
+    assert found == [("db1:5432", False), ("replica_1", False), ("replica_1_slot", True), ("orders_sub", False)]
+
+
+@pytest.mark.parametrize(
+    ("peer", "severity", "words"),
+    [
+        (ReplicationPeer("a", "standby", "streaming", 0.0, 0.0), Severity.OK, ""),
+        (ReplicationPeer("a", "standby", "streaming", 61.0, 0.0), Severity.CRITICAL, ""),
+        (ReplicationPeer("a", "slot", "inactive", active=False), Severity.WARNING, "nobody uses it, and log is kept without end"),
+        (ReplicationPeer("a", "slot", "inactive", active=False, details=(("temporary", "yes"),)), Severity.OK, ""),
+        (
+            ReplicationPeer("a", "slot", "lost", active=False, wal_status="lost"),
+            Severity.CRITICAL,
+            "the log that it needs is gone: it has to be made anew",
+        ),
+        (
+            ReplicationPeer("a", "slot", "active", active=True, wal_status="unreserved", safe_bytes=-5),
+            Severity.CRITICAL,
+            "lost after 0 B more",
+        ),
+        (ReplicationPeer("a", "upstream", "not connected"), Severity.CRITICAL, "this server gets no log"),
+        (ReplicationPeer("a", "subscription", "disabled"), Severity.WARNING, ""),
+        (ReplicationPeer("a", "publication", ""), Severity.OK, ""),
+    ],
+)
+def test_what_is_wrong_with_a_peer(peer: ReplicationPeer, severity: Severity, words: str) -> None:
+    assert peer_severity(server_view(ServerScript(), last=2), peer) is severity
+    assert peer_note(peer, UNKNOWN_TREND) == words
+
+
+def test_the_trend_of_a_standby_is_that_of_its_own_series() -> None:
+    view = server_view(ServerScript())
+    found = peer_trend(view, PEERS[1], NOW)
+    assert found.bytes_per_second == pytest.approx(-(2**20))
+    assert found.eta_seconds == pytest.approx(64)
+    assert peer_trend(view, replace(PEERS[1], name="another"), NOW) == UNKNOWN_TREND
+    assert peer_trend(view, PEERS[0], NOW) == UNKNOWN_TREND
+
+
+def test_a_replicas_own_lag_has_a_trend_too() -> None:
+    script = ServerScript(samples=lambda second: (Sample(catalogue.REPLICATION_LAG_BYTES, 2**30 - second * 2**20),))
+    found = peer_trend(server_view(script), ReplicationPeer("db1", "upstream", "streaming", lag_bytes=1.0), NOW)
+    assert found.eta_seconds == pytest.approx((2**30 - 60 * 2**20) / 2**20)
+
+
+def test_why_no_peer_is_shown() -> None:
+    assert why_none(server_view(ServerScript(replication=None), last=2)) == "reading …"
+    assert why_none(server_view(ServerScript(replication=()), last=2)).startswith("nothing replicates")
+    hidden = Failure(Part.REPLICATION, FailureCode.PRIVILEGE, "hidden", "GRANT pg_monitor")
+    assert why_none(server_view(ServerScript(replication=None, failures=(hidden,)), last=2)) == "n/a: hidden. GRANT pg_monitor"
+
+
+# Relations
+
+
+def test_findings_are_the_engines_and_those_that_the_figures_tell() -> None:
+    assert findings(RELATIONS[0]) == ("23% of its row versions are dead", "a rewrite would give back about 1.9 GiB")
+    assert findings(RELATIONS[1]) == ()
+    assert findings(RELATIONS[2]) == ("unused since 2023-11-01",)
+
+
+def test_a_few_dead_rows_of_a_small_table_are_no_finding() -> None:
+    assert findings(Relation("t", "table", rows=10, dead_rows=900, size_bytes=8192, bloat_bytes=8000)) == ()
+
+
+def test_unknown_numbers_give_no_share() -> None:
+    assert dead_share(Relation("t", "table", rows=None, dead_rows=5)) is None
+    assert dead_share(Relation("t", "table", rows=0, dead_rows=0)) is None
+
+
+def test_each_mode_lists_its_own_the_largest_first() -> None:
+    def names(mode: RelationMode) -> list[str]:
+        return [each.name for each in chosen(RELATIONS, mode)[0]]
+
+    assert names(RelationMode.TABLES) == ["orders", "customers"]
+    assert names(RelationMode.INDEXES) == ["orders_at_idx", "orders_pkey"]
+    assert names(RelationMode.FINDINGS) == ["orders", "orders_at_idx"]
+    assert len(names(RelationMode.ALL)) == 4
+
+
+def test_a_file_has_its_tables_and_indexes_in_one_list() -> None:
+    file = (Relation("orders", "table", size_bytes=9.0, rows=1, free_bytes=0.0), Relation("by_user", "index", "orders", 4.0))
+    assert first_mode(file) is RelationMode.ALL
+    assert first_mode(RELATIONS) is RelationMode.TABLES
+    assert [column.key for column in relation_columns(file, RelationMode.ALL)] == [
+        "name",
+        "kind",
+        "table",
+        "size_bytes",
+        "free_bytes",
+        "rows",
+    ]
+
+
+# Upkeep
+
+
+def test_how_far_an_operation_is_stands_in_one_line_the_end_first() -> None:
+    assert progress_words(vacuum(0), Pace(12_000, 250)) == "ends in 4m10s   100k of 3.1M blocks   12k/s"
+    assert progress_words(Progress("1", "copy", "copy from", 3 * 2**20, None, unit="bytes"), Pace(2**20)) == "3 MiB   1 MiB/s"
+    assert progress_words(Progress("1", "vacuum", "initializing"), Pace()) == ""
+
+
+def test_the_page_says_that_nothing_runs_and_that_nobody_holds_the_horizon() -> None:
+    script = ServerScript(progress=lambda second: (), horizon=(), settings=())
+    page = told(upkeep_lines(server_view(script, last=2), ProgressHistory(), 80, UNICODE))
+    assert "nothing long runs now" in page
+    assert "nobody holds the horizon back" in page
+    assert "none waits for a restart" in page
+
+
+def test_many_holders_are_cut_and_counted() -> None:
+    holders = tuple(HorizonHolder("session", str(number), float(number)) for number in range(20))
+    lines = told(horizon_lines(server_view(ServerScript(horizon=holders), last=2), 80)).splitlines()
+    assert lines[0].startswith("session 19 19 transactions")
+    assert lines[-1] == "… and 12 more"
+
+
+def test_what_is_left_of_the_ids_follows_from_age_and_share() -> None:
+    assert ids_left(server_view(ServerScript(), last=2)) == pytest.approx(0.89 * 2.1e9)
+    assert ids_left(server_view(without("postgres.xid.age"), last=2)) is None
+
+
+def test_forced_checkpoints_are_counted_with_their_share() -> None:
+    assert "1.2k by time, 31 forced (3%)" in told(checkpoint_lines(server_view(ServerScript(), last=2)))
+    assert checkpoint_lines(server_view(ServerScript(samples=lambda second: ()), last=2)) == ()
+
+
+def test_a_server_that_does_not_archive_says_so() -> None:
+    silent = without("postgres.archive.age", "postgres.archive.backlog", "postgres.archive.failed.rate")
+    assert told(archiver_lines(server_view(replace(silent, settings=()), last=2))) == "archiver does not archive"
+    assert "waiting 14 files" in told(archiver_lines(server_view(ServerScript(), last=2)))
+
+
+def test_settings_that_wait_are_named() -> None:
+    assert told(setting_lines(server_view(ServerScript(), last=2), 80)) == "settings 1 wait for a restart: shared_buffers"
+
+
+# Queries
+
+
+def test_columns_are_those_that_the_engine_has_figures_for() -> None:
+    keys = {column.key for column in known_columns(STATEMENTS)}
+    assert {"hit_ratio", "temp_bytes", "wal_bytes", "rows_per_call", "database", "user", "text"} <= keys
+    assert not {"p95_milliseconds", "errors", "io_milliseconds"} & keys
+    alone = {column.key for column in known_columns((Statement("a", "SELECT 1", 1, 1, database="shop", user="web"),))}
+    assert not {"database", "user"} & alone
+
+
+def test_estimates_wear_a_sign_and_sort_as_numbers() -> None:
+    (row,) = digest_rows((replace(STATEMENTS[0], sampled=True),), 10)
+    made = digest_table_row(row)
+    assert made.cell("calls").text == "~120k"
+    assert made.cell("mean_milliseconds").text.startswith("~")
+    assert made.cell("calls").sort == 120_400
+    assert made == digest_table_row(row)
+    assert made != digest_table_row(replace(row, calls=1))
+
+
+def test_a_text_over_several_lines_stands_in_one() -> None:
+    (row,) = digest_rows((Statement("a", "SELECT 1,\n\t  2\nFROM t", 1, 1),), 10)
+    assert digest_table_row(row).cell("text").text == "SELECT 1, 2 FROM t"
+
+
+def test_who_runs_a_statement_by_digest_by_text_or_by_shape() -> None:
+    wanted = STATEMENTS[0]
+    assert runs(RUNNERS[0], wanted)
+    assert not runs(RUNNERS[1], wanted)
+    assert not runs(replace(RUNNERS[0], database="depot"), wanted), "the same text in another database is another statement"
+    assert runs(replace(RUNNERS[0], digest="", text=wanted.text), wanted)
+    assert not runs(replace(RUNNERS[0], text=""), wanted)
+    older = replace(RUNNERS[0], id="9", statement_seconds=99.0)
+    assert [each.id for each in running((RUNNERS[0], older), wanted)] == ["9", "4188"]
+
+
+# Health and Fleet
+
+
+def test_charts_of_one_label_are_there_only_where_it_is() -> None:
+    view = server_view(ServerScript(), last=2)
+    titles = [spec.title for spec, _ in chart_specs(view, None)]
+    assert titles.index("transactions/s") < titles.index("sessions idle in transaction") < titles.index("replication lag")
+    assert combined_value(view.snapshot, "sessions.state", "sum") == 198
+    assert combined_value(view.snapshot, "sessions.state", "sum", (("state", "active"),)) == 41
+    silent = [spec.title for spec, _ in chart_specs(server_view(without("sessions.state"), last=2), None)]
+    assert "sessions idle in transaction" not in silent
+
+
+def test_the_cost_is_that_of_the_last_minute() -> None:
+    assert cost_sentence(server_view(ServerScript()), NOW) == "aishell costs this target 1.6 queries/s, 2.3 ms/s, 2 KiB/s"
+
+
+def test_the_status_names_a_running_vacuum_with_its_end_and_where_to_look() -> None:
+    script, history = ServerScript(), ProgressHistory()
+    for second in (0, 10):
+        history.add(NOW - 10 + second, (vacuum(50 + second),))
+    view = server_view(script)
+    told_lines = told(status_lines(view, Frame(at=NOW, targets=(view,)), 160, 12, history))
+    assert "working vacuum public.orders 26% of scanning heap, ends in 3m10s v ▸" in told_lines
+
+
+def test_a_part_that_is_there_in_part_is_not_called_missing() -> None:
+    failure = Failure(Part.STATEMENTS, FailureCode.MISSING, "estimates", "CREATE EXTENSION pg_stat_statements")
+    view = server_view(ServerScript(failures=(failure,)), last=2)
+    assert "statements estimates 3 ▸" in told(status_lines(view, Frame(at=NOW), 160, 12))
+    view = server_view(ServerScript(failures=(failure,), statements=None), last=2)
+    assert "statements n/a: estimates 3 ▸" in told(status_lines(view, Frame(at=NOW), 160, 12))
+
+
+def test_the_fleet_has_columns_for_what_some_target_knows() -> None:
+    keys = [column.key for column in fleet_columns(Frame(at=NOW, targets=(server_view(ServerScript(), last=2),)))]
+    assert {"hits", "lag"} <= set(keys)
+    assert "queries" not in keys
