@@ -107,12 +107,11 @@ class SessionCollector(ScriptedCollector):
         return super().abilities | Ability.LOCKS | Ability.WAITS
 
     async def collect(self, tier: Tier, demand: Demand) -> Reading:
-        reading = await super().collect(tier, demand)
+        script = self._sessions
+        reading = replace(await super().collect(tier, demand), facts=Facts("postgres", "16.4", "primary", script.started_at))
         if tier is not Tier.HOT:
             return reading
-        script = self._sessions
-        facts = Facts("postgres", "16.4", "primary", script.started_at)
-        return replace(reading, facts=facts, lock_waits=script.lock_waits, waits=script.waits)
+        return replace(reading, lock_waits=script.lock_waits, waits=script.waits)
 
 
 def scripted_sessions(scripts: dict[str, SessionScript]) -> Callable[[Target, Clock], ScriptedCollector]:
