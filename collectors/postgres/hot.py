@@ -119,6 +119,8 @@ class HotTier:
             self._sampled.add(look.activity.looked)
         if Part.STATEMENTS not in demand:
             return StatementsLook(None)
+        for wait in look.figures.waits if look.figures is not None else ():
+            self._statements.reader.suggest(wait.digest, wait.text)
         counted = await self._statements.take(budget.left)
         if counted.ended and self._statements.sampled:
             return replace(counted, statements=self._sampled.statements())

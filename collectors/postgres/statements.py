@@ -9,6 +9,7 @@ from aishell_core.engines.postgres import Lane, PostgresSession, Row, ServerFact
 from aishell_core.errors import TargetError
 from aishell_core.values import Cost, Failure, FailureCode, Part, Statement
 from collectors.postgres.hints import monitor_grant
+from collectors.postgres.hot_questions import is_refusal
 from collectors.postgres.slow_questions import QUERIES, Budget
 from collectors.postgres.statements_place import StatementPlace, missing, place_of
 from collectors.postgres.statements_rows import Entry, EntryNames, Meaning, statements_of
@@ -18,6 +19,9 @@ MOST_STATEMENTS = 10_000
 
 _PLACE_SECONDS = 60.0
 _NAMES_SECONDS = 60.0
+_REFUSED_SECONDS = 300.0
+_NO_TEXTS = "the server cannot give the texts of its statements; those that were seen running have theirs"
+_FORGET = "SELECT pg_stat_statements_reset(); forgets the statement that cannot be converted, and all others with it"
 _TEXTS_REST = 20.0
 """Texts are asked for again no sooner than so many times as long as that took: a server reads all of them for any of them."""
 
@@ -46,6 +50,8 @@ class StatementsReader:
         self._roles: dict[str, str] = {}
         self._databases: dict[str, str] = {}
         self._texts: dict[int, str] = {}
+        self._seen: dict[int, str] = {}
+        self._texts_refused: Failure | None = None
         self._before: dict[Entry, Statement] = {}
         self._cost = Cost()
 
@@ -73,9 +79,11 @@ class StatementsReader:
             self.place = None
             return StatementsLook(None, (refused,), self._cost)
         await self._learn(server, place, rows, budget)
-        meaning = Meaning(self._roles, self._databases, self._texts, place.block_bytes, place.io_timed)
+        texts = self._texts if self._texts_refused is None else {**self._seen, **self._texts}
+        meaning = Meaning(self._roles, self._databases, texts, place.block_bytes, place.io_timed)
         self._before = statements_of(rows, meaning, self.names, self._before)
         self.names.keep({str(entry[0]) for entry in self._before})
+        failures += (self._texts_refused,) if self._texts_refused is not None else ()
         return StatementsLook(tuple(self._before.values()), failures, self._cost)
 
     async def _placed(self, server: ServerFacts, budget: Budget) -> StatementPlace:
@@ -98,13 +106,36 @@ class StatementsReader:
             self._roles = {row["id"]: row["name"] for row in found if not row["is_database"]}
         for gone in self._texts.keys() - counted:
             del self._texts[gone]
+        for gone in self._seen.keys() - counted:
+            del self._seen[gone]
         unknown = list(counted - self._texts.keys())
         if unknown and now >= self._texts_after:
-            began = self._clock.steady()
-            sql = place.call(QUERIES.text("statement_texts", server.version_num))
-            for row in await self._ask(sql, budget, (unknown,)):
-                self._texts.setdefault(row["queryid"], _text_of(row))
-            self._texts_after = self._clock.steady() + _TEXTS_REST * (self._clock.steady() - began)
+            await self._learn_texts(place.call(QUERIES.text("statement_texts", server.version_num)), unknown, budget)
+
+    async def _learn_texts(self, sql: str, unknown: list[int], budget: Budget) -> None:
+        """Ask for texts.
+
+        The server converts all texts into its database's encoding, and a single one that cannot be converted makes it
+        refuse all of them.
+        """
+        began = self._clock.steady()
+        try:
+            rows = await self._ask(sql, budget, (unknown,))
+        except TargetError as error:
+            if not is_refusal(error):
+                raise
+            self._texts_after = self._clock.steady() + _REFUSED_SECONDS
+            self._texts_refused = replace(error.failure(Part.STATEMENTS, self._clock.now()), message=f"{_NO_TEXTS}: {error}", hint=_FORGET)
+            return
+        self._texts_refused = None
+        for row in rows:
+            self._texts[row["queryid"]] = _text_of(row)
+        self._texts_after = self._clock.steady() + _TEXTS_REST * (self._clock.steady() - began)
+
+    def suggest(self, identifier: str, text: str) -> None:
+        """Note the text of a statement that was seen running, for want of the one that the server keeps."""
+        if self._texts_refused is not None and identifier.lstrip("-").isdigit() and text:
+            self._seen.setdefault(int(identifier), text)
 
     async def _ask(self, sql: str, budget: Budget, parameters: tuple[object, ...] = ()) -> tuple[Row, ...]:
         answer = await self._session.query(sql, parameters, lane=Lane.SLOW, deadline_seconds=budget.left)

@@ -15,6 +15,8 @@ EVERY_SECONDS = 4.5
 """The cadence; a little less than the five seconds within which the screen promises to move."""
 
 _REST = 20.0
+"""Statements are read again no sooner than so many times as long as that took."""
+
 _DEADLINE_SECONDS = 4.0
 _PATIENCE_SECONDS = 0.3
 _FIRST_PATIENCE_SECONDS = 1.2
@@ -28,7 +30,6 @@ class StatementsBeside:
         self.reader = StatementsReader(session, clock)
         self._call: asyncio.Task[StatementsLook] | None = None
         self._due = 0.0
-        self._began = 0.0
         self._failures: tuple[Failure, ...] = ()
         self._waited = False
 
@@ -41,8 +42,13 @@ class StatementsBeside:
         """Start a reading if one is due and none is under way."""
         now = self._clock.steady()
         if self._call is None and now >= self._due:
-            self._began, self._due = now, now + EVERY_SECONDS
-            self._call = asyncio.create_task(self.reader.read(Budget(self._clock, now + _DEADLINE_SECONDS)), name="statements")
+            self._due = now + EVERY_SECONDS
+            self._call = asyncio.create_task(self._read(now), name="statements")
+
+    async def _read(self, now: float) -> StatementsLook:
+        look = await self.reader.read(Budget(self._clock, now + _DEADLINE_SECONDS))
+        self._due = max(self._due, now + _REST * (self._clock.steady() - now))
+        return look
 
     async def take(self, seconds_left: float) -> StatementsLook:
         """What has ended since the last call, waited for a moment; the statements are None where nothing has.
@@ -59,8 +65,6 @@ class StatementsBeside:
             return StatementsLook(None, self._failures, ended=False)
         if self._call is call:
             self._call = None
-        ended = self._clock.steady()
-        self._due = max(self._due, ended + _REST * (ended - self._began) - EVERY_SECONDS)
         try:
             look = call.result()
         except TargetError as error:
