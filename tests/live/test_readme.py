@@ -70,6 +70,11 @@ def commands(block: Block) -> list[str]:
     return [line.strip() for line in lines if line.strip()]
 
 
+def statements_of(page: Path) -> list[str]:
+    """The SQL of a page, statement by statement."""
+    return [each for block in blocks("sql") if block.page == page for each in block.body.split(";") if each.strip()]
+
+
 @pytest.fixture
 def workplace(tmp_path: Path) -> Path:
     """A working folder with the database that the pages speak of, by its short and by its long name, with a statement log."""
@@ -101,15 +106,13 @@ class Shop:
 @pytest.fixture
 def shop() -> Iterator[Shop]:
     """A server on which the page's SQL has been run, with a pooler that is configured as the page says."""
-    page = [block for block in blocks("sql", "text") if block.page == SERVER_PAGE]
+    page = [block for block in blocks("text") if block.page == SERVER_PAGE]
     files = {match["name"]: match["body"] for block in page if (match := HOME_FILE.match(block.body))}
     password = files[".pgpass"].strip().rpartition(":")[2]
     stats_users = next(match[1] for block in page if (match := re.search(r"^stats_users = (\w+)$", block.body, re.MULTILINE)))
     with postgres(hba=ACCESS) as server:
         server.execute("CREATE DATABASE shop")
-        for block in page:
-            if block.kind == "sql":
-                server.execute(*filter(str.strip, block.body.split(";")), database="shop")
+        server.execute(*statements_of(SERVER_PAGE), database="shop")
         server.execute(f"ALTER ROLE aishell PASSWORD '{password}'")
         users, settings = {"aishell": password}, {"stats_users": stats_users}
         with pgbouncer(server, auth="scram-sha-256", settings=settings, users=users) as pooler:
@@ -180,6 +183,13 @@ def look_at(words: list[str], workplace: Path, variables: dict[str, str]) -> Non
         terminal.wait_for(re.compile(r"\bapp(\.db)?\b|\bshop\b|\bpgbouncer [0-9]"))
         terminal.send("q")
         assert terminal.wait_for_end() == 0
+
+
+@pytest.mark.parametrize("page", sorted({block.page for block in blocks("sql")}), ids=lambda page: page.name)
+def test_the_sql_of_a_page_runs_one_after_the_other(page: Path) -> None:
+    with postgres() as server:
+        server.execute("CREATE DATABASE shop")
+        server.execute(*statements_of(page), database="shop")
 
 
 @pytest.mark.parametrize("block", blocks("yaml"), ids=str)
