@@ -97,10 +97,9 @@ def _details(row: Row) -> tuple[tuple[str, str], ...]:
         found.append(("waits for session", str(row["waits_for"])))
     if operation == "vacuum":
         found += _vacuum_details(row)
-    if operation == "create index" and row["parts_total"] and not str(row["phase"]).startswith("waiting"):
-        found.append(("partitions", f"{row['parts_done']:.0f} of {row['parts_total']:.0f}"))
-    if operation == "base backup" and row["parts_total"]:
-        found.append(("tablespaces", f"{row['parts_done']:.0f} of {row['parts_total']:.0f}"))
+    parts = {"create index": "partitions", "base backup": "tablespaces"}.get(operation, "")
+    if parts and row["parts_total"] and row["parts_done"] is not None and not str(row["phase"]).startswith("waiting"):
+        found.append((parts, f"{row['parts_done']:.0f} of {row['parts_total']:.0f}"))
     if operation in {"copy", "cluster"} and row["rows_done"]:
         found.append(("rows", f"{row['rows_done']:.0f}"))
     return tuple(found)

@@ -84,8 +84,8 @@ class RelationsReader:
         if known > len(tables):
             message = f"these are the {len(tables):,} largest of {known:,} tables, as of their last vacuum or analyze"
             found.append(Failure(Part.RELATIONS, FailureCode.UNSUPPORTED, message, "", at))
-        unread = _without_statistics(columns.rows or ())
-        if unread and not server.superuser:
+        unread = _unreadable(columns.rows or ())
+        if unread:
             message = f"no bloat is estimated for {format_count(unread)} tables: their statistics may be seen only by who may read them"
             hint = f"GRANT pg_read_all_data TO {quoted(server.user)}"
             found.append(Failure("bloat", FailureCode.PRIVILEGE, message, hint, at))
@@ -96,5 +96,6 @@ def _locked(found: Found) -> bool:
     return any(failure.code is FailureCode.LOCKED for failure in found.failures)
 
 
-def _without_statistics(rows: tuple[Row, ...]) -> int:
-    return sum(1 for row in rows if all(width is None for width in row["widths"]))
+def _unreadable(rows: tuple[Row, ...]) -> int:
+    """How many tables there are whose statistics the role may not see; a table may also have none yet."""
+    return sum(1 for row in rows if not row["readable"])

@@ -11,7 +11,7 @@ from aishell_core.values import Setting
 _MASK = "********"
 _SECRET_NAME = re.compile(r"(conninfo|password|passphrase|passphrase_command|secret|token|api_key|access_key)$", re.IGNORECASE)
 _SECRET_WORD = re.compile(
-    r"(?i)\b(\w*(?:password|passwd|pwd|secret|token|api_?key|access_?key)\w*\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;&]+)"
+    r"(?i)\b([\w-]*(?:password|passwd|pwd|secret|token|api[-_]?key|access[-_]?key)[\w-]*\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;&]+)"
 )
 _SECRET_OPTION = re.compile(r"(?i)(--?(?:password|secret|token|api-?key)[= ])(\"[^\"]*\"|'[^']*'|\S+)")
 _SECRET_URL = re.compile(r"(\w+://[^\s:/@]*:)[^\s@]+(@)")

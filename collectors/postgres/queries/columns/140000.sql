@@ -3,6 +3,7 @@
 -- pg_stats shows only tables that the role may read.
 SELECT
     attribute.attrelid::int8 AS table_id,
+    pg_catalog.has_any_column_privilege(attribute.attrelid, 'SELECT') AS readable,
     array_agg(attribute.attnum::int ORDER BY attribute.attnum) AS numbers,
     array_agg(attribute.attlen::int ORDER BY attribute.attnum) AS lengths,
     array_agg(attribute.attalign::text ORDER BY attribute.attnum) AS alignments,
