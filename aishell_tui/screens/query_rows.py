@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from aishell_core.units import format_bytes, format_count, format_duration, format_value
 from aishell_core.values import Part, Statement, Unit
 from aishell_tui.digests import DigestMode, DigestRow, DigestTable, digest_key
 from aishell_tui.frame import TargetView
+from aishell_tui.screens.lazy_cells import LazyCells
 from aishell_tui.text import data_age_text
 from widgets.format import wrap
 from widgets.heading import Heading
@@ -112,37 +113,9 @@ _CELLS: Mapping[str, Callable[[DigestRow], Cell]] = {
 }
 
 
-class DigestCells(Mapping[str, Cell]):
-    """The cells of a digest, each made when it is asked for: of a thousand rows only those in view are drawn."""
-
-    __slots__ = ("_made", "_row")
-
-    def __init__(self, row: DigestRow) -> None:
-        self._row = row
-        self._made: dict[str, Cell] = {}
-
-    def __getitem__(self, key: str) -> Cell:
-        cell = self._made.get(key)
-        if cell is None:
-            cell = self._made[key] = _CELLS[key](self._row)
-        return cell
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(_CELLS)
-
-    def __len__(self) -> int:
-        return len(_CELLS)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, DigestCells) and other._row == self._row
-
-    def __hash__(self) -> int:
-        return hash(self._row.statement.digest)
-
-
 def digest_table_row(row: DigestRow) -> Row:
     """One digest as a table row; a `~` stands before figures that are estimates."""
-    return Row(digest_key(row.statement), DigestCells(row))
+    return Row(digest_key(row.statement), LazyCells(row, _CELLS))
 
 
 def known_columns(statements: Iterable[Statement]) -> tuple[Column, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 
 from aishell_core.units import format_bytes, format_count, format_duration
 from aishell_core.values import Part, Relation
 from aishell_tui.frame import TargetView
+from aishell_tui.screens.lazy_cells import LazyCells
 from aishell_tui.text import data_age_text
 from widgets.format import wrap
 from widgets.heading import Heading
@@ -16,7 +17,7 @@ from widgets.lines import Span, Spans
 from widgets.table_model import Cell, Column, Row
 from widgets.table_order import Pattern
 
-MOST_ROWS = 2000
+MOST_ROWS = 1000
 """So many relations are put into the table: the largest; thousands more would only slow the keys down."""
 
 COLUMNS: tuple[Column, ...] = (
@@ -109,7 +110,7 @@ def chosen(relations: Iterable[Relation], mode: RelationMode, pattern: Pattern |
 
 
 def _holds(relation: Relation, pattern: Pattern) -> bool:
-    text = f"{full_name(relation)} {relation.kind} {relation.table} {' '.join(findings(relation))}"
+    text = f"{full_name(relation)} {relation.kind} {relation.table} {' '.join(relation.remarks)}"
     return (pattern.expression.search(text) is not None) != pattern.inverted
 
 
@@ -148,28 +149,38 @@ def _age(moment: float | None, now: float) -> Cell:
     return Cell(format_duration(round(seconds)), "text", seconds)
 
 
+def _dead_share(relation: Relation) -> Cell:
+    share = dead_share(relation)
+    return _NONE if share is None else Cell(f"{share:.0%}", "warning" if _has_many_dead(relation) else "text", share)
+
+
+_At = tuple[Relation, float]
+"""A relation, and the epoch second as of which ages are told."""
+
+_CELLS: Mapping[str, Callable[[_At], Cell]] = {
+    "name": lambda at: Cell(full_name(at[0]), "bold"),
+    "kind": lambda at: Cell(at[0].kind, "label"),
+    "table": lambda at: Cell(at[0].table, "dim"),
+    "size_bytes": lambda at: _bytes(at[0].size_bytes),
+    "index_bytes": lambda at: _bytes(at[0].index_bytes),
+    "free_bytes": lambda at: _bytes(at[0].free_bytes),
+    "rows": lambda at: _count(at[0].rows),
+    "dead_rows": lambda at: _count(at[0].dead_rows),
+    "dead_share": lambda at: _dead_share(at[0]),
+    "scans": lambda at: _count(at[0].scans),
+    "index_scans": lambda at: _count(at[0].index_scans),
+    "bloat_bytes": lambda at: _bytes(at[0].bloat_bytes, bad=_has_much_bloat(at[0])),
+    "vacuumed": lambda at: _age(at[0].last_vacuum_at, at[1]),
+    "analyzed": lambda at: _age(at[0].last_analyze_at, at[1]),
+}
+
+
 def relation_row(relation: Relation, now: float) -> Row:
     """One table or index as a row, with what there is to say against it under it."""
-    share = dead_share(relation)
     remarks = findings(relation)
     return Row(
         f"{relation.kind}/{relation.schema}/{relation.table}/{relation.name}",
-        {
-            "name": Cell(full_name(relation), "bold"),
-            "kind": Cell(relation.kind, "label"),
-            "table": Cell(relation.table, "dim"),
-            "size_bytes": _bytes(relation.size_bytes),
-            "index_bytes": _bytes(relation.index_bytes),
-            "free_bytes": _bytes(relation.free_bytes),
-            "rows": _count(relation.rows),
-            "dead_rows": _count(relation.dead_rows),
-            "dead_share": _NONE if share is None else Cell(f"{share:.0%}", "warning" if _has_many_dead(relation) else "text", share),
-            "scans": _count(relation.scans),
-            "index_scans": _count(relation.index_scans),
-            "bloat_bytes": _bytes(relation.bloat_bytes, bad=_has_much_bloat(relation)),
-            "vacuumed": _age(relation.last_vacuum_at, now),
-            "analyzed": _age(relation.last_analyze_at, now),
-        },
+        LazyCells((relation, now), _CELLS),
         note=(("; ".join(remarks), "warning"),) if remarks else (),
     )
 
