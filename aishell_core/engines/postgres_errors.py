@@ -152,7 +152,7 @@ def no_answer(where: Whereabouts, seconds_text: str, stage: str) -> PostgresErro
         "waiting": f"{where.address} is still busy with an earlier question after {seconds_text}",
     }
     hints = {
-        "connecting": "it hangs, or something on the way swallows packets; " + _RETRY,
+        "connecting": "it hangs, all connections of a pooler are taken, or the way there swallows packets; " + _RETRY,
         "asking": "it hangs or is overloaded; the connection was given up, and the next question makes a new one",
         "waiting": _RETRY,
     }
@@ -219,7 +219,8 @@ def _tls(error: ssl.SSLError, where: Whereabouts) -> PostgresError:
         return PostgresError(FailureCode.REFUSED, f"{subject} {_CERTIFICATE_TIMES[code]}", hint)
     if code is not None and isinstance(error, ssl.SSLCertVerificationError):
         return PostgresError(FailureCode.REFUSED, f"{subject} cannot be trusted: {error.verify_message}", "check the certificates")
-    reason = (error.reason or str(error)).replace("_", " ").lower()
+    # One that Python makes itself has no such field.
+    reason = (getattr(error, "reason", None) or str(error)).replace("_", " ").lower()
     return PostgresError(FailureCode.REFUSED, f"TLS with {where.address} fails: {reason}", "check certificate, key and protocol version")
 
 

@@ -28,6 +28,9 @@ _PARTS: dict[Ability, Callable[[Reading], object]] = {
     Ability.SETTINGS: lambda reading: reading.settings,
     Ability.REPLICATION: lambda reading: reading.replication,
     Ability.PROGRESS: lambda reading: reading.progress,
+    Ability.WAITS: lambda reading: reading.waits,
+    Ability.HORIZON: lambda reading: reading.horizon,
+    Ability.POOLS: lambda reading: reading.pools,
 }
 
 
