@@ -6,7 +6,15 @@ from aishell_tui.keys import EVERYWHERE
 from aishell_tui.screens.bindings import help_lines
 
 _A_TABLE = "events"
-_SECTIONS = (("fleet", "Fleet"), ("health", "Health"), ("queries", "Queries"), ("query", "A statement"), ("tables", "Tables"))
+_SECTIONS = (
+    ("fleet", "Fleet"),
+    ("health", "Health"),
+    ("queries", "Queries"),
+    ("query", "A statement"),
+    ("tables", "Tables"),
+    ("sessions", "Sessions"),
+    ("waits", "Waits"),
+)
 _HEAD = """\
 # Keys
 

@@ -11,7 +11,7 @@ from aishell_tui.lock_tree import PREPARED, Freed, freed_by, waiting_for
 from aishell_tui.lock_words import short_mode
 from aishell_tui.session_list import is_active, is_background, is_idle_in_transaction
 from aishell_tui.text import moment_text
-from widgets.format import clean, wrap
+from widgets.format import cell_width, clean, wrap
 from widgets.lines import Span, Spans
 
 _NAMED_HOLDERS = 2
@@ -34,25 +34,32 @@ class Surroundings:
 
 def detail_lines(session: Session, around: Surroundings, width: int, rows: int, *, gone: bool = False) -> tuple[Spans, ...]:
     """The session in `rows` lines of `width` cells: sentences first, then as much of the statement as there is room for."""
-    lines: list[Spans] = [identity_line(session, around, gone=gone)]
+    lines: list[Spans] = [identity_line(session, around, width, gone=gone)]
     for text in (*state_sentences(session, around), *lock_sentences(session, around)):
         lines += [((f" {line}", "text"),) for line in wrap(text, width - 2)]
     return (*lines, *statement_lines(session.text, width, rows - len(lines)))[:rows]
 
 
-def identity_line(session: Session, around: Surroundings, *, gone: bool) -> Spans:
-    """Who it is."""
+def identity_line(session: Session, around: Surroundings, width: int, *, gone: bool) -> Spans:
+    """Who it is, as far as whole words go into `width` cells."""
     spans: list[Span] = [(f" {session.id}", "bold"), (f"  {session.user or 'unknown user'}@{session.client or 'local'}", "text")]
     if gone:
         spans.insert(1, (" has ended", "warning"))
-    named = (("", session.database), ("app ", session.application), ("", session.kind), ("works for ", session.leader))
-    spans += [(f"  {label}{text}", "label") for label, text in named if text]
-    if session.started_at is not None:
-        spans.append((f"  connected since {moment_text(session.started_at, around.now)}", "label"))
-    if session.cpu_ratio is not None:
-        spans.append((f"  cpu {session.cpu_ratio * 100:.0f}%", "label"))
-    if session.memory_bytes is not None:
-        spans.append((f"  mem {format_bytes(session.memory_bytes)}", "label"))
+    named = (
+        ("", session.database),
+        ("app ", session.application),
+        ("", session.kind),
+        ("works for ", session.leader),
+        ("connected since ", "" if session.started_at is None else moment_text(session.started_at, around.now)),
+        ("cpu ", "" if session.cpu_ratio is None else f"{session.cpu_ratio * 100:.0f}%"),
+        ("mem ", "" if session.memory_bytes is None else format_bytes(session.memory_bytes)),
+    )
+    used = sum(cell_width(clean(text)) for text, _ in spans)
+    for label, text in named:
+        words = f"  {label}{text}"
+        used += cell_width(clean(words)) if text else 0
+        if text and used <= width:
+            spans.append((words, "label"))
     return tuple(spans)
 
 

@@ -28,8 +28,9 @@ from aishell_tui.screens.waits_data import (
 from aishell_tui.text import data_age_text, next_target
 from aishell_tui.wait_history import WaitHistory
 from aishell_tui.wait_profile import DIMENSIONS, Dimension, Only, WaitProfile, value_text, wait_shares
+from widgets.chart_axis import ChartMark
 from widgets.heading import Heading
-from widgets.stacked_chart import StackedChart
+from widgets.stacked_chart import StackData, StackedChart
 from widgets.table import LineTable
 
 _NARROWED_CHARACTERS = 32
@@ -51,6 +52,9 @@ class WaitsScreen(DashboardScreen):
         self._history = WaitHistory()
         self._profile = WaitProfile(self._history)
         self._drawn: object = None
+        self._data = StackData()
+        self._average: float | None = None
+        self._why = ""
 
     def compose_body(self) -> ComposeResult:
         """The chart, and under it the table."""
@@ -66,34 +70,36 @@ class WaitsScreen(DashboardScreen):
         if view.name != self._of or history is not self._history:
             self._of, self._history, self._profile, self._only = view.name, history, WaitProfile(history), ()
         chart = self.query_one("#waits-chart", StackedChart)
-        window = look.window(frame.at if look.until is not None else history.last_at or frame.at)
-        drawn = (history.version, window, self._dimension, self._only, chart.size, look.interval_seconds, view.is_stale(frame.at))
+        # Up to the newest reading that the frame knows of, so that nothing moves between readings or while it is frozen.
+        since, until = look.window(min(frame.at, history.last_at or frame.at))
+        drawn = (since, until, self._dimension, self._only, chart.size, chart.palette, view.failures_by_tier, view.abilities)
         if drawn != self._drawn:
             self._drawn = drawn
-            self._draw(view, frame, look, window)
+            # The newest reading belongs to the window.
+            self._compute(view, (since, until + 0.001), event_marks(frame.events, view.name, (since, until)))
+        self._show_headings(view, frame, look)
 
-    def _draw(self, view: TargetView, frame: Frame, look: Look, window: tuple[float, float]) -> None:
+    def _compute(self, view: TargetView, window: tuple[float, float], marks: tuple[ChartMark, ...]) -> None:
         chart, table = self.query_one("#waits-chart", StackedChart), self.query_one("#waits", LineTable)
-        # The newest reading belongs to the window.
-        since, until = window[0], window[1] + 0.001
-        profile = self._profile.read((since, until), chart.bucket_count, self._only)
-        by_wait = wait_shares(self._history, (since, until), Dimension.WAIT, self._only)
-        shares = by_wait
+        profile = self._profile.read(window, chart.bucket_count, self._only)
+        by_wait = shares = wait_shares(self._history, window, Dimension.WAIT, self._only)
         if self._dimension is not Dimension.WAIT:
-            shares = wait_shares(self._history, (since, until), self._dimension, self._only)
-        marks = event_marks(frame.events, view.name, (since, until))
+            shares = wait_shares(self._history, window, self._dimension, self._only)
+        self._average, self._data = by_wait.average, stack_data(profile, class_averages(by_wait), marks)
+        self._why = why_no_waits(view, known=by_wait.average is not None)
+        signs = class_signs(profile.classes)
+        table.set_heading(table_heading(self._dimension, view.interval_seconds))
+        table.set_empty_text(self._why)
+        table.set_rows([share_row(row, signs, table.glyphs, coloured=chart.has_colours) for row in shares.rows])
+
+    def _show_headings(self, view: TargetView, frame: Frame, look: Look) -> None:
         narrowed = [value_text(self._history, dimension, value)[:_NARROWED_CHARACTERS] for dimension, value in self._only]
         last, live = self._history.last_at, look.until is None
         fresh = f"live {round(max(0.0, frame.at - last))}s" if last is not None and live else ""
         stale = data_age_text(view, frame.at) if live and view.is_stale(frame.at) else ""
-        heading = chart_heading(look, frame.at, by_wait.average, narrowed, fresh, stale)
-        why = why_no_waits(view)
-        chart.set_data(stack_data(profile, class_averages(by_wait), marks), heading, why)
-        signs = class_signs(profile.classes)
-        table.set_heading(table_heading(self._dimension, view.interval_seconds))
-        table.set_empty_text(why)
-        table.set_stale(bool(stale))
-        table.set_rows([share_row(row, signs, table.glyphs, coloured=chart.has_colours) for row in shares.rows])
+        heading = chart_heading(look, frame.at, self._average, narrowed, fresh, stale)
+        self.query_one("#waits-chart", StackedChart).set_data(self._data, heading, self._why)
+        self.query_one("#waits", LineTable).set_stale(bool(stale))
 
     def action_dimension(self, steps: int) -> None:
         """List by another dimension."""
@@ -139,11 +145,11 @@ class WaitsScreen(DashboardScreen):
         return copied_rows(table)
 
 
-def why_no_waits(view: TargetView) -> str:
-    """Why nothing is shown: the engine does not tell, it could not be read, or nothing was active."""
+def why_no_waits(view: TargetView, *, known: bool) -> str:
+    """Why nothing is shown: the engine does not tell, it could not be read, or nothing was active; `known`: it was read."""
     failure = view.failure_of("waits") or view.failure_of("sessions") or view.target_failure
     if failure is not None:
         return f"n/a: {failure.message}. {failure.hint}".strip()
     if view.abilities and Ability.WAITS not in view.abilities:
         return "n/a: this engine does not tell what its sessions wait for"
-    return "no session was active in this window"
+    return "no session was active in this window" if known else "nothing was read in this window; waits are kept in memory for six hours"
