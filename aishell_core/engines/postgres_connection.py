@@ -115,6 +115,11 @@ class PostgresConnection:
         """The process that the server named at the start, 0 where it named none."""
         return int(self._driver.get_server_pid() or 0)
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether the server keeps a transaction open for this connection."""
+        return bool(self._driver.is_in_transaction())
+
     def parameter(self, name: str) -> str:
         """A parameter that the server reports by itself, "" for one that it does not."""
         return str(getattr(self._driver.get_settings(), name, ""))

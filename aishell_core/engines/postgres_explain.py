@@ -5,6 +5,7 @@ What the fields mean: https://www.postgresql.org/docs/current/using-explain.html
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,8 @@ from aishell_core.values import PlanNode
 
 _KEPT = {"Materialize", "Memoize"}
 """Steps that keep the rows of those below, so that a second run of them costs next to nothing."""
+_MOST = 1e100
+"""No figure of a real plan is larger, and two of them can be multiplied."""
 
 
 def plans_of(plans: Sequence[Mapping[str, Any]]) -> tuple[PlanNode, ...]:
@@ -44,7 +47,7 @@ def _share_out(step: Step, share: float, shares: dict[int, float], *, measured: 
     """
     whole = _figure(step, measured=measured)
     wants = [_figure(child, measured=measured) * (1.0 if measured else _runs(step, child)) for child in step.children]
-    wanted = sum(wants)
+    wanted = math.fsum(wants)
     most = max(whole, wanted)
     parts = [share * want / most if most > 0 else 0.0 for want in wants]
     shares[id(step)] = max(0.0, share - sum(parts)) if whole > 0 or wanted > 0 or not parts else share
@@ -53,16 +56,16 @@ def _share_out(step: Step, share: float, shares: dict[int, float], *, measured: 
 
 
 def _figure(step: Step, *, measured: bool) -> float:
-    return max(0.0, (step.milliseconds if measured else step.cost) or 0.0)
+    return min(_MOST, max(0.0, (step.milliseconds if measured else step.cost) or 0.0))
 
 
 def _runs(parent: Step, child: Step) -> float:
     """How often a step is run, as far as the estimate tells: its own cost is for one run, its parent's for all of them."""
     if child.relationship == "Inner" and parent.kind == "Nested Loop" and child.kind not in _KEPT:
         outer = next((each for each in parent.children if each.relationship == "Outer"), None)
-        return max(1.0, (outer.rows if outer is not None else None) or 1.0)
+        return min(_MOST, max(1.0, (outer.rows if outer is not None else None) or 1.0))
     if child.repeated:
-        return max(1.0, parent.rows or 1.0)
+        return min(_MOST, max(1.0, parent.rows or 1.0))
     return 1.0
 
 

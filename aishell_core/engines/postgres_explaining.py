@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aishell_core.engines.postgres_errors import PostgresError
 from aishell_core.engines.postgres_explain import plans_of
 from aishell_core.engines.postgres_lane import Line, patience_milliseconds
-from aishell_core.engines.postgres_statement import Outline, outline, with_casts
+from aishell_core.engines.postgres_statement import Outline, grammatical, outline
 from aishell_core.values import FailureCode, PlanNode
 
 if TYPE_CHECKING:
@@ -42,10 +42,10 @@ class Explaining:
                     if not seen.parameters:
                         return await self._plan(f"EXPLAIN (FORMAT JSON) {text}")
                     if reached.facts.version_num >= _GENERIC_SINCE:
-                        return await self._generic(with_casts(text))
+                        return await self._generic(grammatical(text))
                     if not self._line.transactions:
                         raise _without_transactions("a statement with parameters cannot be prepared and forgotten again")
-                    return await self._prepared(with_casts(text), seen.parameters)
+                    return await self._prepared(grammatical(text), seen.parameters)
             except PostgresError as error:
                 raise reasoned(error, seen) from error
 

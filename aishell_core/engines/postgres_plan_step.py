@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,9 +87,19 @@ def step_of(fields: Mapping[str, Any], parent: Mapping[str, Any] | None = None, 
         loops=loops,
         repeated=_text(fields, "Parent Relationship") == "SubPlan" and not _is_hashed(name, parent or {}),
         children=tuple(step_of(child, fields, below) for child in children),
-        remarks=("never run",) if loops == 0 else (),
+        remarks=tuple(_remarks(fields, loops)),
         fields=fields,
     )
+
+
+def _remarks(fields: Mapping[str, Any], loops: float | None) -> Iterator[str]:
+    if loops == 0:
+        yield "never run"
+    removed = number(fields, "Subplans Removed")
+    if removed:
+        yield f"{removed:.0f} {'part is' if removed == 1 else 'parts are'} ruled out by the values"
+    if fields.get("Disabled") is True:
+        yield "switched off by a setting, and still the only way"
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str:

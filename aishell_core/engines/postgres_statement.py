@@ -101,13 +101,21 @@ def _comment_end(sql: str, at: int) -> int:
 _TYPES_BEFORE_VALUES = {"DATE", "TIME", "TIMESTAMP", "TIMESTAMPTZ", "TIMETZ", "INTERVAL"}
 
 
-def with_casts(sql: str) -> str:
-    """The text with `interval $1` as `CAST($1 AS interval)`: a constant may follow a type's name, what replaces it may not."""
+def grammatical(sql: str) -> str:
+    """The text with `interval $1` as `CAST($1 AS interval)`, and `extract($1 FROM a)` as a call of the function.
+
+    The grammar allows constants there, and none of what the server puts in their place when it keeps a statement's text.
+    """
     result, copied = [], 0
-    before: Piece | None = None
-    for piece in pieces(sql):
-        if before is not None and piece.kind == "PARAMETER" and before.kind == "WORD" and before.text.upper() in _TYPES_BEFORE_VALUES:
+    found = tuple(pieces(sql))
+    for index, piece in enumerate(found):
+        if piece.kind != "PARAMETER" or index == 0:
+            continue
+        before, after = found[index - 1], found[index + 1] if index + 1 < len(found) else piece
+        if before.kind == "WORD" and before.text.upper() in _TYPES_BEFORE_VALUES:
             result.append(f"{sql[copied : before.at]}CAST({piece.text} AS {before.text})")
             copied = piece.at + len(piece.text)
-        before = piece
+        elif before.text == "(" and after.text.upper() == "FROM" and index > 1 and found[index - 2].text.upper() == "EXTRACT":
+            result.append(f'{sql[copied : found[index - 2].at]}pg_catalog."extract"({piece.text},')
+            copied = after.at + len(after.text)
     return "".join(result) + sql[copied:]

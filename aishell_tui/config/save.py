@@ -63,13 +63,20 @@ def new_target(name: str, url: str, location: Location, environment: Environment
         return NewTarget(name, file_url(location.engine, location.path, options), environment)
     bare, variable = url, ""
     if location.password is not None:
-        netloc = urlsplit(url).netloc
-        userinfo, _, host = netloc.rpartition("@")
-        bare = url.replace(netloc, f"{userinfo.partition(':')[0]}@{host}", 1)
+        bare = _without_password(url)
         variable = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").upper() + "_PASSWORD"
         variable = f"DB_{variable}" if not variable[0].isalpha() else variable
     _refuse_secret(bare)
     return NewTarget(name, bare, environment, variable)
+
+
+def _without_password(url: str) -> str:
+    netloc = urlsplit(url).netloc
+    userinfo, at, host = netloc.rpartition("@")
+    bare = url.replace(netloc, f"{userinfo.partition(':')[0]}{at}{host}", 1) if netloc else url
+    place, _, query = bare.partition("?")
+    options = [option for option in query.split("&") if option and not option.startswith("password=")]
+    return f"{place}?{'&'.join(options)}" if options else place
 
 
 def _refuse_secret(url: str) -> None:

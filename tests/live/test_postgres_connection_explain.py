@@ -106,6 +106,22 @@ async def test_a_statement_with_parameters_has_a_plan_for_any_values(server: Pos
         assert rows == [["idle"]]
 
 
+async def test_all_partitions_are_in_the_plan_for_any_values(server: PostgresServer) -> None:
+    server.execute(
+        "DROP TABLE IF EXISTS parts",
+        "CREATE TABLE parts (a int) PARTITION BY RANGE (a)",
+        "CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (10)",
+        "CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (10) TO (20)",
+    )
+    async with asking(server.target()) as session:
+        (plan,) = await session.explain("SELECT * FROM parts WHERE a = $1", "", 5.0)
+    # Before 16 the values are NULL when the plan is shown, and partitions that these rule out are only counted.
+    if server.binaries.major >= 16:
+        assert {step.text for step in _steps(plan)} >= {"Seq Scan on parts_1", "Seq Scan on parts_2"}
+    else:
+        assert "2 parts are ruled out by the values" in plan.note
+
+
 async def test_what_has_no_plan_says_why(server: PostgresServer) -> None:
     async with asking(server.target()) as session:
         for sql, reason, said in (
@@ -309,7 +325,7 @@ async def test_two_hundred_statements_of_a_busy_server_have_a_plan_or_a_reason(v
             for text in texts:
                 if text.split()[0].upper() in _PLANNED and text not in untold:
                     assert isinstance(outcomes[text], tuple), f"{text}: {outcomes[text]}"
-            assert len(untold) <= 2
+            assert len(untold) <= 3
             for text in written:
                 assert isinstance(outcomes[text], tuple), f"{text}: {outcomes[text]}"
             assert await value(session, "SELECT count(*) FROM pg_prepared_statements WHERE name = 'aishell_plan'", lane=Lane.SLOW) == 0

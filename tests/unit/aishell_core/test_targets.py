@@ -17,6 +17,43 @@ def test_a_server_url_is_taken_apart() -> None:
     assert found.password.reveal() == "s3cret"
 
 
+@pytest.mark.parametrize(
+    ("url", "servers", "redacted", "name"),
+    [
+        ("postgresql://u:s3cret@a:1,b,[::1]:3/x", (("a", 1), ("b", 0), ("::1", 3)), "postgres://u@a:1,b,[::1]:3/x", "x@a"),
+        ("postgresql:///x?host=/run/pg&port=7&password=s3cret&user=u", (("/run/pg", 7),), "postgres://u@%2Frun%2Fpg:7/x", "x"),
+        ("postgresql://%2Frun%2Fpg/x", (("/run/pg", 0),), "postgres://%2Frun%2Fpg/x", "x"),
+        ("postgresql:///x", (), "postgres:///x", "x"),
+        ("postgresql://", (), "postgres:///", "postgres"),
+        ("postgresql:///?service=shop", (), "postgres:///?service=shop", "shop"),
+        ("postgresql://a,b/?dbname=x&port=1,2", (("a", 1), ("b", 2)), "postgres://a:1,b:2/x", "x@a"),
+        ("postgres://h:1/x?sslpassword=s3cret", (("h", 1),), "postgres://h:1/x", "x@h"),
+    ],
+)
+def test_a_url_of_postgres_may_name_several_servers_a_socket_or_none(
+    url: str, servers: tuple[tuple[str, int], ...], redacted: str, name: str
+) -> None:
+    location = parse_location(url)
+    assert location.servers == servers
+    assert location.redacted() == redacted
+    assert default_name(location) == name
+    assert "s3cret" not in repr(location) + redacted
+
+
+def test_a_redacted_url_leads_to_the_same_place() -> None:
+    for url in ("postgresql://u@a:1,b,[::1]:3/x", "postgresql:///x?host=/run/pg&port=7", "postgresql:///?service=shop", "postgresql://"):
+        location = parse_location(url)
+        assert parse_location(location.redacted()) == location
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://a,b/x?port=1,2,3", "postgresql://h:99999/x", "postgresql://h/x?port=-1", "postgresql://a b/x"]
+)
+def test_a_server_that_cannot_be_one_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match="malformed"):
+        parse_location(url)
+
+
 @pytest.mark.parametrize(("url", "port"), [("mysql://h", 3306), ("redis://h", 6379), ("mongodb://h", 27017), ("oracle://h/x", 1521)])
 def test_each_engine_has_its_usual_port(url: str, port: int) -> None:
     assert parse_location(url).port == port

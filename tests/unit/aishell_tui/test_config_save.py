@@ -133,6 +133,19 @@ def test_a_password_becomes_the_name_of_a_variable() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("url", "saved"),
+    [
+        ("postgresql://db/shop?password=p%40ss&sslmode=require", "postgresql://db/shop?sslmode=require"),
+        ("postgresql:///shop?password=p%40ss", "postgresql:///shop"),
+        ("postgresql://app:p%40ss@a:1,b:2/shop", "postgresql://app@a:1,b:2/shop"),
+    ],
+)
+def test_a_password_among_the_options_becomes_one_too(url: str, saved: str) -> None:
+    target = new_target("shop", url, parse_location(url), None)
+    assert (target.url, target.password_variable) == (saved, "SHOP_PASSWORD")
+
+
 def test_an_option_that_is_a_secret_is_refused() -> None:
     """There is no other place for it in the file than in clear."""
     url = "postgresql://app@db/shop?sslpassword=hunter2"

@@ -1,0 +1,158 @@
+"""Where a PostgreSQL is: URL above service file above environment above defaults; password and service files."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aishell_core.engines.postgres_errors import PostgresError
+from aishell_core.engines.postgres_files import PasswordFile, PasswordLine, password_line, read_passwords, read_service
+from aishell_core.engines.postgres_place import Attributes, Place, SslMode, find_place
+from aishell_core.targets import Target, TlsPolicy, parse_location
+from aishell_core.values import TargetId
+
+
+def _place(url: str, environ: Mapping[str, str] | None = None, tls: TlsPolicy = TlsPolicy.PREFER, home: str = "/nonexistent") -> Place:
+    return find_place(Target(TargetId("t"), parse_location(url), tls=tls), {"HOME": home, **(environ or {})})
+
+
+def _servers(place: Place) -> list[tuple[str, int]]:
+    return [(server.host, server.port) for server in place.servers]
+
+
+def test_defaults_are_those_of_every_client() -> None:
+    place = _place("postgresql://h", {"PGUSER": "me"})
+    assert _servers(place) == [("h", 5432)]
+    assert (place.user, place.database, place.sslmode, place.attributes) == ("me", "me", SslMode.PREFER, Attributes.ANY)
+    assert place.servers[0].password is None
+    assert place.ssl_options == ()
+
+
+def test_the_url_is_above_the_service_and_that_above_the_environment(tmp_path: Path) -> None:
+    (tmp_path / ".pg_service.conf").write_text("[s]\nhost=of-service\nuser=of-service\nport=2\n")
+    environ = {"PGHOST": "of-environment", "PGUSER": "of-environment", "PGDATABASE": "of-environment", "PGPORT": "3", "PGSERVICE": "s"}
+    place = _place("postgresql://of-url/", environ, home=str(tmp_path))
+    assert (_servers(place), place.user, place.database) == ([("of-url", 2)], "of-service", "of-environment")
+    place = _place("postgresql:///x?port=7&service=s", environ, home=str(tmp_path))
+    assert (_servers(place), place.user, place.database) == ([("of-service", 7)], "of-service", "x")
+
+
+def test_several_servers_have_one_port_or_one_each() -> None:
+    assert _servers(_place("postgresql://a:1,b,[::1]:3/x")) == [("a", 1), ("b", 5432), ("::1", 3)]
+    assert _servers(_place("postgresql://a,b/x?port=7")) == [("a", 7), ("b", 7)]
+    assert _servers(_place("postgresql://a,b/x?port=7,8")) == [("a", 7), ("b", 8)]
+    assert _servers(_place("postgresql:///x", {"PGHOST": "a,b", "PGPORT": "7,8"})) == [("a", 7), ("b", 8)]
+    assert _servers(_place("postgresql:///x?host=/run/a,b&port=7")) == [("/run/a", 7), ("b", 7)]
+    with pytest.raises(PostgresError, match="2 ports for 3 hosts"):
+        _place("postgresql:///x", {"PGHOST": "a,b,c", "PGPORT": "7,8"})
+    with pytest.raises(PostgresError, match="no number"):
+        _place("postgresql:///x", {"PGPORT": "x"})
+
+
+def test_a_socket_is_named_with_its_port() -> None:
+    (server,) = _place("postgresql://%2Frun%2Fpg:77/x").servers
+    assert server.is_socket
+    assert server.address == "/run/pg:77"
+    assert _place("postgresql://[::1]/x").address == "[::1]:5432"
+
+
+@pytest.mark.parametrize(
+    ("url", "policy", "environ", "mode"),
+    [
+        ("postgresql://h", TlsPolicy.PREFER, {}, SslMode.PREFER),
+        ("postgresql://h", TlsPolicy.PREFER, {"PGSSLMODE": "require"}, SslMode.REQUIRE),
+        ("postgresql://h", TlsPolicy.VERIFY_FULL, {"PGSSLMODE": "disable"}, SslMode.VERIFY_FULL),
+        ("postgresql://h", TlsPolicy.OFF, {"PGSSLMODE": "require"}, SslMode.DISABLE),
+        ("postgresql://h?sslmode=allow", TlsPolicy.VERIFY_FULL, {"PGSSLMODE": "require"}, SslMode.ALLOW),
+    ],
+)
+def test_the_urls_own_mode_is_above_the_policy_and_that_above_the_environment(
+    url: str, policy: TlsPolicy, environ: Mapping[str, str], mode: SslMode
+) -> None:
+    assert _place(url, environ, policy).sslmode is mode
+
+
+def test_options_that_change_nothing_here_are_passed_over_and_others_are_refused() -> None:
+    place = _place("postgresql://h?application_name=x&keepalives=1&connect_timeout=3&pgbouncer=true&target_session_attrs=standby")
+    assert (place.connect_seconds, place.pooled, place.attributes) == (3.0, True, Attributes.STANDBY)
+    for option, hint in (("sslmod=x", "did you mean sslmode?"), ("zzzzzz=1", "leave it out")):
+        with pytest.raises(PostgresError) as caught:
+            _place(f"postgresql://h?{option}")
+        assert caught.value.hint == hint
+    for option in ("sslmode=x", "target_session_attrs=x", "connect_timeout=x"):
+        with pytest.raises(PostgresError):
+            _place(f"postgresql://h?{option}")
+
+
+def test_verifying_the_issuer_needs_its_certificate() -> None:
+    with pytest.raises(PostgresError) as caught:
+        _place("postgresql://h?sslmode=verify-ca")
+    assert "sslrootcert" in caught.value.hint
+    assert _place("postgresql://h?sslmode=verify-full").sslmode is SslMode.VERIFY_FULL
+
+
+def test_no_secret_shows_itself(tmp_path: Path) -> None:
+    (tmp_path / ".pgpass").write_text("*:*:*:*:hunter2\n")
+    (tmp_path / ".pgpass").chmod(0o600)
+    for url in (
+        "postgresql://u:hunter2@h/x",
+        "postgresql://h/x?password=hunter2",
+        "postgresql://h/x?sslpassword=hunter2",
+        "postgresql://h",
+    ):
+        location = parse_location(url)
+        place = find_place(Target(TargetId("t"), location), {"HOME": str(tmp_path), "PGPASSWORD": "hunter2"})
+        assert "hunter2" not in repr(place) + repr(location) + location.redacted()
+    assert "hunter2" not in repr(read_passwords(tmp_path / ".pgpass"))
+
+
+def test_a_line_of_the_password_file_has_five_fields_with_escapes() -> None:
+    assert password_line(r"h\:1:5432:d\\b:u:p:a\:s\\s") == PasswordLine("h:1", "5432", r"d\b", "u", r"p:a:s\s")
+    for text in ("", "# h:1:d:u:p", "h:1:d:u", "h:1:d:u:", "only"):
+        assert password_line(text) is None
+
+
+@given(*(st.text(st.characters(blacklist_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1) for _ in range(5)))
+def test_what_is_escaped_is_read_as_it_was(host: str, port: str, database: str, user: str, password: str) -> None:
+    line = ":".join(field.replace("\\", "\\\\").replace(":", "\\:") for field in (host, port, database, user, password))
+    if not line.startswith("#"):
+        assert password_line(line) == PasswordLine(host, port, database, user, password)
+
+
+def test_the_first_line_that_fits_has_the_password() -> None:
+    lines = (("a", "*", "*", "*", "of a"), ("*", "1", "d", "*", "of 1 and d"), ("*", "*", "*", "u", "of u"))
+    file = PasswordFile(tuple(PasswordLine(*line) for line in lines))
+    assert file.password(("a",), 9, "x", "y") == "of a"
+    assert file.password(("b",), 1, "d", "u") == "of 1 and d"
+    assert file.password(("b",), 2, "d", "u") == "of u"
+    assert file.password(("/run/pg", "a"), 2, "d", "z") == "of a"
+    assert file.password(("b",), 2, "d", "z") is None
+
+
+def test_a_password_file_must_be_closed_to_others(tmp_path: Path) -> None:
+    file = tmp_path / "p"
+    assert read_passwords(file) == PasswordFile()
+    file.write_text("*:*:*:*:x\n\n#\nodd\n")
+    file.chmod(0o640)
+    assert read_passwords(file).lines == ()
+    assert f"chmod 600 {file}" in read_passwords(file).remark
+    file.chmod(0o600)
+    assert len(read_passwords(file).lines) == 1
+    assert read_passwords(tmp_path) == PasswordFile()
+
+
+def test_a_service_is_taken_from_the_first_file_that_has_it(tmp_path: Path) -> None:
+    first, second = tmp_path / "a", tmp_path / "b"
+    first.write_text("# c\n[one]\nhost = h\npassword=50%off=#1\n")
+    second.write_text("[two]\nhost=z\n")
+    assert read_service("one", (first, second)) == {"host": "h", "password": "50%off=#1"}
+    assert read_service("two", (tmp_path / "none", first, second)) == {"host": "z"}
+    with pytest.raises(PostgresError, match="'three' is not described in"):
+        read_service("three", (first, second))
+    with pytest.raises(PostgresError, match="there is no file"):
+        read_service("three", (tmp_path / "none",))
+    second.write_bytes(b"\xff\xfe")
+    with pytest.raises(PostgresError, match="cannot be read"):
+        read_service("two", (second,))
