@@ -53,7 +53,12 @@ SCREENS: tuple[tuple[str, str, str], ...] = (
 )
 """The digit, name and title of each screen; digits stay with their screens when others come between."""
 
-HEALTH_PANES: tuple[tuple[str, str], ...] = (("replication", "Replication"), ("maintenance", "Maintenance"), ("tables", "Tables"), ("pools", "Pools"))
+HEALTH_PANES: tuple[tuple[str, str], ...] = (
+    ("replication", "Replication"),
+    ("maintenance", "Maintenance"),
+    ("tables", "Tables"),
+    ("pools", "Pools"),
+)
 """The action and title of panes that have no digit and are opened from Health, or by the palette from anywhere."""
 
 TABLES = ("fleet", "queries", "events", "metrics", "tables", "replication", "sessions", "waits", "pools")
