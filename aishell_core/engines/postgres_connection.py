@@ -13,7 +13,17 @@ import asyncpg
 
 from aishell_core.engines.postgres_errors import ServerError
 from aishell_core.engines.postgres_place import SYSTEM_CERTIFICATES, Place, Server, SslMode
-from aishell_core.engines.postgres_text import ARRAY_TYPES, TEXT_TYPES, array_decoder, array_encoder, decoder, encode_text, first_column
+from aishell_core.engines.postgres_text import (
+    ARRAY_TYPES,
+    NUMBER_ARRAYS,
+    TEXT_TYPES,
+    array_decoder,
+    array_encoder,
+    decoder,
+    encode_text,
+    first_column,
+    number_decoder,
+)
 
 Row = Mapping[str, Any]
 """Values by column name."""
@@ -98,7 +108,11 @@ class PostgresConnection:
         for oid, name in TEXT_TYPES:
             settings.add_python_codec(oid, name, "pg_catalog", (), "scalar", encode_text, decode, "binary")
         for oid, name, element in ARRAY_TYPES:
-            settings.add_python_codec(oid, name, "pg_catalog", (), "scalar", array_encoder(element), array_decoder(decode), "binary")
+            texts = array_encoder(element, encode_text), array_decoder(decode)
+            settings.add_python_codec(oid, name, "pg_catalog", (), "scalar", *texts, "binary")
+        for oid, name, element, form in NUMBER_ARRAYS:
+            numbers = array_encoder(element, form.pack), array_decoder(number_decoder(form))
+            settings.add_python_codec(oid, name, "pg_catalog", (), "scalar", *numbers, "binary")
 
     @property
     def bytes_received(self) -> int:

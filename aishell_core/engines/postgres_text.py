@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
 
 TEXT_TYPES = (
     *((25, "text"), (19, "name"), (1043, "varchar"), (1042, "bpchar"), (18, "char"), (705, "unknown"), (2275, "cstring"), (114, "json")),
@@ -12,6 +13,14 @@ TEXT_TYPES = (
 """Types that carry names, statements and plans, by object id."""
 ARRAY_TYPES = ((1009, "_text", 25), (1003, "_name", 19), (1015, "_varchar", 1043))
 """Arrays of them, by object id, with the object id of their elements."""
+NUMBER_ARRAYS = (
+    (1007, "_int4", 23, struct.Struct("!i")),
+    (1016, "_int8", 20, struct.Struct("!q")),
+    (1022, "_float8", 701, struct.Struct("!d")),
+)
+"""Arrays of numbers likewise, with the form of an element: for arrays that it does not know the driver first asks the server, at length."""
+
+_T = TypeVar("_T")
 
 # Names of encodings that Python calls otherwise; those that it does not know are read as far as they are ASCII.
 _PYTHON_NAMES: Mapping[str, str] = {
@@ -63,13 +72,13 @@ def encode_text(text: str) -> bytes:
     return str(text).encode("utf-8", "replace")
 
 
-def array_decoder(decode: Callable[[bytes], str]) -> Callable[[bytes], list[str | None]]:
-    """What turns an array of texts in the server's binary form into a list; dimensions are laid flat."""
+def array_decoder(decode: Callable[[bytes], _T]) -> Callable[[bytes], list[_T | None]]:
+    """What turns an array in the server's binary form into a list; `decode` reads an element, dimensions are laid flat."""
 
-    def decode_array(data: bytes) -> list[str | None]:
+    def decode_array(data: bytes) -> list[_T | None]:
         dimensions = struct.unpack_from("!i", data)[0]
         at = 12 + 8 * dimensions
-        found: list[str | None] = []
+        found: list[_T | None] = []
         while at < len(data):
             (length,) = struct.unpack_from("!i", data, at)
             at += 4
@@ -80,16 +89,26 @@ def array_decoder(decode: Callable[[bytes], str]) -> Callable[[bytes], list[str 
     return decode_array
 
 
-def array_encoder(element: int) -> Callable[[Iterable[str | None]], bytes]:
-    """What turns texts into an array of one dimension in the server's binary form; `element` is the type's object id."""
+def array_encoder(element: int, encode: Callable[[_T], bytes]) -> Callable[[Iterable[_T | None]], bytes]:
+    """What turns values into an array of one dimension in the server's binary form; `element` is the type's object id."""
 
-    def encode_array(texts: Iterable[str | None]) -> bytes:
-        parts = [None if text is None else encode_text(text) for text in texts]
+    def encode_array(values: Iterable[_T | None]) -> bytes:
+        parts = [None if value is None else encode(value) for value in values]
         holes = int(any(part is None for part in parts))
         head = struct.pack("!iiIii", 1, holes, element, len(parts), 1) if parts else struct.pack("!iiI", 0, 0, element)
         return head + b"".join(struct.pack("!i", -1) if part is None else struct.pack("!i", len(part)) + part for part in parts)
 
     return encode_array
+
+
+def number_decoder(form: struct.Struct) -> Callable[[bytes], float]:
+    """What reads one number of a form."""
+
+    def decode_number(data: bytes) -> float:
+        number: float = form.unpack(data)[0]
+        return number
+
+    return decode_number
 
 
 def first_column(messages: bytes) -> Iterator[bytes]:

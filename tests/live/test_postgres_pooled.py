@@ -143,6 +143,17 @@ async def test_other_clients_of_the_pool_meet_nothing_that_was_set_for_us(pooler
     assert client.run("SELECT count(*) FROM pg_prepared_statements WHERE name <> ''") == [[0]]
 
 
+async def test_the_server_is_asked_for_no_types(pooler: Pgbouncer, server: PostgresServer) -> None:
+    """The driver asks for types that it does not know by a statement of its own, which the server may take seconds to compile."""
+    server.execute("SELECT pg_stat_statements_reset()")
+    async with opened(pooler.target()) as collector:
+        for tier in Tier:
+            await collector.collect(tier, EVERYTHING)
+    asked = server.execute("SELECT query FROM pg_stat_statements")
+    assert any("aishell" in query for (query,) in asked)
+    assert not [query for (query,) in asked if "typeinfo" in query]
+
+
 async def test_sessions_and_a_lock_chain_behind_the_pooler_are_seen(lending: Pgbouncer) -> None:
     holder, waiter = lending.connect(application="holder"), lending.connect(application="waiter")
     holder.run("BEGIN")

@@ -1,6 +1,8 @@
 """Texts of a PostgreSQL server as proper Unicode, statements from outside, facts of odd servers."""
 
 import struct
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -8,7 +10,16 @@ from hypothesis import strategies as st
 
 from aishell_core.engines.postgres_facts import facts_of, short_version, version_number
 from aishell_core.engines.postgres_statement import grammatical, outline
-from aishell_core.engines.postgres_text import array_decoder, array_encoder, decoder, encode_text, first_column, python_encoding
+from aishell_core.engines.postgres_text import (
+    NUMBER_ARRAYS,
+    array_decoder,
+    array_encoder,
+    decoder,
+    encode_text,
+    first_column,
+    number_decoder,
+    python_encoding,
+)
 
 _ENCODINGS = ("UTF8", "SQL_ASCII", "LATIN1", "EUC_JP", "WIN1252", "MULE_INTERNAL", "no such encoding", "")
 
@@ -63,7 +74,7 @@ def test_every_encoding_of_a_server_has_a_name_in_python() -> None:
 
 @given(st.lists(st.none() | st.text(st.characters(blacklist_categories=["Cs"]))))
 def test_an_array_is_read_as_it_was_written(texts: list[str | None]) -> None:
-    assert array_decoder(decoder("UTF8"))(array_encoder(25)(texts)) == texts
+    assert array_decoder(decoder("UTF8"))(array_encoder(25, encode_text)(texts)) == texts
 
 
 def test_an_array_of_two_dimensions_is_laid_flat() -> None:
@@ -130,7 +141,19 @@ def test_a_version_is_read_from_its_text_where_no_number_is_told(text: str, shor
     assert version_number(short) == number
 
 
+def test_the_driver_is_loaded_only_where_a_server_is_asked() -> None:
+    program = "import sys, aishell_core.engines.postgres, collectors.postgres.collector; print('asyncpg' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "False"
+
+
 def test_facts_that_a_compatible_server_does_not_tell_are_unknown() -> None:
     facts = facts_of({"version": "13.0.0 CCL", "version_num": "odd", "started_at": None}, "h:26257", local=False, pooled=False)
     assert (facts.version_num, facts.version, facts.started_at, facts.system_identifier) == (130000, "13.0.0", None, "")
     assert (facts.in_recovery, facts.superuser, facts.encoding, facts.address) == (False, False, "", "h:26257")
+
+
+@pytest.mark.parametrize(("name", "element", "form"), [(name, element, form) for _, name, element, form in NUMBER_ARRAYS])
+def test_an_array_of_numbers_comes_back_as_it_went(name: str, element: int, form: struct.Struct) -> None:
+    for numbers in ([], [0, 1, -7], [None, 2_000_000_000]):
+        assert array_decoder(number_decoder(form))(array_encoder(element, form.pack)(numbers)) == numbers, name
