@@ -21,22 +21,46 @@ _COLUMNS: tuple[tuple[Metric, str], ...] = (
     (catalogue.PG_CONFLICTS, "conflicts"),
     (catalogue.PG_CHECKSUM_FAILURES, "checksum_failures"),
     (catalogue.WAL_BYTES, "wal_position"),
-    (catalogue.REPLICATION_LAG, "lag_seconds"),
 )
 _ROWS = ("rows_fetched", "rows_inserted", "rows_updated", "rows_deleted")
 _GROWING = ("commits", "rollbacks", "blocks_hit", "blocks_read")
 
 
-def counter_samples(row: Row, before: Row | None) -> tuple[Sample, ...]:
+def counter_samples(row: Row, before: Row | None, lag_seconds: float | None = None) -> tuple[Sample, ...]:
     """The counters of one look, and the ratios over the time since the look `before` (None without one)."""
     found = samples_of({column: row.get(column) for _, column in _COLUMNS}, _COLUMNS)
     derived: tuple[tuple[Metric, float | None], ...] = (
         (catalogue.ROWS_RATE, _sum(row, _ROWS)),
         (catalogue.UPTIME, _uptime(row)),
+        (catalogue.REPLICATION_LAG, lag_seconds),
         (catalogue.CACHE_HIT_RATIO, hit_ratio(row, before)),
         (catalogue.TRANSACTION_LATENCY, transaction_milliseconds(row, before)),
     )
     return (*found, *(Sample(metric, value) for metric, value in derived if value is not None))
+
+
+class StandbyLag:
+    """How far a standby is behind, bounded by the time since it was seen to have applied all that it had been sent.
+
+    The age of the last transaction that was applied says nothing on a primary that is idle: each record that comes
+    then, and is not applied for a moment, would show as a lag of hours.
+    """
+
+    def __init__(self) -> None:
+        self._caught_up_at: float | None = None
+
+    def advance(self, row: Row) -> float | None:
+        """Seconds behind at this look, by the server's clock; None where there is no standby or it is not known."""
+        now, lag = row.get("now"), row.get("lag_seconds")
+        if not row.get("in_recovery") or now is None:
+            self._caught_up_at = None
+            return None
+        if lag == 0:
+            self._caught_up_at = now
+        bounds = [float(lag)] if lag is not None else []
+        if self._caught_up_at is not None:
+            bounds.append(float(now - self._caught_up_at))
+        return max(0.0, min(bounds)) if bounds else None
 
 
 def hit_ratio(row: Row, before: Row | None) -> float | None:

@@ -14,7 +14,7 @@ from collectors.contract import Demand
 from collectors.postgres.activity import ActivityLook, ActivityReader
 from collectors.postgres.activity_rows import Activity, Seen, activity_of, activity_samples, connection_samples
 from collectors.postgres.counters import COUNTERS, CountersLook, read_counters, read_pulse
-from collectors.postgres.counters_rows import counter_samples
+from collectors.postgres.counters_rows import StandbyLag, counter_samples
 from collectors.postgres.hints import monitor_grant
 from collectors.postgres.hot_questions import HotQuestions
 from collectors.postgres.locks import LocksLook, LocksReader
@@ -59,6 +59,7 @@ class HotTier:
         self._activity = ActivityReader(self._questions, self._digests, self._statements.reader.names, SessionProcesses(clock))
         self._locks = LocksReader(self._questions)
         self._before: Mapping[str, Any] | None = None
+        self._lag = StandbyLag()
         self._timeline: tuple[object, str] | None = None
 
     async def read(self, demand: Demand) -> Reading:
@@ -130,12 +131,12 @@ class HotTier:
         row = look.counters.row
         before, self._before = self._before, row
         if before is not None and before.get("started_at") != row.get("started_at"):
-            before = None
+            before, self._lag = None, StandbyLag()
         if look.locks is not None:
             waiters, longest = look.locks.waiting, look.locks.longest_seconds
         else:
             waiters, longest = row.get("lock_waiters"), row.get("lock_wait_seconds")
-        counted = counter_samples(row, before)
+        counted = counter_samples(row, before, self._lag.advance(row))
         limit = row.get("max_connections")
         if look.figures is None:
             return (*counted, *connection_samples(row.get("backends"), limit))

@@ -24,7 +24,8 @@ _LOST = ("08", "57P01", "57P02", "57P05")
 
 def is_refusal(error: TargetError) -> bool:
     """Whether a server will give the same answer to this statement again, and may give a better one to another."""
-    return error.reason in _LASTING or str(getattr(error, "sqlstate", "")).startswith(_OF_THE_STATEMENT)
+    state = str(getattr(error, "sqlstate", ""))
+    return state.startswith(_OF_THE_STATEMENT) if state else error.reason in _LASTING
 
 
 def was_lost(error: TargetError) -> bool:

@@ -66,7 +66,7 @@ class StatementsReader:
         server = await self._session.facts(Lane.SLOW, budget.left)
         place = await self._placed(server, budget)
         failure = missing(place, server, self._clock.now())
-        failures = (failure,) if failure is not None else ()
+        failures: tuple[Failure, ...] = (failure,) if failure is not None else ()
         if not place.counts:
             return StatementsLook(None, failures, self._cost)
         try:

@@ -61,10 +61,10 @@ FROM asked CROSS JOIN (
         END AS wal_position,
         -- A standby that has applied all that it was sent is not behind, however long ago the last transaction was.
         CASE WHEN r.in_recovery THEN
-            CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn()
+            CASE WHEN pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn()
                     AND EXISTS (SELECT FROM pg_stat_get_wal_receiver() AS w WHERE w.pid IS NOT NULL)
                 THEN 0
-                ELSE greatest(0, date_part('epoch', clock_timestamp() - pg_last_xact_replay_timestamp()))
+                ELSE date_part('epoch', clock_timestamp() - pg_last_xact_replay_timestamp())
             END
         END AS lag_seconds
     FROM (
