@@ -123,12 +123,13 @@ def new_folder(root: Path) -> tuple[Path, int]:
     return own, lock
 
 
-def start_keeper(module: str, arguments: Sequence[str | Path], own: Path, lock: int) -> subprocess.Popen[bytes]:
-    """Start a module of the demo as the keeper of a folder."""
+def start_keeper(module: str, arguments: Sequence[str | Path], own: Path, lock: int, *, alone: bool = True) -> subprocess.Popen[bytes]:
+    """Start a module of the demo as the keeper of a folder; `alone` when it needs nothing but the standard library."""
     package_root = Path(__file__).parents[2]
+    # Without site-packages and the user's own modules it starts in a few milliseconds and stays small.
+    flags = ("-S", "-s") if alone else ()
     return subprocess.Popen(
-        # Neither site-packages nor the user's own modules: it starts in a few milliseconds and stays small.
-        [sys.executable, "-S", "-s", "-P", "-m", f"{__package__}.{module}", str(own), *map(str, arguments)],
+        [sys.executable, *flags, "-P", "-m", f"{__package__}.{module}", str(own), *map(str, arguments)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""Who comes to the shop of the PostgreSQL demo, and when; standard library only."""
+"""Who comes to the shop of the PostgreSQL demo, and when."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from functools import partial
 from typing import TypeVar
 
 from aishell_tui.demo import postgres_shop as shop
-from aishell_tui.demo.postgres_wire import Address, Connection, ServerError
+from aishell_tui.demo.postgres_client import Address, Connection, ServerError
 from aishell_tui.demo.rhythm import next_arrival_seconds
 
 DATABASE = "shop"

@@ -1,4 +1,4 @@
-"""The keeper of the PostgreSQL demo: started by `postgres_launch.py`, standard library only.
+"""The keeper of the PostgreSQL demo: started by `postgres_launch.py`.
 
 It makes both servers, starts them, lives the lives of all their clients, and ends everything and removes the folder as soon
 as its standard input closes, which the kernel does for a dashboard that ended in any way.
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from aishell_core.errors import AishellError
 from aishell_tui.demo.keeping import FAILED, READY, SAY, name_process, remove, tell
+from aishell_tui.demo.postgres_client import Connection, ServerError
 from aishell_tui.demo.postgres_clients import DATABASE, Life, lives_on_primary, lives_on_replica
 from aishell_tui.demo.postgres_programs import server_user
 from aishell_tui.demo.postgres_queues import queue_up
@@ -31,7 +32,6 @@ from aishell_tui.demo.postgres_servers import (
     make_servers,
     start_server,
 )
-from aishell_tui.demo.postgres_wire import Connection, ServerError
 
 IDLE_SLOT = "analytics_copy"
 _DROP_LOST_SLOT = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1 AND wal_status = 'lost'"
@@ -91,15 +91,15 @@ async def _fill(plan: Plan) -> None:
     if plan.statements:
         with suppress(ServerError):
             await session.run("CREATE EXTENSION pg_stat_statements")
-    await session.run(Path(__file__).with_name("postgres_schema.sql").read_text(encoding="utf-8"))
+    await session.execute(Path(__file__).with_name("postgres_schema.sql").read_text(encoding="utf-8"))
     session.abandon()
 
 
 async def _caught_up(primary: Connection, replica: Connection) -> None:
     """Return when the replica has replayed what the primary has written so far."""
-    wanted = (await primary.run("SELECT pg_current_wal_lsn()"))[0][0]
+    wanted = (await primary.run("SELECT pg_current_wal_lsn()::text"))[0][0]
     while True:
-        if (await replica.run("SELECT pg_last_wal_replay_lsn() >= $1::pg_lsn", wanted))[0][0] == "t":
+        if (await replica.run("SELECT pg_last_wal_replay_lsn() >= $1::text::pg_lsn", wanted))[0][0]:
             return
         await asyncio.sleep(0.02)
 

@@ -41,7 +41,7 @@ def start_postgres_demo(folder: Path, programs: PostgresPrograms, *, wait: bool 
         drop_folder(own, lock)
         raise
     arguments = (folder_of_programs, "statements" if programs.has_statements else "plain")
-    keeper = start_keeper("postgres_keeper", arguments, own, lock)
+    keeper = start_keeper("postgres_keeper", arguments, own, lock, alone=False)
     demo = Demo(_targets(own), keeper, own, lock, _START_SECONDS, _STOP_SECONDS)
     if wait:
         demo.wait_until_ready()

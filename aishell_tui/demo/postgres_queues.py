@@ -1,4 +1,4 @@
-"""Those who wait for each other in the shop of the PostgreSQL demo; standard library only."""
+"""Those who wait for each other in the shop of the PostgreSQL demo."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from aishell_tui.demo.postgres_client import Address, Connection
 from aishell_tui.demo.postgres_clients import Client
-from aishell_tui.demo.postgres_wire import Address, Connection
 
 BILL_ORDER = "UPDATE orders SET status = 'billed' WHERE id = $1"
 SEND_ORDER = "UPDATE orders SET status = 'sent' WHERE id = $1"

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aishell_core.errors import AishellError
+from aishell_tui.demo.postgres_client import Address, Connection, ServerError
 from aishell_tui.demo.postgres_programs import ServerUser, as_user
-from aishell_tui.demo.postgres_wire import Address, Connection, ServerError
 
 SERVER_FOLDER = "server"
 PRIMARY, REPLICA = "primary", "replica"

@@ -1,11 +1,11 @@
-"""What the clients of the PostgreSQL demo do to the shop, one function per deed; standard library only."""
+"""What the clients of the PostgreSQL demo do to the shop, one function per deed."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 
-from aishell_tui.demo.postgres_wire import Connection
+from aishell_tui.demo.postgres_client import Connection
 
 CUSTOMERS, PRODUCTS, WAREHOUSES = 10_000, 400, 40
 # How much of the shop is kept, so that a demo that runs for days stays small.
