@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aishell_core.engines.postgres import ServerFacts
-from aishell_core.values import Cost, Failure
+from aishell_core.values import Cost, Failure, FailureCode
 from collectors.postgres.activity_rows import Seen, groups_of
 from collectors.postgres.hot_questions import HotQuestions
 from collectors.postgres.slow_questions import Budget
@@ -31,7 +31,11 @@ async def read_pulse(questions: HotQuestions, server: ServerFacts, budget: Budge
     if isinstance(answer, Failure):
         return answer
     row = dict(answer.rows[0])
-    return CountersLook(row, groups_of(row.pop("groups")), (), answer.cost)
+    try:
+        return CountersLook(row, groups_of(row.pop("groups")), (), answer.cost)
+    except ValueError:
+        # Bytes that are no text in the database's encoding may have swallowed a sign of the JSON around them.
+        return Failure(COUNTERS, FailureCode.UNSUPPORTED, "names or statements of sessions cannot be read as text")
 
 
 async def read_counters(questions: HotQuestions, server: ServerFacts, budget: Budget) -> CountersLook:
