@@ -49,7 +49,7 @@ class Cost:
 
 def shows_statements(screen: str) -> bool:
     """Whether running statements stand on the screen."""
-    return "pg_sleep" in screen or "SELECT o.id" in screen or "SELECT status" in screen
+    return "SELECT o.id" in screen or "SELECT status" in screen or "PgSleep" in screen
 
 
 @contextmanager
