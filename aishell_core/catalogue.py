@@ -349,7 +349,12 @@ STATEMENT_TIME = _rate(
 # What aishell itself costs.
 POLL_DURATION = _gauge("aishell.poll.duration", Unit.MILLISECONDS, ANY, "How long the last reading of a tier took, by the label `tier`.")
 POLL_QUERIES = _rate("aishell.poll.queries.rate", Unit.PER_SECOND, ANY, "Statements that aishell sends to this target.")
-POLL_TIME = _rate("aishell.poll.time.rate", Unit.MILLISECONDS_PER_SECOND, ANY, "Time that this target spends on aishell's statements.")
+POLL_TIME = _rate(
+    "aishell.poll.time.rate",
+    Unit.MILLISECONDS_PER_SECOND,
+    ANY,
+    "Time from aishell's statements to their answers; what the target spends on them is at most this.",
+)
 POLL_BYTES = _rate("aishell.poll.bytes.rate", Unit.BYTES_PER_SECOND, ANY, "Bytes that aishell reads from this target.")
 POLL_FAILURES = _rate("aishell.poll.failures.rate", Unit.PER_SECOND, ANY, "Readings that failed.")
 

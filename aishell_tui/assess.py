@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -12,6 +11,7 @@ from aishell_core.series.keys import SeriesKey
 from aishell_core.units import format_duration, format_value
 from aishell_core.values import Failure, FailureCode, LockWait, Metric, Part, Session, Severity, Thresholds, worst
 from aishell_tui.frame import Assessment, Reason, TargetView
+from aishell_tui.lock_tree import lock_tree
 
 # What a failure to read the whole target means: something is certainly broken, or we only cannot tell.
 _BROKEN = {FailureCode.MISSING, FailureCode.REFUSED, FailureCode.TRUNCATED, FailureCode.NOT_A_DATABASE, FailureCode.DAMAGED}
@@ -127,16 +127,18 @@ def metric_reasons(view: TargetView, now: float, judged: tuple[tuple[Metric, Thr
 
 def blocking_sentence(lock_waits: tuple[LockWait, ...], sessions: tuple[Session, ...] = ()) -> str:
     """Who holds up how many, in words, with what the one in front does where that is known; empty when nobody waits."""
-    waits = [wait for wait in lock_waits if wait.waiter]
-    if not waits:
+    tree = lock_tree(sessions, lock_waits)
+    if not tree.waiting:
         return ""
-    waiters = {wait.waiter for wait in waits}
-    heads = Counter(wait.holder for wait in waits if wait.holder not in waiters)
-    head = heads.most_common(1)[0][0] if heads else waits[0].holder
-    longest = max((wait.wait_seconds for wait in waits if wait.wait_seconds is not None), default=None)
+    # Heads come first by how many wait behind them.
+    head = next(row for row in tree.rows if row.depth == 0)
+    longest = tree.longest_wait_seconds
     waited = f", the longest for {format_duration(longest)}" if longest is not None else ""
-    noun = "1 session waits" if len(waiters) == 1 else f"{len(waiters)} sessions wait"
-    return f"{noun} behind {head}{_doing(head, sessions)}{waited}"
+    noun = "1 session waits" if tree.waiting == 1 else f"{tree.waiting} sessions wait"
+    who = f"{head.id}{_doing(head.id, sessions)}"
+    if tree.heads > 1:
+        return f"{noun} for locks{waited}; {head.behind} of them behind {who}, the others behind {tree.heads - 1} more"
+    return f"{noun} behind {who}{waited}"
 
 
 def _doing(who: str, sessions: tuple[Session, ...]) -> str:

@@ -171,7 +171,7 @@ class PostgresConnection:
 
     async def read_raw(self) -> None:
         """From now on the server sends texts as they are stored, also those that it could not convert; raises ServerError."""
-        await self.execute("SET client_encoding = 'SQL_ASCII'")
+        await self.execute("SET /* aishell */ client_encoding = 'SQL_ASCII'")
         self.raw = True
 
     def abort(self) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _GENERIC_SINCE = 160000
 _PREPARED = "aishell_plan"
+_SERVERS_OWN = "SET LOCAL search_path = DEFAULT"
+"""A statement is planned as its own sessions would see it, not as we read the server's views."""
 _HIDDEN = "<insufficient privilege>"
 _PLANNED = {"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "VALUES", "WITH", "TABLE", "CREATE", "DECLARE"}
 _READING = {"SELECT", "VALUES", "WITH", "TABLE"}
@@ -40,7 +42,7 @@ class Explaining:
             try:
                 async with self._transaction(reached, until):
                     if not seen.parameters:
-                        return await self._plan(f"EXPLAIN (FORMAT JSON) {text}")
+                        return await self._plan(f"EXPLAIN /* aishell */ (FORMAT JSON) {text}")
                     if reached.facts.version_num >= _GENERIC_SINCE:
                         return await self._generic(grammatical(text))
                     if not self._line.transactions:
@@ -61,7 +63,7 @@ class Explaining:
         async with self._at(database, seconds) as (reached, until):
             try:
                 async with self._transaction(reached, until, must=True):
-                    return await self._plan(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {text}")
+                    return await self._plan(f"EXPLAIN /* aishell */ (ANALYZE, BUFFERS, FORMAT JSON) {text}")
             except PostgresError as error:
                 raise reasoned(error, seen, measured=True) from error
             finally:
@@ -85,7 +87,7 @@ class Explaining:
     @asynccontextmanager
     async def _transaction(self, reached: Reached, until: float, *, must: bool = False) -> AsyncIterator[None]:
         milliseconds = patience_milliseconds(until - asyncio.get_running_loop().time())
-        if not await self._line.begun(milliseconds):
+        if not await self._line.begun(milliseconds, _SERVERS_OWN):
             if must:
                 raise _without_transactions("a statement cannot be run without a risk")
             await self._line.connected(until, reached.facts.database)
@@ -106,19 +108,19 @@ class Explaining:
 
     async def _generic(self, text: str) -> tuple[PlanNode, ...]:
         """The plan for any values, as servers since 16 tell it."""
-        lines = await self._line.fetch_unbound(f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {text}")
+        lines = await self._line.fetch_unbound(f"EXPLAIN /* aishell */ (GENERIC_PLAN, FORMAT JSON) {text}")
         return plans_of(_read("\n".join(lines)))
 
     async def _prepared(self, text: str, parameters: int) -> tuple[PlanNode, ...]:
         """The plan of a prepared statement for any values, which is what servers before 16 have."""
-        await self._line.fetch_once(f"PREPARE {_PREPARED} AS {text}")
-        await self._line.execute("SAVEPOINT aishell; SET LOCAL plan_cache_mode = force_generic_plan")
+        await self._line.fetch_once(f"PREPARE {_PREPARED} /* aishell */ AS {text}")
+        await self._line.execute("SAVEPOINT /* aishell */ aishell; SET /* aishell */ LOCAL plan_cache_mode = force_generic_plan")
         values = ", ".join(["NULL"] * parameters)
         try:
-            return await self._plan(f"EXPLAIN (FORMAT JSON) EXECUTE {_PREPARED}({values})")
+            return await self._plan(f"EXPLAIN /* aishell */ (FORMAT JSON) EXECUTE {_PREPARED}({values})")
         finally:
             # A prepared statement outlives its transaction.
-            await self._line.execute(f"ROLLBACK TO aishell; DEALLOCATE {_PREPARED}")
+            await self._line.execute(f"ROLLBACK /* aishell */ TO aishell; DEALLOCATE /* aishell */ {_PREPARED}")
 
 
 def _encoding(reached: Reached) -> str:

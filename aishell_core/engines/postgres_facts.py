@@ -50,7 +50,7 @@ class ServerFacts:
 
 def facts_statement(names: tuple[str, ...]) -> str:
     """One question for the named facts."""
-    return "/* aishell */ SELECT " + ", ".join(f'{_QUESTIONS[name]} AS "{name}"' for name in names)
+    return "SELECT /* aishell */ " + ", ".join(f'{_QUESTIONS[name]} AS "{name}"' for name in names)
 
 
 def facts_of(told: Mapping[str, Any], address: str, *, local: bool, pooled: bool) -> ServerFacts:

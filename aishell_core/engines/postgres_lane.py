@@ -23,12 +23,17 @@ _T = TypeVar("_T")
 _UNREADABLE = {"22021", "22P05"}
 _LOST = ("08", "57P")
 """Classes of errors after which the server has ended the connection or is about to."""
+_OURS = "SET /* aishell */ LOCAL search_path = pg_catalog"
+_PATIENCE_MILLISECONDS = (20, 100, 250, 500, 900, 1400, 1900, 3000, 4500, 6500, 9500, 14_000, 19_000, 28_000, 60_000, 280_000)
 _NO_TRANSACTIONS = "transaction blocks not allowed"
 
 
 def patience_milliseconds(seconds: float) -> int:
-    """The statement_timeout for a deadline: a little less, so that the server ends the statement and the connection stays."""
-    return max(20, int(seconds * 950))
+    """The statement_timeout for a deadline: a little less, so that the server ends the statement and the connection stays.
+
+    One of a few values only, because the server counts each text of a SET as a statement of its own.
+    """
+    return max((each for each in _PATIENCE_MILLISECONDS if each <= seconds * 960), default=_PATIENCE_MILLISECONDS[0])
 
 
 class Line:
@@ -115,7 +120,7 @@ class Line:
         if self._route.wrapped:
             return await self._fetch_wrapped(sql, parameters, milliseconds, until)
         if not 0.6 * milliseconds <= self._patience <= 1.5 * milliseconds:
-            await self.asked(reached.connection.execute(f"SET statement_timeout = {milliseconds}"))
+            await self.asked(reached.connection.execute(f"SET /* aishell */ statement_timeout = {milliseconds}"))
             self._patience = milliseconds
         try:
             return await self.asked(reached.connection.fetch(sql, parameters))
@@ -130,7 +135,7 @@ class Line:
         """The rows of one statement in a short transaction of its own, where the pooler has any."""
         for raw in (self._raw, True):
             self._raw = raw
-            begun = await self.begun(milliseconds, "SET LOCAL client_encoding = 'SQL_ASCII'" if raw else "")
+            begun = await self.begun(milliseconds, _OURS + ("; SET /* aishell */ LOCAL client_encoding = 'SQL_ASCII'" if raw else ""))
             connection = (await self.connected(until)).connection
             try:
                 return await self.asked(connection.fetch(sql, parameters))
@@ -142,7 +147,7 @@ class Line:
                     await self.roll_back()
         raise AssertionError  # the second turn returns or raises
 
-    async def begun(self, milliseconds: int, more: str = "") -> bool:
+    async def begun(self, milliseconds: int, more: str) -> bool:
         """Open a read-only transaction that the server ends by itself if we do not; raises PostgresError.
 
         False through a pooler that has no transactions, which says so by hanging up: the connection is gone then.
@@ -150,14 +155,14 @@ class Line:
         if self._route.bare:
             return False
         statements = (
-            "BEGIN READ ONLY",
-            f"SET LOCAL statement_timeout = {milliseconds}",
-            f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}",
-            "SET LOCAL idle_in_transaction_session_timeout = 10000",
+            "BEGIN /* aishell */ READ ONLY",
+            f"SET /* aishell */ LOCAL statement_timeout = {milliseconds}",
+            f"SET /* aishell */ LOCAL lock_timeout = {LOCK_MILLISECONDS}",
+            "SET /* aishell */ LOCAL idle_in_transaction_session_timeout = 10000",
             more,
         )
         try:
-            await self.execute("; ".join(statement for statement in statements if statement))
+            await self.execute("; ".join(statements))
         except PostgresError as error:
             if _NO_TRANSACTIONS not in error.message:
                 raise
@@ -169,7 +174,7 @@ class Line:
     async def roll_back(self) -> None:
         """End the transaction, where the connection still is one; raises PostgresError."""
         if self._reached is not None:
-            await self.execute("ROLLBACK")
+            await self.execute("ROLLBACK /* aishell */")
 
     async def fetch_once(self, sql: str) -> tuple[Row, ...]:
         """The rows of one statement of which nothing is kept; raises PostgresError."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from ipaddress import ip_address
@@ -29,9 +30,14 @@ _SETTINGS: Mapping[str, str] = {
     "lock_timeout": str(LOCK_MILLISECONDS),
     "idle_in_transaction_session_timeout": "10000",
     "default_transaction_read_only": "on",
+}
+_SET_AFTERWARDS: Mapping[str, str] = {
+    # Nobody's function of the same name is to be called with our rights (https://wiki.postgresql.org/wiki/CVE-2018-1058).
+    "search_path": "pg_catalog",
     # Compiling a plan takes longer than any question of ours.
     "jit": "off",
 }
+"""Not given at the start, because a statement of somebody else's is planned with the server's own values (SET … = DEFAULT)."""
 _NOT_TAKEN = {"08P01", "42704", "22023", "0A000", "55P02", "42501"}
 """What servers and poolers say to a startup parameter that they do not take; these are no errors of logging in."""
 
@@ -163,6 +169,7 @@ async def _resolve(server: Server, name: str) -> None:
 async def _open(place: Place, route: Route, server: Server, database: str, milliseconds: int) -> PostgresConnection:
     from aishell_core.engines.postgres_connection import PostgresConnection
 
+    known = route.settings
     while True:
         settings = _startup(place, route, milliseconds)
         try:
@@ -171,6 +178,7 @@ async def _open(place: Place, route: Route, server: Server, database: str, milli
             )
         except ServerError as error:
             if error.sqlstate not in _NOT_TAKEN or not route.settings:
+                route.settings = known  # they were not the reason
                 raise
             route.settings = _APPLICATION if route.settings is _SETTINGS else {}
 
@@ -234,14 +242,18 @@ def _is_loopback(host: str) -> bool:
 
 
 async def _settle(connection: PostgresConnection, route: Route, place: Place, milliseconds: int) -> None:
-    """Set what could not be given at the start, as far as the server lets us; a pooler would give it to others."""
+    """Set what could not or should not be given at the start, as far as the server lets us; a pooler would give it to others."""
     if route.wrapped:
         return
-    wanted = dict(_SETTINGS, statement_timeout=str(milliseconds))
     given = _startup(place, route, milliseconds)
-    for name in wanted.keys() - given.keys():
-        try:
-            await connection.execute(f"SET {name} = '{wanted[name]}'")
-        except ServerError:
+    wanted = {**_SETTINGS, "statement_timeout": str(milliseconds)}
+    missing = [f"SET /* aishell */ {name} = '{value}'" for name, value in wanted.items() if name not in given]
+    missing += [f"SET /* aishell */ {name} = {value}" for name, value in _SET_AFTERWARDS.items()]
+    try:
+        await connection.execute("; ".join(missing))
+    except ServerError:
+        for statement in missing:
             if connection.closed:
                 raise
+            with suppress(ServerError):
+                await connection.execute(statement)

@@ -128,15 +128,15 @@ class StatementRow:
 
     digest: str = field(metadata=doc("identifies the statement without its values"))
     text: str = field(metadata=doc("the statement"))
-    calls: float = field(metadata=doc("how often it ran"))
+    calls: float = field(metadata=doc("how often it ran; of a sampled statement, how often that was seen, which is the least"))
     total_milliseconds: float = field(metadata=doc("time of all calls"))
-    mean_milliseconds: float | None = field(metadata=doc("time of one call on average"))
+    mean_milliseconds: float | None = field(metadata=doc("time of one call on average; null for a sampled statement"))
     max_milliseconds: float | None = field(metadata=doc("time of the slowest call"))
     p95_milliseconds: float | None = field(metadata=doc("95 of 100 calls were at least this fast"))
     share: float | None = field(metadata=doc("its share of the time of all statements, 0 to 1"))
     rows: float | None = field(metadata=doc("rows that it returned or changed"))
     errors: float | None = field(metadata=doc("calls that failed"))
-    sampled: bool = field(metadata=doc("whether the engine counted a sample only"))
+    sampled: bool = field(metadata=doc("whether the figures come from looking once per second, as the engine does not count"))
 
 
 @dataclass(frozen=True, slots=True)

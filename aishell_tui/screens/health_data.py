@@ -175,7 +175,11 @@ def stale_text(view: TargetView, now: float) -> str:
 def cost_sentence(view: TargetView, now: float) -> str:
     """What reading this target costs it, as measured over the last minute: tiers take turns, so a single second says little."""
     parts = []
-    for metric, text in (("aishell.poll.queries.rate", "queries/s"), ("aishell.poll.time.rate", "ms/s"), ("aishell.poll.bytes.rate", "")):
+    for metric, text in (
+        ("aishell.poll.queries.rate", "queries/s"),
+        ("aishell.poll.time.rate", "ms/s at most"),
+        ("aishell.poll.bytes.rate", ""),
+    ):
         value = _mean(view, metric, now)
         if value is not None:
             if text:

@@ -49,9 +49,10 @@ def summary_line(statement: Statement, share: float | None) -> Spans:
     calls, sign = statement.calls, "~" if statement.sampled else ""
     parts: list[tuple[str, str]] = [
         ("of time", sign + format_value(share, Unit.RATIO)),
-        ("calls", sign + format_count(calls)),
-        ("mean", sign + format_duration(statement.total_milliseconds / calls / 1000) if calls else "n/a"),
+        ("calls seen" if statement.sampled else "calls", format_count(calls)),
     ]
+    if not statement.sampled:
+        parts.append(("mean", format_duration(statement.total_milliseconds / calls / 1000) if calls else "n/a"))
     optional = (("p95", statement.p95_milliseconds, Unit.MILLISECONDS), ("max", statement.max_milliseconds, Unit.MILLISECONDS))
     parts += [(label, format_value(value, unit)) for label, value, unit in optional if value is not None]
     if statement.rows is not None and calls:

@@ -48,7 +48,7 @@ _LOWEST_HIT_RATIO = 0.9
 _NOTE_ROWS = 3
 
 
-def _milliseconds(value: float | None, sign: str = "") -> Cell:
+def _milliseconds(value: float | None) -> Cell:
     if value is None:
         return _NONE
     role: Role = "text"
@@ -56,7 +56,7 @@ def _milliseconds(value: float | None, sign: str = "") -> Cell:
         role = "critical"
     elif value >= _SLOW_MILLISECONDS:
         role = "warning"
-    return Cell(sign + format_duration(value / 1000), role, value)
+    return Cell(format_duration(value / 1000), role, value)
 
 
 def _count(value: float | None, sign: str = "") -> Cell:
@@ -94,11 +94,21 @@ def _sign(row: DigestRow) -> str:
     return "~" if row.statement.sampled else ""
 
 
+def _at_least(row: DigestRow) -> str:
+    """What stands before calls: looking once per second sees only some of them."""
+    return ">" if row.statement.sampled else ""
+
+
+def _mean(row: DigestRow) -> Cell:
+    """The mean of a call, which nobody knows where not all calls were seen."""
+    return _NONE if row.statement.sampled else _milliseconds(row.mean_milliseconds)
+
+
 _CELLS: Mapping[str, Callable[[DigestRow], Cell]] = {
     "time_share": lambda row: Cell(_sign(row) + format_value(row.time_share, Unit.RATIO), "bold", row.time_share),
-    "calls_per_second": lambda row: _count(row.calls_per_second, _sign(row)),
-    "calls": lambda row: _count(row.calls, _sign(row)),
-    "mean_milliseconds": lambda row: _milliseconds(row.mean_milliseconds, _sign(row)),
+    "calls_per_second": lambda row: _count(row.calls_per_second, _at_least(row)),
+    "calls": lambda row: _count(row.calls, _at_least(row)),
+    "mean_milliseconds": _mean,
     "p95_milliseconds": lambda row: _milliseconds(row.statement.p95_milliseconds),
     "max_milliseconds": lambda row: _milliseconds(row.statement.max_milliseconds),
     "rows_per_call": lambda row: _count(row.rows_per_call),
@@ -114,7 +124,7 @@ _CELLS: Mapping[str, Callable[[DigestRow], Cell]] = {
 
 
 def digest_table_row(row: DigestRow) -> Row:
-    """One digest as a table row; a `~` stands before figures that are estimates."""
+    """One digest as a table row; a `~` stands before estimates, a `>` before what is at least so much."""
     return Row(digest_key(row.statement), LazyCells(row, _CELLS))
 
 

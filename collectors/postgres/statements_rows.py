@@ -64,7 +64,7 @@ def entry_of(row: Row) -> Entry:
 
 def is_own(text: str) -> bool:
     """Whether a statement is one of ours."""
-    return text.startswith(TAG)
+    return TAG in text
 
 
 def statements_of(rows: Iterable[Row], meaning: Meaning, names: EntryNames, before: Mapping[Entry, Statement]) -> dict[Entry, Statement]:

@@ -49,7 +49,7 @@ def _row(statement: Statement, all_milliseconds: float) -> StatementRow:
         text=statement.text,
         calls=statement.calls,
         total_milliseconds=statement.total_milliseconds,
-        mean_milliseconds=mean_milliseconds(statement),
+        mean_milliseconds=None if statement.sampled else mean_milliseconds(statement),
         max_milliseconds=statement.max_milliseconds,
         p95_milliseconds=statement.p95_milliseconds,
         share=statement.total_milliseconds / all_milliseconds if all_milliseconds > 0 else None,
@@ -79,7 +79,7 @@ def statements_text(looked: Looked, report: StatementsReport) -> str:
 def _cells(row: StatementRow) -> tuple[str, ...]:
     return (
         "  " + format_value(row.share, Unit.RATIO),
-        format_count(row.calls),
+        (">" if row.sampled else "") + format_count(row.calls),
         format_value(row.mean_milliseconds, Unit.MILLISECONDS),
         format_value(row.max_milliseconds, Unit.MILLISECONDS),
         format_value(row.p95_milliseconds, Unit.MILLISECONDS),

@@ -10,7 +10,7 @@ from aishell_tui.cli.shapes import StatusReport, TargetStatus
 from aishell_tui.cli.terminal import printable, table
 from aishell_tui.frame import TargetView
 
-_HEADINGS = ("", "TARGET", "ENGINE", "ROLE", "CONN", "QPS", "HIT", "LONGEST", "SIZE")
+_HEADINGS = ("", "TARGET", "ENGINE", "ROLE", "CONN", "TPS", "QPS", "HIT", "LONGEST", "SIZE")
 
 
 def status_report(looked: Looked) -> StatusReport:
@@ -32,7 +32,7 @@ def _target_status(view: TargetView, now: float) -> TargetStatus:
 
 def status_text(looked: Looked, *, unicode: bool) -> str:
     """The report as people get it."""
-    lines = table(_HEADINGS, (_row(view, unicode) for view in looked.views), numeric=range(4, 9)).splitlines()
+    lines = table(_HEADINGS, (_row(view, unicode) for view in looked.views), numeric=range(4, 10)).splitlines()
     shown = [lines[0]]
     branch = "└" if unicode else "-"
     for view, line in zip(looked.views, lines[1:], strict=True):
@@ -50,6 +50,7 @@ def _row(view: TargetView, unicode: bool) -> tuple[str, ...]:
         version,
         facts.role if facts else "",
         _connections(view),
+        _value(view, "transactions.rate"),
         _value(view, "queries.rate"),
         _value(view, "cache.hit_ratio"),
         _longest(view),

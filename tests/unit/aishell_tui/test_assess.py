@@ -221,6 +221,12 @@ def test_who_blocks_is_told_with_what_it_does() -> None:
     assert blocking_sentence(waits, (head,)) == "1 session waits behind 11 (billing, idle in transaction 12m04s), the longest for 8s"
 
 
+def test_of_several_heads_the_one_with_most_behind_it_is_told_with_its_own_number() -> None:
+    waits = (LockWait("12", "11", "t", "x", 3.0), LockWait("13", "12", "t", "x", 2.0), LockWait("22", "21", "u", "x", 9.0))
+    told = "3 sessions wait for locks, the longest for 9s; 2 of them behind 11, the others behind 1 more"
+    assert blocking_sentence(waits) == told
+
+
 def test_waits_that_were_read_long_ago_are_not_told_as_if_they_were_now() -> None:
     waits = (LockWait("12", "11", "orders", "ShareLock", 8.0),)
     store = SeriesStore()

@@ -88,10 +88,10 @@ def test_a_status_line_says_the_state_and_below_it_why() -> None:
     """Severity as glyph and word, engine, the figures; the reasons as sentences."""
     waiting = _view(samples=(Sample(LOCKS_WAITING, 12),), lock_waits=WAITS)
     lines = status_text(_looked(waiting, _view("other")), unicode=True).splitlines()
-    assert lines[0].split() == ["TARGET", "ENGINE", "ROLE", "CONN", "QPS", "HIT", "LONGEST", "SIZE"]
+    assert lines[0].split() == ["TARGET", "ENGINE", "ROLE", "CONN", "TPS", "QPS", "HIT", "LONGEST", "SIZE"]
     assert lines[1].startswith("✖ critical  app")
     assert lines[2] == "  └ 1 session waits behind p1, the longest for 12s"
-    assert lines[3].split() == ["●", "ok", "other", "sqlite", "3.45.0", "file", "3/10", "-", "-", "2.5s", "-"]
+    assert lines[3].split() == ["●", "ok", "other", "sqlite", "3.45.0", "file", "3/10", "-", "-", "-", "2.5s", "-"]
     assert status_text(_looked(waiting), unicode=False).isascii()
 
 

@@ -18,7 +18,7 @@ from collectors.postgres.statements_rows import Entry, EntryNames, Meaning, entr
 from collectors.postgres.statements_sampled import SampledStatements, numbered
 from tests.unit.collectors.test_postgres_hot_rows import session_row
 
-MEANING = Meaning({"10": "app"}, {"5": "shop"}, {7: "SELECT $1", 8: "/* aishell */ SELECT 1"}, 8192.0, io_timed=True)
+MEANING = Meaning({"10": "app"}, {"5": "shop"}, {7: "SELECT $1", 8: "SELECT /* aishell */ 1"}, 8192.0, io_timed=True)
 
 
 def counted(identifier: int | None, calls: int = 1, **parts: Any) -> dict[str, Any]:

@@ -1,6 +1,5 @@
-/* aishell */
 -- Checkpoints, and who wrote buffers (pg_stat_bgwriter).
-SELECT
+SELECT /* aishell */
     checkpoints_timed::float8 AS timed,
     checkpoints_req::float8 AS requested,
     checkpoint_write_time::float8 AS write_milliseconds,

@@ -1,7 +1,6 @@
-/* aishell */
 -- Checkpoints and, on a standby, restart points (pg_stat_checkpointer), the background writer (pg_stat_bgwriter) and what clients'
 -- processes wrote themselves (pg_stat_io, which counts bytes: one write may hold several blocks).
-SELECT
+SELECT /* aishell */
     (checkpointer.num_timed + checkpointer.restartpoints_timed)::float8 AS timed,
     (checkpointer.num_requested + checkpointer.restartpoints_req)::float8 AS requested,
     checkpointer.write_time::float8 AS write_milliseconds,

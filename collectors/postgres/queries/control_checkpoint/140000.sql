@@ -1,4 +1,3 @@
-/* aishell */
 -- When the last checkpoint began, by the control file (pg_control_checkpoint).
-SELECT extract(epoch FROM pg_catalog.now() - checkpoint_time)::float8 AS age_seconds
+SELECT /* aishell */ extract(epoch FROM pg_catalog.now() - checkpoint_time)::float8 AS age_seconds
 FROM pg_catalog.pg_control_checkpoint()

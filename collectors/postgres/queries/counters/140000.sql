@@ -1,7 +1,6 @@
-/* aishell */
 -- One row: what all databases have counted, how far the log is, how far a standby is behind, and the limits.
 -- pg_stat_database, the functions of WAL and recovery, settings. Positions are bytes since the beginning of the log.
-SELECT
+SELECT /* aishell */
     d.*,
     date_part('epoch', clock_timestamp()) AS now,
     date_part('epoch', pg_postmaster_start_time()) AS started_at,

@@ -1,6 +1,5 @@
-/* aishell */
 -- What servers that are only compatible have too: pg_stat_database as it has been since 9.2.
-SELECT
+SELECT /* aishell */
     sum(numbackends)::float8 AS backends,
     sum(xact_commit)::float8 AS commits,
     sum(xact_rollback)::float8 AS rollbacks,

@@ -1,6 +1,5 @@
-/* aishell */
 -- The size of each database (pg_database_size, which is refused without CONNECT or pg_read_all_stats: unknown then).
-SELECT
+SELECT /* aishell */
     datname::text AS name,
     CASE
         WHEN

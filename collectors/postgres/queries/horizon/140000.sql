@@ -1,7 +1,6 @@
-/* aishell */
 -- What keeps vacuum from removing dead row versions, oldest first: sessions and standbys by their xmin (pg_stat_activity), slots
 -- (pg_replication_slots), prepared transactions (pg_prepared_xacts). A running VACUUM holds nothing back (PROC_IN_VACUUM).
-SELECT holders.*
+SELECT /* aishell */ holders.*
 FROM
     (
         SELECT

@@ -1,8 +1,7 @@
-/* aishell */
 -- All indexes of the tables $1 with sizes and use (pg_index, pg_class and the pg_stat_get functions), and what tells whether two of
 -- them do the same work. Expressions and predicates are compared as parse trees without the places in the text where they stood:
 -- pg_get_expr would wait for an exclusive lock. $2: whether to measure sizes, which waits for such locks as well.
-WITH locked AS MATERIALIZED (
+WITH /* aishell */ locked AS MATERIALIZED (
     SELECT locks.relation
     FROM pg_catalog.pg_locks AS locks
     WHERE

@@ -1,7 +1,6 @@
-/* aishell */
 -- Files read and written, by who did it, on what and in which manner (pg_stat_io); it counts bytes and the log too.
 -- Times are there only where track_io_timing (for the log track_wal_io_timing) is on.
-SELECT
+SELECT /* aishell */
     backend_type::text AS backend,
     object::text AS object,
     context::text AS context,

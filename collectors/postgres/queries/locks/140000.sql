@@ -1,9 +1,8 @@
-/* aishell */
 -- All locks, granted or not, of the objects that somebody waits for, and the row locks of those who wait; pg_locks.
 -- Who waits for whom follows from the modes. That costs one look at the lock table; pg_blocking_pids would close all
 -- of it to everybody else once for each waiter, and tell as many pairs as the square of a queue's length.
 -- Names are known for relations of this database and for shared ones. A prepared transaction has no pid.
-WITH locks AS MATERIALIZED (
+WITH /* aishell */ locks AS MATERIALIZED (
     SELECT *, coalesce(relation::text, transactionid::text, virtualxid, objid::text) AS thing FROM pg_locks
 ),
 waits AS MATERIALIZED (SELECT DISTINCT pid, locktype, thing FROM locks WHERE NOT granted),

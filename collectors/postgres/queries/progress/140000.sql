@@ -1,7 +1,6 @@
-/* aishell */
 -- Long operations with how far their phase is (the pg_stat_progress views).
 -- Names are looked up in the connected database alone: the numbers of other databases mean nothing here.
-SELECT
+SELECT /* aishell */
     running.operation,
     running.command,
     running.pid,

@@ -1,7 +1,6 @@
-/* aishell */
 -- Long operations with how far their phase is (the pg_stat_progress views); from 17 on vacuum counts the bytes of dead row ids and the indexes done.
 -- Names are looked up in the connected database alone: the numbers of other databases mean nothing here.
-SELECT
+SELECT /* aishell */
     running.operation,
     running.command,
     running.pid,

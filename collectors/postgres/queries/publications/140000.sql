@@ -1,6 +1,5 @@
-/* aishell */
 -- What this database offers to logical subscribers (pg_publication).
-SELECT
+SELECT /* aishell */
     publication.pubname::text AS name,
     publication.puballtables AS all_tables,
     concat_ws(

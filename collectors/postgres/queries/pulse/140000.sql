@@ -1,9 +1,8 @@
-/* aishell */
 -- One row: all of `counters`, and the sessions in groups as JSON.
 -- Sessions come from the function below pg_stat_activity, because that view looks up two names for each of them; here
 -- they are looked up for each group. Only sessions that do something are told apart by who they are and what they run.
 -- A text is never cut by characters: that fails for a text of a database with another encoding.
-WITH seen AS MATERIALIZED (
+WITH /* aishell */ seen AS MATERIALIZED (
     SELECT
         pid, backend_type, state, wait_event_type, wait_event, usesysid, datid, application_name, query_id, query,
         query_start, xact_start, state_change,

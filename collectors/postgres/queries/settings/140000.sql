@@ -1,6 +1,5 @@
-/* aishell */
 -- Settings that are in force, and which of them wait for a restart (pg_settings).
-SELECT
+SELECT /* aishell */
     name::text AS name,
     setting::text AS value,
     coalesce(unit, '')::text AS unit,

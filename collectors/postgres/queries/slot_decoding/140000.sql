@@ -1,6 +1,5 @@
-/* aishell */
 -- What decoding for logical slots had to spill to disk or could stream (pg_stat_replication_slots).
-SELECT
+SELECT /* aishell */
     slot_name::text AS name,
     spill_txns::float8 AS spilled_transactions,
     spill_bytes::float8 AS spilled_bytes,

@@ -1,6 +1,5 @@
-/* aishell */
 -- Replication slots with the log that is kept for each (pg_replication_slots).
-SELECT
+SELECT /* aishell */
     slot_name::text AS name,
     slot_type::text AS kind,
     plugin::text AS plugin,

@@ -1,7 +1,6 @@
-/* aishell */
 -- Who takes the log from this server and how far each is (pg_stat_replication); positions are bytes since the log's beginning.
 -- In recovery the server's own position is what it has received, because pg_current_wal_lsn is refused there.
-SELECT
+SELECT /* aishell */
     peer.pid,
     peer.application_name::text AS name,
     peer.usename::text AS user_name,

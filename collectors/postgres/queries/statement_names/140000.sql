@@ -1,5 +1,4 @@
-/* aishell */
 -- The names of databases and roles by their object ids; pg_database, pg_roles.
-SELECT true AS is_database, oid::text AS id, datname AS name FROM pg_database
+SELECT /* aishell */ true AS is_database, oid::text AS id, datname AS name FROM pg_database
 UNION ALL
 SELECT false, oid::text, rolname FROM pg_roles

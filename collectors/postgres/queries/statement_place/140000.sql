@@ -1,7 +1,6 @@
-/* aishell */
 -- Whether statements are counted here and where; pg_extension, pg_available_extensions, settings.
 -- The module's own setting is there while it is loaded; the list of libraries is told to those who may read all settings.
-SELECT
+SELECT /* aishell */
     e.extversion AS version,
     n.nspname AS schema,
     a.default_version IS NOT NULL AS available,

@@ -1,6 +1,5 @@
-/* aishell */
 -- As before; pg_stat_statements 1.11 and later tell apart the times of shared, local and temporary blocks.
-SELECT
+SELECT /* aishell */
     queryid, userid::text, dbid::text, toplevel, calls, total_exec_time, max_exec_time, rows,
     shared_blks_hit, shared_blks_read, temp_blks_written,
     wal_bytes::float8 AS wal_bytes,

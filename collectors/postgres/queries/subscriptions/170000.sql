@@ -1,7 +1,6 @@
-/* aishell */
 -- Logical subscriptions of this database with their workers (pg_stat_subscription) and errors (pg_stat_subscription_stats); the table pg_subscription is
 -- shared by all databases, and its connection string is not read.
-SELECT
+SELECT /* aishell */
     subscription.oid::int8 AS id,
     subscription.subname::text AS name,
     subscription.subenabled AS enabled,

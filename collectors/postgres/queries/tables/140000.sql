@@ -1,9 +1,8 @@
-/* aishell */
 -- The largest tables of the connected database ($1: how many) with sizes and use (pg_class and the pg_stat_get functions).
 -- The choice goes by pages as of the last vacuum or analyze, by rows where there was none, because measuring means to look at files.
 -- Measuring waits for an exclusive lock: where there is one, or $2 is false, the size is that of the last vacuum or analyze.
 -- The bytes of a table are what pg_table_size counts: the rows, the two maps, TOAST with its index.
-WITH locked AS MATERIALIZED (
+WITH /* aishell */ locked AS MATERIALIZED (
     SELECT locks.relation
     FROM pg_catalog.pg_locks AS locks
     WHERE

@@ -1,8 +1,7 @@
-/* aishell */
 -- How old the oldest unfrozen transaction and multixact ids are (pg_database), how many transactions the horizon of vacuum is behind
 -- (pg_stat_activity, pg_replication_slots, pg_prepared_xacts) and how many prepared transactions are open.
 -- A running VACUUM has an xmin that holds nothing back (PROC_IN_VACUUM), so those in pg_stat_progress_vacuum are left out.
-SELECT
+SELECT /* aishell */
     ids.xid_age,
     ids.multixact_age,
     coalesce(greatest(sessions.age, slots.age, prepared.age), 0)::float8 AS horizon_age,

@@ -1,7 +1,6 @@
-/* aishell */
 -- The archiver (pg_stat_archiver), autovacuum workers (pg_stat_activity) and settings that wait for a restart (pg_settings), with
 -- what decides how the rest is read: recovery and the role's privileges.
-SELECT
+SELECT /* aishell */
     pg_catalog.pg_is_in_recovery() AS in_recovery,
     pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_all,
     pg_catalog.current_setting('archive_mode') AS archive_mode,

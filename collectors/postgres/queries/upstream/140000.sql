@@ -1,7 +1,6 @@
-/* aishell */
 -- Where this standby takes the log from and how far it is (pg_stat_wal_receiver and the functions of recovery).
 -- conninfo is not read, because it may hold more than its reader should see.
-SELECT
+SELECT /* aishell */
     receiver.pid,
     receiver.status::text AS state,
     receiver.sender_host::text AS host,

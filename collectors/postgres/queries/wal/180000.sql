@@ -1,6 +1,5 @@
-/* aishell */
 -- What was written to the log since the statistics were reset (pg_stat_wal); its times moved to pg_stat_io.
-SELECT
+SELECT /* aishell */
     wal.wal_records::float8 AS records,
     wal.wal_fpi::float8 AS full_pages,
     wal.wal_buffers_full::float8 AS buffers_full,
