@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from aishell_core.values import LockWait, Session, Severity, Thresholds
 
 _IDLE_IN_TRANSACTION = frozenset({"idle in transaction", "idle in transaction (aborted)"})
+_YOUNG_SECONDS = 1.0
 _HEAD, _WORKING, _IDLE, _OWN = range(4)
 _ACTIVE = frozenset({"active", "running", "writing", "reading", "waiting", "fastpath function call"})
 _SHORT_STATES = {
@@ -109,6 +110,7 @@ def wait_text(session: Session, *, wide: bool) -> str:
 def session_list(sessions: Sequence[Session], lock_waits: Iterable[LockWait], *, everyone: bool) -> SessionList:
     """The sessions in order: those that hold up others, then what works or keeps a transaction, the longest first.
 
+    The youngest stand in the order of the reading, so that short statements do not shuffle the rows with every tick.
     Without `everyone` the idle ones and the engine's own are left out, but never one that waits for a lock or is waited for.
     """
     blocking, waited = _queues(lock_waits)
@@ -130,7 +132,8 @@ def session_list(sessions: Sequence[Session], lock_waits: Iterable[LockWait], *,
             ranked.append((_HEAD, -blocking[session.id], place))
             continue
         if rank == _WORKING or everyone:
-            ranked.append((rank, -(age_seconds(session) or 0.0), place))
+            age = age_seconds(session) or 0.0
+            ranked.append((rank, -age if age >= _YOUNG_SECONDS else 0.0, place))
     ranked.sort()
     shown = tuple([sessions[place] for _, _, place in ranked])
     counts = SessionCounts(len(sessions), active, idle_in_transaction, len(waited), len(sessions) - len(shown))

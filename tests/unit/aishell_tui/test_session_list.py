@@ -27,6 +27,13 @@ def test_the_head_of_a_queue_comes_first_then_the_longest_and_idle_and_backgroun
     assert found.working == len(found.shown)
 
 
+def test_short_statements_keep_their_places_from_reading_to_reading() -> None:
+    first = tuple(session(number, statement_seconds=number / 10) for number in range(1, 6))
+    second = tuple(session(number, statement_seconds=(6 - number) / 10) for number in range(1, 6))
+    orders = [[each.id for each in session_list(sessions, (), everyone=False).shown] for sessions in (first, second)]
+    assert orders[0] == orders[1]
+
+
 def test_with_everyone_the_idle_come_after_those_who_work_and_the_engine_s_own_last() -> None:
     found = session_list(CHAIN_SESSIONS, CHAIN_WAITS, everyone=True)
     assert [each.id for each in found.shown[-3:]] == ["4300", "4301", "90"]
