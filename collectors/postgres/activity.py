@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from aishell_core.engines.postgres import Row, ServerFacts
+from aishell_core.engines.postgres import ServerFacts
 from aishell_core.values import Cost, Failure, Part, Session
+from collectors.postgres.activity_backends import Backend, backends_of
 from collectors.postgres.activity_rows import Seen, seen_of, session_of
 from collectors.postgres.hot_questions import HotQuestions
-from collectors.postgres.processes import UNKNOWN, SessionProcesses
+from collectors.postgres.processes import UNKNOWN, SessionProcesses, Usage
 from collectors.postgres.slow_questions import Budget
 from collectors.postgres.statements_digests import TextDigests
 from collectors.postgres.statements_rows import EntryNames
@@ -24,8 +25,8 @@ _HIDDEN_TEXT = "<insufficient privilege>"
 class ActivityLook:
     """All processes of a server at one moment, none where they cannot be read; `looked` and `sessions` leave ours out."""
 
-    rows: tuple[Row, ...]
-    looked: tuple[tuple[Row, Session], ...]
+    backends: tuple[Backend, ...]
+    looked: tuple[tuple[Backend, Session], ...]
     seen: tuple[Seen, ...]
     failures: tuple[Failure, ...] = ()
     cost: Cost = field(default_factory=Cost)
@@ -57,25 +58,25 @@ class ActivityReader:
             answer = await self._questions.ask_or_note(server, "activity_plain", Part.SESSIONS, budget, (since,))
             if isinstance(answer, Failure):
                 return ActivityLook((), (), (), (answer,))
-        if self._take_texts(answer.rows) and answer.rows:
-            self._since = answer.rows[0]["now"] - _OVERLAP_SECONDS
-        usage = self._processes.usage(answer.rows) if in_detail and server.local else {}
-        seen, looked = [], []
-        for row in answer.rows:
-            text = self._texts.get(_key(row), "")
-            session = session_of(row, text, self._digest(row, text), usage.get(row["pid"], UNKNOWN))
-            seen.append(seen_of(row, session))
-            if not row["own"]:
-                looked.append((row, session))
-        return ActivityLook(answer.rows, tuple(looked), tuple(seen), failures, answer.cost)
+        backends = backends_of(answer.rows)
+        if self._take_texts(backends) and backends:
+            self._since = backends[0].now - _OVERLAP_SECONDS
+        usage = self._processes.usage(backends) if in_detail and server.local else {}
+        looked = tuple((one, self._session(one, usage.get(one.pid, UNKNOWN))) for one in backends)
+        others = tuple(each for each in looked if not each[0].own)
+        return ActivityLook(backends, others, tuple(seen_of(looked)), failures, answer.cost)
 
-    def _take_texts(self, rows: tuple[Row, ...]) -> bool:
+    def _session(self, backend: Backend, usage: Usage) -> Session:
+        text = self._texts.get((backend.pid, backend.started_at, backend.statement_at), "")
+        return session_of(backend, text, self._digest(backend, text), usage)
+
+    def _take_texts(self, backends: tuple[Backend, ...]) -> bool:
         """Keep the texts of the statements that still are there; whether all of them are known now."""
         kept: dict[tuple[int, float | None, float | None], str] = {}
         whole = True
-        for row in rows:
-            key = _key(row)
-            text = _text_of(row)
+        for backend in backends:
+            key = (backend.pid, backend.started_at, backend.statement_at)
+            text = backend.text
             if text is None:
                 text = self._texts.get(key)
                 whole = whole and text is not None
@@ -84,20 +85,7 @@ class ActivityReader:
         self._texts = kept
         return whole
 
-    def _digest(self, row: Row, text: str) -> str:
-        identifier = row.get("query_id")
-        if identifier is not None:
-            return self._names.seen(identifier, row["usename"] or "", row["datname"] or "")
-        return self._digests.of(text)[0] if row["state"] is not None and text != _HIDDEN_TEXT else ""
-
-
-def _key(row: Row) -> tuple[int, float | None, float | None]:
-    return (row["pid"], row["started_at"], row["statement_at"])
-
-
-def _text_of(row: Row) -> str | None:
-    """The text that came with a row; None where it was sent before."""
-    text: str | None = row["query"]
-    if text is None and row.get("long_query") is not None:
-        text = bytes(row["long_query"]).decode("utf-8", "ignore")
-    return text
+    def _digest(self, backend: Backend, text: str) -> str:
+        if backend.query_id is not None:
+            return self._names.seen(backend.query_id, backend.usename or "", backend.datname or "")
+        return self._digests.of(text)[0] if backend.state is not None and text != _HIDDEN_TEXT else ""

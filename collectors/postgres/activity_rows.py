@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from aishell_core import catalogue
-from aishell_core.engines.postgres import Row
 from aishell_core.values import Metric, Sample, Session, WaitCount
+from collectors.postgres.activity_backends import CLIENT, Backend
 from collectors.postgres.processes import UNKNOWN, Usage
 
-CLIENT = "client backend"
 CPU = "CPU"
 _STATES = ("active", "idle", "idle in transaction", "idle in transaction (aborted)")
 _RUNNING = frozenset({"active", "fastpath function call"})
@@ -94,27 +93,34 @@ def _group(cells: list[Any]) -> Seen:
     )
 
 
-def seen_of(row: Row, session: Session) -> Seen:
-    """One session of the statement `activity` as a group of one."""
-    state, wait_class = row["state"], row["wait_event_type"]
-    return Seen(
-        row.get("backend_type") or "",
-        state or "",
-        wait_class or "",
-        row["wait_event"] or "",
-        is_busy(state, wait_class),
-        bool(row["own"]),
-        bool(session.user and session.database),
-        session.user,
-        session.application,
-        session.database,
-        session.digest,
-        session.text,
-        1,
-        row["statement_seconds"],
-        row["transaction_seconds"],
-        row["state_seconds"],
-    )
+def seen_of(looked: Iterable[tuple[Backend, Session]]) -> Iterator[Seen]:
+    """The sessions of `activity` as groups: idle clients as one, every other by itself."""
+    idle = 0
+    for backend, session in looked:
+        state, wait_class = backend.state or "", backend.wait_event_type or ""
+        if state == "idle" and backend.backend_type == CLIENT and not backend.own:
+            idle += 1
+            continue
+        yield Seen(
+            backend.backend_type or "",
+            state,
+            wait_class,
+            backend.wait_event or "",
+            is_busy(backend.state, backend.wait_event_type),
+            bool(backend.own),
+            backend.is_client,
+            session.user,
+            session.application,
+            session.database,
+            session.digest,
+            session.text,
+            1,
+            backend.statement_seconds,
+            backend.transaction_seconds,
+            backend.state_seconds,
+        )
+    if idle:
+        yield Seen(CLIENT, "idle", "", "", False, False, True, "", "", "", "", "", idle, None, None, None)
 
 
 def activity_of(groups: Iterable[Seen]) -> Activity:
@@ -197,26 +203,26 @@ def connection_samples(used: float | None, most: float | None) -> tuple[Sample, 
     return tuple(Sample(metric, value) for metric, value in figures if value is not None)
 
 
-def session_of(row: Row, text: str, digest: str, usage: Usage = UNKNOWN) -> Session:
-    """One session from a row of `activity` or `activity_plain`, with its text, digest and what it uses; no age is negative."""
-    state, kind = row["state"] or "", row.get("backend_type") or ""
+def session_of(backend: Backend, text: str, digest: str, usage: Usage = UNKNOWN) -> Session:
+    """One session with its text, its digest and what it uses; no age is negative."""
+    state, kind = backend.state or "", backend.backend_type or ""
     return Session(
-        id=str(row["pid"]),
-        user=row["usename"] or "",
-        client=row.get("hostname") or row["address"] or ("local" if kind == CLIENT else ""),
-        application=row["application_name"] or "",
-        database=row["datname"] or "",
+        id=str(backend.pid),
+        user=backend.usename or "",
+        client=backend.hostname or backend.address or ("local" if kind == CLIENT else ""),
+        application=backend.application_name or "",
+        database=backend.datname or "",
         state=state,
-        wait=row["wait_event"] or "",
-        started_at=row["started_at"],
-        statement_seconds=_age(row["statement_seconds"]) if state in _RUNNING else None,
-        transaction_seconds=_age(row["transaction_seconds"]),
+        wait=backend.wait_event or "",
+        started_at=backend.started_at,
+        statement_seconds=_age(backend.statement_seconds) if state in _RUNNING else None,
+        transaction_seconds=_age(backend.transaction_seconds),
         text=text,
-        details=_details(row),
+        details=_details(backend),
         kind="" if kind == CLIENT else kind,
-        leader=str(row["leader_pid"]) if row.get("leader_pid") is not None else "",
-        wait_class=row["wait_event_type"] or "",
-        state_seconds=_age(row["state_seconds"]),
+        leader=str(backend.leader_pid) if backend.leader_pid is not None else "",
+        wait_class=backend.wait_event_type or "",
+        state_seconds=_age(backend.state_seconds),
         digest=digest,
         cpu_ratio=usage.cpu_ratio,
         memory_bytes=usage.memory_bytes,
@@ -225,15 +231,14 @@ def session_of(row: Row, text: str, digest: str, usage: Usage = UNKNOWN) -> Sess
     )
 
 
-def _details(row: Row) -> tuple[tuple[str, str], ...]:
-    found = []
-    if row["address"]:
-        port = row.get("client_port")
-        found.append(("address", row["address"] if port is None else f"{row['address']}:{port}"))
-    if row.get("xid"):
-        found.append(("transaction", row["xid"]))
-    if row.get("xmin_age") is not None:
-        found.append(("oldest snapshot", f"{row['xmin_age']:.0f} transactions old"))
+def _details(backend: Backend) -> tuple[tuple[str, str], ...]:
+    found: list[tuple[str, str]] = []
+    if backend.address:
+        found.append(("address", backend.address if backend.client_port is None else f"{backend.address}:{backend.client_port}"))
+    if backend.xid:
+        found.append(("transaction", backend.xid))
+    if backend.xmin_age is not None:
+        found.append(("oldest snapshot", f"{backend.xmin_age:.0f} transactions old"))
     return tuple(found)
 
 

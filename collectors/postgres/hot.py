@@ -96,9 +96,9 @@ class HotTier:
         activity = await self._activity.read(server, budget, in_detail=Part.SESSIONS in demand)
         locks = None
         if _may_wait(activity.seen, demand):
-            locks = await self._locks.read(server, budget, activity.rows)
+            locks = await self._locks.read(server, budget, activity.backends)
         failures = (*counters.failures, *activity.failures, *(locks.failures if locks else ()))
-        figures = activity_of(activity.seen) if activity.rows else None
+        figures = activity_of(activity.seen) if activity.backends else None
         return _Look(counters, figures, activity, locks, failures)
 
     def _named(self, groups: tuple[Seen, ...]) -> tuple[Seen, ...]:
@@ -143,7 +143,7 @@ class HotTier:
         return (*counted, *activity_samples(look.figures, limit, waiters, longest))
 
     def _sessions(self, look: _Look, demand: Demand) -> tuple[Session, ...] | None:
-        return look.activity.sessions if look.activity is not None and look.activity.rows and Part.SESSIONS in demand else None
+        return look.activity.sessions if look.activity is not None and look.activity.backends and Part.SESSIONS in demand else None
 
     def _lock_waits(self, look: _Look, demand: Demand) -> tuple[LockWait, ...] | None:
         if Part.LOCKS not in demand or look.activity is None or look.figures is None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from aishell_core.engines.postgres import Row, ServerFacts
+from aishell_core.engines.postgres import ServerFacts
 from aishell_core.values import Cost, Failure, LockWait, Part
+from collectors.postgres.activity_backends import Backend
 from collectors.postgres.hot_questions import HotQuestions
 from collectors.postgres.locks_rows import lock_waits_of
 from collectors.postgres.slow_questions import Budget
@@ -34,13 +35,13 @@ class LocksReader:
         self._questions = questions
         self._untold: frozenset[int] = frozenset()
 
-    async def read(self, server: ServerFacts, budget: Budget, activity: Iterable[Row]) -> LocksLook:
-        """The edges; `activity` are the rows of all sessions. Raises TargetError."""
+    async def read(self, server: ServerFacts, budget: Budget, backends: Iterable[Backend]) -> LocksLook:
+        """The edges; `backends` are all processes. Raises TargetError."""
         answer = await self._questions.ask_or_note(server, "locks", Part.LOCKS, budget)
         if isinstance(answer, Failure):
             return LocksLook(None, failures=(answer,))
-        known = {row["pid"]: row for row in activity}
-        leaders = {pid: leader for pid, row in known.items() if (leader := row.get("leader_pid")) is not None}
+        known = {backend.pid: backend for backend in backends}
+        leaders = {pid: backend.leader_pid for pid, backend in known.items() if backend.leader_pid is not None}
         untold = frozenset(row["pid"] for row in answer.rows if not row["granted"] and row["wait_seconds"] is None)
         seconds = {pid: self._at_most(pid, known) for pid in untold}
         self._untold = untold
@@ -49,8 +50,8 @@ class LocksReader:
         longest = max((row["wait_seconds"] or seconds.get(row["pid"]) or 0.0 for row in waiting), default=0.0)
         return LocksLook(waits, len({row["pid"] for row in waiting}), max(0.0, longest), (), answer.cost)
 
-    def _at_most(self, pid: int, known: Mapping[int, Row]) -> float | None:
+    def _at_most(self, pid: int, known: Mapping[int, Backend]) -> float | None:
         if pid not in self._untold:
             return 0.0
-        row = known.get(pid)
-        return row["statement_seconds"] if row is not None else None
+        backend = known.get(pid)
+        return backend.statement_seconds if backend is not None else None

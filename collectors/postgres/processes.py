@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from aishell_core.clock import Clock
-from aishell_core.engines.postgres import Row
 from aishell_core.engines.process_files import ProcessTimes, ProcessTraffic, private_bytes, process_times, process_traffic
+from collectors.postgres.activity_backends import Backend
 
 _PROGRAMS = ("postgres", "postmaster")
 _SAME_START_SECONDS = 5.0
@@ -25,16 +25,6 @@ class ProcessReader:
     traffic: Callable[[int], ProcessTraffic | None] = process_traffic
 
 
-@dataclass(slots=True)
-class _Known:
-    """The last look at a process: `at` in steady seconds; None is unknown."""
-
-    at: float
-    times: ProcessTimes
-    traffic: ProcessTraffic | None
-    memory_bytes: int | None
-
-
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What a process used: CPU as a share of one core, its own memory, disk traffic; None is unknown."""
@@ -43,6 +33,17 @@ class Usage:
     memory_bytes: float | None = None
     read_bytes_per_second: float | None = None
     write_bytes_per_second: float | None = None
+
+
+@dataclass(slots=True)
+class _Known:
+    """The last look at a process: `at` in steady seconds, `resting` is what it uses while its session does nothing."""
+
+    at: float
+    times: ProcessTimes
+    traffic: ProcessTraffic | None
+    memory_bytes: int | None
+    resting: Usage
 
 
 UNKNOWN = Usage()
@@ -61,21 +62,20 @@ class SessionProcesses:
         self._known: dict[tuple[int, float], _Known] = {}
         self._traffic_told = True
 
-    def usage(self, rows: Iterable[Row]) -> dict[int, Usage]:
+    def usage(self, backends: Iterable[Backend]) -> dict[int, Usage]:
         """By process id, what was used since the last call; a process that is seen first has its memory alone."""
         before, self._known = self._known, {}
         now = self._clock.steady()
-        return {row["pid"]: self._usage(row, before, now) for row in rows if row["started_at"] is not None}
+        return {one.pid: self._usage(one, one.started_at, before, now) for one in backends if one.started_at is not None}
 
-    def _usage(self, row: Row, before: dict[tuple[int, float], _Known], now: float) -> Usage:
-        key = (row["pid"], row["started_at"])
+    def _usage(self, backend: Backend, started_at: float, before: dict[tuple[int, float], _Known], now: float) -> Usage:
+        key = (backend.pid, started_at)
         known = before.get(key)
-        if known is not None and _rests(row, now - known.at):
+        if known is not None and backend.state == "idle" and _rests(backend, now - known.at):
             known.at = now
             self._known[key] = known
-            silent = None if known.traffic is None else 0.0
-            return Usage(0.0, known.memory_bytes, silent, silent)
-        looked = self._look(*key, now)
+            return known.resting
+        looked = self._look(backend.pid, started_at, now)
         if looked is None:
             return UNKNOWN
         self._known[key] = looked
@@ -85,7 +85,9 @@ class SessionProcesses:
         times = self._reader.times(pid)
         if times is None or times.name not in _PROGRAMS or abs(times.started_at - started_at) > _SAME_START_SECONDS:
             return None
-        return _Known(now, times, self._traffic(pid), self._reader.private_bytes(pid))
+        traffic, memory_bytes = self._traffic(pid), self._reader.private_bytes(pid)
+        silent = None if traffic is None else 0.0
+        return _Known(now, times, traffic, memory_bytes, Usage(0.0, memory_bytes, silent, silent))
 
     def _traffic(self, pid: int) -> ProcessTraffic | None:
         if not self._traffic_told:
@@ -98,9 +100,9 @@ class SessionProcesses:
             return None
 
 
-def _rests(row: Row, seconds: float) -> bool:
-    """Whether a session has been idle all the time since a moment so many seconds ago."""
-    return row["state"] == "idle" and row["state_seconds"] is not None and bool(row["state_seconds"] > seconds)
+def _rests(backend: Backend, seconds: float) -> bool:
+    """Whether an idle session has been so all the time since a moment so many seconds ago."""
+    return backend.state_seconds is not None and backend.state_seconds > seconds
 
 
 def _compared(now: _Known, before: _Known | None) -> Usage:

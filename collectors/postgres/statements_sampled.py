@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count
 
-from aishell_core.engines.postgres import Row
 from aishell_core.values import Session, Statement
+from collectors.postgres.activity_backends import Backend
 from collectors.postgres.statements_digests import TextDigests
 from collectors.postgres.statements_rows import is_own
 
@@ -52,20 +52,20 @@ class SampledStatements:
         self._calls: dict[tuple[int, float | None], _Call] = {}
         self._begun = False
 
-    def add(self, looked: Iterable[tuple[Row, Session]]) -> None:
+    def add(self, looked: Iterable[tuple[Backend, Session]]) -> None:
         """Take note of all sessions of one moment."""
         before, self._calls = self._calls, {}
-        for row, session in looked:
-            if row["statement_at"] is None or row["state"] is None or session.kind not in {"", "parallel worker"} or session.leader:
+        for backend, session in looked:
+            if backend.statement_at is None or backend.state is None or session.kind not in {"", "parallel worker"} or session.leader:
                 continue
-            key = (row["pid"], row["started_at"])
+            key = (backend.pid, backend.started_at)
             call = before.get(key)
-            if call is None or call.began != row["statement_at"]:
+            if call is None or call.began != backend.statement_at:
                 # What ended before the first look was not seen by anybody.
-                missed = not self._begun and row["state"] in _ENDED
-                call = _Call(row["statement_at"], None if missed else self._begin(session))
+                missed = not self._begun and backend.state in _ENDED
+                call = _Call(backend.statement_at, None if missed else self._begin(session))
             self._calls[key] = call
-            self._count(call, row)
+            self._count(call, backend)
         self._begun = True
 
     def statements(self) -> tuple[Statement, ...]:
@@ -97,13 +97,13 @@ class SampledStatements:
         figures.calls += 1
         return figures
 
-    def _count(self, call: _Call, row: Row) -> None:
+    def _count(self, call: _Call, backend: Backend) -> None:
         if call.figures is None:
             return
-        since, age = row["state_seconds"], row["statement_seconds"]
+        since, age = backend.state_seconds, backend.statement_seconds
         if age is None:
             return
-        ran = (age - since if since is not None else 0.0) if row["state"] in _ENDED else age
+        ran = (age - since if since is not None else 0.0) if backend.state in _ENDED else age
         gained = max(0.0, ran * 1000 - call.counted)
         call.counted += gained
         call.figures.milliseconds += gained

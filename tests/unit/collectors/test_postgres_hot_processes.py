@@ -18,7 +18,7 @@ from aishell_core.engines.process_files import (
 )
 from collectors.postgres.processes import UNKNOWN, ProcessReader, SessionProcesses, Usage
 from tests.fake_clock import FakeClock
-from tests.unit.collectors.test_postgres_hot_rows import session_row
+from tests.unit.collectors.test_postgres_hot_rows import backend
 
 
 class Machine:
@@ -53,7 +53,7 @@ def clock() -> FakeClock:
 
 
 def usage(processes: SessionProcesses, **parts: Any) -> Usage:
-    return processes.usage([session_row(**parts)])[17]
+    return processes.usage([backend(**parts)])[17]
 
 
 async def test_figures_are_of_the_time_between_two_looks(machine: Machine, clock: FakeClock) -> None:
@@ -74,7 +74,7 @@ def test_a_process_of_something_else_with_the_same_number_is_not_believed(
 
 
 def test_a_process_that_is_gone_is_unknown(clock: FakeClock, machine: Machine) -> None:
-    assert SessionProcesses(clock, machine.reader()).usage([session_row(pid=18)])[18] == UNKNOWN
+    assert SessionProcesses(clock, machine.reader()).usage([backend(pid=18)])[18] == UNKNOWN
 
 
 async def test_where_traffic_is_the_owner_s_secret_the_rest_is_known(machine: Machine, clock: FakeClock) -> None:

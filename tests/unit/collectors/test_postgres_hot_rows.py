@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from aishell_core import catalogue
 from aishell_core.values import Kind, Metric, Sample
+from collectors.postgres.activity_backends import CLIENT, Backend, backends_of
 from collectors.postgres.activity_rows import (
-    CLIENT,
     Seen,
     activity_of,
     activity_samples,
@@ -30,28 +30,28 @@ COUNTERS = (
 )
 
 
-def session_row(**parts: Any) -> dict[str, Any]:
-    """A row of the statement `activity`."""
-    nothing = dict.fromkeys(("leader_pid", "hostname", "client_port", "wait_event_type", "wait_event", "xid", "xmin_age", "query_id"))
-    usual = {
-        **nothing,
-        "pid": 17,
-        "own": False,
-        "datname": "shop",
-        "usename": "app",
-        "application_name": "web",
-        "address": "10.0.0.7",
-        "backend_type": CLIENT,
-        "state": "active",
-        "started_at": 1000.0,
-        "transaction_seconds": 2.0,
-        "statement_at": 1100.0,
-        "statement_seconds": 1.0,
-        "state_seconds": 1.0,
-        "query": "SELECT 1",
-        "long_query": None,
-    }
-    return {**usual, **parts}
+def backend(**parts: Any) -> Backend:
+    """A client that runs a statement."""
+    usual = Backend(
+        pid=17,
+        own=False,
+        datname="shop",
+        usename="app",
+        application_name="web",
+        address="10.0.0.7",
+        state="active",
+        wait_event_type=None,
+        wait_event=None,
+        started_at=1000.0,
+        transaction_seconds=2.0,
+        statement_at=1100.0,
+        statement_seconds=1.0,
+        state_seconds=1.0,
+        query="SELECT 1",
+        now=1101.0,
+        backend_type=CLIENT,
+    )
+    return usual._replace(**parts)
 
 
 def group(**parts: Any) -> Seen:
@@ -187,26 +187,26 @@ def test_groups_come_as_json_and_unknown_is_empty() -> None:
 
 
 def test_a_session_has_no_running_time_while_it_does_not_run() -> None:
-    assert session_of(session_row(state="idle"), "", "").statement_seconds is None
-    assert session_of(session_row(statement_seconds=-0.001), "", "").statement_seconds == 0
-    assert session_of(session_row(transaction_seconds=None), "", "").transaction_seconds is None
+    assert session_of(backend(state="idle"), "", "").statement_seconds is None
+    assert session_of(backend(statement_seconds=-0.001), "", "").statement_seconds == 0
+    assert session_of(backend(transaction_seconds=None), "", "").transaction_seconds is None
 
 
 def test_an_ordinary_client_has_no_kind_and_a_worker_its_leader() -> None:
-    assert session_of(session_row(), "", "").kind == ""
-    worker = session_of(session_row(backend_type="parallel worker", leader_pid=5), "", "")
+    assert session_of(backend(), "", "").kind == ""
+    worker = session_of(backend(backend_type="parallel worker", leader_pid=5), "", "")
     assert (worker.kind, worker.leader) == ("parallel worker", "5")
 
 
 def test_a_client_is_named_by_host_else_address_else_as_local() -> None:
-    assert session_of(session_row(hostname="web1"), "", "").client == "web1"
-    assert session_of(session_row(), "", "").client == "10.0.0.7"
-    assert session_of(session_row(address=None), "", "").client == "local"
-    assert session_of(session_row(address=None, backend_type="checkpointer"), "", "").client == ""
+    assert session_of(backend(hostname="web1"), "", "").client == "web1"
+    assert session_of(backend(), "", "").client == "10.0.0.7"
+    assert session_of(backend(address=None), "", "").client == "local"
+    assert session_of(backend(address=None, backend_type="checkpointer"), "", "").client == ""
 
 
 def test_what_a_process_uses_is_part_of_its_session() -> None:
-    session = session_of(session_row(), "", "", Usage(0.5, 1e6, 10.0, None))
+    session = session_of(backend(), "", "", Usage(0.5, 1e6, 10.0, None))
     assert (session.cpu_ratio, session.memory_bytes, session.read_bytes_per_second, session.write_bytes_per_second) == (
         0.5,
         1e6,
@@ -216,13 +216,31 @@ def test_what_a_process_uses_is_part_of_its_session() -> None:
 
 
 def test_a_row_of_a_server_that_is_only_compatible_is_a_session_too() -> None:
-    row = {
-        key: session_row()[key] for key in session_row() if key not in {"leader_pid", "hostname", "client_port", "backend_type", "query_id"}
-    }
-    del row["xid"], row["xmin_age"]
-    session = session_of(row, "SELECT 1", "")
-    assert (session.id, session.kind, session.client) == ("17", "", "10.0.0.7")
-    assert not seen_of(row, session).kind
+    (plain,) = backends_of([dict(list(backend()._asdict().items())[:16])])
+    session = session_of(plain, "SELECT 1", "")
+    assert (session.id, session.kind, session.client, session.text) == ("17", "", "10.0.0.7", "SELECT 1")
+    (seen,) = seen_of([(plain, session)])
+    assert (seen.kind, seen.client) == ("", True)
+
+
+def test_idle_clients_are_counted_together_and_all_others_one_by_one() -> None:
+    idle, active = backend(state="idle"), backend()
+    own, background = backend(own=True, state="idle"), backend(state=None, backend_type="checkpointer", usename=None, datname=None)
+    looked = [(one, session_of(one, "", "")) for one in (idle, idle, active, own, background)]
+    seen = list(seen_of(looked))
+    assert [(one.kind, one.state, one.own, one.sessions) for one in seen] == [
+        (CLIENT, "active", False, 1),
+        (CLIENT, "idle", True, 1),
+        ("checkpointer", "", False, 1),
+        (CLIENT, "idle", False, 2),
+    ]
+    activity = activity_of(seen)
+    assert (activity.connections, activity.states["idle"], activity.states["active"]) == (4, 2, 1)
+
+
+def test_a_long_text_is_cut_between_signs() -> None:
+    assert backend(query=None, long_query="SELECT 'é".encode()[:-1]).text == "SELECT '"
+    assert backend(query=None).text is None
 
 
 def counters(**parts: float | None) -> dict[str, Any]:

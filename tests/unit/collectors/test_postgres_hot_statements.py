@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from aishell_core.engines.postgres import ServerFacts
 from aishell_core.values import FailureCode, Session, Statement
+from collectors.postgres.activity_backends import Backend
 from collectors.postgres.activity_rows import session_of
 from collectors.postgres.hints import libraries_of, preload_statement, quoted
 from collectors.postgres.statements_digests import TextDigests
 from collectors.postgres.statements_place import missing, place_of
 from collectors.postgres.statements_rows import Entry, EntryNames, Meaning, entry_of, statement_samples, statements_of
 from collectors.postgres.statements_sampled import SampledStatements, numbered
-from tests.unit.collectors.test_postgres_hot_rows import session_row
+from tests.unit.collectors.test_postgres_hot_rows import backend
 
 MEANING = Meaning({"10": "app"}, {"5": "shop"}, {7: "SELECT $1", 8: "SELECT /* aishell */ 1"}, 8192.0, io_timed=True)
 
@@ -105,9 +106,9 @@ def test_only_the_heaviest_have_series() -> None:
     assert min(sample.value for sample in samples[1::2]) == 10
 
 
-def look(statement_at: float, state: str, age: float, since: float, text: str = "SELECT 1", **parts: Any) -> tuple[dict[str, Any], Session]:
-    row = session_row(statement_at=statement_at, state=state, statement_seconds=age, state_seconds=since, **parts)
-    return row, session_of(row, text, f"digest of {text}")
+def look(statement_at: float, state: str, age: float, since: float, text: str = "SELECT 1", **parts: Any) -> tuple[Backend, Session]:
+    one = backend(statement_at=statement_at, state=state, statement_seconds=age, state_seconds=since, **parts)
+    return one, session_of(one, text, f"digest of {text}")
 
 
 def sampled() -> SampledStatements:

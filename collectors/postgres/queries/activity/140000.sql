@@ -1,7 +1,7 @@
 -- Every process of the server and what it does; pg_stat_activity. Ages are of the server's clock.
 -- A text is sent only when its statement began at or after $1 (epoch seconds): the others have been sent before.
 -- It is never cut by characters, because that fails for a text of a database with another encoding.
-SELECT
+SELECT /* aishell */
     pid,
     application_name = 'aishell' OR pid = pg_backend_pid() AS own,
     datname,

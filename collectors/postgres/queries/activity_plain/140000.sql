@@ -1,6 +1,6 @@
 -- What servers that are only compatible have too: pg_stat_activity as it has been since 9.6.
 -- $1 (epoch seconds) as in `activity`, whose first columns these are.
-SELECT
+SELECT /* aishell */
     pid,
     application_name = 'aishell' OR pid = pg_backend_pid() AS own,
     datname,
