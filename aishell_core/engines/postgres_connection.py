@@ -182,10 +182,12 @@ class PostgresConnection:
         """Take leave of the server, which may have hung up or hang; raises nothing."""
         if self.closed:
             return
-        with contextlib.suppress(ServerError, OSError), _as_server_error():
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                await self._driver.close()
-        self.abort()
+        try:
+            with contextlib.suppress(ServerError, OSError), _as_server_error():
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    await self._driver.close()
+        finally:
+            self.abort()
 
 
 def _tls_dsn(place: Place) -> str:

@@ -213,7 +213,15 @@ def status_lines(view: TargetView, frame: Frame, width: int, rows: int, operatio
         elif failure.message not in told:
             lead = lead_text(_PANES.get(failure.part, ""))
             unknown: Span = ("" if _is_there(view, failure.part) else "n/a: ", "unknown")
-            lines.append(((f" {failure.part:<{_LABEL_CELLS - 1}} ", "label"), unknown, (failure.message, "text"), (lead, "dim")))
+            lines.append(
+                (
+                    (f" {failure.part:<{_LABEL_CELLS - 1}} ", "label"),
+                    unknown,
+                    (failure.message, "text"),
+                    (lead, "dim"),
+                    (f"   {failure.hint}" if failure.hint else "", "label"),
+                )
+            )
     if operations is not None and _is_fresh(view, Part.PROGRESS, frame.at):
         lines += [_operation(each, operations) for each in view.progress or ()]
     running = _running(view)

@@ -45,7 +45,7 @@ _SHOWN_CHARACTERS = 1000
 _NONE = Cell("–", "dim", math.nan)
 _ZERO = Cell("–", "dim", 0.0)
 _LOWEST_HIT_RATIO = 0.9
-_NOTE_ROWS = 3
+_NOTE_ROWS = 5
 
 
 def _milliseconds(value: float | None) -> Cell:

@@ -24,6 +24,7 @@ from aishell_tui.screens.sessions_rows import (
     session_columns,
     session_rows,
     sessions_heading,
+    shortfall_lines,
     why_no_sessions,
 )
 from aishell_tui.screens.sessions_tree import (
@@ -164,9 +165,11 @@ class SessionsScreen(DashboardScreen):
         """The selected session in sentences; one that has ended as it was last known."""
         pane, table = self.query_one("#session", TextView), self.table
         chosen = table.selected_id if table is not None else None
-        pane.display = chosen is not None
+        missing = shortfall_lines(view, self.size.width) if chosen is None else ()
+        pane.display = chosen is not None or bool(missing)
         if chosen is None:
             self._chosen = None
+            pane.set_lines(missing)
             return
         found = of_identity(chosen, self._by_id)
         if found is not None or self._chosen is None or identity(self._chosen) != chosen:

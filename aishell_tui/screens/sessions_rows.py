@@ -22,6 +22,7 @@ from aishell_tui.session_list import (
     wait_text,
 )
 from aishell_tui.text import data_age_text
+from widgets.format import wrap
 from widgets.heading import Heading
 from widgets.lines import Spans
 from widgets.palette import Role, severity_role
@@ -223,6 +224,14 @@ def fresh_and_stale(view: TargetView, part: Part, now: float) -> tuple[str, str]
 def sessions_heading(view: TargetView, counts: SessionCounts, now: float, width: int) -> Heading:
     """The list's title line."""
     return Heading("sessions", counts_spans(counts, width), *fresh_and_stale(view, Part.SESSIONS, now))
+
+
+def shortfall_lines(view: TargetView, width: int) -> tuple[Spans, ...]:
+    """What is hidden though there are rows, and what would show it; nothing where all is there."""
+    failure = view.failure_of(Part.SESSIONS)
+    if failure is None or not view.sessions:
+        return ()
+    return tuple(((" ", "text"), (line, "warning")) for text in (failure.message, failure.hint) for line in wrap(text, max(20, width - 2)))
 
 
 def why_no_sessions(view: TargetView, counts: SessionCounts) -> str:

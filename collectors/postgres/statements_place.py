@@ -84,4 +84,4 @@ def missing(place: StatementPlace, server: ServerFacts, at: float) -> Failure | 
         steps.append(CREATE_EXTENSION)
     what = "not loaded by the server" if not place.loaded else f"not installed in the database {server.database}"
     message = f"{_MODULE} is {what}: these are estimates from what was seen running"
-    return Failure(Part.STATEMENTS, FailureCode.MISSING, message, ", then ".join(steps), at)
+    return Failure(Part.STATEMENTS, FailureCode.MISSING, message, "; ".join(step.rstrip(";") for step in steps) + ";", at)

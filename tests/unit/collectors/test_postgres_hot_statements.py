@@ -204,18 +204,18 @@ def test_where_all_is_well_nothing_is_missing() -> None:
         (
             {"loaded": False, "libraries": "auto_explain"},
             FailureCode.MISSING,
-            "ALTER SYSTEM SET shared_preload_libraries = 'auto_explain', 'pg_stat_statements';, then restart the server",
+            "ALTER SYSTEM SET shared_preload_libraries = 'auto_explain', 'pg_stat_statements'; restart the server;",
         ),
         (
             {"loaded": False, "libraries": None, "version": None},
             FailureCode.MISSING,
-            "add pg_stat_statements to shared_preload_libraries, then restart the server, then CREATE EXTENSION pg_stat_statements;",
+            "add pg_stat_statements to shared_preload_libraries; restart the server; CREATE EXTENSION pg_stat_statements;",
         ),
         (
             {"loaded": False, "libraries": "", "version": None, "available": False},
             FailureCode.MISSING,
-            "install the server's package of contributed modules (postgresql-contrib), then "
-            "ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements';, then restart the server, then "
+            "install the server's package of contributed modules (postgresql-contrib); "
+            "ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'; restart the server; "
             "CREATE EXTENSION pg_stat_statements;",
         ),
     ],

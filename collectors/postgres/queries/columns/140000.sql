@@ -1,8 +1,7 @@
-/* aishell */
 -- How wide the columns of the tables $1 are and how often they are NULL (pg_attribute, pg_stats): what a row takes is computed of it.
 -- pg_stats shows only tables that the role may read, and is asked table by table: joined as a whole, a plan that does not know
 -- how many tables are wanted takes seconds.
-SELECT
+SELECT /* aishell */
     main.oid::int8 AS table_id,
     pg_catalog.has_any_column_privilege(main.oid, 'SELECT') AS readable,
     attribute.numbers,
