@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
 
@@ -39,18 +39,31 @@ async def test_the_facts_are_those_of_the_server(server: PostgresServer) -> None
     assert facts.address == f"127.0.0.1:{server.port}"
 
 
+async def test_facts_that_may_not_be_asked_for_are_unknown_and_the_others_stay(server: PostgresServer) -> None:
+    hidden = "pg_postmaster_start_time(), pg_control_system(), pg_is_in_recovery()"
+    server.execute("DROP ROLE IF EXISTS plain", "CREATE ROLE plain LOGIN", f"REVOKE EXECUTE ON FUNCTION {hidden} FROM PUBLIC")
+    try:
+        async with asking(server.target(user="plain")) as session:
+            facts = await session.facts()
+            assert (facts.started_at, facts.system_identifier) == (None, "")
+            assert (facts.version_num // 10000, facts.user) == (server.binaries.major, "plain")
+            assert await value(session, "SELECT 1", lane=Lane.SLOW) == 1
+    finally:
+        server.execute(f"GRANT EXECUTE ON FUNCTION {hidden} TO PUBLIC")
+
+
 async def test_every_connection_has_its_limits_and_writes_nothing(server: PostgresServer) -> None:
     async with asking(server.target()) as session:
         for lane in Lane:
             answer = await session.query(
-                "SELECT " + ", ".join(f"current_setting('{name}') AS {name}" for name in _LIMITS), lane=lane, deadline_seconds=4.0
+                "SELECT name, setting FROM pg_settings WHERE name = ANY ($1)", (_LIMITS,), lane=lane, deadline_seconds=4.0
             )
-            found = dict(answer.rows[0])
-            assert 3000 <= int(found.pop("statement_timeout").removesuffix("ms")) <= 3800
+            found = {row["name"]: row["setting"] for row in answer.rows}
+            assert 2000 <= int(found.pop("statement_timeout")) < 4000
             assert found == {
                 "application_name": "aishell",
-                "lock_timeout": "1s",
-                "idle_in_transaction_session_timeout": "10s",
+                "lock_timeout": "1000",
+                "idle_in_transaction_session_timeout": "10000",
                 "default_transaction_read_only": "on",
             }
             error = await refusal(session.query("CREATE TABLE written (a int)", lane=lane, deadline_seconds=4.0))
@@ -65,6 +78,21 @@ async def test_there_are_two_connections_at_most_and_none_before_the_first_quest
         await asyncio.gather(*(value(session, "SELECT pg_sleep(0.01)", lane=lane) for lane in Lane for _ in range(5)))
         assert own_backends(server) == 2
     await asyncio.to_thread(eventually, lambda: own_backends(server) == 0)
+
+
+async def test_a_function_of_somebody_else_is_not_called_in_place_of_the_servers_own(server: PostgresServer) -> None:
+    server.execute(
+        "CREATE OR REPLACE FUNCTION public.upper(date) RETURNS text LANGUAGE sql AS 'SELECT ''called''::text'",
+        "ALTER DATABASE postgres SET jit = on",
+    )
+    async with asking(server.target()) as session:
+        for lane in Lane:
+            assert await value(session, "SHOW search_path", lane=lane) == "pg_catalog"
+            assert await value(session, "SHOW jit", lane=lane) == "off"
+            assert (await refusal(session.query("SELECT upper(date '2026-01-01')", lane=lane, deadline_seconds=5.0))).sqlstate == "42883"
+        (plan,) = await session.explain("SELECT upper(date '2026-01-01')", "", 5.0)
+        assert plan.text == "Result"
+    server.execute("DROP FUNCTION public.upper(date)", "ALTER DATABASE postgres RESET jit")
 
 
 async def test_a_transaction_is_never_left_open(server: PostgresServer) -> None:
@@ -100,7 +128,7 @@ async def test_a_lock_in_the_way_is_waited_for_a_second(server: PostgresServer) 
         holder.run("BEGIN")
         holder.run("LOCK TABLE held")
         async with asking(server.target()) as session:
-            error = await refusal(session.query("SELECT * FROM held", lane=Lane.SLOW, deadline_seconds=10.0))
+            error = await refusal(session.query("SELECT * FROM public.held", lane=Lane.SLOW, deadline_seconds=10.0))
     assert (error.reason, error.sqlstate) == (FailureCode.LOCKED, "55P03")
     assert "lock" in error.message
 
@@ -310,7 +338,7 @@ async def test_a_question_that_a_standby_cancels_is_a_conflict_in_words() -> Non
         await asyncio.to_thread(eventually, lambda: standby.execute("SELECT to_regclass('changed')::text") == [["changed"]])
         async with asking(standby.target()) as session:
             asked = asyncio.create_task(
-                session.query("SELECT count(*), pg_sleep(0.02) FROM changed GROUP BY g", lane=Lane.SLOW, deadline_seconds=20.0)
+                session.query("SELECT count(*), pg_sleep(0.02) FROM public.changed GROUP BY g", lane=Lane.SLOW, deadline_seconds=20.0)
             )
             await _active(standby)
             primary.execute("DELETE FROM changed", "VACUUM changed")
@@ -342,10 +370,16 @@ async def _until(session: PostgresSession, state: str) -> None:
 
 
 async def test_something_else_behind_the_port_is_not_waited_for_longer_than_the_deadline() -> None:
+    ended = asyncio.Event()
+
     async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"220 mail.example ESMTP\r\n")
-        await reader.read()
+        with suppress(ConnectionError):
+            writer.write(b"220 mail.example ESMTP\r\n")
+            await reader.read()
         writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        ended.set()
 
     server = await asyncio.start_server(greet, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
@@ -354,3 +388,4 @@ async def test_something_else_behind_the_port_is_not_waited_for_longer_than_the_
         error = await refusal(session.facts(deadline_seconds=0.5))
         assert time.monotonic() - began < 1.0
         assert f"127.0.0.1:{port}" in error.message
+        await ended.wait()

@@ -73,7 +73,7 @@ async def test_names_that_are_no_utf8_have_replacement_characters(server: Postgr
     )
     async with asking(server.target(database="plain")) as session:
         answer = await session.query(
-            "SELECT name, names, one, label, name::name AS identifier, ARRAY[name::name] AS identifiers FROM odd",
+            "SELECT name, names, one, label, name::name AS identifier, ARRAY[name::name] AS identifiers FROM public.odd",
             lane=Lane.QUICK,
             deadline_seconds=5.0,
         )

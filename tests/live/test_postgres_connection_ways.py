@@ -135,8 +135,8 @@ async def test_a_unix_socket_is_reached_by_its_folder(server: PostgresServer) ->
 
 
 async def test_options_of_the_url_reach_the_server_and_unknown_ones_are_refused(server: PostgresServer) -> None:
-    async with asking(at(f"{server.url()}?options=-c%20search_path%3Dshop&connect_timeout=3&keepalives=1")) as session:
-        assert await value(session, "SHOW search_path") == "shop"
+    async with asking(at(f"{server.url()}?options=-c%20work_mem%3D5MB&connect_timeout=3&keepalives=1")) as session:
+        assert await value(session, "SHOW work_mem") == "5MB"
     async with asking(at(f"{server.url()}?sslmod=require")) as session:
         error = await refusal(session.facts())
         assert "unknown option 'sslmod'" in error.message
