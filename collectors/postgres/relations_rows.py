@@ -26,7 +26,6 @@ class _Layout:
 
     columns: Mapping[int, Column]
     names: Mapping[int, str]
-    count: int
 
     def of(self, numbers: Iterable[int]) -> tuple[Column, ...] | None:
         """The columns of these numbers; None where the statistics lack one of them."""
@@ -56,16 +55,22 @@ def relations_of(tables: Sequence[Row], indexes: Sequence[Row], columns: Sequenc
 
 
 def _layout(row: Row) -> _Layout:
-    parts = zip(
-        row["numbers"], row["lengths"], row["alignments"], row["null_shares"], row["widths"], row["distincts"], row["names"], strict=True
-    )
+    """The columns of a table in their order; one that has no statistics is there by its name alone."""
+    known = {
+        name: (null_share, width, distinct)
+        for name, null_share, width, distinct in zip(
+            row["known_names"] or (), row["null_shares"] or (), row["widths"] or (), row["distincts"] or (), strict=True
+        )
+    }
     columns: dict[int, Column] = {}
     names: dict[int, str] = {}
-    for number, length, alignment, null_share, width, distinct, name in parts:
+    for number, length, alignment, name in zip(
+        row["numbers"] or (), row["lengths"] or (), row["alignments"] or (), row["names"] or (), strict=True
+    ):
         names[number] = name
-        if width is not None:
-            columns[number] = Column(length, alignment, null_share, width, distinct or 0.0)
-    return _Layout(columns, names, len(names))
+        if name in known:
+            columns[number] = Column(length, alignment, *known[name])
+    return _Layout(columns, names)
 
 
 def _table(row: Row, indexes: Sequence[Row], layout: _Layout | None, page_bytes: int) -> Relation:

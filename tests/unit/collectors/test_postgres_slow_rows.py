@@ -498,6 +498,31 @@ def test_a_table_adds_up_what_its_indexes_take_and_serve(indexes: list[tuple[flo
     assert [(each.kind, each.table, each.schema) for each in found] == [("index", "t", "public")] * len(indexes)
 
 
+def test_bloat_needs_the_statistics_of_every_column() -> None:
+    """Two whole numbers in each row: 226 of them fit into a page, so that 1000 need 5 of the 100 pages."""
+    layout = {
+        "table_id": 1,
+        "readable": True,
+        "numbers": [1, 3],
+        "lengths": [4, 4],
+        "alignments": ["i", "i"],
+        "names": ["a", "b"],
+        "known_names": ["b", "a"],
+        "null_shares": [0.0, 0.0],
+        "widths": [4.0, 4.0],
+        "distincts": [-1.0, -1.0],
+    }
+    index = _index(2, columns="3", pages=50.0, tuples=1000.0, bytes=50 * 8192.0)
+    table, by_b = relations_of([_table()], [index], [layout])
+    assert table.bloat_bytes == pytest.approx(95 * 8192)
+    assert dict(by_b.details)["columns"] == "b"
+    assert by_b.bloat_bytes is not None
+    partial = layout | {"known_names": ["a"], "null_shares": [0.0], "widths": [4.0], "distincts": [-1.0]}
+    assert [each.bloat_bytes for each in relations_of([_table()], [index], [partial])] == [None, None]
+    nothing = layout | dict.fromkeys(("known_names", "null_shares", "widths", "distincts"))
+    assert [each.bloat_bytes for each in relations_of([_table()], [index], [nothing])] == [None, None]
+
+
 def test_a_peer_of_replication_without_anything_known_is_not_late() -> None:
     (peer,) = standby_peers([_standby(9, "r")], LogTimes(), 0.0)
     assert peer == ReplicationPeer("r", "standby", "", active=True, details=(("process", "9"),))
