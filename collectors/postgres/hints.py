@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 
 from collectors.postgres.slow_questions import monitor_grant, quoted
 
-__all__ = ["CREATE_EXTENSION", "monitor_grant", "preload_statement", "quoted", "quoted_text"]
+__all__ = ["CREATE_EXTENSION", "grant_for", "libraries_of", "monitor_grant", "preload_statement", "quoted", "quoted_text"]
 
 CREATE_EXTENSION = "CREATE EXTENSION pg_stat_statements;"
+
+
+_DENIED = re.compile(r"permission denied for (function|view|table|relation) (\w+)")
+
+
+def grant_for(message: str, user: str) -> str:
+    """The statement that lifts a refusal: the grant of the very function or view that the server's message names.
+
+    Where it names none, or in another language than English, the grant of the role that sees what a monitor needs.
+    """
+    found = _DENIED.search(message)
+    if found is None:
+        return monitor_grant(user)
+    right = "EXECUTE ON FUNCTION" if found[1] == "function" else "SELECT ON"
+    return f"GRANT {right} pg_catalog.{quoted(found[2])} TO {quoted(user)}"
 
 
 def quoted_text(text: str) -> str:

@@ -9,7 +9,7 @@ from aishell_core.clock import Clock
 from aishell_core.engines.postgres import Answer, Lane, PostgresSession, ServerFacts
 from aishell_core.errors import TargetError
 from aishell_core.values import Failure, FailureCode
-from collectors.postgres.hints import monitor_grant
+from collectors.postgres.hints import grant_for
 from collectors.postgres.slow_questions import QUERIES, Budget
 
 _AGAIN_SECONDS = 600.0
@@ -96,6 +96,6 @@ class HotQuestions:
                 raise
             failure = error.failure(part, self._clock.now())
             if error.reason is FailureCode.PRIVILEGE:
-                failure = replace(failure, hint=monitor_grant(server.user))
+                failure = replace(failure, hint=grant_for(error.message, server.user))
             self._refused[name] = _Refusal(self._clock.steady() + _AGAIN_SECONDS, failure)
             return failure
