@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from aishell_core.engines.statement_text import normalise
 from aishell_core.values import WaitCount
 
 FINE_SECONDS = 3600.0
@@ -206,7 +207,9 @@ class WaitHistory:
             self._entries.append(_Entry(sort))
         self._ids[sort] = number
         if wait.digest:
-            text, uses = self._texts.get(wait.digest, (wait.text[:_TEXT_CHARACTERS], 0))
+            known = self._texts.get(wait.digest)
+            # One text stands for all statements of a digest, so it shows none of their values.
+            text, uses = known or (normalise(wait.text)[:_TEXT_CHARACTERS], 0)
             self._texts[wait.digest] = (text, uses + 1)
         return number
 

@@ -82,6 +82,7 @@ _SAYINGS: Mapping[str, _Saying] = {
     "42703": _Saying(FailureCode.MISSING, "{said} in database {database}", _MISSING),
     "42883": _Saying(FailureCode.MISSING, "{said} in database {database}", _MISSING),
     "3F000": _Saying(FailureCode.MISSING, "{said} in database {database}", _MISSING),
+    "42P07": _Saying(FailureCode.UNSUPPORTED, "what the statement makes is there already: {said}"),
     "42": _Saying(FailureCode.UNSUPPORTED, "{address} does not understand the statement: {said}"),
     "53300": _Saying(
         FailureCode.REFUSED,
@@ -122,6 +123,8 @@ def told(error: ServerError, where: Whereabouts, *, with_password: bool = True) 
         "entry": _entry_hint(error.message),
     }
     hint = saying.hint.format(**words) or error.hint
+    if "admin console" in error.message:
+        hint = f"this is PgBouncer's own console: give its URL as pgbouncer://{where.address}"
     return PostgresError(saying.reason, saying.message.format(**words), hint, state)
 
 

@@ -337,6 +337,17 @@ async def test_an_engine_without_locks_and_waits_has_its_sessions_all_the_same()
         await until(pilot, lambda: "n/a: this engine does not tell what its sessions wait for" in text_of(app))
 
 
+async def test_the_digit_of_a_screen_leads_back_from_what_was_opened_over_it() -> None:
+    async with dashboard(SessionScript()) as (app, pilot):
+        await sessions(app, pilot)
+        await pilot.press("w")
+        await until(pilot, lambda: "top waits" in text_of(app))
+        await pilot.press("4")
+        await until(pilot, lambda: isinstance(app.screen, SessionsScreen))
+        await pilot.press("4")
+        assert isinstance(app.screen, SessionsScreen)
+
+
 async def test_the_wait_profile_has_a_chart_by_class_and_a_table_in_five_dimensions() -> None:
     async with dashboard(SessionScript()) as (app, pilot):
         await sessions(app, pilot)

@@ -128,3 +128,9 @@ def test_several_servers_are_told_in_one_error() -> None:
     assert "h2:1 gave no connection" in error.message
     assert (error.reason, error.hint) == (one.reason, one.hint)
     assert none_of([other]) is other
+
+
+def test_the_console_of_a_pooler_is_named_with_its_url() -> None:
+    """Who gives a database's URL for it gets the one that works."""
+    refused = ServerError("08P01", "extended query protocol not supported by admin console")
+    assert "pgbouncer://" in told(refused, Whereabouts("h:6432", "pgbouncer", "u")).hint

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from aishell_core.engines.statement_text import normalise
 from aishell_core.values import WaitCount
 from aishell_tui.screens.waits_data import class_signs, sampling_words
 from aishell_tui.wait_history import WaitHistory
@@ -60,7 +61,7 @@ def test_the_picture_moves_by_whole_buckets() -> None:
     ("dimension", "top", "share"),
     [
         (Dimension.WAIT, "Lock:transactionid", 0.5),
-        (Dimension.STATEMENT, " ".join(UPDATE.split()), 0.5),
+        (Dimension.STATEMENT, " ".join(normalise(UPDATE).split()), 0.5),
         (Dimension.USER, "shop", 5 / 6),
         (Dimension.APPLICATION, "shop-web", 5 / 6),
         (Dimension.DATABASE, "orders", 1.0),
