@@ -20,6 +20,12 @@ QUERIES = QueryFiles(Path(__file__).parent / "queries")
 _REFUSED_SECONDS = 300.0
 """After what time a statement that was refused is tried again: a privilege may have been granted meanwhile."""
 
+_SLOW_SECONDS = 60.0
+"""After what time a statement that took longer than it may is tried again."""
+
+_CANCELLED = "57014"
+"""The code of a statement that the server itself ended at statement_timeout (query_canceled)."""
+
 _LEAST_SECONDS = 0.2
 """A statement that has less time left is not begun."""
 
@@ -112,18 +118,18 @@ class SlowQuestions:
         except TargetError as error:
             if error.reason in _WHOLE_TARGET and not getattr(error, "sqlstate", ""):
                 raise
-            return Found(None, (self._failure(name, part, error, server, slow=limit >= seconds),), Cost(1))
+            return Found(None, (self._failure(name, part, error, server),), Cost(1))
         return Found(answer.rows, (), answer.cost)
 
-    def _failure(self, name: str, part: str, error: TargetError, server: ServerFacts, *, slow: bool) -> Failure:
+    def _failure(self, name: str, part: str, error: TargetError, server: ServerFacts) -> Failure:
         failure = error.failure(part, self._clock.now())
         if error.reason is FailureCode.PRIVILEGE:
             failure = replace(failure, hint=monitor_grant(server.user))
         if error.reason in _LASTING:
             self._refused[name] = _Refusal(self._clock.steady() + _REFUSED_SECONDS, failure)
-        elif error.reason is FailureCode.TIMEOUT and slow:
-            # A failure that may pass has the whole tier read again in seconds, which a statement this slow does not deserve.
-            message = f"reading {part} took too long; it is tried again every {format_duration(_REFUSED_SECONDS)}"
+        elif getattr(error, "sqlstate", "") == _CANCELLED:
+            # The server was well and the statement slow. A failure that may pass has the whole tier read again in seconds.
+            message = f"reading {part} took too long; it is tried again every {format_duration(_SLOW_SECONDS)}"
             resting = replace(failure, code=FailureCode.UNSUPPORTED, message=message)
-            self._refused[name] = _Refusal(self._clock.steady() + _REFUSED_SECONDS, resting)
+            self._refused[name] = _Refusal(self._clock.steady() + _SLOW_SECONDS, resting)
         return failure

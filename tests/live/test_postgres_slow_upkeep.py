@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from aishell_core import catalogue
 from aishell_core.values import Failure, FailureCode, Metric, Part, Reading, Setting
 from collectors.postgres.wraparound import USABLE_IDS
-from tests.servers.postgres import PostgresServer, postgres
-from tests.servers.postgres_tiers import AheadClock, figure, tiers_of, until
+from tests.servers.postgres import postgres
+from tests.servers.postgres_tiers import AheadClock, Tiers, figure, tiers_of, until
 
 _VERSIONS = ("14", "15", "16", "17", "18")
 _ALWAYS = (
@@ -211,9 +213,33 @@ async def test_a_hung_server_does_not_keep_the_tier_beyond_its_deadline() -> Non
                 assert reading.failures
                 assert {failure.code for failure in reading.failures} == {FailureCode.TIMEOUT}
                 assert reading.samples == ()
-            assert (await _recovered(server, tiers)).samples
+            after = await until(partial(_whole, tiers))
+            assert set(_ALWAYS) - {catalogue.PG_WAL_WRITE_TIME, catalogue.PG_WAL_SYNC_TIME} <= _metrics(after), "nothing is held against it"
 
 
-async def _recovered(server: PostgresServer, tiers: object) -> Reading:
-    async with tiers_of(server) as fresh:
-        return await fresh.warm()
+async def _whole(tiers: Tiers) -> Reading | None:
+    reading = await tiers.warm()
+    return None if reading.failures else reading
+
+
+async def test_a_slow_statement_is_given_up_and_left_alone_for_a_while() -> None:
+    clock = AheadClock()
+    slow = """
+        CREATE FUNCTION pg_catalog.pg_control_checkpoint(OUT checkpoint_time timestamptz) LANGUAGE plpgsql
+        AS $$ BEGIN PERFORM pg_sleep(20); END $$
+    """
+    with postgres("15", settings={"allow_system_table_mods": "on"}) as server:
+        server.execute("ALTER FUNCTION pg_control_checkpoint() RENAME TO quick", slow)
+        async with tiers_of(server, clock=clock) as tiers:
+            first = await tiers.warm()
+            assert _failure(first, "control_checkpoint").code is FailureCode.TIMEOUT
+            assert figure(first, catalogue.PG_DEAD_ROWS) is not None, "what comes after it is read"
+            second = await tiers.warm()
+            failure = _failure(second, "control_checkpoint")
+            assert (failure.code, failure.message) == (
+                FailureCode.UNSUPPORTED,
+                "reading control_checkpoint took too long; it is tried again every 1m00s",
+            )
+            server.execute("DROP FUNCTION pg_control_checkpoint()", "ALTER FUNCTION quick() RENAME TO pg_control_checkpoint")
+            clock.ahead = 120
+            assert (await tiers.warm()).failures == ()
