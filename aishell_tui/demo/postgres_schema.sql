@@ -1,5 +1,5 @@
 -- The shop of the PostgreSQL demo: made once by its keeper, before anybody comes.
-CREATE ROLE aishell LOGIN IN ROLE pg_monitor, pg_read_all_data, pg_signal_backend;
+CREATE ROLE aishell LOGIN IN ROLE pg_monitor, pg_read_all_data, pg_write_all_data, pg_signal_backend;
 CREATE ROLE deploy LOGIN;
 CREATE ROLE shop LOGIN;
 CREATE ROLE billing LOGIN;
