@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 from aishell_core.engines.postgres import ServerFacts
@@ -16,6 +17,9 @@ from collectors.postgres.statements_rows import EntryNames
 
 _OVERLAP_SECONDS = 1.0
 """A text is sent again for so long after its statement began: one may be published a moment after that."""
+
+_AT_ONCE = 250
+"""So many processes are looked at in one go: a key that is pressed meanwhile waits for no more of them."""
 
 _ALL = 0.0
 _HIDDEN_TEXT = "<insufficient privilege>"
@@ -61,10 +65,21 @@ class ActivityReader:
         backends = backends_of(answer.rows)
         if self._take_texts(backends) and backends:
             self._since = backends[0].now - _OVERLAP_SECONDS
-        usage = self._processes.usage(backends) if in_detail and server.local else {}
-        looked = tuple((one, self._session(one, usage.get(one.pid, UNKNOWN))) for one in backends)
+        looked = await self._looked(backends, in_detail=in_detail and server.local)
         others = tuple(each for each in looked if not each[0].own)
         return ActivityLook(backends, others, tuple(seen_of(looked)), failures, answer.cost)
+
+    async def _looked(self, backends: tuple[Backend, ...], *, in_detail: bool) -> tuple[tuple[Backend, Session], ...]:
+        """Each process with what it is shown as, `in_detail` with what it uses; others have their turn in between."""
+        looked: list[tuple[Backend, Session]] = []
+        for first in range(0, len(backends), _AT_ONCE):
+            piece = backends[first : first + _AT_ONCE]
+            usage = self._processes.usage(piece) if in_detail else {}
+            looked += [(one, self._session(one, usage.get(one.pid, UNKNOWN))) for one in piece]
+            await asyncio.sleep(0)
+        if in_detail:
+            self._processes.forget_others(backends)
+        return tuple(looked)
 
     def _session(self, backend: Backend, usage: Usage) -> Session:
         text = self._texts.get((backend.pid, backend.started_at, backend.statement_at), "")

@@ -13,7 +13,8 @@ _PROGRAMS = ("postgres", "postmaster")
 _SAME_START_SECONDS = 5.0
 """A server tells when it began to serve a session, a moment after its process started; by the same clock."""
 
-_SHORTEST_SECONDS = 0.05
+_SHORTEST_SECONDS = 0.2
+"""CPU time is counted in hundredths of a second: over a shorter time it says little, and what was told last stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +38,14 @@ class Usage:
 
 @dataclass(slots=True)
 class _Known:
-    """The last look at a process: `at` in steady seconds, `resting` is what it uses while its session does nothing."""
+    """The last look at a process: `at` in steady seconds. `resting` is what it uses while it does nothing, `shown` what was told."""
 
     at: float
     times: ProcessTimes
     traffic: ProcessTraffic | None
     memory_bytes: int | None
     resting: Usage
+    shown: Usage
 
 
 UNKNOWN = Usage()
@@ -59,27 +61,34 @@ class SessionProcesses:
     def __init__(self, clock: Clock, reader: ProcessReader | None = None) -> None:
         self._clock = clock
         self._reader = reader or ProcessReader()
-        self._known: dict[tuple[int, float], _Known] = {}
+        self._known: dict[tuple[int, float | None], _Known] = {}
         self._traffic_told = True
 
     def usage(self, backends: Iterable[Backend]) -> dict[int, Usage]:
-        """By process id, what was used since the last call; a process that is seen first has its memory alone."""
-        before, self._known = self._known, {}
+        """By process id, what was used since its last look; a process that is seen first has its memory alone."""
         now = self._clock.steady()
-        return {one.pid: self._usage(one, one.started_at, before, now) for one in backends if one.started_at is not None}
+        return {one.pid: self._usage(one, one.started_at, now) for one in backends if one.started_at is not None}
 
-    def _usage(self, backend: Backend, started_at: float, before: dict[tuple[int, float], _Known], now: float) -> Usage:
+    def forget_others(self, backends: Iterable[Backend]) -> None:
+        """Keep nothing of processes that are not among these."""
+        known = self._known
+        self._known = {key: known[key] for one in backends if (key := (one.pid, one.started_at)) in known}
+
+    def _usage(self, backend: Backend, started_at: float, now: float) -> Usage:
         key = (backend.pid, started_at)
-        known = before.get(key)
+        known = self._known.get(key)
         if known is not None and backend.state == "idle" and _rests(backend, now - known.at):
             known.at = now
-            self._known[key] = known
             return known.resting
+        if known is not None and now - known.at < _SHORTEST_SECONDS:
+            return known.shown
         looked = self._look(backend.pid, started_at, now)
         if looked is None:
+            self._known.pop(key, None)
             return UNKNOWN
+        looked.shown = _compared(looked, known)
         self._known[key] = looked
-        return _compared(looked, known)
+        return looked.shown
 
     def _look(self, pid: int, started_at: float, now: float) -> _Known | None:
         times = self._reader.times(pid)
@@ -87,7 +96,7 @@ class SessionProcesses:
             return None
         traffic, memory_bytes = self._traffic(pid), self._reader.private_bytes(pid)
         silent = None if traffic is None else 0.0
-        return _Known(now, times, traffic, memory_bytes, Usage(0.0, memory_bytes, silent, silent))
+        return _Known(now, times, traffic, memory_bytes, Usage(0.0, memory_bytes, silent, silent), UNKNOWN)
 
     def _traffic(self, pid: int) -> ProcessTraffic | None:
         if not self._traffic_told:
@@ -106,7 +115,7 @@ def _rests(backend: Backend, seconds: float) -> bool:
 
 
 def _compared(now: _Known, before: _Known | None) -> Usage:
-    if before is None or now.at - before.at < _SHORTEST_SECONDS:
+    if before is None:
         return Usage(memory_bytes=now.memory_bytes)
     seconds = now.at - before.at
     read = write = None

@@ -107,6 +107,19 @@ async def test_the_first_second_of_work_after_a_long_rest_is_not_spread_over_the
     assert usage(processes).cpu_ratio == 1.0
 
 
+async def test_looks_that_follow_upon_each_other_tell_the_same_and_lose_nothing(machine: Machine, clock: FakeClock) -> None:
+    processes = SessionProcesses(clock, machine.reader())
+    usage(processes)
+    machine.cpu_seconds = 0.5
+    for _ in range(9):
+        await clock.advance(0.02)
+        assert usage(processes) == Usage(None, 4096, None, None)
+    await clock.advance(0.82)
+    assert usage(processes).cpu_ratio == pytest.approx(0.5)
+    await clock.advance(0.02)
+    assert usage(processes).cpu_ratio == pytest.approx(0.5)
+
+
 async def test_another_session_with_the_same_process_id_begins_anew(machine: Machine, clock: FakeClock) -> None:
     processes = SessionProcesses(clock, machine.reader())
     usage(processes)
