@@ -170,6 +170,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return environment
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("arguments", [("--version",), ("metrics", "--catalogue"), ("config", "show"), *((name,) for name in ONE_SHOTS)])
 def test_a_command_costs_less_than_half_a_second_of_cpu(
     configured: Path, compiled: dict[str, str], arguments: tuple[str, ...], record_property: Callable[[str, object], None]
