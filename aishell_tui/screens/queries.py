@@ -55,8 +55,8 @@ class QueriesScreen(DashboardScreen):
         yield TextView(id="shortfall")
 
     def demand(self) -> Demand:
-        """Statements, and sessions to say who runs one."""
-        return frozenset({Part.STATEMENTS, Part.SESSIONS})
+        """Statements alone: who runs one is asked when it is opened."""
+        return frozenset({Part.STATEMENTS})
 
     def show_body(self, frame: Frame, look: Look) -> None:
         """The digests of the target that is looked at."""

@@ -149,3 +149,15 @@ def test_this_very_process_can_be_looked_at() -> None:
     assert process_times(2**30) is None
     assert private_bytes(2**30) is None
     assert process_traffic(2**30) is None
+
+
+async def test_processes_may_be_looked_at_in_pieces_and_those_that_are_gone_are_forgotten(machine: Machine, clock: FakeClock) -> None:
+    processes = SessionProcesses(clock, machine.reader())
+    usage(processes)
+    machine.cpu_seconds = 1.0
+    await clock.advance(2.0)
+    processes.usage([backend(pid=18)])
+    assert usage(processes).cpu_ratio == 0.5, "another piece does not make it new"
+    processes.forget_others([backend(pid=18)])
+    await clock.advance(2.0)
+    assert usage(processes).cpu_ratio is None, "gone in between"
