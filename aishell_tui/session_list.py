@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from aishell_core.values import LockWait, Session, Severity, Thresholds
 
@@ -51,7 +52,13 @@ class SessionList:
 
 def identity(session: Session) -> str:
     """What tells a session apart for good: an id is used again, an id with its start is not."""
-    return session.id if session.started_at is None else f"{session.id}@{session.started_at:.3f}"
+    return session.id if session.started_at is None else _begun(session.id, session.started_at)
+
+
+@lru_cache(maxsize=8192)
+def _begun(session_id: str, started_at: float) -> str:
+    # Kept, because thousands of sessions are asked for theirs at every reading, and writing a float is slow.
+    return f"{session_id}@{started_at:.3f}"
 
 
 def of_identity(identified: str, sessions: Mapping[str, Session]) -> Session | None:
