@@ -103,7 +103,9 @@ TRANSACTIONS_RATE = _rate(
 )
 ROWS_RATE = _rate("rows.rate", Unit.PER_SECOND, DATABASES, "Rows that statements returned or changed.")
 ERRORS_RATE = _rate("errors.rate", Unit.PER_SECOND, DATABASES, "Statements that failed.")
-CACHE_HIT_RATIO = _ratio("cache.hit_ratio", SERVERS, "Share of page or key look-ups answered from memory.", 0.95, 0.90, falling=True)
+CACHE_HIT_RATIO = _ratio(
+    "cache.hit_ratio", SERVERS, "Share of page or key look-ups answered from memory.", 0.95, 0.90, falling=True, sustained_seconds=60
+)
 LOCKS_WAITING = _gauge("locks.waiting", Unit.COUNT, DATABASES, "Sessions that wait for a lock.", 1, 10, sustained_seconds=5)
 LOCKS_WAIT = _gauge("locks.wait", Unit.SECONDS, DATABASES, "Time that the longest waiter has waited for a lock.", 10, 60)
 DEADLOCKS_RATE = _rate("deadlocks.rate", Unit.PER_SECOND, SERVERS, "Deadlocks that the server broke.")
@@ -154,7 +156,9 @@ REPLICATION_SLOT_RETAINED = _gauge(
 
 # PostgreSQL alone.
 PG_DATABASE_SIZE = _gauge("postgres.database.size", Unit.BYTES, POSTGRES, "Size of a database, by the label `database` (largest ones).")
-PG_CONFLICTS = _rate("postgres.conflicts.rate", Unit.PER_SECOND, POSTGRES, "Queries on a standby that replaying the log had to cancel.")
+PG_CONFLICTS = _rate(
+    "postgres.conflicts.rate", Unit.PER_SECOND, POSTGRES, "Queries on a standby that replaying the log had to cancel.", 0.001
+)
 PG_CHECKSUM_FAILURES = _gauge(
     "postgres.checksum.failures", Unit.COUNT, POSTGRES, "Data pages found with a wrong checksum since the statistics were reset.", None, 1
 )

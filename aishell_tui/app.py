@@ -189,12 +189,11 @@ class AishellApp(App[int]):
         if self.look.target is None and mode not in {"fleet", "events", "wall"}:
             worst = next(iter(worst_first(self.frame)), None)
             self.look = replace(self.look, target=worst.name if worst is not None else None)
-        if mode == self.current_mode:
-            # The digit of the screen that one is on leads back from what was opened over it.
-            while len(self.screen_stack) > 1:
-                self.pop_screen()
-        else:
+        if mode != self.current_mode:
             self.switch_mode(mode)
+        # A screen's name or digit means the screen itself, not what was opened over it some time ago.
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
 
     def action_go(self, mode: str) -> None:
         """Go to a screen."""

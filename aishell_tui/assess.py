@@ -136,6 +136,8 @@ def blocking_sentence(lock_waits: tuple[LockWait, ...], sessions: tuple[Session,
     waited = f", the longest for {format_duration(longest)}" if longest is not None else ""
     noun = "1 session waits" if tree.waiting == 1 else f"{tree.waiting} sessions wait"
     who = f"{head.id}{_doing(head.id, sessions)}"
+    if tree.heads > 1 and head.behind == tree.waiting:
+        return f"{noun} behind {who} and {tree.heads - 1} more{waited}"
     if tree.heads > 1:
         return f"{noun} for locks{waited}; {head.behind} of them behind {who}, the others behind {tree.heads - 1} more"
     return f"{noun} behind {who}{waited}"

@@ -14,13 +14,21 @@ class DigestBook:
 
     def __init__(self) -> None:
         self._histories: dict[TargetId, DigestHistory] = {}
+        self._counted: dict[TargetId, str] = {}
 
     def read(self, views: Iterable[TargetView]) -> None:
         """Take note of statements that were read since the last call."""
         for view in views:
             read_at = view.part_at.get(Part.STATEMENTS)
-            if view.statements is not None and read_at is not None:
-                self.history(view.name).add(read_at, view.statements)
+            if view.statements is None or read_at is None:
+                continue
+            # What was hidden, or only estimated, and is counted now has not all run since the last reading.
+            failure = view.failure_of(Part.STATEMENTS)
+            counted = failure.message if failure is not None else ""
+            if self._counted.setdefault(view.name, counted) != counted:
+                self._counted[view.name] = counted
+                self._histories.pop(view.name, None)
+            self.history(view.name).add(read_at, view.statements)
 
     def history(self, target: TargetId) -> DigestHistory:
         """The readings of one target; empty when there is none yet."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from aishell_core.engines.postgres_route import Reached
 
 _GENERIC_SINCE = 160000
+_WRITING = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE"})
 _PREPARED = "aishell_plan"
 _SERVERS_OWN = "SET LOCAL search_path = DEFAULT"
 """A statement is planned as its own sessions would see it, not as we read the server's views."""
@@ -220,7 +221,10 @@ def reasoned(error: PostgresError, seen: Outline, *, measured: bool = False) -> 
         )
     if state == "42501":
         found = _TABLE.search(words)
-        grant = f"GRANT SELECT ON {found[2]}, or " if found and "table" in found[1] else ""
         role = error.hint.rpartition(" TO ")[2]
+        if seen.first in _WRITING:
+            why = "a write is planned only for who may write, and our own connections stay read-only"
+            return said(FailureCode.PRIVILEGE, words, f"GRANT pg_read_all_data, pg_write_all_data TO {role}; {why}")
+        grant = f"GRANT SELECT ON {found[2]} TO {role}, or " if found and "table" in found[1] else ""
         return said(FailureCode.PRIVILEGE, words, f"{grant}GRANT pg_read_all_data TO {role}")
     return error

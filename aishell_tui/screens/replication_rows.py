@@ -79,9 +79,14 @@ def peer_severity(view: TargetView, peer: ReplicationPeer) -> Severity:
         _BAD_STATES.get(peer.state, Severity.OK),
         _BAD_LOG.get(peer.wal_status, Severity.OK),
     ]
-    if _is_unused(peer):
+    if _is_unused(peer) or _errors(peer):
         found.append(Severity.WARNING)
     return worst(found)
+
+
+def _errors(peer: ReplicationPeer) -> str:
+    """What has failed on it and how often, in words; empty where nothing has."""
+    return ", ".join(f"{name} {value}" for name, value in peer.details if name.startswith("errors ") and value not in {"", "0"})
 
 
 def _is_unused(peer: ReplicationPeer) -> bool:
@@ -100,6 +105,8 @@ def peer_note(peer: ReplicationPeer, found: Trend) -> str:
         words.append(f"lost after {format_bytes(max(0.0, peer.safe_bytes))} more")
     if peer.state == "not connected":
         words.append("this server gets no log")
+    if _errors(peer):
+        words.append(f"it has failed: {_errors(peer)}; the server's log says why")
     return "; ".join(filter(None, words))
 
 

@@ -68,7 +68,8 @@ def test_a_configured_limit_replaces_the_default() -> None:
 
 def test_low_is_bad_for_a_falling_metric() -> None:
     postgres = replace(APP, location=Location("postgres", host="db"))
-    assert judge(viewed(postgres, (Sample(CACHE_HIT_RATIO, 0.80),)))[0] is Severity.CRITICAL
+    assert judge(viewed(postgres, *[(Sample(CACHE_HIT_RATIO, 0.80),)] * 60))[0] is Severity.CRITICAL
+    assert judge(viewed(postgres, *[(Sample(CACHE_HIT_RATIO, 0.80),)] * 10))[0] is Severity.OK, "an idle server's few reads say little"
     assert judge(viewed(postgres, (Sample(CACHE_HIT_RATIO, 0.99),)))[0] is Severity.OK
 
 
@@ -225,6 +226,12 @@ def test_of_several_heads_the_one_with_most_behind_it_is_told_with_its_own_numbe
     waits = (LockWait("12", "11", "t", "x", 3.0), LockWait("13", "12", "t", "x", 2.0), LockWait("22", "21", "u", "x", 9.0))
     told = "3 sessions wait for locks, the longest for 9s; 2 of them behind 11, the others behind 1 more"
     assert blocking_sentence(waits) == told
+
+
+def test_one_that_waits_for_two_is_told_behind_both() -> None:
+    waits = (LockWait("12", "11", "t", "x", 3.0, "ShareLock"), LockWait("12", "10", "t", "x", 3.0, "ShareLock"))
+    assert blocking_sentence(waits).startswith("1 session waits behind 1")
+    assert blocking_sentence(waits).endswith(" and 1 more, the longest for 3s")
 
 
 def test_waits_that_were_read_long_ago_are_not_told_as_if_they_were_now() -> None:

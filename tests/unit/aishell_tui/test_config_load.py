@@ -163,7 +163,7 @@ def test_thresholds_are_laid_over_the_catalogue(home: Path, work: Path) -> None:
     loaded = _load(home, work)
     assert loaded.thresholds == {
         "query.duration": Thresholds(1000.0, 120_000.0),
-        "cache.hit_ratio": Thresholds(None, 0.5, falling=True),
+        "cache.hit_ratio": Thresholds(None, 0.5, falling=True, sustained_seconds=60),
         "locks.waiting": Thresholds(1, 20.0, sustained_seconds=5),
     }
     origins = _origins(loaded)

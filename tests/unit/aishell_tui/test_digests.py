@@ -8,8 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aishell_core.engines.histogram import bucket_of, cumulative, quantile
-from aishell_core.values import Statement
+from aishell_core.series.store import SeriesStore
+from aishell_core.targets import Location, Target
+from aishell_core.values import Failure, FailureCode, Part, Reading, Statement, TargetId, Tier
+from aishell_tui.digest_book import DigestBook
 from aishell_tui.digests import DigestHistory, DigestMode, difference, digest_rows, digest_table
+from aishell_tui.frame import TargetView, absorb
 
 
 def statement(digest: str, calls: float, total: float, rows: float | None = None, errors: float | None = None) -> Statement:
@@ -181,3 +185,19 @@ def test_a_hundred_looks_are_not_all_kept() -> None:
         history.add(1000 + tenth / 10, (statement("a", tenth, tenth * 2.0),))
     assert history.span_seconds(DigestMode.LIVE) == pytest.approx(15, abs=2)
     assert len(history._looks) < 12
+
+
+def test_what_was_hidden_and_is_counted_now_has_not_run_since_the_last_reading() -> None:
+    """The first figures after a GRANT, or after estimates, are where counting begins."""
+    view = TargetView(Target(TargetId("pg"), Location("postgres", host="db")), SeriesStore().snapshot(TargetId("pg")))
+    hidden = (Failure(Part.STATEMENTS, FailureCode.PRIVILEGE, "statements of other roles are hidden"),)
+    book = DigestBook()
+
+    def read(at: float, statements: tuple[Statement, ...], failures: tuple[Failure, ...]) -> None:
+        book.read((absorb(view, Reading(view.name, Tier.HOT, at, statements=statements, failures=failures), view.snapshot, 1.0),))
+
+    read(1.0, (statement("own", 5, 50),), hidden)
+    read(6.0, (statement("own", 6, 60), statement("other", 9_000, 90_000)), ())
+    assert book.history(view.name).rows(DigestMode.LIVE) == ()
+    read(11.0, (statement("own", 6, 60), statement("other", 9_003, 90_030)), ())
+    assert [(row.statement.digest, row.calls) for row in book.history(view.name).rows(DigestMode.LIVE)] == [("other", 3)]
