@@ -33,6 +33,15 @@ async def _relations(server: PostgresServer, user: str = "postgres") -> Reading:
         return await _read(tiers)
 
 
+def _counted(server: PostgresServer, table: str) -> int:
+    """The rows of a table as the server's statistics have them at this moment."""
+    return int(server.execute(f"SELECT coalesce(pg_stat_get_live_tuples('{table}'::regclass), 0)")[0][0])
+
+
+def _is_vacuumed(server: PostgresServer, table: str) -> bool:
+    return bool(server.execute(f"SELECT pg_stat_get_last_vacuum_time('{table}'::regclass) IS NOT NULL")[0][0])
+
+
 @pytest.mark.parametrize("version", _VERSIONS)
 async def test_sizes_are_those_that_the_server_itself_counts(version: str) -> None:
     with postgres(version) as server:
@@ -48,7 +57,10 @@ async def test_sizes_are_those_that_the_server_itself_counts(version: str) -> No
             "CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (10)",
             "CREATE UNLOGGED TABLE passing (id int)",
         )
-        server.execute("VACUUM ANALYZE")  # in another session: what one has done is counted when it ends
+        # What a session has done is counted after it has ended, and before 15 a while later still.
+        eventually(lambda: _counted(server, "shop.orders") >= 5050)
+        server.execute("VACUUM ANALYZE")
+        eventually(lambda: _counted(server, "shop.orders") == 5050 and _is_vacuumed(server, "shop.orders"))
         ((table, index, by_note),) = server.execute(
             "SELECT pg_table_size('shop.orders'), pg_indexes_size('shop.orders'), pg_table_size('shop.by_note')"
         )
