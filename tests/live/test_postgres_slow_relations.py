@@ -39,7 +39,9 @@ def _counted(server: PostgresServer, table: str) -> int:
 
 
 def _is_vacuumed(server: PostgresServer, table: str) -> bool:
-    return bool(server.execute(f"SELECT pg_stat_get_last_vacuum_time('{table}'::regclass) IS NOT NULL")[0][0])
+    """Whether the statistics know of a vacuum and of an analyze, which are told one after the other."""
+    times = f"pg_stat_get_last_vacuum_time('{table}'::regclass), pg_stat_get_last_analyze_time('{table}'::regclass)"
+    return None not in server.execute(f"SELECT {times}")[0]
 
 
 @pytest.mark.parametrize("version", _VERSIONS)
