@@ -1,0 +1,105 @@
+"""What PostgreSQL alone has."""
+
+from __future__ import annotations
+
+from aishell_core.catalogue.declare import POSTGRES, gauge, rate, ratio
+from aishell_core.values import Unit
+
+PG_DATABASE_SIZE = gauge("postgres.database.size", Unit.BYTES, POSTGRES, "Size of a database, by the label `database` (largest ones).")
+PG_CONFLICTS = rate(
+    "postgres.conflicts.rate", Unit.PER_SECOND, POSTGRES, "Queries on a standby that replaying the log had to cancel.", 0.001
+)
+PG_CHECKSUM_FAILURES = gauge(
+    "postgres.checksum.failures", Unit.COUNT, POSTGRES, "Data pages found with a wrong checksum since the statistics were reset.", None, 1
+)
+PG_WAL_RECORDS = rate("postgres.wal.records.rate", Unit.PER_SECOND, POSTGRES, "Records written to the log.")
+PG_WAL_FULL_PAGES = rate(
+    "postgres.wal.full_pages.rate",
+    Unit.PER_SECOND,
+    POSTGRES,
+    "Whole pages written to the log because they changed first after a checkpoint.",
+)
+PG_WAL_BUFFERS_FULL = rate(
+    "postgres.wal.buffers_full.rate", Unit.PER_SECOND, POSTGRES, "Log writes forced because the log buffers were full."
+)
+PG_WAL_WRITE_TIME = rate(
+    "postgres.wal.write.time.rate", Unit.MILLISECONDS_PER_SECOND, POSTGRES, "Time spent writing the log; needs track_wal_io_timing."
+)
+PG_WAL_SYNC_TIME = rate(
+    "postgres.wal.sync.time.rate", Unit.MILLISECONDS_PER_SECOND, POSTGRES, "Time spent flushing the log to disk; needs track_wal_io_timing."
+)
+PG_CHECKPOINTS_TIMED = rate("postgres.checkpoints.timed.rate", Unit.PER_SECOND, POSTGRES, "Checkpoints that were due by time.")
+PG_CHECKPOINTS_REQUESTED = rate(
+    "postgres.checkpoints.requested.rate", Unit.PER_SECOND, POSTGRES, "Checkpoints forced by the amount of log or by a command."
+)
+PG_CHECKPOINT_WRITE_TIME = rate(
+    "postgres.checkpoint.write.time.rate", Unit.MILLISECONDS_PER_SECOND, POSTGRES, "Time spent writing the pages of checkpoints."
+)
+PG_CHECKPOINT_SYNC_TIME = rate(
+    "postgres.checkpoint.sync.time.rate", Unit.MILLISECONDS_PER_SECOND, POSTGRES, "Time spent flushing the files of checkpoints."
+)
+PG_CHECKPOINT_BUFFERS = rate("postgres.checkpoint.buffers.rate", Unit.PER_SECOND, POSTGRES, "Buffers written by checkpoints.")
+PG_BACKEND_BUFFERS = rate("postgres.backend.buffers.rate", Unit.PER_SECOND, POSTGRES, "Buffers that clients' own processes had to write.")
+PG_CLEANER_BUFFERS = rate("postgres.cleaner.buffers.rate", Unit.PER_SECOND, POSTGRES, "Buffers written by the background writer.")
+PG_CHECKPOINT_AGE = gauge("postgres.checkpoint.age", Unit.SECONDS, POSTGRES, "Time since the last checkpoint began.")
+PG_SLOTS_INACTIVE = gauge(
+    "postgres.slots.inactive",
+    Unit.COUNT,
+    POSTGRES,
+    "Replication slots that nobody uses: log is kept for them without end.",
+    1,
+    sustained_seconds=60,
+)
+PG_ARCHIVE_FAILED = rate("postgres.archive.failed.rate", Unit.PER_SECOND, POSTGRES, "Log files that could not be archived.", 0.001)
+PG_ARCHIVE_AGE = gauge("postgres.archive.age", Unit.SECONDS, POSTGRES, "Time since a log file was last archived.")
+PG_ARCHIVE_BACKLOG = gauge("postgres.archive.backlog", Unit.COUNT, POSTGRES, "Log files that wait to be archived.", 10, 100)
+PG_VACUUM_WORKERS = gauge("postgres.vacuum.workers", Unit.COUNT, POSTGRES, "Autovacuum workers that run now.")
+PG_DEAD_ROWS = gauge(
+    "postgres.dead_rows", Unit.COUNT, POSTGRES, "Row versions in this database that vacuum has still to remove, as last estimated."
+)
+PG_XID_AGE = gauge("postgres.xid.age", Unit.COUNT, POSTGRES, "Transactions since the oldest unfrozen one, of the oldest database.")
+PG_WRAPAROUND = ratio(
+    "postgres.wraparound.usage", POSTGRES, "Used share of the transaction ids before the server refuses to write.", 0.5, 0.75
+)
+PG_MULTIXACT_WRAPAROUND = ratio(
+    "postgres.wraparound.multixact.usage", POSTGRES, "Used share of the multixact ids before the server refuses to write.", 0.5, 0.75
+)
+PG_HORIZON_AGE = gauge(
+    "postgres.horizon.age", Unit.COUNT, POSTGRES, "Transactions by which the oldest holder keeps vacuum from removing dead rows."
+)
+PG_PREPARED_TRANSACTIONS = gauge("postgres.prepared_transactions", Unit.COUNT, POSTGRES, "Prepared transactions that nobody has ended yet.")
+PG_SETTINGS_PENDING = gauge("postgres.settings.pending_restart", Unit.COUNT, POSTGRES, "Settings that were changed and wait for a restart.")
+PG_IO_READ = rate(
+    "postgres.io.read.rate",
+    Unit.BYTES_PER_SECOND,
+    POSTGRES,
+    "Bytes that the server read from files, by the labels `backend`, `object` and `context`.",
+)
+PG_IO_WRITE = rate(
+    "postgres.io.write.rate",
+    Unit.BYTES_PER_SECOND,
+    POSTGRES,
+    "Bytes that the server wrote or extended in files, by the labels `backend`, `object` and `context`.",
+)
+PG_IO_READ_TIME = rate(
+    "postgres.io.read.time.rate",
+    Unit.MILLISECONDS_PER_SECOND,
+    POSTGRES,
+    "Time spent reading files, by the same labels; needs track_io_timing.",
+)
+PG_IO_WRITE_TIME = rate(
+    "postgres.io.write.time.rate",
+    Unit.MILLISECONDS_PER_SECOND,
+    POSTGRES,
+    "Time spent writing files, by the same labels; needs track_io_timing.",
+)
+PG_IO_FSYNCS = rate("postgres.io.fsyncs.rate", Unit.PER_SECOND, POSTGRES, "Files flushed to disk, by the same labels.")
+PG_SLRU_HITS = rate(
+    "postgres.slru.hits.rate",
+    Unit.PER_SECOND,
+    POSTGRES,
+    "Look-ups in a small cache (transaction status and the like) that found their page, by the label `slru`.",
+)
+PG_SLRU_READS = rate(
+    "postgres.slru.reads.rate", Unit.PER_SECOND, POSTGRES, "Pages that a small cache had to read from disk, by the label `slru`."
+)
