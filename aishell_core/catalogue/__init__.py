@@ -13,8 +13,12 @@ from aishell_core.catalogue.common import *
 from aishell_core.catalogue.declare import *
 from aishell_core.catalogue.declare import DECLARED
 from aishell_core.catalogue.host import *
+from aishell_core.catalogue.mongodb import *
+from aishell_core.catalogue.mysql import *
+from aishell_core.catalogue.oracle import *
 from aishell_core.catalogue.pooler import *
 from aishell_core.catalogue.postgres import *
+from aishell_core.catalogue.redis import *
 from aishell_core.catalogue.sqlite import *
 from aishell_core.errors import UsageError
 from aishell_core.values import Metric

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from aishell_core.values import Facts, Failure, PlanNode, Relation
+from aishell_core.values import CommandResult, Facts, Failure, Limits, PlanNode, Relation, Session, Value
 
 Cell = str | int | float | bytes | None
 
@@ -38,13 +38,32 @@ class Explainable(Protocol):
 
 @runtime_checkable
 class Cancellable(Protocol):
-    """Can cancel what a session runs, and end a session, after checking that it is still the same one."""
+    """Can cancel what a session runs, and end a session, after checking that it is still the same one.
 
-    async def cancel(self, session: str, started_at: float | None, deadline_seconds: float) -> None:
+    The check and the act are one statement where the engine can do that, else as close together as it allows. A session
+    that has ended, or whose id belongs to another one now (another `started_at`), is left alone: `TargetError` with
+    `FailureCode.GONE`. What the role may not do is `FailureCode.PRIVILEGE` with the exact grant as hint.
+    """
+
+    async def cancel(self, session: Session, deadline_seconds: float) -> None:
         """Cancel the running statement of exactly this session."""
 
-    async def terminate(self, session: str, started_at: float | None, deadline_seconds: float) -> None:
+    async def terminate(self, session: Session, deadline_seconds: float) -> None:
         """End exactly this session."""
+
+
+@runtime_checkable
+class Runnable(Protocol):
+    """Can run one command of a person in the engine's own language, with bound parameters and within limits.
+
+    With `read_only` the engine itself refuses a write wherever it can (a read-only transaction); it does not stand
+    in for judging the command before. Raises `TargetError`; a time limit that passed is `FailureCode.TIMEOUT`.
+    """
+
+    async def run(
+        self, command: str, parameters: tuple[Value, ...], limits: Limits, *, database: str = "", read_only: bool = True
+    ) -> CommandResult:
+        """What the command brought; on a connection of its own that is closed afterwards, so that nothing it set stays."""
 
 
 @runtime_checkable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aishell_core.values.activity import *
+from aishell_core.values.data import *
 from aishell_core.values.metrics import *
 from aishell_core.values.reading import *
 from aishell_core.values.storage import *

@@ -49,6 +49,9 @@ class Ability(Flag):
     HORIZON = auto()
     POOLS = auto()
     ANALYZE = auto()
+    CANCEL = auto()
+    TERMINATE = auto()
+    RUN = auto()
 
 
 class FailureCode(StrEnum):
@@ -67,6 +70,7 @@ class FailureCode(StrEnum):
     EMPTY = "empty"
     UNSUPPORTED = "unsupported"
     INTERNAL = "internal"
+    GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)

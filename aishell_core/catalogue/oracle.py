@@ -1,0 +1,1 @@
+"""What Oracle alone has."""

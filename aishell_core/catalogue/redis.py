@@ -1,0 +1,1 @@
+"""What Redis and Valkey alone have."""

@@ -1,0 +1,1 @@
+"""Reading MySQL and MariaDB."""

@@ -1,0 +1,1 @@
+"""Reading Redis and Valkey."""
