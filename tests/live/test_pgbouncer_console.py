@@ -74,6 +74,11 @@ async def until(collector: Collector, condition: Callable[[Reading], bool]) -> R
     raise AssertionError(f"never came true: {reading}")
 
 
+def servers_of(reading: Reading, database: str) -> float:
+    pools = [pool for pool in reading.pools or () if pool.database == database]
+    return sum(pool.servers_active + pool.servers_idle + pool.servers_used for pool in pools)
+
+
 def figure(reading: Reading, name: str) -> float:
     return sum(sample.value for sample in reading.samples if sample.metric.name == name)
 
@@ -287,6 +292,8 @@ async def test_a_dead_server_behind_the_pool_is_told_as_the_reason_why_clients_w
         client.run("SELECT 1")
         second.kill()
         async with opened(pooler.console_target()) as collector:
+            # A client that is linked to the dying connection is sent away instead of waiting for another one.
+            await until(collector, lambda reading: servers_of(reading, "other") == 0)
             with at_work(client):
                 reading = await until(collector, lambda reading: bool(reading.failures))
                 pooler.kill()
