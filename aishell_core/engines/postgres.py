@@ -9,12 +9,14 @@ from enum import StrEnum
 from typing import Any
 
 from aishell_core.clock import Clock
+from aishell_core.engines.postgres_acting import Acting
 from aishell_core.engines.postgres_explaining import Explaining
 from aishell_core.engines.postgres_facts import ServerFacts
 from aishell_core.engines.postgres_lane import Line
 from aishell_core.engines.postgres_route import Route
+from aishell_core.engines.postgres_running import run_command
 from aishell_core.targets import Target
-from aishell_core.values import Cost, PlanNode
+from aishell_core.values import CommandResult, Cost, Limits, PlanNode, Session, Value
 
 Row = Mapping[str, Any]
 """Values by column name; a text is always proper Unicode."""
@@ -48,7 +50,9 @@ class PostgresSession:
         self._clock = clock
         route = Route()
         self._lines = {lane: Line(target, environ, route, f"{target.name} {lane}") for lane in Lane}
+        self._target, self._environ = target, environ
         self._explaining = Explaining(self._lines[Lane.SLOW])
+        self._acting = Acting(self._lines[Lane.QUICK])
 
     async def facts(self, lane: Lane = Lane.QUICK, deadline_seconds: float = 5.0) -> ServerFacts:
         """What the server says of itself, asked once per connection; connects when needed. Raises TargetError."""
@@ -80,6 +84,20 @@ class PostgresSession:
         Raises TargetError where it writes, lacks values or passes the deadline.
         """
         return await self._explaining.explain_analyze(sql, database, deadline_seconds)
+
+    async def cancel(self, session: Session, deadline_seconds: float) -> None:
+        """Cancel the running statement of exactly this session (process and start); raises TargetError."""
+        await self._acting.cancel(session, deadline_seconds)
+
+    async def terminate(self, session: Session, deadline_seconds: float) -> None:
+        """End exactly this session (process and start), and see it go; raises TargetError."""
+        await self._acting.terminate(session, deadline_seconds)
+
+    async def run(
+        self, command: str, parameters: tuple[Value, ...], limits: Limits, *, database: str = "", read_only: bool = True
+    ) -> CommandResult:
+        """What one statement of a person brings, on a connection of its own; raises TargetError."""
+        return await run_command(self._target, self._environ, command, parameters, limits, database=database, read_only=read_only)
 
     async def close(self) -> None:
         """Let go of both connections; may be called twice and raises nothing."""

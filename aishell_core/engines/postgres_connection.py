@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 import asyncpg
 
+from aishell_core.engines.postgres_cells import reader, written
 from aishell_core.engines.postgres_errors import ServerError
 from aishell_core.engines.postgres_place import SYSTEM_CERTIFICATES, Place, Server, SslMode
 from aishell_core.engines.postgres_text import (
@@ -24,11 +26,23 @@ from aishell_core.engines.postgres_text import (
     first_column,
     number_decoder,
 )
+from aishell_core.values import Value
 
 Row = Mapping[str, Any]
 """Values by column name."""
 
 _CLOSE_SECONDS = 0.5
+_PIECE_ROWS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What a statement of a person brought: its columns, its rows, the server's command tag, and the limit that cut the rows."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Value, ...], ...]
+    status: str
+    cut: str
 
 
 class _Counter(asyncio.Protocol):
@@ -163,6 +177,57 @@ class PostgresConnection:
             finally:
                 self._driver.counter.kept = None
         return tuple(self._decode(value) for value in first_column(bytes(kept)))
+
+    async def run(self, sql: str, parameters: Sequence[object], rows: int, max_bytes: int) -> Brought:
+        """What one statement of a person brings, up to the limits; several are refused. Raises ServerError.
+
+        Values go to the server as text, which it reads by the parameter's type, and come back as the server writes them.
+        """
+        with _as_server_error():
+            first = await self._driver.prepare(sql, name="")
+            self._take_text(first)
+            statement = await self._driver.prepare(sql, name="")
+            columns = statement.get_attributes()
+            values = [None if value is None else written(value) for value in parameters]
+            if not columns:
+                await statement.fetch(*values)
+                return Brought((), (), statement.get_statusmsg() or "", "")
+            found, cut = await self._fetch_some(statement, values, rows, max_bytes)
+        read = [reader(column.type.oid) for column in columns]
+        return Brought(
+            tuple(column.name for column in columns),
+            tuple(tuple(None if value is None else as_value(value) for as_value, value in zip(read, row, strict=True)) for row in found),
+            statement.get_statusmsg() or "",
+            cut,
+        )
+
+    def _take_text(self, statement: asyncpg.prepared_stmt.PreparedStatement) -> None:
+        """Let all types of a statement travel as text, but those whose bytes are decoded already."""
+        known = {oid for oid, _ in TEXT_TYPES}
+        types = [*statement.get_parameters(), *(column.type for column in statement.get_attributes())]
+        for each in types:
+            if each.oid not in known:
+                self._driver.get_settings().add_python_codec(each.oid, each.name, each.schema, (), "scalar", str, str, "text")
+
+    async def _fetch_some(
+        self, statement: asyncpg.prepared_stmt.PreparedStatement, values: list[str | None], rows: int, max_bytes: int
+    ) -> tuple[list[Row], str]:
+        """The rows within the limits, and the name of the limit that ended them; in a transaction they come piece by piece."""
+        if not self.in_transaction:
+            everything = await statement.fetch(*values)
+            return everything[:rows], "rows" if len(everything) > rows else ""
+        cursor = await statement.cursor(*values)
+        most = self.bytes_received + max_bytes
+        found: list[Row] = []
+        while True:
+            piece = await cursor.fetch(min(_PIECE_ROWS, rows + 1 - len(found)))
+            found += piece
+            if len(found) > rows:
+                return found[:rows], "rows"
+            if self.bytes_received > most:
+                return found, "bytes"
+            if len(piece) < _PIECE_ROWS:
+                return found, ""
 
     async def execute(self, sql: str) -> None:
         """Run statements of our own that bring no rows, in one message; raises ServerError."""

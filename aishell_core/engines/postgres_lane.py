@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from aishell_core.engines.postgres_connection import Row
 
 _T = TypeVar("_T")
-_UNREADABLE = {"22021", "22P05"}
+UNREADABLE = frozenset({"22021", "22P05"})
+"""What the server says of a text that it cannot convert into the client's encoding."""
 _LOST = ("08", "57P")
 """Classes of errors after which the server has ended the connection or is about to."""
 _OURS = "SET /* aishell */ LOCAL search_path = pg_catalog"
@@ -125,7 +126,7 @@ class Line:
         try:
             return await self.asked(reached.connection.fetch(sql, parameters))
         except PostgresError as error:
-            if error.sqlstate not in _UNREADABLE or reached.connection.raw:
+            if error.sqlstate not in UNREADABLE or reached.connection.raw:
                 raise
         # The server cannot convert a text into UTF-8: from now on it sends them as they are stored.
         await self.asked(reached.connection.read_raw())
@@ -140,7 +141,7 @@ class Line:
             try:
                 return await self.asked(connection.fetch(sql, parameters))
             except PostgresError as error:
-                if error.sqlstate not in _UNREADABLE or raw or not begun:
+                if error.sqlstate not in UNREADABLE or raw or not begun:
                     raise
             finally:
                 if begun:

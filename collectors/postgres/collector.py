@@ -5,11 +5,12 @@ from __future__ import annotations
 from aishell_core.clock import Clock
 from aishell_core.engines.postgres import PostgresSession
 from aishell_core.targets import Target
-from aishell_core.values import Ability, PlanNode, Reading, Tier
+from aishell_core.values import Ability, CommandResult, Limits, PlanNode, Reading, Session, Tier, Value
 from collectors.contract import Collector, Demand
 from collectors.postgres.cold import ColdTier
 from collectors.postgres.hot import HotTier
 from collectors.postgres.relations import RelationsReader
+from collectors.postgres.replication_lag import LogTimes
 from collectors.postgres.warm import WarmTier
 
 _ABILITIES = (
@@ -24,6 +25,9 @@ _ABILITIES = (
     | Ability.HORIZON
     | Ability.EXPLAIN
     | Ability.ANALYZE
+    | Ability.CANCEL
+    | Ability.TERMINATE
+    | Ability.RUN
 )
 _EXPLAIN_SECONDS = 5.0
 
@@ -60,6 +64,20 @@ class PostgresCollector:
         """The measured plan of a statement that changes nothing; raises TargetError."""
         return await self._session.explain_analyze(sql, database, deadline_seconds)
 
+    async def cancel(self, session: Session, deadline_seconds: float) -> None:
+        """Cancel the running statement of exactly this session; raises TargetError."""
+        await self._session.cancel(session, deadline_seconds)
+
+    async def terminate(self, session: Session, deadline_seconds: float) -> None:
+        """End exactly this session; raises TargetError."""
+        await self._session.terminate(session, deadline_seconds)
+
+    async def run(
+        self, command: str, parameters: tuple[Value, ...], limits: Limits, *, database: str = "", read_only: bool = True
+    ) -> CommandResult:
+        """What one statement of a person brings; raises TargetError."""
+        return await self._session.run(command, parameters, limits, database=database, read_only=read_only)
+
     async def close(self) -> None:
         """End what is under way and let go of the connections."""
         self._hot.close()
@@ -69,7 +87,7 @@ class PostgresCollector:
 def open_postgres(target: Target, clock: Clock) -> Collector:
     """The collector of a server; nothing is connected before the first reading."""
     session = PostgresSession(target, clock)
-    relations = RelationsReader(clock)
-    return PostgresCollector(
-        session, HotTier(session, target, clock), WarmTier(session, target, clock, relations), ColdTier(session, target, clock, relations)
-    )
+    relations, times = RelationsReader(clock), LogTimes()
+    hot = HotTier(session, target, clock, times)
+    warm = WarmTier(session, target, clock, relations, times)
+    return PostgresCollector(session, hot, warm, ColdTier(session, target, clock, relations))
