@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
@@ -46,7 +46,7 @@ ENGINES: tuple[Engine, ...] = (
     Engine("postgres", "PostgreSQL", ("postgresql", "postgres"), 5432),
     Engine("mysql", "MySQL or MariaDB", ("mysql", "mariadb"), 3306),
     Engine("mongodb", "MongoDB", ("mongodb", "mongodb+srv"), 27017),
-    Engine("redis", "Redis or Valkey", ("redis", "rediss", "valkey"), 6379),
+    Engine("redis", "Redis or Valkey", ("redis", "rediss", "redis+unix", "valkey", "valkeys", "valkey+unix"), 6379),
     Engine("pgbouncer", "PgBouncer", ("pgbouncer",), 6432),
     Engine("sqlite", "SQLite", ("sqlite",)),
     Engine("oracle", "Oracle", ("oracle",), 1521),
@@ -63,8 +63,17 @@ _PLACED = {"host", "port", "user", "password", "dbname"}
 _FILE_SUFFIXES = {".db", ".sqlite", ".sqlite3", ".db3"}
 
 
-_WITH_DEFAULTS = {"postgres", "pgbouncer"}
+_TLS_SCHEMES = {"redis": "rediss"}
+"""How an engine's URL is written when it says by its scheme that the connection is encrypted; kept as the option `tls`."""
+_SECURE = {"rediss", "valkeys"}
+_SOCKET_SUFFIX = "+unix"
+"""Ends a scheme whose path is that of a socket."""
+_SHOWN_OPTIONS = ("service", "sentinel")
+"""Options that say where a database is, and are shown with it."""
+_WITH_DEFAULTS = {"postgres", "pgbouncer", "redis"}
 """Engines whose clients know by themselves where the database is when a URL does not say."""
+_PORTS_ELSEWHERE = {"postgres", "pgbouncer"}
+"""Of these, the engines whose port may be said by the environment or a file."""
 _ONLY_DATABASE = {"pgbouncer": "pgbouncer"}
 """Engines with one database alone, whatever a URL names."""
 
@@ -131,9 +140,10 @@ class Location:
             return ""
         user = f"{quote(self.user, safe='')}@" if self.user else ""
         hosts = ",".join(_written(host, port) for host, port in self.servers)
-        service = self.option("service")
-        chosen = f"?service={quote(service, safe='')}" if service else ""
-        return f"{self.engine}://{user}{hosts}/{quote(self.database)}{chosen}"
+        found = [f"{name}={quote(value, safe='')}" for name in _SHOWN_OPTIONS if (value := self.option(name))]
+        chosen = f"?{'&'.join(found)}" if found else ""
+        scheme = _TLS_SCHEMES.get(self.engine, self.engine) if self.option("tls") else self.engine
+        return f"{scheme}://{user}{hosts}/{quote(self.database)}{chosen}"
 
 
 def _written(host: str, port: int) -> str:
@@ -191,7 +201,8 @@ def parse_location(url: str, base: Path | None = None) -> Location:
     try:
         parts = urlsplit(url)
         if engine.name in _WITH_DEFAULTS:
-            return several_hosts(engine.name, parts)
+            location = several_hosts(engine.name, parts)
+            return location if engine.name in _PORTS_ELSEWHERE else _with_usual_port(location, engine.port)
         port = parts.port
     except ValueError as error:
         raise ConfigError(
@@ -222,7 +233,11 @@ def several_hosts(engine: str, parts: SplitResult) -> Location:
     Port 0 stands for one that is not written. Raises ValueError for a server or port that cannot be one.
     """
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if parts.scheme.lower() in _SECURE:
+        options["tls"] = "true"
     login, _, netloc = parts.netloc.rpartition("@")
+    if parts.scheme.lower().endswith(_SOCKET_SUFFIX):
+        netloc, parts = quote(unquote(parts.path), safe=""), parts._replace(path="")
     user, _, password = login.partition(":")
     servers = tuple(_host_port(text) for text in netloc.split(",")) if netloc else ()
     if len(servers) > 1:
@@ -243,6 +258,16 @@ def several_hosts(engine: str, parts: SplitResult) -> Location:
         password=Secret(secret) if secret else None,
         others=tuple(others),
     )
+
+
+def _with_usual_port(location: Location, port: int) -> Location:
+    """The location with the engine's port where none is written; a sentinel has another one, and a socket none."""
+    if location.option("sentinel"):
+        return location
+    first, *others = (
+        (host, number or (0 if not host or host.startswith("/") else port)) for host, number in location.servers or (("", 0),)
+    )
+    return replace(location, port=first[1], others=tuple(others))
 
 
 def _host_port(text: str) -> HostPort:
