@@ -12,8 +12,11 @@ from aishell_core.engines.postgres import Lane, PostgresSession, Row, ServerFact
 from aishell_core.errors import TargetError
 from aishell_core.units import format_duration
 from aishell_core.values import Cost, Failure, FailureCode, Sample
+from collectors.budget import Budget
 from collectors.postgres.pieces import Piece
 from collectors.query_files import QueryFiles
+
+__all__ = ["QUERIES", "Budget", "Found", "SlowQuestions", "monitor_grant", "quoted"]
 
 QUERIES = QueryFiles(Path(__file__).parent / "queries")
 
@@ -49,19 +52,6 @@ class Found:
     def piece(self, samples: Iterable[Sample] = (), parts: tuple[tuple[str, object], ...] = (), failures: Iterable[Failure] = ()) -> Piece:
         """What was made of the rows as a piece of a reading; `failures` are those that the rows themselves tell of."""
         return Piece(tuple(samples), parts, (*self.failures, *failures), self.cost)
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """The time that one reading may take: `until` in steady seconds."""
-
-    clock: Clock
-    until: float
-
-    @property
-    def left(self) -> float:
-        """Seconds that are left."""
-        return self.until - self.clock.steady()
 
 
 def monitor_grant(user: str) -> str:
