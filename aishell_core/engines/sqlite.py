@@ -10,10 +10,11 @@ from aishell_core.engines.base import Cell
 from aishell_core.engines.sqlite_explain import Explainable, TableFacts, explainable, named_tables, plan_of
 from aishell_core.engines.sqlite_file import FileLook
 from aishell_core.engines.sqlite_reading import Queries, Row, SqliteReader
+from aishell_core.engines.sqlite_running import run_command
 from aishell_core.engines.sqlite_states import shown
 from aishell_core.engines.worker import DatabaseThread
 from aishell_core.errors import TargetError
-from aishell_core.values import Facts, Failure, FailureCode, PlanNode
+from aishell_core.values import CommandResult, Facts, Failure, FailureCode, Limits, PlanNode, Value
 
 _LEADING_COLUMNS = """
 SELECT column.name FROM pragma_index_list(?) AS list, pragma_index_info(list.name) AS column
@@ -23,7 +24,7 @@ UNION SELECT name FROM pragma_table_info(?) WHERE pk = 1
 
 
 class SqliteSession:
-    """Pingable, Queryable, Explainable and Closeable; also checks integrity."""
+    """Pingable, Queryable, Explainable, Runnable and Closeable; also checks integrity."""
 
     def __init__(self, path: Path) -> None:
         self._reader = SqliteReader(path)
@@ -62,6 +63,13 @@ class SqliteSession:
             findings = (error.message,)  # so damaged that not even the check could be made
         hint = "restore a backup; .recover of the sqlite3 shell saves what is left"
         return tuple(Failure("integrity", FailureCode.DAMAGED, finding, hint) for finding in findings)
+
+    async def run(
+        self, command: str, parameters: tuple[Value, ...], limits: Limits, *, database: str = "", read_only: bool = True
+    ) -> CommandResult:
+        """What one statement of a person brings; there is one database in a file, so `database` chooses none. Raises TargetError."""
+        work = partial(run_command, self._reader, command, parameters, limits, read_only=read_only)
+        return await self._thread.run(work, limits.seconds + 1.0)
 
     async def close(self) -> None:
         """Let the thread end; may be called twice."""

@@ -93,15 +93,19 @@ class Queries:
     """Statements on one open connection, counted and with a deadline."""
 
     def __init__(self, connection: sqlite3.Connection, until_steady_seconds: float) -> None:
-        self._connection = connection
+        self.connection = connection
         self._until = until_steady_seconds
         self.count = 0
         connection.set_progress_handler(lambda: time.monotonic() > self._until, _OPCODES_BETWEEN_LOOKS_AT_THE_CLOCK)
 
+    def cursor(self, sql: str, parameters: tuple[Cell, ...] = ()) -> sqlite3.Cursor:
+        """The rows of one statement, to be fetched piece by piece; raises sqlite3.Error."""
+        self.count += 1
+        return self.connection.execute(MARK + sql, parameters)
+
     def rows(self, sql: str, parameters: tuple[Cell, ...] = ()) -> list[Row]:
         """The rows of one read-only statement; raises sqlite3.Error."""
-        self.count += 1
-        return self._connection.execute(MARK + sql, parameters).fetchall()
+        return self.cursor(sql, parameters).fetchall()
 
     def rows_if_quick(self, sql: str, parameters: tuple[Cell, ...], seconds: float) -> list[Row] | None:
         """The rows of one read-only statement, None when it takes longer than this; raises sqlite3.Error."""
@@ -213,17 +217,17 @@ class SqliteReader:
         except sqlite3.Error as error:
             if way is Way.STILL and not self._is_still(look.file):
                 return None
-            mapped = _mapped(error, self.path, until)
+            told = mapped(error, self.path, until)
             if _code(error) in _MAY_PASS:
-                return mapped
-            raise mapped from error
+                return told
+            raise told from error
         return (result,) if way is not Way.STILL or self._is_still(look.file) else None
 
     def _ask(self, work: Callable[[Queries], T], path: Path, way: Way, until: float) -> T:
         begun = time.monotonic()
         uri = f"file:{quote(bytes(path))}?{way.value}"
         with closing(sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None)) as connection:
-            connection.text_factory = _text
+            connection.text_factory = read_text
             connection.execute("PRAGMA query_only = 1")
             queries = Queries(connection, until)
             try:
@@ -239,7 +243,8 @@ class SqliteReader:
             return False
 
 
-def _text(data: bytes) -> str:
+def read_text(data: bytes) -> str:
+    """A text of the database; bytes that are no UTF-8 become replacement characters."""
     return data.decode("utf-8", "replace")
 
 
@@ -249,7 +254,7 @@ def _code(error: sqlite3.Error) -> int:
     return code & 0xFF
 
 
-def _mapped(error: sqlite3.Error, path: Path, until: float) -> TargetError:
+def mapped(error: sqlite3.Error, path: Path, until: float) -> TargetError:
     """An error of the driver in words."""
     name = shown(path)
     code = _code(error)

@@ -11,7 +11,7 @@ from aishell_core.engines.file_holders import FILE_HOLDERS, FileHolders
 from aishell_core.engines.sqlite import SqliteSession
 from aishell_core.engines.worker import DatabaseThread
 from aishell_core.targets import Target
-from aishell_core.values import Ability, Failure, PlanNode, Reading, Relation, Tier
+from aishell_core.values import Ability, CommandResult, Failure, Limits, PlanNode, Reading, Relation, Tier, Value
 from collectors.contract import Collector, Demand
 from collectors.sqlite.hot import HotTier
 from collectors.sqlite.place import Place, place_of
@@ -19,7 +19,14 @@ from collectors.sqlite.relations import read_relations
 from collectors.sqlite.slow import SlowTier
 
 _ABILITIES = (
-    Ability.SESSIONS | Ability.LOCKS | Ability.STATEMENTS | Ability.RELATIONS | Ability.SETTINGS | Ability.EXPLAIN | Ability.INTEGRITY
+    Ability.SESSIONS
+    | Ability.LOCKS
+    | Ability.STATEMENTS
+    | Ability.RELATIONS
+    | Ability.SETTINGS
+    | Ability.EXPLAIN
+    | Ability.INTEGRITY
+    | Ability.RUN
 )
 DEADLINE_SECONDS: Mapping[Tier, float] = {Tier.HOT: 1.8, Tier.WARM: 4.7, Tier.COLD: 19.0}
 """A little less than the poller's own deadlines, so that a hung file system is named as the reason."""
@@ -74,6 +81,12 @@ class SqliteCollector:
     async def check_integrity(self, deadline_seconds: float) -> tuple[Failure, ...]:
         """What is damaged; empty when all is well. Raises TargetError, also when the deadline passes first."""
         return await self._session.check_integrity(deadline_seconds)
+
+    async def run(
+        self, command: str, parameters: tuple[Value, ...], limits: Limits, *, database: str = "", read_only: bool = True
+    ) -> CommandResult:
+        """What one statement of a person brings; raises TargetError."""
+        return await self._session.run(command, parameters, limits, database=database, read_only=read_only)
 
     async def close(self) -> None:
         """Let the threads end; one that hangs in a dead file system ends with the program."""
