@@ -70,8 +70,10 @@ _SOCKET_SUFFIX = "+unix"
 """Ends a scheme whose path is that of a socket."""
 _SHOWN_OPTIONS = ("service", "sentinel")
 """Options that say where a database is, and are shown with it."""
-_WITH_DEFAULTS = {"postgres", "pgbouncer", "redis"}
+_WITH_DEFAULTS = {"postgres", "pgbouncer", "redis", "mysql", "mongodb"}
 """Engines whose clients know by themselves where the database is when a URL does not say."""
+_SRV = "+srv"
+"""The end of a scheme whose host is a name behind which the resolver knows the servers; the option `srv` stands for it."""
 _PORTS_ELSEWHERE = {"postgres", "pgbouncer"}
 """Of these, the engines whose port may be said by the environment or a file."""
 _ONLY_DATABASE = {"pgbouncer": "pgbouncer"}
@@ -143,6 +145,7 @@ class Location:
         found = [f"{name}={quote(value, safe='')}" for name in _SHOWN_OPTIONS if (value := self.option(name))]
         chosen = f"?{'&'.join(found)}" if found else ""
         scheme = _TLS_SCHEMES.get(self.engine, self.engine) if self.option("tls") else self.engine
+        scheme += _SRV if self.option(_SRV.removeprefix("+")) == "true" else ""
         return f"{scheme}://{user}{hosts}/{quote(self.database)}{chosen}"
 
 
@@ -202,6 +205,8 @@ def parse_location(url: str, base: Path | None = None) -> Location:
         parts = urlsplit(url)
         if engine.name in _WITH_DEFAULTS:
             location = several_hosts(engine.name, parts)
+            if scheme.endswith(_SRV):
+                return replace(location, options=tuple(sorted({*location.options, (_SRV.removeprefix("+"), "true")})))
             return location if engine.name in _PORTS_ELSEWHERE else _with_usual_port(location, engine.port)
         port = parts.port
     except ValueError as error:
