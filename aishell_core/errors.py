@@ -4,7 +4,8 @@ AishellError                  exit 70, an operation failed
 ├── UsageError                exit 64, the command line cannot be carried out
 ├── ConfigError               exit 78, the configuration is wrong (file, line, column)
 ├── TargetError               exit 3,  a database cannot be read; carries a FailureCode
-└── StateError                exit 74, the state folder or database cannot be used
+├── StateError                exit 74, the state folder or database cannot be used
+└── RefusedError              exit 77, a role, a protection or the person at the keyboard says no
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class ExitCode(IntEnum):
     USAGE = 64
     SOFTWARE = 70
     STATE = 74
+    REFUSED = 77
     CONFIG = 78
 
 
@@ -62,6 +64,13 @@ class StateError(AishellError):
 
     code = "state"
     exit_code = ExitCode.STATE
+
+
+class RefusedError(AishellError):
+    """An action that is not carried out: a role or a protection forbids it, or nobody confirmed it."""
+
+    code = "refused"
+    exit_code = ExitCode.REFUSED
 
 
 class TargetError(AishellError):

@@ -1,0 +1,65 @@
+"""The languages of commands: each engine's is one module of `language/`, found by the engine's name and loaded when it is needed."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from typing import Protocol, cast
+
+from aishell_core.safety import language
+from aishell_core.safety.risk import Risk, RiskLevel, not_understood
+
+_MANY_ROWS = 10_000
+_VERY_MANY_ROWS = 1_000_000
+_LONGEST_CHARACTERS = 200_000
+
+
+class Language(Protocol):
+    """What a module of `language/` offers."""
+
+    def judge(self, command: str) -> Risk:
+        """What a command can do; never raises, and in doubt it is high."""
+
+    def redacted(self, command: str, literal_hash: Callable[[str], str]) -> str | None:
+        """The command without comments and with its literals hashed; None where that cannot be told apart safely."""
+
+
+@cache
+def known_languages() -> frozenset[str]:
+    """The engines whose commands can be judged; listing loads none of them."""
+    return frozenset(module.name for module in pkgutil.iter_modules(language.__path__) if "_" not in module.name)
+
+
+def language_of(engine: str) -> Language | None:
+    """The language of an engine; None where there is no module for it."""
+    if engine not in known_languages():
+        return None
+    return cast(Language, import_module(f"{language.__name__}.{engine}"))
+
+
+def judge(engine: str, command: str, *, estimated_rows: float | None = None) -> Risk:
+    """The risk of a command in an engine's language; pure, never raises.
+
+    `estimated_rows` is how many rows the server's planner expects it to touch, None where nobody asked.
+    """
+    found = language_of(engine)
+    if found is None:
+        return not_understood(f"there is no language of {engine} that could be judged")
+    if len(command) > _LONGEST_CHARACTERS:
+        return not_understood(f"longer than {_LONGEST_CHARACTERS} characters")
+    try:
+        risk = found.judge(command)
+    except RecursionError:
+        return not_understood("nested too deeply to be read")
+    return _with_rows(risk, estimated_rows)
+
+
+def _with_rows(risk: Risk, rows: float | None) -> Risk:
+    if rows is None or rows < _MANY_ROWS:
+        return risk
+    reason = f"about {rows:,.0f} rows"
+    if risk.is_read:
+        return risk.at_least(RiskLevel.MEDIUM, reason) if rows >= _VERY_MANY_ROWS else risk
+    return risk.at_least(RiskLevel.HIGH, reason)
