@@ -73,7 +73,7 @@ def run_process(
         stdin=subprocess.DEVNULL,
         env={**os.environ, **(environment or {})},
         cwd=cwd,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

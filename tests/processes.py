@@ -59,7 +59,7 @@ def _child_ids(pid: int) -> tuple[int, ...]:
     return tuple(ids)
 
 
-def survivors(marks: frozenset[ProcessMark], deadline_seconds: float = 5.0) -> frozenset[ProcessMark]:
+def survivors(marks: frozenset[ProcessMark], deadline_seconds: float = 30.0) -> frozenset[ProcessMark]:
     """Those that still run when the deadline is over; returns as soon as none is left."""
     end = time.monotonic() + deadline_seconds
     while True:

@@ -85,7 +85,7 @@ class PtyProcess:
             self._open = False
             os.close(self._master)
 
-    def wait(self, deadline_seconds: float = 10.0) -> int:
+    def wait(self, deadline_seconds: float = 60.0) -> int:
         """The exit code (negative: the signal that ended it); what it still writes is read and dropped."""
         end = time.monotonic() + deadline_seconds
         while self._process.poll() is None:

@@ -15,7 +15,7 @@ import pyte
 from tests.pty_process import PtyProcess
 
 AISHELL = Path(sys.executable).with_name("aishell")
-DEADLINE_SECONDS = 20.0
+DEADLINE_SECONDS = 60.0
 _SELECT_GRAPHIC_RENDITION = re.compile(rb"\x1b\[([0-9;:]*)m")
 _WHERE_IS_THE_CURSOR = b"\x1b[6n"
 # pyte prints the tail of sequences that it does not know; those of the terminal's own protocols draw nothing.

@@ -23,7 +23,7 @@ from tests.servers.postgres import SUPERUSER, PostgresServer, free_port, own_fol
 from tests.servers.postgres_binaries import server_user
 from tests.servers.required import require_server
 
-_START_SECONDS = 15.0
+_START_SECONDS = 60.0
 ADMIN = "pooladmin"
 """May do everything in the console."""
 STATS = "poolstats"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import random
 import shutil
 import signal
 import socket
@@ -22,18 +23,32 @@ import psutil
 
 from aishell_core.targets import Target, parse_location
 from aishell_core.values import TargetId
+from tests.processes import marked, survivors
 from tests.servers.postgres_binaries import PostgresBinaries, require_postgres, server_user
 
-_START_SECONDS = 30.0
+_START_SECONDS = 120.0
+_LEAVE_SECONDS = 20.0
 _FAST: Mapping[str, str] = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "40"}
+# A primary starts this process last, and takes sessions a moment before: nothing that belongs to it comes later.
+_WHOLE = """
+SELECT pg_is_in_recovery() OR current_setting('max_logical_replication_workers')::int = 0
+    OR EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'logical replication launcher')
+"""
 SUPERUSER = "postgres"
+_PORTS = range(20_000, 32_000)
+"""Below those that a system gives to outgoing connections, so that none of these takes a server's port while it restarts."""
+_given: set[int] = set()
 
 
 def free_port() -> int:
-    """A TCP port that nobody listens on at this moment."""
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port that nobody uses at this moment; never the same one twice."""
+    for port in random.SystemRandom().sample(_PORTS, 1000):
+        with contextlib.closing(socket.socket()) as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            if port not in _given:
+                _given.add(port)
+                return port
+    raise AssertionError("no port is free")
 
 
 def own_folder(prefix: str) -> Path:
@@ -44,6 +59,21 @@ def own_folder(prefix: str) -> Path:
         shutil.chown(folder, user)
         folder.chmod(0o711)
     return folder
+
+
+class _Session(pg8000.native.Connection):  # type: ignore[misc]
+    """A session whose `close` returns when the server has let go of it: it is in no view any more, and what it did is counted."""
+
+    def close(self) -> None:
+        left = self._usock.dup() if self._usock is not None else None
+        try:
+            super().close()
+        finally:
+            if left is not None:
+                with left, contextlib.suppress(OSError):
+                    left.settimeout(_LEAVE_SECONDS)
+                    while left.recv(65536):
+                        pass
 
 
 @cache
@@ -117,13 +147,11 @@ class PostgresServer:
         while True:
             assert self.process is not None
             assert self.process.poll() is None, self.log()
-            try:
-                self.execute("SELECT 1")
-            except (pg8000.native.InterfaceError, pg8000.native.DatabaseError, OSError):
-                assert time.monotonic() < until, self.log()
-                time.sleep(0.02)
-            else:
-                return
+            with contextlib.suppress(pg8000.native.InterfaceError, pg8000.native.DatabaseError, OSError):
+                if self.execute(_WHOLE) == [[True]]:
+                    return
+            assert time.monotonic() < until, self.log()
+            time.sleep(0.02)
 
     def log(self) -> str:
         """What the server has said."""
@@ -131,7 +159,7 @@ class PostgresServer:
 
     def connect(self, database: str = "postgres", user: str = SUPERUSER, password: str = "", application: str = "test") -> Any:
         """A session that stays open until its `close` or the server's end; `run(sql)` gives rows."""
-        session = pg8000.native.Connection(
+        session = _Session(
             user, host="127.0.0.1", port=self.port, database=database, password=password or None, application_name=application, timeout=60
         )
         self._clients.append(session)
@@ -140,7 +168,7 @@ class PostgresServer:
     def execute(self, *statements: str, database: str = "postgres", user: str = SUPERUSER) -> list[list[Any]]:
         """Run statements one by one in a session of their own and return the rows of the last."""
         with contextlib.closing(
-            pg8000.native.Connection(user, host="127.0.0.1", port=self.port, database=database, application_name="setup", timeout=60)
+            _Session(user, host="127.0.0.1", port=self.port, database=database, application_name="setup", timeout=60)
         ) as session:
             rows: list[list[Any]] = []
             for statement in statements:
@@ -155,6 +183,8 @@ class PostgresServer:
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """All its processes stand still, as on a machine whose disk or memory hangs; its port still accepts."""
+        # The main process comes first, so that it starts no others while they are being counted.
+        psutil.Process(self.pid).suspend()
         stopped = self.processes()
         for process in stopped:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -168,11 +198,14 @@ class PostgresServer:
 
     def kill(self) -> None:
         """End it as a crash of the machine would."""
-        for process in self.processes():
+        processes = self.processes()
+        marks = frozenset(mark for mark in (marked(process.pid) for process in processes) if mark is not None)
+        for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         assert self.process is not None
         self.process.wait()
+        assert not survivors(marks)
         # The shared memory of a killed server stays until the next one looks; that must not be taken for a live server.
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
@@ -180,7 +213,7 @@ class PostgresServer:
         """End it in order; sessions are thrown out."""
         for session in self._clients:
             with contextlib.suppress(pg8000.native.InterfaceError, pg8000.native.DatabaseError, OSError):
-                session.close()
+                pg8000.native.Connection.close(session)
         self._clients.clear()
         if self.process is None or self.process.poll() is not None:
             return

@@ -12,11 +12,11 @@ from urllib.parse import quote
 import pg8000.native
 
 from aishell_core.clock import Clock, SystemClock
-from aishell_core.engines.postgres import PostgresSession
 from aishell_core.values import Reading
 from collectors.contract import Demand
 from collectors.postgres.hot import HotTier
 from tests.servers.postgres import SUPERUSER, PostgresServer, pids_waiting
+from tests.servers.postgres_session import PatientSession
 from tests.servers.sqlite_client import eventually
 
 
@@ -58,7 +58,9 @@ def clients(server: PostgresServer, count: int, *, database: str = "postgres", a
             yield found
         finally:
             pids = ", ".join(client.id for client in found)
-            server.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid IN ({pids})")
+            there = f"FROM pg_stat_activity WHERE pid IN ({pids})"
+            server.execute(f"SELECT pg_terminate_backend(pid) {there}")
+            eventually(lambda: server.execute(f"SELECT count(*) {there}") == [[0]])
 
 
 @asynccontextmanager
@@ -68,7 +70,7 @@ async def hot_tier(
     """The quick tier of a server, as a role and in a database, for as long as the block lasts."""
     used = clock or SystemClock()
     target = server.target(user=quote(user, safe=""), database=quote(database, safe=""), password=password)
-    session = PostgresSession(target, used, {"HOME": "/nonexistent"})
+    session = PatientSession(target, used, {"HOME": "/nonexistent"})
     tier = HotTier(session, target, used)
     try:
         yield tier

@@ -9,11 +9,24 @@ from typing import Any
 import pytest
 
 from aishell_core.clock import SystemClock
-from aishell_core.engines.postgres import Lane, PostgresSession
+from aishell_core.engines.postgres import Answer, Lane, PostgresSession, ServerFacts
 from aishell_core.engines.postgres_errors import PostgresError
 from aishell_core.targets import Target, TlsPolicy, parse_location
 from aishell_core.values import TargetId
 from tests.servers.postgres import PostgresServer
+
+PATIENT_SECONDS = 60.0
+"""What a question may take that is not about time: the machine may be busy with much else."""
+
+
+class PatientSession(PostgresSession):
+    """A session that gives every question a minute at least, for tests that are not about deadlines."""
+
+    async def facts(self, lane: Lane = Lane.QUICK, deadline_seconds: float = PATIENT_SECONDS) -> ServerFacts:
+        return await super().facts(lane, max(deadline_seconds, PATIENT_SECONDS))
+
+    async def query(self, sql: str, parameters: tuple[Any, ...] = (), *, lane: Lane, deadline_seconds: float) -> Answer:
+        return await super().query(sql, parameters, lane=lane, deadline_seconds=max(deadline_seconds, PATIENT_SECONDS))
 
 
 def at(url: str, *, tls: TlsPolicy = TlsPolicy.PREFER) -> Target:
@@ -31,7 +44,7 @@ async def asking(target: Target, environ: Mapping[str, str] | None = None) -> As
         await session.close()
 
 
-async def value(session: PostgresSession, sql: str, *parameters: Any, lane: Lane = Lane.QUICK, seconds: float = 5.0) -> Any:
+async def value(session: PostgresSession, sql: str, *parameters: Any, lane: Lane = Lane.QUICK, seconds: float = PATIENT_SECONDS) -> Any:
     """The first value of the first row."""
     answer = await session.query(sql, parameters, lane=lane, deadline_seconds=seconds)
     return next(iter(answer.rows[0].values()))

@@ -126,7 +126,7 @@ def client(path: Path, *, timeout: float = 0.0, logged: bool = False) -> Iterato
         process.end()
 
 
-def eventually(condition: Callable[[], object], seconds: float = 10.0) -> None:
+def eventually(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait until a condition holds; fails when it does not in time."""
     until = time.monotonic() + seconds
     while not condition():
