@@ -15,6 +15,7 @@ from aishell_core.catalogue.declare import DECLARED
 from aishell_core.catalogue.host import *
 from aishell_core.catalogue.mongodb import *
 from aishell_core.catalogue.mysql import *
+from aishell_core.catalogue.mysql_upkeep import *
 from aishell_core.catalogue.oracle import *
 from aishell_core.catalogue.pooler import *
 from aishell_core.catalogue.postgres import *
