@@ -1,0 +1,152 @@
+"""A session with a MongoDB server: two connections for questions at most, each question with a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from aishell_core.clock import Clock
+from aishell_core.engines.mongodb_errors import MongoError, Whereabouts, no_answer
+from aishell_core.engines.mongodb_place import Place, find_place
+from aishell_core.targets import Target
+from aishell_core.units import format_duration
+from aishell_core.values import Cost, FailureCode
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from aishell_core.engines.mongodb_connection import MongoConnection
+    from aishell_core.engines.mongodb_documents import Document
+
+APPLICATION = "aishell"
+"""The name under which our connections show themselves; what a person runs has another one."""
+
+_T = TypeVar("_T")
+_TAG = "aishell"
+_WITHOUT_TAG = frozenset({"hello", "buildInfo", "ping"})
+
+
+class Lane(StrEnum):
+    """Which of the two turns a question takes: what is asked each second, or what may take long."""
+
+    QUICK = "quick"
+    SLOW = "slow"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The document with which a server answered a command, and what it cost."""
+
+    document: Document
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The documents of a command that gives a cursor, whether there were more, and what it cost."""
+
+    documents: tuple[Document, ...]
+    cost: Cost
+    cut: str = ""
+
+
+class MongoSession:
+    """Asks one server or set; every error that leaves it is a MongoError.
+
+    A connection that breaks or does not answer in time is dropped by the driver and made anew by the next question.
+    Nothing is connected before the first one. A connection may have been lost long before it is used again, as when
+    the server was restarted between two readings: then a new one gets the question too.
+    """
+
+    def __init__(self, target: Target, clock: Clock) -> None:
+        self._target = target
+        self._clock = clock
+        self._turns = {lane: asyncio.Lock() for lane in Lane}
+        self._place: Place | None = None
+        self._connection: MongoConnection | None = None
+        self._closed = False
+
+    @property
+    def where(self) -> Whereabouts:
+        """What messages name; raises MongoError for a URL that cannot be used."""
+        return self.place.where
+
+    @property
+    def place(self) -> Place:
+        """Where the server is; raises MongoError for a URL that cannot be used."""
+        if self._place is None:
+            self._place = find_place(self._target)
+        return self._place
+
+    async def command(self, command: Mapping[str, Any], *, database: str = "admin", lane: Lane, deadline_seconds: float) -> Reply:
+        """The server's reply to one command, which the server gives up at the deadline too; raises MongoError."""
+        tagged, began = _tagged(command), self._clock.steady()
+
+        async def ask(connection: MongoConnection, seconds: float) -> Reply:
+            document, size = await connection.command(database, tagged, seconds)
+            return Reply(document, Cost(1, self._clock.steady() - began, size))
+
+        return await self._asked(lane, deadline_seconds, ask)
+
+    async def documents(
+        self, command: Mapping[str, Any], *, database: str = "admin", lane: Lane, deadline_seconds: float, most: int
+    ) -> Found:
+        """The documents of a command that gives a cursor (find, aggregate, list…), so many at most; raises MongoError."""
+        tagged, began = _tagged(command), self._clock.steady()
+
+        async def ask(connection: MongoConnection, seconds: float) -> Found:
+            found = await connection.documents(database, tagged, seconds, most)
+            return Found(found.documents, Cost(1, self._clock.steady() - began, found.bytes), found.cut)
+
+        return await self._asked(lane, deadline_seconds, ask)
+
+    async def _asked(self, lane: Lane, seconds: float, ask: Callable[[MongoConnection, float], Awaitable[_T]]) -> _T:
+        async with self._turn(lane, seconds) as until:
+            connection = self._connected()
+            try:
+                return await ask(connection, until - asyncio.get_running_loop().time())
+            except MongoError as error:
+                if not error.lost:
+                    raise
+            return await ask(connection, until - asyncio.get_running_loop().time())
+
+    @asynccontextmanager
+    async def _turn(self, lane: Lane, seconds: float) -> AsyncIterator[float]:
+        """The lane for oneself until the block ends; gives the moment of the deadline in the event loop's time."""
+        until = asyncio.get_running_loop().time() + seconds
+        turn = self._turns[lane]
+        try:
+            async with asyncio.timeout(seconds):
+                await turn.acquire()
+        except TimeoutError as error:
+            raise no_answer(self.where, format_duration(seconds), "waiting") from error
+        try:
+            yield until
+        finally:
+            turn.release()
+
+    def _connected(self) -> MongoConnection:
+        if self._closed:
+            raise MongoError(FailureCode.REFUSED, "this session has been closed")
+        if self._connection is None:
+            # The driver is loaded when a server is to be read, not before.
+            from aishell_core.engines.mongodb_connection import MongoConnection
+
+            self._connection = MongoConnection(self.place, APPLICATION, len(Lane))
+        return self._connection
+
+    async def close(self) -> None:
+        """Let go of all connections; may be called twice and raises nothing."""
+        self._closed = True
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+def _tagged(command: Mapping[str, Any]) -> dict[str, Any]:
+    """The command with our name in it, as it is seen among the server's operations and in its log."""
+    return {**command, "comment": _TAG} if next(iter(command), "") not in _WITHOUT_TAG else dict(command)
