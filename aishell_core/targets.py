@@ -74,7 +74,7 @@ _WITH_DEFAULTS = {"postgres", "pgbouncer", "redis", "mysql", "mongodb"}
 """Engines whose clients know by themselves where the database is when a URL does not say."""
 _SRV = "+srv"
 """The end of a scheme whose host is a name behind which the resolver knows the servers; the option `srv` stands for it."""
-_PORTS_ELSEWHERE = {"postgres", "pgbouncer"}
+_PORTS_ELSEWHERE = {"postgres", "pgbouncer", "mysql"}
 """Of these, the engines whose port may be said by the environment or a file."""
 _ONLY_DATABASE = {"pgbouncer": "pgbouncer"}
 """Engines with one database alone, whatever a URL names."""

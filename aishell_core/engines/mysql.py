@@ -1,0 +1,75 @@
+"""A session with a MySQL or MariaDB server: at most two connections, each question with a deadline."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from aishell_core.clock import Clock
+from aishell_core.engines.mysql_facts import ServerFacts
+from aishell_core.engines.mysql_lane import Line
+from aishell_core.engines.mysql_route import Route
+from aishell_core.targets import Target
+from aishell_core.values import Cost
+
+Row = Mapping[str, Any]
+"""Values by column name; a text is always proper Unicode."""
+
+__all__ = ["Answer", "Lane", "MysqlSession", "Row", "ServerFacts"]
+
+
+class Lane(StrEnum):
+    """Which of the two connections a question takes: what is asked each second, or what may take long."""
+
+    QUICK = "quick"
+    SLOW = "slow"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The rows of one question and what it cost: statements sent, seconds until the answer was here, bytes received."""
+
+    rows: tuple[Row, ...]
+    cost: Cost
+
+
+class MysqlSession:
+    """Asks one server; every error that leaves it is a TargetError (a `MysqlError` with the server's error number).
+
+    A connection that breaks or does not answer in time is dropped and made anew by the next question. Nothing is
+    connected before the first one.
+    """
+
+    def __init__(self, target: Target, clock: Clock, environ: Mapping[str, str] = os.environ) -> None:
+        self._target = target
+        self._clock = clock
+        self._environ = environ
+        route = Route()
+        self._lines = {lane: Line(target, environ, route, f"{target.name} {lane}") for lane in Lane}
+
+    async def facts(self, lane: Lane = Lane.QUICK, deadline_seconds: float = 5.0) -> ServerFacts:
+        """What the server says of itself, asked once per connection; connects when needed. Raises TargetError."""
+        line = self._lines[lane]
+        async with line.turn(deadline_seconds) as until:
+            return (await line.connected(until)).facts
+
+    async def query(self, sql: str, parameters: tuple[Any, ...] = (), *, lane: Lane, deadline_seconds: float) -> Answer:
+        """The rows of one read-only statement; raises TargetError, also when the deadline passes first.
+
+        With `parameters` each `%s` of the text stands for one of them, and `%%` for a per cent sign.
+        """
+        line = self._lines[lane]
+        async with line.turn(deadline_seconds) as until:
+            connection = (await line.connected(until)).connection
+            received, queries, began = connection.bytes_received, line.queries, self._clock.steady()
+            rows = await line.fetch(sql, parameters, until)
+            seconds = self._clock.steady() - began
+            return Answer(rows, Cost(line.queries - queries, seconds, max(0, connection.bytes_received - received)))
+
+    async def close(self) -> None:
+        """Let go of both connections; may be called twice and raises nothing."""
+        for line in self._lines.values():
+            await line.close()
