@@ -19,12 +19,14 @@ from collectors.postgres.hints import monitor_grant
 from collectors.postgres.hot_questions import HotQuestions
 from collectors.postgres.locks import LocksLook, LocksReader
 from collectors.postgres.processes import SessionProcesses
+from collectors.postgres.replication_lag import LogTimes
 from collectors.postgres.slow_questions import Budget
 from collectors.postgres.statements import StatementsLook
 from collectors.postgres.statements_beside import StatementsBeside
 from collectors.postgres.statements_digests import TextDigests
 from collectors.postgres.statements_rows import statement_samples
 from collectors.postgres.statements_sampled import SampledStatements
+from collectors.postgres.watched_beside import WatchedBeside
 
 DEADLINE_SECONDS = 1.7
 """Less than the poller gives, so that a server that hangs is named as the reason."""
@@ -49,13 +51,15 @@ class _Look:
 class HotTier:
     """Reads one server each second, and remembers what the next reading needs to compare."""
 
-    def __init__(self, session: PostgresSession, target: Target, clock: Clock) -> None:
+    def __init__(self, session: PostgresSession, target: Target, clock: Clock, times: LogTimes | None = None) -> None:
+        """`times` is shared with the warm tier, where both read where the log ends."""
         self._target = target
         self._clock = clock
         self._questions = HotQuestions(session, clock)
         self._digests = TextDigests()
         self._statements = StatementsBeside(session, clock)
         self._sampled = SampledStatements(self._digests)
+        self._watched = WatchedBeside(session, clock, times or LogTimes())
         self._activity = ActivityReader(self._questions, self._digests, self._statements.reader.names, SessionProcesses(clock))
         self._locks = LocksReader(self._questions)
         self._before: Mapping[str, Any] | None = None
@@ -69,10 +73,14 @@ class HotTier:
         server = await self._questions.facts(budget)
         if Part.STATEMENTS in demand:
             self._statements.begin()
+        else:
+            self._statements.leave()
+        self._watched.begin(demand)
         look = await self._look(server, budget, demand)
         facts, more = await self._facts(server, look.counters.row, budget)
         counted = await self._take_statements(look, demand, budget)
-        return Reading(
+        watched = await self._watched.take(budget.left)
+        reading = Reading(
             self._target.name,
             Tier.HOT,
             at,
@@ -82,9 +90,10 @@ class HotTier:
             lock_waits=self._lock_waits(look, demand),
             statements=counted.statements,
             waits=look.figures.waits if look.figures is not None else None,
-            failures=(*look.failures, *self._hidden(look, server, at), *counted.failures),
-            cost=look.cost + more + counted.cost,
+            failures=(*look.failures, *self._hidden(look, server, at), *counted.failures, *watched.failures),
+            cost=look.cost + more + counted.cost + watched.cost,
         )
+        return replace(reading, **watched.parts) if watched.parts else reading
 
     async def _look(self, server: ServerFacts, budget: Budget, demand: Demand) -> _Look:
         estimated = Part.STATEMENTS in demand and self._statements.sampled
@@ -180,6 +189,7 @@ class HotTier:
     def close(self) -> None:
         """Give up what is under way."""
         self._statements.close()
+        self._watched.close()
 
 
 def _may_wait(seen: tuple[Seen, ...], demand: Demand) -> bool:

@@ -1,10 +1,12 @@
-"""Reading replication: standbys and slots always, the rest only while somebody looks."""
+"""Reading replication: standbys and slots always, the peers with their details only while somebody looks."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from aishell_core.clock import Clock
 from aishell_core.engines.postgres import Row, ServerFacts
-from aishell_core.values import Cost, Failure, FailureCode, Part, ReplicationPeer, Sample
+from aishell_core.values import Cost, Failure, FailureCode, Part, ReplicationPeer
 from collectors.postgres.pieces import Piece
 from collectors.postgres.replication_lag import LogTimes
 from collectors.postgres.replication_rows import (
@@ -21,59 +23,103 @@ from collectors.postgres.slow_questions import Budget, Found, SlowQuestions, mon
 from collectors.postgres.warm_rows import ServerState
 
 _HIDDEN_FROM_ROLE = "the state of replication is shown only to a role that may see all statistics"
+_DETAILS_SECONDS = 9.0
+"""What changes seldom (subscriptions, publications, what was decoded) is read again after this time, also while it is watched."""
 
 
-class ReplicationReader:
-    """Reads what concerns replication; remembers where the log ended, to know how late a standby is."""
+@dataclass(frozen=True, slots=True)
+class _Links:
+    """Who follows this server and whom it follows, at one moment."""
 
-    def __init__(self, questions: SlowQuestions, clock: Clock) -> None:
+    standbys: Found
+    slots: Found
+    upstream: Found | None
+    peers: tuple[ReplicationPeer, ...]
+    failures: tuple[Failure, ...]
+
+    @property
+    def found(self) -> list[Found]:
+        return [self.standbys, self.slots, *([self.upstream] if self.upstream is not None else [])]
+
+
+async def _read_links(
+    questions: SlowQuestions, server: ServerFacts, state: ServerState, times: LogTimes, at: float, budget: Budget
+) -> _Links:
+    standbys = await questions.ask(server, "standbys", Part.REPLICATION, budget)
+    slots = await questions.ask(server, "slots", Part.REPLICATION, budget)
+    upstream = await questions.ask(server, "upstream", Part.REPLICATION, budget) if state.in_recovery else None
+    peers = standby_peers(standbys.rows or (), times, at)
+    if upstream is not None and upstream.row is not None:
+        peers = (upstream_peer(upstream.row, at), *peers)
+    return _Links(standbys, slots, upstream, peers, _hidden(standbys, upstream, state, server, at))
+
+
+class LagReader:
+    """Reads how late standbys are and what slots keep, as samples."""
+
+    def __init__(self, questions: SlowQuestions, clock: Clock, times: LogTimes) -> None:
+        """`times` is shared with whoever else reads where the log ends."""
         self._questions = questions
         self._clock = clock
-        self._times = LogTimes()
+        self._times = times
 
-    async def read(self, server: ServerFacts, state: ServerState, budget: Budget, *, demanded: bool) -> Piece:
-        """Lag and slots as samples, and with `demanded` everything as peers; raises TargetError."""
-        at = self._clock.now()
-        standbys = await self._ask(server, "standbys", budget)
-        slots = await self._ask(server, "slots", budget)
-        upstream = await self._ask(server, "upstream", budget) if state.in_recovery else None
-        peers = standby_peers(standbys.rows or (), self._times, at)
-        samples = [*standby_samples(peers), *(slot_samples(slots.rows) if slots.rows is not None else ())]
-        if upstream is not None and upstream.row is not None:
-            source = upstream_peer(upstream.row, at)
-            samples += upstream_samples(source)
-            peers = (source, *peers)
-        found = [standbys, slots, *([upstream] if upstream is not None else [])]
-        failures = _hidden(standbys, upstream, state, server, at)
-        if not demanded:
-            return _piece(found, tuple(samples), failures)
-        more, details = await self._details(server, slots.rows or (), at, budget)
-        return _piece([*found, *more], tuple(samples), failures, (*peers, *details))
+    async def read(self, server: ServerFacts, state: ServerState, budget: Budget) -> Piece:
+        """Lag and slots as samples; raises TargetError."""
+        links = await _read_links(self._questions, server, state, self._times, self._clock.now(), budget)
+        samples = [*standby_samples(each for each in links.peers if each.role == "standby")]
+        samples += slot_samples(links.slots.rows) if links.slots.rows is not None else ()
+        samples += (sample for each in links.peers if each.role == "upstream" for sample in upstream_samples(each))
+        return _piece(links.found, Piece(tuple(samples), (), links.failures))
 
-    async def _details(
-        self, server: ServerFacts, slots: tuple[Row, ...], at: float, budget: Budget
-    ) -> tuple[list[Found], tuple[ReplicationPeer, ...]]:
-        logical = any(row["kind"] == "logical" for row in slots)
-        decoding = await self._ask(server, "slot_decoding", budget) if logical else Found(())
-        subscriptions = await self._ask(server, "subscriptions", budget)
-        publications = await self._ask(server, "publications", budget)
+
+class PeersReader:
+    """Reads all that is at the other end of replication, as peers; remembers for a while what changes seldom."""
+
+    def __init__(self, questions: SlowQuestions, clock: Clock, times: LogTimes) -> None:
+        """`times` is shared with whoever else reads where the log ends."""
+        self._questions = questions
+        self._clock = clock
+        self._times = times
+        self._details: list[Found] = []
+        self._details_until = 0.0
+
+    async def read(self, server: ServerFacts, state: ServerState, budget: Budget) -> Piece:
+        """The peers; raises TargetError."""
+        at, now = self._clock.now(), self._clock.steady()
+        links = await _read_links(self._questions, server, state, self._times, at, budget)
+        asked = list(links.found)
+        failures = list(links.failures)
+        if now >= self._details_until or not self._details:
+            self._details = await self._read_details(server, links.slots.rows or (), budget)
+            self._details_until = now + _DETAILS_SECONDS
+            asked += self._details
+        else:
+            failures += (failure for each in self._details for failure in each.failures)
+        decoding, subscriptions, publications = self._details
         peers = (
-            *slot_peers(slots, {str(row["name"]): row for row in decoding.rows or ()}),
+            *links.peers,
+            *slot_peers(links.slots.rows or (), {str(row["name"]): row for row in decoding.rows or ()}),
             *subscription_peers(subscriptions.rows or (), at),
             *publication_peers(publications.rows or ()),
         )
-        return [decoding, subscriptions, publications], peers
+        return _piece(asked, Piece((), (("replication", peers),), tuple(failures)))
+
+    async def _read_details(self, server: ServerFacts, slots: tuple[Row, ...], budget: Budget) -> list[Found]:
+        logical = any(row["kind"] == "logical" for row in slots)
+        return [
+            await self._ask(server, "slot_decoding", budget) if logical else Found(()),
+            await self._ask(server, "subscriptions", budget),
+            await self._ask(server, "publications", budget),
+        ]
 
     async def _ask(self, server: ServerFacts, name: str, budget: Budget) -> Found:
         return await self._questions.ask(server, name, Part.REPLICATION, budget)
 
 
-def _piece(
-    found: list[Found], samples: tuple[Sample, ...], failures: tuple[Failure, ...], peers: tuple[ReplicationPeer, ...] | None = None
-) -> Piece:
+def _piece(found: list[Found], made: Piece) -> Piece:
     cost = sum((each.cost for each in found), Cost())
-    failed = (*(failure for each in found for failure in each.failures), *failures)
-    return Piece(samples, () if peers is None else (("replication", peers),), failed, cost)
+    failed = (*(failure for each in found for failure in each.failures), *made.failures)
+    return Piece(made.samples, made.parts, failed, cost)
 
 
 def _hidden(standbys: Found, upstream: Found | None, state: ServerState, server: ServerFacts, at: float) -> tuple[Failure, ...]:

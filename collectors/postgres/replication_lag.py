@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
-_KEPT = 240
-"""Readings that are remembered: an hour of warm ones. A standby that is further behind is behind for at least that long."""
+_KEPT = 1800
+"""Readings that are remembered: an hour of those of a pane that is watched. A standby further behind is behind for at least that long."""
 
 
 class LogTimes:

@@ -7,26 +7,23 @@ from collections.abc import Callable
 from aishell_core.clock import Clock
 from aishell_core.engines.postgres import PostgresSession, Row, ServerFacts
 from aishell_core.targets import Target
-from aishell_core.values import Failure, FailureCode, Part, Reading, Sample, Tier
+from aishell_core.values import Part, Reading, Sample, Tier
 from collectors.contract import Demand
-from collectors.postgres import horizon_rows, progress_rows
 from collectors.postgres.io_rows import io_samples, slru_samples
 from collectors.postgres.pieces import Piece, reading_of
 from collectors.postgres.relations import RelationsReader
-from collectors.postgres.replication import ReplicationReader
+from collectors.postgres.replication import LagReader
+from collectors.postgres.replication_lag import LogTimes
 from collectors.postgres.settings_rows import settings_of
-from collectors.postgres.slow_questions import Budget, Found, SlowQuestions, monitor_grant
+from collectors.postgres.slow_questions import Budget, Found, SlowQuestions
 from collectors.postgres.wal_rows import archiver_samples, archives, backlog_samples, checkpoint_samples, control_samples, wal_samples
-from collectors.postgres.warm_rows import ServerState, age_samples, dead_row_samples, state_of, upkeep_samples
+from collectors.postgres.warm_rows import age_samples, dead_row_samples, state_of, upkeep_samples
 
 DEADLINE_SECONDS = 4.6
 """A little less than the poller's own deadline, so that what was read in time is kept."""
 
 _REST_AFTER_COUNTING = 1000.0
 """Dead rows are counted again no sooner than so many times as long as that took: with 20,000 tables it costs 50 ms."""
-
-_PARTS = {Part.PROGRESS: "progress", Part.HORIZON: "horizon", Part.SETTINGS: "settings"}
-"""Parts that one statement brings, with its name."""
 
 _ONE_ROW: tuple[tuple[str, Callable[[Row | None], tuple[Sample, ...]]], ...] = (
     ("transaction_ages", age_samples),
@@ -39,12 +36,19 @@ _ONE_ROW: tuple[tuple[str, Callable[[Row | None], tuple[Sample, ...]]], ...] = (
 class WarmTier:
     """Reads what concerns log, replication, vacuum and files of one server; a piece that fails is a Failure."""
 
-    def __init__(self, session: PostgresSession, target: Target, clock: Clock, relations: RelationsReader | None = None) -> None:
-        """`relations` is shared with the cold tier, where both read tables."""
+    def __init__(
+        self,
+        session: PostgresSession,
+        target: Target,
+        clock: Clock,
+        relations: RelationsReader | None = None,
+        times: LogTimes | None = None,
+    ) -> None:
+        """`relations` is shared with the cold tier, where both read tables, and `times` with whoever reads peers closely."""
         self._target = target
         self._clock = clock
         self._questions = SlowQuestions(session, clock)
-        self._replication = ReplicationReader(self._questions, clock)
+        self._lag = LagReader(self._questions, clock, times or LogTimes())
         self._relations = relations or RelationsReader(clock)
         self._dead_rows: tuple[Sample, ...] = ()
         self._count_again_at = 0.0
@@ -59,9 +63,11 @@ class WarmTier:
         samples = (*upkeep_samples(upkeep.row, state), *(archiver_samples(upkeep.row) if archiving else ()))
         pieces = [
             upkeep.piece(samples=samples),
-            await self._replication.read(server, state, budget, demanded=Part.REPLICATION in demand),
+            await self._lag.read(server, state, budget),
         ]
-        pieces += [(await self._demanded(part, server, state, budget)) for part in _PARTS if part in demand]
+        if Part.SETTINGS in demand:
+            settings = await self._ask(server, "settings", budget, Part.SETTINGS)
+            pieces.append(settings.piece(parts=(("settings", settings_of(settings.rows)),) if settings.rows is not None else ()))
         pieces += await self._always(server, budget)
         if archiving:
             backlog = await self._ask(server, "archive_backlog", budget)
@@ -92,23 +98,3 @@ class WarmTier:
         self._dead_rows = dead_row_samples(found.row)
         self._count_again_at = began + _REST_AFTER_COUNTING * found.cost.seconds
         return found.piece(samples=self._dead_rows)
-
-    async def _demanded(self, part: Part, server: ServerFacts, state: ServerState, budget: Budget) -> Piece:
-        found = await self._ask(server, _PARTS[part], budget, part)
-        if found.rows is None:
-            return found.piece()
-        unseen = 0
-        if part is Part.PROGRESS:
-            values: object = progress_rows.progress_of(found.rows)
-            unseen = progress_rows.hidden(found.rows)
-        elif part is Part.HORIZON:
-            values = horizon_rows.holders_of(found.rows)
-            unseen = horizon_rows.hidden(found.rows)
-        else:
-            values = settings_of(found.rows)
-        failures = (self._unseen(part, unseen, server),) if unseen and not state.sees_all else ()
-        return found.piece(parts=((part.value, values),), failures=failures)
-
-    def _unseen(self, part: Part, count: int, server: ServerFacts) -> Failure:
-        message = f"what {count} sessions of other roles do is hidden from {server.user}"
-        return Failure(part, FailureCode.PRIVILEGE, message, monitor_grant(server.user), self._clock.now())

@@ -34,7 +34,7 @@ def state_of(row: Row | None, server: ServerFacts) -> ServerState:
     """The state as read just now, that of the connection's beginning where that failed."""
     if row is None:
         return ServerState(server.in_recovery, server.superuser)
-    return ServerState(bool(row["in_recovery"]), bool(row["sees_all"]), str(row["archive_mode"]))
+    return ServerState(bool(row["in_recovery"]), bool(row["sees_all"]), str(row.get("archive_mode", "off")))
 
 
 def upkeep_samples(row: Row | None, state: ServerState) -> tuple[Sample, ...]:

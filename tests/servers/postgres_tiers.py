@@ -6,17 +6,22 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from aishell_core.clock import Clock, SystemClock
 from aishell_core.engines.postgres import PostgresSession
 from aishell_core.values import NO_LABELS, Labels, Metric, Part, Reading
-from collectors.contract import NOTHING, Demand
+from collectors.contract import Demand
 from collectors.postgres.cold import ColdTier
+from collectors.postgres.pieces import reading_of
 from collectors.postgres.relations import RelationsReader
+from collectors.postgres.replication_lag import LogTimes
+from collectors.postgres.slow_questions import Budget
 from collectors.postgres.warm import WarmTier
+from collectors.postgres.watched import WatchedReader
 from tests.servers.postgres import SUPERUSER, PostgresServer
+from tests.servers.postgres_session import PatientSession
 
 T = TypeVar("T")
 
@@ -36,14 +41,27 @@ class AheadClock(SystemClock):
 
 @dataclass(frozen=True, slots=True)
 class Tiers:
-    """The two tiers over one session."""
+    """The two tiers and what is watched, over one session."""
 
     session: PostgresSession
+    clock: Clock
     warm_tier: WarmTier
     cold_tier: ColdTier
+    watched: WatchedReader
 
     async def warm(self, *parts: Part) -> Reading:
-        return await self.warm_tier.read(frozenset(parts) if parts else NOTHING)
+        """The warm tier, and of the parts that are read closely while they are watched those that are asked for."""
+        demand: Demand = frozenset(parts)
+        reading = await self.warm_tier.read(demand)
+        pieces = await self.watched.read(demand, Budget(self.clock, self.clock.steady() + 5))
+        close = reading_of(reading.target, reading.tier, reading.at, pieces, None)
+        return replace(
+            reading,
+            replication=close.replication,
+            progress=close.progress,
+            horizon=close.horizon,
+            failures=(*reading.failures, *close.failures),
+        )
 
     async def cold(self, *parts: Part) -> Reading:
         demand: Demand = frozenset(parts)
@@ -58,18 +76,24 @@ async def tiers_of(
     database: str = "postgres",
     clock: Clock | None = None,
     relations: RelationsReader | None = None,
+    patient: bool = True,
 ) -> AsyncIterator[Tiers]:
-    """Warm and cold tier of a server, as a role and in a database, for as long as the block lasts."""
+    """Warm and cold tier of a server, as a role and in a database, for as long as the block lasts.
+
+    Without `patient` each statement has the time that it has in the program.
+    """
     used = clock or SystemClock()
     target = server.target(user=user, database=database)
-    session = PostgresSession(target, used)
+    session = (PatientSession if patient else PostgresSession)(target, used)
     try:
-        yield Tiers(session, WarmTier(session, target, used, relations), ColdTier(session, target, used, relations))
+        times = LogTimes()
+        warm, cold = WarmTier(session, target, used, relations, times), ColdTier(session, target, used, relations)
+        yield Tiers(session, used, warm, cold, WatchedReader(session, used, times))
     finally:
         await session.close()
 
 
-async def until(look: Callable[[], Awaitable[T | None]], seconds: float = 15.0) -> T:
+async def until(look: Callable[[], Awaitable[T | None]], seconds: float = 60.0) -> T:
     """Look again and again until there is something to be seen; fails when that takes too long."""
     end = time.monotonic() + seconds
     while True:
