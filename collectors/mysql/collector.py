@@ -1,0 +1,55 @@
+"""The collector of MySQL and MariaDB: two connections at most, one for what is read each second and one for all that may take long."""
+
+from __future__ import annotations
+
+from aishell_core.clock import Clock
+from aishell_core.engines.mysql import MysqlSession
+from aishell_core.errors import TargetError
+from aishell_core.targets import Target
+from aishell_core.values import Ability, FailureCode, PlanNode, Reading, Tier
+from collectors.contract import Collector, Demand
+from collectors.mysql.cold import ColdTier
+from collectors.mysql.hot import HotTier
+from collectors.mysql.warm import WarmTier
+
+_ABILITIES = Ability.NONE
+
+
+class MysqlCollector:
+    """Three tiers over one session."""
+
+    def __init__(self, session: MysqlSession, hot: HotTier, warm: WarmTier, cold: ColdTier) -> None:
+        self._session = session
+        self._hot = hot
+        self._warm = warm
+        self._cold = cold
+
+    @property
+    def abilities(self) -> Ability:
+        """All that a server of this kind can be asked."""
+        return _ABILITIES
+
+    async def collect(self, tier: Tier, demand: Demand) -> Reading:
+        """One reading of one tier; raises TargetError when the server cannot be read at all."""
+        match tier:
+            case Tier.HOT:
+                return await self._hot.read(demand)
+            case Tier.WARM:
+                return await self._warm.read(demand)
+            case Tier.COLD:
+                return await self._cold.read(demand)
+
+    async def explain(self, sql: str, database: str = "") -> tuple[PlanNode, ...]:
+        """The plan of a statement, without running it; raises TargetError."""
+        raise TargetError(FailureCode.UNSUPPORTED, "plans are not read from this server", "")
+
+    async def close(self) -> None:
+        """End what is under way and let go of the connections."""
+        self._hot.close()
+        await self._session.close()
+
+
+def open_mysql(target: Target, clock: Clock) -> Collector:
+    """The collector of a server; nothing is connected before the first reading."""
+    session = MysqlSession(target, clock)
+    return MysqlCollector(session, HotTier(session, target, clock), WarmTier(session, target, clock), ColdTier(session, target, clock))
