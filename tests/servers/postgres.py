@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import os
 import random
 import shutil
 import signal
@@ -65,7 +66,8 @@ class _Session(pg8000.native.Connection):  # type: ignore[misc]
     """A session whose `close` returns when the server has let go of it: it is in no view any more, and what it did is counted."""
 
     def close(self) -> None:
-        left = self._usock.dup() if self._usock is not None else None
+        # The bare socket also where it is encrypted: all that counts is its end.
+        left = socket.socket(fileno=os.dup(self._usock.fileno())) if self._usock is not None else None
         try:
             super().close()
         finally:
