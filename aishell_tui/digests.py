@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from operator import attrgetter
+from operator import attrgetter, itemgetter
+from typing import NamedTuple
 
 from aishell_core.engines.histogram import cumulative_minus, quantile
 from aishell_core.values import Statement
@@ -137,45 +137,69 @@ def digest_rows(statements: Statements, span_seconds: float | None) -> tuple[Dig
     return tuple(sorted(rows, key=lambda row: (-row.time_share, row.statement.digest)))
 
 
-_Counted = tuple[float, _Key, Statement, Statement | None]
-"""Milliseconds spent with their sign turned, the key, the newest reading, and the one to count from."""
+class Ranked(NamedTuple):
+    """A digest in its place: milliseconds spent with their sign turned, the key, the newest reading, and the one to count from."""
+
+    spent: float
+    key: _Key
+    statement: Statement
+    base: Statement | None
 
 
-def _counted(statement: Statement, before: dict[_Key, Statement]) -> _Counted | None:
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """All digests that were called in a span, the heaviest first, and the milliseconds that they took together."""
+
+    digests: tuple[Ranked, ...] = ()
+    spent: float = 0.0
+    span_seconds: float | None = None
+
+
+Chosen = Callable[[tuple[Ranked, ...]], tuple[Ranked, ...]]
+"""Takes digests in their order and gives those that are wanted, in the same order."""
+
+
+def _ranked(statement: Statement, before: dict[_Key, Statement]) -> Ranked | None:
     base = _base_of(statement, before)
     calls, spent = statement.calls, statement.total_milliseconds
     if base is not None:
         calls, spent = calls - base.calls, spent - base.total_milliseconds
-    return (-spent, _key_of(statement), statement, base) if calls > 0 else None
+    return Ranked(-spent, _key_of(statement), statement, base) if calls > 0 else None
 
 
-def digest_table(
-    now: Statements, before: Statements, span_seconds: float | None, most: int, wanted: Callable[[Statement], bool] | None = None
-) -> DigestTable:
-    """The `most` heaviest digests of what was added between two readings, worked out without making the others.
-
-    Shares are of the time of all digests, also where only those that are `wanted` are shown.
-    """
+def ranking(now: Statements, before: Statements, span_seconds: float | None) -> Ranking:
+    """The order of what was added between two readings, told without working out the figures of each digest."""
     old = _keyed(before)
-    counted = [each for statement in now if (each := _counted(statement, old)) is not None]
-    spent = -sum(each[0] for each in counted)
-    if wanted is not None:
-        counted = [each for each in counted if wanted(each[2])]
-    heaviest = (
-        heapq.nsmallest(most, counted, key=lambda each: each[:2]) if len(counted) > most else sorted(counted, key=lambda each: each[:2])
-    )
-    rows = (_row(_delta(statement, base), spent, span_seconds) for _, _, statement, base in heaviest)
-    return DigestTable(tuple(rows), len(counted))
+    digests = sorted([each for statement in now if (each := _ranked(statement, old)) is not None], key=itemgetter(0, 1))
+    return Ranking(tuple(digests), -sum([each.spent for each in digests]), span_seconds)
 
 
-@dataclass(frozen=True, slots=True)
+def digest_table(ranked: Ranking, most: int, chosen: Chosen | None = None, made: dict[_Key, DigestRow] | None = None) -> DigestTable:
+    """The `most` heaviest digests of those that are `chosen`; their shares are of the time of all digests.
+
+    Rows are taken from `made` and left in it, so that none is worked out twice for one ranking.
+    """
+    wanted = ranked.digests if chosen is None else chosen(ranked.digests)
+    known = {} if made is None else made
+    rows = []
+    for each in wanted[:most]:
+        row = known.get(each.key)
+        if row is None:
+            row = known[each.key] = _row(_delta(each.statement, each.base), ranked.spent, ranked.span_seconds)
+        rows.append(row)
+    return DigestTable(tuple(rows), len(wanted))
+
+
+@dataclass(slots=True)
 class _Made:
-    """A table with all that it was made of."""
+    """What was made of two looks: the ranking, the rows worked out so far, and the last table with what it was made for."""
 
     newest: Look
     base: Look | None
-    search: str
-    table: DigestTable
+    ranking: Ranking
+    rows: dict[_Key, DigestRow] = field(default_factory=dict)
+    asked: tuple[int, str] | None = None
+    table: DigestTable = DigestTable()
 
 
 class DigestHistory:
@@ -184,7 +208,7 @@ class DigestHistory:
     def __init__(self) -> None:
         self._looks: deque[Look] = deque()
         self._reset: Look | None = None
-        self._made: dict[tuple[DigestMode, int], _Made] = {}
+        self._made: _Made | None = None
 
     def add(self, at: float, statements: Statements) -> None:
         """One more reading; only what the live mode needs is kept."""
@@ -205,21 +229,19 @@ class DigestHistory:
         if self._looks:
             self._reset = self._looks[-1]
 
-    def table(
-        self, mode: DigestMode, most: int = 1_000_000, search: str = "", wanted: Callable[[Statement], bool] | None = None
-    ) -> DigestTable:
-        """The heaviest digests of a mode, of those that are `wanted`; the same object until something new was read.
+    def table(self, mode: DigestMode, most: int = 1_000_000, search: str = "", chosen: Chosen | None = None) -> DigestTable:
+        """The heaviest digests of a mode, of those that are `chosen`; the same object until something new was read.
 
-        `search` names what is wanted, so that it is known when that has changed.
+        `search` names what is chosen, so that it is known when that has changed.
         """
         if not self._looks:
             return DigestTable()
-        newest, base = self._looks[-1], self._base(mode)
-        made = self._made.get((mode, most))
-        if made is None or made.newest is not newest or made.base is not base or made.search != search:
+        newest, base, made = self._looks[-1], self._base(mode), self._made
+        if made is None or made.newest is not newest or made.base is not base:
             span = newest.at - base.at if base is not None else None
-            table = digest_table(newest.statements, base.statements if base is not None else (), span, most, wanted)
-            made = self._made[(mode, most)] = _Made(newest, base, search, table)
+            made = self._made = _Made(newest, base, ranking(newest.statements, base.statements if base is not None else (), span))
+        if made.asked != (most, search):
+            made.asked, made.table = (most, search), digest_table(made.ranking, most, chosen, made.rows)
         return made.table
 
     def rows(self, mode: DigestMode) -> tuple[DigestRow, ...]:

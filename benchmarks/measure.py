@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -19,6 +20,7 @@ WORKLOAD = "aishell_tui.demo."
 
 _BETWEEN_KEYS_SECONDS = (0.1, 1.2)
 _CURSOR_COLUMN = 4
+_TITLE_ROWS = 6
 _NO_ANSWER_SECONDS = 2.0
 
 
@@ -45,6 +47,7 @@ class Measured:
     def __init__(
         self, command: Sequence[str | Path], environment: Mapping[str, str], *, columns: int, rows: int, cwd: Path | None = None
     ) -> None:
+        self._chance = random.Random(1)
         self._started = time.monotonic()
         self.terminal = Terminal(command, environment, columns=columns, rows=rows, cwd=cwd)
 
@@ -72,19 +75,43 @@ class Measured:
 
         The keys come at random moments, also while a frame is being drawn. A key without an effect counts as two seconds.
         """
-        chance = random.Random(1)
         delays = []
         for key in keys:
-            self._watch(chance.uniform(*_BETWEEN_KEYS_SECONDS))
+            self._watch(self._chance.uniform(*_BETWEEN_KEYS_SECONDS))
             before = self.terminal.backgrounds(_CURSOR_COLUMN)
-            pressed = arrived = time.monotonic()
-            self.terminal.send(key)
-            while self.terminal.backgrounds(_CURSOR_COLUMN) == before and time.monotonic() - pressed < _NO_ANSWER_SECONDS:
-                data = self.terminal.process.read(_NO_ANSWER_SECONDS)
-                arrived = time.monotonic()
-                self.terminal.take_in(data)
-            delays.append((arrived - pressed) * 1000)
+            delays.append(self._delay(key, partial(self._has_moved, before)))
         return tuple(delays)
+
+    def _has_moved(self, before: tuple[str, ...]) -> bool:
+        return self.terminal.backgrounds(_CURSOR_COLUMN) != before
+
+    def filter_delays(self, text: str) -> tuple[float, ...]:
+        """Milliseconds from each key of a filter that is typed until the table's title shows it, with the rows that it leaves."""
+        self.terminal.send("/")
+        delays = []
+        for count, key in enumerate(text, 1):
+            self._watch(self._chance.uniform(*_BETWEEN_KEYS_SECONDS))
+            delays.append(self._delay(key, partial(self._is_filtered, text[:count])))
+        self.terminal.send("\r")
+        self._watch(max(_BETWEEN_KEYS_SECONDS))
+        self.terminal.send("\x1b")
+        self._watch(max(_BETWEEN_KEYS_SECONDS))
+        return tuple(delays)
+
+    def _is_filtered(self, text: str) -> bool:
+        # The line in which it is typed stands below the table.
+        return any(f"  /{text}  " in line for line in self.terminal.text.splitlines()[:_TITLE_ROWS])
+
+    def _delay(self, key: str, has_effect: Callable[[], bool]) -> float:
+        pressed = arrived = time.monotonic()
+        self.terminal.send(key)
+        while not has_effect():
+            if time.monotonic() - pressed >= _NO_ANSWER_SECONDS:
+                return _NO_ANSWER_SECONDS * 1000
+            data = self.terminal.process.read(_NO_ANSWER_SECONDS)
+            arrived = time.monotonic()
+            self.terminal.take_in(data)
+        return (arrived - pressed) * 1000
 
     def _watch(self, seconds: float) -> None:
         end = time.monotonic() + seconds

@@ -30,6 +30,7 @@ PEER = "pg_activity"
 ROLE = "watcher"
 SERVERS = 10
 KEYS = 60
+FILTERS = ("part_12345", "select", "(public|part).*[0-9]7", "SELECT", "idle")
 MANY_ACTIVE, MANY_IDLE, DIGESTS, TABLES = 200, 1_800, 5_000, 20_000
 MIB = 1 << 20
 _BATCH = 500
@@ -233,9 +234,12 @@ def scale_section() -> Section:
                 steady = run.steady(WARM_SECONDS, MEASURED_SECONDS)
                 run.key_delays("j")
                 delays = run.key_delays(["j", "j", "k", "k"] * (KEYS // 4))
+                run.terminal.send("\x1b")
+                typed = [delay for text in FILTERS for delay in run.filter_delays(text)]
             figures += [
                 bounded(f"CPU of one core, {name}", 100 * steady.cpu_ratio, 8, "%"),
                 bounded(f"key to paint, 95th percentile, {name}", percentile(delays, 0.95), 50, "ms"),
+                bounded(f"key of a filter to paint, 95th percentile, {name}", percentile(typed, 0.95), 50, "ms"),
                 Figure(f"to the terminal, {name}", f"{steady.bytes_per_second / 1000:.1f} KB/s"),
                 Figure(f"resident memory, {name}", f"{steady.rss_bytes / MIB:.0f} MiB"),
             ]

@@ -43,6 +43,7 @@ class FilterLine(Horizontal):
     def __init__(self, sign: str = "/", *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._sign = sign
+        self._error = ""
 
     def compose(self) -> ComposeResult:
         """The sign, the input, and room for what is wrong with it."""
@@ -74,7 +75,10 @@ class FilterLine(Horizontal):
 
     def show_error(self, text: str) -> None:
         """Say what is wrong with the text; empty for nothing."""
-        self.query_one("#filter-error", Label).update(text)
+        # A label that changes lays out the whole screen anew, which is not worth it for every key.
+        if text != self._error:
+            self._error = text
+            self.query_one("#filter-error", Label).update(text)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Pass on the text as it is typed."""

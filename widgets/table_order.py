@@ -9,16 +9,22 @@ from dataclasses import dataclass
 from widgets.table_model import Row, ShownRow
 
 _SEARCHED_CHARACTERS = 2000
+_SPECIAL = frozenset(".^$*+?{}[]\\|()")
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """What the user typed as a filter or search; `error` says why it is taken literally instead of as an expression."""
+    """What the user typed as a filter or search; `error` says why it is taken literally instead of as an expression.
+
+    With `ignores_case` it is looked for in texts in lower case. `literal` is the whole expression where it is plain text.
+    """
 
     text: str
     expression: re.Pattern[str]
     inverted: bool = False
     error: str = ""
+    ignores_case: bool = False
+    literal: str = ""
 
     def found_in(self, row: Row) -> bool:
         """Whether the row holds the expression, inverted or not."""
@@ -26,7 +32,15 @@ class Pattern:
 
     def matches(self, row: Row) -> bool:
         """Whether the row holds the expression."""
-        return self.expression.search(row.plain()[:_SEARCHED_CHARACTERS]) is not None
+        return self.finds(self.prepared(row.plain()[:_SEARCHED_CHARACTERS]))
+
+    def prepared(self, text: str) -> str:
+        """A text in the form in which it is searched; worth keeping where that is done again and again."""
+        return text.lower() if self.ignores_case else text
+
+    def finds(self, prepared: str) -> bool:
+        """Whether a prepared text holds the expression."""
+        return self.literal in prepared if self.literal else self.expression.search(prepared) is not None
 
 
 def parse_pattern(text: str) -> Pattern | None:
@@ -35,11 +49,13 @@ def parse_pattern(text: str) -> Pattern | None:
     body = text[1:] if inverted else text
     if not body:
         return None
-    flags = re.IGNORECASE if body == body.lower() else re.NOFLAG
+    ignores_case = body == body.lower()
     try:
-        return Pattern(text, re.compile(body, flags), inverted)
-    except re.error as error:
-        return Pattern(text, re.compile(re.escape(body), flags), inverted, f"not a regular expression ({error}), searched as it stands")
+        expression, error = re.compile(body), ""
+    except re.error as reason:
+        expression, error = re.compile(re.escape(body)), f"not a regular expression ({reason}), searched as it stands"
+    literal = body if error or _SPECIAL.isdisjoint(body) else ""
+    return Pattern(text, expression, inverted, error, ignores_case, literal)
 
 
 class RowOrder:

@@ -189,22 +189,26 @@ class DashboardScreen(OutputScreen):
     @on(FilterLine.Changed)
     def _filter_changed(self, message: FilterLine.Changed) -> None:
         if self.table is not None:
-            error = self.table.set_filter(message.text)
+            error = self.filter_table(self.table, message.text)
             self.query_one(FilterLine).show_error(f"searched as it stands: {error}" if error else "")
+
+    def filter_table(self, table: LineTable, text: str) -> str:
+        """Show only rows that hold a text; returns why it is no regular expression. More rows than the table has are the screen's."""
+        return table.set_filter(text)
 
     @on(FilterLine.Submitted)
     @on(FilterLine.Dismissed)
     def _filter_done(self, message: FilterLine.Submitted | FilterLine.Dismissed) -> None:
         if self.table is not None:
             if isinstance(message, FilterLine.Dismissed):
-                self.table.set_filter("")
+                self.filter_table(self.table, "")
             self.table.focus()
 
     def action_back(self) -> None:
         """Clear the filter, return to the present, leave a detail screen, or go to the fleet."""
         table, look = self.table, self.dashboard.look
         if table is not None and table.filter_text:
-            table.set_filter("")
+            self.filter_table(table, "")
         elif self.TRAVELS and look.until is not None:
             self.dashboard.change_look(replace(look, until=None))
         elif len(self.app.screen_stack) > 1:

@@ -20,6 +20,11 @@ class LazyCells(Mapping[str, Cell], Generic[T]):
         self._makers = makers
         self._made: dict[str, Cell] = {}
 
+    @property
+    def thing(self) -> T:
+        """What the cells are of."""
+        return self._thing
+
     def __getitem__(self, key: str) -> Cell:
         cell = self._made.get(key)
         if cell is None:

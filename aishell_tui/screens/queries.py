@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 
 from aishell_core.values import Part, Statement, TargetId
-from aishell_tui.digests import DigestMode, DigestTable, digest_key
+from aishell_tui.digests import DigestMode, DigestTable, Ranked, digest_key
 from aishell_tui.export import PaneData
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.look import Look
@@ -22,14 +23,14 @@ from aishell_tui.screens.query_rows import (
     known_columns,
     queries_heading,
     shortfall_lines,
-    statement_search,
+    statement_words,
     why_empty,
 )
 from aishell_tui.screens.tables import table_data
 from aishell_tui.text import next_target
 from collectors.contract import Demand
-from widgets.filter_line import FilterLine
 from widgets.heading import Heading
+from widgets.prepared_search import PreparedSearch
 from widgets.table import LineTable
 from widgets.table_order import parse_pattern
 from widgets.text_view import TextView
@@ -48,6 +49,8 @@ class QueriesScreen(DashboardScreen):
         self._mode = DigestMode.LIVE
         self._shown: TargetId | None = None
         self._table = DigestTable()
+        self._fitted: tuple[Statement, ...] | None = None
+        self._search: PreparedSearch[Ranked] = PreparedSearch(lambda ranked: statement_words(ranked.statement))
 
     def compose_body(self) -> ComposeResult:
         """The table, and under it what is missing from it."""
@@ -84,12 +87,12 @@ class QueriesScreen(DashboardScreen):
         """What the table shows: the heaviest digests, of those that the filter lets through where there are too many for the table."""
         history = self.dashboard.digests.history(view.name)
         pattern = parse_pattern(search) if len(view.statements or ()) > MOST_ROWS else None
-        if pattern is None:
-            return history.table(self._mode, MOST_ROWS)
-        return history.table(self._mode, MOST_ROWS, search, statement_search(pattern))
+        return history.table(self._mode, MOST_ROWS, search if pattern else "", partial(self._search.found, pattern=pattern))
 
-    @staticmethod
-    def _fit_columns(table: LineTable, view: TargetView) -> None:
+    def _fit_columns(self, table: LineTable, view: TargetView) -> None:
+        if view.statements is self._fitted:
+            return
+        self._fitted = view.statements
         columns = known_columns((view.statements or ())[:MOST_ROWS])
         if view.statements and columns != table.columns:
             table.set_columns(columns)
@@ -102,11 +105,11 @@ class QueriesScreen(DashboardScreen):
             note.styles.height = len(lines)
             note.display = bool(lines)
 
-    @on(FilterLine.Changed)
-    @on(FilterLine.Dismissed)
-    def _searched(self) -> None:
-        """Look among all digests for what is typed, once the table has taken it."""
-        self.call_later(lambda: self.show(self.dashboard.frame, self.dashboard.look))
+    def filter_table(self, table: LineTable, text: str) -> str:
+        """Look among all digests, also those that are not in the table."""
+        error = super().filter_table(table, text)
+        self.show(self.dashboard.frame, self.dashboard.look)
+        return error
 
     def action_mode(self) -> None:
         """The next mode."""

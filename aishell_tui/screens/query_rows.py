@@ -16,7 +16,6 @@ from widgets.heading import Heading
 from widgets.lines import Span, Spans
 from widgets.palette import Role
 from widgets.table_model import Cell, Column, Row
-from widgets.table_order import Pattern
 
 MOST_ROWS = 1000
 """So many digests are put into the table: the heaviest; thousands more would only slow the keys down."""
@@ -123,9 +122,20 @@ _CELLS: Mapping[str, Callable[[DigestRow], Cell]] = {
 }
 
 
+class DigestTableRow(Row):
+    """A digest's row; a `~` stands before estimates, a `>` before what is at least so much."""
+
+    __slots__ = ()
+    cells: LazyCells[DigestRow]
+
+    def plain(self) -> str:
+        """What a filter and a search look at: the digest's words, not its figures."""
+        return statement_words(self.cells.thing.statement)
+
+
 def digest_table_row(row: DigestRow) -> Row:
-    """One digest as a table row; a `~` stands before estimates, a `>` before what is at least so much."""
-    return Row(digest_key(row.statement), LazyCells(row, _CELLS))
+    """One digest as a table row."""
+    return DigestTableRow(digest_key(row.statement), LazyCells(row, _CELLS))
 
 
 def known_columns(statements: Iterable[Statement]) -> tuple[Column, ...]:
@@ -146,14 +156,9 @@ def known_columns(statements: Iterable[Statement]) -> tuple[Column, ...]:
     return tuple(column for column in COLUMNS if column.key in known or column.key not in optional)
 
 
-def statement_search(pattern: Pattern) -> Callable[[Statement], bool]:
-    """Whether a statement holds what is searched for, before a row is made of it."""
-
-    def wanted(statement: Statement) -> bool:
-        text = f"{statement.database} {statement.user} {_one_line(statement)}"
-        return (pattern.expression.search(text) is not None) != pattern.inverted
-
-    return wanted
+def statement_words(statement: Statement) -> str:
+    """What a filter looks at before a row is made of a statement, and after."""
+    return f"{statement.database} {statement.user} {_one_line(statement)}"
 
 
 def queries_heading(view: TargetView, mode: DigestMode, span_seconds: float | None, table: DigestTable, now: float) -> Heading:

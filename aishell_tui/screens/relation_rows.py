@@ -15,7 +15,6 @@ from widgets.format import wrap
 from widgets.heading import Heading
 from widgets.lines import Span, Spans
 from widgets.table_model import Cell, Column, Row
-from widgets.table_order import Pattern
 
 MOST_ROWS = 1000
 """So many relations are put into the table: the largest; thousands more would only slow the keys down."""
@@ -102,16 +101,14 @@ def _belongs(relation: Relation, mode: RelationMode) -> bool:
             return bool(findings(relation))
 
 
-def chosen(relations: Iterable[Relation], mode: RelationMode, pattern: Pattern | None = None) -> tuple[tuple[Relation, ...], int]:
-    """The largest relations of a mode that hold what is searched for, and how many there are in all."""
-    found = [each for each in relations if _belongs(each, mode) and (pattern is None or _holds(each, pattern))]
-    found.sort(key=lambda each: -(each.size_bytes or 0.0))
-    return tuple(found[:MOST_ROWS]), len(found)
+def of_mode(relations: Iterable[Relation], mode: RelationMode) -> tuple[Relation, ...]:
+    """All relations of a mode, the largest first."""
+    return tuple(sorted([each for each in relations if _belongs(each, mode)], key=lambda each: -(each.size_bytes or 0.0)))
 
 
-def _holds(relation: Relation, pattern: Pattern) -> bool:
-    text = f"{full_name(relation)} {relation.kind} {relation.table} {' '.join(relation.remarks)}"
-    return (pattern.expression.search(text) is not None) != pattern.inverted
+def relation_words(relation: Relation) -> str:
+    """What a filter looks at before a row is made of a relation, and after."""
+    return f"{full_name(relation)} {relation.kind} {relation.table} {'; '.join(findings(relation))}"
 
 
 def known_columns(relations: Iterable[Relation], mode: RelationMode) -> tuple[Column, ...]:
@@ -175,10 +172,21 @@ _CELLS: Mapping[str, Callable[[_At], Cell]] = {
 }
 
 
+class RelationTableRow(Row):
+    """A relation's row."""
+
+    __slots__ = ()
+    cells: LazyCells[_At]
+
+    def plain(self) -> str:
+        """What a filter and a search look at: names and findings, not figures."""
+        return relation_words(self.cells.thing[0])
+
+
 def relation_row(relation: Relation, now: float) -> Row:
     """One table or index as a row, with what there is to say against it under it."""
     remarks = findings(relation)
-    return Row(
+    return RelationTableRow(
         f"{relation.kind}/{relation.schema}/{relation.table}/{relation.name}",
         LazyCells((relation, now), _CELLS),
         note=(("; ".join(remarks), "warning"),) if remarks else (),

@@ -17,18 +17,19 @@ from aishell_tui.screens.relation_rows import (
     COLUMNS,
     MOST_ROWS,
     RelationMode,
-    chosen,
     detail_lines,
     first_mode,
     known_columns,
+    of_mode,
     relation_row,
+    relation_words,
     relations_heading,
     why_empty,
 )
 from aishell_tui.screens.tables import copied_rows, table_data
 from collectors.contract import Demand
-from widgets.filter_line import FilterLine
 from widgets.heading import Heading
+from widgets.prepared_search import PreparedSearch
 from widgets.table import LineTable
 from widgets.table_order import parse_pattern
 from widgets.text_view import TextView
@@ -48,7 +49,9 @@ class RelationsScreen(DashboardScreen):
     def __init__(self) -> None:
         super().__init__()
         self._mode: RelationMode | None = None
-        self._made: tuple[object, ...] = ()
+        self._made: tuple[object, str, float] | None = None
+        self._ordered: tuple[Relation, ...] = ()
+        self._search = PreparedSearch(relation_words)
         self._counted = (0, 0)
         self._listed: dict[str, Relation] = {}
 
@@ -80,17 +83,21 @@ class RelationsScreen(DashboardScreen):
         """Make the rows anew, only where something has changed: there can be thousands."""
         relations = view.relations or ()
         search = table.filter_text if len(relations) > MOST_ROWS else ""
-        made = (view.name, view.part_at.get(Part.RELATIONS), mode, search, now // _AGES_SECONDS)
+        of = (view.name, view.part_at.get(Part.RELATIONS), mode)
+        made = (of, search, now // _AGES_SECONDS)
         if made == self._made:
             return
+        if self._made is None or of != self._made[0]:
+            self._ordered = of_mode(relations, mode)
         self._made = made
-        found, total = chosen(relations, mode, parse_pattern(search))
-        self._counted = (len(found), total)
-        columns = known_columns(found, mode)
-        if found and columns != table.columns:
+        found = self._search.found(self._ordered, parse_pattern(search))
+        shown = found[:MOST_ROWS]
+        self._counted = (len(shown), len(found))
+        columns = known_columns(shown, mode)
+        if shown and columns != table.columns:
             table.set_columns(columns)
-        rows = [relation_row(each, now) for each in found]
-        self._listed = {row.id: each for row, each in zip(rows, found, strict=True)}
+        rows = [relation_row(each, now) for each in shown]
+        self._listed = {row.id: each for row, each in zip(rows, shown, strict=True)}
         table.set_rows(rows)
 
     def action_mode(self) -> None:
@@ -106,11 +113,11 @@ class RelationsScreen(DashboardScreen):
     def _moved(self) -> None:
         self.show(self.dashboard.frame, self.dashboard.look)
 
-    @on(FilterLine.Changed)
-    @on(FilterLine.Dismissed)
-    def _searched(self) -> None:
-        """Look among all relations for what is typed, once the table has taken it."""
-        self.call_later(lambda: self.show(self.dashboard.frame, self.dashboard.look))
+    def filter_table(self, table: LineTable, text: str) -> str:
+        """Look among all relations, also those that are not in the table."""
+        error = super().filter_table(table, text)
+        self.show(self.dashboard.frame, self.dashboard.look)
+        return error
 
     def pane_data(self) -> PaneData | None:
         """The table."""

@@ -12,7 +12,7 @@ from aishell_core.series.store import SeriesStore
 from aishell_core.targets import Location, Target
 from aishell_core.values import Failure, FailureCode, Part, Reading, Statement, TargetId, Tier
 from aishell_tui.digest_book import DigestBook
-from aishell_tui.digests import DigestHistory, DigestMode, difference, digest_rows, digest_table
+from aishell_tui.digests import DigestHistory, DigestMode, difference, digest_rows, digest_table, ranking
 from aishell_tui.frame import TargetView, absorb
 
 
@@ -149,12 +149,23 @@ def test_one_digest_is_told_apart_by_database_and_user() -> None:
 
 def test_only_the_heaviest_are_worked_out_but_shares_are_of_all() -> None:
     now = tuple(statement(f"{index:04}", 1, float(index)) for index in range(1, 101))
-    table = digest_table(now, (), None, 3)
+    ranked = ranking(now, (), None)
+    table = digest_table(ranked, 3)
     assert [row.statement.digest for row in table.rows] == ["0100", "0099", "0098"]
     assert table.total == 100
     assert table.rows[0].time_share == pytest.approx(100 / 5050)
-    found = digest_table(now, (), None, 3, lambda each: each.digest.startswith("000"))
+    found = digest_table(ranked, 3, lambda digests: tuple(each for each in digests if each.statement.digest.startswith("000")))
     assert [row.statement.digest for row in found.rows] == ["0009", "0008", "0007"]
+
+
+def test_a_digest_is_worked_out_once_for_all_searches_of_one_reading() -> None:
+    history = DigestHistory()
+    history.add(100, tuple(statement(f"{index:04}", 1, float(index)) for index in range(1, 101)))
+    (before, *_) = history.table(DigestMode.TOTAL, 3).rows
+    found = history.table(DigestMode.TOTAL, 3, "0100", lambda digests: tuple(each for each in digests if each.key[0] == "0100"))
+    assert found.total == 1
+    assert found.rows[0] is before
+    assert history.table(DigestMode.TOTAL, 3).total == 100
 
 
 def test_nothing_is_worked_out_again_before_something_new_was_read() -> None:

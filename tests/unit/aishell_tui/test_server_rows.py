@@ -17,7 +17,7 @@ from aishell_tui.screens.fleet_rows import fleet_columns
 from aishell_tui.screens.health_data import cost_sentence, status_lines
 from aishell_tui.screens.query_data import running, runs
 from aishell_tui.screens.query_rows import digest_table_row, known_columns
-from aishell_tui.screens.relation_rows import RelationMode, chosen, dead_share, findings, first_mode
+from aishell_tui.screens.relation_rows import RelationMode, dead_share, findings, first_mode, of_mode, relation_row, relation_words
 from aishell_tui.screens.relation_rows import known_columns as relation_columns
 from aishell_tui.screens.replication_rows import in_order, peer_note, peer_severity, peer_trend, why_none
 from aishell_tui.screens.upkeep_lines import (
@@ -122,7 +122,7 @@ def test_unknown_numbers_give_no_share() -> None:
 
 def test_each_mode_lists_its_own_the_largest_first() -> None:
     def names(mode: RelationMode) -> list[str]:
-        return [each.name for each in chosen(RELATIONS, mode)[0]]
+        return [each.name for each in of_mode(RELATIONS, mode)]
 
     assert names(RelationMode.TABLES) == ["orders", "customers"]
     assert names(RelationMode.INDEXES) == ["orders_at_idx", "orders_pkey"]
@@ -208,6 +208,17 @@ def test_estimates_wear_a_sign_and_sort_as_numbers() -> None:
     assert made.cell("calls").sort == 120_400
     assert made == digest_table_row(row)
     assert made != digest_table_row(replace(row, calls=1))
+
+
+def test_a_filter_looks_at_words_and_makes_no_cell() -> None:
+    (digest,) = digest_rows((replace(STATEMENTS[0], text="SELECT Orders"),), 10)
+    for row, words in (
+        (digest_table_row(digest), "shop web SELECT Orders"),
+        (relation_row(RELATIONS[2], NOW), relation_words(RELATIONS[2])),
+    ):
+        assert row.plain() == words
+        assert not row.cells._made  # type: ignore[attr-defined]
+    assert "unused since" in relation_words(RELATIONS[2])
 
 
 def test_a_text_over_several_lines_stands_in_one() -> None:
