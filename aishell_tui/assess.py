@@ -81,7 +81,7 @@ def judged_metrics(engine: str, thresholds: Mapping[str, Thresholds]) -> tuple[t
     """The metrics of an engine that have a threshold, by default or by configuration."""
     found = []
     for name, metric in CATALOGUE.items():
-        limits = thresholds.get(name, metric.thresholds)
+        limits = thresholds.get(name) or metric.limits_of(engine)
         if engine in metric.engines and (limits.warning is not None or limits.critical is not None):
             found.append((metric, limits))
     return tuple(found)

@@ -88,7 +88,7 @@ class TargetView:
 
     def limits(self, metric: Metric) -> Thresholds:
         """The thresholds in force for a metric: the configured ones, else those of the catalogue."""
-        return self.thresholds.get(metric.name, metric.thresholds)
+        return self.thresholds.get(metric.name) or metric.limits_of(self.target.engine)
 
     @property
     def name(self) -> TargetId:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aishell_core.catalogue.declare import ANY, DATABASES, POOLED, SERVED, SERVERS, gauge, rate, ratio
-from aishell_core.values import Unit
+from aishell_core.values import Thresholds, Unit
 
 # One vocabulary for all databases.
 CONNECTIONS_USED = gauge(
@@ -26,7 +26,14 @@ TRANSACTIONS_RATE = rate(
 ROWS_RATE = rate("rows.rate", Unit.PER_SECOND, DATABASES, "Rows that statements returned or changed.")
 ERRORS_RATE = rate("errors.rate", Unit.PER_SECOND, DATABASES, "Statements that failed.")
 CACHE_HIT_RATIO = ratio(
-    "cache.hit_ratio", SERVERS, "Share of page or key look-ups answered from memory.", 0.95, 0.90, falling=True, sustained_seconds=60
+    "cache.hit_ratio",
+    SERVERS,
+    "Share of page or key look-ups answered from memory; of keys that are there, a warning below 80 % and nothing critical.",
+    0.95,
+    0.90,
+    falling=True,
+    sustained_seconds=60,
+    by_engine=(("redis", Thresholds(0.80, falling=True, sustained_seconds=60)),),
 )
 LOCKS_WAITING = gauge("locks.waiting", Unit.COUNT, DATABASES, "Sessions that wait for a lock.", 1, 10, sustained_seconds=5)
 LOCKS_WAIT = gauge("locks.wait", Unit.SECONDS, DATABASES, "Time that the longest waiter has waited for a lock.", 10, 60)

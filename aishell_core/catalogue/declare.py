@@ -32,10 +32,11 @@ def _declare(
     critical: float | None = None,
     falling: bool = False,
     sustained_seconds: float = 0.0,
+    by_engine: tuple[tuple[str, Thresholds], ...] = (),
 ) -> Metric:
     if name in DECLARED:
         raise ValueError(f"metric {name} is declared twice")
-    metric = Metric(name, unit, kind, help, engines, Thresholds(warning, critical, falling, sustained_seconds))
+    metric = Metric(name, unit, kind, help, engines, Thresholds(warning, critical, falling, sustained_seconds), by_engine)
     DECLARED[name] = metric
     return metric
 
@@ -63,8 +64,9 @@ def ratio(
     *,
     falling: bool = False,
     sustained_seconds: float = 0.0,
+    by_engine: tuple[tuple[str, Thresholds], ...] = (),
 ) -> Metric:
-    """Declare a share, 0 to 1."""
+    """Declare a share, 0 to 1; `by_engine` has thresholds for engines for which it means another thing."""
     return _declare(
         name,
         Unit.RATIO,
@@ -75,6 +77,7 @@ def ratio(
         critical=critical,
         falling=falling,
         sustained_seconds=sustained_seconds,
+        by_engine=by_engine,
     )
 
 

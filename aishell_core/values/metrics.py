@@ -94,6 +94,12 @@ class Metric:
     help: str
     engines: tuple[str, ...]
     thresholds: Thresholds = Thresholds()
+    by_engine: tuple[tuple[str, Thresholds], ...] = ()
+    """Default thresholds of the engines for which the figure means another thing."""
+
+    def limits_of(self, engine: str) -> Thresholds:
+        """The default thresholds for a target of this engine."""
+        return dict(self.by_engine).get(engine, self.thresholds) if self.by_engine else self.thresholds
 
     def __hash__(self) -> int:
         return hash(self.name)
