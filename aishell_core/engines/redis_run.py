@@ -1,0 +1,147 @@
+"""Running one command of a person: what it may be, its answer as rows, and the limits of both."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from aishell_core.engines.redis_commands import SUBSCRIBING, name_of, traits_of, why_not_read_only, why_not_run, word_of, words_of
+from aishell_core.engines.redis_errors import Lost, RedisError, broken, told
+from aishell_core.engines.redis_lane import Line
+from aishell_core.engines.redis_rows import Table, messages_table, table_of
+from aishell_core.engines.redis_text import readable
+from aishell_core.targets import Target
+from aishell_core.units import format_duration
+from aishell_core.values import CommandResult, FailureCode, Limits, Value
+
+if TYPE_CHECKING:
+    from aishell_core.engines.redis_connection import Reply
+
+_HELD_FACTOR = 4
+"""So many times the limit of bytes is taken in before an answer is given up: it comes as one piece and is cut here."""
+_LEAST_HELD_BYTES = 2**20
+
+
+async def run_command(
+    target: Target,
+    environ: Mapping[str, str],
+    command: str,
+    parameters: tuple[Value, ...],
+    limits: Limits,
+    *,
+    database: str = "",
+    read_only: bool = True,
+) -> CommandResult:
+    """What one command brought, on a connection of its own; raises TargetError.
+
+    `parameters` are further words after those of the text. With `read_only` a command is refused unless the server
+    marks it as one that reads (COMMAND INFO). Redis bounds no command by time: after the deadline the connection is
+    closed, which ends one that waits, and lets one that works go on to its end.
+    """
+    words = (*words_of(command), *map(word_of, parameters))
+    if not words:
+        raise RedisError(FailureCode.UNSUPPORTED, "there is no command", "write one, such as GET mykey")
+    name = name_of(words)
+    reason = why_not_run(name)
+    if reason:
+        raise RedisError(FailureCode.UNSUPPORTED, f"{_shown(name)} is not run here: it {reason}", "use the server's own client for it")
+    line = Line(target, environ, database=database, most_bytes=max(_LEAST_HELD_BYTES, _HELD_FACTOR * limits.bytes))
+    began = time.monotonic()
+    try:
+        async with line.turn(limits.seconds):
+            if read_only:
+                await _check_reads(line, words, name)
+            if name in SUBSCRIBING:
+                table = await _listen(line, words, limits, began + limits.seconds)
+            else:
+                table = await _answer(line, words, name)
+    finally:
+        await line.close()
+    return replace(_result(table, limits), milliseconds=(time.monotonic() - began) * 1000)
+
+
+async def _check_reads(line: Line, words: tuple[bytes, ...], name: str) -> None:
+    """Raise RedisError unless the server marks the command as one that reads; on a server that tells nothing, nothing is run."""
+    (answer,) = await line.ask([("COMMAND", "INFO", words[0])])
+    said = getattr(answer, "said", None)
+    if said is not None:
+        refused = told(said, line.where(), "command|info")
+        message = f"whether {_shown(name)} only reads cannot be told: {refused.message}"
+        raise RedisError(refused.reason, message, refused.hint, refused.word)
+    traits = traits_of(answer[0]) if isinstance(answer, list) and answer else None
+    if traits is None:
+        raise RedisError(
+            FailureCode.MISSING, f"{line.where().address} knows no command {_shown(name)}", "COMMAND LIST names those that it knows"
+        )
+    reason = why_not_read_only(name, traits)
+    if reason:
+        raise RedisError(FailureCode.PRIVILEGE, f"{_shown(name)} is not run where only reading is allowed: {reason}", "")
+
+
+async def _answer(line: Line, words: tuple[bytes, ...], name: str) -> Table:
+    try:
+        (answer,) = await line.ask([words], again=False)
+    except RedisError as error:
+        if name == "shutdown" and error.reason is FailureCode.REFUSED:
+            return Table(("value",), (("the server closed the connection",),))
+        raise
+    _raise_refused(answer, line, name)
+    return table_of(name, answer)
+
+
+async def _listen(line: Line, words: tuple[bytes, ...], limits: Limits, until: float) -> Table:
+    """The messages of some channels until a limit is reached; the end of the time is no error here."""
+    import asyncio
+
+    connection = await line.connected()
+    (answer,) = await line.ask([words], again=False)
+    _raise_refused(answer, line, name_of(words))
+    found: list[Reply] = []
+    try:
+        # A little sooner than the deadline of all, so that what was heard is told.
+        async with asyncio.timeout(max(0.0, until - time.monotonic() - 0.05 * limits.seconds)):
+            while len(found) < limits.rows:
+                found.append(await connection.next_message())
+    except TimeoutError:
+        return messages_table(found, f"listened for {format_duration(limits.seconds)}")
+    except Lost as error:
+        raise broken(line.where(), greeted=True) from error
+    return messages_table(found, "")
+
+
+def _raise_refused(answer: Reply, line: Line, name: str) -> None:
+    said = getattr(answer, "said", None)
+    if said is not None:
+        raise told(said, line.where(), name)
+
+
+def _result(table: Table, limits: Limits) -> CommandResult:
+    """The rows within the limits, and which of these ended them."""
+    kept: list[tuple[Value, ...]] = []
+    size, cut = 0, ""
+    for row in table.rows:
+        size += sum(map(_weight, row))
+        if len(kept) >= limits.rows:
+            cut = "rows"
+            break
+        if size > limits.bytes:
+            cut = "bytes"
+            break
+        kept.append(row)
+    return CommandResult(table.columns, tuple(kept), table.affected, cut=cut, note=table.note)
+
+
+def _weight(value: Value) -> int:
+    if isinstance(value, str | bytes):
+        return len(value)
+    if isinstance(value, tuple):
+        return sum(map(_weight, value))
+    if isinstance(value, Mapping):
+        return sum(len(key) + _weight(each) for key, each in value.items())
+    return 8
+
+
+def _shown(name: str) -> str:
+    return readable(name).replace("|", " ").upper()
