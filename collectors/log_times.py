@@ -1,21 +1,18 @@
-"""How long a replica has been behind, from where a log stood at what time: pure arithmetic with a short memory."""
+"""Where a log ended at which time, to know how long a replica has been behind: pure arithmetic with a short memory."""
 
 from __future__ import annotations
 
 from collections import deque
 
-_KEPT = 240
-"""Moments that are remembered: an hour of them. A replica that is further behind is behind for at least that long."""
-
-_APART_SECONDS = 14.0
-"""Moments that are remembered for long are so far apart, however often the log's end is read."""
+_KEPT = 1800
+"""Readings that are remembered: an hour of those of a pane that is watched. A replica further behind is behind for at least that long."""
 
 
 class LogTimes:
-    """Where a log ended at which time.
+    """Where the log of a server ended at which time.
 
-    The figure that a server gives for a lag stands still, or is missing, while a replica's replay is paused, stopped or held
-    up. What had been written at a time and is not replayed now is late by that time at least.
+    What a server itself says of a lag stays at its last value, or is missing, while replay is paused, stopped or held up. What had
+    been written at a time and is not replayed now is late by that time at least.
     """
 
     def __init__(self) -> None:
@@ -25,8 +22,6 @@ class LogTimes:
         """The log ended at `position` (bytes) at a time (seconds); one that goes back is another server's and begins anew."""
         if self._ends and position < self._ends[-1][1]:
             self._ends.clear()
-        if len(self._ends) > 1 and self._ends[-1][0] - self._ends[-2][0] < _APART_SECONDS:
-            self._ends.pop()
         self._ends.append((at, position))
 
     def seconds_behind(self, at: float, position: float) -> float:

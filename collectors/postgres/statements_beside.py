@@ -6,7 +6,7 @@ from aishell_core.clock import Clock
 from aishell_core.engines.postgres import PostgresSession
 from aishell_core.errors import TargetError
 from aishell_core.values import Cost, Failure, Part
-from collectors.postgres.beside import Beside
+from collectors.beside import Beside
 from collectors.postgres.statements import StatementsLook, StatementsReader
 
 EVERY_SECONDS = 4.5

@@ -9,8 +9,8 @@ from aishell_core.clock import Clock
 from aishell_core.engines.postgres import PostgresSession
 from aishell_core.errors import TargetError
 from aishell_core.values import Cost, Failure
+from collectors.beside import Beside
 from collectors.contract import NOTHING, Demand
-from collectors.postgres.beside import Beside
 from collectors.postgres.pieces import Piece
 from collectors.postgres.replication_lag import LogTimes
 from collectors.postgres.slow_questions import Budget

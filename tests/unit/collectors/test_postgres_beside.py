@@ -8,7 +8,7 @@ import pytest
 
 from aishell_core.errors import TargetError
 from aishell_core.values import FailureCode
-from collectors.postgres.beside import Beside
+from collectors.beside import Beside
 from collectors.postgres.slow_questions import Budget
 from tests.fake_clock import FakeClock
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 from aishell_core.clock import Clock
-from collectors.postgres.slow_questions import Budget
+from collectors.budget import Budget
 
 T = TypeVar("T")
 
