@@ -26,7 +26,8 @@ from collectors.postgres.statements_beside import StatementsBeside
 from collectors.postgres.statements_digests import TextDigests
 from collectors.postgres.statements_rows import statement_samples
 from collectors.postgres.statements_sampled import SampledStatements
-from collectors.postgres.watched_beside import WatchedBeside
+from collectors.postgres.watched import WatchedReader
+from collectors.watched_beside import WatchedBeside
 
 DEADLINE_SECONDS = 1.7
 """Less than the poller gives, so that a server that hangs is named as the reason."""
@@ -59,7 +60,7 @@ class HotTier:
         self._digests = TextDigests()
         self._statements = StatementsBeside(session, clock)
         self._sampled = SampledStatements(self._digests)
-        self._watched = WatchedBeside(session, clock, times or LogTimes())
+        self._watched = WatchedBeside(clock, WatchedReader(session, clock, times or LogTimes()).read)
         self._activity = ActivityReader(self._questions, self._digests, self._statements.reader.names, SessionProcesses(clock))
         self._locks = LocksReader(self._questions)
         self._before: Mapping[str, Any] | None = None

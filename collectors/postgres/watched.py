@@ -12,9 +12,7 @@ from collectors.postgres.replication import PeersReader
 from collectors.postgres.replication_lag import LogTimes
 from collectors.postgres.slow_questions import Budget, SlowQuestions, monitor_grant
 from collectors.postgres.warm_rows import ServerState, state_of
-
-WATCHED: Demand = frozenset({Part.PROGRESS, Part.HORIZON, Part.REPLICATION})
-"""The parts that are read here, and only while they are demanded."""
+from collectors.watched_beside import WATCHED
 
 
 class WatchedReader:

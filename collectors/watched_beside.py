@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from aishell_core.clock import Clock
-from aishell_core.engines.postgres import PostgresSession
 from aishell_core.errors import TargetError
-from aishell_core.values import Cost, Failure
+from aishell_core.values import Cost, Failure, Part
 from collectors.beside import Beside
+from collectors.budget import Budget
 from collectors.contract import NOTHING, Demand
-from collectors.postgres.pieces import Piece
-from collectors.postgres.replication_lag import LogTimes
-from collectors.postgres.slow_questions import Budget
-from collectors.postgres.watched import WATCHED, WatchedReader
+from collectors.pieces import Piece
+
+WATCHED: Demand = frozenset({Part.PROGRESS, Part.HORIZON, Part.REPLICATION})
+"""The parts that are read here, and only while they are demanded."""
 
 EVERY_SECONDS = 1.9
 """The cadence; a little less than two readings of the hot tier, so that each second one of them brings these parts."""
@@ -32,9 +33,10 @@ class WatchedLook:
 class WatchedBeside:
     """Starts a reading when one is due or more is demanded, and hands over what has ended."""
 
-    def __init__(self, session: PostgresSession, clock: Clock, times: LogTimes) -> None:
+    def __init__(self, clock: Clock, read: Callable[[Demand, Budget], Awaitable[list[Piece]]]) -> None:
+        """`read` brings a piece for each part that is demanded; it raises TargetError when the server cannot be reached."""
         self._clock = clock
-        self._reader = WatchedReader(session, clock, times)
+        self._reader = read
         self._beside = Beside(clock, self._read, "watched parts", EVERY_SECONDS)
         self._wanted: Demand = NOTHING
         self._asked: Demand = NOTHING
@@ -42,7 +44,7 @@ class WatchedBeside:
 
     async def _read(self, budget: Budget) -> list[Piece]:
         self._asked = self._wanted
-        return await self._reader.read(self._asked, budget)
+        return await self._reader(self._asked, budget)
 
     def begin(self, demand: Demand) -> None:
         """Start a reading of what is demanded if one is due and none is under way; nothing where nothing is demanded."""
