@@ -1,0 +1,1 @@
+"""Running one command of a person: judged, decided on, recorded, and run within limits."""

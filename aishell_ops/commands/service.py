@@ -1,0 +1,64 @@
+"""From what somebody wrote to its result: judge, decide, record, run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+
+from aishell_core.clock import Clock
+from aishell_core.engines.base import Runnable
+from aishell_core.errors import TargetError
+from aishell_core.safety.audit import AuditLog
+from aishell_core.safety.audit_entry import Attempt
+from aishell_core.safety.decision import Place, decide
+from aishell_core.safety.languages import judge
+from aishell_core.safety.perform import perform
+from aishell_core.safety.roles import Actor, Policy
+from aishell_core.values import CommandResult, PlanNode
+from aishell_ops.commands.models import Command, Plan
+
+Explain = Callable[[str, str], Awaitable[tuple[PlanNode, ...]]]
+"""Asks for the plan of a statement, which is not run, as seen in a database."""
+
+_ESTIMATE_SECONDS = 3.0
+
+
+def plan_of(command: Command, engine: str, *, place: Place, actor: Actor, policy: Policy, estimated_rows: float | None = None) -> Plan:
+    """What a command can do and whether it is allowed; pure."""
+    risk = judge(engine, command.text, estimated_rows=estimated_rows)
+    return Plan(command, engine, place, actor, risk, decide(actor, policy, place, risk), estimated_rows)
+
+
+async def estimated_rows(command: Command, explain: Explain) -> float | None:
+    """How many rows the server's planner expects the command to touch; None where it has no plan or takes too long for one."""
+    try:
+        async with asyncio.timeout(_ESTIMATE_SECONDS):
+            return most_rows(await explain(command.text, command.database))
+    except (TargetError, TimeoutError):
+        return None
+
+
+def most_rows(nodes: Iterable[PlanNode]) -> float | None:
+    """The most rows of any step: what a statement reads counts as much as what it returns."""
+    most: float | None = None
+    open_nodes = list(nodes)
+    while open_nodes:
+        node = open_nodes.pop()
+        open_nodes += node.children
+        if node.rows is not None:
+            most = node.rows if most is None else max(most, node.rows)
+    return most
+
+
+async def run_plan(plan: Plan, engine: Runnable, log: AuditLog, clock: Clock, *, confirmed: bool = False) -> CommandResult:
+    """Run what was planned; what only reads runs so that the engine itself lets nothing be written.
+
+    Raises RefusedError where it is not allowed or was not confirmed, StateError where it cannot be recorded, TargetError.
+    """
+    command = plan.command
+    attempt = Attempt(plan.actor, plan.place, plan.engine, command.text, plan.risk, plan.decision, "run a command", 1, confirmed)
+
+    def act() -> Awaitable[CommandResult]:
+        return engine.run(command.text, command.parameters, command.limits, database=command.database, read_only=plan.risk.is_read)
+
+    return await perform(log, attempt, act, affected=lambda result: result.affected, clock=clock)

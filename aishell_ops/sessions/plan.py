@@ -1,0 +1,80 @@
+"""From sessions that somebody chose to a plan that can be printed, confirmed and carried out; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from aishell_core.safety.decision import Place, decide
+from aishell_core.safety.risk import session_risk
+from aishell_core.safety.roles import Actor, Policy
+from aishell_core.values import LockWait, Session
+from aishell_ops.sessions.models import Act, Plan, Victim
+
+
+def plan_of(
+    act: Act,
+    engine: str,
+    sessions: Sequence[Session],
+    lock_waits: Iterable[LockWait],
+    *,
+    place: Place,
+    actor: Actor,
+    policy: Policy,
+) -> Plan:
+    """The plan to act on these sessions, whether it is allowed or not."""
+    risk = session_risk(act.action, len(sessions))
+    queues = Queues(lock_waits)
+    victims = tuple(_victim(act, session, len(queues.behind(session.id))) for session in sessions)
+    return Plan(act, engine, place, actor, victims, risk, decide(actor, policy, place, risk, len(sessions)))
+
+
+class Queues:
+    """Who waits behind whom, from the edges of the lock graph."""
+
+    def __init__(self, lock_waits: Iterable[LockWait]) -> None:
+        self._waiters: dict[str, list[str]] = {}
+        for wait in lock_waits:
+            if wait.waiter:
+                self._waiters.setdefault(wait.holder, []).append(wait.waiter)
+
+    def behind(self, holder: str) -> frozenset[str]:
+        """All that wait for a session, directly or behind others; each once, also in a circle."""
+        found: set[str] = set()
+        ends = [holder]
+        while ends:
+            new = set(self._waiters.get(ends.pop(), ())) - found - {holder}
+            found |= new
+            ends += new
+        return frozenset(found)
+
+    def heads(self) -> frozenset[str]:
+        """Those that others wait for and that wait for nobody themselves."""
+        return frozenset(self._waiters) - {waiter for waiters in self._waiters.values() for waiter in waiters}
+
+
+def head_blockers(sessions: Sequence[Session], lock_waits: Iterable[LockWait]) -> tuple[Session, ...]:
+    """The sessions that others wait for and that wait for nobody themselves, the one with the longest queue first."""
+    queues = Queues(lock_waits)
+    heads = queues.heads()
+    found = [session for session in sessions if session.id in heads]
+    return tuple(sorted(found, key=lambda session: (-len(queues.behind(session.id)), session.id)))
+
+
+def _victim(act: Act, session: Session, waiting: int) -> Victim:
+    age = session.statement_seconds if session.statement_seconds is not None else session.transaction_seconds
+    return Victim(session, age if age is not None else session.state_seconds, waiting, _effect(act, session, waiting))
+
+
+def _effect(act: Act, session: Session, waiting: int) -> str:
+    """What happens when it is done, in words."""
+    if act is Act.CANCEL:
+        words = ["its statement ends with an error"]
+        if session.transaction_seconds is not None:
+            words.append("its transaction stays open until the client ends it")
+    else:
+        words = ["its connection is closed"]
+        if session.transaction_seconds is not None:
+            words.append("its open transaction is rolled back")
+    if waiting:
+        words.append(f"{waiting} {'waits' if waiting == 1 else 'wait'} behind it")
+    return ", ".join(words)
