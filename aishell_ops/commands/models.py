@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aishell_core.safety.decision import Confirmation, Decision, Place
 from aishell_core.safety.risk import Risk
@@ -17,7 +17,7 @@ class Command:
     text: str
     parameters: tuple[Value, ...] = ()
     database: str = ""
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True)
