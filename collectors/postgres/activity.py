@@ -12,8 +12,8 @@ from collectors.postgres.activity_rows import Seen, seen_of, session_of
 from collectors.postgres.hot_questions import HotQuestions
 from collectors.postgres.processes import UNKNOWN, SessionProcesses, Usage
 from collectors.postgres.slow_questions import Budget
-from collectors.postgres.statements_digests import TextDigests
 from collectors.postgres.statements_rows import EntryNames
+from collectors.text_digests import TextDigests
 
 _OVERLAP_SECONDS = 1.0
 """A text is sent again for so long after its statement began: one may be published a moment after that."""

@@ -23,10 +23,10 @@ from collectors.postgres.replication_lag import LogTimes
 from collectors.postgres.slow_questions import Budget
 from collectors.postgres.statements import StatementsLook
 from collectors.postgres.statements_beside import StatementsBeside
-from collectors.postgres.statements_digests import TextDigests
 from collectors.postgres.statements_rows import statement_samples
 from collectors.postgres.statements_sampled import SampledStatements
 from collectors.postgres.watched import WatchedReader
+from collectors.text_digests import TextDigests
 from collectors.watched_beside import WatchedBeside
 
 DEADLINE_SECONDS = 1.7

@@ -8,10 +8,10 @@ from itertools import count
 
 from aishell_core.values import Session, Statement
 from collectors.postgres.activity_backends import Backend
-from collectors.postgres.statements_digests import TextDigests
 from collectors.postgres.statements_rows import is_own
 from collectors.statements_sampled import MOST_DIGESTS, SeenCall
 from collectors.statements_sampled import SampledStatements as Estimates
+from collectors.text_digests import TextDigests
 
 _VALUE = re.compile(r'"[^"]*"|\?')
 _ENDED = frozenset({"idle", "idle in transaction", "idle in transaction (aborted)"})

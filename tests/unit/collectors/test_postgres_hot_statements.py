@@ -13,10 +13,10 @@ from aishell_core.values import FailureCode, Session, Statement
 from collectors.postgres.activity_backends import Backend
 from collectors.postgres.activity_rows import session_of
 from collectors.postgres.hints import grant_for, libraries_of, preload_statement, quoted
-from collectors.postgres.statements_digests import TextDigests
 from collectors.postgres.statements_place import missing, place_of
 from collectors.postgres.statements_rows import Entry, EntryNames, Meaning, entry_of, statement_samples, statements_of
 from collectors.postgres.statements_sampled import SampledStatements, numbered
+from collectors.text_digests import TextDigests
 from tests.unit.collectors.test_postgres_hot_rows import backend
 
 MEANING = Meaning({"10": "app"}, {"5": "shop"}, {7: "SELECT $1", 8: "SELECT /* aishell */ 1"}, 8192.0, io_timed=True)

@@ -1,4 +1,4 @@
-"""The digests of statements for which the server computes no identifier."""
+"""The digests of statements for which a server computes no identifier."""
 
 from __future__ import annotations
 
