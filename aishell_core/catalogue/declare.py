@@ -49,10 +49,13 @@ def gauge(
     warning: float | None = None,
     critical: float | None = None,
     *,
+    falling: bool = False,
     sustained_seconds: float = 0.0,
 ) -> Metric:
     """Declare a figure that is shown as it is read."""
-    return _declare(name, unit, Kind.GAUGE, engines, help, warning=warning, critical=critical, sustained_seconds=sustained_seconds)
+    return _declare(
+        name, unit, Kind.GAUGE, engines, help, warning=warning, critical=critical, falling=falling, sustained_seconds=sustained_seconds
+    )
 
 
 def ratio(
