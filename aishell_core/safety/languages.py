@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
 from typing import Protocol, cast
 
 from aishell_core.safety import language
 from aishell_core.safety.risk import Risk, RiskLevel, not_understood
+from aishell_core.targets import ENGINES
+from aishell_core.values import Value
 
+_ENGINES = frozenset(engine.name for engine in ENGINES)
 _MANY_ROWS = 10_000
 _VERY_MANY_ROWS = 1_000_000
+_VERY_ENGINES = frozenset(engine.name for engine in ENGINES)
+_MANY_ROWS = 1_000_000
 _LONGEST_CHARACTERS = 200_000
 
 
 class Language(Protocol):
     """What a module of `language/` offers."""
 
-    def judge(self, command: str) -> Risk:
-        """What a command can do; never raises, and in doubt it is high."""
+    def judge(self, command: str, parameters: Sequence[Value] = (), /) -> Risk:
+        """What a command can do with its parameters; never raises, and in doubt it is high."""
 
-    def redacted(self, command: str, literal_hash: Callable[[str], str]) -> str | None:
+    def redacted(self, command: str, literal_hash: Callable[[str], str], /) -> str | None:
         """The command without comments and with its literals hashed; None where that cannot be told apart safely."""
 
 
 @cache
 def known_languages() -> frozenset[str]:
     """The engines whose commands can be judged; listing loads none of them."""
-    return frozenset(module.name for module in pkgutil.iter_modules(language.__path__) if "_" not in module.name)
+    return frozenset(module.name for module in pkgutil.iter_modules(language.__path__) if module.name in _ENGINES)
 
 
 def language_of(engine: str) -> Language | None:
@@ -39,9 +44,10 @@ def language_of(engine: str) -> Language | None:
     return cast(Language, import_module(f"{language.__name__}.{engine}"))
 
 
-def judge(engine: str, command: str, *, estimated_rows: float | None = None) -> Risk:
+def judge(engine: str, command: str, parameters: Sequence[Value] = (), *, estimated_rows: float | None = None) -> Risk:
     """The risk of a command in an engine's language; pure, never raises.
 
+    `parameters` are those that it will be run with: values to SQL, further words to a command of Redis.
     `estimated_rows` is how many rows the server's planner expects it to touch, None where nobody asked.
     """
     found = language_of(engine)
@@ -50,7 +56,7 @@ def judge(engine: str, command: str, *, estimated_rows: float | None = None) -> 
     if len(command) > _LONGEST_CHARACTERS:
         return not_understood(f"longer than {_LONGEST_CHARACTERS} characters")
     try:
-        risk = found.judge(command)
+        risk = found.judge(command, parameters)
     except RecursionError:
         return not_understood("nested too deeply to be read")
     return _with_rows(risk, estimated_rows)

@@ -74,7 +74,7 @@ def _rank(level: RiskLevel) -> int:
 
 
 def _once(words: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(words))
+    return tuple(dict.fromkeys(word for word in words if word))
 
 
 def risk_of(level: RiskLevel, action: ActionClass, *reasons: str) -> Risk:

@@ -1,1 +1,1 @@
-"""One module for each engine's language, named as the engine; modules with an underscore in their names are shared by several."""
+"""One module for each engine's language, named as the engine; the other modules are shared by several of them."""

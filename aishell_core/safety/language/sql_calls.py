@@ -1,0 +1,65 @@
+"""The functions that a statement calls, told from its pieces rather than from a tree, which could overlook one; pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from aishell_core.safety.language.lists import listed_words
+from aishell_core.safety.language.sql_rules import ADMIN, HIGH, PAREN_WORDS, WRITE, SqlRules
+from aishell_core.safety.language.sql_words import Kind, Piece
+from aishell_core.safety.risk import Risk, risk_of
+
+
+class Call(NamedTuple):
+    """A function that is called: the schema it is named with ("" for none), and its name."""
+
+    schema: str
+    name: str
+
+
+def calls(pieces: tuple[Piece, ...]) -> Iterator[Call]:
+    """Every name with a parenthesis behind it; words of the grammar and types are none."""
+    for place, piece in enumerate(pieces[:-1]):
+        if pieces[place + 1].text != "(" or piece.kind not in {Kind.WORD, Kind.QUOTED}:
+            continue
+        qualified = place >= 2 and pieces[place - 1].text == "."
+        if piece.kind is Kind.WORD and piece.name in PAREN_WORDS and not qualified:
+            continue
+        before = pieces[place - 1].word if place else ""
+        if before == "TABLESAMPLE" or (before == "ON" and piece.word == "CONFLICT"):
+            continue
+        yield Call(pieces[place - 2].name if qualified else "", piece.name)
+
+
+def call_risks(pieces: tuple[Piece, ...], rules: SqlRules, not_called: Iterable[str] = ()) -> Iterator[Risk]:
+    """What the called functions can do; `not_called` are names with columns behind them, once for each place."""
+    aliases = Counter(not_called)
+    for call in calls(pieces):
+        risk = _call_risk(call, rules)
+        if risk is None:
+            continue
+        if aliases[call.name] > 0 and call.name.lower() not in rules.harmful:
+            aliases[call.name] -= 1
+            continue
+        yield risk
+
+
+def harmful_calls(pieces: tuple[Piece, ...], rules: SqlRules) -> Iterator[Risk]:
+    """What the called functions can do that are known to do harm; for statements whose parentheses mean other things."""
+    for call in calls(pieces):
+        if call.name.lower() in rules.harmful:
+            yield rules.harmful[call.name.lower()]
+
+
+def _call_risk(call: Call, rules: SqlRules) -> Risk | None:
+    own = not call.schema or call.schema in rules.own_schemas
+    if call.name.lower() in rules.harmful:
+        return rules.harmful[call.name.lower()]
+    if own and call.name in listed_words(rules.functions):
+        return None
+    shown = f"{call.schema}.{call.name}" if call.schema else call.name
+    if own and call.name.startswith(rules.unknown_prefixes):
+        return risk_of(HIGH, ADMIN, f"{shown}() is not known to change nothing on the server")
+    return risk_of(HIGH, WRITE, f"{shown}() is not known to be free of side effects")

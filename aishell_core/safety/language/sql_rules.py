@@ -1,0 +1,108 @@
+"""What the engines of SQL have in common and where they differ, as data: phrases, functions, lexis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from aishell_core.safety.language.lists import listed_words
+from aishell_core.safety.language.sql_words import Lexis
+from aishell_core.safety.risk import ActionClass, Risk, RiskLevel, risk_of
+
+
+@dataclass(frozen=True, slots=True)
+class SqlRules:
+    """An engine's own part. `dialect` is sqlglot's word for it.
+
+    `functions` is the file of the functions that change nothing; `harmful` says what others do. `phrases` are the
+    words with which a statement begins, the longest that fits counts. `explain_runs`: EXPLAIN ANALYZE runs the
+    statement. `unknown_prefixes`: functions of the engine itself begin so, and one that is not known administers.
+    """
+
+    dialect: str
+    lexis: Lexis
+    functions: tuple[str, ...]
+    phrases: Mapping[str, Risk]
+    harmful: Mapping[str, Risk] = field(default_factory=dict)
+    own_schemas: tuple[str, ...] = ()
+    unknown_prefixes: tuple[str, ...] = ()
+    explain_runs: bool = True
+    analyze_runs: bool = False
+    numbers_are_truths: bool = False
+    """Whether a number or column alone may stand as a condition."""
+    quoted_may_be_text: bool = False
+    """Whether a quoted name is taken for a text where there is no such column."""
+
+
+def phrases(*entries: tuple[str, RiskLevel, ActionClass, str]) -> dict[str, Risk]:
+    """Risks by the beginnings of statements; an entry may name several, with | between them."""
+    return {phrase.strip(): risk_of(level, action, why) for names, level, action, why in entries for phrase in names.split("|")}
+
+
+NONE, LOW, MEDIUM, HIGH, CRITICAL = RiskLevel
+READ, CANCEL, WRITE, TERMINATE, SCHEMA, ADMIN = ActionClass
+READING = Risk()
+
+COMMON: Mapping[str, Risk] = {
+    **phrases(
+        ("CREATE TABLE | CREATE VIEW | CREATE INDEX | CREATE SEQUENCE", MEDIUM, SCHEMA, "changes the schema"),
+        ("CREATE", HIGH, ADMIN, "creates something that may run code or give rights"),
+        ("CREATE SCHEMA | CREATE DATABASE | CREATE TRIGGER | CREATE FUNCTION | CREATE PROCEDURE", HIGH, SCHEMA, "changes the schema"),
+        ("ALTER", HIGH, ADMIN, "alters something that is not known"),
+        ("ALTER TABLE | ALTER VIEW | ALTER INDEX | ALTER SEQUENCE", HIGH, SCHEMA, "changes the schema, and waits for locks meanwhile"),
+        ("DROP", HIGH, ADMIN, "drops something that is not known"),
+        ("DROP INDEX | DROP VIEW | DROP TRIGGER | DROP FUNCTION | DROP PROCEDURE", HIGH, SCHEMA, "drops a part of the schema"),
+        ("DROP TABLE | DROP MATERIALIZED VIEW | DROP SEQUENCE", CRITICAL, SCHEMA, "drops data for good"),
+        ("DROP DATABASE | DROP SCHEMA", CRITICAL, ADMIN, "drops a whole database or schema for good"),
+        ("TRUNCATE", CRITICAL, SCHEMA, "empties a table for good"),
+        ("GRANT | REVOKE", HIGH, ADMIN, "changes who may do what"),
+        ("CALL | DO | EXECUTE | PREPARE | DEALLOCATE", HIGH, ADMIN, "runs code whose effect nobody can tell from the text"),
+        ("SET", MEDIUM, WRITE, "changes a setting of the session"),
+        ("SET ROLE | SET SESSION AUTHORIZATION | SET PASSWORD", HIGH, ADMIN, "changes who acts or how one logs in"),
+        ("SET GLOBAL | SET PERSIST", HIGH, ADMIN, "changes a setting of the server"),
+        (
+            "BEGIN | START TRANSACTION | COMMIT | ROLLBACK | SAVEPOINT | RELEASE | END | ABORT",
+            MEDIUM,
+            WRITE,
+            "begins or ends a transaction, and with it the protection of a read-only one",
+        ),
+        ("LOCK", MEDIUM, WRITE, "locks tables against others"),
+        ("COMMENT", LOW, SCHEMA, "changes a description in the schema"),
+    ),
+}
+"""Beginnings of statements that mean the same on several engines."""
+
+PAREN_WORDS = listed_words(("sql_grammar.txt",))
+"""Words after which a parenthesis does not call a function."""
+
+READ_FORBIDS = frozenset(
+    {
+        "INSERT",
+        "UPDATE",
+        "DELETE",
+        "MERGE",
+        "REPLACE",
+        "DROP",
+        "TRUNCATE",
+        "ALTER",
+        "CREATE",
+        "GRANT",
+        "REVOKE",
+        "CALL",
+        "EXECUTE",
+        "COPY",
+        "INTO",
+        "OUTFILE",
+        "DUMPFILE",
+        "ATTACH",
+        "PRAGMA",
+        "VACUUM",
+        "REINDEX",
+        "HANDLER",
+        "KILL",
+        "NEXTVAL",
+        "UPSERT",
+        "PROCEDURE",
+    }
+)
+"""Words that do not stand bare in a statement that only reads."""
