@@ -209,6 +209,9 @@ class MysqlConnection:
             return Brought(names, tuple(rows), None)
 
     def _literal(self, value: object) -> str:
+        """A value as a statement holds it; a tuple is a list in parentheses, as behind IN."""
+        if isinstance(value, tuple):
+            return f"({', '.join(self._literal(each) for each in value)})"
         return str(self._driver.escape(value))
 
     def abort(self) -> None:
