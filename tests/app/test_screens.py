@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual.command import CommandList, CommandPalette
 from textual.pilot import Pilot
 
 from aishell_core.clock import Clock, SystemClock
@@ -55,7 +57,8 @@ async def until(pilot: Pilot[int], condition: Callable[[], bool]) -> None:
     """Let the program run until a condition holds."""
     app = pilot.app
     assert isinstance(app, AishellApp)
-    for _ in range(400):
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
         if condition():
             return
         app.tick()
@@ -244,13 +247,24 @@ async def test_the_wall_shows_the_worst_target_large() -> None:
         await until(pilot, lambda: app.current_mode == "wall" and "the longest statement has run 6m40s" in text_of(app))
 
 
+async def choose(pilot: Pilot[int], words: str) -> None:
+    """Open the palette, type and take the first command that it finds."""
+    await pilot.press("colon")
+    await until(pilot, lambda: isinstance(pilot.app.screen, CommandPalette))
+    await pilot.press(*words)
+    await until(pilot, lambda: all(word in found(pilot) for word in words.split()))
+    await pilot.press("enter")
+
+
+def found(pilot: Pilot[int]) -> str:
+    """The command that the palette lists first, "" while it searches."""
+    commands = pilot.app.screen.query_one(CommandList)
+    return str(commands.get_option_at_index(0).prompt) if commands.option_count and commands.highlighted == 0 else ""
+
+
 async def test_the_palette_finds_a_screen_by_name() -> None:
     async with dashboard({"a.db": Script(), "b.db": Script()}) as (app, pilot):
-        await pilot.press("colon")
-        await pilot.pause()
-        await pilot.press(*"Screen Events")
-        await pilot.pause(0.3)
-        await pilot.press("enter")
+        await choose(pilot, "Screen Events")
         await until(pilot, lambda: app.current_mode == "events")
 
 
