@@ -1,29 +1,63 @@
-"""The warm tier of MySQL and MariaDB."""
+"""The warm tier: what is worth a look every quarter of a minute, and what a pane asks for."""
 
 from __future__ import annotations
 
 from aishell_core.clock import Clock
-from aishell_core.engines.mysql import MysqlSession
+from aishell_core.engines.mysql import MysqlSession, ServerFacts
 from aishell_core.targets import Target
-from aishell_core.values import Reading, Tier
+from aishell_core.values import Part, Reading, Tier
+from collectors.budget import Budget
 from collectors.contract import Demand
+from collectors.mysql.relations import RelationsReader
+from collectors.mysql.replication import ReplicationReader
+from collectors.mysql.replication_lag import ChannelTimes
+from collectors.mysql.settings_rows import pending_samples, settings_of
 from collectors.mysql.slow_questions import SlowQuestions
-from collectors.pieces import reading_of
+from collectors.mysql.warm_rows import binlog_samples
+from collectors.mysql.warm_state import StateReader
+from collectors.pieces import Piece, reading_of
 
 DEADLINE_SECONDS = 4.6
 """A little less than the poller's own deadline, so that what was read in time is kept."""
 
 
 class WarmTier:
-    """Reads what changes slowly."""
+    """Reads what concerns replication, and tables and settings while somebody looks; a piece that fails is a Failure."""
 
-    def __init__(self, session: MysqlSession, target: Target, clock: Clock) -> None:
+    def __init__(
+        self,
+        session: MysqlSession,
+        target: Target,
+        clock: Clock,
+        relations: RelationsReader | None = None,
+        states: StateReader | None = None,
+        times: ChannelTimes | None = None,
+    ) -> None:
+        """`relations` and `states` are shared with the cold tier, `times` and `states` with whoever reads peers closely."""
         self._target = target
         self._clock = clock
         self._questions = SlowQuestions(session, clock)
+        self._relations = relations or RelationsReader(clock)
+        self._states = states or StateReader(clock)
+        self._replication = ReplicationReader(self._questions, clock, times or ChannelTimes())
 
     async def read(self, demand: Demand) -> Reading:
         """One reading; raises TargetError when the server cannot be reached."""
         now, budget = self._clock.now(), self._questions.budget(DEADLINE_SECONDS)
-        await self._questions.facts(budget)
-        return reading_of(self._target.name, Tier.WARM, now, [], None)
+        server = await self._questions.facts(budget)
+        look = await self._states.read(self._questions, server, budget, anew=True)
+        pieces = [Piece(binlog_samples(look.state), (), look.failures, look.cost)]
+        pieces.append(await self._replication.samples(server, look, budget))
+        if Part.SETTINGS in demand:
+            pieces.append(await read_settings(self._questions, server, budget))
+        if Part.RELATIONS in demand:
+            pieces.append(await self._relations.read(self._questions, server, budget, userstat=look.state.userstat))
+        return reading_of(self._target.name, Tier.WARM, now, pieces, None)
+
+
+async def read_settings(questions: SlowQuestions, server: ServerFacts, budget: Budget) -> Piece:
+    """The settings in force, and which of them wait for a restart; raises TargetError."""
+    found = await questions.ask(server, "settings", Part.SETTINGS, budget)
+    persisted = await questions.ask(server, "persisted", Part.SETTINGS, budget)
+    parts = (("settings", settings_of(found.rows, persisted.rows or ())),) if found.rows is not None else ()
+    return Piece(pending_samples(persisted.rows), parts, (*found.failures, *persisted.failures), found.cost + persisted.cost)

@@ -1,0 +1,2 @@
+-- The binary logs that are kept, with their sizes.
+SHOW /* aishell */ BINARY LOGS

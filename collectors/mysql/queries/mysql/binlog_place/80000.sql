@@ -1,0 +1,2 @@
+-- Where the binary log ends.
+SHOW /* aishell */ MASTER STATUS

@@ -1,0 +1,2 @@
+-- Every channel by which this server replicates.
+SHOW /* aishell */ REPLICA STATUS

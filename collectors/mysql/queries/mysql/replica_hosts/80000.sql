@@ -1,0 +1,2 @@
+-- What replicas have told of themselves when they registered.
+SHOW /* aishell */ SLAVE HOSTS

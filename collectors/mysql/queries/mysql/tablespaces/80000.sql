@@ -1,0 +1,10 @@
+-- Files of tables, the largest, as the file system tells their size; no table is opened for it.
+SELECT /* aishell */
+    SPACE AS space,
+    FILE_SIZE AS file_bytes,
+    PAGE_SIZE AS page_bytes,
+    COUNT(*) OVER () AS known
+FROM information_schema.INNODB_TABLESPACES
+WHERE LOCATE('/', NAME) > 0 AND SUBSTRING_INDEX(NAME, '/', 1) NOT IN ('mysql', 'sys')
+ORDER BY FILE_SIZE DESC
+LIMIT %s
