@@ -74,3 +74,8 @@ def decode(line: bytes, keys: Keys) -> Record | None:
     sequence, previous = fields.pop("seq"), fields.pop("previous")
     del fields["mac"]
     return Record(cast(int, sequence), cast(str, previous), mac, fields)
+
+
+def torn_note(left: bytes) -> dict[str, Field]:
+    """What a record says of bytes that a crash has left before it: how many, and their digest, so that they cannot change either."""
+    return {"bytes": len(left), "sha256": hashlib.sha256(left).hexdigest()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from aishell_core.errors import StateError
 from aishell_core.safety.audit_folder import AuditFolder, Segment, sync_folder, write_all
 from aishell_core.safety.audit_head import Head, read_head, write_head
-from aishell_core.safety.audit_record import Field, Keys, Link, Record, decode, encode
+from aishell_core.safety.audit_record import Field, Keys, Link, Record, decode, encode, torn_note
 
 LONGEST_STATEMENT = 16_384
 _LONGEST_TEXT = 1_024
@@ -111,13 +110,19 @@ class AuditWriter:
         with segment.path.open("rb") as file:
             file.seek(known)
             rest = file.read()
+        strange: list[bytes] = []
         *lines, torn = rest.split(b"\n")
         for line in lines:
             record = decode(line, self.keys)
-            if record is not None and self._follows(record):
+            if record is None:
+                strange.append(line)
+            elif self._follows(record):
                 self._head = replace(self._head, sequence=record.sequence, mac=record.mac)
+                strange = []
         if torn:
-            self._notes["torn"] = {"bytes": len(torn), "sha256": hashlib.sha256(torn).hexdigest()}
+            strange.append(torn)
+        if strange:
+            self._notes["torn"] = torn_note(b"\n".join(strange))
         return size
 
     def _follows(self, record: Record) -> bool:

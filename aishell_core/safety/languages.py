@@ -16,8 +16,6 @@ from aishell_core.values import Value
 _ENGINES = frozenset(engine.name for engine in ENGINES)
 _MANY_ROWS = 10_000
 _VERY_MANY_ROWS = 1_000_000
-_VERY_ENGINES = frozenset(engine.name for engine in ENGINES)
-_MANY_ROWS = 1_000_000
 _LONGEST_CHARACTERS = 200_000
 
 

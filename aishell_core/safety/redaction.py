@@ -29,5 +29,8 @@ def redacted(engine: str, command: str, literal_hash: LiteralHash, *, understood
     left: it may be a password that went into the wrong window.
     """
     language = language_of(engine)
-    shape = language.redacted(command, literal_hash) if language is not None and understood else None
+    try:
+        shape = language.redacted(command, literal_hash) if language is not None and understood else None
+    except RecursionError:
+        shape = None
     return f"{literal_hash(command)} ({len(command)} characters)" if shape is None else shape

@@ -252,8 +252,8 @@ def commands_page() -> str:
     intro = (
         "Every command answers `--help`. The one-shot commands print tables for people and, with `--json`, the shapes of\n"
         "[json.md](json.md) for scripts. Exit codes: 0 ok, 1 warning, 2 critical, 3 unknown, 64 wrong usage, 70 a fault of\n"
-        "aishell, 74 files cannot be written, 78 wrong configuration, 130 interrupted. `aishell --install-completion` makes\n"
-        "your shell complete commands, options and the names of your databases."
+        "aishell, 74 files cannot be written, 77 not allowed or not confirmed, 78 wrong configuration, 130 interrupted.\n"
+        "`aishell --install-completion` makes your shell complete commands, options and the names of your databases."
     )
     return _page("Commands", intro, *(_command_text(name, command) for name, command in command_tree()))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aishell_tui.cli.audit_shapes import AuditReport, AuditVerifyReport
 from aishell_tui.cli.setup_shapes import ConnectReport, EffectiveReport, ValidateReport
 from aishell_tui.cli.shapes import (
     CatalogueReport,
@@ -9,6 +10,7 @@ from aishell_tui.cli.shapes import (
     ErrorReport,
     HealthReport,
     MetricsReport,
+    QueryReport,
     SessionsReport,
     StatementsReport,
     StatusReport,
@@ -20,10 +22,13 @@ REPORTS: tuple[tuple[str, type], ...] = (
     ("aishell health-check --json", HealthReport),
     ("aishell slow-queries --json", StatementsReport),
     ("aishell sessions --json", SessionsReport),
+    ("aishell query COMMAND --json", QueryReport),
     ("aishell connections --json", ConnectionsReport),
     ("aishell metrics --json", MetricsReport),
     ("aishell metrics --catalogue --json", CatalogueReport),
     ("aishell connect URL --json", ConnectReport),
+    ("aishell audit show --json", AuditReport),
+    ("aishell audit verify --json", AuditVerifyReport),
     ("aishell config validate --json", ValidateReport),
     ("aishell config show --json", EffectiveReport),
     ("any command that fails, on standard error", ErrorReport),

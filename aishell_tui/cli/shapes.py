@@ -20,7 +20,7 @@ def doc(text: str) -> Mapping[str, str]:
 class ErrorBody:
     """An error."""
 
-    code: str = field(metadata=doc("usage, config, target, state, or error for a fault of aishell"))
+    code: str = field(metadata=doc("usage, config, target, state, refused, or error for a fault of aishell"))
     message: str = field(metadata=doc("what is wrong; errors of configuration files begin with file:line:column"))
     hint: str = field(metadata=doc("what to do about it; may be empty"))
 
@@ -276,3 +276,32 @@ class CatalogueReport:
     """aishell metrics --catalogue --json."""
 
     metrics: tuple[CatalogueRow, ...] = field(metadata=doc("every metric that aishell knows"))
+
+
+@dataclass(frozen=True, slots=True)
+class RiskBody:
+    """How much harm a command can do."""
+
+    level: str = field(metadata=doc("none, low, medium, high or critical"))
+    actions: tuple[str, ...] = field(
+        metadata=doc("the action classes that a role needs for it: read, cancel, write, terminate, schema, admin")
+    )
+    reasons: tuple[str, ...] = field(metadata=doc("why, in words"))
+
+
+@dataclass(frozen=True, slots=True)
+class QueryReport:
+    """aishell query --json."""
+
+    target: str = field(metadata=doc("the target's name"))
+    risk: RiskBody = field(metadata=doc("how much harm the command can do"))
+    allowed: bool = field(metadata=doc("whether a role and the protections allow it"))
+    ran: bool = field(metadata=doc("whether it was run; false with --dry-run"))
+    columns: tuple[str, ...] = field(metadata=doc("the names of the columns"))
+    rows: tuple[tuple[object, ...], ...] = field(
+        metadata=doc("the rows; bytes as \\x and hexadecimal digits, dates and exact decimals as text")
+    )
+    affected: int | None = field(metadata=doc("how many rows it changed; null where the engine does not say"))
+    milliseconds: float | None = field(metadata=doc("how long it took; null when it was not run"))
+    cut: str = field(metadata=doc("the limit that ended the rows early: rows or bytes; empty when all are there"))
+    note: str = field(metadata=doc("what the server said beside; may be empty"))

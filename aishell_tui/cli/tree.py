@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from aishell_tui.cli import configure, connect, connections, dashboard, documents, health, metrics, sessions, statements, status
+from aishell_tui.cli import (
+    audit,
+    configure,
+    connect,
+    connections,
+    dashboard,
+    documents,
+    health,
+    metrics,
+    query,
+    sessions,
+    statements,
+    status,
+)
 from aishell_tui.cli.arguments import AllOption, Choice, ConfigOption, DatabaseOption, TargetOption, examples
 
 app = typer.Typer(
@@ -45,7 +58,7 @@ def root(
     Without a command the dashboard opens: on what is configured or named with --target, else on a demo database.
 
     Exit codes: 0 ok, 1 warning, 2 critical, 3 unknown, 64 wrong usage, 70 a fault of aishell, 74 files cannot be
-    written, 78 wrong configuration, 130 interrupted.
+    written, 77 not allowed or not confirmed, 78 wrong configuration, 130 interrupted.
     """
     del version
     context.obj = Choice(config, tuple(target or ()), tuple(database or ()), everything)
@@ -54,7 +67,8 @@ def root(
     return dashboard.open_dashboard(context)
 
 
-for group in (dashboard, status, health, statements, sessions, connections, metrics, connect):
+for group in (dashboard, status, health, statements, sessions, query, connections, metrics, connect):
     group.register(app)
+app.add_typer(audit.app, name="audit")
 app.add_typer(configure.app, name="config")
 app.add_typer(documents.app, name="docs")
