@@ -29,7 +29,7 @@ def test_the_program_is_asked_first_and_ended_when_it_does_not_answer() -> None:
     )
     watch.start()
     os.close(master)
-    assert left.wait(10)
+    assert left.wait(60)
     watch.join()
     assert told == ["asked", "cleaned", f"left {HUNG_UP}"]
     os.close(slave)

@@ -59,7 +59,7 @@ class SteadyHost:
 @asynccontextmanager
 async def opened(source: HostSource) -> AsyncIterator[HostCollector]:
     threads = set(threading.enumerate())
-    collector = HostCollector(HERE, FakeClock(EPOCH), source, look_deadline_seconds=0.5, space_deadline_seconds=0.5)
+    collector = HostCollector(HERE, FakeClock(EPOCH), source, look_deadline_seconds=2.0, space_deadline_seconds=2.0)
     try:
         yield collector
     finally:
@@ -139,7 +139,7 @@ async def test_a_machine_that_does_not_answer_is_a_timeout_and_is_not_asked_twic
 
 async def recovered(collector: HostCollector) -> dict[str, float]:
     """The first good answer after trouble."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             try:
                 return values(await collector.collect(Tier.HOT, NOTHING))

@@ -69,7 +69,7 @@ def _session(reading: Reading, pid: int) -> Session:
 
 async def _until(collector: Collector, condition: str, pid: int) -> Reading:
     """Readings until the session of this process is in that state."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             reading = await collector.collect(Tier.HOT, EVERYTHING)
             if any(session.id == str(pid) and session.state == condition for session in reading.sessions or ()):
@@ -129,7 +129,7 @@ async def test_another_dashboard_is_no_connection_though_it_holds_a_lock_and_the
     try:
         path = demo.target.location.path
         assert path is not None
-        async with _collector(path) as collector, asyncio.timeout(10):
+        async with _collector(path) as collector, asyncio.timeout(60):
             while (_value(await collector.collect(Tier.HOT, EVERYTHING), CONNECTIONS_USED) or 0) < 2:
                 pass
             with _program(program, path) as dashboard:
@@ -204,7 +204,7 @@ _LONG = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i
 async def test_who_runs_a_statement_is_told_by_the_digest_that_its_figures_have(sql: str, path: Path, application: SqliteClient) -> None:
     async with _collector(path) as collector:
         application.send(sql)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             session = Session("")
             while session.statement_seconds is None:
                 session = _session(await collector.collect(Tier.HOT, EVERYTHING), application.pid)
@@ -469,7 +469,7 @@ async def test_a_file_system_that_hangs_costs_one_tier_and_is_named_and_read_aga
     with pytest.raises(TargetError, match="an earlier read has not returned"):
         await collector.collect(Tier.HOT, NOTHING)
     hanging.gate.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             with suppress(TargetError):
                 await collector.collect(Tier.HOT, NOTHING)
