@@ -97,9 +97,10 @@ class Lists:
 def tables_of(lists: Lists, default_page_bytes: float = 16_384.0) -> tuple[Table, ...]:
     """The tables with their indexes, partitions and the parts of full-text indexes added to the table that they belong to."""
     files = {row["space"]: row for row in lists.tablespaces}
+    rows = [_named_by_file(row, files.get(row["space"])) for row in lists.tables]
     by_table: dict[TableName, list[Mapping[str, Any]]] = defaultdict(list)
     full_text: dict[int, float] = defaultdict(float)
-    for row in lists.tables:
+    for row in rows:
         hidden = _FULL_TEXT_TABLE.match(str(row["name"]))
         if hidden is not None:
             full_text[int(hidden[1], 16)] += float(files.get(row["space"], {}).get("file_bytes") or 0.0)
@@ -107,6 +108,13 @@ def tables_of(lists: Lists, default_page_bytes: float = 16_384.0) -> tuple[Table
             by_table[(decoded(str(row["schema_name"])), decoded(str(row["name"])))].append(row)
     about = _About(lists)
     return tuple(_table(key, rows, files, full_text, about, default_page_bytes) for key, rows in by_table.items())
+
+
+def _named_by_file(row: Mapping[str, Any], file: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """A table by the name of its own file where that is written as people do, as MySQL's are and not those of its dictionary."""
+    if file is None or not file.get("name"):
+        return row
+    return {**row, **{key: file[key] for key in ("schema_name", "name", "piece")}}
 
 
 def decoded(name: str) -> str:
@@ -155,6 +163,7 @@ def _table(
 ) -> Table:
     ids = tuple(int(row["id"]) for row in rows)
     own = [files[row["space"]] for row in rows if row["space"] in files]
+    sizes = [float(each["file_bytes"] or 0.0) for each in own]
     figures = [about.figures[each] for each in ids if each in about.figures]
     counted = figures if len(figures) == len(ids) and all(each["counted"] for each in figures) else []
     numbers = [float(each["next_number"]) for each in figures if each["next_number"]]
@@ -166,7 +175,8 @@ def _table(
         ids=ids,
         page_bytes=float(own[0]["page_bytes"]) if own else default_page_bytes,
         partitions=len(rows) if _PARTITION.match(str(rows[0]["piece"])) else 0,
-        file_bytes=sum(float(each["file_bytes"]) for each in own) + sum(full_text.get(each, 0.0) for each in ids) if own else None,
+        # A server that cannot find a file, because of its name, tells 0: no file is empty.
+        file_bytes=sum(sizes) + sum(full_text.get(each, 0.0) for each in ids) if sizes and all(sizes) else None,
         rows=_sum(counted, "row_count"),
         data_pages=_sum(counted, "data_pages"),
         index_pages=_sum(counted, "index_pages"),

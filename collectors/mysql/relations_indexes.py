@@ -27,8 +27,8 @@ def index_remarks(table: Table, counted_since: float | None) -> Mapping[str, tup
 
 
 def _unused(table: Table, index: Index, counted_since: float | None) -> list[str]:
-    """An index that holds a rule up, or a foreign key, is needed though no statement reads it."""
-    if index.unique or index.uses is None or index.uses > 0 or _holds_foreign_key(table, index):
+    """An index that holds a rule up, or a foreign key, is needed though no statement reads it; searches for words are not counted."""
+    if index.unique or index.method != _ORDERED or index.uses is None or index.uses > 0 or _holds_foreign_key(table, index):
         return []
     since = "" if counted_since is None else f" since {datetime.fromtimestamp(counted_since, UTC):%Y-%m-%d %H:%M}Z"
     return [f"unused here{since}"]

@@ -50,7 +50,7 @@ def _size(table: Table, index_bytes: float | None) -> float | None:
     """All of its files but the secondary indexes; the rows themselves lie in the primary key."""
     if table.file_bytes is not None:
         return max(0.0, table.file_bytes - (index_bytes or 0.0))
-    return None if table.data_pages is None else table.data_pages * table.page_bytes
+    return table.data_pages * table.page_bytes if table.data_pages else None
 
 
 def _free(table: Table) -> float | None:
@@ -68,8 +68,6 @@ def _table_details(table: Table) -> tuple[tuple[str, str], ...]:
         found.append(("partitions", str(table.partitions)))
     if table.row_format and table.row_format != "dynamic":
         found.append(("row format", table.row_format))
-    if table.file_bytes is None:
-        found.append(("file", "shared with others"))
     if table.fetched_without_index is not None:
         found.append(("rows read without an index", format_count(table.fetched_without_index)))
     if share is not None and column is not None and table.next_number is not None:

@@ -39,10 +39,12 @@ class _Links:
 
     def piece(self, *, with_peers: bool, with_samples: bool) -> Piece:
         """All of it as a piece of a reading."""
+        # One missing privilege may keep several statements from being run: it is told once.
+        failures = {(each.code, each.message, each.hint): each for found in self.found for each in found.failures}
         return Piece(
             self.samples if with_samples else (),
             (("replication", self.peers),) if with_peers else (),
-            (*(failure for each in self.found for failure in each.failures), *self.failures),
+            (*failures.values(), *self.failures),
             sum((each.cost for each in self.found), Cost()),
         )
 

@@ -28,6 +28,13 @@ _SOURCES = {
     "auto": "chosen by the server",
 }
 _MOST_VALUE = 2000
+_SET_BY_US = frozenset(
+    {
+        *("autocommit", "foreign_key_checks", "innodb_lock_wait_timeout", "lock_wait_timeout", "max_execution_time", "sql_mode"),
+        *("time_zone", "transaction_read_only", "unique_checks"),
+    }
+)
+"""Where the server tells the source of the value in our own session, and that is set by us."""
 
 
 def settings_of(rows: Iterable[Mapping[str, Any]], persisted: Iterable[Mapping[str, Any]] = ()) -> tuple[Setting, ...]:
@@ -39,7 +46,7 @@ def settings_of(rows: Iterable[Mapping[str, Any]], persisted: Iterable[Mapping[s
 def _setting(row: Mapping[str, Any], name: str, waiting: set[str]) -> Setting:
     value = "" if row["value"] is None else str(row["value"])
     shown = value if len(value) <= _MOST_VALUE else value[: _MOST_VALUE - 1] + "…"
-    source = str(row["source"] or "").lower()
+    source = "" if name in _SET_BY_US else str(row["source"] or "").lower()
     return Setting(name, masked(name, shown), "", _SOURCES.get(source, source), name in waiting)
 
 
