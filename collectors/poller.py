@@ -15,7 +15,7 @@ from aishell_core.units import format_duration
 from aishell_core.values import Cost, Failure, FailureCode, Reading, Sample, Tier
 from collectors.alarm import NEVER, Alarm, ends_within
 from collectors.contract import EVERYTHING, NOTHING, Collector, Demand
-from collectors.schedule import Schedule, back_off_seconds, first_due, may_pass, next_due, retry_due
+from collectors.schedule import Schedule, back_off_seconds, first_due, may_pass, next_due, recovery_cap_seconds, retry_due
 
 __all__ = ["PollStatus", "Poller", "Schedule"]
 
@@ -65,7 +65,7 @@ class _Track:
 class Poller:
     """Reads one target in three independent tiers until it is cancelled.
 
-    While the hot tier fails, the target counts as failing: tries come ever more seldom and the other tiers pause;
+    While the hot tier fails, the target counts as failing: tries come ever more seldom (`recovery_cap_seconds`) and the other tiers pause;
     the first success brings all of them at once. A call that outlives its deadline is cancelled and not waited for,
     and its tier is not called again before it has ended. A warm or cold reading with a failure that may pass (locked,
     timed out) is soon taken again, or the screen would tell of it long after it is over.
@@ -96,6 +96,7 @@ class Poller:
         self._tracks = {tier: _Track(tier, self._clock) for tier in Tier}
         self._hot = self._tracks[Tier.HOT]
         self._well = False
+        self._failing_since = 0.0
         self._status = PollStatus()
         self._spent = Cost()
         self._failures = 0
@@ -241,14 +242,20 @@ class Poller:
             in_row = self._status.failures_in_row + 1
             self._status = replace(self._status, failure=failure, failures_in_row=in_row)
             self._well = False
-            pause = back_off_seconds(in_row, self._schedule.hot_seconds, self._schedule.backoff_cap_seconds, self._jitter())
-            track.alarm.set(self._clock.steady() + pause)
+            if in_row == 1:
+                self._failing_since = track.started
+            track.alarm.set(self._clock.steady() + self._back_off_seconds(failure, in_row))
             for other in self._others():
                 other.alarm.set(NEVER)
         else:
             track.alarm.set(self._due(track) if self._well else NEVER)
         reading = Reading(self.target.name, track.tier, failure.at, failures=(failure,))
         self._publish(reading, self._schedule.interval(track.tier))
+
+    def _back_off_seconds(self, failure: Failure, in_row: int) -> float:
+        failing_seconds = self._clock.steady() - self._failing_since
+        cap = recovery_cap_seconds(failure.code, failing_seconds, self._schedule.backoff_cap_seconds)
+        return back_off_seconds(in_row, self._schedule.hot_seconds, cap, self._jitter())
 
     async def _stop(self) -> None:
         """End what is under way and close the collector, each within a second of the loop's own time."""

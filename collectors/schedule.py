@@ -15,6 +15,11 @@ BACK_OFF_SPREAD = 0.25
 """The share by which a back-off may be shorter, so that targets that fell together do not come back in one burst."""
 
 
+RECOVERY_SECONDS = 2.0
+_RECOVERY_SHARE = 0.05
+_COMES_BACK = frozenset({FailureCode.TIMEOUT, FailureCode.REFUSED, FailureCode.LOCKED})
+"""A target that was stopped, frozen or full comes back by itself; asking costs it a connection, or nothing at all."""
+
 _PASSING = frozenset({FailureCode.LOCKED, FailureCode.TIMEOUT, FailureCode.INTERNAL})
 _REST_AFTER_READING = 4.0
 
@@ -88,6 +93,17 @@ def may_pass(failures: Iterable[Failure]) -> bool:
 def retry_due(retry_seconds: float, started: float, now: float) -> float:
     """When a reading with a passing failure is taken again: one that took long costs a fifth of the time at most."""
     return now + max(retry_seconds, _REST_AFTER_READING * (now - started))
+
+
+def recovery_cap_seconds(code: FailureCode, failing_seconds: float, cap_seconds: float) -> float:
+    """The longest pause between tries of a target that has failed for so long.
+
+    One that comes back by itself is seen again within two seconds, or within a twentieth of the time for which it was
+    away; one that refuses the credentials is not, because each try is counted against the role.
+    """
+    if code not in _COMES_BACK:
+        return cap_seconds
+    return min(cap_seconds, max(RECOVERY_SECONDS, _RECOVERY_SHARE * failing_seconds))
 
 
 def back_off_seconds(failures_in_row: int, interval_seconds: float, cap_seconds: float, spread: float) -> float:

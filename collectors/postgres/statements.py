@@ -17,7 +17,7 @@ from collectors.postgres.statements_rows import Entry, EntryNames, Meaning, stat
 MOST_STATEMENTS = 10_000
 """So many are read, those that took most time: twice what a server counts unless it is told to count more."""
 
-_PLACE_SECONDS = 60.0
+_PLACE_SECONDS = 25.0
 _NAMES_SECONDS = 60.0
 _REFUSED_SECONDS = 300.0
 _NO_TEXTS = "the server cannot give the texts of its statements; those that were seen running have theirs"
@@ -45,6 +45,7 @@ class StatementsReader:
         self.place: StatementPlace | None = None
         self.names = EntryNames()
         self._place_until = 0.0
+        self._started_at: float | None = None
         self._names_until = 0.0
         self._texts_after = 0.0
         self._roles: dict[str, str] = {}
@@ -87,9 +88,10 @@ class StatementsReader:
         return StatementsLook(tuple(self._before.values()), failures, self._cost)
 
     async def _placed(self, server: ServerFacts, budget: Budget) -> StatementPlace:
-        """Where statements are counted, asked anew from time to time: somebody may install what is missing."""
+        """Where statements are counted, asked anew from time to time and after a restart: somebody may install what is missing."""
         now = self._clock.steady()
-        if self.place is None or now >= self._place_until:
+        if self.place is None or now >= self._place_until or server.started_at != self._started_at:
+            self._started_at = server.started_at
             (row,) = await self._ask(QUERIES.text("statement_place", server.version_num), budget)
             self.place, self._place_until = place_of(row), now + _PLACE_SECONDS
         return self.place
