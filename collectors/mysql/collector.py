@@ -10,9 +10,14 @@ from aishell_core.values import Ability, FailureCode, PlanNode, Reading, Tier
 from collectors.contract import Collector, Demand
 from collectors.mysql.cold import ColdTier
 from collectors.mysql.hot import HotTier
+from collectors.mysql.relations import RelationsReader
+from collectors.mysql.replication_lag import ChannelTimes
 from collectors.mysql.warm import WarmTier
+from collectors.mysql.warm_state import StateReader
+from collectors.mysql.watched import WatchedReader
+from collectors.watched_beside import WatchedBeside
 
-_ABILITIES = Ability.NONE
+_ABILITIES = Ability.RELATIONS | Ability.SETTINGS | Ability.REPLICATION | Ability.PROGRESS | Ability.HORIZON
 
 
 class MysqlCollector:
@@ -52,4 +57,11 @@ class MysqlCollector:
 def open_mysql(target: Target, clock: Clock) -> Collector:
     """The collector of a server; nothing is connected before the first reading."""
     session = MysqlSession(target, clock)
-    return MysqlCollector(session, HotTier(session, target, clock), WarmTier(session, target, clock), ColdTier(session, target, clock))
+    states, times, relations = StateReader(clock), ChannelTimes(), RelationsReader(clock)
+    watched = WatchedBeside(clock, WatchedReader(session, clock, states, times).read)
+    return MysqlCollector(
+        session,
+        HotTier(session, target, clock, watched),
+        WarmTier(session, target, clock, relations, states, times),
+        ColdTier(session, target, clock, relations, states),
+    )
