@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from aishell_core.clock import Clock
+from aishell_core.engines.mysql_births import Births
 from aishell_core.engines.mysql_facts import ServerFacts
 from aishell_core.engines.mysql_lane import Line
 from aishell_core.engines.mysql_route import Route
@@ -47,6 +48,7 @@ class MysqlSession:
         self._target = target
         self._clock = clock
         self._environ = environ
+        self.births = Births()
         route = Route()
         self._lines = {lane: Line(target, environ, route, f"{target.name} {lane}") for lane in Lane}
 
@@ -68,6 +70,11 @@ class MysqlSession:
             rows = await line.fetch(sql, parameters, until)
             seconds = self._clock.steady() - began
             return Answer(rows, Cost(line.queries - queries, seconds, max(0, connection.bytes_received - received)))
+
+    @property
+    def own_connections(self) -> frozenset[int]:
+        """The ids of our own connections."""
+        return frozenset(number for line in self._lines.values() if (number := line.connection_id))
 
     async def close(self) -> None:
         """Let go of both connections; may be called twice and raises nothing."""

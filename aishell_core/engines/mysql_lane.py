@@ -57,6 +57,11 @@ class Line:
         self._closed = False
         self.queries = 0
 
+    @property
+    def connection_id(self) -> int:
+        """The id of the connection at the server, 0 without one."""
+        return self._reached.facts.connection_id if self._reached is not None else 0
+
     @asynccontextmanager
     async def turn(self, seconds: float) -> AsyncIterator[float]:
         """The line for oneself until the block ends; gives the moment of the deadline in the event loop's time.

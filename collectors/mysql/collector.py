@@ -17,7 +17,17 @@ from collectors.mysql.warm_state import StateReader
 from collectors.mysql.watched import WatchedReader
 from collectors.watched_beside import WatchedBeside
 
-_ABILITIES = Ability.RELATIONS | Ability.SETTINGS | Ability.REPLICATION | Ability.PROGRESS | Ability.HORIZON
+_ABILITIES = (
+    Ability.SESSIONS
+    | Ability.LOCKS
+    | Ability.WAITS
+    | Ability.STATEMENTS
+    | Ability.RELATIONS
+    | Ability.SETTINGS
+    | Ability.REPLICATION
+    | Ability.PROGRESS
+    | Ability.HORIZON
+)
 
 
 class MysqlCollector:

@@ -1,19 +1,47 @@
-"""The hot tier: what happens now."""
+"""The hot tier: what happens now, by two or three statements while nobody looks closely and a few more while somebody does."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
-from aishell_core import catalogue
 from aishell_core.clock import Clock
-from aishell_core.engines.mysql import Lane, MysqlSession, ServerFacts
+from aishell_core.engines.mysql import MysqlSession, ServerFacts
 from aishell_core.targets import Target
-from aishell_core.values import Facts, Reading, Sample, Tier
+from aishell_core.values import Cost, Facts, Failure, FailureCode, LockWait, Part, Reading, Sample, Session, Tier
 from collectors.contract import Demand
+from collectors.mysql.activity import ActivityLook, ActivityReader
+from collectors.mysql.activity_rows import Activity, activity_of, activity_samples
+from collectors.mysql.activity_threads import Thread
+from collectors.mysql.counters import CountersLook, CountersReader
+from collectors.mysql.deadlock import Deadlock
+from collectors.mysql.hints import process_hint
+from collectors.mysql.hot_questions import HotQuestions
+from collectors.mysql.locks import LocksLook, LocksReader
+from collectors.mysql.statements import StatementsBeside, StatementsLook, StatementsReader
+from collectors.mysql.statements_digests import DigestNames
+from collectors.mysql.statements_rows import calls_seen, statement_samples
+from collectors.statements_sampled import SampledStatements
+from collectors.text_digests import TextDigests
 from collectors.watched_beside import WatchedBeside
 
 DEADLINE_SECONDS = 1.7
 """Less than the poller gives, so that a server that hangs is named as the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """All that was read at one moment."""
+
+    counters: CountersLook
+    activity: ActivityLook
+    figures: Activity
+    locks: LocksLook | None = None
+    deadlock: Deadlock | None = None
+    cost: Cost = field(default_factory=Cost)
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        return (*self.counters.failures, *self.activity.failures, *(self.locks.failures if self.locks else ()))
 
 
 class HotTier:
@@ -21,30 +49,117 @@ class HotTier:
 
     def __init__(self, session: MysqlSession, target: Target, clock: Clock, watched: WatchedBeside) -> None:
         """`watched` reads what a visible pane demands of replication, progress and the horizon."""
-        self._session = session
+        self._watched = watched
         self._target = target
         self._clock = clock
-        self._watched = watched
+        self._questions = HotQuestions(session, clock)
+        self._digests = TextDigests()
+        self._names = DigestNames(self._digests)
+        self._statements = StatementsBeside(StatementsReader(session, clock, self._names), clock)
+        self._sampled = SampledStatements(lambda text: self._digests.of(text)[1])
+        self._sampling = False
+        self._counters = CountersReader(self._questions)
+        self._activity = ActivityReader(session, self._questions, clock, self._digest_of)
+        self._locks = LocksReader(self._questions, clock)
 
     async def read(self, demand: Demand) -> Reading:
         """One reading; raises TargetError when the server cannot be read."""
-        at = self._clock.now()
+        at, budget = self._clock.now(), self._questions.budget(DEADLINE_SECONDS)
+        self._digests.begin()
         self._watched.begin(demand)
-        server = await self._session.facts(Lane.QUICK, DEADLINE_SECONDS)
-        samples: tuple[Sample, ...] = ()
-        if server.started_at is not None:
-            samples = (Sample(catalogue.UPTIME, max(0.0, at - server.started_at)),)
-        watched = await self._watched.take(DEADLINE_SECONDS)
-        reading = Reading(self._target.name, Tier.HOT, at, samples, facts_of(server), failures=watched.failures, cost=watched.cost)
+        server = await self._questions.facts(budget)
+        if Part.STATEMENTS in demand:
+            self._statements.begin()
+        else:
+            self._statements.leave()
+        counters = await self._counters.read(server, budget)
+        estimating = Part.STATEMENTS in demand and not self._statements.reader.may_count
+        complete = bool(demand & {Part.SESSIONS, Part.LOCKS}) or estimating
+        activity = await self._activity.read(server, budget, complete=complete, row_locks=counters.row_locks)
+        figures = activity_of(activity.looked, self._idle(counters, activity))
+        locks = await self._locks.read(server, budget, activity) if Part.LOCKS in demand and figures.lock_waiters else None
+        deadlock, more = await self._counters.deadlock(server, counters, budget)
+        cost = counters.cost + activity.cost + (locks.cost if locks is not None else Cost()) + more
+        look = _Look(counters, activity, figures, locks, deadlock, cost)
+        counted = await self._take_statements(look, demand, budget.left)
+        watched = await self._watched.take(budget.left)
+        reading = Reading(
+            self._target.name,
+            Tier.HOT,
+            at,
+            (*self._samples(look, server), *statement_samples(counted.statements or ())),
+            facts_of(server, deadlock),
+            sessions=self._sessions(look, demand),
+            lock_waits=self._lock_waits(look, demand),
+            statements=counted.statements,
+            waits=figures.waits,
+            failures=(*look.failures, *self._hidden(look, server, at), *counted.failures, *watched.failures),
+            cost=look.cost + counted.cost + watched.cost,
+        )
         return replace(reading, **watched.parts) if watched.parts else reading
+
+    def _digest_of(self, thread: Thread, text: str) -> str:
+        return self._names.seen(thread.digest, text, thread.db or "") if text else ""
+
+    @staticmethod
+    def _idle(counters: CountersLook, activity: ActivityLook) -> int | None:
+        """How many sessions are idle where only the others were read: all connections but those and ours."""
+        if activity.complete:
+            return None
+        clients = sum(not thread.kind for thread, _, _ in activity.looked)
+        return max(0, int(counters.counters.get("Threads_connected", 0.0)) - clients - activity.own)
+
+    async def _take_statements(self, look: _Look, demand: Demand, seconds_left: float) -> StatementsLook:
+        """What was read beside, or what was estimated where the server counts no statements."""
+        counts = self._statements.reader.may_count
+        self._sampling = not counts and (self._sampling or Part.STATEMENTS in demand)
+        if self._sampling:
+            self._sampled.add(calls_seen(look.activity.looked))
+        if Part.STATEMENTS not in demand:
+            return StatementsLook(None)
+        counted = await self._statements.take(seconds_left)
+        if counted.ended and not self._statements.reader.may_count:
+            return replace(counted, statements=self._sampled.statements())
+        return counted
+
+    def _samples(self, look: _Look, server: ServerFacts) -> tuple[Sample, ...]:
+        counted = self._counters.samples(look.counters, server)
+        return (*counted, *activity_samples(look.figures, hidden=not look.activity.sees_all))
+
+    @staticmethod
+    def _sessions(look: _Look, demand: Demand) -> tuple[Session, ...] | None:
+        return look.activity.sessions if Part.SESSIONS in demand else None
+
+    @staticmethod
+    def _lock_waits(look: _Look, demand: Demand) -> tuple[LockWait, ...] | None:
+        if Part.LOCKS not in demand:
+            return None
+        return look.locks.waits if look.locks is not None else ()
+
+    @staticmethod
+    def _hidden(look: _Look, server: ServerFacts, at: float) -> tuple[Failure, ...]:
+        if look.activity.sees_all:
+            return ()
+        message = f"what sessions of other accounts do is hidden from {server.account or server.user}"
+        return (Failure(Part.SESSIONS, FailureCode.PRIVILEGE, message, process_hint(server), at),)
 
     def close(self) -> None:
         """Give up what is under way."""
+        self._statements.close()
         self._watched.close()
 
 
-def facts_of(server: ServerFacts) -> Facts:
+def facts_of(server: ServerFacts, deadlock: Deadlock | None = None) -> Facts:
     """What is shown of a server."""
-    details = (("address", server.address), ("product", server.comment), ("user", server.account))
+    details = (
+        ("product", f"{server.product} ({server.comment})" if server.comment else server.product),
+        ("address", server.address),
+        ("account", server.account),
+        ("database", server.database),
+        ("host", server.host),
+        ("performance schema", "on" if server.performance_schema else "off"),
+        ("encrypted", "yes" if server.encrypted else ""),
+        ("last deadlock", deadlock.text if deadlock is not None else ""),
+    )
     role = "replica" if server.read_only else "primary"
     return Facts("mysql", server.version, role, server.started_at, tuple(each for each in details if each[1]))

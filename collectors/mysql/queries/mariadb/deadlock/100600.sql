@@ -1,0 +1,1 @@
+SHOW /* aishell */ ENGINE INNODB STATUS
