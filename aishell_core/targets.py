@@ -180,6 +180,7 @@ class Target:
     interval_seconds: float | None = None
     origin: str = field(default="", compare=False)
     obstacle: Obstacle | None = None
+    read_only: bool = False
 
     @property
     def engine(self) -> str:

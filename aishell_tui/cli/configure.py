@@ -63,6 +63,7 @@ def validate(
     from aishell_tui.config.load import load_config
     from aishell_tui.config.presence import missing_files, missing_variables
     from aishell_tui.config.problems import InvalidConfigError
+    from aishell_tui.config.roles import unknown_targets
 
     errors: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
@@ -70,7 +71,7 @@ def validate(
     try:
         loaded = load_config(file or choice(context, config).config)
         errors, files = missing_files(loaded), tuple(str(path) for path in loaded.files)
-        warnings = (*loaded.warnings, *missing_variables(loaded))
+        warnings = (*loaded.warnings, *missing_variables(loaded), *unknown_targets(loaded))
     except InvalidConfigError as error:
         errors = error.problems
         files = tuple(dict.fromkeys(problem.source for problem in errors))

@@ -146,6 +146,26 @@ thresholds:
   query.duration: {warning: 30s, critical: 5m}
 ```
 """
+_ROLES = """\
+## Who may do what
+
+Nobody may do anything but read until `roles:` gives them a role; see [safety.md](safety.md) for roles, risks, protections
+and the audit log. Users and groups are those of the operating system. A role may be bound to environments or targets,
+and `actions` narrows it. The roles of a later file replace those of an earlier one as a whole; a file in the working
+folder may not give any, because it may have come with somebody else's checkout.
+
+```yaml
+roles:
+  - role: admin
+    users: [ann]
+  - role: operator
+    groups: [oncall]
+    environments: [production, staging]
+  - role: developer
+    groups: [shop]
+    targets: [shop, shop-*]
+```
+"""
 _SECRETS = """\
 ## Secrets
 
@@ -196,7 +216,7 @@ def configuration_page() -> str:
         sections.append(f"## {name}\n\n{about}\n\n" + _rows(("key", "default", "meaning"), rows))
     above = ((f"`{name}`", f"`{section}.{key}`, above the files") for name, (section, key) in VARIABLES.items())
     environment = "## Environment\n\n" + _rows(("variable", "sets"), iter((*above, *_VARIABLES)))
-    return _page("Configuration", _CONFIGURATION_INTRO, *sections, _THRESHOLDS, _SECRETS, _LATER, environment)
+    return _page("Configuration", _CONFIGURATION_INTRO, *sections, _THRESHOLDS, _ROLES, _SECRETS, _LATER, environment)
 
 
 def _default(value: Value, required: bool) -> str:

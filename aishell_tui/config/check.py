@@ -12,13 +12,14 @@ from aishell_core.catalogue import CATALOGUE
 from aishell_tui.config.document import Document, KeyPath, Plain
 from aishell_tui.config.fields import Surroundings, kind_of
 from aishell_tui.config.limits import Limit, parse_limit, thresholds_of, unknown_metric
-from aishell_tui.config.models import LATER_ROOMS, ConfigSpec, DashboardSpec, HistorySpec, SecretSpec, TargetSpec
+from aishell_tui.config.models import LATER_ROOMS, ConfigSpec, DashboardSpec, HistorySpec, RoleSpec, SecretSpec, TargetSpec
 from aishell_tui.config.problems import InvalidConfigError, Problem, nearest
 
 _MODELS: tuple[tuple[tuple[str, ...], type[BaseModel]], ...] = (
     ((), ConfigSpec),
     (("targets", "*"), TargetSpec),
     (("targets", "*", "password"), SecretSpec),
+    (("roles", "*"), RoleSpec),
     (("dashboard",), DashboardSpec),
     (("history",), HistorySpec),
     (("thresholds", "*"), Limit),
@@ -33,6 +34,7 @@ _WANTED = {
 _HINTS: Mapping[str | int, str] = {
     "password": "write password: {env: NAME}, {file: PATH} or {command: [...]}",
     "targets": "write a list: - name: app, and url: below it",
+    "roles": "write a list: - role: operator, and users: [ann] below it",
 }
 
 

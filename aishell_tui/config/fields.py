@@ -13,6 +13,8 @@ from pydantic import PlainValidator, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from aishell_core.errors import AishellError
+from aishell_core.safety.risk import ActionClass
+from aishell_core.safety.roles import Role
 from aishell_core.targets import Environment, Location, Obstacle, TlsPolicy, engine_of, parse_location
 from aishell_core.units import format_duration, parse_duration
 from aishell_tui.config.masking import has_written_secret, mask_url
@@ -120,6 +122,27 @@ def _choice(kind: type[Choice]) -> Callable[[object], Choice]:
     return choose
 
 
+def _choices(kind: type[Choice]) -> Callable[[object], tuple[Choice, ...]]:
+    choose = _choice(kind)
+
+    def choose_all(value: object) -> tuple[Choice, ...]:
+        if not isinstance(value, list):
+            words = ", ".join(member.value for member in kind)
+            raise fault(f"a list of words is wanted here, but {kind_of(value)} was found", f"write them as in [{words}]")
+        return tuple(choose(word) for word in value)
+
+    return choose_all
+
+
+def _choices_schema(kind: type[StrEnum]) -> WithJsonSchema:
+    return WithJsonSchema({"type": "array", "items": {"type": "string", "enum": [member.value for member in kind]}})
+
+
+def trusted(info: ValidationInfo) -> bool:
+    """Whether the file that is read may name commands and give roles."""
+    return _surroundings(info).trusted
+
+
 def _choice_schema(kind: type[StrEnum]) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "enum": [member.value for member in kind]})
 
@@ -207,3 +230,6 @@ EnvironmentWord = Annotated[Environment, PlainValidator(_choice(Environment)), _
 TlsWord = Annotated[TlsPolicy, PlainValidator(_choice(TlsPolicy)), _choice_schema(TlsPolicy)]
 GlyphsWord = Annotated[Glyphs, PlainValidator(_choice(Glyphs)), _choice_schema(Glyphs)]
 ColorWord = Annotated[Color, PlainValidator(_choice(Color)), _choice_schema(Color)]
+RoleWord = Annotated[Role, PlainValidator(_choice(Role)), _choice_schema(Role)]
+EnvironmentWords = Annotated[tuple[Environment, ...], PlainValidator(_choices(Environment)), _choices_schema(Environment)]
+ActionWords = Annotated[tuple[ActionClass, ...], PlainValidator(_choices(ActionClass)), _choices_schema(ActionClass)]

@@ -9,13 +9,14 @@ from functools import partial
 from pathlib import Path
 
 from aishell_core.catalogue import CATALOGUE
+from aishell_core.targets import Environment
 from aishell_core.values import Thresholds
 from aishell_tui.config.check import Checked, check_document
 from aishell_tui.config.document import Document, KeyPath, Plain, plain_scalar, read_document
 from aishell_tui.config.fields import Surroundings
 from aishell_tui.config.limits import Limit, thresholds_of
 from aishell_tui.config.locate import ConfigFile, config_files
-from aishell_tui.config.models import DashboardSpec, HistorySpec, TargetSpec
+from aishell_tui.config.models import DashboardSpec, HistorySpec, RoleSpec, TargetSpec
 from aishell_tui.config.privacy import privacy_warnings
 from aishell_tui.config.problems import InvalidConfigError, Problem
 from aishell_tui.places import Places, find_places
@@ -50,12 +51,13 @@ class LoadedTarget:
 class Configuration:
     """The effective configuration: later files, then the environment, then options win.
 
-    `origins` says for each dotted key that is not a default where its value came from.
+    `roles` is None where no file has such a section. `origins` says for each dotted key that is not a default where its value came from.
     """
 
     targets: tuple[LoadedTarget, ...] = ()
     dashboard: DashboardSpec = field(default=DashboardSpec())
     history: HistorySpec = field(default=HistorySpec())
+    roles: tuple[RoleSpec, ...] | None = None
     limits: Mapping[str, Limit] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
@@ -132,10 +134,15 @@ def _merge(layers: list[_Layer], files: tuple[Path, ...]) -> Configuration:
     history: dict[str, object] = {}
     targets: dict[str, LoadedTarget] = {}
     limits: dict[str, Limit] = {}
+    roles: tuple[RoleSpec, ...] | None = None
     for layer in layers:
         spec = layer.checked.spec
+        if "roles" in spec.model_fields_set:
+            roles = _merge_roles(layer, origins)
         for section, part, values in (("dashboard", spec.dashboard, dashboard), ("history", spec.history, history)):
             for key in part.model_fields_set:
+                if key == "read_only" and values.get(key) and not layer.around.trusted:
+                    continue  # a file that came with a checkout may protect more, never less
                 values[key] = getattr(part, key)
                 origins[f"{section}.{key}"] = layer.origin((section, key))
         _merge_targets(layer, targets, origins)
@@ -144,6 +151,7 @@ def _merge(layers: list[_Layer], files: tuple[Path, ...]) -> Configuration:
         targets=tuple(targets.values()),
         dashboard=DashboardSpec().model_copy(update=dashboard),
         history=HistorySpec().model_copy(update=history),
+        roles=roles,
         limits=limits,
         origins=origins,
         warnings=tuple(warning for layer in layers for warning in layer.checked.warnings),
@@ -157,11 +165,30 @@ def _merge_targets(layer: _Layer, targets: dict[str, LoadedTarget], origins: dic
     for index, spec in enumerate(layer.checked.spec.targets):
         prefix = f"targets.{spec.name}."
         replaced = targets.get(spec.name)
+        if replaced is not None and not layer.around.trusted:
+            spec = _as_careful(spec, replaced.spec)
         for key in replaced.spec.model_fields_set if replaced else ():
             del origins[prefix + key]
         targets[spec.name] = LoadedTarget(spec, layer.origin(("targets", index, "name")), layer.around)
         for key in spec.model_fields_set:
             origins[prefix + key] = layer.origin(("targets", index, key))
+
+
+def _as_careful(spec: TargetSpec, before: TargetSpec) -> TargetSpec:
+    """A target of a file that came with a checkout, no less protected than the one of the same name that it replaces."""
+    order = list(Environment)
+    environment = min(spec.environment, before.environment, key=order.index)
+    return spec.model_copy(update={"environment": environment, "read_only": spec.read_only or before.read_only})
+
+
+def _merge_roles(layer: _Layer, origins: dict[str, str]) -> tuple[RoleSpec, ...]:
+    """The roles of a later file replace those of an earlier one as a whole: together they would allow what neither meant."""
+    for key in [key for key in origins if key.startswith("roles.")]:
+        del origins[key]
+    for index, spec in enumerate(layer.checked.spec.roles):
+        for key in spec.model_fields_set:
+            origins[f"roles.{index + 1}.{key}"] = layer.origin(("roles", index, key))
+    return layer.checked.spec.roles
 
 
 def _merge_limits(layer: _Layer, limits: dict[str, Limit], origins: dict[str, str]) -> None:

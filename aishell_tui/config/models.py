@@ -4,25 +4,30 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
+from aishell_core.safety.roles import Grant
 from aishell_core.targets import Environment, TlsPolicy
 from aishell_tui.config.fields import (
+    ActionWords,
     Color,
     ColorWord,
     Command,
     Duration,
     EnvironmentWord,
+    EnvironmentWords,
     FilePath,
     Flag,
     Glyphs,
     GlyphsWord,
     Name,
+    RoleWord,
     Text,
     TlsWord,
     Url,
     Words,
     fault,
+    trusted,
 )
 from aishell_tui.config.limits import Limit
 from aishell_tui.config.secret_sources import FromCommand, FromEnvironment, FromFile, SecretSource
@@ -77,6 +82,7 @@ class TargetSpec(Spec):
     )
     password: SecretSpec | None = Field(default=None, description="Where the password comes from.", examples=[{"env": "APP_PASSWORD"}])
     environment: EnvironmentWord = Field(default=Environment.DEVELOPMENT, description="How careful one has to be with it.")
+    read_only: Flag = Field(default=False, description="Whether nothing may be changed on it, whoever asks.")
     tags: Words = Field(default=(), description="Words to filter by.", examples=[["shop"]])
     interval: Duration | None = Field(default=None, description="Time between two readings, instead of the dashboard's.", examples=["1s"])
     tls: TlsWord = Field(default=TlsPolicy.PREFER, description="How far the server's certificate is checked.")
@@ -94,6 +100,43 @@ class TargetSpec(Spec):
         if given > 1:
             raise fault(f"the target {self.name!r} has several of url, url_file and url_command", "keep one of them")
         return self
+
+
+class RoleSpec(Spec):
+    """A role that is given to people. What nobody is given nobody may do."""
+
+    role: RoleWord = Field(
+        description="admin (everything), developer (read, cancel, write, schema; in production read), operator (read, cancel, terminate), "
+        "analyst (read).",
+        examples=["operator"],
+    )
+    users: Words = Field(default=(), description="Users of the operating system.", examples=[["ann"]])
+    groups: Words = Field(default=(), description="Groups of the operating system.", examples=[["dba"]])
+    environments: EnvironmentWords = Field(
+        default=(), description="Only on targets of these environments; else on all.", examples=[["staging", "development"]]
+    )
+    targets: Words = Field(default=(), description="Only on these targets; names, or patterns such as orders-*.", examples=[["app"]])
+    actions: ActionWords | None = Field(
+        default=None,
+        description="Only these of the role's actions: read, cancel, write, terminate, schema, admin.",
+        examples=[["read", "cancel"]],
+    )
+
+    @model_validator(mode="after")
+    def _somebody(self, info: ValidationInfo) -> Self:
+        if not trusted(info):
+            raise fault(
+                "a file in the working folder may not give roles",
+                "move roles: to your own config.yaml, or name this file by --config",
+            )
+        if not self.users and not self.groups:
+            raise fault(f"the role {self.role} is given to nobody", "add users: [ann] or groups: [dba]")
+        return self
+
+    @property
+    def grant(self) -> Grant:
+        """What it gives to whom."""
+        return Grant(self.role, self.users, self.groups, self.environments, self.targets, self.actions)
 
 
 class DashboardSpec(Spec):
@@ -119,6 +162,9 @@ class ConfigSpec(Spec):
     """The whole of a configuration file."""
 
     targets: Annotated[tuple[TargetSpec, ...], Field(strict=False)] = Field(default=(), description="What is watched.")
+    roles: Annotated[tuple[RoleSpec, ...], Field(strict=False)] = Field(
+        default=(), description="Who may do what: a list. Without any, everybody may read and nobody may do anything else."
+    )
     dashboard: DashboardSpec = Field(default=DashboardSpec(), description="How the dashboard looks and behaves.")
     history: HistorySpec = Field(default=HistorySpec(), description="What is kept on disk.")
     thresholds: dict[str, Limit] = Field(

@@ -29,6 +29,7 @@ class Effective:
 def effective_values(configuration: Configuration) -> tuple[Effective, ...]:
     """Every value that is in force, secrets as ***."""
     values = [
+        *_roles(configuration),
         *_section(configuration, "dashboard", configuration.dashboard),
         *_section(configuration, "history", configuration.history),
         *_thresholds(configuration),
@@ -68,6 +69,15 @@ def _target(configuration: Configuration, spec: TargetSpec) -> Iterator[Effectiv
             yield Effective(path, f"{MASK} from {spec.password.source.describe()}", _origin(configuration, path))
         elif key != "name" and value is not None:
             yield Effective(path, shown(value), _origin(configuration, path))
+
+
+def _roles(configuration: Configuration) -> Iterator[Effective]:
+    for number, spec in enumerate(configuration.roles or (), 1):
+        for key in type(spec).model_fields:
+            value = getattr(spec, key)
+            if value not in {None, ()}:
+                path = f"roles.{number}.{key}"
+                yield Effective(path, shown(value), _origin(configuration, path))
 
 
 def _thresholds(configuration: Configuration) -> Iterator[Effective]:

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 
 from aishell_core.catalogue import CATALOGUE
-from aishell_tui.config.models import ConfigSpec, DashboardSpec, HistorySpec, SecretSpec, TargetSpec
+from aishell_tui.config.models import ConfigSpec, DashboardSpec, HistorySpec, RoleSpec, SecretSpec, TargetSpec
 from aishell_tui.config.origin import Value, shown
 
 
@@ -36,6 +36,7 @@ class OptionHelp:
 SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("targets", TargetSpec),
     ("password", SecretSpec),
+    ("roles", RoleSpec),
     ("dashboard", DashboardSpec),
     ("history", HistorySpec),
 )

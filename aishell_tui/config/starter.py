@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel
 
-from aishell_tui.config.models import DashboardSpec, HistorySpec, TargetSpec
+from aishell_tui.config.models import DashboardSpec, HistorySpec, RoleSpec, TargetSpec
 from aishell_tui.config.schema import option_help, section_help, yaml_value
 
 _WIDTH = 100
@@ -27,7 +27,11 @@ def starter_text() -> str:
         "",
         *_prose([section_help("targets")]),
         "#targets:",
-        *_target(),
+        *_list(TargetSpec),
+        "",
+        *_prose([section_help("roles")]),
+        "#roles:",
+        *_list(RoleSpec),
         "",
         *_section("dashboard", DashboardSpec),
         "",
@@ -44,8 +48,8 @@ def _prose(texts: list[str], indent: str = "") -> Iterator[str]:
             yield f"# {indent}{line}" if not indent else f"#{indent}# {line}"
 
 
-def _target() -> Iterator[str]:
-    for option in option_help(TargetSpec):
+def _list(model: type[BaseModel]) -> Iterator[str]:
+    for option in option_help(model):
         if option.key in _LEFT_OUT:
             continue
         if not option.required:

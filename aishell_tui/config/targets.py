@@ -41,6 +41,7 @@ def open_target(loaded: LoadedTarget) -> Target:
         interval_seconds=spec.interval,
         origin=loaded.origin,
         obstacle=obstacle,
+        read_only=spec.read_only,
     )
 
 
