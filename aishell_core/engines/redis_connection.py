@@ -212,8 +212,7 @@ def _driver_connection(server: HostPort, login: Login, database: int, encryption
         "protocol": protocol,
         "socket_timeout": None,
         "socket_connect_timeout": None,
-        "lib_name": None,
-        "lib_version": None,
+        "driver_info": None,
     }
     if login.password is not None:
         given.update(username=login.user or None, password=login.password.reveal())

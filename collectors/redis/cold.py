@@ -9,7 +9,7 @@ from aishell_core.values import Part, Reading, Tier
 from collectors.redis.questions import Questions
 from collectors.redis.settings_rows import settings_of
 
-DEADLINE_SECONDS = 15.0
+DEADLINE_SECONDS = 4.0
 
 
 class ColdTier:
