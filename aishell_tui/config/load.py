@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from aishell_core.catalogue import CATALOGUE
+from aishell_core.safety.roles import Policy
 from aishell_core.targets import Environment
 from aishell_core.values import Thresholds
 from aishell_tui.config.check import Checked, check_document
 from aishell_tui.config.document import Document, KeyPath, Plain, plain_scalar, read_document
 from aishell_tui.config.fields import Surroundings
 from aishell_tui.config.limits import Limit, thresholds_of
-from aishell_tui.config.locate import ConfigFile, config_files
+from aishell_tui.config.locate import ConfigFile, config_files, named_file
 from aishell_tui.config.models import DashboardSpec, HistorySpec, RoleSpec, TargetSpec
 from aishell_tui.config.privacy import privacy_warnings
 from aishell_tui.config.problems import InvalidConfigError, Problem
@@ -62,6 +63,14 @@ class Configuration:
     origins: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
     files: tuple[Path, ...] = ()
+    own_file: Path | None = None
+    """Where the user's own configuration stands or would stand, for hints."""
+
+    @property
+    def policy(self) -> Policy:
+        """Who may do what."""
+        grants = tuple(spec.grant for spec in self.roles or ())
+        return Policy(grants, self.roles is not None, str(self.own_file or ""))
 
     @property
     def thresholds(self) -> dict[str, Thresholds]:
@@ -90,7 +99,8 @@ def load_config(
 ) -> Configuration:
     """The effective configuration; raises InvalidConfigError with the errors of all its files and variables at once."""
     folder = working_folder or Path.cwd()
-    files = config_files(places or find_places(environ), folder, chosen, environ)
+    places = places or find_places(environ)
+    files = config_files(places, folder, chosen, environ)
     around = Surroundings(folder, environ)
     readers = [partial(_read_file, file, environ) for file in files]
     readers += [
@@ -111,7 +121,8 @@ def load_config(
             problems.extend(error.problems)
     if problems:
         raise InvalidConfigError(problems)
-    return _merge(layers, tuple(file.path for file in files))
+    own_file = named_file(folder, chosen, environ) or places.config_file
+    return replace(_merge(layers, tuple(file.path for file in files)), own_file=own_file)
 
 
 def _read_file(file: ConfigFile, environ: Mapping[str, str]) -> _Layer:

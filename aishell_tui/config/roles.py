@@ -1,4 +1,4 @@
-"""From the configuration to what decisions are made of: who has which role, and how careful one has to be where."""
+"""From the configuration to what decisions are made of: how careful one has to be where, and roles that lead nowhere."""
 
 from __future__ import annotations
 
@@ -7,18 +7,9 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from aishell_core.safety.decision import Place
-from aishell_core.safety.roles import Policy
 from aishell_core.targets import Target
 from aishell_tui.config.load import Configuration
 from aishell_tui.config.problems import Problem
-from aishell_tui.places import Places
-
-
-def policy_of(configuration: Configuration, places: Places) -> Policy:
-    """Who may do what, and the file to write it into."""
-    roles = configuration.roles
-    file = configuration.files[0] if configuration.files else places.config_file
-    return Policy(tuple(spec.grant for spec in roles or ()), roles is not None, str(file))
 
 
 def place_of(target: Target, configuration: Configuration) -> Place:
