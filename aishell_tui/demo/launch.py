@@ -30,7 +30,7 @@ _PREFIX = "demo-"
 _LOCK_NAME = "owner.lock"
 # A folder without its lock file is either just being made or left by somebody who died while making it.
 _BIRTH_SECONDS = 60.0
-_START_SECONDS = 15.0
+_START_SECONDS = 30.0
 _STOP_SECONDS = 3.0
 
 
