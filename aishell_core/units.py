@@ -73,6 +73,12 @@ def format_count(value: float) -> str:
     return number + prefix
 
 
+def format_counted(value: float, one: str, many: str = "") -> str:
+    """A number with its words in the right form: 1 session, 12.3k sessions; `many` where more than an s is different."""
+    number = format_count(value)
+    return f"{number} {one if number == '1' else many or one + 's'}"
+
+
 def format_bytes(value: float) -> str:
     """A size in binary units: 1.5 GiB."""
     number, prefix = _prefixed(value, 1024, ("B", "KiB", "MiB", "GiB", "TiB"))

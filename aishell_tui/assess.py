@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from aishell_core.catalogue import CATALOGUE
 from aishell_core.series.keys import SeriesKey
-from aishell_core.units import format_duration, format_value
+from aishell_core.units import format_counted, format_duration, format_value
 from aishell_core.values import Failure, FailureCode, LockWait, Metric, Part, Session, Severity, Thresholds, worst
 from aishell_tui.frame import Assessment, Reason, TargetView
 from aishell_tui.lock_tree import lock_tree
@@ -134,7 +134,7 @@ def blocking_sentence(lock_waits: tuple[LockWait, ...], sessions: tuple[Session,
     head = next(row for row in tree.rows if row.depth == 0)
     longest = tree.longest_wait_seconds
     waited = f", the longest for {format_duration(longest)}" if longest is not None else ""
-    noun = "1 session waits" if tree.waiting == 1 else f"{tree.waiting} sessions wait"
+    noun = format_counted(tree.waiting, "session waits", "sessions wait")
     who = f"{head.id}{_doing(head.id, sessions)}"
     if tree.heads > 1 and head.behind == tree.waiting:
         return f"{noun} behind {who} and {tree.heads - 1} more{waited}"

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 from aishell_core.engines.statement_text import TokenKind, tokens
-from aishell_core.units import format_count
+from aishell_core.units import format_count, format_counted
 from aishell_core.values import PlanNode, Statement
 
 _LOOK_AT_SHARE = 0.25
@@ -63,7 +63,7 @@ def _misjudged(node: PlanNode) -> str:
     expected *= node.loops or 1.0
     if max(expected, found) < _MISJUDGED * max(1.0, min(expected, found)):
         return ""
-    return f"{format_count(found)} rows came where {format_count(expected)} were expected"
+    return f"{format_counted(found, 'row')} came where {format_count(expected)} were expected"
 
 
 def _marked(node: PlanNode, top: float, *, measured: bool) -> PlanNode:
@@ -80,7 +80,7 @@ def plan_words(plan: Plan) -> tuple[str, bool]:
     costly = [node for node in steps if node.costly]
     if not costly:
         return "no full scan and no sort to mark", False
-    number = f"{len(costly)} costly {'step' if len(costly) == 1 else 'steps'} marked"
+    number = f"{format_counted(len(costly), 'costly step')} marked"
     first = max(costly, key=lambda node: node.share or 0.0)
     return (f"{number}: {first.text} {first.share * 100:.0f}%" if first.share is not None else number), True
 

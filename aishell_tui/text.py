@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from aishell_core.errors import AishellError
 from aishell_core.targets import ENGINES
 from aishell_core.units import format_duration
-from aishell_core.values import Facts, Severity, TargetId
+from aishell_core.values import Facts, Failure, Severity, TargetId
 from aishell_tui.frame import Frame, TargetView
 
 SHORT_ENGINES = {"postgres": "pg"}
@@ -72,6 +73,11 @@ def data_age_text(view: TargetView, now: float) -> str:
     if view.is_stale(now):
         return f"stale {format_duration(round(age))}" + (f": {without_path(view, failure.message)}" if failure is not None else "")
     return f"live {round(age)}s"
+
+
+def why_unknown(failure: Failure | AishellError) -> str:
+    """Why something is not known and, on a line of its own so that it can be copied as it stands, what would mend it."""
+    return "\n".join(filter(None, (f"n/a: {failure.message}.", failure.hint)))
 
 
 def next_target(frame: Frame, current: TargetId | None, steps: int) -> TargetId | None:

@@ -112,4 +112,7 @@ def sides(left: Sequence[Span], right: Sequence[Span], width: int, ellipsis: str
     right_width = spans_width(right)
     if right_width + 2 > width:
         return fit_spans(left, width, ellipsis)
-    return [*fit_spans(left, width - right_width, ellipsis), *right]
+    if not right_width:
+        return [*fit_spans(left, width, ellipsis), *right]
+    # At least a blank between them, also where the left side is cut.
+    return [*fit_spans(left, width - right_width - 1, ellipsis), (" ", "text"), *right]

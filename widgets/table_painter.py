@@ -110,8 +110,8 @@ class TablePainter:
     @staticmethod
     def _explanation(view: LineView, text: str, width: int) -> list[Strip]:
         """Why there are no rows, in as many lines as it takes."""
-        safe = "".join(part for part, _ in view.harmless([(text, "dim")]))
-        return [view.strip([("   ", "text"), (line, "dim")], width) for line in wrap(safe, width - 4)]
+        safe = ["".join(part for part, _ in view.harmless([(each, "dim")])) for each in text.split("\n")]
+        return [view.strip([("   ", "text"), (line, "dim")], width) for each in safe for line in wrap(each, width - 4)]
 
     def _rows(self, view: LineView, look: TableLook, height: int) -> list[Strip]:
         strips: list[Strip] = []

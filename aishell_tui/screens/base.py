@@ -115,6 +115,12 @@ class DashboardScreen(OutputScreen):
         """The target whose parts are demanded; None demands them of all."""
         return look.target
 
+    def mending_text(self) -> str:
+        """The statements or commands that would bring the parts that this screen shows and that could not be read."""
+        view = self.viewed(self.dashboard.frame, self.dashboard.look) if self.OF_ONE_TARGET else None
+        wanted = {*self.demand(), "target"}
+        return "" if view is None else "\n".join(dict.fromkeys(each.hint for each in view.failures if each.part in wanted and each.hint))
+
     def shown_at(self) -> float:
         """The epoch second of the frame that is shown."""
         return self.dashboard.frame.at

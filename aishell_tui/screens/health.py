@@ -17,7 +17,7 @@ from aishell_tui.look import Look
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
 from aishell_tui.screens.chart_grid import ChartGrid
-from aishell_tui.screens.health_data import chart_data, event_marks, figures, status_lines
+from aishell_tui.screens.health_data import chart_data, event_marks, figures, status_lines, unread_parts
 from aishell_tui.screens.metrics import MetricsScreen, metrics_data
 from aishell_tui.text import next_target
 from collectors.contract import Demand
@@ -162,6 +162,10 @@ class HealthScreen(DashboardScreen):
         return metrics_data(view, self.dashboard.frame.at) if view is not None else None
 
     def copy_text(self) -> str:
-        """The reasons why the target is not well."""
+        """The reasons why the target is not well, then what could not be read and what would mend it, each on a line."""
         view = self.viewed(self.dashboard.frame, self.dashboard.look)
-        return "\n".join(f"{view.name}: {reason.severity}: {reason.text}" for reason in view.assessment.reasons) if view is not None else ""
+        if view is None:
+            return ""
+        reasons = [f"{view.name}: {reason.severity}: {reason.text}" for reason in view.assessment.reasons]
+        failures = [text for each in unread_parts(view) for text in (f"{view.name}: {each.part}: {each.message}", each.hint) if text]
+        return "\n".join((*reasons, *failures))

@@ -10,8 +10,8 @@ from aishell_core.series.buckets import Buckets, merge_history
 from aishell_core.series.keys import SeriesKey
 from aishell_core.series.snapshot import Snapshot
 from aishell_core.state.history import History
-from aishell_core.units import format_duration, format_value
-from aishell_core.values import Ability, Event, EventKind, Part, Progress, Severity, TargetId, Thresholds, Unit
+from aishell_core.units import format_counted, format_duration, format_value
+from aishell_core.values import Ability, Event, EventKind, Failure, Part, Progress, Severity, TargetId, Thresholds, Unit
 from aishell_tui.charts import FIGURES, ChartSpec, FigureSpec, combine_buckets, combined_value, severity_of
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.keys import lead_key
@@ -206,22 +206,13 @@ def status_lines(view: TargetView, frame: Frame, width: int, rows: int, operatio
     for reason in view.assessment.reasons:
         text = without_path(view, reason.text)
         lines += _told(f"{reason.severity}", severity_role(reason.severity), text, width, lead_text(reason.leads_to), most)
-    told = {reason.text for reason in view.assessment.reasons}
-    for failure in view.failures:
-        if failure.part == "target":
-            lines += _told("what to do", "label", failure.hint, width) if failure.hint else []
-        elif failure.message not in told:
-            lead = lead_text(_PANES.get(failure.part, ""))
-            unknown: Span = ("" if _is_there(view, failure.part) else "n/a: ", "unknown")
-            lines.append(
-                (
-                    (f" {failure.part:<{_LABEL_CELLS - 1}} ", "label"),
-                    unknown,
-                    (failure.message, "text"),
-                    (lead, "dim"),
-                    (f"   {failure.hint}" if failure.hint else "", "label"),
-                )
-            )
+    failure = view.target_failure
+    if failure is not None and failure.hint:
+        lines += _told("what to do", "label", failure.hint, width)
+    unread = unread_parts(view)
+    shortfall = [line for each in unread for line in shortfall_lines(view, each, width)]
+    fits = len(lines) + len(shortfall) < rows
+    lines += shortfall if fits else []
     if operations is not None and _is_fresh(view, Part.PROGRESS, frame.at):
         lines += [_operation(each, operations) for each in view.progress or ()]
     running = _running(view)
@@ -229,10 +220,31 @@ def status_lines(view: TargetView, frame: Frame, width: int, rows: int, operatio
         lines.append(running)
     elif Ability.STATEMENTS in view.abilities and view.statements:
         lines.append(_slowest(view))
-    used = frame.own
+    return (*lines[: max(0, rows - 1)], _foot(view, frame, width, () if fits else unread))
+
+
+def unread_parts(view: TargetView) -> tuple[Failure, ...]:
+    """What could not be read, or not all of it, as far as no reason tells it already."""
+    told = {reason.text for reason in view.assessment.reasons}
+    return tuple(each for each in view.failures if each.part != "target" and each.message not in told)
+
+
+def shortfall_lines(view: TargetView, failure: Failure, width: int) -> list[Spans]:
+    """What could not be read and why; what would mend it has lines of its own, so that it can be copied as it stands."""
+    missing = "" if _is_there(view, failure.part) else "n/a: "
+    lines = _told(failure.part, "label", missing + failure.message, width, lead_text(_PANES.get(failure.part, "")))
+    return [*lines, *(_told("", "label", failure.hint, width) if failure.hint else [])]
+
+
+def _foot(view: TargetView, frame: Frame, width: int, unread: tuple[Failure, ...]) -> Spans:
+    """What aishell costs, and where to read what could not be read where there was no room for it."""
+    cost, used = cost_sentence(view, frame.at), frame.own
     own = f"itself {used.cpu_ratio * 100:.1f}% CPU, {format_value(used.memory_bytes, Unit.BYTES)}" if used.memory_bytes else ""
-    foot = "; ".join(filter(None, (cost_sentence(view, frame.at), own)))
-    return (*lines[: max(0, rows - 1)], ((f" {foot}", "dim"),))
+    missing = f"   {format_counted(len(unread), 'part')} n/a: {lead_key('metrics', 'health')} ▸" if unread else ""
+    room = max(0, width - 2 - len(missing))
+    forms = ("; ".join(filter(None, (cost, own))), cost, cost.replace(" at most", "").replace("this target", "it"))
+    fitting = next((form for form in forms if len(form) <= room), truncate(forms[-1], room))
+    return ((f" {fitting}", "dim"), (missing, "unknown"))
 
 
 def _is_there(view: TargetView, part: str) -> bool:
@@ -261,7 +273,7 @@ def _operation(progress: Progress, history: ProgressHistory) -> Spans:
     share, found = share_done(progress), history.pace(progress)
     words = [] if share is None else [f"{share:.0%} of {progress.phase}"]
     if found.eta_seconds is not None:
-        words.append(f"ends in {format_duration(round(found.eta_seconds))}")
+        words.append(f"phase ends in {format_duration(round(found.eta_seconds))}")
     what: Span = (f"{progress.operation} {progress.object}  ".lstrip(), "bold")
     told: Span = (", ".join(words) or progress.phase, "text")
     return ((" working    ", "label"), what, told, (lead_text("maintenance"), "dim"))

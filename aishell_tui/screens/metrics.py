@@ -14,11 +14,13 @@ from aishell_tui.frame import Frame, TargetView
 from aishell_tui.look import Look
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
+from aishell_tui.screens.health_data import shortfall_lines
 from aishell_tui.screens.tables import copied_rows
 from widgets.heading import Heading
 from widgets.palette import severity_role
 from widgets.table import LineTable
 from widgets.table_model import Cell, Column, Row
+from widgets.text_view import TextView
 
 COLUMNS: tuple[Column, ...] = (
     Column("metric", "METRIC", 30, help="The metric's name, with its labels"),
@@ -69,7 +71,7 @@ def metrics_data(view: TargetView, now: float) -> PaneData:
 
 
 class MetricsScreen(DashboardScreen):
-    """The table of all metrics; esc goes back."""
+    """The table of all metrics, and what could not be read; esc goes back."""
 
     SCREEN = "metrics"
     TAB = "health"
@@ -78,6 +80,7 @@ class MetricsScreen(DashboardScreen):
     def compose_body(self) -> ComposeResult:
         """The table."""
         yield LineTable(COLUMNS, heading=Heading("all metrics"), empty_text="no metrics yet", id="metrics")
+        yield TextView(heading=Heading("what could not be read"), id="unread")
 
     def show_body(self, frame: Frame, look: Look) -> None:
         """The newest values."""
@@ -86,6 +89,16 @@ class MetricsScreen(DashboardScreen):
             table = self.query_one("#metrics", LineTable)
             table.set_stale(view.is_stale(frame.at))
             table.set_rows(metric_rows(view, frame.at))
+            self._show_unread(view)
+
+    def _show_unread(self, view: TargetView) -> None:
+        """All that could not be read, in full, so that there is one place where each hint can be read at any size."""
+        pane = self.query_one("#unread", TextView)
+        lines = [line for each in view.failures for line in shortfall_lines(view, each, self.size.width)]
+        if tuple(lines) != pane.lines:
+            pane.set_lines(lines)
+            pane.display = bool(lines)
+            pane.refresh(layout=True)
 
     def pane_data(self) -> PaneData | None:
         """The metrics."""
@@ -95,3 +108,8 @@ class MetricsScreen(DashboardScreen):
     def copy_text(self) -> str:
         """The selected metric."""
         return copied_rows(self.query_one("#metrics", LineTable))
+
+    def mending_text(self) -> str:
+        """What would bring all that could not be read."""
+        view = self.viewed(self.dashboard.frame, self.dashboard.look)
+        return "" if view is None else "\n".join(dict.fromkeys(each.hint for each in view.failures if each.hint))

@@ -32,6 +32,10 @@ class OutputScreen(Screen[None]):
         """What `y` copies; empty when there is nothing to copy."""
         return ""
 
+    def mending_text(self) -> str:
+        """What `y` copies when nothing is selected: what would bring what is missing."""
+        return ""
+
     def shown_at(self) -> float:
         """The epoch second of what is shown."""
         raise NotImplementedError
@@ -46,7 +50,7 @@ class OutputScreen(Screen[None]):
 
     def action_copy(self) -> None:
         """Copy what is selected: to the terminal's clipboard where that may work, and to a file."""
-        text = self.copy_text()
+        text = self.copy_text() or self.mending_text()
         if not text:
             self.say("nothing is selected to copy")
             return

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 
 from aishell_core.catalogue import POOL_CLIENTS_WAITING, POOL_WAIT
-from aishell_core.units import format_count, format_duration
+from aishell_core.units import format_count, format_counted, format_duration
 from aishell_core.values import Ability, Part, Pool, Severity, worst
 from aishell_tui.frame import TargetView
-from aishell_tui.text import data_age_text
+from aishell_tui.text import data_age_text, why_unknown
 from widgets.format import fit, wrap
 from widgets.heading import Heading
 from widgets.lines import Spans
@@ -98,7 +98,8 @@ def pools_heading(view: TargetView, pools: Sequence[Pool], now: float) -> Headin
     waiting = sum(pool.clients_waiting for pool in pools)
     clients = sum(pool.clients_active for pool in pools) + waiting
     servers = sum(pool.servers_active + pool.servers_idle + pool.servers_used for pool in pools)
-    note = f"{len(pools)} pools, {clients:.0f} clients, {waiting:.0f} waiting, {servers:.0f} server connections" if pools else ""
+    counts = (format_counted(len(pools), "pool"), format_counted(clients, "client"), f"{waiting:.0f} waiting")
+    note = ", ".join((*counts, format_counted(servers, "server connection"))) if pools else ""
     return Heading("pools", ((note, "label"),) if note else (), data_age_text(view, now))
 
 
@@ -106,7 +107,7 @@ def why_no_pools(view: TargetView) -> str:
     """Why the table is empty."""
     failure = view.failure_of(Part.POOLS) or view.target_failure
     if failure is not None and view.pools is None:
-        return f"n/a: {failure.message}. {failure.hint}"
+        return why_unknown(failure)
     if view.abilities and Ability.POOLS not in view.abilities:
         return no_pools(view)
     return "reading …" if view.pools is None else "no client has asked for a database yet"

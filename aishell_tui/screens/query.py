@@ -19,6 +19,7 @@ from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of, footer_hints
 from aishell_tui.screens.confirm import ConfirmScreen, confirmation_on
 from aishell_tui.screens.query_data import effects, formatted, latency_data, runner_lines, running, summary_line
+from aishell_tui.text import why_unknown
 from collectors.contract import Demand
 from widgets.chart import TimeChart
 from widgets.heading import Heading
@@ -73,7 +74,7 @@ class QueryScreen(DashboardScreen):
         try:
             plan = await self.dashboard.runtime.explain(self._target, statement.text, statement.database)
         except AishellError as error:
-            self._say_plan("plan", f"n/a: {error.message}.\n{error.hint}".strip())
+            self._say_plan("plan", why_unknown(error))
             return
         self._show_plan("plan", plan)
 
@@ -128,7 +129,7 @@ class QueryScreen(DashboardScreen):
         try:
             plan = await runtime.explain_analyze(self._target, statement.text, statement.database, _MEASURE_SECONDS)
         except AishellError as error:
-            self._say_plan("measured plan", f"n/a: {error.message}.\n{error.hint}".strip())
+            self._say_plan("measured plan", why_unknown(error))
             return
         finally:
             self._measuring = False

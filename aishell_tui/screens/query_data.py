@@ -15,6 +15,7 @@ from aishell_core.values import Session, Statement, Unit
 from aishell_tui.frame import TargetView
 from aishell_tui.look import Look
 from aishell_tui.screens.health_data import last_known, series_buckets
+from aishell_tui.session_list import is_active, is_idle_in_transaction
 from aishell_tui.text import span_text
 from widgets.chart import ChartData
 from widgets.lines import Span, Spans
@@ -84,9 +85,18 @@ def runs(session: Session, statement: Statement) -> bool:
 
 
 def running(sessions: tuple[Session, ...] | None, statement: Statement) -> tuple[Session, ...]:
-    """The sessions that run a statement now, the longest first."""
-    found = [session for session in sessions or () if runs(session, statement)]
-    return tuple(sorted(found, key=lambda each: -(each.statement_seconds or 0.0)))
+    """The sessions that run a statement now, the longest first, then those that still keep the transaction in which they ran it."""
+    found = [each for each in sessions or () if _is_at_work(each) and runs(each, statement)]
+    return tuple(sorted(found, key=lambda each: (is_idle_in_transaction(each), -(_seconds(each) or 0.0))))
+
+
+def _is_at_work(session: Session) -> bool:
+    return is_active(session) or is_idle_in_transaction(session) or session.statement_seconds is not None
+
+
+def _seconds(session: Session) -> float | None:
+    """How long it has run its statement, or has been idle after it."""
+    return session.state_seconds if is_idle_in_transaction(session) else session.statement_seconds
 
 
 def runner_lines(sessions: tuple[Session, ...]) -> tuple[Spans, ...]:
@@ -97,8 +107,8 @@ def runner_lines(sessions: tuple[Session, ...]) -> tuple[Spans, ...]:
         (
             (f" {session.id}", "bold"),
             (f"  {session.user}@{session.client or 'local'}  {session.application}  {session.state}", "text"),
-            (f"  for {format_value(session.statement_seconds, Unit.SECONDS)}", "label"),
-            (f"  waits for {session.wait}" if session.wait else "", "warning"),
+            ("" if (seconds := _seconds(session)) is None else f"  for {format_duration(seconds)}", "label"),
+            (f"  waits for {session.wait}" if session.wait and not is_idle_in_transaction(session) else "", "warning"),
         )
         for session in sessions
     )

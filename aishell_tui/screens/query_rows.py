@@ -10,7 +10,7 @@ from aishell_core.values import Part, Statement, Unit
 from aishell_tui.digests import DigestMode, DigestRow, DigestTable, digest_key
 from aishell_tui.frame import TargetView
 from aishell_tui.screens.lazy_cells import LazyCells
-from aishell_tui.text import data_age_text
+from aishell_tui.text import data_age_text, why_unknown
 from widgets.format import wrap
 from widgets.heading import Heading
 from widgets.lines import Span, Spans
@@ -179,7 +179,7 @@ def why_empty(view: TargetView, mode: DigestMode) -> str:
     """Why there are no rows: what could not be read and what to do, or that nothing ran."""
     failure = view.failure_of("statements") or view.target_failure
     if failure is not None and not view.statements:
-        return f"n/a: {failure.message}. {failure.hint}".strip()
+        return why_unknown(failure)
     return "no statement ended in this span" if mode is not DigestMode.TOTAL and view.statements else "no statements yet"
 
 

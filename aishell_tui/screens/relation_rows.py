@@ -10,7 +10,7 @@ from aishell_core.units import format_bytes, format_count, format_duration
 from aishell_core.values import Part, Relation
 from aishell_tui.frame import TargetView
 from aishell_tui.screens.lazy_cells import LazyCells
-from aishell_tui.text import data_age_text
+from aishell_tui.text import data_age_text, why_unknown
 from widgets.format import wrap
 from widgets.heading import Heading
 from widgets.lines import Span, Spans
@@ -208,7 +208,7 @@ def why_empty(view: TargetView, mode: RelationMode) -> str:
     """Why there are no rows: what could not be read and what to do, or that there is nothing of the sort."""
     failure = view.failure_of(Part.RELATIONS) or view.target_failure
     if failure is not None and not view.relations:
-        return f"n/a: {failure.message}. {failure.hint}".strip()
+        return why_unknown(failure)
     if view.relations is None:
         return "reading …"
     return "nothing to say against any table or index" if mode is RelationMode.FINDINGS and view.relations else f"no {mode}"

@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterable
 
 from aishell_core.catalogue import REPLICATION_LAG, REPLICATION_LAG_BYTES, REPLICATION_SLOT_RETAINED
-from aishell_core.units import format_bytes, format_duration, format_value
+from aishell_core.units import format_bytes, format_counted, format_duration, format_value
 from aishell_core.values import Ability, Metric, Part, ReplicationPeer, Severity, Unit, worst
 from aishell_tui.catch_up import TREND_SECONDS, UNKNOWN_TREND, Trend, trend, trend_words
 from aishell_tui.frame import TargetView
-from aishell_tui.text import data_age_text
+from aishell_tui.text import data_age_text, why_unknown
 from widgets.glyphs import Glyphs
 from widgets.heading import Heading
 from widgets.lines import Span, Spans
@@ -81,7 +81,13 @@ def peer_severity(view: TargetView, peer: ReplicationPeer) -> Severity:
     ]
     if _is_unused(peer) or _errors(peer):
         found.append(Severity.WARNING)
-    return worst(found)
+    severity = worst(found)
+    return Severity.UNKNOWN if severity is Severity.OK and _is_hidden(peer) else severity
+
+
+def _is_hidden(peer: ReplicationPeer) -> bool:
+    """Whether nothing is told of a link but that it is there, as to a role that may not see it."""
+    return peer.role in {"standby", "upstream"} and not peer.state and peer.lag_seconds is None and peer.lag_bytes is None
 
 
 def _errors(peer: ReplicationPeer) -> str:
@@ -171,7 +177,7 @@ def detail_lines(view: TargetView, row_id: str | None) -> tuple[Spans, ...]:
 def replication_heading(view: TargetView, now: float) -> Heading:
     """The pane's title: what this server is, how many there are of each sort, and how fresh it is."""
     counted = [(role, sum(1 for peer in view.replication or () if peer.role == role)) for role in _ORDER]
-    words = ", ".join(f"{count} {role}{'s' if count > 1 else ''}" for role, count in counted if count)
+    words = ", ".join(format_counted(count, role) for role, count in counted if count)
     role = view.facts.role if view.facts is not None else ""
     age = view.part_at.get(Part.REPLICATION)
     fresh = f"live {round(max(0.0, now - age))}s" if age is not None else ""
@@ -183,7 +189,7 @@ def why_none(view: TargetView) -> str:
     """Why there is no peer to show: what could not be read and what to do, or that nothing replicates."""
     failure = view.target_failure or view.failure_of(Part.REPLICATION)
     if failure is not None and not view.replication:
-        return f"n/a: {failure.message}. {failure.hint}".strip()
+        return why_unknown(failure)
     if view.abilities and Ability.REPLICATION not in view.abilities:
         return f"n/a: {view.target.engine} has no replication that aishell can read"
     if view.replication is None:

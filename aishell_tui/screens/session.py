@@ -19,6 +19,7 @@ from aishell_tui.screens.query_data import formatted
 from aishell_tui.screens.sessions_detail import Surroundings, end_sentence, lock_lines, session_fields
 from aishell_tui.screens.sessions_rows import fresh_and_stale
 from aishell_tui.session_list import identity
+from aishell_tui.text import why_unknown
 from collectors.contract import Demand
 from widgets.format import cell_width, clean
 from widgets.heading import Heading
@@ -136,7 +137,7 @@ class SessionScreen(DashboardScreen):
         try:
             plan = await self.dashboard.runtime.explain(self._target, session.text, session.database)
         except AishellError as error:
-            self._say_plan(f"n/a: {error.message}. {error.hint}".strip())
+            self._say_plan(why_unknown(error))
             return
         judged = judged_plan(plan)
         words, has_costly = plan_words(judged)

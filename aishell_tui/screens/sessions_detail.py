@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from aishell_core.units import format_bytes, format_duration
+from aishell_core.units import format_bytes, format_counted, format_duration
 from aishell_core.values import LockWait, Session
 from aishell_tui.lock_tree import PREPARED, Freed, freed_by, waiting_for
 from aishell_tui.lock_words import short_mode
@@ -124,7 +124,7 @@ def end_sentence(session: Session, around: Surroundings) -> str:
     if not freed.sessions:
         parts = ["Ending it alone frees nobody"]
     else:
-        parts = [f"Ending it frees {_sessions(freed.sessions)}"]
+        parts = [f"Ending it frees {format_counted(freed.sessions, 'session')}"]
     if freed.still_waiting:
         parts.append(f"{_more(freed)} behind it {'waits' if freed.still_waiting == 1 else 'wait'} for others too")
     if session.transaction_seconds is not None and not is_background(session):
@@ -194,7 +194,3 @@ def _span(seconds: float | None, around: Surroundings) -> str:
 
 def _more(freed: Freed) -> str:
     return f"{freed.still_waiting} more" if freed.sessions else f"the {freed.still_waiting}"
-
-
-def _sessions(count: int) -> str:
-    return "1 session" if count == 1 else f"{count} sessions"

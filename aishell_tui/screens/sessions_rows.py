@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from aishell_core.catalogue import LOCKS_WAIT, LOCKS_WAITING, QUERY_DURATION, TRANSACTION_IDLE
-from aishell_core.units import format_bytes, format_duration
+from aishell_core.units import format_bytes, format_counted, format_duration
 from aishell_core.values import Part, Session, Severity, Thresholds, worst
 from aishell_tui.frame import TargetView
 from aishell_tui.session_list import (
@@ -21,7 +21,7 @@ from aishell_tui.session_list import (
     short_state,
     wait_text,
 )
-from aishell_tui.text import data_age_text
+from aishell_tui.text import data_age_text, why_unknown
 from widgets.format import wrap
 from widgets.heading import Heading
 from widgets.lines import Spans
@@ -29,6 +29,7 @@ from widgets.palette import Role, severity_role
 from widgets.table_model import EMPTY, Cell, Column, Row
 
 WIDE_CELLS = 120
+_HIDDEN = ("session is", "sessions are")
 _SHORT_HEADING_CELLS = 110
 _TEXT_CHARACTERS = 1000
 _DASH = Cell("–", "dim", math.nan)
@@ -238,7 +239,7 @@ def why_no_sessions(view: TargetView, counts: SessionCounts) -> str:
     """Why there are no rows: what could not be read and what to do, or that all are hidden."""
     failure = view.failure_of(Part.SESSIONS) or view.target_failure
     if failure is not None:
-        return f"n/a: {failure.message}. {failure.hint}".strip()
+        return why_unknown(failure)
     if counts.hidden:
-        return f"nobody works: {counts.hidden} idle or background sessions are hidden, i shows them"
+        return f"nobody works: {format_counted(counts.hidden, *_HIDDEN)} hidden, i shows what is idle or in the background"
     return "no sessions" if view.sessions is not None else "reading …"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from aishell_core.units import format_duration
+from aishell_core.units import format_counted, format_duration
 from aishell_core.values import Part, Session, Severity
 from aishell_tui.frame import TargetView
 from aishell_tui.lock_tree import LockTree, TreeRow
 from aishell_tui.lock_words import branch_text, held_text, lock_text, missing_text, name_text, queue_text
 from aishell_tui.screens.sessions_rows import WIDE_CELLS, SessionLimits, fresh_and_stale, seconds_cell, sql_text
 from aishell_tui.session_list import age_seconds, identity, is_background, is_idle_in_transaction, short_state
+from aishell_tui.text import why_unknown
 from widgets.glyphs import Glyphs
 from widgets.heading import Heading
 from widgets.lines import Span, Spans
@@ -107,7 +108,7 @@ def tree_heading(view: TargetView, tree: LockTree, now: float) -> Heading:
         return Heading("lock tree", ((words, "label"),), fresh, stale)
     spans: list[Span] = []
     if tree.cycles:
-        words = "1 deadlock" if tree.cycles == 1 else f"{tree.cycles} deadlocks"
+        words = format_counted(tree.cycles, "deadlock")
         spans.append((f"{words} in the making   ", "critical"))
     spans += [("heads ", "label"), (f"{tree.heads}", "bold"), ("   waiting ", "label"), (f"{tree.waiting}", "bold")]
     if tree.longest_wait_seconds is not None:
@@ -119,5 +120,5 @@ def why_no_tree(view: TargetView) -> str:
     """Why the tree is empty."""
     failure = view.failure_of(Part.LOCKS) or view.failure_of(Part.SESSIONS) or view.target_failure
     if failure is not None:
-        return f"n/a: {failure.message}. {failure.hint}".strip()
+        return why_unknown(failure)
     return "nobody has a transaction open" if view.lock_waits is not None else "reading …"

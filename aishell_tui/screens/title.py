@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from aishell_core.units import format_counted
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.look import Look
 from aishell_tui.text import WORDS, clock_text, engine_text, moment_text, severity_counts
@@ -24,9 +25,7 @@ def title_state(frame: Frame, look: Look, viewed: TargetView | None) -> TitleSta
     )
     counts = tuple(severity_counts(frame).items())
     if viewed is None:
-        number = len(frame.targets)
-        place = "1 target" if number == 1 else f"{number} targets"
-        return replace(common, place=place, counts=counts)
+        return replace(common, place=format_counted(len(frame.targets), "target"), counts=counts)
     severity = viewed.assessment.severity
     detail: list[Span] = [(engine_text(viewed.target.engine, viewed.facts), "label")]
     if viewed.facts is not None and viewed.facts.role:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aishell_core.catalogue import CATALOGUE
-from aishell_core.units import format_bytes, format_count, format_duration, format_value
-from aishell_core.values import HorizonHolder, Part, Progress, Severity, Unit
+from aishell_core.units import format_bytes, format_count, format_counted, format_duration, format_value
+from aishell_core.values import HorizonHolder, Part, Progress, Setting, Severity, Unit
 from aishell_tui.charts import combined_value
 from aishell_tui.frame import TargetView
 from aishell_tui.progress import Pace, ProgressHistory, share_done
@@ -20,6 +20,7 @@ _MOST_HOLDERS = 8
 _MOST_SETTINGS = 12
 _LABEL_CELLS = 14
 _MANY_FORCED = 5
+_WAITING = ("waits for a restart", "wait for a restart")
 
 
 def _value(view: TargetView, metric: str) -> float | None:
@@ -50,7 +51,7 @@ def progress_words(progress: Progress, found: Pace) -> str:
     """How far a phase is, when it ends, and how fast it gets on, as far as each is known."""
     words = []
     if found.eta_seconds is not None:
-        words.append(f"ends in {format_duration(round(found.eta_seconds))}")
+        words.append(f"phase ends in {format_duration(round(found.eta_seconds))}")
     if progress.done is not None:
         unit = "" if progress.unit == "bytes" else f" {progress.unit}".rstrip()
         of = f" of {_amount(progress.total, progress.unit)}" if progress.total else ""
@@ -97,7 +98,7 @@ def _why(view: TargetView, part: Part, width: int) -> tuple[Spans, ...]:
 
 def holder_line(holder: HorizonHolder, width: int) -> Spans:
     """One holder of the horizon: what and who it is, how many transactions and how long."""
-    age = f"{format_count(holder.transactions)} transactions"
+    age = format_counted(holder.transactions, "transaction")
     since = "" if holder.seconds is None else f", {format_duration(round(holder.seconds))}"
     where = f"   {holder.database}" if holder.database else ""
     text = truncate(" ".join(holder.text.split()), max(10, width - 50))
@@ -130,17 +131,17 @@ def id_lines(view: TargetView) -> tuple[Spans, ...]:
     lines: list[Spans] = []
     if _value(view, "postgres.wraparound.usage") is not None:
         left = ids_left(view)
-        rest = "" if left is None else f"   {format_count(left)} transactions are left"
+        rest = "" if left is None else f"   {format_counted(left, 'transaction is', 'transactions are')} left"
         lines.append(_line("transactions", _figure(view, "postgres.wraparound.usage", "{} of the ids used"), (rest, "text")))
     if _value(view, "postgres.wraparound.multixact.usage") is not None:
         lines.append(_line("multixacts", _figure(view, "postgres.wraparound.multixact.usage", "{} of the ids used")))
     if _value(view, "postgres.dead_rows") is not None:
         workers = _value(view, "postgres.vacuum.workers")
-        now = "" if workers is None else f"   {workers:.0f} autovacuum {'worker runs' if workers == 1 else 'workers run'}"
+        now = "" if workers is None else f"   {format_counted(workers, 'autovacuum worker runs', 'autovacuum workers run')}"
         lines.append(_line("dead rows", _figure(view, "postgres.dead_rows"), (now, "text")))
     prepared = _value(view, "postgres.prepared_transactions")
     if prepared:
-        lines.append(_line("prepared", (f"{prepared:.0f} ", "warning"), ("prepared transactions that nobody has ended", "text")))
+        lines.append(_line("prepared", (format_counted(prepared, "prepared transaction"), "warning"), (" that nobody has ended", "text")))
     return tuple(lines)
 
 
@@ -175,7 +176,7 @@ def archiver_lines(view: TargetView) -> tuple[Spans, ...]:
         spans += [("   failing ", "critical"), _figure(view, "postgres.archive.failed.rate")]
     total = _raw(view, "postgres.archive.failed.rate")
     if total:
-        spans.append((f"   {total:.0f} failures since the statistics began", "warning" if failed else "dim"))
+        spans.append((f"   {format_counted(total, 'failure')} since the statistics began", "warning" if failed else "dim"))
     return (_line("archiver", *spans),)
 
 
@@ -183,13 +184,18 @@ def setting_lines(view: TargetView, width: int) -> tuple[Spans, ...]:
     """The settings that wait for a restart, by name."""
     if view.settings is None:
         count = _value(view, "postgres.settings.pending_restart")
-        return (_line("settings", (f"{count:.0f} wait for a restart", "warning")),) if count else _why(view, Part.SETTINGS, width)
+        return (_line("settings", (format_counted(count, *_WAITING), "warning")),) if count else _why(view, Part.SETTINGS, width)
     waiting = [each for each in view.settings if each.pending_restart]
     if not waiting:
         return (_line("settings", ("none waits for a restart", "dim")),)
-    names = ", ".join(each.name for each in waiting[:_MOST_SETTINGS])
+    names = ", ".join(_waiting_name(each) for each in waiting[:_MOST_SETTINGS])
     more = f" and {len(waiting) - _MOST_SETTINGS} more" if len(waiting) > _MOST_SETTINGS else ""
-    return (_line("settings", (f"{len(waiting)} wait for a restart: ", "warning"), (names + more, "text")),)
+    return (_line("settings", (f"{format_counted(len(waiting), *_WAITING)}: ", "warning"), (names + more, "text")),)
+
+
+def _waiting_name(setting: Setting) -> str:
+    """A setting of the server's command line stays as it is there, however often the server is started so."""
+    return f"{setting.name} (set on the command line)" if setting.source == "command line" else setting.name
 
 
 def _section(title: str, lines: Sequence[Spans]) -> tuple[Spans, ...]:

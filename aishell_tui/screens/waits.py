@@ -25,7 +25,7 @@ from aishell_tui.screens.waits_data import (
     stack_data,
     table_heading,
 )
-from aishell_tui.text import data_age_text, next_target
+from aishell_tui.text import data_age_text, next_target, why_unknown
 from aishell_tui.wait_history import WaitHistory
 from aishell_tui.wait_profile import DIMENSIONS, Dimension, Only, WaitProfile, value_text, wait_shares
 from widgets.chart_axis import ChartMark
@@ -149,7 +149,7 @@ def why_no_waits(view: TargetView, *, known: bool) -> str:
     """Why nothing is shown: the engine does not tell, it could not be read, or nothing was active; `known`: it was read."""
     failure = view.failure_of("waits") or view.failure_of("sessions") or view.target_failure
     if failure is not None:
-        return f"n/a: {failure.message}. {failure.hint}".strip()
+        return why_unknown(failure)
     if view.abilities and Ability.WAITS not in view.abilities:
         return "n/a: this engine does not tell what its sessions wait for"
     return "no session was active in this window" if known else "nothing was read in this window; waits are kept in memory for six hours"

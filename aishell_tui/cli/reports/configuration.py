@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from aishell_core.units import format_counted
 from aishell_tui.cli.setup_shapes import EffectiveReport, EffectiveRow, ProblemRow, ValidateReport
 from aishell_tui.cli.terminal import printable, table
 from aishell_tui.config.origin import Effective
@@ -32,7 +33,7 @@ def validate_text(errors: tuple[Problem, ...], warnings: tuple[Problem, ...], fi
     lines = [str(problem) for problem in errors]
     lines += [f"warning: {problem}" for problem in warnings]
     if errors:
-        lines.append("1 error" if len(errors) == 1 else f"{len(errors)} errors")
+        lines.append(format_counted(len(errors), "error"))
     else:
         lines.append(f"ok: {', '.join(files)}" if files else "ok: there is no configuration file, so the defaults are in force")
     return "\n".join(printable(line) for text in lines for line in text.splitlines())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aishell_core.units import format_value
+from aishell_core.units import format_counted, format_value
 from aishell_core.values import LockWait, Session, Unit
 from aishell_tui.cli.encode import utc_text
 from aishell_tui.cli.reports.looked import Looked, failure_lines, failure_rows
@@ -95,7 +95,7 @@ def _tree(view: TargetView) -> list[str]:
     if not tree.rows:
         return ["  nobody waits for a lock"]
     longest = "" if tree.longest_wait_seconds is None else f", the longest for {format_value(tree.longest_wait_seconds, Unit.SECONDS)}"
-    heads = "1 head" if tree.heads == 1 else f"{tree.heads} heads"
+    heads = format_counted(tree.heads, "head")
     circles = f", {tree.cycles} waiting in a circle" if tree.cycles else ""
     glyphs = UNICODE if speaks_unicode() else ASCII
     rows = [_tree_cells(row, glyphs) for row in tree.rows]

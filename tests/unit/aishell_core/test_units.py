@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aishell_core.errors import UsageError
-from aishell_core.units import format_bytes, format_count, format_duration, format_value, parse_duration, parse_ratio, parse_size
+from aishell_core.units import (
+    format_bytes,
+    format_count,
+    format_counted,
+    format_duration,
+    format_value,
+    parse_duration,
+    parse_ratio,
+    parse_size,
+)
 from aishell_core.values import Unit
 
 
@@ -97,3 +106,17 @@ def test_what_is_written_is_near_what_it_was(seconds: float) -> None:
         rest = rest[len(name) :]
         total += float(number) * units[name]
     assert total == pytest.approx(seconds, rel=0.06, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("value", "words", "text"),
+    [
+        (1, ("session",), "1 session"),
+        (0, ("session",), "0 sessions"),
+        (1.0, ("setting waits", "settings wait"), "1 setting waits"),
+        (2, ("setting waits", "settings wait"), "2 settings wait"),
+        (12_300, ("transaction",), "12.3k transactions"),
+    ],
+)
+def test_a_number_carries_its_noun_in_the_right_form(value: float, words: tuple[str, ...], text: str) -> None:
+    assert format_counted(value, *words) == text

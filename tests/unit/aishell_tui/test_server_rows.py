@@ -11,11 +11,11 @@ from aishell_core.values import Failure, FailureCode, HorizonHolder, Part, Progr
 from aishell_tui.catch_up import UNKNOWN_TREND
 from aishell_tui.charts import chart_specs, combined_value
 from aishell_tui.digests import digest_rows
-from aishell_tui.frame import Frame
+from aishell_tui.frame import Frame, OwnCost
 from aishell_tui.progress import Pace, ProgressHistory
 from aishell_tui.screens.fleet_rows import fleet_columns
 from aishell_tui.screens.health_data import cost_sentence, status_lines
-from aishell_tui.screens.query_data import running, runs
+from aishell_tui.screens.query_data import runner_lines, running, runs
 from aishell_tui.screens.query_rows import digest_table_row, known_columns
 from aishell_tui.screens.relation_rows import RelationMode, dead_share, findings, first_mode, of_mode, relation_row, relation_words
 from aishell_tui.screens.relation_rows import known_columns as relation_columns
@@ -95,11 +95,18 @@ def test_a_replicas_own_lag_has_a_trend_too() -> None:
     assert found.eta_seconds == pytest.approx((2**30 - 60 * 2**20) / 2**20)
 
 
+def test_a_link_of_which_nothing_is_told_is_not_called_well() -> None:
+    view = server_view(ServerScript(), last=2)
+    assert peer_severity(view, ReplicationPeer("standby_1", "standby", "")) is Severity.UNKNOWN
+    assert peer_severity(view, ReplicationPeer("standby_1", "standby", "streaming")) is Severity.OK
+    assert peer_severity(view, ReplicationPeer("news", "publication", "")) is Severity.OK
+
+
 def test_why_no_peer_is_shown() -> None:
     assert why_none(server_view(ServerScript(replication=None), last=2)) == "reading …"
     assert why_none(server_view(ServerScript(replication=()), last=2)).startswith("nothing replicates")
     hidden = Failure(Part.REPLICATION, FailureCode.PRIVILEGE, "hidden", "GRANT pg_monitor")
-    assert why_none(server_view(ServerScript(replication=None, failures=(hidden,)), last=2)) == "n/a: hidden. GRANT pg_monitor"
+    assert why_none(server_view(ServerScript(replication=None, failures=(hidden,)), last=2)) == "n/a: hidden.\nGRANT pg_monitor"
 
 
 # Relations
@@ -148,7 +155,7 @@ def test_a_file_has_its_tables_and_indexes_in_one_list() -> None:
 
 
 def test_how_far_an_operation_is_stands_in_one_line_the_end_first() -> None:
-    assert progress_words(vacuum(0), Pace(12_000, 250)) == "ends in 4m10s   100k of 3.1M blocks   12k/s"
+    assert progress_words(vacuum(0), Pace(12_000, 250)) == "phase ends in 4m10s   100k of 3.1M blocks   12k/s"
     assert progress_words(Progress("1", "copy", "copy from", 3 * 2**20, None, unit="bytes"), Pace(2**20)) == "3 MiB   1 MiB/s"
     assert progress_words(Progress("1", "vacuum", "initializing"), Pace()) == ""
 
@@ -185,7 +192,7 @@ def test_a_server_that_does_not_archive_says_so() -> None:
 
 
 def test_settings_that_wait_are_named() -> None:
-    assert told(setting_lines(server_view(ServerScript(), last=2), 80)) == "settings 1 wait for a restart: shared_buffers"
+    assert told(setting_lines(server_view(ServerScript(), last=2), 80)) == "settings 1 waits for a restart: shared_buffers"
 
 
 # Queries
@@ -237,6 +244,16 @@ def test_who_runs_a_statement_by_digest_by_text_or_by_shape() -> None:
     assert [each.id for each in running((RUNNERS[0], older), wanted)] == ["9", "4188"]
 
 
+def test_who_only_ran_a_statement_does_not_run_it_unless_his_transaction_is_open() -> None:
+    ran = replace(RUNNERS[0], statement_seconds=None)
+    idle = replace(ran, id="1", state="idle", state_seconds=40.0)
+    in_transaction = replace(ran, id="2", state="idle in transaction", state_seconds=40.0, wait="ClientRead")
+    found = running((idle, in_transaction, RUNNERS[0]), STATEMENTS[0])
+    assert [each.id for each in found] == ["4188", "2"]
+    assert told(runner_lines(found[1:])) == "2 web@10.0.3.7 shop-web idle in transaction for 40s"
+    assert "n/a" not in told(runner_lines((replace(in_transaction, state_seconds=None),)))
+
+
 # Health and Fleet
 
 
@@ -260,7 +277,7 @@ def test_the_status_names_a_running_vacuum_with_its_end_and_where_to_look() -> N
         history.add(NOW - 10 + second, (vacuum(50 + second),))
     view = server_view(script)
     told_lines = told(status_lines(view, Frame(at=NOW, targets=(view,)), 160, 12, history))
-    assert "working vacuum public.orders 26% of scanning heap, ends in 3m10s v ▸" in told_lines
+    assert "working vacuum public.orders 26% of scanning heap, phase ends in 3m10s v ▸" in told_lines
 
 
 def test_a_part_that_is_there_in_part_is_not_called_missing() -> None:
@@ -269,6 +286,18 @@ def test_a_part_that_is_there_in_part_is_not_called_missing() -> None:
     assert "statements estimates 3 ▸" in told(status_lines(view, Frame(at=NOW), 160, 12))
     view = server_view(ServerScript(failures=(failure,), statements=None), last=2)
     assert "statements n/a: estimates 3 ▸" in told(status_lines(view, Frame(at=NOW), 160, 12))
+
+
+def test_what_would_mend_it_has_a_line_of_its_own_or_the_foot_says_where_to_read_it() -> None:
+    hint = 'GRANT pg_monitor, pg_read_all_settings, pg_read_all_stats TO "watcher"'
+    failures = tuple(Failure(part, FailureCode.PRIVILEGE, f"{part} hidden", hint) for part in (Part.STATEMENTS, Part.SESSIONS))
+    view = server_view(ServerScript(failures=failures), last=2)
+    frame = Frame(at=NOW, targets=(view,), own=OwnCost(0.02, 70 << 20))
+    assert sum("".join(text for text, _ in line).strip() == hint for line in status_lines(view, frame, 160, 20)) == 2
+    foot = "".join(text for text, _ in status_lines(view, frame, 80, 3)[-1])
+    assert foot.startswith(" aishell costs")
+    assert foot.endswith("   2 parts n/a: m ▸")
+    assert len(foot) <= 80
 
 
 def test_the_fleet_has_columns_for_what_some_target_knows() -> None:

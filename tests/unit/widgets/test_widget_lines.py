@@ -46,6 +46,15 @@ def test_two_sides_fill_the_width_and_the_right_one_is_whole_or_gone(left: list[
         assert placed[len(placed) - len(right) :] == right
 
 
+def test_a_left_side_that_is_cut_does_not_touch_the_right_one() -> None:
+    assert sides([("longest wait 2m32s", "text")], [("2 new", "accent")], 16, "…") == [
+        ("longest w…", "text"),
+        (" ", "text"),
+        ("2 new", "accent"),
+    ]
+    assert spans_width(sides([("abcd", "text")], [], 4, "…")) == 4
+
+
 def test_what_is_cut_ends_in_the_ellipsis_also_at_the_border_of_two_spans() -> None:
     assert fit_spans([("abc", "bold"), ("def", "dim")], 3, "…") == [("ab…", "bold")]
     assert fit_spans([("abc", "bold"), ("def", "dim")], 4, "…") == [("abc", "bold"), ("…", "dim")]
