@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aishell_core.clock import Clock, SystemClock
 from aishell_core.errors import StateError
+from aishell_core.folders import make_private_folders
 from aishell_core.safety.audit_entry import Attempt, Outcome, Ticket, attempt_fields, outcome_fields
 from aishell_core.safety.audit_folder import AuditFolder
 from aishell_core.safety.audit_writer import LONGEST_STATEMENT, AuditLimits, AuditWriter, shortened
@@ -42,7 +43,7 @@ class AuditLog:
 
     @contextmanager
     def _opened(self) -> Iterator[AuditWriter]:
-        self._folder.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folders(self._folder.state)
         with self._folder.locked():
             yield AuditWriter(self._folder, self._clock.now(), self._limits)
 
