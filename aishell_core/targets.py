@@ -354,6 +354,8 @@ def default_name(location: Location) -> TargetId:
     host = location.host
     if host.startswith("/"):
         host = ""  # a socket's folder says less than the database
+    if location.database == "0" and host:
+        return TargetId(host)  # the first of numbered databases
     if not host:
         return TargetId(location.database or location.option("service") or location.engine)
     return TargetId(f"{location.database}@{host}" if location.database else host)

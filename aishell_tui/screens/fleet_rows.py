@@ -27,7 +27,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("engine", "ENGINE", 14, priority=3, help="Engine and version"),
     Column("role", "ROLE", 7, priority=4, help="Role in replication, or file"),
     Column("connections", "CONN", 12, align="right", priority=2, help="Connections used, of the limit where there is one"),
-    Column("rate", "TPS", 10, align="right", help="Transactions per second, and their last minute"),
+    Column("rate", "TPS", 10, align="right", help="Transactions per second, statements where the engine has none, and their last minute"),
     Column("queries", "STMT/S", 8, align="right", priority=7, help="Statements per second"),
     Column("hits", "HIT%", 6, align="right", priority=6, help="Cache hit ratio"),
     Column("lag", "LAG", 6, align="right", priority=5, help="Replication lag"),
@@ -82,10 +82,11 @@ def rate_history(view: TargetView, metric: str, now: float, count: int) -> list[
 
 
 def _rate(view: TargetView, now: float, glyphs: Glyphs) -> Cell:
-    value = _number(view, "transactions.rate")
+    metric = "transactions.rate" if view.snapshot.find("transactions.rate") else "queries.rate"
+    value = _number(view, metric)
     if value is None:
         return Cell("–", "dim", math.nan)
-    spark = sparkline(rate_history(view, "transactions.rate", now, _SPARK_CELLS), _SPARK_CELLS, glyphs)
+    spark = sparkline(rate_history(view, metric, now, _SPARK_CELLS), _SPARK_CELLS, glyphs)
     return Cell(sort=value, spans=((format_count(value) + " ", "text"), (spark, "chart1")))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from aishell_core.catalogue import CATALOGUE
 from aishell_core.units import format_bytes, format_count, format_counted, format_duration, format_value
-from aishell_core.values import HorizonHolder, Part, Progress, Setting, Severity, Unit
+from aishell_core.values import Ability, HorizonHolder, Part, Progress, Setting, Severity, Unit
 from aishell_tui.charts import combined_value
 from aishell_tui.frame import TargetView
 from aishell_tui.progress import Pace, ProgressHistory, share_done
@@ -166,6 +166,8 @@ def archiver_lines(view: TargetView) -> tuple[Spans, ...]:
     age, backlog, failed = (_value(view, f"postgres.archive.{name}") for name in ("age", "backlog", "failed.rate"))
     if age is None and backlog is None and failed is None:
         off = next((each for each in view.settings or () if each.name == "archive_mode"), None)
+        if off is None and _value(view, "postgres.xid.age") is None:
+            return ()  # an engine without an archiver
         return (_line("archiver", (f"off (archive_mode = {off.value})" if off is not None else "does not archive", "dim")),)
     spans: list[Span] = []
     if age is not None:
@@ -205,8 +207,9 @@ def _section(title: str, lines: Sequence[Spans]) -> tuple[Spans, ...]:
 def upkeep_lines(view: TargetView, history: ProgressHistory, width: int, glyphs: Glyphs) -> tuple[Spans, ...]:
     """The whole page, section by section."""
     kept = (*id_lines(view), *checkpoint_lines(view), *archiver_lines(view), *setting_lines(view, width))
+    holders = horizon_lines(view, width) if Ability.HORIZON in view.abilities or view.horizon is not None else ()
     return (
         *_section("running", running_lines(view, history, width, glyphs)),
-        *_section("what keeps dead rows from being removed", horizon_lines(view, width)),
+        *_section("what keeps dead rows from being removed", holders),
         *_section("the server", kept),
     )
