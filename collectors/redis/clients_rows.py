@@ -114,7 +114,7 @@ def waits_of(info: Fields, sessions: Iterable[Session] | None) -> tuple[WaitCoun
         )
         found += [WaitCount(BLOCKED, wait, count, *who) for (wait, *who), count in sorts.items()]
     elif blocked := number(info, "blocked_clients"):
-        found.append(WaitCount(BLOCKED, "blocking command", int(blocked)))
+        found.append(WaitCount(BLOCKED, "", int(blocked)))
     paused = info.get("paused_actions", "none")
     if paused != "none":
         waiting = max(1, int(number(info, "connected_clients") or 1))

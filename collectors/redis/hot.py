@@ -18,7 +18,7 @@ from collectors.redis.cluster_rows import Node, node_peers, nodes_of
 from collectors.redis.info_rows import Sums, command_sums, hit_ratio, info_samples, mean_milliseconds, rdb_age_samples
 from collectors.redis.processes import ServerProcess
 from collectors.redis.progress_rows import progress_of
-from collectors.redis.questions import Found, Questions
+from collectors.redis.questions import Found, Question, Questions
 from collectors.redis.replication_rows import primary_of, replicas_of, replication_samples, watched_of, watched_samples
 from collectors.redis.statements import StatementsLook, StatementsReader
 from collectors.redis.statements_rows import statement_samples
@@ -41,6 +41,7 @@ class _Look:
 
     info: Fields
     sessions: tuple[Session, ...] | None = None
+    slow: object = None
     failures: tuple[Failure, ...] = ()
     cost: Cost = field(default_factory=Cost)
 
@@ -97,7 +98,8 @@ class HotTier:
         )
 
     async def _look(self, demand: Demand) -> _Look:
-        asked: dict[str, tuple[str, ...]] = {"info": self._info_question()}
+        asked: dict[str, Question] = {"slow": self._statements.question()} if Part.STATEMENTS in demand else {}
+        asked["info"] = self._info_question()
         wanted = Part.SESSIONS in demand
         fresh = wanted and self._clock.steady() >= self._clients_again_at
         if fresh:
@@ -110,12 +112,12 @@ class HotTier:
             raise found.refused["info"]
         at = self._clock.now()
         info = info_of(found.values["info"])
-        failures = found.failures({"clients": Part.SESSIONS}, at)
+        failures = found.failures({"clients": Part.SESSIONS, "slow": Part.STATEMENTS}, at)
         if info.get("cluster_enabled") == "1":
             self._nodes = nodes_of(found.values["nodes"]) if "nodes" in found.values else self._nodes
             failures += found.failures({"nodes": Part.REPLICATION}, at)
         sessions = self._listed(found, at) if fresh else (self._sessions if wanted else None)
-        return _Look(info, sessions, failures, found.cost)
+        return _Look(info, sessions, found.values.get("slow"), failures, found.cost)
 
     def _info_question(self) -> tuple[str, ...]:
         """All in one: the newer servers are told which sections, so that they need not make the others."""
@@ -137,7 +139,7 @@ class HotTier:
             return StatementsLook(())
         left = max(0.1, DEADLINE_SECONDS - look.cost.seconds)
         major = look.info.get("redis_version", "").partition(".")[0]
-        return await self._statements.read(look.info, left, histograms=major.isdecimal() and int(major) >= _KNOWS_SECTIONS)
+        return await self._statements.read(look.info, look.slow, left, histograms=major.isdecimal() and int(major) >= _KNOWS_SECTIONS)
 
     def _samples(self, look: _Look, before: Fields | None, at: float) -> tuple[Sample, ...]:
         info = look.info

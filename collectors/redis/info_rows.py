@@ -68,7 +68,6 @@ def _derived(info: Fields) -> Iterator[tuple[Metric, float | None]]:
     yield catalogue.REDIS_DENIED, _sum(info, _DENIED)
     yield catalogue.REDIS_CPU, _milliseconds(_sum(info, _CPU))
     yield catalogue.REDIS_CPU_MAIN, _milliseconds(_sum(info, _CPU_MAIN))
-    yield catalogue.TRANSACTIONS_RATE, _calls(info, "exec")
     yield from _persistence(info)
     yield from _replication(info)
 
@@ -162,14 +161,6 @@ def hit_ratio(info: Fields, before: Fields | None) -> float | None:
 def _added(info: Fields, before: Fields, name: str) -> float | None:
     now, old = number(info, name), number(before, name)
     return None if now is None or old is None or now < old else now - old
-
-
-def _calls(info: Fields, command: str) -> float | None:
-    """The calls of a command; a command that was never called is not told, where others are."""
-    text = info.get(f"cmdstat_{command}")
-    if text is not None:
-        return number(pairs_in(text), "calls")
-    return 0.0 if any(True for _ in named(info, "cmdstat_")) else None
 
 
 def _sum(info: Fields, names: tuple[str, ...]) -> float | None:

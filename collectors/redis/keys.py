@@ -11,7 +11,7 @@ from aishell_core.values import Cost, Failure, FailureCode, Part, Relation
 from collectors.redis.keys_rows import Key, KeySample, relations_of
 from collectors.redis.questions import Question, Questions
 
-MOST_KEYS = 1000
+MOST_KEYS = 5000
 """So many keys are looked at in one look."""
 
 MOST_SECONDS = 0.25

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aishell_core.clock import Clock
@@ -10,8 +10,9 @@ from aishell_core.engines.redis import Lane
 from aishell_core.engines.redis_commands import Traits, traits_of
 from aishell_core.engines.redis_text import Fields
 from aishell_core.values import Cost, Failure, Part, Statement
-from collectors.redis.questions import Questions
+from collectors.redis.questions import Question, Questions
 from collectors.redis.statements_rows import (
+    SlowEntry,
     SlowShape,
     command_statements,
     first_words,
@@ -23,9 +24,9 @@ from collectors.redis.statements_rows import (
 )
 
 _BESIDE_SECONDS = 5.0
-"""Histograms and the slow log are asked for no sooner: their answers have many parts, which cost us more than the server."""
+"""Histograms are asked for no sooner: their answers have many parts, which cost us more than the server."""
 
-_MOST_ENTRIES = 128
+_FEW_ENTRIES, _MOST_ENTRIES = 16, 128
 _MOST_SHAPES = 500
 _OWN_NAME = "aishell"
 
@@ -50,16 +51,24 @@ class StatementsReader:
         self._traits: dict[str, Traits | None] = {}
         self._shapes: dict[str, SlowShape] = {}
         self._last = -1
+        self._most = _MOST_ENTRIES
         self._life = ""
         self._total = 0.0
         self._failures: tuple[Failure, ...] = ()
 
-    async def read(self, info: Fields, deadline_seconds: float, *, histograms: bool) -> StatementsLook:
-        """The statements of a look at INFO; raises RedisError where the server cannot be asked at all."""
+    def question(self) -> Question:
+        """What to ask of the slow log right before INFO, so that both are of one moment."""
+        return ("SLOWLOG", "GET", self._most)
+
+    async def read(self, info: Fields, slow: object, deadline_seconds: float, *, histograms: bool) -> StatementsLook:
+        """The statements of a look at INFO and the slow log (None where it was refused).
+
+        Raises RedisError where the server cannot be asked for more.
+        """
         self._notice_reset(info)
-        cost = Cost()
-        if self._clock.steady() >= self._again_at:
-            cost = await self._read_beside(deadline_seconds, histograms)
+        cost = await self._take(slow_entries(slow), deadline_seconds)
+        if histograms and self._clock.steady() >= self._again_at:
+            cost += await self._read_histograms(deadline_seconds)
             self._again_at = self._clock.steady() + _BESIDE_SECONDS
         counted = command_statements(info, self._histograms)
         return StatementsLook(with_slow(counted, self._shapes.values()), self._failures, cost)
@@ -72,33 +81,25 @@ class StatementsReader:
             self._last = -1 if life != self._life else self._last
         self._life, self._total = life, total
 
-    async def _read_beside(self, deadline_seconds: float, histograms: bool) -> Cost:
-        """Histograms and new entries of the slow log."""
-        asked: dict[str, tuple[str | int, ...]] = {"slow": ("SLOWLOG", "GET", 1 if self._last >= 0 else _MOST_ENTRIES)}
-        if histograms:
-            asked["histogram"] = ("LATENCY", "HISTOGRAM")
-        found = await self._questions.ask(asked, Lane.QUICK, deadline_seconds)
-        cost = found.cost
-        parts = {"slow": Part.STATEMENTS, "histogram": Part.STATEMENTS}
-        self._failures = found.failures(parts, self._clock.now())
-        if "histogram" in found.values:
-            self._histograms = histograms_of(found.values["histogram"])
-        entries = slow_entries(found.values.get("slow"))
-        newest = max((entry.number for entry in entries), default=self._last)
-        if self._last >= 0 and newest > self._last + 1:
-            more = await self._questions.ask(
-                {"slow": ("SLOWLOG", "GET", min(_MOST_ENTRIES, newest - self._last))}, Lane.QUICK, deadline_seconds
-            )
-            entries, cost = slow_entries(more.values.get("slow")), cost + more.cost
+    async def _take(self, entries: Sequence[SlowEntry], deadline_seconds: float) -> Cost:
+        """Count the entries that are new; more are asked for next time where all of them were."""
         new = [entry for entry in entries if entry.number > self._last]
+        self._most = min(_MOST_ENTRIES, 2 * self._most) if new and len(new) == len(entries) else _FEW_ENTRIES
         self._last = max((entry.number for entry in new), default=self._last)
         wanted = [entry for entry in new if entry.client != _OWN_NAME and entry.words]
-        cost += await self._learn(first_words(wanted) - self._traits.keys(), deadline_seconds)
+        cost = await self._learn(first_words(wanted) - self._traits.keys(), deadline_seconds)
         self._shapes = merged(self._shapes, (shaped(entry, self._traits) for entry in wanted))
         if len(self._shapes) > _MOST_SHAPES:
             heaviest = sorted(self._shapes.values(), key=lambda one: -one.microseconds)[:_MOST_SHAPES]
             self._shapes = {one.text: one for one in heaviest}
         return cost
+
+    async def _read_histograms(self, deadline_seconds: float) -> Cost:
+        found = await self._questions.ask({"histogram": ("LATENCY", "HISTOGRAM")}, Lane.QUICK, deadline_seconds)
+        self._failures = found.failures({"histogram": Part.STATEMENTS}, self._clock.now())
+        if "histogram" in found.values:
+            self._histograms = histograms_of(found.values["histogram"])
+        return found.cost
 
     async def _learn(self, names: frozenset[str], deadline_seconds: float) -> Cost:
         """Where the keys of some commands stand; without the right to ask, no part of a key is shown."""
