@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -132,6 +133,9 @@ class MysqlServer:
             assert self.process is not None
             assert self.process.poll() is None, self.log()
             try:
+                # Asked first without the driver, which leaves its socket open when nobody listens.
+                with contextlib.closing(socket.socket(socket.AF_UNIX)) as probe:
+                    probe.connect(str(self.socket))
                 self.execute("SELECT 1")
             except (pymysql.MySQLError, OSError):
                 assert time.monotonic() < until, self.log()
