@@ -42,15 +42,19 @@ def facts_events(name: TargetId, before: Facts | None, after: Facts | None, at: 
 
 
 def setting_events(name: TargetId, before: tuple[Setting, ...] | None, after: tuple[Setting, ...] | None, at: float) -> list[Event]:
-    """One event for each setting whose value changed."""
+    """One event for each setting whose value changed; what follows from other settings, or that nobody sets, is no news."""
     if before is None or after is None or before is after:
         return []
     old = {setting.name: setting.value for setting in before}
     return [
-        Event(at, name, EventKind.SETTING, Severity.OK, f"setting {setting.name} changed from {old[setting.name]} to {setting.value}")
+        Event(at, name, EventKind.SETTING, Severity.OK, _change_text(setting, old[setting.name]))
         for setting in after
-        if setting.name in old and old[setting.name] != setting.value
+        if not setting.derived and setting.name in old and old[setting.name] != setting.value
     ]
+
+
+def _change_text(setting: Setting, old: str) -> str:
+    return f"setting {setting.name} changed from {old or '(empty)'} to {setting.value or '(empty)'}"
 
 
 def view_events(before: TargetView, after: TargetView, at: float) -> list[Event]:

@@ -76,7 +76,7 @@ _SAYINGS: Mapping[str, _Saying] = {
     ),
     "40001": _Saying(FailureCode.LOCKED, "{address} cancelled the question: {said}", _RETRY),
     "40P01": _Saying(FailureCode.LOCKED, "{address} cancelled the question to end a deadlock or a conflict with recovery", _RETRY),
-    "42501": _Saying(FailureCode.PRIVILEGE, "role {role} may not do this: {said}", "GRANT pg_monitor TO {role}"),
+    "42501": _Saying(FailureCode.PRIVILEGE, "role {role} may not do this: {said}", "GRANT pg_monitor TO {role};"),
     "42P01": _Saying(FailureCode.MISSING, "{said} in database {database}", _MISSING),
     "42704": _Saying(FailureCode.MISSING, "{said} in database {database}", _MISSING),
     "42703": _Saying(FailureCode.MISSING, "{said} in database {database}", _MISSING),

@@ -221,10 +221,10 @@ def reasoned(error: PostgresError, seen: Outline, *, measured: bool = False) -> 
         )
     if state == "42501":
         found = _TABLE.search(words)
-        role = error.hint.rpartition(" TO ")[2]
+        role = error.hint.rpartition(" TO ")[2].rstrip(";")
         if seen.first in _WRITING:
             why = "a write is planned only for who may write, and our own connections stay read-only"
             return said(FailureCode.PRIVILEGE, words, f"GRANT pg_read_all_data, pg_write_all_data TO {role}; {why}")
-        grant = f"GRANT SELECT ON {found[2]} TO {role}, or " if found and "table" in found[1] else ""
-        return said(FailureCode.PRIVILEGE, words, f"{grant}GRANT pg_read_all_data TO {role}")
+        grant = f"GRANT SELECT ON {found[2]} TO {role}; or " if found and "table" in found[1] else ""
+        return said(FailureCode.PRIVILEGE, words, f"{grant}GRANT pg_read_all_data TO {role};")
     return error

@@ -35,13 +35,17 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One server setting as it is in force; `pending_restart` when another value waits for a restart."""
+    """One server setting as it is in force; `pending_restart` when another value waits for a restart.
+
+    A `derived` one is what the server tells of itself or works out from others: nobody sets it.
+    """
 
     name: str
     value: str
     unit: str = ""
     source: str = ""
     pending_restart: bool = False
+    derived: bool = False
 
 
 @dataclass(frozen=True, slots=True)

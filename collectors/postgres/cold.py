@@ -10,7 +10,7 @@ from collectors.contract import Demand
 from collectors.postgres.cold_rows import database_samples, disk_samples, unknown
 from collectors.postgres.pieces import Piece, reading_of
 from collectors.postgres.relations import RelationsReader
-from collectors.postgres.settings_rows import settings_of
+from collectors.postgres.settings_rows import settings_hidden, settings_of
 from collectors.postgres.slow_questions import Budget, SlowQuestions, monitor_grant
 
 DEADLINE_SECONDS = 19.0
@@ -35,7 +35,8 @@ class ColdTier:
         server = await self._questions.facts(budget)
         settings = await self._questions.ask(server, "settings", Part.SETTINGS, budget)
         parts = (("settings", settings_of(settings.rows)),) if settings.rows is not None else ()
-        pieces = [settings.piece(parts=parts), await self._disk(server, budget)]
+        hidden = (settings_hidden(server.user, now),) if settings.row is not None and not settings.row["sees_all"] else ()
+        pieces = [settings.piece(parts=parts, failures=hidden), await self._disk(server, budget)]
         if Part.RELATIONS in demand:
             pieces.append(await self._relations.read(self._questions, server, budget))
         return reading_of(self._target.name, Tier.COLD, now, pieces, None)
@@ -46,7 +47,8 @@ class ColdTier:
         failures = [*databases.failures, *shared.failures]
         hidden = unknown(databases.rows or ())
         if hidden:
-            message = f"the sizes of {hidden} databases are not told to {server.user}"
+            whose = "the size of 1 database is" if hidden == 1 else f"the sizes of {hidden} databases are"
+            message = f"{whose} not told to {server.user}"
             failures.append(Failure("databases", FailureCode.PRIVILEGE, message, monitor_grant(server.user), self._clock.now()))
         samples = (*database_samples(databases.rows or ()), *disk_samples(databases.rows or (), shared.row))
         return Piece(samples, (), tuple(failures), sum((databases.cost, shared.cost), Cost()))

@@ -25,7 +25,7 @@ def grant_for(message: str, user: str) -> str:
     if found is None:
         return monitor_grant(user)
     right = "EXECUTE ON FUNCTION" if found[1] == "function" else "SELECT ON"
-    return f"GRANT {right} pg_catalog.{quoted(found[2])} TO {quoted(user)}"
+    return f"GRANT {right} pg_catalog.{quoted(found[2])} TO {quoted(user)};"
 
 
 def quoted_text(text: str) -> str:

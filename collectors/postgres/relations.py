@@ -86,8 +86,9 @@ class RelationsReader:
             found.append(Failure(Part.RELATIONS, FailureCode.UNSUPPORTED, message, "", at))
         unread = _unreadable(columns.rows or ())
         if unread:
-            message = f"no bloat is estimated for {format_count(unread)} tables: their statistics may be seen only by who may read them"
-            hint = f"GRANT pg_read_all_data TO {quoted(server.user)}"
+            whose = "1 table: its" if unread == 1 else f"{format_count(unread)} tables: their"
+            message = f"no bloat is estimated for {whose} statistics may be seen only by who may read the rows"
+            hint = f"GRANT pg_read_all_data TO {quoted(server.user)};"
             found.append(Failure("bloat", FailureCode.PRIVILEGE, message, hint, at))
         return tuple(found)
 

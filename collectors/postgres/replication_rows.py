@@ -53,7 +53,7 @@ def _standby(row: Row, name: str, times: LogTimes, at: float) -> ReplicationPeer
             ("not flushed there", _size(row["flush_lag_bytes"])),
             ("connected for", _since(row["connected_at"], at)),
             ("last reply", _since(row["reply_at"], at, " ago")),
-            ("horizon held back by", _count(row["horizon_age"], "transactions")),
+            ("horizon held back by", _count(row["horizon_age"], "transaction")),
             ("priority", f"{row['sync_priority']:.0f}" if row["sync_priority"] else None),
         ),
     )
@@ -130,8 +130,8 @@ def _slot(row: Row, decoded: Row | None) -> ReplicationPeer:
             ("temporary", _yes(row["temporary"])),
             ("not in use for", _duration(row["inactive_seconds"])),
             ("lost because of", row["invalidation_reason"] or ("a conflict with recovery" if row["conflicting"] else None)),
-            ("horizon held back by", _count(row["xmin_age"], "transactions")),
-            ("horizon of catalogs held back by", _count(row["catalog_xmin_age"], "transactions")),
+            ("horizon held back by", _count(row["xmin_age"], "transaction")),
+            ("horizon of catalogs held back by", _count(row["catalog_xmin_age"], "transaction")),
             ("follows a failover", _yes(row["failover"])),
             ("copied from the primary", _yes(row["synced"])),
             ("two-phase", _yes(row["two_phase"])),
@@ -142,7 +142,7 @@ def _slot(row: Row, decoded: Row | None) -> ReplicationPeer:
 
 def _decoding(row: Row) -> tuple[tuple[str, Any], ...]:
     def told(transactions: float | None, size: float | None) -> str | None:
-        return f"{transactions:.0f} transactions, {format_bytes(size or 0.0)}" if transactions else None
+        return f"{_count(transactions, 'transaction')}, {format_bytes(size or 0.0)}" if transactions else None
 
     return (
         ("decoded", told(row["transactions"], row["bytes"])),
@@ -243,7 +243,9 @@ def _since(moment: float | None, at: float, ending: str = "") -> str | None:
 
 
 def _count(value: float | None, unit: str) -> str | None:
-    return None if not value else f"{value:.0f} {unit}".rstrip()
+    if not value:
+        return None
+    return f"{value:.0f} {unit}{'' if value == 1 else 's'}" if unit else f"{value:.0f}"
 
 
 def _yes(value: object) -> str | None:

@@ -56,7 +56,7 @@ class Found:
 
 def monitor_grant(user: str) -> str:
     """The statement that lets a role see what a monitor needs."""
-    return f"GRANT pg_monitor TO {quoted(user)}"
+    return f"GRANT pg_monitor TO {quoted(user)};"
 
 
 def quoted(name: str) -> str:

@@ -76,7 +76,7 @@ class StatementsReader:
             self._place_until = 0.0
             if error.reason is not FailureCode.PRIVILEGE:
                 raise
-            refused = replace(error.failure(Part.STATEMENTS, self._clock.now()), hint=monitor_grant(server.user) + ";")
+            refused = replace(error.failure(Part.STATEMENTS, self._clock.now()), hint=monitor_grant(server.user))
             self.place = None
             return StatementsLook(None, (refused,), self._cost)
         await self._learn(server, place, rows, budget)

@@ -70,7 +70,7 @@ def missing(place: StatementPlace, server: ServerFacts, at: float) -> Failure | 
         if place.sees_all:
             return None
         message = f"statements of other roles are hidden from the role {server.user}"
-        return Failure(Part.STATEMENTS, FailureCode.PRIVILEGE, message, monitor_grant(server.user) + ";", at)
+        return Failure(Part.STATEMENTS, FailureCode.PRIVILEGE, message, monitor_grant(server.user), at)
     if place.loaded and place.version is not None:
         message = f"the extension {_MODULE} in the database {server.database} is too old to be read: these are estimates"
         return Failure(Part.STATEMENTS, FailureCode.UNSUPPORTED, message, f"ALTER EXTENSION {_MODULE} UPDATE;", at)

@@ -14,7 +14,7 @@ from collectors.postgres.pieces import Piece, reading_of
 from collectors.postgres.relations import RelationsReader
 from collectors.postgres.replication import LagReader
 from collectors.postgres.replication_lag import LogTimes
-from collectors.postgres.settings_rows import settings_of
+from collectors.postgres.settings_rows import settings_hidden, settings_of
 from collectors.postgres.slow_questions import Budget, Found, SlowQuestions
 from collectors.postgres.wal_rows import archiver_samples, archives, backlog_samples, checkpoint_samples, control_samples, wal_samples
 from collectors.postgres.warm_rows import age_samples, dead_row_samples, state_of, upkeep_samples
@@ -62,7 +62,7 @@ class WarmTier:
         archiving = archives(state.archive_mode, in_recovery=state.in_recovery)
         samples = (*upkeep_samples(upkeep.row, state), *(archiver_samples(upkeep.row) if archiving else ()))
         pieces = [
-            upkeep.piece(samples=samples),
+            upkeep.piece(samples=samples, failures=() if state.sees_settings else (settings_hidden(server.user, now),)),
             await self._lag.read(server, state, budget),
         ]
         if Part.SETTINGS in demand:

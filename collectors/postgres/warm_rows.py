@@ -23,23 +23,26 @@ _DEAD_ROWS = ((catalogue.PG_DEAD_ROWS, "rows"),)
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
-    """What decides how a server is read: whether it is in recovery now, whether the role sees all, how it archives."""
+    """What decides how a server is read: whether it is in recovery now, what the role sees, how it archives."""
 
     in_recovery: bool
     sees_all: bool
     archive_mode: str = "off"
+    sees_settings: bool = True
 
 
 def state_of(row: Row | None, server: ServerFacts) -> ServerState:
     """The state as read just now, that of the connection's beginning where that failed."""
     if row is None:
         return ServerState(server.in_recovery, server.superuser)
-    return ServerState(bool(row["in_recovery"]), bool(row["sees_all"]), str(row.get("archive_mode", "off")))
+    archive_mode, sees_settings = str(row.get("archive_mode", "off")), bool(row.get("sees_settings", True))
+    return ServerState(bool(row["in_recovery"]), bool(row["sees_all"]), archive_mode, sees_settings)
 
 
 def upkeep_samples(row: Row | None, state: ServerState) -> tuple[Sample, ...]:
-    """Settings that wait for a restart, and autovacuum workers, which only a role that sees all can tell from others."""
-    return (*samples_of(row, _UPKEEP), *(samples_of(row, _WORKERS) if state.sees_all else ()))
+    """Settings that wait for a restart, and autovacuum workers, each where the role sees all of them."""
+    settings = samples_of(row, _UPKEEP) if state.sees_settings else ()
+    return (*settings, *(samples_of(row, _WORKERS) if state.sees_all else ()))
 
 
 def age_samples(row: Row | None) -> tuple[Sample, ...]:

@@ -157,7 +157,7 @@ async def test_a_role_without_rights_sees_who_is_there_and_what_would_show_more(
             reading = await look(server, demand, user="nothing")
             (failure,) = reading.failures
             assert (failure.part, failure.code) == (Part.SESSIONS, FailureCode.PRIVILEGE)
-            assert failure.hint == 'GRANT pg_monitor TO "nothing"'
+            assert failure.hint == 'GRANT pg_monitor TO "nothing";'
             assert figure(reading, catalogue.CONNECTIONS_USED) == 3
             assert figure(reading, catalogue.SESSIONS_ACTIVE) is None, "unknown is not zero"
             assert figure(reading, catalogue.QUERY_DURATION) is None

@@ -60,11 +60,16 @@ async def test_a_standby_with_its_slot_is_seen_from_both_sides(version: str) -> 
             assert figure(reading, catalogue.PG_SLOTS_INACTIVE) == 0
             assert reading.replication is None, "nobody asked for it"
 
-            upstream = await _peer_in(below, "upstream", "streaming")
-            assert upstream.name == f"127.0.0.1:{primary.port}"
-            assert upstream.lag_seconds == 0
+            async def current() -> ReplicationPeer | None:
+                """The primary writes a little by itself at times, which takes a moment."""
+                reading = await below.warm(Part.REPLICATION)
+                peer = _peer(reading, "upstream")
+                whole = figure(reading, catalogue.REPLICATION_LAG_BYTES) == 0 and peer is not None and peer.lag_seconds == 0
+                return peer if whole else None
+
+            upstream = await until(current)
+            assert (upstream.name, upstream.state) == (f"127.0.0.1:{primary.port}", "streaming")
             assert ("slot", "replica_slot") in upstream.details
-            assert figure(await below.warm(), catalogue.REPLICATION_LAG_BYTES) == 0
         assert not (await _failures(standby)), "a standby is read without a failure"
 
 
@@ -89,7 +94,7 @@ async def test_a_standby_whose_replay_is_paused_falls_behind_in_seconds_too() ->
 
             await until(behind)
             clock.ahead = 90.0
-            assert 90 <= (figure(await above.warm(), catalogue.REPLICATION_LAG, _PEER) or 0) < 120
+            assert 90 <= (figure(await above.warm(), catalogue.REPLICATION_LAG, _PEER) or 0) < 180
             assert ("replay", "paused") in (await until(lambda: _waiting(below))).details
 
             standby.execute("SELECT pg_wal_replay_resume()")
@@ -253,7 +258,7 @@ async def test_a_role_with_nothing_is_told_which_grant_shows_replication() -> No
             async with tiers_of(server, user="odd%20%22role") as tiers:
                 reading = await tiers.warm(Part.REPLICATION)
                 told = {(each.code, each.hint) for each in reading.failures if each.part == Part.REPLICATION}
-                assert told == {(FailureCode.PRIVILEGE, 'GRANT pg_monitor TO "odd ""role"')}
+                assert told == {(FailureCode.PRIVILEGE, 'GRANT pg_monitor TO "odd ""role";')}
                 assert figure(reading, catalogue.REPLICATION_LAG, _PEER) is None
                 assert _peer(reading, "standby" if server is primary else "upstream") is not None, "that there is one may be seen"
 

@@ -30,7 +30,7 @@ _WHERE = Whereabouts("db.example:5432", "shop", 'o"dd')
         ("55P03", FailureCode.LOCKED, "lock that another session holds", "Sessions"),
         ("40001", FailureCode.LOCKED, "cancelled the question", "next try"),
         ("40P01", FailureCode.LOCKED, "conflict with recovery", "next try"),
-        ("42501", FailureCode.PRIVILEGE, "may not do this", 'GRANT pg_monitor TO "o""dd"'),
+        ("42501", FailureCode.PRIVILEGE, "may not do this", 'GRANT pg_monitor TO "o""dd";'),
         ("42P01", FailureCode.MISSING, "in database shop", "version"),
         ("42883", FailureCode.MISSING, "in database shop", "extension"),
         ("42601", FailureCode.UNSUPPORTED, "does not understand", ""),

@@ -257,9 +257,9 @@ def test_a_name_is_quoted_whatever_is_in_it() -> None:
 @pytest.mark.parametrize(
     ("message", "hint"),
     [
-        ("permission denied for function pg_current_wal_lsn", 'GRANT EXECUTE ON FUNCTION pg_catalog."pg_current_wal_lsn" TO "a""b"'),
-        ("role may not: permission denied for view pg_stat_wal", 'GRANT SELECT ON pg_catalog."pg_stat_wal" TO "a""b"'),
-        ("keine Berechtigung für Funktion pg_current_wal_lsn", 'GRANT pg_monitor TO "a""b"'),
+        ("permission denied for function pg_current_wal_lsn", 'GRANT EXECUTE ON FUNCTION pg_catalog."pg_current_wal_lsn" TO "a""b";'),
+        ("role may not: permission denied for view pg_stat_wal", 'GRANT SELECT ON pg_catalog."pg_stat_wal" TO "a""b";'),
+        ("keine Berechtigung für Funktion pg_current_wal_lsn", 'GRANT pg_monitor TO "a""b";'),
     ],
 )
 def test_the_grant_is_for_what_the_server_s_message_names(message: str, hint: str) -> None:

@@ -288,7 +288,7 @@ def test_a_secret_within_a_command_is_masked(secret: str, command: str) -> None:
     st.text("abc ,%:$\"'/0123456789", max_size=30),
 )
 def test_an_ordinary_setting_is_shown_as_it_is(name: str, value: str) -> None:
-    row = {"name": name, "value": value, "unit": "", "source": "default", "pending_restart": False}
+    row = {"name": name, "value": value, "unit": "", "source": "default", "pending_restart": False, "derived": False}
     assert settings_of([row]) == (Setting(name, value, source="default"),)
 
 

@@ -3,6 +3,7 @@
 SELECT /* aishell */
     pg_catalog.pg_is_in_recovery() AS in_recovery,
     pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_all,
+    pg_catalog.pg_has_role(current_user, 'pg_read_all_settings', 'USAGE') AS sees_settings,
     pg_catalog.current_setting('archive_mode') AS archive_mode,
     archiver.archived_count::float8 AS archived,
     archiver.failed_count::float8 AS archive_failed,
