@@ -29,9 +29,14 @@ def marked(pid: int) -> ProcessMark | None:
     """The mark of a process that still runs, None when it is gone or only waits to be reaped."""
     with suppress(psutil.Error):
         process = psutil.Process(pid)
-        if process.status() != psutil.STATUS_ZOMBIE:
+        if not _is_over(process):
             return ProcessMark(pid, process.create_time(), " ".join(process.cmdline()) or process.name())
     return None
+
+
+def _is_over(process: psutil.Process) -> bool:
+    """Whether it only waits to be reaped: its first thread may have ended while another one still holds its files and locks."""
+    return process.status() == psutil.STATUS_ZOMBIE and len([*Path(f"/proc/{process.pid}/task").glob("*")]) <= 1
 
 
 def children(pid: int | None = None) -> frozenset[ProcessMark]:

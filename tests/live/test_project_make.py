@@ -39,7 +39,7 @@ def test_make_run_installs_once_and_opens_the_demo(fresh_copy: Path, tmp_path: P
     interpreter = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"
     command = ["make", f"PYTHON={interpreter}", "run"]
     with opened(command, surroundings(tmp_path), columns=100, rows=30, cwd=fresh_copy) as terminal:
-        terminal.wait_for("3 Queries", 240)
+        terminal.wait_for("3 Queries", 900)
         terminal.wait_for("shop")
         terminal.send("q")
         assert terminal.wait_for_end() == 0

@@ -63,7 +63,7 @@ def _told(folder: Path, path: Path) -> str:
         text=True,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
         check=False,
-        timeout=60,
+        timeout=180,
     )
     assert not result.stderr
     return result.stdout
@@ -142,7 +142,7 @@ def test_commands_name_each_path_that_leads_nowhere_and_read_the_others(folder: 
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "AISHELL_HOME": str(folder / "home"), "COLUMNS": "400"},
         check=False,
-        timeout=60,
+        timeout=180,
     )
     assert not result.stderr
     codes = [line for line in result.stdout.splitlines() if line.startswith("rc ")]

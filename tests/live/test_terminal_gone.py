@@ -12,8 +12,8 @@ from pathlib import Path
 
 from tests.processes import children, marked
 
-READY_SECONDS = 30.0
-GONE_SECONDS = 15.0
+READY_SECONDS = 120.0
+GONE_SECONDS = 60.0
 
 
 def test_the_dashboard_its_demo_and_its_folder_are_gone_soon_after_the_terminal(tmp_path: Path) -> None:

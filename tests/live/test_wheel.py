@@ -40,7 +40,7 @@ def programs(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--constraint", ROOT / "constraints.txt", wheel],
         check=True,
         capture_output=True,
-        timeout=300,
+        timeout=900,
     )
     return python.parent
 
