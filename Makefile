@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --retries 10 --constraint constraints.txt
 INPUTS := pyproject.toml constraints.txt
 
 # Options for pytest, for example: make test PYTEST_ARGS="-x tests/unit"

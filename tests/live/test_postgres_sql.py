@@ -122,7 +122,7 @@ class _Asked:
         # Our sessions look into the server's own schema only, so the collector names the module's.
         sql = file.text.replace("pg_stat_statements(", "public.pg_stat_statements(")
         try:
-            await self._session.query(sql, parameters, lane=Lane.SLOW, deadline_seconds=10)
+            await self._session.query(sql, parameters, lane=Lane.SLOW, deadline_seconds=60)
         except TargetError as error:
             return error
         return None
