@@ -32,13 +32,13 @@ class AuditLog:
 
     def record_attempt(self, attempt: Attempt) -> Ticket:
         """Write down what somebody is about to do, whether it is allowed or not."""
-        with self._told(), self._opened() as writer:
+        with self._told("the action is not carried out: "), self._opened() as writer:
             statement = redacted(attempt.engine, attempt.command, LiteralHash(writer.keys.literals), understood=attempt.risk.understood)
             return Ticket(writer.add(attempt_fields(attempt, shortened(statement, LONGEST_STATEMENT))).sequence)
 
     def record_result(self, ticket: Ticket, outcome: Outcome) -> None:
         """Write down how it ended."""
-        with self._told(), self._opened() as writer:
+        with self._told(""), self._opened() as writer:
             writer.add(outcome_fields(ticket, outcome))
 
     @contextmanager
@@ -48,18 +48,18 @@ class AuditLog:
             yield AuditWriter(self._folder, self._clock.now(), self._limits)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _told(self, consequence: str) -> Iterator[None]:
         try:
             yield
         except OSError as error:
             folder = self._folder.segments_folder
             if error.errno in _NO_ROOM:
                 raise StateError(
-                    f"the action is not carried out: its audit record cannot be written to {folder}, the disk is full",
+                    f"{consequence}its audit record cannot be written to {folder}, the disk is full",
                     f"make room on the disk of {folder.parent}",
                 ) from error
             reason = error.strerror or str(error)
             raise StateError(
-                f"the action is not carried out: its audit record cannot be written to {folder}: {reason}",
+                f"{consequence}its audit record cannot be written to {folder}: {reason}",
                 "make the folder writable for you, or set AISHELL_HOME to one that is",
             ) from error

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from aishell_core.errors import StateError
 from aishell_core.folders import make_private_folders
@@ -120,9 +121,8 @@ class AuditFolder:
 
     def move_away(self) -> str:
         """The command that puts a damaged log aside, after which a new one is begun."""
-        return (
-            f"look with: aishell audit verify; to begin a new log: cd {self.state} && mkdir audit.damaged && mv audit audit.* audit.damaged"
-        )
+        away = f"cd {quote(str(self.state))} && mkdir damaged-audit && mv audit audit.* damaged-audit"
+        return f"look with aishell audit verify; to begin a new log: {away}"
 
     @contextmanager
     def locked(self, *, shared: bool = False) -> Iterator[None]:

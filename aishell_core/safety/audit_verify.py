@@ -91,8 +91,8 @@ class _Checker:
     def check(self, segments: tuple[Segment, ...], sizes: dict[int, int]) -> Verification:
         """Look at the head, then at every line of every segment, then at the end."""
         self._check_head()
-        self._check_files(segments)
-        kept = [segment for segment in segments if segment.number >= self._head.first_segment]
+        kept = tuple(segment for segment in segments if segment.number >= self._head.first_segment)
+        self._check_files(kept)
         for segment in kept:
             self._check_segment(segment, sizes[segment.number])
         self._check_end()
