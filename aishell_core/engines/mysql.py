@@ -10,11 +10,14 @@ from typing import Any
 
 from aishell_core.clock import Clock
 from aishell_core.engines.mysql_births import Births
+from aishell_core.engines.mysql_ending import Ending
+from aishell_core.engines.mysql_explaining import Explaining
 from aishell_core.engines.mysql_facts import ServerFacts
 from aishell_core.engines.mysql_lane import Line
 from aishell_core.engines.mysql_route import Route
+from aishell_core.engines.mysql_running import run_command
 from aishell_core.targets import Target
-from aishell_core.values import Cost
+from aishell_core.values import CommandResult, Cost, Limits, PlanNode, Session, Value
 
 Row = Mapping[str, Any]
 """Values by column name; a text is always proper Unicode."""
@@ -51,6 +54,8 @@ class MysqlSession:
         self.births = Births()
         route = Route()
         self._lines = {lane: Line(target, environ, route, f"{target.name} {lane}") for lane in Lane}
+        self._ending = Ending(self._lines[Lane.QUICK], self.births, clock)
+        self._explaining = Explaining(self._lines[Lane.SLOW])
 
     async def facts(self, lane: Lane = Lane.QUICK, deadline_seconds: float = 5.0) -> ServerFacts:
         """What the server says of itself, asked once per connection; connects when needed. Raises TargetError."""
@@ -70,6 +75,27 @@ class MysqlSession:
             rows = await line.fetch(sql, parameters, until)
             seconds = self._clock.steady() - began
             return Answer(rows, Cost(line.queries - queries, seconds, max(0, connection.bytes_received - received)))
+
+    async def explain(self, sql: str, database: str, deadline_seconds: float) -> tuple[PlanNode, ...]:
+        """The plan of a statement as seen in a database ("" for the target's own), without running it.
+
+        Raises TargetError that says in words why a statement has none.
+        """
+        return await self._explaining.explain(sql, database, deadline_seconds)
+
+    async def cancel(self, session: Session, deadline_seconds: float) -> None:
+        """Cancel the running statement of exactly this session; raises TargetError."""
+        await self._ending.cancel(session, deadline_seconds)
+
+    async def terminate(self, session: Session, deadline_seconds: float) -> None:
+        """End exactly this session; raises TargetError."""
+        await self._ending.terminate(session, deadline_seconds)
+
+    async def run(
+        self, command: str, parameters: tuple[Value, ...], limits: Limits, *, database: str = "", read_only: bool = True
+    ) -> CommandResult:
+        """What one statement of a person brings, on a connection of its own; raises TargetError."""
+        return await run_command(self._target, self._environ, command, parameters, limits, database=database, read_only=read_only)
 
     @property
     def own_connections(self) -> frozenset[int]:

@@ -31,6 +31,10 @@ _CLEAR_TEXT = "mysql_clear_password"
 _PUBLIC_KEY_PLEASE = b"\x02"
 
 
+class _TooMuchError(Exception):
+    """An answer is larger than it may be."""
+
+
 class NoTlsError(Exception):
     """TLS is wanted and the server has none."""
 
@@ -62,9 +66,12 @@ class _Driver(aiomysql.Connection):  # type: ignore[misc]
         self.use_unicode = False
         self._place = place
         self.bytes_received = 0
+        self.most_bytes: int | None = None
 
     async def _read_bytes(self, num_bytes: int) -> bytes:
         self.bytes_received += num_bytes
+        if self.most_bytes is not None and self.bytes_received > self.most_bytes:
+            raise _TooMuchError
         data: bytes = await super()._read_bytes(num_bytes)
         return data
 
@@ -184,6 +191,11 @@ class MysqlConnection:
                 for row in result.rows
             )
 
+    async def use(self, database: str) -> None:
+        """Have names without a schema mean this database; raises ServerError."""
+        with _as_server_error():
+            await self._driver.select_db(database)
+
     async def execute(self, sql: str) -> None:
         """Run a statement that brings no rows; raises ServerError."""
         with _as_server_error():
@@ -195,18 +207,25 @@ class MysqlConnection:
             await self._driver.query(sql, unbuffered=True)
             result = self._driver._result
             if not result.field_count:
-                return Brought((), (), int(result.affected_rows or 0), note=_text(result.message or b""))
+                return Brought((), (), int(result.affected_rows or 0), note=_note(result.message or b""))
             names = tuple(_text(field.name) for field in result.fields)
             readers = tuple(_reader(field, _SHOWING) for field in result.fields)
             rows: list[tuple[Value, ...]] = []
-            began = self._driver.bytes_received
-            while (row := await result._read_rowdata_packet_unbuffered()) is not None:
-                if len(rows) == most_rows or self._driver.bytes_received - began > most_bytes:
-                    result.unbuffered_active = False
-                    self.abort()
-                    return Brought(names, tuple(rows), None, "rows" if len(rows) == most_rows else "bytes")
-                rows.append(tuple(None if cell is None else read(cell) for read, cell in zip(readers, row, strict=True)))
-            return Brought(names, tuple(rows), None)
+            self._driver.most_bytes = self._driver.bytes_received + most_bytes
+            try:
+                while (row := await result._read_rowdata_packet_unbuffered()) is not None:
+                    if len(rows) == most_rows:
+                        break
+                    rows.append(tuple(None if cell is None else read(cell) for read, cell in zip(readers, row, strict=True)))
+                else:
+                    self._driver.most_bytes = None
+                    return Brought(names, tuple(rows), None)
+                cut = "rows"
+            except _TooMuchError:
+                cut = "bytes"
+            result.unbuffered_active = False
+            self.abort()
+            return Brought(names, tuple(rows), None, cut)
 
     def _literal(self, value: object) -> str:
         """A value as a statement holds it; a tuple is a list in parentheses, as behind IN."""
@@ -246,6 +265,12 @@ def _context(tls: Tls) -> ssl.SSLContext | None:
 
 def _text(value: bytes | str) -> str:
     return value if isinstance(value, str) else value.decode("utf-8", "replace")
+
+
+def _note(message: bytes) -> str:
+    """What the server says beside; newer servers write its length before it."""
+    counted = len(message) > 1 and message[0] == len(message) - 1
+    return _text(message[1:] if counted else message).strip()
 
 
 def _number(value: bytes) -> int | float:

@@ -53,6 +53,7 @@ class Line:
         self._place: Place | None = None
         self._reached: Reached | None = None
         self._patience = 0
+        self._database = ""
         self._stage = "connecting"
         self._closed = False
         self.queries = 0
@@ -87,10 +88,24 @@ class Line:
         self._place = find_place(self._target, self._environ)
         self._patience = 0
         self._reached = await reach(self._place, self._route, seconds, settled=self._settled, database=database, name=self._name)
+        self._database = database or self._reached.facts.database
         if self._closed:
             self.drop()
             raise MysqlError(FailureCode.REFUSED, "this session has been closed", "open the target again")
         return self._reached
+
+    async def see(self, database: str, until: float) -> None:
+        """Have names without a schema mean this database, "" for the target's own; raises MysqlError."""
+        reached = await self.connected(until)
+        wanted = database or reached.facts.database
+        if wanted == self._database:
+            return
+        if not wanted:
+            self.drop()  # a connection cannot be told to be in no database again
+            await self.connected(until)
+            return
+        await self.asked(reached.connection.use(wanted))
+        self._database = wanted
 
     async def fetch(self, sql: str, parameters: Sequence[object], until: float) -> tuple[Row, ...]:
         """The rows of one statement; raises MysqlError."""

@@ -72,6 +72,8 @@ class Activity:
 
 def state_of(thread: Thread, transaction: Transaction | None) -> str:
     """What a session does, in the words that all engines share."""
+    if thread.kind and not thread.runs:
+        return ""
     if not thread.sleeps:
         return ACTIVE
     return IN_TRANSACTION if transaction is not None or thread.transaction_seconds is not None else IDLE

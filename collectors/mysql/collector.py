@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from aishell_core.clock import Clock
 from aishell_core.engines.mysql import MysqlSession
-from aishell_core.errors import TargetError
 from aishell_core.targets import Target
-from aishell_core.values import Ability, FailureCode, PlanNode, Reading, Tier
+from aishell_core.values import Ability, CommandResult, Limits, PlanNode, Reading, Session, Tier, Value
 from collectors.contract import Collector, Demand
 from collectors.mysql.cold import ColdTier
 from collectors.mysql.hot import HotTier
@@ -27,7 +26,12 @@ _ABILITIES = (
     | Ability.REPLICATION
     | Ability.PROGRESS
     | Ability.HORIZON
+    | Ability.EXPLAIN
+    | Ability.CANCEL
+    | Ability.TERMINATE
+    | Ability.RUN
 )
+_EXPLAIN_SECONDS = 5.0
 
 
 class MysqlCollector:
@@ -56,7 +60,21 @@ class MysqlCollector:
 
     async def explain(self, sql: str, database: str = "") -> tuple[PlanNode, ...]:
         """The plan of a statement, without running it; raises TargetError."""
-        raise TargetError(FailureCode.UNSUPPORTED, "plans are not read from this server", "")
+        return await self._session.explain(sql, database, _EXPLAIN_SECONDS)
+
+    async def cancel(self, session: Session, deadline_seconds: float) -> None:
+        """Cancel the running statement of exactly this session; raises TargetError."""
+        await self._session.cancel(session, deadline_seconds)
+
+    async def terminate(self, session: Session, deadline_seconds: float) -> None:
+        """End exactly this session; raises TargetError."""
+        await self._session.terminate(session, deadline_seconds)
+
+    async def run(
+        self, command: str, parameters: tuple[Value, ...], limits: Limits, *, database: str = "", read_only: bool = True
+    ) -> CommandResult:
+        """What one statement of a person brings; raises TargetError."""
+        return await self._session.run(command, parameters, limits, database=database, read_only=read_only)
 
     async def close(self) -> None:
         """End what is under way and let go of the connections."""

@@ -33,7 +33,7 @@ class CountersLook:
     @property
     def deadlocks(self) -> float | None:
         """Deadlocks since the server's start."""
-        return deadlocks(self.counters, self.metrics)
+        return deadlocks(self.counters, self.metrics, self.totals)
 
 
 class CountersReader:

@@ -80,7 +80,7 @@ def counter_samples(
         (catalogue.POOL_USAGE, share(used, limit)),
         (catalogue.MYSQL_THREADS_USAGE, share(running, limit)),
         (catalogue.CACHE_HIT_RATIO, None if was_reset(now, before) else hit_ratio(now, before)),
-        (catalogue.DEADLOCKS_RATE, deadlocks(now, metrics)),
+        (catalogue.DEADLOCKS_RATE, deadlocks(now, metrics, totals)),
         (catalogue.MYSQL_HISTORY, now.get("Innodb_history_list_length", metrics.get("trx_rseg_history_len"))),
         (catalogue.WAL_BYTES, _first(now, "Innodb_lsn_current", "Innodb_redo_log_current_lsn", "Innodb_os_log_written")),
         (catalogue.MYSQL_POOL_DIRTY, share(now.get("Innodb_buffer_pool_pages_dirty"), now.get("Innodb_buffer_pool_pages_total"))),
@@ -109,9 +109,13 @@ def hit_ratio(now: Counters, before: Counters | None) -> float | None:
     return max(0.0, min(1.0, 1.0 - missed / asked)) if asked > 0 and missed >= 0 else None
 
 
-def deadlocks(now: Counters, metrics: Mapping[str, float]) -> float | None:
-    """Deadlocks since the server's start; None where it does not tell."""
-    return now.get("Innodb_deadlocks", metrics.get("lock_deadlocks"))
+def deadlocks(now: Counters, metrics: Mapping[str, float], totals: Row | None) -> float | None:
+    """Deadlocks since the server's start; None where it does not tell.
+
+    MySQL 8.0 before 18 does not count them in INNODB_METRICS, but the errors that they end with.
+    """
+    known = (now.get("Innodb_deadlocks"), metrics.get("lock_deadlocks"), _number(totals, "deadlocks"))
+    return max((each for each in known if each is not None), default=None)
 
 
 def transactions(now: Counters, totals: Row | None) -> float | None:

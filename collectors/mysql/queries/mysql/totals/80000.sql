@@ -4,5 +4,6 @@ SELECT /* aishell */
     SUM(SUM_ERRORS) AS errors,
     SUM(SUM_ROWS_SENT) AS rows_sent,
     SUM(SUM_ROWS_AFFECTED) AS rows_affected,
-    (SELECT COUNT_STAR FROM performance_schema.events_transactions_summary_global_by_event_name LIMIT 1) AS transactions
+    (SELECT COUNT_STAR FROM performance_schema.events_transactions_summary_global_by_event_name LIMIT 1) AS transactions,
+    (SELECT SUM_ERROR_RAISED FROM performance_schema.events_errors_summary_global_by_error WHERE ERROR_NUMBER = 1213) AS deadlocks
 FROM performance_schema.events_statements_summary_global_by_event_name
