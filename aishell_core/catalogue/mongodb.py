@@ -17,7 +17,6 @@ MONGO_LATENCY = gauge(
     MONGODB,
     "Mean time of the operations that ended in the last interval, by the label `class`: reads, writes, commands, transactions.",
 )
-MONGO_COMMANDS_FAILED = rate("mongodb.commands.failed.rate", Unit.PER_SECOND, MONGODB, "Commands that failed, of all sorts.")
 MONGO_QUEUED = gauge(
     "mongodb.queued",
     Unit.COUNT,

@@ -14,7 +14,7 @@ from aishell_core.engines.mongodb_errors import MongoError, Whereabouts, no_answ
 from aishell_core.engines.mongodb_place import Place, find_place
 from aishell_core.targets import Target
 from aishell_core.units import format_duration
-from aishell_core.values import Cost, FailureCode
+from aishell_core.values import CommandResult, Cost, FailureCode, Limits, PlanNode, Session, Value
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -27,6 +27,7 @@ APPLICATION = "aishell"
 
 _T = TypeVar("_T")
 _TAG = "aishell"
+_MOST_OPERATIONS = 100_000
 _WITHOUT_TAG = frozenset({"hello", "buildInfo", "ping"})
 
 
@@ -104,6 +105,34 @@ class MongoSession:
 
         return await self._asked(lane, deadline_seconds, ask)
 
+    async def explain(self, text: str, database: str, deadline_seconds: float) -> tuple[PlanNode, ...]:
+        """The plan of an operation in extended JSON, as seen in a database ("" for the target's own); raises MongoError."""
+        from aishell_core.engines.mongodb_explaining import explain_command, explained
+
+        command, where = explain_command(text, database or self.place.database)
+        reply = await self.command(command, database=where, lane=Lane.SLOW, deadline_seconds=deadline_seconds)
+        return explained(reply.document)
+
+    async def cancel(self, session: Session, deadline_seconds: float) -> None:
+        """End what exactly this session runs; raises MongoError."""
+        from aishell_core.engines.mongodb_acting import cancel
+
+        await cancel(_Act(self, deadline_seconds), self.where, session)
+
+    async def terminate(self, session: Session, deadline_seconds: float) -> None:
+        """End exactly this session with its operation, transaction and cursors; raises MongoError."""
+        from aishell_core.engines.mongodb_acting import terminate
+
+        await terminate(_Act(self, deadline_seconds), self.where, session)
+
+    async def run(
+        self, command: str, parameters: tuple[Value, ...], limits: Limits, *, database: str = "", read_only: bool = True
+    ) -> CommandResult:
+        """What one operation in extended JSON brought, on a connection of its own; raises MongoError."""
+        from aishell_core.engines.mongodb_running import run_operation
+
+        return await run_operation(self.place, command, parameters, limits, database=database, read_only=read_only)
+
     async def _asked(self, lane: Lane, seconds: float, ask: Callable[[MongoConnection, float], Awaitable[_T]]) -> _T:
         async with self._turn(lane, seconds) as until:
             connection = self._connected()
@@ -145,6 +174,27 @@ class MongoSession:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+
+class _Act:
+    """The questions of one act, which share its deadline."""
+
+    def __init__(self, session: MongoSession, seconds: float) -> None:
+        self._session = session
+        self._until = asyncio.get_running_loop().time() + seconds
+
+    @property
+    def _left(self) -> float:
+        return self._until - asyncio.get_running_loop().time()
+
+    async def documents(self, command: Mapping[str, Any]) -> tuple[Document, ...]:
+        """The documents of a command that gives a cursor; raises MongoError."""
+        found = await self._session.documents(command, lane=Lane.QUICK, deadline_seconds=self._left, most=_MOST_OPERATIONS)
+        return found.documents
+
+    async def command(self, command: Mapping[str, Any]) -> Document:
+        """The reply to a command; raises MongoError."""
+        return (await self._session.command(command, lane=Lane.QUICK, deadline_seconds=self._left)).document
 
 
 def _tagged(command: Mapping[str, Any]) -> dict[str, Any]:

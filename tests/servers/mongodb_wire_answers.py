@@ -147,6 +147,8 @@ def _fits(document: Document, wanted: Document) -> bool:
         if isinstance(value, dict):
             if "$gt" in value and not (here is not None and here > value["$gt"]):
                 return False
+            if "$gte" in value and not (here is not None and here >= value["$gte"]):
+                return False
             if "$ne" in value and here == value["$ne"]:
                 return False
         elif here != value:
@@ -240,7 +242,8 @@ def _kill(world: World, command: Document) -> Document:
 
 
 def _kill_sessions(world: World, command: Document) -> Document:
-    ended = [one["id"] for one in command["killSessions"]]
+    ended = [one["id"] for one in command.get("killSessions", ())]
+    ended += [one["lsid"]["id"] for one in command.get("killAllSessionsByPattern", ())]
     world.killed += [{"session": each} for each in ended]
     operations = world.documents["operations"]["documents"]
     operations[:] = [one for one in operations if one.get("lsid", {}).get("id") not in ended]
@@ -270,6 +273,7 @@ _ANSWERS: dict[str, Answer] = {
     "explain": _explain,
     "killOp": _kill,
     "killSessions": _kill_sessions,
+    "killAllSessionsByPattern": _kill_sessions,
     "endSessions": lambda *_: {"ok": 1.0},
     "balancerStatus": lambda world, _: copy.deepcopy(world.documents["sharding"]["balancerStatus"]),
     "fixture": lambda world, command: world.change(command["fixture"]),

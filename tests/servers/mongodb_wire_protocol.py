@@ -78,7 +78,7 @@ def reply_to(request: Request, document: Mapping[str, Any], *, damaged: Mapping[
 
 def ask(port: int, command: Mapping[str, Any], seconds: float = 10.0) -> dict[str, Any]:
     """One command of a test to a server on this machine, without any driver."""
-    body = struct.pack("<IB", 0, 0) + bson.encode({"$db": "admin", **command} if "$db" not in command else command)
+    body = struct.pack("<IB", 0, 0) + bson.encode({**command, "$db": command.get("$db", "admin")})
     with socket.create_connection(("127.0.0.1", port), seconds) as connection:
         connection.settimeout(seconds)
         connection.sendall(_HEADER.pack(_HEADER.size + len(body), next(_numbers), 0, _MESSAGE) + body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -85,6 +86,7 @@ class World:
         """serverStatus with the counters that grow by being asked."""
         status: Document = copy.deepcopy(self.documents["server_status"]["document"])
         lived = time.time() - self.began
+        status["pid"] = os.getpid()
         status["uptimeMillis"] = int(lived * 1000)
         status["uptime"] = lived
         status["localTime"] = dt.datetime.now(dt.UTC)

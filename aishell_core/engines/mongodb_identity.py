@@ -1,0 +1,39 @@
+"""Which operation, idle transaction or connection a document of $currentOp is, and since when. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aishell_core.engines.mongodb_documents import Document, seconds_of, unique_text
+
+SAME_START_SECONDS = 1.0
+"""A start follows from the server's clock and a running time, each rounded, so that two looks differ by milliseconds."""
+
+
+def session_id(document: Document) -> str:
+    """The operation's number, which killOp takes; without one that of the idle session, or of the connection."""
+    if document.get("opid") is not None:
+        return str(document["opid"])
+    session = document.get("lsid")
+    if isinstance(session, Mapping) and session.get("id") is not None:
+        return unique_text(session["id"])
+    connection = document.get("connectionId")
+    return f"conn{connection}" if connection is not None else str(document.get("desc") or "")
+
+
+def started_at(document: Document) -> float | None:
+    """When the operation began, or the transaction that is idle now (epoch seconds by the server's clock); None for neither."""
+    now = seconds_of(document.get("currentOpTime"))
+    running: Any = document.get("microsecs_running")
+    if document.get("opid") is None:
+        transaction = document.get("transaction")
+        running = transaction.get("timeOpenMicros") if isinstance(transaction, Mapping) else None
+    if now is None or isinstance(running, bool) or not isinstance(running, int | float):
+        return None
+    return now - running / 1e6
+
+
+def client_of(document: Document) -> str:
+    """The address of the client, "" for a thread of the server's own."""
+    return str(document.get("client") or document.get("client_s") or "")
