@@ -9,13 +9,13 @@ from collectors.contract import NOTHING, Demand
 from collectors.postgres.hot import HotTier
 from tests.servers.postgres import postgres, standby_of
 from tests.servers.postgres_clients import clients, hot_tier
-from tests.servers.postgres_tiers import AheadClock, until
+from tests.servers.postgres_tiers import SetClock, until
 
 MAINTENANCE: Demand = frozenset({Part.PROGRESS, Part.HORIZON})
 REPLICATION: Demand = frozenset({Part.REPLICATION})
 
 
-async def _read_with(tier: HotTier, demand: Demand, field: str, clock: AheadClock) -> Reading:
+async def _read_with(tier: HotTier, demand: Demand, field: str, clock: SetClock) -> Reading:
     """The first of the next readings that brings a part; time passes as it does between two ticks."""
 
     async def look() -> Reading | None:
@@ -28,7 +28,7 @@ async def _read_with(tier: HotTier, demand: Demand, field: str, clock: AheadCloc
 
 @pytest.mark.parametrize("version", ["14", "15", "18"])
 async def test_a_watched_part_comes_with_every_other_reading_and_nothing_else_does(version: str) -> None:
-    clock = AheadClock()
+    clock = SetClock()
     with postgres(version) as server, clients(server, 1) as (client,):
         client.run("BEGIN", "CREATE TABLE held (id int)")
         async with hot_tier(server, clock=clock) as tier:
@@ -55,7 +55,7 @@ async def test_a_watched_part_comes_with_every_other_reading_and_nothing_else_do
 
 
 async def test_the_lag_of_a_standby_is_read_closely_from_both_sides() -> None:
-    clock = AheadClock()
+    clock = SetClock()
     with postgres("15") as primary, standby_of(primary) as standby:
         for server, role in ((primary, "standby"), (standby, "upstream")):
             async with hot_tier(server, clock=clock) as tier:
@@ -64,7 +64,7 @@ async def test_the_lag_of_a_standby_is_read_closely_from_both_sides() -> None:
                 assert reading.progress is None
 
 
-async def _peer_of(tier: HotTier, role: str, clock: AheadClock) -> Reading:
+async def _peer_of(tier: HotTier, role: str, clock: SetClock) -> Reading:
     async def look() -> Reading | None:
         reading = await _read_with(tier, REPLICATION, "replication", clock)
         return reading if any(peer.role == role for peer in reading.replication or ()) else None
@@ -73,7 +73,7 @@ async def _peer_of(tier: HotTier, role: str, clock: AheadClock) -> Reading:
 
 
 async def test_a_failure_of_a_watched_part_is_told_with_each_reading_until_it_is_over() -> None:
-    clock = AheadClock()
+    clock = SetClock()
     with postgres("15") as server, clients(server, 1) as (client,):
         server.execute("CREATE ROLE nothing LOGIN")
         client.run("BEGIN", "CREATE TABLE held (id int)")
@@ -93,7 +93,7 @@ async def test_a_failure_of_a_watched_part_is_told_with_each_reading_until_it_is
 
 async def test_a_slow_answer_about_a_watched_part_holds_up_no_reading_of_the_moment() -> None:
     """The slow connection waits here for a lock on a catalog, as it would for a busy server."""
-    clock = AheadClock()
+    clock = SetClock()
     with postgres("15") as server, clients(server, 1) as (client,):
         async with hot_tier(server, clock=clock) as tier:
             await tier.read(NOTHING)

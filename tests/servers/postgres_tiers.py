@@ -39,6 +39,20 @@ class AheadClock(SystemClock):
         return super().steady() + self.ahead
 
 
+class SetClock(AheadClock):
+    """A clock that stands still but for what a test sets it forward: however long anything takes, nothing is due by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._now, self._steady = super().now(), super().steady()
+
+    def now(self) -> float:
+        return self._now + self.ahead
+
+    def steady(self) -> float:
+        return self._steady + self.ahead
+
+
 @dataclass(frozen=True, slots=True)
 class Tiers:
     """The two tiers and what is watched, over one session."""
