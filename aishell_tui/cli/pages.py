@@ -17,7 +17,14 @@ from aishell_tui.config.origin import Value
 from aishell_tui.config.schema import SECTIONS, option_help, section_help, yaml_value
 
 _MADE = "<!-- Made by `aishell docs build docs`; do not edit by hand. -->\n\n"
-_JSON_NAMES: Mapping[object, str] = {str: "text", int: "number", float: "number", bool: "true or false", NoneType: "null"}
+_JSON_NAMES: Mapping[object, str] = {
+    object: "any value",
+    str: "text",
+    int: "number",
+    float: "number",
+    bool: "true or false",
+    NoneType: "null",
+}
 
 
 def all_pages() -> dict[str, str]:

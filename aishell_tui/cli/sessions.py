@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from aishell_core.values import Part, Tier
+from aishell_tui.cli import session_acts
 from aishell_tui.cli.arguments import (
     AllOption,
     ConfigOption,
@@ -19,15 +20,18 @@ from aishell_tui.cli.arguments import (
 from aishell_tui.cli.encode import to_json
 from aishell_tui.cli.terminal import say
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the tree."""
-    app.command(
-        "sessions",
-        epilog=examples("aishell sessions --database app", "aishell sessions --waiting", "aishell sessions --all --json"),
-    )(sessions)
+app = typer.Typer(rich_markup_mode=None)
 
 
+@app.callback(
+    invoke_without_command=True,
+    epilog=examples(
+        "aishell sessions --database app",
+        "aishell sessions --waiting",
+        "aishell sessions --all --json",
+        "aishell sessions terminate --head-blocker -d app",
+    ),
+)
 def sessions(
     context: typer.Context,
     database: DatabaseOption = None,
@@ -42,7 +46,7 @@ def sessions(
     ] = False,
     json: JsonOption = False,
 ) -> int:
-    """Who is connected, and who waits for whom.
+    """Who is connected and who waits; cancel, end.
 
     Each session with what it does, and the locks that are waited for.
 
@@ -53,7 +57,13 @@ def sessions(
     from aishell_tui.cli.reports.looked import exit_code
 
     chosen = choice(context, config, target, database, everything)
+    if context.invoked_subcommand is not None:
+        context.obj = chosen
+        return 0
     looked = look(chosen, "0", tiers=(Tier.WARM,), demand=frozenset({Part.SESSIONS, Part.LOCKS}))
     report = reports.sessions_report(looked, waiting=waiting)
     say(to_json(report) if json else reports.sessions_text(looked, report, waiting=waiting))
     return exit_code(looked.state)
+
+
+session_acts.register(app)

@@ -305,3 +305,32 @@ class QueryReport:
     milliseconds: float | None = field(metadata=doc("how long it took; null when it was not run"))
     cut: str = field(metadata=doc("the limit that ended the rows early: rows or bytes; empty when all are there"))
     note: str = field(metadata=doc("what the server said beside; may be empty"))
+
+
+@dataclass(frozen=True, slots=True)
+class SessionActRow:
+    """One session that was to be cancelled or ended."""
+
+    id: str = field(metadata=doc("identifies it on the server"))
+    user: str = field(metadata=doc("its user; may be empty"))
+    application: str = field(metadata=doc("what it calls itself; may be empty"))
+    started_at: str | None = field(metadata=doc("when it connected, UTC; with the id it names the session for good"))
+    text: str = field(metadata=doc("its statement when it was looked at; may be empty"))
+    age_seconds: float | None = field(metadata=doc("how long it had been at it"))
+    waiting_behind: int = field(metadata=doc("how many sessions wait for it, directly or behind others"))
+    effect: str = field(metadata=doc("what happens to it, in words"))
+    done: bool = field(metadata=doc("whether it was done; false with --dry-run"))
+    reason: str = field(metadata=doc("why not: gone, privilege, timeout and the like; else empty"))
+    message: str = field(metadata=doc("why not, in words; else empty"))
+    hint: str = field(metadata=doc("what to do about it; may be empty"))
+
+
+@dataclass(frozen=True, slots=True)
+class SessionActReport:
+    """aishell sessions cancel --json and aishell sessions terminate --json."""
+
+    target: str = field(metadata=doc("the target's name"))
+    act: str = field(metadata=doc("cancel or terminate"))
+    allowed: bool = field(metadata=doc("whether a role and the protections allow it"))
+    confirmation: str = field(metadata=doc("what had to be answered before: none, yes or typed_name"))
+    sessions: tuple[SessionActRow, ...] = field(metadata=doc("the sessions, in the order in which they were given"))

@@ -67,8 +67,9 @@ def root(
     return dashboard.open_dashboard(context)
 
 
-for group in (dashboard, status, health, statements, sessions, query, connections, metrics, connect):
+for group in (dashboard, status, health, statements, query, connections, metrics, connect):
     group.register(app)
 app.add_typer(audit.app, name="audit")
+app.add_typer(sessions.app, name="sessions")
 app.add_typer(configure.app, name="config")
 app.add_typer(documents.app, name="docs")

@@ -1,0 +1,103 @@
+"""What commands that act share: who acts, what is allowed, where it is recorded, and the question before it is done."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aishell_core.errors import RefusedError, UsageError
+from aishell_core.safety.decision import Confirmation, Decision, Place
+from aishell_core.safety.risk import Risk
+from aishell_core.targets import Target
+from aishell_tui.cli.terminal import printable
+
+if TYPE_CHECKING:
+    from aishell_core.safety.audit import AuditLog
+    from aishell_core.safety.roles import Actor, Policy
+    from aishell_tui.config.load import Configuration
+
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Answer the question before a single, harmless act with yes.")]
+ConfirmOption = Annotated[
+    str,
+    typer.Option(
+        "--confirm",
+        metavar="NAME",
+        help="The target's name, as the answer where it has to be typed: in production, for several at once, at high risk.",
+    ),
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done and whether it is allowed, and do nothing.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """Who acts here, what is allowed, and the log that every attempt is written to."""
+
+    actor: Actor
+    policy: Policy
+    log: AuditLog
+
+
+def authority_of(loaded: Configuration) -> Authority:
+    """The authority of whoever runs this process under a configuration."""
+    from aishell_core.safety.actor import current_actor
+    from aishell_core.safety.audit import AuditLog
+    from aishell_tui.places import find_places
+
+    return Authority(current_actor(os.environ), loaded.policy, AuditLog(find_places().state))
+
+
+def only_target(targets: tuple[Target, ...]) -> Target:
+    """The one target that was asked for; raises UsageError where there are several."""
+    if len(targets) == 1:
+        return targets[0]
+    names = ", ".join(str(target.name) for target in targets[:10])
+    raise UsageError("this is done on one database at a time", f"name one with --database: {names}")
+
+
+def risk_line(risk: Risk) -> str:
+    """A risk in one line."""
+    reasons = f": {'; '.join(risk.reasons)}" if risk.reasons else ""
+    return printable(f"risk {risk.level} ({', '.join(risk.actions)}){reasons}")
+
+
+def answered(wanted: Confirmation, place: Place, question: str, *, yes: bool, typed: str) -> bool:
+    """Whether the question that is wanted was answered, by an option or at the terminal; where nobody can be asked it was not.
+
+    Raises UsageError for another target's name.
+    """
+    if wanted is Confirmation.NONE:
+        return True
+    if typed:
+        if typed != place.target:
+            raise UsageError(f"--confirm {typed} is not the name of the target", f"it is {place.target}")
+        return True
+    if wanted is Confirmation.YES:
+        return yes or _asked(f"{question} on {place.target} ({place.environment})? [y/N] ").lower() in {"y", "yes"}
+    return _asked(f"{question} on {place.target} ({place.environment}): type {place.target} to go on: ") == place.target
+
+
+@contextmanager
+def how_to_confirm(decision: Decision, place: Place) -> Iterator[None]:
+    """Let a refusal for want of an answer name the option that gives it."""
+    try:
+        yield
+    except RefusedError as error:
+        if not decision.allowed:
+            raise
+        option = f"--confirm {place.target}" if decision.confirmation is Confirmation.TYPED_NAME else "--yes"
+        raise RefusedError(error.message, f"look at it with --dry-run; {option} goes on without a question") from error
+
+
+def _asked(question: str) -> str:
+    """What somebody types at the terminal."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        return ""
+    sys.stderr.write(printable(question))
+    sys.stderr.flush()
+    return sys.stdin.readline().strip()
