@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 
-from aishell_core.values import Value
+from aishell_core.values import Value, frozen
 
 _INTEGERS = frozenset({20, 21, 23, 26, 28})
 _FLOATS = frozenset({700, 701})
@@ -41,15 +41,6 @@ def _document(text: str) -> Value:
         return frozen(json.loads(text))
     except (ValueError, RecursionError):
         return text
-
-
-def frozen(value: object) -> Value:
-    """JSON's lists and objects as tuples and mappings."""
-    if isinstance(value, list):
-        return tuple(frozen(each) for each in value)
-    if isinstance(value, Mapping):
-        return {str(key): frozen(each) for key, each in value.items()}
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
 def written(value: object) -> str:

@@ -32,3 +32,12 @@ class CommandResult:
     milliseconds: float = 0.0
     cut: str = ""
     note: str = ""
+
+
+def frozen(value: object) -> Value:
+    """JSON's lists and objects as tuples and mappings."""
+    if isinstance(value, list):
+        return tuple(frozen(each) for each in value)
+    if isinstance(value, Mapping):
+        return {str(key): frozen(each) for key, each in value.items()}
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
