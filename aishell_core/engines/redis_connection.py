@@ -57,6 +57,7 @@ class RedisConnection:
 
     def __init__(self, connection: AbstractConnection) -> None:
         self._connection = connection
+        self._bounded: _BoundedReader | None = None
         self.bytes_received = 0
 
     @classmethod
@@ -79,6 +80,8 @@ class RedisConnection:
 
     async def ask(self, commands: Sequence[Command]) -> tuple[Reply, ...]:
         """The answers to some commands that are sent together, in their order."""
+        if self._bounded is not None:
+            self._bounded.begin()
         packed = self._connection.pack_commands([[_word(word) for word in command] for command in commands])
         try:
             await self._connection.send_packed_command(packed, check_health=False)
@@ -87,12 +90,14 @@ class RedisConnection:
             raise Lost(str(error)) from error
 
     def bound(self, most_bytes: int) -> None:
-        """Hold no more than so many bytes of answers from now on; what is beyond raises `Overfull`."""
+        """Hold no more than so many bytes of the answers to one `ask`; what is beyond raises `Overfull`."""
         parser: Any = self._connection._parser
-        parser._stream = _BoundedReader(parser._stream, most_bytes)
+        self._bounded = parser._stream = _BoundedReader(parser._stream, most_bytes)
 
     async def next_message(self) -> Reply:
         """What the server sends next without being asked, as it does to a subscriber; waits for ever."""
+        if self._bounded is not None:
+            self._bounded.begin()
         try:
             return await self._answer(push=True)
         except (driver.RedisError, OSError, EOFError) as error:
@@ -153,7 +158,10 @@ class _BoundedReader:
 
     def __init__(self, reader: asyncio.StreamReader, most_bytes: int) -> None:
         self._reader = reader
-        self._left = most_bytes
+        self._most_bytes = self._left = most_bytes
+
+    def begin(self) -> None:
+        self._left = self._most_bytes
 
     async def readexactly(self, count: int) -> bytes:
         self._take(count)

@@ -29,14 +29,18 @@ class Line:
     connection with them, without waiting for the server.
     """
 
-    def __init__(self, target: Target, environ: Mapping[str, str], *, database: str = "", most_bytes: int = 0) -> None:
-        """`database` is another one than the target's. With `most_bytes` the line is for one command of a person: no
-        larger answers are held, and the newer version of the protocol is spoken where the server knows it.
+    def __init__(
+        self, target: Target, environ: Mapping[str, str], *, database: str = "", most_bytes: int = 0, newest: bool = False
+    ) -> None:
+        """`database` is another one than the target's; no larger answers than `most_bytes` are held (0 for any).
+
+        With `newest` the newer version of the protocol is spoken where the server knows it, which tells maps from lists.
         """
         self._target = target
         self._environ = environ
         self._database = database
         self._most_bytes = most_bytes
+        self._newest = newest
         self._lock = asyncio.Lock()
         self._place: Place | None = None
         self._server: HostPort | None = None
@@ -154,7 +158,7 @@ class Line:
         from aishell_core.engines.redis_connection import LoginRefused, RedisConnection, reason_of_silence
 
         where = Whereabouts(written(server), login.user, login.password is not None, place.encryption is not None)
-        database, protocol = 0 if sentinel else place.database, 3 if self._most_bytes else place.protocol
+        database, protocol = 0 if sentinel else place.database, 3 if self._newest else place.protocol
         try:
             try:
                 connection = await RedisConnection.open(server, login, database, place.encryption, protocol)

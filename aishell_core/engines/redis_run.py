@@ -47,7 +47,9 @@ async def run_command(
     reason = why_not_run(name)
     if reason:
         raise RedisError(FailureCode.UNSUPPORTED, f"{_shown(name)} is not run here: it {reason}", "use the server's own client for it")
-    line = Line(target, environ, database=database, most_bytes=max(_LEAST_HELD_BYTES, _HELD_FACTOR * limits.bytes))
+    most_bytes = max(_LEAST_HELD_BYTES, _HELD_FACTOR * limits.bytes)
+    # In the newer protocol, what a subscriber hears comes beside the answers.
+    line = Line(target, environ, database=database, most_bytes=most_bytes, newest=name not in SUBSCRIBING)
     began = time.monotonic()
     try:
         async with line.turn(limits.seconds):
