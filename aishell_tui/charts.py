@@ -18,13 +18,14 @@ from aishell_tui.frame import TargetView
 class ChartSpec:
     """One chart: a metric, its title for people, and how several label sets become one line ("sum" or "max").
 
-    With `labels` only the series that carry all of them are shown.
+    With `labels` only the series that carry all of them are shown, with `stacked_by` one layer for each value of that label.
     """
 
     metric: str
     title: str
     combine: str = "sum"
     labels: Labels = ()
+    stacked_by: str = ""
 
 
 CHARTS: tuple[ChartSpec, ...] = (
@@ -36,9 +37,7 @@ CHARTS: tuple[ChartSpec, ...] = (
     ChartSpec("pool.clients.waiting", "clients waiting for a server connection"),
     ChartSpec("pool.wait", "longest wait for a server connection", "max"),
     ChartSpec("query.duration", "longest running statement", "max"),
-    ChartSpec("sessions.state", "sessions active", "sum", (("state", "active"),)),
-    ChartSpec("sessions.state", "sessions idle in transaction", "sum", (("state", "idle in transaction"),)),
-    ChartSpec("sessions.state", "sessions idle", "sum", (("state", "idle"),)),
+    ChartSpec("sessions.state", "sessions by state", stacked_by="state"),
     ChartSpec("connections.used", "connections"),
     ChartSpec("cache.hit_ratio", "cache hits", "max"),
     ChartSpec("replication.lag", "replication lag", "max"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from textual.strip import Strip
@@ -20,6 +20,8 @@ from widgets.format import fit
 from widgets.line_view import LineView
 from widgets.lines import Span, Spans
 from widgets.palette import Role, severity_role
+from widgets.stack_paint import StackData, area_strips, legend_strips
+from widgets.stacked_canvas import joined
 
 _LABEL_CELLS = 7
 _GUTTER_CELLS = _LABEL_CELLS + 2
@@ -31,7 +33,7 @@ class ChartData:
     """One series in buckets of `step_seconds` from `start` (epoch seconds); NaN is a gap and stays blank.
 
     `high` is the peak in each bucket, where it is known. `limit` is drawn as a dotted line, and what is beyond it (below
-    it, when `falling`) takes the colour of `severity`.
+    it, when `falling`) takes the colour of `severity`. With a `stack` its layers are drawn, with a legend, instead of the series.
     """
 
     title: str
@@ -48,6 +50,7 @@ class ChartData:
     marks: tuple[ChartMark, ...] = ()
     severity: Severity = Severity.OK
     stale: str = ""
+    stack: StackData | None = None
 
 
 class TimeChart(LineView):
@@ -83,11 +86,19 @@ class TimeChart(LineView):
         axis = int(self._show_axis and height >= 4)
         rows, columns = height - 1 - axis, width - _GUTTER_CELLS
         strips = [self._title_line(data, width)]
+        if data.stack is not None:
+            strips += legend_strips(self, data.stack.layers, width)
+            rows = height - len(strips) - axis
         if rows < 1 or columns < 2:
             return strips
-        strips += self._area(data, columns, rows, width)
+        strips += self._stacked(data.stack, columns, rows, width) if data.stack is not None else self._area(data, columns, rows, width)
         if axis:
             strips.append(self.strip(time_axis(data, columns, self.glyphs.event), width))
+        return strips
+
+    def _stacked(self, stack: StackData, columns: int, rows: int, width: int) -> list[Strip]:
+        buckets = joined(stack.buckets, columns)
+        self._scale, strips = area_strips(self, replace(stack, buckets=tuple(buckets)), rows, columns, width, _LABEL_CELLS, self._scale)
         return strips
 
     def _title_line(self, data: ChartData, width: int) -> Strip:

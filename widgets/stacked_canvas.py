@@ -57,6 +57,19 @@ def _largest_layer(ends: Sequence[int], floor: int, ceiling: int) -> int:
     return best
 
 
+def joined(buckets: Sequence[tuple[float, ...] | None], count: int) -> list[tuple[float, ...] | None]:
+    """The buckets on `count` places, several on one place as their mean; few stay as they are."""
+    total = len(buckets)
+    if total <= count:
+        return list(buckets)
+    return [_mean(buckets[place * total // count : (place + 1) * total // count]) for place in range(count)]
+
+
+def _mean(buckets: Sequence[tuple[float, ...] | None]) -> tuple[float, ...] | None:
+    known = [bucket for bucket in buckets if bucket is not None]
+    return tuple([sum(values) / len(known) for values in zip(*known, strict=True)]) if known else None
+
+
 def stack_lines(columns: Sequence[Cells], rows: int) -> list[list[tuple[str, int]]]:
     """Lines from the top, each in runs of one layer."""
     lines = []

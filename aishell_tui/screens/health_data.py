@@ -17,6 +17,8 @@ from aishell_tui.frame import Frame, TargetView
 from aishell_tui.keys import lead_key
 from aishell_tui.look import MEMORY_SECONDS, Look
 from aishell_tui.progress import ProgressHistory, share_done
+from aishell_tui.screens.stacks import stacked
+from aishell_tui.session_list import short_state
 from aishell_tui.text import data_age_text, span_text, without_path
 from widgets.chart import ChartData, ChartMark
 from widgets.figures import KeyFigure
@@ -98,6 +100,8 @@ def chart_data(
 ) -> ChartData:
     """One chart of the window that is looked at, with the value of now or of the moment at its right edge."""
     metric, snapshot = CATALOGUE[spec.metric], view.snapshot
+    if spec.stacked_by:
+        return stacked_chart(spec, view, history, look, now, count, marks)
     stale = stale_text(view, now) if look.until is None else ""
     window = look.window(now)
     buckets = buckets_of(spec, snapshot, history, window, count)
@@ -124,6 +128,38 @@ def chart_data(
         severity=limits.judge(value) if value is not None else Severity.OK,
         marks=marks,
         stale=stale,
+    )
+
+
+def stacked_chart(
+    spec: ChartSpec,
+    view: TargetView,
+    history: History | None,
+    look: Look,
+    now: float,
+    count: int,
+    marks: tuple[ChartMark, ...] = (),
+) -> ChartData:
+    """A chart with one layer for each value of a label, and their sum beside the title."""
+    unit, snapshot, live = CATALOGUE[spec.metric].unit, view.snapshot, look.until is None
+    found = (*snapshot.find(spec.metric), *(history.find(spec.metric) if history is not None else ()))
+    keys = {name: key for key in dict.fromkeys(found) if (name := dict(key.labels).get(spec.stacked_by))}
+    window = look.window(now)
+    series = {name: series_buckets(key, snapshot, history, window, count) for name, key in keys.items()}
+    values = {name: snapshot.value(key) if live else last_known(series[name].last) for name, key in keys.items()}
+    stack = stacked(series, values, short_state)
+    known = [value for value in values.values() if value is not None]
+    return ChartData(
+        spec.title,
+        unit,
+        tuple(math.nan if bucket is None else math.fsum(bucket) for bucket in stack.buckets),
+        start=stack.start,
+        step_seconds=stack.step_seconds,
+        span_text=span_text(look.span_seconds),
+        now_text=format_value(math.fsum(known), unit) if known else "",
+        marks=marks,
+        stale=stale_text(view, now) if live else "",
+        stack=stack,
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from aishell_core.units import format_count, format_duration, format_value
 from aishell_core.values import Unit
 from aishell_tui.look import Look
+from aishell_tui.screens.stacks import Sign, layer_signs
 from aishell_tui.text import moment_text, span_text
 from aishell_tui.wait_profile import Dimension, Profile, WaitShare, WaitShares
 from widgets.chart_axis import ChartMark
@@ -20,10 +20,8 @@ from widgets.stacked_chart import StackData, StackLayer
 from widgets.table_model import Cell, Column, Row
 
 _BAR_CELLS = 20
-_SHADES = "█▓▒░"
-_HUES: tuple[Role, ...] = ("chart1", "chart2", "chart3", "chart4")
 _SIGNS = ("CPU", "Lock", "IO", "LWLock", "BufferPin", "Client", "IPC", "Timeout", "Activity", "Extension", "InjectionPoint")
-"""The classes in the order in which they get their signs: the first four differ in hue and in shade, all in one of them."""
+"""The classes in the order in which they get their signs."""
 _LETTERS = {"CPU": "C", "Lock": "L", "IO": "I", "LWLock": "W", "BufferPin": "B", "Client": "N", "IPC": "P"}
 _TITLES = {
     Dimension.WAIT: "WAIT",
@@ -34,25 +32,9 @@ _TITLES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Sign:
-    """How a wait class is drawn."""
-
-    letter: str
-    role: Role
-    block: str
-
-
 def class_signs(classes: Sequence[str]) -> dict[str, Sign]:
     """A sign of its own for each class, the same one whichever others there are as far as the class is known."""
-    signs: dict[str, Sign] = {}
-    order = [*_SIGNS, *sorted(set(classes) - set(_SIGNS))]
-    taken = set(_LETTERS.values())
-    for place, name in enumerate(order):
-        letter = _LETTERS.get(name) or next((each for each in name.upper() if each.isalnum() and each not in taken), "?")
-        taken.add(letter)
-        signs[name] = Sign(letter, _HUES[place % len(_HUES)], _SHADES[(place + place // len(_HUES)) % len(_SHADES)])
-    return signs
+    return layer_signs(classes, _SIGNS, _LETTERS)
 
 
 def stack_data(profile: Profile, averages: dict[str, float], marks: tuple[ChartMark, ...]) -> StackData:

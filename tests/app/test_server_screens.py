@@ -17,9 +17,11 @@ from aishell_core.errors import TargetError
 from aishell_core.targets import Environment, Target
 from aishell_core.values import Ability, Failure, FailureCode, Part, Relation, Severity, Statement
 from aishell_tui.app import AishellApp
+from aishell_tui.charts import chart_specs
 from aishell_tui.options import DashboardOptions
 from aishell_tui.runtime import Runtime
 from aishell_tui.screens.base import DashboardScreen
+from aishell_tui.screens.chart_grid import ChartGrid
 from aishell_tui.screens.confirm import ConfirmScreen
 from collectors.schedule import Schedule
 from tests.app.test_screens import choose, table, text_of, until
@@ -119,7 +121,7 @@ async def test_a_hint_can_be_read_in_full_and_copied_at_80_columns() -> None:
 
 async def test_sessions_by_state_and_the_log_have_charts() -> None:
     async with server(ServerScript(), size=(160, 200)) as (app, pilot):
-        await until(pilot, lambda: "sessions idle in transaction" in text_of(app))
+        await until(pilot, lambda: "█ active 41   ▓ idle in tx 9" in text_of(app))
         text = text_of(app)
         for title in (
             "transactions/s",
@@ -129,6 +131,24 @@ async def test_sessions_by_state_and_the_log_have_charts() -> None:
             "log not applied by replicas",
         ):
             assert title in text
+
+
+async def test_sessions_by_state_are_one_chart_with_letters_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with server(ServerScript()) as (app, pilot):
+        titles = [spec.title for spec, _ in chart_specs(app.frame.targets[0], app.frame.host)]
+        grid = app.screen.query_one(ChartGrid)
+        grid.scroll_charts(titles.index("sessions by state"))
+        front(app).show(app.frame, app.look)
+        await until(pilot, lambda: "A active 41   T idle in tx 9   I idle 148" in text_of(app))
+        assert "now 198" in text_of(app)
+        await until(pilot, lambda: any(line.rstrip().endswith(("I", "A")) for line in text_of(app).splitlines()))
+        await pilot.press("tab", "z")
+        await until(pilot, lambda: "sessions by state  orders-eu" in text_of(app))
+        pane = front(app).pane_data()
+        assert pane is not None
+        assert pane.columns == ("time", "active", "idle in tx", "idle")
+        assert pane.rows[-1][1:] == (41.0, 9.0, 148.0)
 
 
 async def test_the_fleet_row_of_a_server_says_why_and_where_to_go() -> None:

@@ -260,11 +260,11 @@ def test_who_only_ran_a_statement_does_not_run_it_unless_his_transaction_is_open
 def test_charts_of_one_label_are_there_only_where_it_is() -> None:
     view = server_view(ServerScript(), last=2)
     titles = [spec.title for spec, _ in chart_specs(view, None)]
-    assert titles.index("transactions/s") < titles.index("sessions idle in transaction") < titles.index("replication lag")
+    assert titles.index("transactions/s") < titles.index("sessions by state") < titles.index("replication lag")
     assert combined_value(view.snapshot, "sessions.state", "sum") == 198
     assert combined_value(view.snapshot, "sessions.state", "sum", (("state", "active"),)) == 41
     silent = [spec.title for spec, _ in chart_specs(server_view(without("sessions.state"), last=2), None)]
-    assert "sessions idle in transaction" not in silent
+    assert "sessions by state" not in silent
 
 
 def test_the_cost_is_that_of_the_last_minute() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from widgets.glyphs import UNICODE
-from widgets.stacked_canvas import stack_column, stack_levels, stack_lines
+from widgets.stacked_canvas import joined, stack_column, stack_levels, stack_lines
 
 FILLS = ("C", "I", "L")
 
@@ -47,3 +47,9 @@ def test_a_column_has_exactly_its_cells_and_no_hole(values: tuple[float, ...], h
     assert len(text) == rows
     assert " " not in text.rstrip()
     assert bool(text.strip()) == (sum(values) > 0)
+
+
+def test_more_buckets_than_places_become_means_and_fewer_stay() -> None:
+    buckets = ((1.0, 0.0), (3.0, 2.0), None, (4.0, 4.0), None, None)
+    assert joined(buckets, 3) == [(2.0, 1.0), (4.0, 4.0), None]
+    assert joined(buckets, 9) == list(buckets)
