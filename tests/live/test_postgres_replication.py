@@ -181,7 +181,7 @@ async def test_a_logical_slot_tells_what_it_had_to_spill_to_disk() -> None:
                 peer = _peer(await tiers.warm(Part.REPLICATION), "slot")
                 return peer if peer is not None and any(name == "spilled to disk" for name, _ in peer.details) else None
 
-            assert dict((await until(spilled)).details)["spilled to disk"].startswith("1 transactions, ")
+            assert dict((await until(spilled)).details)["spilled to disk"].startswith("1 transaction, ")
 
 
 async def test_a_slot_whose_log_was_removed_is_lost() -> None:
