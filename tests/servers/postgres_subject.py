@@ -88,7 +88,7 @@ def waiting(server: PostgresServer, client: pg8000.native.Connection, sql: str) 
         running = pool.submit(client.run, sql)
         eventually(lambda: pid in pids_waiting(server) or running.done())
         yield
-        running.result(30)
+        running.result(60)
 
 
 def make_odd(server: PostgresServer) -> None:
