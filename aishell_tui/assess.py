@@ -50,6 +50,8 @@ _PHRASES: Mapping[str, tuple[str, str]] = {
     "replication.slot.retained": ("{value} of log are kept for this slot, limit {limit}", "replication"),
     "postgres.slots.inactive": ("replication slots that nobody uses and that keep log without end: {value}, limit {limit}", "replication"),
     "postgres.conflicts.rate": ("{value} queries are cancelled by replaying the log, limit {limit}", "replication"),
+    "postgres.subscription.errors.rate": ("applying what the subscription brings fails: {value}, limit {limit}", "replication"),
+    "postgres.subscription.down": ("no worker applies what the subscription brings", "replication"),
     "postgres.checksum.failures": ("pages with a wrong checksum: {value}, data is damaged", "health"),
     "postgres.archive.failed.rate": ("archiving the log fails: {value}, limit {limit}", "maintenance"),
     "postgres.archive.backlog": ("log files that wait to be archived: {value}, limit {limit}", "maintenance"),

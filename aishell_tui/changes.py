@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
-from aishell_core.values import Event, EventKind, Facts, Setting, Severity, TargetId
+from collections.abc import Mapping
+
+from aishell_core.series.keys import SeriesKey
+from aishell_core.units import format_counted
+from aishell_core.values import Event, EventKind, Facts, Reading, Setting, Severity, TargetId
 from aishell_tui.frame import TargetView
+
+_QUIET_SECONDS = 60.0
+_QUERIES = ("query", "queries")
+_TOLD_WHEN_GROWN: Mapping[str, str] = {
+    "postgres.conflicts.kind.rate": "replaying the log cancelled {counted}: {kind} conflict",
+    "postgres.subscription.errors.rate": "the subscription {subscription} cannot apply what it is sent; the server's log says why",
+    "postgres.subscription.conflicts.rate": "rows of the subscription {subscription} conflict with those that are here: {kind}",
+    "postgres.subscription.down": "no worker applies what the subscription {subscription} brings",
+}
+"""Metrics whose growth is an event, with the words; a label's value stands for its name."""
 
 _WATCHED_DETAILS = {"journal mode": EventKind.SETTING, "schema version": EventKind.SCHEMA}
 
@@ -55,6 +69,25 @@ def setting_events(name: TargetId, before: tuple[Setting, ...] | None, after: tu
 
 def _change_text(setting: Setting, old: str) -> str:
     return f"setting {setting.name} changed from {old or '(empty)'} to {setting.value or '(empty)'}"
+
+
+def counted_events(before: TargetView, reading: Reading) -> list[Event]:
+    """Events for what has gone wrong since the reading before, told once for as long as it goes on without a minute's rest."""
+    events = []
+    for sample in reading.samples:
+        phrase = _TOLD_WHEN_GROWN.get(sample.metric.name)
+        if phrase is None:
+            continue
+        key = SeriesKey(sample.metric, sample.labels)
+        known = before.snapshot.raw(key)
+        if known is None or sample.value <= known:
+            continue
+        if any(value > 0 for value in before.snapshot.points(key, reading.at - _QUIET_SECONDS, reading.at).values):
+            continue
+        counted = format_counted(sample.value - known, *_QUERIES)
+        text = phrase.format(counted=counted, **dict(sample.labels))
+        events.append(Event(reading.at, reading.target, EventKind.REPLICATION, Severity.WARNING, text))
+    return events
 
 
 def view_events(before: TargetView, after: TargetView, at: float) -> list[Event]:

@@ -12,7 +12,7 @@ from aishell_core.series.store import SeriesStore
 from aishell_core.targets import Target
 from aishell_core.values import Ability, Event, Facts, Failure, FailureCode, PlanNode, Reading, Thresholds, Tier
 from aishell_tui.assess import assess, judged_metrics
-from aishell_tui.changes import view_events
+from aishell_tui.changes import counted_events, view_events
 from aishell_tui.frame import TargetView, absorb
 from aishell_tui.wait_history import WaitHistory
 from collectors.contract import NOTHING, Analyzing, Collector, Demand
@@ -63,6 +63,8 @@ class Watch:
 
     def _publish(self, reading: Reading, interval_seconds: float) -> None:
         before = self.view
+        for event in counted_events(before, reading):
+            self._emit(event)
         if _restarted(before.facts, reading.facts):
             self._store.gap(before.name)
         self._store.add(reading, interval_seconds)

@@ -9,6 +9,32 @@ PG_DATABASE_SIZE = gauge("postgres.database.size", Unit.BYTES, POSTGRES, "Size o
 PG_CONFLICTS = rate(
     "postgres.conflicts.rate", Unit.PER_SECOND, POSTGRES, "Queries on a standby that replaying the log had to cancel.", 0.001
 )
+PG_CONFLICTS_BY_KIND = rate(
+    "postgres.conflicts.kind.rate",
+    Unit.PER_SECOND,
+    POSTGRES,
+    "The same by the label `kind`: lock, snapshot, tablespace, bufferpin, deadlock, logical slot (since 16); standbys only.",
+)
+PG_SUBSCRIPTION_ERRORS = rate(
+    "postgres.subscription.errors.rate",
+    Unit.PER_SECOND,
+    POSTGRES,
+    "Failures to apply or copy what a subscription brings, by the label `subscription`; since 15.",
+    0.001,
+)
+PG_SUBSCRIPTION_CONFLICTS = rate(
+    "postgres.subscription.conflicts.rate",
+    Unit.PER_SECOND,
+    POSTGRES,
+    "Rows of a subscription that conflict with those that are here, by the labels `kind` and `subscription`; since 18.",
+)
+PG_SUBSCRIPTION_DOWN = gauge(
+    "postgres.subscription.down",
+    Unit.COUNT,
+    POSTGRES,
+    "1 while no worker applies the changes of an enabled subscription, by the label `subscription`.",
+    1,
+)
 PG_CHECKSUM_FAILURES = gauge(
     "postgres.checksum.failures", Unit.COUNT, POSTGRES, "Data pages found with a wrong checksum since the statistics were reset.", None, 1
 )

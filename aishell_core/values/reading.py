@@ -138,6 +138,7 @@ class EventKind(StrEnum):
     SETTING = "setting"
     SCHEMA = "schema"
     CHECKPOINT = "checkpoint"
+    REPLICATION = "replication"
     ACTION = "action"
     AISHELL = "aishell"
 

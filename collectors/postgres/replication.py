@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aishell_core.clock import Clock
 from aishell_core.engines.postgres import Row, ServerFacts
@@ -11,11 +11,14 @@ from collectors.postgres.pieces import Piece
 from collectors.postgres.replication_lag import LogTimes
 from collectors.postgres.replication_rows import (
     publication_peers,
+    recovery_conflict_details,
+    recovery_conflict_samples,
     slot_peers,
     slot_samples,
     standby_peers,
     standby_samples,
     subscription_peers,
+    subscription_samples,
     upstream_peer,
     upstream_samples,
 )
@@ -55,7 +58,7 @@ async def _read_links(
 
 
 class LagReader:
-    """Reads how late standbys are and what slots keep, as samples."""
+    """Reads how late standbys are, what slots keep and what goes wrong with either side, as samples."""
 
     def __init__(self, questions: SlowQuestions, clock: Clock, times: LogTimes) -> None:
         """`times` is shared with whoever else reads where the log ends."""
@@ -64,12 +67,19 @@ class LagReader:
         self._times = times
 
     async def read(self, server: ServerFacts, state: ServerState, budget: Budget) -> Piece:
-        """Lag and slots as samples; raises TargetError."""
+        """Lag, slots, conflicts and subscriptions as samples; raises TargetError."""
         links = await _read_links(self._questions, server, state, self._times, self._clock.now(), budget)
         samples = [*standby_samples(each for each in links.peers if each.role == "standby")]
         samples += slot_samples(links.slots.rows) if links.slots.rows is not None else ()
         samples += (sample for each in links.peers if each.role == "upstream" for sample in upstream_samples(each))
-        return _piece(links.found, Piece(tuple(samples), (), links.failures))
+        asked = links.found
+        if state.in_recovery:
+            asked.append(await self._questions.ask(server, "conflicts", Part.REPLICATION, budget))
+            samples += recovery_conflict_samples(asked[-1].row)
+        if state.subscribes:
+            asked.append(await self._questions.ask(server, "subscriptions", Part.REPLICATION, budget))
+            samples += subscription_samples(asked[-1].rows or ())
+        return _piece(asked, Piece(tuple(samples), (), links.failures))
 
 
 class PeersReader:
@@ -90,26 +100,28 @@ class PeersReader:
         asked = list(links.found)
         failures = list(links.failures)
         if now >= self._details_until or not self._details:
-            self._details = await self._read_details(server, links.slots.rows or (), budget)
+            self._details = await self._read_details(server, state, links.slots.rows or (), budget)
             self._details_until = now + _DETAILS_SECONDS
             asked += self._details
         else:
             failures += (failure for each in self._details for failure in each.failures)
-        decoding, subscriptions, publications = self._details
+        decoding, subscriptions, publications, conflicts = self._details
+        cancelled = recovery_conflict_details(conflicts.row)
         peers = (
-            *links.peers,
+            *(replace(each, details=(*each.details, *cancelled)) if each.role == "upstream" else each for each in links.peers),
             *slot_peers(links.slots.rows or (), {str(row["name"]): row for row in decoding.rows or ()}),
             *subscription_peers(subscriptions.rows or (), at),
             *publication_peers(publications.rows or ()),
         )
         return _piece(asked, Piece((), (("replication", peers),), tuple(failures)))
 
-    async def _read_details(self, server: ServerFacts, slots: tuple[Row, ...], budget: Budget) -> list[Found]:
+    async def _read_details(self, server: ServerFacts, state: ServerState, slots: tuple[Row, ...], budget: Budget) -> list[Found]:
         logical = any(row["kind"] == "logical" for row in slots)
         return [
             await self._ask(server, "slot_decoding", budget) if logical else Found(()),
             await self._ask(server, "subscriptions", budget),
             await self._ask(server, "publications", budget),
+            await self._ask(server, "conflicts", budget) if state.in_recovery else Found(()),
         ]
 
     async def _ask(self, server: ServerFacts, name: str, budget: Budget) -> Found:

@@ -15,6 +15,12 @@ from collectors.postgres.replication_lag import LogTimes, lag_seconds
 _MOST_SLOTS = 50
 """Slots whose retained log becomes a figure of its own, those with most of it first."""
 
+_CONFLICTING_ROWS = (
+    *("insert_exists", "update_origin_differs", "update_exists", "update_missing"),
+    *("delete_origin_differs", "delete_missing", "multiple_unique_conflicts"),
+)
+"""The ways in which a row that a subscription brings may conflict (pg_stat_subscription_stats since 18)."""
+
 Details = tuple[tuple[str, str], ...]
 
 
@@ -169,10 +175,14 @@ def slot_samples(rows: Sequence[Row]) -> tuple[Sample, ...]:
 
 def subscription_peers(rows: Iterable[Row], at: float) -> tuple[ReplicationPeer, ...]:
     """Logical subscriptions of this database with their workers in the details; only the publisher knows the lag."""
-    by_name: dict[str, list[Row]] = {}
+    return tuple(_subscription(name, workers, at) for name, workers in _by_name(rows).items())
+
+
+def _by_name(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
     for row in rows:
-        by_name.setdefault(str(row["name"]), []).append(row)
-    return tuple(_subscription(name, workers, at) for name, workers in by_name.items())
+        found.setdefault(str(row["name"]), []).append(row)
+    return found
 
 
 def _subscription(name: str, rows: list[Row], at: float) -> ReplicationPeer:
@@ -195,11 +205,45 @@ def _subscription(name: str, rows: list[Row], at: float) -> ReplicationPeer:
             ("tables not copied yet", _count(rows[0]["tables_waiting"], "")),
             ("errors applying", _count(rows[0]["apply_errors"], "")),
             ("errors copying tables", _count(rows[0]["sync_errors"], "")),
-            ("conflicts", _count(rows[0]["conflicts"], "")),
+            ("conflicts", _conflicts(rows[0])),
             ("last message", _since(main["received_at"], at, " ago")),
             *((f"worker {row['pid']}", " ".join(filter(None, (row["kind"], row["relation"])))) for row in workers),
         ),
     )
+
+
+def subscription_samples(rows: Iterable[Row]) -> tuple[Sample, ...]:
+    """What went wrong with each subscription and whether it is down; counts that the server does not keep are left out."""
+    found: list[Sample] = []
+    for name, workers in _by_name(rows).items():
+        row, labels = workers[0], (("subscription", name),)
+        if row["apply_errors"] is not None:
+            found.append(Sample(catalogue.PG_SUBSCRIPTION_ERRORS, row["apply_errors"] + row["sync_errors"], labels))
+        found += (Sample(catalogue.PG_SUBSCRIPTION_CONFLICTS, count, (("kind", kind), *labels)) for kind, count in _conflict_kinds(row))
+        if row["enabled"]:
+            found.append(Sample(catalogue.PG_SUBSCRIPTION_DOWN, 0.0 if any(each["pid"] is not None for each in workers) else 1.0, labels))
+    return tuple(found)
+
+
+def _conflict_kinds(row: Row) -> tuple[tuple[str, float], ...]:
+    return tuple((kind, row[kind]) for kind in _CONFLICTING_ROWS if row.get(kind) is not None)
+
+
+def recovery_conflict_samples(row: Row | None) -> tuple[Sample, ...]:
+    """Queries that replaying the log had to cancel, by the label `kind`; also the kinds of which there were none yet."""
+    if row is None:
+        return ()
+    return tuple(
+        Sample(catalogue.PG_CONFLICTS_BY_KIND, count, (("kind", kind.replace("_", " ")),))
+        for kind, count in row.items()
+        if count is not None
+    )
+
+
+def recovery_conflict_details(row: Row | None) -> Details:
+    """The same in words, for the server that a standby follows."""
+    counts = [f"{count:.0f} by {kind.replace('_', ' ')}" for kind, count in (row or {}).items() if count]
+    return (("queries cancelled by replay", ", ".join(counts)),) if counts else ()
 
 
 def publication_peers(rows: Iterable[Row]) -> tuple[ReplicationPeer, ...]:
@@ -246,6 +290,12 @@ def _count(value: float | None, unit: str) -> str | None:
     if not value:
         return None
     return f"{value:.0f} {unit}{'' if value == 1 else 's'}" if unit else f"{value:.0f}"
+
+
+def _conflicts(row: Row) -> str | None:
+    """How many rows conflicted, and in which way."""
+    kinds = ", ".join(f"{count:.0f} {kind}" for kind, count in _conflict_kinds(row) if count)
+    return f"{row['conflicts']:.0f} ({kinds})" if row["conflicts"] and kinds else _count(row["conflicts"], "")
 
 
 def _yes(value: object) -> str | None:

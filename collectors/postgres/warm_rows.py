@@ -29,14 +29,20 @@ class ServerState:
     sees_all: bool
     archive_mode: str = "off"
     sees_settings: bool = True
+    subscribes: bool = False
 
 
 def state_of(row: Row | None, server: ServerFacts) -> ServerState:
     """The state as read just now, that of the connection's beginning where that failed."""
     if row is None:
         return ServerState(server.in_recovery, server.superuser)
-    archive_mode, sees_settings = str(row.get("archive_mode", "off")), bool(row.get("sees_settings", True))
-    return ServerState(bool(row["in_recovery"]), bool(row["sees_all"]), archive_mode, sees_settings)
+    return ServerState(
+        bool(row["in_recovery"]),
+        bool(row["sees_all"]),
+        str(row.get("archive_mode", "off")),
+        bool(row.get("sees_settings", True)),
+        bool(row.get("subscribes", False)),
+    )
 
 
 def upkeep_samples(row: Row | None, state: ServerState) -> tuple[Sample, ...]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from aishell_core.values import Setting, TargetId
-from aishell_tui.changes import setting_events
+from aishell_core.catalogue import PG_CONFLICTS_BY_KIND
+from aishell_core.series.store import SeriesStore
+from aishell_core.targets import Location, Target
+from aishell_core.values import Reading, Sample, Setting, TargetId, Tier
+from aishell_tui.changes import counted_events, setting_events
+from aishell_tui.frame import TargetView
 
 PG = TargetId("pg")
 
@@ -25,3 +29,32 @@ def test_a_value_of_no_text_is_told_as_empty() -> None:
 def test_a_setting_that_nobody_sets_is_no_news() -> None:
     name = "shared_memory_size_in_huge_pages"
     assert _texts(Setting(name, "70", derived=True), Setting(name, "80", derived=True)) == []
+
+
+def _look(value: float, at: float) -> Reading:
+    return Reading(PG, Tier.WARM, at, (Sample(PG_CONFLICTS_BY_KIND, value, (("kind", "lock"),)),))
+
+
+def _told(*looks: tuple[float, float]) -> list[str]:
+    """What is told of readings of a counter, as (moment, value)."""
+    store, told = SeriesStore(), list[str]()
+    target = Target(PG, Location("postgres", host="localhost"))
+    for at, value in looks:
+        before = TargetView(target, store.snapshot(PG))
+        told += [event.text for event in counted_events(before, _look(value, at))]
+        store.add(_look(value, at), 15.0)
+    return told
+
+
+def test_what_grows_is_told_once_for_as_long_as_it_goes_on() -> None:
+    assert _told((0, 5), (15, 5)) == [], "what was before the first look is not news"
+    assert _told((0, 5), (15, 6)) == ["replaying the log cancelled 1 query: lock conflict"]
+    assert len(_told((0, 5), (15, 6), (30, 9), (45, 12))) == 1
+    assert _told((0, 5), (15, 6), *((15.0 * n, 6) for n in range(2, 8)), (120, 8)) == [
+        "replaying the log cancelled 1 query: lock conflict",
+        "replaying the log cancelled 2 queries: lock conflict",
+    ]
+
+
+def test_a_counter_that_was_reset_is_no_news() -> None:
+    assert _told((0, 5), (15, 0), (30, 0)) == []

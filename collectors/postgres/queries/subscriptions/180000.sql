@@ -20,7 +20,14 @@ SELECT /* aishell */
     (
         errors.confl_insert_exists + errors.confl_update_origin_differs + errors.confl_update_exists + errors.confl_update_missing
         + errors.confl_delete_origin_differs + errors.confl_delete_missing + errors.confl_multiple_unique_conflicts
-    )::float8 AS conflicts
+    )::float8 AS conflicts,
+    errors.confl_insert_exists::float8 AS insert_exists,
+    errors.confl_update_origin_differs::float8 AS update_origin_differs,
+    errors.confl_update_exists::float8 AS update_exists,
+    errors.confl_update_missing::float8 AS update_missing,
+    errors.confl_delete_origin_differs::float8 AS delete_origin_differs,
+    errors.confl_delete_missing::float8 AS delete_missing,
+    errors.confl_multiple_unique_conflicts::float8 AS multiple_unique_conflicts
 FROM
     pg_catalog.pg_subscription AS subscription
     INNER JOIN pg_catalog.pg_database AS own ON own.oid = subscription.subdbid AND own.datname = pg_catalog.current_database()

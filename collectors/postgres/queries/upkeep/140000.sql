@@ -5,6 +5,11 @@ SELECT /* aishell */
     pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_all,
     pg_catalog.pg_has_role(current_user, 'pg_read_all_settings', 'USAGE') AS sees_settings,
     pg_catalog.current_setting('archive_mode') AS archive_mode,
+    EXISTS (
+        SELECT
+        FROM pg_catalog.pg_subscription AS subscription
+        INNER JOIN pg_catalog.pg_database AS own ON own.oid = subscription.subdbid AND own.datname = pg_catalog.current_database()
+    ) AS subscribes,
     archiver.archived_count::float8 AS archived,
     archiver.failed_count::float8 AS archive_failed,
     extract(epoch FROM pg_catalog.now() - archiver.last_archived_time)::float8 AS archive_age_seconds,

@@ -1,0 +1,8 @@
+-- Queries of this standby that replaying the log had to cancel, by why (pg_stat_database_conflicts).
+SELECT /* aishell */
+    sum(confl_tablespace)::float8 AS tablespace,
+    sum(confl_lock)::float8 AS lock,
+    sum(confl_snapshot)::float8 AS snapshot,
+    sum(confl_bufferpin)::float8 AS bufferpin,
+    sum(confl_deadlock)::float8 AS deadlock
+FROM pg_catalog.pg_stat_database_conflicts
