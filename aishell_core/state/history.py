@@ -13,10 +13,14 @@ from aishell_core.values import TargetId
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What the state database keeps of one target; a metric that this version does not know is left out."""
+    """What the state database keeps of one target over a span; a metric that this version does not know is left out.
+
+    `begins_at` is the epoch second of the oldest figures that are kept of the target at all; None where there are none.
+    """
 
     target: TargetId
     series: Mapping[SeriesKey, Rollups] = field(default_factory=lambda: MappingProxyType({}))
+    begins_at: float | None = None
 
     def rollups(self, key: SeriesKey) -> Rollups:
         """The windows of one series; empty when nothing is kept of it."""

@@ -30,6 +30,7 @@ SELECT layout.tier, rollup.until, rollup.id, layout.id, layout.keys, rollup.step
 FROM layout JOIN rollup ON rollup.layout = layout.id
 WHERE layout.target = ? AND rollup.until >= ? AND rollup.since <= ?
 """
+_OLDEST = "SELECT min(since) FROM rollup WHERE layout IN (SELECT id FROM layout WHERE target = ?)"
 _TIERS = {str(tier): place for place, tier in enumerate(Tier)}
 
 
@@ -105,7 +106,8 @@ def read(connection: sqlite3.Connection, target: TargetId, since: float, until: 
     for _, of_tier in groupby(bodies, key=attrgetter("tier")):
         for key, found in _track(of_tier).items():
             series.setdefault(key, found.between(since, until))
-    return History(target, MappingProxyType(series))
+    (oldest,) = connection.execute(_OLDEST, (storable(target),)).fetchone()
+    return History(target, MappingProxyType(series), oldest)
 
 
 def _track(bodies: Iterable[_Body]) -> dict[SeriesKey, Rollups]:

@@ -22,6 +22,7 @@ from aishell_tui.screens.bindings import footer_hints
 from aishell_tui.screens.kept import KeptHistory
 from aishell_tui.screens.output import OutputScreen
 from aishell_tui.screens.title import title_state
+from aishell_tui.text import moment_text
 from collectors.contract import NOTHING, Demand
 from widgets.filter_line import FilterLine
 from widgets.key_bar import KeyBar
@@ -136,9 +137,22 @@ class DashboardScreen(OutputScreen):
         self._show_notice(frame)
         self.show_body(frame, look)
 
+    def past_note(self, frame: Frame, look: Look) -> str:
+        """What is to be said while another moment than now is looked at: that this is not it, or since when anything is known."""
+        if look.until is None:
+            return ""
+        if not self.TRAVELS:
+            return f"this is the present: of {moment_text(look.until, frame.at)} only charts can be shown"
+        view = self.viewed(frame, look)
+        begins_at = self.kept.begins_at(view.name, look) if view is not None else None
+        if view is None or begins_at is None or look.window(frame.at)[0] >= begins_at:
+            return ""
+        return f"history of {view.name} begins at {moment_text(begins_at, frame.at)}"
+
     def _show_notice(self, frame: Frame) -> None:
         notice = self.query_one("#notice", NoticeLine)
-        notice.show_notice(self._said or "  ".join(frame.notes), self._said_severity if self._said else None)
+        told = (self.past_note(frame, self.dashboard.look), *frame.notes)
+        notice.show_notice(self._said or "  ".join(filter(None, told)), self._said_severity if self._said else None)
         notice.display = bool(notice.text)
 
     def on_resize(self, event: events.Resize) -> None:

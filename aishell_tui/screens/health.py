@@ -71,6 +71,11 @@ class HealthScreen(DashboardScreen):
         status.set_class(rows == _TALL_ROWS, "-tall")
         status.set_lines(status_lines(view, frame, status.size.width, rows, self.dashboard.progress.history(view.name)))
 
+    def past_note(self, frame: Frame, look: Look) -> str:
+        """Also that the sentences are not those of the moment that the charts show."""
+        told = super().past_note(frame, look)
+        return "; ".join(filter(None, (told, "the sentences below are of now"))) if look.until is not None else ""
+
     def _status_rows(self, *, failed: bool) -> int:
         if failed:
             return _FAILED_ROWS

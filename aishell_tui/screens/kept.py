@@ -18,6 +18,7 @@ class KeptHistory:
 
     def __init__(self) -> None:
         self._history: History | None = None
+        self._read: TargetId | None = None
         self._asked: tuple[TargetId, float, float] | None = None
 
     def of(self, target: TargetId, look: Look, now: float) -> History | None:
@@ -25,6 +26,14 @@ class KeptHistory:
         if not look.needs_history(now) or self._history is None or self._history.target != target:
             return None
         return self._history
+
+    def begins_at(self, target: TargetId, look: Look) -> float | None:
+        """The epoch second of the oldest figures of a target, kept ones and those in memory; None before that was read."""
+        if self._read != target:
+            return None
+        # Without a state database there is no more than what memory holds.
+        kept = self._history.begins_at if self._history is not None else None
+        return look.memory_since if kept is None else min(kept, look.memory_since)
 
     def missing(self, target: TargetId, look: Look, now: float) -> tuple[TargetId, float, float] | None:
         """What to read: target, since, until; None when what was asked for covers the window.
@@ -43,3 +52,4 @@ class KeptHistory:
     async def read(self, wanted: tuple[TargetId, float, float], read: ReadHistory) -> None:
         """Read and remember."""
         self._history = await read(*wanted)
+        self._read = wanted[0]

@@ -162,6 +162,28 @@ async def test_going_back_in_time_is_announced_and_escape_returns() -> None:
         await until(pilot, lambda: app.look.until is None)
 
 
+async def test_before_its_history_a_target_says_since_when_there_is_any() -> None:
+    async with dashboard({"a.db": Script()}) as (app, pilot):
+        await until(pilot, lambda: app.current_mode == "health")
+        await pilot.press("left_square_bracket")
+        await until(pilot, lambda: "history of a.db begins at" in text_of(app))
+        assert "the sentences below are of now" in text_of(app)
+        await pilot.press("z")
+        await until(pilot, lambda: "history of a.db begins at" in text_of(app) and "sentences" not in text_of(app))
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: app.look.until is None and "history of" not in text_of(app))
+
+
+@pytest.mark.parametrize("digit", ["1", "3", "4", "8"])
+async def test_a_screen_without_a_past_says_that_it_shows_the_present(digit: str) -> None:
+    async with dashboard({"a.db": Script()}) as (app, pilot):
+        await until(pilot, lambda: app.current_mode == "health")
+        await pilot.press("left_square_bracket", digit)
+        await until(pilot, lambda: "this is the present: of " in text_of(app))
+        await pilot.press("2", "escape", digit)
+        await until(pilot, lambda: "this is the present" not in text_of(app))
+
+
 async def test_a_target_that_hangs_is_stale_with_its_reason_and_recovers_by_itself() -> None:
     scripts = {"good.db": Script(), "hangs.db": Script()}
     async with dashboard(scripts) as (app, pilot):

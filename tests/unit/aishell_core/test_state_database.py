@@ -53,6 +53,14 @@ def test_what_is_written_is_read_back_after_a_restart(folder: Path) -> None:
         assert list(history.rollups(KEYS[2]).mean) == [10, 11, 12, 10, 11]
         assert database.events(NOW - 1, NOW + 1) == (EVENT,)
         assert database.history(TargetId("other"), 0, NOW * 2).series == {}
+        assert database.history(TargetId("other"), 0, NOW * 2).begins_at is None
+
+
+def test_history_says_since_when_there_is_any_also_of_a_span_that_has_none(folder: Path) -> None:
+    with closing(StateDatabase.open(folder)) as database:
+        database.write_rollups([batch(NOW, 3), batch(NOW - 60, 2, tier=Tier.WARM)])
+        for since, until in ((NOW - 9000, NOW - 8000), (NOW, NOW + 10)):
+            assert database.history(APP, since, until).begins_at == NOW - 60
 
 
 def test_files_are_private(folder: Path) -> None:
