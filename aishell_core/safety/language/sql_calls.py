@@ -60,6 +60,6 @@ def _call_risk(call: Call, rules: SqlRules) -> Risk | None:
     if own and call.name in listed_words(rules.functions):
         return None
     shown = f"{call.schema}.{call.name}" if call.schema else call.name
-    if own and call.name.startswith(rules.unknown_prefixes):
+    if (call.name if own else call.schema).startswith(rules.unknown_prefixes):
         return risk_of(HIGH, ADMIN, f"{shown}() is not known to change nothing on the server")
     return risk_of(HIGH, WRITE, f"{shown}() is not known to be free of side effects")

@@ -38,6 +38,8 @@ class _Looker:
                 return _takes_all(node.this)
             case exp.In():
                 return self._in(node)
+            case exp.Is() if node.args.get("negate"):
+                return True
             case exp.Column():
                 return self._numbers_are_truths
             case exp.Not():

@@ -230,7 +230,8 @@ def _doubted(statement: Statement, tree: exp.Expr, risk: Risk) -> Risk:
     if not isinstance(tree, exp.Query | exp.Values):
         return not_understood("it begins as a change and parses as none")
     for place, piece in enumerate(statement):
-        if piece.word in READ_FORBIDS and not _is_name(statement, place):
+        # Oracle's sequences are read as if NEXTVAL were a column of theirs.
+        if piece.word == "NEXTVAL" or (piece.word in READ_FORBIDS and not _is_name(statement, place)):
             return together((risk, risk_of(HIGH, WRITE, f"the word {piece.word} stands in what looks like a read")))
     return risk
 

@@ -149,7 +149,7 @@ async def test_on_a_full_disk_nothing_is_done(mounted: Path) -> None:
     await perform(log, attempt(), Act())
     filler = fill(mounted)
     record_until_refused(log)
-    with pytest.raises(StateError, match="the action is not carried out: .* the disk is full") as caught:
+    with pytest.raises(StateError, match=r"the action is not carried out: .* the disk is full") as caught:
         await perform(log, attempt(), act)
     assert not act.ran
     assert "make room" in caught.value.hint

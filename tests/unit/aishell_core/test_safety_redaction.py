@@ -1,0 +1,99 @@
+"""What the audit log shows of a command: its shape, and no literal of it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aishell_core.safety.languages import known_languages
+from aishell_core.safety.redaction import LiteralHash, redacted
+
+HASH = LiteralHash(b"k" * 32)
+SECRET = "hunter2ada"
+
+
+def shown(engine: str, command: str) -> str:
+    return re.sub("#[0-9a-f]{12}", "#", redacted(engine, command, HASH))
+
+
+@pytest.mark.parametrize(
+    ("engine", "command", "expected"),
+    [
+        ("postgres", "SELECT * FROM t WHERE a = 'x' AND b IN (1, 2.5) -- note", "SELECT * FROM t WHERE a = # AND b IN (#, #)"),
+        ("postgres", 'SELECT "Name", $1, $$ secret $$ FROM t', 'SELECT "Name", $1, # FROM t'),
+        ("postgres", "ALTER ROLE ann PASSWORD 'x'", "ALTER ROLE ann PASSWORD #"),
+        ("mysql", "UPDATE `t` SET a = \"x\" WHERE b = 'it\\'s'", "UPDATE `t` SET a = # WHERE b = #"),
+        ("mysql", "CREATE USER ann IDENTIFIED BY 'x'", "CREATE USER ann IDENTIFIED BY #"),
+        ("oracle", "ALTER USER ann IDENTIFIED BY tiger", "ALTER USER ann IDENTIFIED BY #"),
+        ("oracle", "SELECT q'[it's]' FROM dual", "SELECT # FROM dual"),
+        ("sqlite", 'SELECT "x" FROM [t]', "SELECT # FROM #"),
+        ("redis", "SET user:ann secret EX 5", "SET # # # #"),
+        ("redis", "config set requirepass hunter2", "CONFIG SET requirepass #"),
+        ("redis", "AUTH hunter2", "AUTH #"),
+        (
+            "mongodb",
+            '{"find": "users", "filter": {"email": "a@b", "n": 5}, "limit": 3}',
+            '{"find": "users", "filter": {"email": "#", "n": "#"}, "limit": 3}',
+        ),
+        ("mongodb", 'db.users.deleteMany({"a": true})', '{"deleteMany": "users", "filter": {"a": true}}'),
+        ("pgbouncer", "SHOW POOLS", "SHOW POOLS"),
+    ],
+)
+def test_what_is_shown(engine: str, command: str, expected: str) -> None:
+    assert shown(engine, command) == expected
+
+
+@pytest.mark.parametrize(
+    ("engine", "command"),
+    [
+        ("postgres", f"SELECT '{SECRET}"),
+        ("postgres", f"SELECT '\\'; SELECT {SECRET} --'"),
+        ("mysql", f"/*! {SECRET} */"),
+        ("redis", f'"{SECRET}'),
+        ("redis", f"{SECRET} x"),
+        ("mongodb", f"{SECRET}"),
+        ("mongodb", f'{{"{SECRET}": 1}}'),
+        ("host", SECRET),
+        ("nosuch", SECRET),
+    ],
+)
+def test_of_what_cannot_be_told_apart_only_a_hash_and_a_length_are_left(engine: str, command: str) -> None:
+    assert re.fullmatch(r"# \(\d+ characters\)", shown(engine, command))
+
+
+def test_of_what_was_not_understood_only_a_hash_is_left() -> None:
+    """It may be a password that went into the wrong window."""
+    assert SECRET not in redacted("postgres", SECRET, HASH, understood=False)
+
+
+def test_equal_literals_are_known_and_other_keys_give_other_hashes() -> None:
+    once, twice = redacted("postgres", "SELECT 'a', 'a', 'b'", HASH).removeprefix("SELECT ").split(", ")[:2]
+    assert once == twice
+    assert redacted("postgres", "SELECT 'a'", LiteralHash(b"x")) != redacted("postgres", "SELECT 'a'", HASH)
+    assert "kkk" not in repr(HASH)
+
+
+_VALUE = st.from_regex(r"[a-z0-9]{10,12}", fullmatch=True)
+_TEMPLATES = {
+    "postgres": ["SELECT '{}'", "SELECT E'\\n{}'", "SELECT $x${}$x$", "SELECT 1 -- {}", "SELECT 1 /* {} /* */ {} */", "SELECT B'{}', 'it''s {}'", "INSERT INTO t VALUES ('{}')"],
+    "mysql": ['SELECT "{}"', "SELECT '\\'{}'", "SELECT 1 # {}", "SELECT _utf8'{}'", "SELECT x'{}'", "SELECT 1 -- {}\n"],
+    "sqlite": ["SELECT '{}'", 'SELECT "{}"', "SELECT x'{}'", "SELECT `{}`", "SELECT [{}]"],
+    "oracle": ["SELECT q'!{}!' FROM dual", "SELECT N'{}' FROM dual", "SELECT nq'<it's {}>' FROM dual"],
+    "redis": ["GET {}", 'SET "a {}" 5', "HSET h f '{}'", "EVAL '{}' 0"],
+    "mongodb": ['{{"find": "t", "filter": {{"a": "{}"}}}}', '{{"insert": "t", "documents": [{{"a": [1, {{"b": "{}"}}]}}]}}', 'db.t.find({{"a": "{}"}})'],
+}  # fmt: skip
+
+
+@given(st.sampled_from([(engine, template) for engine, all_of in _TEMPLATES.items() for template in all_of]), _VALUE)
+def test_no_literal_is_left(template: tuple[str, str], value: str) -> None:
+    engine, text = template
+    left = redacted(engine, text.format(value, value), HASH)
+    assert value not in re.sub("#[0-9a-f]{12}", "#", left)
+
+
+@given(st.sampled_from(sorted(known_languages())), st.text(max_size=200))
+def test_any_text_can_be_hidden(engine: str, text: str) -> None:
+    assert isinstance(redacted(engine, text, HASH), str)
