@@ -110,11 +110,12 @@ class MongoConnection:
                     self._client.get_database(database).cursor_command(_in_batches(dict(command), most), codec_options=RAW_CODEC)
                 )
                 try:
-                    async for raw in cursor:
-                        size += len(raw.raw)
-                        if len(found) >= most or size > most_bytes:
-                            return Documents(tuple(found), size - len(raw.raw), "rows" if len(found) >= most else "bytes")
-                        found.append(decoded(raw))
+                    while pieces := await cursor.to_list(min(_BATCH, most + 1 - len(found))):
+                        for raw in pieces:
+                            size += len(raw.raw)
+                            if len(found) >= most or size > most_bytes:
+                                return Documents(tuple(found), size - len(raw.raw), "rows" if len(found) >= most else "bytes")
+                            found.append(decoded(raw))
                 finally:
                     await cursor.close()
         return Documents(tuple(found), size)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from aishell_core.engines.mongodb_documents import Document
 from aishell_core.values import Labels, Metric, Sample
@@ -13,7 +13,7 @@ def at(document: Document, *path: str) -> object:
     """What stands at a path of names; None where it ends early."""
     here: object = document
     for name in path:
-        if not isinstance(here, Mapping):
+        if not isinstance(here, dict):
             return None
         here = here.get(name)
     return here
@@ -30,13 +30,13 @@ def number(document: Document, *path: str) -> float | None:
 def part(document: Document, *path: str) -> Document:
     """The document at a path of names, an empty one where there is none."""
     found = at(document, *path)
-    return found if isinstance(found, Mapping) else {}
+    return found if isinstance(found, dict) else {}
 
 
 def text(document: Document, *path: str) -> str:
-    """The text at a path of names; "" for anything that is none. Always proper Unicode."""
+    """The text at a path of names; "" for anything that is none."""
     found = at(document, *path)
-    return found.encode("utf-8", "surrogatepass").decode("utf-8", "replace") if isinstance(found, str) else ""
+    return found if isinstance(found, str) else ""
 
 
 def first(*found: float | None) -> float | None:

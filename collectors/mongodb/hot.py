@@ -15,7 +15,16 @@ from collectors.budget import Budget
 from collectors.contract import Demand
 from collectors.mongodb.commands import KnownCommands
 from collectors.mongodb.locks_rows import lock_waits_of
-from collectors.mongodb.operations_rows import ACTIVE, Operation, activity_samples, operations_of, progress_of, session_of, wait_counts
+from collectors.mongodb.operations_rows import (
+    ACTIVE,
+    LEFT_OUT,
+    Operation,
+    activity_samples,
+    operations_of,
+    progress_of,
+    session_of,
+    wait_counts,
+)
 from collectors.mongodb.profile import ProfileLook, ProfileReader
 from collectors.mongodb.questions import Questions
 from collectors.mongodb.server import Life, abilities_of, facts_of, is_ferretdb, life_of
@@ -52,7 +61,7 @@ class HotTier:
         self._life: Life | None = None
         self._before: Document | None = None
         self._status: Document = {}
-        self._starts: dict[tuple[str, str], float | None] = {}
+        self._told: dict[tuple[str, str, str], Session] = {}
 
     @property
     def abilities(self) -> Ability:
@@ -104,7 +113,7 @@ class HotTier:
         if self._life is None or not self._life.goes_on(life):
             if self._life is not None:
                 self._questions.forget()
-            self._before, self._starts = None, {}
+            self._before, self._told = None, {}
             self._life = life
         else:
             self._life = Life(life.pid, life.uptime_seconds, self._life.started_at)
@@ -127,7 +136,7 @@ class HotTier:
 
     async def _operations(self, budget: Budget, *, all_users: bool, idle: bool) -> _Looked:
         stage = {"$currentOp": {"allUsers": all_users, "idleConnections": idle, "idleSessions": True}}
-        command = {"aggregate": 1, "pipeline": [stage], "cursor": {}}
+        command = {"aggregate": 1, "pipeline": [stage, {"$project": dict.fromkeys(LEFT_OUT, 0)}], "cursor": {}}
         name = f"operations {all_users}"
         answer = await self._questions.documents(Part.SESSIONS, command, budget, name=name, seconds=DEADLINE_SECONDS, most=_MOST_OPERATIONS)
         if answer.documents is None:
@@ -141,8 +150,13 @@ class HotTier:
             return None
         others = [one for one in operations if not one.own]
         # The start of an operation follows from two clocks and wanders by milliseconds: the first that was told stays.
-        self._starts = {_key(one): self._starts.get(_key(one), one.started_at) for one in others}
-        return tuple(session_of(one, self._starts[_key(one)]) for one in others)
+        before, self._told = self._told, {}
+        for one in others:
+            known = before.get(one.key)
+            if known is None or not one.rests:
+                known = session_of(one, known.started_at if known is not None else one.started_at)
+            self._told[one.key] = known
+        return tuple(self._told.values())
 
     def _statements(self, profile: ProfileLook, demand: Demand) -> tuple[Statement, ...] | None:
         """What the profiler counted, and estimates of what it did not."""
@@ -162,10 +176,6 @@ class HotTier:
 
 def _ferret(build: Document) -> Mapping[str, object]:
     return {"ferretdbVersion": build["ferretdbVersion"]} if is_ferretdb(build) else {}
-
-
-def _key(one: Operation) -> tuple[str, str]:
-    return (one.id, str(one.document.get("client") or ""))
 
 
 def _seen(one: Operation) -> SeenCall:

@@ -22,6 +22,22 @@ _STATES = (ACTIVE, IDLE, IDLE_IN_TRANSACTION)
 _LEVELS = ("Collection", "Database", "Global", "ReplicationStateTransition", "Mutex", "Metadata", "DDLCollection", "DDLDatabase")
 """Resources that are locked, the narrowest first."""
 
+LEFT_OUT = (
+    *(
+        "host",
+        "threaded",
+        "flowControlStats",
+        "dataThroughputLastSecond",
+        "dataThroughputAverage",
+        "prepareReadConflicts",
+        "writeConflicts",
+    ),
+    *("clientMetadata.os", "clientMetadata.platform", "clientMetadata.env", "clientMetadata.mongos", "queues", "redacted", "lsid.uid"),
+    *("transaction.parameters", "transaction.readTimestamp", "transaction.expiryTime", "queryShapeHash", "queryFramework"),
+    *("command.lsid", "command.$clusterTime", "command.signature", "admissionPriority", "cpuNanos", "planSummaryStats"),
+)
+"""Fields that are not shown and need not be sent."""
+
 _RESTING = frozenset({"hello", "isMaster", "ismaster"})
 """Commands that wait for the server to change, as drivers let them do all the time."""
 
@@ -44,6 +60,16 @@ class Operation:
     transaction_seconds: float | None
     idle_seconds: float | None
     own: bool
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells it from every other session of the same life of the server."""
+        return (self.id, client_of(self.document), self.user)
+
+    @property
+    def rests(self) -> bool:
+        """Whether it is a connection that does nothing, so that nothing about it changes."""
+        return self.state == IDLE and self.transaction_seconds is None
 
     @property
     def namespace(self) -> str:
@@ -76,7 +102,8 @@ def _operation(document: Document, commands: KnownCommands) -> Operation:
     state = ACTIVE if active else IDLE_IN_TRANSACTION if transaction else IDLE
     running = number(document, "microsecs_running")
     statement = running / 1e6 if active and running is not None else None
-    command = part(document, "command")
+    # A further batch is shown as the command that began it.
+    command = part(document, "cursor", "originatingCommand") or part(document, "command")
     resting = active and next(iter(command), "") in _RESTING
     if resting:
         state, statement = IDLE, None

@@ -134,9 +134,20 @@ def _matched(found: list[Document], stages: list[Document]) -> list[Document]:
     for stage in stages:
         if "$match" in stage:
             found = [one for one in found if _fits(one, stage["$match"])]
+        for path in stage.get("$project", {}):
+            for one in found:
+                _leave_out(one, path.split("."))
         if "$limit" in stage:
             found = found[: stage["$limit"]]
     return found
+
+
+def _leave_out(document: Document, path: list[str]) -> None:
+    for name in path[:-1]:
+        document = document.get(name) or {}
+        if not isinstance(document, dict):
+            return
+    document.pop(path[-1], None)
 
 
 def _fits(document: Document, wanted: Document) -> bool:

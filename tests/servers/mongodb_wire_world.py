@@ -68,9 +68,12 @@ class World:
             self.documents["replica_set_status"]["document"]["myState"] = 2
 
     def change(self, wish: Mapping[str, Any]) -> Document:
-        """What a test wants otherwise: `set` by dotted path, `refuse` and `allow` commands, `delay` them, `store` documents."""
+        """What a test wants otherwise.
+
+        `set` by path (names with ` > ` between them), `refuse` and `allow` commands, `delay` them, `store` documents.
+        """
         for path, value in wish.get("set", {}).items():
-            _put(self.documents, path.split("/"), value)
+            _put(self.documents, path.split(" > "), value)
         for name, (code, code_name, message) in wish.get("refuse", {}).items():
             self.refused[name] = RefusedError(code, code_name, message).document
         for name in wish.get("allow", ()):
