@@ -10,7 +10,7 @@ import datetime as dt
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import bson
@@ -56,14 +56,14 @@ def parse_extended(text: str) -> object:
         raise ValueError(str(error)) from error
 
 
-def extended(document: object) -> object:
+def extended(document: Document) -> dict[str, Any]:
     """A document as relaxed extended JSON of plain dictionaries and lists, which `from_extended` reads back."""
-    return json.loads(json_util.dumps(document, json_options=_RELAXED))
+    return cast(dict[str, Any], json.loads(json_util.dumps(document, json_options=_RELAXED)))
 
 
-def from_extended(value: object) -> object:
-    """The BSON of plain dictionaries and lists in which extended JSON stands; raises ValueError."""
-    return parse_extended(json.dumps(value, default=json_util.default))
+def from_extended(document: Document) -> dict[str, Any]:
+    """The BSON of plain dictionaries and lists in which extended JSON stands; raises TypeError or ValueError."""
+    return cast(dict[str, Any], parse_extended(json.dumps(dict(document), default=json_util.default)))
 
 
 def plain(value: object) -> Value:
