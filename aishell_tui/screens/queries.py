@@ -49,7 +49,7 @@ class QueriesScreen(DashboardScreen):
         self._mode = DigestMode.LIVE
         self._shown: TargetId | None = None
         self._table = DigestTable()
-        self._fitted: tuple[Statement, ...] | None = None
+        self._fitted: tuple[tuple[Statement, ...] | None, DigestMode | None] = (None, None)
         self._search: PreparedSearch[Ranked] = PreparedSearch(lambda ranked: statement_words(ranked.statement))
 
     def compose_body(self) -> ComposeResult:
@@ -90,10 +90,10 @@ class QueriesScreen(DashboardScreen):
         return history.table(self._mode, MOST_ROWS, search if pattern else "", partial(self._search.found, pattern=pattern))
 
     def _fit_columns(self, table: LineTable, view: TargetView) -> None:
-        if view.statements is self._fitted:
+        if self._fitted[0] is view.statements and self._fitted[1] is self._mode:
             return
-        self._fitted = view.statements
-        columns = known_columns((view.statements or ())[:MOST_ROWS])
+        self._fitted = (view.statements, self._mode)
+        columns = known_columns((view.statements or ())[:MOST_ROWS], self._mode)
         if view.statements and columns != table.columns:
             table.set_columns(columns)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 
 from aishell_core.errors import AishellError
@@ -30,6 +31,14 @@ from widgets.sql_view import SqlView
 from widgets.text_view import TextView
 
 _MEASURE_SECONDS = 30.0
+_LOW_ROWS = 22
+_DIGEST_CHARACTERS = 20
+"""The longest that an engine's own numbers are; digests of text are told apart by fewer."""
+
+
+def short_digest(digest: str) -> str:
+    """A digest for the eye: an engine's own number whole, so that it can be looked up there, another one by its beginning."""
+    return digest if digest.lstrip("-").isdecimal() and len(digest) <= _DIGEST_CHARACTERS else digest[:8]
 
 
 class QueryScreen(DashboardScreen):
@@ -51,7 +60,7 @@ class QueryScreen(DashboardScreen):
         """Figures, text, plan, latency, who runs it."""
         yield TextView(id="summary")
         yield SqlView(
-            formatted(self._statement.text), heading=Heading(f"{self._target} ▸ queries ▸ {self._statement.digest[:8]}"), id="sql"
+            formatted(self._statement.text), heading=Heading(f"{self._target} ▸ queries ▸ {short_digest(self._statement.digest)}"), id="sql"
         )
         yield PlanTree(heading=Heading("plan", (("reading …", "dim"),)), id="plan")
         yield TimeChart(id="latency", show_axis=True)
@@ -65,6 +74,11 @@ class QueryScreen(DashboardScreen):
         """Show what is known, and ask for the plan."""
         super().on_mount()
         self.run_worker(self._explain(), group="explain", exclusive=True)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Leave the history out where text, plan and who runs it would not all fit beside it."""
+        super().on_resize(event)
+        self.set_class(event.size.height < _LOW_ROWS, "-low")
 
     async def _explain(self) -> None:
         view, statement = self.dashboard.frame.view(self._target), self._statement

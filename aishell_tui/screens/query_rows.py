@@ -138,8 +138,8 @@ def digest_table_row(row: DigestRow) -> Row:
     return DigestTableRow(digest_key(row.statement), LazyCells(row, _CELLS))
 
 
-def known_columns(statements: Iterable[Statement]) -> tuple[Column, ...]:
-    """The columns for which this engine has figures; database and user only where they tell statements apart."""
+def known_columns(statements: Iterable[Statement], mode: DigestMode = DigestMode.LIVE) -> tuple[Column, ...]:
+    """The columns for which this engine has figures; database and user only where they tell statements apart, no rate of a total."""
     known: set[str] = set()
     databases: set[str] = set()
     users: set[str] = set()
@@ -153,6 +153,8 @@ def known_columns(statements: Iterable[Statement]) -> tuple[Column, ...]:
         known.add("rows_per_call")
     known.update(name for name, values in (("database", databases), ("user", users)) if len(values) > 1)
     optional = {*_OPTIONAL, "rows_per_call", "hit_ratio", "database", "user"}
+    if mode is DigestMode.TOTAL:
+        optional.add("calls_per_second")
     return tuple(column for column in COLUMNS if column.key in known or column.key not in optional)
 
 

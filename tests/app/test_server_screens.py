@@ -23,6 +23,7 @@ from aishell_tui.runtime import Runtime
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.chart_grid import ChartGrid
 from aishell_tui.screens.confirm import ConfirmScreen
+from aishell_tui.screens.query import short_digest
 from collectors.schedule import Schedule
 from tests.app.test_screens import choose, table, text_of, until
 from tests.scripted_server import (
@@ -131,6 +132,21 @@ async def test_sessions_by_state_and_the_log_have_charts() -> None:
             "log not applied by replicas",
         ):
             assert title in text
+
+
+@pytest.mark.parametrize("size", [(80, 24), (80, 23), (80, 21), (60, 16)])
+async def test_a_statements_detail_fits_a_low_terminal(size: tuple[int, int]) -> None:
+    async with server(ServerScript(), size=size) as (app, pilot):
+        await detail_of(app, pilot, "8f21c4", "Seq Scan" if size[1] > 16 else "plan")
+        front(app).say("a line is taken by a message")
+        await until(pilot, lambda: "a line is taken" in text_of(app) and "who runs it" in text_of(app))
+        body = app.screen.query_one("#body").region
+        await until(pilot, lambda: app.screen.query_one("#runners").region.bottom <= body.bottom)
+
+
+def test_an_engines_own_number_is_shown_whole() -> None:
+    assert short_digest("-1905984123456789012") == "-1905984123456789012"
+    assert short_digest("8f21c4d00d1e8f21c4d00d1e") == "8f21c4d0"
 
 
 async def test_sessions_by_state_are_one_chart_with_letters_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:

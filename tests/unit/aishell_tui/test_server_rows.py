@@ -10,7 +10,7 @@ from aishell_core import catalogue
 from aishell_core.values import Failure, FailureCode, HorizonHolder, Part, Progress, Relation, ReplicationPeer, Sample, Severity, Statement
 from aishell_tui.catch_up import UNKNOWN_TREND
 from aishell_tui.charts import chart_specs, combined_value
-from aishell_tui.digests import digest_rows
+from aishell_tui.digests import DigestMode, digest_rows
 from aishell_tui.frame import Frame, OwnCost
 from aishell_tui.progress import Pace, ProgressHistory
 from aishell_tui.screens.fleet_rows import fleet_columns
@@ -202,6 +202,8 @@ def test_columns_are_those_that_the_engine_has_figures_for() -> None:
     keys = {column.key for column in known_columns(STATEMENTS)}
     assert {"hit_ratio", "temp_bytes", "wal_bytes", "rows_per_call", "database", "user", "text"} <= keys
     assert not {"p95_milliseconds", "errors", "io_milliseconds"} & keys
+    totals = {column.key for column in known_columns(STATEMENTS, DigestMode.TOTAL)}
+    assert keys - totals == {"calls_per_second"}, "nobody knows over how long a total was counted"
     alone = {column.key for column in known_columns((Statement("a", "SELECT 1", 1, 1, database="shop", user="web"),))}
     assert not {"database", "user"} & alone
 
