@@ -41,7 +41,7 @@ _SETTINGS: Mapping[str, str] = {
 _OF_MARIADB: Mapping[str, str] = {"innodb-log-file-size": "4M", "innodb-flush-method": "nosync"}
 _WITHOUT_TLS: Mapping[str, str] = {"ssl": "OFF"}
 """MariaDB 11.4 makes a certificate at each start, which takes ten seconds and more."""
-_OF_MYSQL: Mapping[str, str] = {"innodb-log-file-size": "4M", "mysqlx": "OFF", "skip-log-bin": "ON"}
+_OF_MYSQL: Mapping[str, str] = {"innodb-log-file-size": "4M", "innodb-flush-method": "nosync", "mysqlx": "OFF", "skip-log-bin": "ON"}
 _WITH_SCHEMA: Mapping[str, str] = {"performance-schema": "ON", "performance-schema-instrument": "wait/lock/metadata/sql/mdl=ON"}
 
 
@@ -114,6 +114,7 @@ class MysqlServer:
         own += [f"--lc-messages-dir={self.binaries.base}/share"] if self.binaries.base else []
         own += ["--user=root"] if os.getuid() == 0 else []
         places = [f"--datadir={self.data}", f"--socket={self.socket}", f"--port={self.port}", f"--pid-file={self.folder / 'pid'}"]
+        places.append(f"--tmpdir={self.folder}")
         log = (self.folder / "server.log").open("ab")
         with log:
             self.process = subprocess.Popen(
@@ -223,7 +224,8 @@ def _template(binaries: MysqlBinaries) -> Path:
     if not binaries.mariadb:
         (folder / "accounts.sql").write_text("CREATE USER root@'127.0.0.1';\nGRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION;\n")
         user.append(f"--init-file={folder / 'accounts.sql'}")
-    done = subprocess.run([*binaries.make(data), *user], capture_output=True, cwd=folder, stdin=subprocess.DEVNULL)
+    # A folder of its own for temporary tables: several servers that make theirs in one would clear it for one another.
+    done = subprocess.run([*binaries.make(data), f"--tmpdir={folder}", *user], capture_output=True, cwd=folder, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, (done.stdout + done.stderr).decode(errors="replace")
     return data
 
