@@ -31,7 +31,7 @@ def shown(engine: str, command: str) -> str:
         ("oracle", "SELECT q'[it's]' FROM dual", "SELECT # FROM dual"),
         ("sqlite", 'SELECT "x" FROM [t]', "SELECT # FROM #"),
         ("redis", "SET user:ann secret EX 5", "SET # # # #"),
-        ("redis", "config set requirepass hunter2", "CONFIG SET requirepass #"),
+        ("redis", "config set requirepass hunter2", "CONFIG SET REQUIREPASS #"),
         ("redis", "AUTH hunter2", "AUTH #"),
         (
             "mongodb",
@@ -78,13 +78,25 @@ def test_equal_literals_are_known_and_other_keys_give_other_hashes() -> None:
 
 _VALUE = st.from_regex(r"[a-z0-9]{10,12}", fullmatch=True)
 _TEMPLATES = {
-    "postgres": ["SELECT '{}'", "SELECT E'\\n{}'", "SELECT $x${}$x$", "SELECT 1 -- {}", "SELECT 1 /* {} /* */ {} */", "SELECT B'{}', 'it''s {}'", "INSERT INTO t VALUES ('{}')"],
+    "postgres": [
+        "SELECT '{}'",
+        "SELECT E'\\n{}'",
+        "SELECT $x${}$x$",
+        "SELECT 1 -- {}",
+        "SELECT 1 /* {} /* */ {} */",
+        "SELECT B'{}', 'it''s {}'",
+        "INSERT INTO t VALUES ('{}')",
+    ],
     "mysql": ['SELECT "{}"', "SELECT '\\'{}'", "SELECT 1 # {}", "SELECT _utf8'{}'", "SELECT x'{}'", "SELECT 1 -- {}\n"],
     "sqlite": ["SELECT '{}'", 'SELECT "{}"', "SELECT x'{}'", "SELECT `{}`", "SELECT [{}]"],
     "oracle": ["SELECT q'!{}!' FROM dual", "SELECT N'{}' FROM dual", "SELECT nq'<it's {}>' FROM dual"],
     "redis": ["GET {}", 'SET "a {}" 5', "HSET h f '{}'", "EVAL '{}' 0"],
-    "mongodb": ['{{"find": "t", "filter": {{"a": "{}"}}}}', '{{"insert": "t", "documents": [{{"a": [1, {{"b": "{}"}}]}}]}}', 'db.t.find({{"a": "{}"}})'],
-}  # fmt: skip
+    "mongodb": [
+        '{{"find": "t", "filter": {{"a": "{}"}}}}',
+        '{{"insert": "t", "documents": [{{"a": [1, {{"b": "{}"}}]}}]}}',
+        'db.t.find({{"a": "{}"}})',
+    ],
+}
 
 
 @given(st.sampled_from([(engine, template) for engine, all_of in _TEMPLATES.items() for template in all_of]), _VALUE)
