@@ -109,7 +109,9 @@ class PostgresConnection:
                 timeout=None,
                 statement_cache_size=cached_statements,
                 max_cached_statement_lifetime=0,
-                server_settings=dict(settings),
+                # After the driver's own spelling ('utf-8'), which no server uses, so that a pooler takes it for another value
+                # than its connection has and sets it again for each transaction. The last one counts.
+                server_settings={"client_encoding": "UTF8", **settings},
                 target_session_attrs="any",
                 connection_class=_Counted,
             )

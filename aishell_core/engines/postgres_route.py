@@ -244,9 +244,6 @@ def _is_loopback(host: str) -> bool:
 async def _settle(connection: PostgresConnection, route: Route, place: Place, milliseconds: int) -> None:
     """Set what could not or should not be given at the start, as far as the server lets us; a pooler would give it to others."""
     if route.wrapped:
-        # The driver's own spelling of it never equals the server's, so the pooler would set it again for each transaction.
-        with suppress(ServerError):
-            await connection.execute("SET /* aishell */ client_encoding = 'UTF8'")
         return
     given = _startup(place, route, milliseconds)
     wanted = {**_SETTINGS, "statement_timeout": str(milliseconds)}
