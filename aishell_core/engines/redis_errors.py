@@ -160,11 +160,10 @@ def acl_grant(user: str, *commands: str) -> str:
 def no_answer(where: Whereabouts, seconds_text: str, stage: str) -> RedisError:
     """A deadline that passed while connecting, asking or waiting for one's turn."""
     if stage == "connecting":
-        return RedisError(
-            FailureCode.TIMEOUT,
-            f"{where.address} does not answer within {seconds_text}",
-            "is it up, and does a firewall let this machine in?",
+        hint = (
+            "does it use TLS at this port? else write redis://" if where.encrypted else "is it up, and does a firewall let this machine in?"
         )
+        return RedisError(FailureCode.TIMEOUT, f"{where.address} does not answer within {seconds_text}", hint)
     return RedisError(
         FailureCode.TIMEOUT,
         f"{where.address} was asked and did not answer within {seconds_text}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from aishell_core.engines.redis_text import info_of, readable
+from aishell_core.engines.redis_text import clients_of, info_of, readable
 from aishell_core.values import Value
 
 _TEXTS_OF_FIELDS = frozenset({"info", "cluster|info"})
@@ -53,6 +53,8 @@ def table_of(name: str, reply: object) -> Table:
     """The answer to a command as a table: pairs by field, lists row by row, one value as one row."""
     if name in _TEXTS_OF_FIELDS and isinstance(reply, bytes | str):
         return Table(("field", "value"), tuple(info_of(reply).items()))
+    if name == "client|list" and isinstance(reply, bytes | str):
+        return _clients(reply)
     if name in _SCANS and isinstance(reply, list) and len(reply) == 2 and isinstance(reply[1], list | Mapping):
         inner = table_of("hgetall" if name in {"hscan", "zscan"} else "", reply[1])
         cursor = readable(reply[0])
@@ -73,6 +75,13 @@ def _listed(name: str, parts: Sequence[object]) -> Table:
         columns = tuple(str(place) for place in range(1, width + 1))
         return Table(columns, tuple(tuple(value_of(cell) for cell in each) for each in parts if isinstance(each, list | tuple)))
     return Table(("value",), tuple((value_of(each),) for each in parts))
+
+
+def _clients(text: bytes | str) -> Table:
+    """CLIENT LIST with a column for each of its fields."""
+    clients = tuple(clients_of(text))
+    columns = tuple(dict.fromkeys(name for client in clients for name in client))
+    return Table(columns, tuple(tuple(client.get(name) for name in columns) for client in clients))
 
 
 def messages_table(messages: Sequence[object], note: str) -> Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from aishell_core.engines.redis_commands import SUBSCRIBING, name_of, traits_of, why_not_read_only, why_not_run, word_of, words_of
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _HELD_FACTOR = 4
 """So many times the limit of bytes is taken in before an answer is given up: it comes as one piece and is cut here."""
+_MAY_WRITE = "it needs a session that may write"
 _LEAST_HELD_BYTES = 2**20
 
 
@@ -74,12 +76,23 @@ async def _check_reads(line: Line, words: tuple[bytes, ...], name: str) -> None:
         raise RedisError(refused.reason, message, refused.hint, refused.word)
     traits = traits_of(answer[0]) if isinstance(answer, list) and answer else None
     if traits is None:
-        raise RedisError(
-            FailureCode.MISSING, f"{line.where().address} knows no command {_shown(name)}", "COMMAND LIST names those that it knows"
-        )
+        raise await _unknown(line, name)
     reason = why_not_read_only(name, traits)
     if reason:
-        raise RedisError(FailureCode.PRIVILEGE, f"{_shown(name)} is not run where only reading is allowed: {reason}", "")
+        raise RedisError(FailureCode.PRIVILEGE, f"{_shown(name)} is not run where only reading is allowed: {reason}", _MAY_WRITE)
+
+
+async def _unknown(line: Line, name: str) -> RedisError:
+    """The error for a command that the server does not know, with the nearest that it knows."""
+    listed, described = await line.ask([("COMMAND", "LIST"), ("COMMAND",)])
+    # Before 7 there is no mere list.
+    names = listed if isinstance(listed, list) else [each[0] for each in described] if isinstance(described, list) else []
+    known = [readable(each) for each in names]
+    near = get_close_matches(name.partition("|")[0], known, n=1, cutoff=0.5)
+    message = f"{line.where().address} knows no command {_shown(name)}"
+    return RedisError(
+        FailureCode.MISSING, f"{message}: did you mean {near[0].upper()}?" if near else message, "COMMAND DOCS tells of those that it knows"
+    )
 
 
 async def _answer(line: Line, words: tuple[bytes, ...], name: str) -> Table:
