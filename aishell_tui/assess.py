@@ -33,7 +33,7 @@ _FRESH_INTERVALS = 3.0
 _PHRASES: Mapping[str, tuple[str, str]] = {
     "pool.usage": ("{value} of the connection limit is used, limit {limit}", "sessions"),
     "query.duration": ("the longest statement has run {value}, limit {limit}", "queries"),
-    "locks.waiting": ("{value} waiting for a lock, limit {limit}", "sessions"),
+    "locks.waiting": ("sessions that wait for a lock: {value}, limit {limit}", "sessions"),
     "locks.wait": ("a session has waited {value} for a lock, limit {limit}", "sessions"),
     "cache.hit_ratio": ("cache hits are down to {value}, limit {limit}", "health"),
     "transaction.duration": ("a transaction has been open for {value}, limit {limit}", "sessions"),

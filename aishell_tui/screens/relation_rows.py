@@ -9,6 +9,7 @@ from enum import StrEnum
 from aishell_core.units import format_bytes, format_count, format_duration
 from aishell_core.values import Part, Relation
 from aishell_tui.frame import TargetView
+from aishell_tui.screens.fields import field_lines
 from aishell_tui.screens.lazy_cells import LazyCells
 from aishell_tui.text import data_age_text, why_unknown
 from widgets.format import wrap
@@ -218,10 +219,7 @@ def detail_lines(view: TargetView, relation: Relation | None, width: int) -> tup
     """What else is known of the relation under the cursor, and what could not be read of all of them."""
     lines: list[Spans] = []
     if relation is not None and relation.details:
-        spans: list[Span] = [(f" {relation.name}  ", "bold")]
-        for name, value in relation.details:
-            spans += [(f"{name} ", "label"), (f"{value}   ", "text")]
-        lines.append(tuple(spans))
+        lines += field_lines((("", relation.name), *relation.details), width)
     if view.relations:
         told = (text for each in view.failures if each.part in {Part.RELATIONS, "bloat"} for text in (each.message, each.hint) if text)
         lines += [((f" {line}", "warning"),) for text in told for line in wrap(text, max(20, width - 2))]

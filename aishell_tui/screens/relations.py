@@ -77,7 +77,11 @@ class RelationsScreen(DashboardScreen):
         table.set_empty_text(why_empty(view, mode))
         table.set_heading(relations_heading(view, mode, *self._counted, frame.at))
         lines = detail_lines(view, self._listed.get(table.selected_id or ""), self.size.width)
-        self.query_one("#relation", TextView).set_lines(lines)
+        pane = self.query_one("#relation", TextView)
+        grown = len(lines) != len(pane.lines)
+        pane.set_lines(lines)
+        if grown:
+            pane.refresh(layout=True)
 
     def _list(self, table: LineTable, view: TargetView, mode: RelationMode, now: float) -> None:
         """Make the rows anew, only where something has changed: there can be thousands."""

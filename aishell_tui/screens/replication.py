@@ -55,8 +55,12 @@ class ReplicationScreen(DashboardScreen):
         if failure is not None and view.replication:
             text = f"{failure.message}. {failure.hint}".strip()
             shortfall = tuple(((f" {line}", "warning"),) for line in wrap(text, max(20, self.size.width - 2)))
-        lines = (*detail_lines(view, table.selected_id), *shortfall, *archiver_lines(view))
-        self.query_one("#peer", TextView).set_lines(lines)
+        lines = (*detail_lines(view, table.selected_id, self.size.width), *shortfall, *archiver_lines(view))
+        pane = self.query_one("#peer", TextView)
+        grown = len(lines) != len(pane.lines)
+        pane.set_lines(lines)
+        if grown:
+            pane.refresh(layout=True)
 
     @on(LineTable.Moved)
     def _moved(self) -> None:

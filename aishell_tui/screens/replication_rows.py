@@ -10,6 +10,7 @@ from aishell_core.units import format_bytes, format_counted, format_duration, fo
 from aishell_core.values import Ability, Metric, Part, ReplicationPeer, Severity, Unit, worst
 from aishell_tui.catch_up import TREND_SECONDS, UNKNOWN_TREND, Trend, trend, trend_words
 from aishell_tui.frame import TargetView
+from aishell_tui.screens.fields import field_lines
 from aishell_tui.text import data_age_text, why_unknown
 from widgets.glyphs import Glyphs
 from widgets.heading import Heading
@@ -161,17 +162,14 @@ def peer_rows(view: TargetView, now: float, glyphs: Glyphs) -> list[Row]:
     return [peer_row(view, peer, below, now, glyphs) for peer, below in in_order(view.replication or ())]
 
 
-def detail_lines(view: TargetView, row_id: str | None) -> tuple[Spans, ...]:
+def detail_lines(view: TargetView, row_id: str | None, width: int) -> tuple[Spans, ...]:
     """All else that is known of the peer under the cursor, the first one where there is none."""
     ordered = in_order(view.replication or ())
     chosen = next((peer for peer, _ in ordered if f"{peer.role}/{peer.name}/{peer.client}" == row_id), None)
     peer = chosen or (ordered[0][0] if ordered else None)
     if peer is None:
         return ()
-    spans: list[Span] = [(f" {peer.name}  ", "bold")]
-    for name, value in peer.details:
-        spans += [(f"{name} ", "label"), (f"{value}   ", "text")]
-    return (tuple(spans),)
+    return field_lines((("", peer.name), *peer.details), width)
 
 
 def replication_heading(view: TargetView, now: float) -> Heading:

@@ -15,32 +15,18 @@ from aishell_tui.look import Look
 from aishell_tui.plans import judged_plan, plan_words
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
+from aishell_tui.screens.fields import field_lines
 from aishell_tui.screens.query_data import formatted
 from aishell_tui.screens.sessions_detail import Surroundings, end_sentence, lock_lines, session_fields
 from aishell_tui.screens.sessions_rows import fresh_and_stale
 from aishell_tui.session_list import identity
 from aishell_tui.text import why_unknown
 from collectors.contract import Demand
-from widgets.format import cell_width, clean
 from widgets.heading import Heading
 from widgets.lines import Spans
 from widgets.plan_tree import PlanTree
 from widgets.sql_view import SqlView
 from widgets.text_view import TextView
-
-
-def field_lines(fields: tuple[tuple[str, str], ...], width: int) -> tuple[Spans, ...]:
-    """Names and words side by side, as many on a line as there is room for."""
-    lines: list[list[tuple[str, str]]] = [[]]
-    used = 0
-    for name, text in fields:
-        cells = cell_width(clean(name)) + cell_width(clean(text)) + 4
-        if lines[-1] and used + cells > width:
-            lines.append([])
-            used = 0
-        lines[-1].append((name, text))
-        used += cells
-    return tuple(tuple(span for name, text in line for span in ((f" {name} ", "label"), (f"{text}  ", "text"))) for line in lines)
 
 
 class SessionScreen(DashboardScreen):

@@ -15,7 +15,7 @@ from textual.pilot import Pilot
 from aishell_core.clock import Clock, SystemClock
 from aishell_core.errors import TargetError
 from aishell_core.targets import Location, Target
-from aishell_core.values import FailureCode, Severity, TargetId
+from aishell_core.values import Event, EventKind, FailureCode, Severity, TargetId
 from aishell_tui.app import AishellApp
 from aishell_tui.options import DashboardOptions
 from aishell_tui.runtime import Runtime
@@ -160,6 +160,21 @@ async def test_going_back_in_time_is_announced_and_escape_returns() -> None:
         await until(pilot, lambda: app.look.until is not None)
         await pilot.press("escape")
         await until(pilot, lambda: app.look.until is None)
+
+
+async def test_a_selected_event_is_told_in_full_and_can_be_copied() -> None:
+    long = "a reason that is told in so many words that no column of a narrow terminal could ever hold all of them: " + "word " * 12
+    scripts = {"a.db": Script()}
+    async with dashboard(scripts) as (app, pilot):
+        await until(pilot, lambda: app.current_mode == "health")
+        event = Event(app.frame.at, TargetId("a.db"), EventKind.SETTING, Severity.WARNING, long)
+        app.look = replace(app.look, paused=True)
+        app.frame = replace(app.frame, events=(event,))
+        await pilot.press("8", "j")
+        await until(pilot, lambda: text_of(app).count("word") > 12)
+        assert "could ever hold all of them" in " ".join(text_of(app).split())
+        await pilot.press("escape")
+        await until(pilot, lambda: text_of(app).count("word") < 12)
 
 
 async def test_before_its_history_a_target_says_since_when_there_is_any() -> None:

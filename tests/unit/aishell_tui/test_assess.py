@@ -242,4 +242,4 @@ def test_waits_that_were_read_long_ago_are_not_told_as_if_they_were_now() -> Non
         reading = Reading(SERVER.name, Tier.HOT, NOW - 30 + second, (Sample(LOCKS_WAITING, 2),), lock_waits=waits if second == 0 else None)
         store.add(reading, 1.0)
         view = absorb(view, reading, store.snapshot(SERVER.name), 1.0)
-    assert lead(view) == [("2 waiting for a lock, limit 1", "sessions")]
+    assert lead(view) == [("sessions that wait for a lock: 2, limit 1", "sessions")]

@@ -19,6 +19,7 @@ from aishell_tui.screens.query_data import runner_lines, running, runs
 from aishell_tui.screens.query_rows import digest_table_row, known_columns
 from aishell_tui.screens.relation_rows import RelationMode, dead_share, findings, first_mode, of_mode, relation_row, relation_words
 from aishell_tui.screens.relation_rows import known_columns as relation_columns
+from aishell_tui.screens.replication_rows import detail_lines as peer_details
 from aishell_tui.screens.replication_rows import in_order, peer_note, peer_severity, peer_trend, why_none
 from aishell_tui.screens.upkeep_lines import (
     archiver_lines,
@@ -100,6 +101,15 @@ def test_a_link_of_which_nothing_is_told_is_not_called_well() -> None:
     assert peer_severity(view, ReplicationPeer("standby_1", "standby", "")) is Severity.UNKNOWN
     assert peer_severity(view, ReplicationPeer("standby_1", "standby", "streaming")) is Severity.OK
     assert peer_severity(view, ReplicationPeer("news", "publication", "")) is Severity.OK
+
+
+def test_all_that_is_known_of_a_peer_stands_in_whole_words_at_80_columns() -> None:
+    details = tuple((f"detail {place}", "some words that are long") for place in range(6))
+    peer = replace(PEERS[1], details=details)
+    lines = peer_details(server_view(ServerScript(replication=(peer,)), last=2), None, 80)
+    assert told(lines).split("\n")[0].startswith("replica_1 detail 0 some words")
+    assert told(lines).count("some words that are long") == 6
+    assert all(sum(len(text) for text, _ in line) <= 80 for line in lines)
 
 
 def test_why_no_peer_is_shown() -> None:
