@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from array import array
 from functools import lru_cache
@@ -25,6 +26,12 @@ _ASKED_CHARACTERS = 300
 
 def formatted(sql: str) -> str:
     """The statement on several lines; as it is where it cannot be read."""
+    if sql.startswith("{"):
+        # A command that is a document: one field below the other.
+        try:
+            return json.dumps(json.loads(sql), indent=2, ensure_ascii=False)
+        except ValueError:
+            return sql
     import sqlparse  # 20 ms that only this screen needs
 
     if len(sql) > 20_000:

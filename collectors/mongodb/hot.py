@@ -34,6 +34,7 @@ from collectors.statements_sampled import SampledStatements, SeenCall
 DEADLINE_SECONDS = 1.7
 """Less than the poller gives, so that a server that hangs is named as the reason."""
 
+_NEEDS_MONGODB = "MongoDB itself has it"
 _MOST_OPERATIONS = 10_000
 
 
@@ -166,12 +167,14 @@ class HotTier:
         return (*profile.statements, *(one for one in self._sampled.statements() if one.digest not in counted))
 
     def _missing(self, at: float) -> tuple[Failure, ...]:
-        """What this kind of server does not tell, in one sentence."""
+        """What this kind of server does not tell, in a sentence for each part."""
         if not is_ferretdb(self._status):
             return ()
-        words = ", ".join((*lacking(self._status), "operations"))
-        message = f"FerretDB does not tell of {words}"
-        return (Failure("server status", FailureCode.UNSUPPORTED, message, "MongoDB itself has these figures", at),)
+        figures = f"FerretDB does not tell of {', '.join(lacking(self._status))}"
+        operations = "FerretDB lists neither operations nor connections"
+        statements = "FerretDB lists no operations and has no profiler, so its statements cannot be told apart"
+        told = (("server status", figures), (Part.SESSIONS, operations), (Part.STATEMENTS, statements))
+        return tuple(Failure(part, FailureCode.UNSUPPORTED, message, _NEEDS_MONGODB, at) for part, message in told)
 
 
 def _ferret(build: Document) -> Mapping[str, object]:

@@ -67,7 +67,7 @@ def _peer(member: Member, members: tuple[Member, ...]) -> ReplicationPeer:
     document = member.document
     source = text(document, "syncSourceHost")
     details = (
-        ("health", "down" if number(document, "health") == 0.0 else ""),
+        ("state as told", text(document, "stateStr") if number(document, "health") == 0.0 else ""),
         ("copies from", source),
         ("round trip", f"{pinged:.0f} ms" if (pinged := number(document, "pingMs")) is not None else ""),
         ("uptime", format_duration(uptime) if (uptime := number(document, "uptime")) else ""),
@@ -77,7 +77,7 @@ def _peer(member: Member, members: tuple[Member, ...]) -> ReplicationPeer:
     return ReplicationPeer(
         name=source or next((each.name for each in members if each.state == _PRIMARY), "") if member.own else member.name,
         role="upstream" if member.own else _role_to(member),
-        state=text(document, "stateStr").lower(),
+        state="down" if number(document, "health") == 0.0 else text(document, "stateStr").lower(),
         lag_seconds=member.lag_seconds,
         client=member.name,
         active=number(document, "health") != 0.0,
