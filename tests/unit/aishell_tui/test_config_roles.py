@@ -1,0 +1,121 @@
+"""Roles and protections from the configuration: who may give them, what wins, what leads nowhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aishell_core.safety.decision import Decision, decide
+from aishell_core.safety.risk import ActionClass, session_risk
+from aishell_core.safety.roles import Role
+from aishell_core.targets import Environment
+from aishell_tui.config.load import Configuration, load_config
+from aishell_tui.config.problems import InvalidConfigError
+from aishell_tui.config.roles import place_of, unknown_targets
+from aishell_tui.config.targets import chosen_targets
+from aishell_tui.places import Places
+from tests.command_line import run_here
+from tests.safety import ANN
+
+TARGETS = "targets:\n  - name: shop\n    url: postgresql://db.example/shop\n    environment: production\n    read_only: true\n"
+
+
+def loaded(folder: Path, own: str, project: str = "", environ: dict[str, str] | None = None) -> Configuration:
+    """The configuration of a user's own file and one that lies in the working folder."""
+    (folder / "own").mkdir()
+    (folder / "own" / "config.yaml").write_text(own)
+    (folder / "work" / ".ai-shell").mkdir(parents=True)
+    if project:
+        (folder / "work" / ".ai-shell" / "dashboard.yml").write_text(project)
+    places = Places(folder / "own", folder / "state", folder / "backups")
+    return load_config(environ=environ or {}, working_folder=folder / "work", places=places)
+
+
+def cancelled(configuration: Configuration, name: str = "shop") -> Decision:
+    """Whether ann may cancel a statement on a target."""
+    (target,) = chosen_targets(configuration, (name,))
+    return decide(ANN, configuration.policy, place_of(target, configuration), session_risk(ActionClass.CANCEL))
+
+
+def test_roles_become_grants(tmp_path: Path) -> None:
+    text = (
+        "roles:\n  - role: operator\n    groups: [dba]\n    environments: [staging]\n    targets: [shop-*]\n    actions: [read, cancel]\n"
+    )
+    policy = loaded(tmp_path, text).policy
+    (grant,) = policy.grants
+    assert policy.configured
+    assert (grant.role, grant.groups, grant.environments) == (Role.OPERATOR, ("dba",), (Environment.STAGING,))
+    assert (grant.targets, grant.actions) == (("shop-*",), (ActionClass.READ, ActionClass.CANCEL))
+
+
+def test_without_roles_the_hint_names_the_file_and_its_lines_work(tmp_path: Path) -> None:
+    """Put into the file that is named, they allow what was refused."""
+    own = "targets:\n  - name: app\n    url: postgresql://db.example/app\n"
+    refused = cancelled(loaded(tmp_path, own), "app")
+    assert str(tmp_path / "own" / "config.yaml") in refused.hint
+    lines = refused.hint.partition("\n")[2]
+    (tmp_path / "again").mkdir()
+    assert cancelled(loaded(tmp_path / "again", f"{own}{lines}\n"), "app").allowed
+
+
+def test_an_empty_section_gives_nobody_a_role_and_one_of_comments_is_none(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "roles: []\n").policy.configured
+    (tmp_path / "again").mkdir()
+    assert not loaded(tmp_path / "again", "roles:\n#  - role: admin\n").policy.configured
+
+
+def test_a_file_of_the_working_folder_may_not_give_roles(tmp_path: Path) -> None:
+    with pytest.raises(InvalidConfigError, match="may not give roles"):
+        loaded(tmp_path, TARGETS, "roles:\n  - role: admin\n    users: [ann]\n")
+
+
+def test_a_file_of_the_working_folder_protects_no_less(tmp_path: Path) -> None:
+    """Neither a target nor the dashboard; the environment variable, which is the user's own, may."""
+    own = f"{TARGETS}dashboard: {{read_only: true}}\n"
+    project = "targets:\n  - name: shop\n    url: postgresql://db.example/shop\n    read_only: false\ndashboard: {read_only: false}\n"
+    configuration = loaded(tmp_path, own, project)
+    (target,) = chosen_targets(configuration, ("shop",))
+    assert (target.environment, target.read_only) == (Environment.PRODUCTION, True)
+    assert configuration.dashboard.read_only
+    (tmp_path / "again").mkdir()
+    assert not loaded(tmp_path / "again", own, project, {"AISHELL_READ_ONLY": "false"}).dashboard.read_only
+
+
+def test_a_file_of_the_working_folder_may_protect_more(tmp_path: Path) -> None:
+    own = "targets:\n  - name: shop\n    url: postgresql://db.example/shop\n"
+    project = f"{own}    environment: production\n    read_only: true\ndashboard: {{read_only: true}}\n"
+    configuration = loaded(tmp_path, own, project)
+    (target,) = chosen_targets(configuration, ("shop",))
+    assert (target.environment, target.read_only, configuration.dashboard.read_only) == (Environment.PRODUCTION, True, True)
+
+
+def test_a_read_only_target_refuses_everybody(tmp_path: Path) -> None:
+    refused = cancelled(loaded(tmp_path, f"{TARGETS}roles:\n  - role: admin\n    users: [ann]\n"))
+    assert not refused.allowed
+    assert "read-only" in refused.message
+
+
+def test_a_target_of_the_command_line_is_not_known(tmp_path: Path) -> None:
+    """Even with the name of a configured one."""
+    configuration = loaded(tmp_path, "targets:\n  - name: app@db\n    url: postgresql://db/app\n")
+    (named,) = chosen_targets(configuration, ("app@db",))
+    (given,) = chosen_targets(configuration, ("postgresql://db/app",))
+    assert named.name == given.name
+    assert (place_of(named, configuration).known, place_of(given, configuration).known) == (True, False)
+    assert place_of(given, configuration).care is Environment.PRODUCTION
+
+
+def test_a_target_that_a_role_names_and_nobody_configures_is_warned_about(tmp_path: Path) -> None:
+    text = f"{TARGETS}roles:\n  - role: admin\n    users: [ann]\n    targets: [shp, sho*]\n"
+    (problem,) = unknown_targets(loaded(tmp_path, text))
+    assert (problem.line, problem.what) == (9, "a role names the target 'shp', which is not configured")
+    assert problem.hint == "did you mean shop?"
+
+
+def test_config_shows_and_validates_roles(aishell_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (aishell_home / "config.yaml").write_text(f"{TARGETS}roles:\n  - role: operator\n    users: [ann]\n    targets: [shp]\n")
+    shown = run_here(capsys, "config", "show", "--origin").out
+    assert "roles.1.role" in shown
+    assert "config.yaml:7" in shown
+    assert "did you mean shop?" in run_here(capsys, "config", "validate").out
