@@ -49,9 +49,9 @@ _FIELDS: Mapping[str, str] = {Part.LOCKS: "lock_waits"}
 """The field of a view that holds a part, where it has another name."""
 
 
-def lead_text(leads_to: str) -> str:
-    """The key that leads from the Health screen to another; empty where there is none."""
-    key = lead_key(leads_to, "health")
+def lead_text(leads_to: str, here: str = "health") -> str:
+    """The key that leads from a screen to another; empty where there is none."""
+    key = lead_key(leads_to, here)
     return f"   {key} ▸" if key else ""
 
 
@@ -265,10 +265,10 @@ def unread_parts(view: TargetView) -> tuple[Failure, ...]:
     return tuple(each for each in view.failures if each.part != "target" and each.message not in told)
 
 
-def shortfall_lines(view: TargetView, failure: Failure, width: int) -> list[Spans]:
+def shortfall_lines(view: TargetView, failure: Failure, width: int, here: str = "health") -> list[Spans]:
     """What could not be read and why; what would mend it has lines of its own, so that it can be copied as it stands."""
     missing = "" if _is_there(view, failure.part) else "n/a: "
-    lines = _told(failure.part, "label", missing + failure.message, width, lead_text(_PANES.get(failure.part, "")))
+    lines = _told(failure.part, "label", missing + failure.message, width, lead_text(_PANES.get(failure.part, ""), here))
     return [*lines, *(_told("", "label", failure.hint, width) if failure.hint else [])]
 
 

@@ -94,7 +94,7 @@ class MetricsScreen(DashboardScreen):
     def _show_unread(self, view: TargetView) -> None:
         """All that could not be read, in full, so that there is one place where each hint can be read at any size."""
         pane = self.query_one("#unread", TextView)
-        lines = [line for each in view.failures for line in shortfall_lines(view, each, self.size.width)]
+        lines = [line for each in view.failures for line in shortfall_lines(view, each, self.size.width, self.SCREEN)]
         if tuple(lines) != pane.lines:
             pane.set_lines(lines)
             pane.display = bool(lines)

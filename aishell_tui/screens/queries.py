@@ -74,7 +74,7 @@ class QueriesScreen(DashboardScreen):
             table.clear_marks()
         found = self._digests(view, table.filter_text)
         span = self.dashboard.digests.history(view.name).span_seconds(self._mode)
-        table.set_empty_text(why_empty(view, self._mode))
+        table.set_empty_text(why_empty(view, self._mode, span))
         table.set_heading(queries_heading(view, self._mode, span, found, frame.at))
         table.set_stale(view.is_stale(frame.at))
         if found is not self._table:

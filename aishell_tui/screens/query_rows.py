@@ -177,11 +177,13 @@ def queries_heading(view: TargetView, mode: DigestMode, span_seconds: float | No
     return Heading("queries", tuple(detail), fresh, stale)
 
 
-def why_empty(view: TargetView, mode: DigestMode) -> str:
-    """Why there are no rows: what could not be read and what to do, or that nothing ran."""
+def why_empty(view: TargetView, mode: DigestMode, span_seconds: float | None = None) -> str:
+    """Why there are no rows: what could not be read and what to do, that there is nothing yet to compare with, or that nothing ran."""
     failure = view.failure_of("statements") or view.target_failure
     if failure is not None and not view.statements:
         return why_unknown(failure)
+    if mode is not DigestMode.TOTAL and view.statements and not span_seconds:
+        return "the next reading tells what has run since this one; t shows the total"
     return "no statement ended in this span" if mode is not DigestMode.TOTAL and view.statements else "no statements yet"
 
 

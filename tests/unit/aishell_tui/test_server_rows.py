@@ -16,7 +16,7 @@ from aishell_tui.progress import Pace, ProgressHistory
 from aishell_tui.screens.fleet_rows import fleet_columns
 from aishell_tui.screens.health_data import cost_sentence, status_lines
 from aishell_tui.screens.query_data import runner_lines, running, runs
-from aishell_tui.screens.query_rows import digest_table_row, known_columns
+from aishell_tui.screens.query_rows import digest_table_row, known_columns, why_empty
 from aishell_tui.screens.relation_rows import RelationMode, dead_share, findings, first_mode, of_mode, relation_row, relation_words
 from aishell_tui.screens.relation_rows import known_columns as relation_columns
 from aishell_tui.screens.replication_rows import detail_lines as peer_details
@@ -238,6 +238,12 @@ def test_a_filter_looks_at_words_and_makes_no_cell() -> None:
         assert row.plain() == words
         assert not row.cells._made  # type: ignore[attr-defined]
     assert "unused since" in relation_words(RELATIONS[2])
+
+
+def test_one_reading_does_not_say_that_nothing_ran() -> None:
+    view = server_view(ServerScript(), last=2)
+    assert why_empty(view, DigestMode.LIVE, 0.0).startswith("the next reading tells")
+    assert why_empty(view, DigestMode.LIVE, 12.0) == "no statement ended in this span"
 
 
 def test_a_text_over_several_lines_stands_in_one() -> None:
