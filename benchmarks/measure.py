@@ -41,6 +41,14 @@ class Steady:
     rss_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A key that was typed: milliseconds until its effect was painted, and the CPU milliseconds that the program took meanwhile."""
+
+    milliseconds: float
+    cpu_milliseconds: float
+
+
 class Measured:
     """A program in a terminal with the means to measure it; use as a context manager."""
 
@@ -85,18 +93,27 @@ class Measured:
     def _has_moved(self, before: tuple[str, ...]) -> bool:
         return self.terminal.backgrounds(_CURSOR_COLUMN) != before
 
-    def filter_delays(self, text: str) -> tuple[float, ...]:
-        """Milliseconds from each key of a filter that is typed until the table's title shows it, with the rows that it leaves."""
+    def filter_delays(self, text: str) -> tuple[Typed, ...]:
+        """What each key of a filter takes until the table's title shows it, with the rows that it leaves."""
         self.terminal.send("/")
         delays = []
         for count, key in enumerate(text, 1):
             self._watch(self._chance.uniform(*_BETWEEN_KEYS_SECONDS))
-            delays.append(self._delay(key, partial(self._is_filtered, text[:count])))
+            before = self._main_thread_seconds()
+            delay = self._delay(key, partial(self._is_filtered, text[:count]))
+            delays.append(Typed(delay, (self._main_thread_seconds() - before) * 1000))
         self.terminal.send("\r")
         self._watch(max(_BETWEEN_KEYS_SECONDS))
         self.terminal.send("\x1b")
         self._watch(max(_BETWEEN_KEYS_SECONDS))
         return tuple(delays)
+
+    def _main_thread_seconds(self) -> float:
+        """CPU time of the program's first thread, which draws and takes keys, to the microsecond; 0 where the kernel does not tell."""
+        try:
+            return int(Path(f"/proc/{self.terminal.process.pid}/schedstat").read_text().split()[0]) / 1e9
+        except OSError:
+            return 0.0
 
     def _is_filtered(self, text: str) -> bool:
         # The line in which it is typed stands below the table.

@@ -239,7 +239,10 @@ def scale_section() -> Section:
             figures += [
                 bounded(f"CPU of one core, {name}", 100 * steady.cpu_ratio, 8, "%"),
                 bounded(f"key to paint, 95th percentile, {name}", percentile(delays, 0.95), 50, "ms"),
-                bounded(f"key of a filter to paint, 95th percentile, {name}", percentile(typed, 0.95), 50, "ms"),
+                bounded(
+                    f"key of a filter to paint, 95th percentile, {name}", percentile([each.milliseconds for each in typed], 0.95), 50, "ms"
+                ),
+                Figure(f"CPU of a key of a filter, median, {name}", f"{percentile([each.cpu_milliseconds for each in typed], 0.5):.1f} ms"),
                 Figure(f"to the terminal, {name}", f"{steady.bytes_per_second / 1000:.1f} KB/s"),
                 Figure(f"resident memory, {name}", f"{steady.rss_bytes / MIB:.0f} MiB"),
             ]
