@@ -51,7 +51,7 @@ class RedisServer:
     folder: Path
     port: int
     settings: dict[str, str]
-    arguments: tuple[str, ...] = ()
+    sentinel: bool = False
     process: subprocess.Popen[bytes] | None = None
     _clients: list[Any] = field(default_factory=list)
 
@@ -75,10 +75,9 @@ class RedisServer:
 
     def start(self, *, wait: bool = True) -> None:
         """Start it and return when it answers, at once without `wait`."""
-        settings = [word for name, value in self.settings.items() for word in (f"--{name}", *self._words(name, value))]
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [self.program, *self.arguments, "--port", str(self.port), "--dir", self.folder, "--bind", "127.0.0.1", *settings],
+                [self.program, *self._arguments()],
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
@@ -87,6 +86,16 @@ class RedisServer:
             )
         if wait:
             self.wait_until_ready()
+
+    def _arguments(self) -> list[str]:
+        """The settings; a sentinel wants a file for them, which it writes itself afterwards."""
+        given = {"port": str(self.port), "dir": str(self.folder), "bind": "127.0.0.1", **self.settings}
+        if not self.sentinel:
+            return [word for name, value in given.items() for word in (f"--{name}", *self._words(name, value))]
+        file = self.folder / "sentinel.conf"
+        if not file.exists():
+            file.write_text("".join(f"{name} {value}\n" for name, value in given.items() if value))
+        return [str(file), "--sentinel"]
 
     def _words(self, name: str, value: str) -> list[str]:
         return [value] if name in {"save", "requirepass", "masterauth"} else value.split(" ")
@@ -164,7 +173,7 @@ class RedisServer:
 
 
 @contextmanager
-def redis_server(version: str = "7", *, arguments: tuple[str, ...] = (), wait: bool = True, **settings: str) -> Iterator[RedisServer]:
+def redis_server(version: str = "7", *, sentinel: bool = False, wait: bool = True, **settings: str) -> Iterator[RedisServer]:
     """A server for as long as the block lasts; skips or fails where the version is not on this machine.
 
     Settings as the configuration names them, with underscores for hyphens. It saves nothing unless told to.
@@ -172,7 +181,7 @@ def redis_server(version: str = "7", *, arguments: tuple[str, ...] = (), wait: b
     program = require_redis(version)
     folder = Path(tempfile.mkdtemp(prefix="redis-"))
     given = {"save": "", **{name.replace("_", "-"): value for name, value in settings.items()}}
-    server = RedisServer(program, folder, free_port(), given, arguments)
+    server = RedisServer(program, folder, free_port(), given, sentinel)
     try:
         server.start(wait=wait)
         yield server
