@@ -15,6 +15,7 @@ from aishell_core.safety.audit_folder import AuditFolder
 from aishell_core.safety.audit_writer import LONGEST_STATEMENT, AuditLimits, AuditWriter, shortened
 from aishell_core.safety.redaction import LiteralHash, redacted
 
+_MOST_PARAMETERS = 100
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -33,8 +34,12 @@ class AuditLog:
     def record_attempt(self, attempt: Attempt) -> Ticket:
         """Write down what somebody is about to do, whether it is allowed or not."""
         with self._told("the action is not carried out: "), self._opened() as writer:
-            statement = redacted(attempt.engine, attempt.command, LiteralHash(writer.keys.literals), understood=attempt.risk.understood)
-            return Ticket(writer.add(attempt_fields(attempt, shortened(statement, LONGEST_STATEMENT))).sequence)
+            literal_hash = LiteralHash(writer.keys.literals)
+            understood = attempt.risk.understood
+            statement = redacted(attempt.engine, attempt.command, literal_hash, attempt.parameters, understood=understood)
+            parameters = [literal_hash(str(value)) for value in attempt.parameters[:_MOST_PARAMETERS]]
+            fields = attempt_fields(attempt, shortened(statement, LONGEST_STATEMENT), parameters)
+            return Ticket(writer.add(fields).sequence)
 
     def record_result(self, ticket: Ticket, outcome: Outcome) -> None:
         """Write down how it ended."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,6 +10,7 @@ from aishell_core.safety.audit_record import Field
 from aishell_core.safety.decision import Confirmation, Decision, Place
 from aishell_core.safety.risk import Risk
 from aishell_core.safety.roles import Actor
+from aishell_core.values import Value
 
 
 class Verdict(StrEnum):
@@ -32,8 +34,9 @@ class Attempt:
     """An action that somebody is about to take.
 
     `command` is the statement as it would be run, or a description such as `pg_terminate_backend(4711)`; its literals
-    are replaced by keyed hashes before anything is written. `engine` is the target's engine, whose language the command
-    is written in. `subject` names what is acted on in words that hold no data, such as `session 4711 since 14:02:31`.
+    and its `parameters` are replaced by keyed hashes before anything is written. `engine` is the target's engine, whose
+    language the command is written in. `subject` names what is acted on in words that hold no data, such as `session
+    4711 since 14:02:31`.
     `confirmed` says that the question which the decision wants was answered with yes, or with the target's name.
     """
 
@@ -46,6 +49,7 @@ class Attempt:
     subject: str = ""
     count: int = 1
     confirmed: bool = False
+    parameters: tuple[Value, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -73,8 +77,8 @@ class Ticket:
     sequence: int
 
 
-def attempt_fields(attempt: Attempt, statement: str) -> dict[str, Field]:
-    """An attempt as fields of a record; `statement` is its command without its literals."""
+def attempt_fields(attempt: Attempt, statement: str, parameters: Iterable[str] = ()) -> dict[str, Field]:
+    """An attempt as fields of a record; `statement` is its command without its literals, `parameters` are hashes."""
     actor, place, risk, decision = attempt.actor, attempt.place, attempt.risk, attempt.decision
     return {
         "event": "attempt",
@@ -93,6 +97,7 @@ def attempt_fields(attempt: Attempt, statement: str) -> dict[str, Field]:
         "subject": attempt.subject,
         "count": attempt.count,
         "statement": statement,
+        "parameters": list(parameters),
         "risk": risk.level.value,
         "reasons": list(risk.reasons),
         "confirmation": decision.confirmation.value,

@@ -25,7 +25,7 @@ class Language(Protocol):
     def judge(self, command: str, parameters: Sequence[Value] = (), /) -> Risk:
         """What a command can do with its parameters; never raises, and in doubt it is high."""
 
-    def redacted(self, command: str, literal_hash: Callable[[str], str], /) -> str | None:
+    def redacted(self, command: str, literal_hash: Callable[[str], str], parameters: Sequence[Value] = (), /) -> str | None:
         """The command without comments and with its literals hashed; None where that cannot be told apart safely."""
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from aishell_core.safety.languages import language_of
+from aishell_core.values import Value
 
 _DIGITS = 12
 
@@ -22,7 +24,7 @@ class LiteralHash:
         return f"#{digest.hex()[:_DIGITS]}"
 
 
-def redacted(engine: str, command: str, literal_hash: LiteralHash, *, understood: bool = True) -> str:
+def redacted(engine: str, command: str, literal_hash: LiteralHash, parameters: Sequence[Value] = (), *, understood: bool = True) -> str:
     """A command of an engine's language without its literals and comments.
 
     Of what could not be understood, and of a language that nobody here knows, nothing but a hash and the length is
@@ -30,7 +32,7 @@ def redacted(engine: str, command: str, literal_hash: LiteralHash, *, understood
     """
     language = language_of(engine)
     try:
-        shape = language.redacted(command, literal_hash) if language is not None and understood else None
+        shape = language.redacted(command, literal_hash, parameters) if language is not None and understood else None
     except RecursionError:
         shape = None
     return f"{literal_hash(command)} ({len(command)} characters)" if shape is None else shape

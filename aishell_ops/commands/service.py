@@ -25,7 +25,7 @@ _ESTIMATE_SECONDS = 3.0
 
 def plan_of(command: Command, engine: str, *, place: Place, actor: Actor, policy: Policy, estimated_rows: float | None = None) -> Plan:
     """What a command can do and whether it is allowed; pure."""
-    risk = judge(engine, command.text, estimated_rows=estimated_rows)
+    risk = judge(engine, command.text, command.parameters, estimated_rows=estimated_rows)
     return Plan(command, engine, place, actor, risk, decide(actor, policy, place, risk), estimated_rows)
 
 
@@ -56,7 +56,17 @@ async def run_plan(plan: Plan, engine: Runnable, log: AuditLog, clock: Clock, *,
     Raises RefusedError where it is not allowed or was not confirmed, StateError where it cannot be recorded, TargetError.
     """
     command = plan.command
-    attempt = Attempt(plan.actor, plan.place, plan.engine, command.text, plan.risk, plan.decision, "run a command", 1, confirmed)
+    attempt = Attempt(
+        plan.actor,
+        plan.place,
+        plan.engine,
+        command.text,
+        plan.risk,
+        plan.decision,
+        "run a command",
+        confirmed=confirmed,
+        parameters=command.parameters,
+    )
 
     def act() -> Awaitable[CommandResult]:
         return engine.run(command.text, command.parameters, command.limits, database=command.database, read_only=plan.risk.is_read)

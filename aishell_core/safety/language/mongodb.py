@@ -111,9 +111,7 @@ _HARMFUL: Mapping[str, Risk] = {
 }
 _FILTERS = ("filter", "query", "q")
 _SHOWN = frozenset({"limit", "skip", "batchsize", "multi", "upsert", "ordered", "new", "remove", "maxtimems", "singlebatch"})
-_NAMES = frozenset(
-    {"collection", "coll", "op", "operation", "method", "command", "$db", "from", "into", "$out", "$merge", "$unionwith", "database"}
-)
+_NAMES = frozenset({"collection", "coll", "$db", "from", "into", "$out", "$merge", "$unionwith", "database"})
 
 
 def judge(command: str, _parameters: Sequence[Value] = ()) -> Risk:
@@ -126,7 +124,7 @@ def judge(command: str, _parameters: Sequence[Value] = ()) -> Risk:
     return together((_operation(name, arguments), *_harmful(document)))
 
 
-def redacted(command: str, literal_hash: Callable[[str], str]) -> str | None:
+def redacted(command: str, literal_hash: Callable[[str], str], _parameters: Sequence[Value] = ()) -> str | None:
     """The operation with the names of fields and collections, and a hash for every value."""
     try:
         document = parse(command)

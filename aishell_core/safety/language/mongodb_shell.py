@@ -12,7 +12,6 @@ _CALL = re.compile(
     r"\s*db\.(?:getCollection\(\s*(?P<quoted>\"[^\"\\]*\")\s*\)|(?P<plain>[\w.-]+?))\.(?P<method>\w+)\((?P<inside>.*)\)\s*;?\s*", re.DOTALL
 )
 _OF_DATABASE = re.compile(r"\s*db\.(?P<method>\w+)\((?P<inside>.*)\)\s*;?\s*", re.DOTALL)
-_WORDS = ("op", "operation", "method", "command")
 _ARGUMENTS = ("filter", "update", "options")
 
 
@@ -32,14 +31,8 @@ def parse(text: str) -> dict[str, Json]:
 
 
 def operation_of(document: Mapping[str, Json]) -> tuple[str, Mapping[str, Json]]:
-    """The operation's name in small letters, and its arguments; raises UnreadableError where there is no name."""
-    first = next(iter(document), "")
-    named = [word for word in _WORDS if isinstance(document.get(word), str)]
-    if named and ("collection" in document or first in _WORDS):
-        if len(named) > 1:
-            raise UnreadableError("two keys name the operation")
-        return str(document[named[0]]).lower(), document
-    return first.lower(), document
+    """The operation's name in small letters, which is its first key as for the server, and the whole as its arguments."""
+    return next(iter(document), "").lower(), document
 
 
 def _without_doubles(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

@@ -112,6 +112,6 @@ def judge(command: str, _parameters: Sequence[Value] = ()) -> Risk:
     return judge_sql(command, RULES)
 
 
-def redacted(command: str, literal_hash: Callable[[str], str]) -> str | None:
+def redacted(command: str, literal_hash: Callable[[str], str], _parameters: Sequence[Value] = ()) -> str | None:
     """The statement without comments, with its literals hashed."""
     return redacted_sql(command, RULES, literal_hash)

@@ -114,14 +114,14 @@ def judge(command: str, parameters: Sequence[Value] = ()) -> Risk:
     return not_understood(f"{name.replace('|', ' ').upper()[:40]} is not known" if name else "there is no command in it")
 
 
-def redacted(command: str, literal_hash: Callable[[str], str]) -> str | None:
-    """The command's name, and a hash for each of its other words: keys and values alike."""
+def redacted(command: str, literal_hash: Callable[[str], str], parameters: Sequence[Value] = ()) -> str | None:
+    """The command's name, and a hash for each of its other words: keys, values and parameters alike."""
     try:
-        words = [word.decode("utf-8", "surrogateescape") for word in words_of(command)]
+        words = [word.decode("utf-8", "surrogateescape") for word in (*words_of(command), *map(word_of, parameters))]
     except TargetError:
         return None
     name = name_of(words)
-    if not words or not judge(command).understood:
+    if not words or not judge(command, parameters).understood:
         return None
     shown = 2 if "|" in name else 1
     if name == "config|set" and len(words) > 2 and words[2].replace("-", "").isalpha():

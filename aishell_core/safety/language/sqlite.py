@@ -66,7 +66,7 @@ def judge(command: str, _parameters: Sequence[Value] = ()) -> Risk:
     return _pragma(command) or judge_sql(command, RULES)
 
 
-def redacted(command: str, literal_hash: Callable[[str], str]) -> str | None:
+def redacted(command: str, literal_hash: Callable[[str], str], _parameters: Sequence[Value] = ()) -> str | None:
     """The statement without comments, with its literals and its quoted names hashed: SQLite takes some of those for texts."""
     return redacted_sql(command, RULES, literal_hash)
 

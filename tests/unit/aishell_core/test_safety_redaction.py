@@ -76,6 +76,11 @@ def test_equal_literals_are_known_and_other_keys_give_other_hashes() -> None:
     assert "kkk" not in repr(HASH)
 
 
+def test_parameters_are_hashed_and_the_name_of_a_command_of_redis_is_not() -> None:
+    assert re.sub("#[0-9a-f]{12}", "#", redacted("redis", "CLIENT", HASH, ("KILL", "ID", 5))) == "CLIENT KILL # #"
+    assert redacted("postgres", "SELECT $1", HASH, ("secret",)) == "SELECT $1"
+
+
 _VALUE = st.from_regex(r"[a-z0-9]{10,12}", fullmatch=True)
 _TEMPLATES = {
     "postgres": [
