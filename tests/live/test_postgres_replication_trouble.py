@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pg8000.native
 import pytest
@@ -15,11 +16,13 @@ from aishell_core.series.keys import SeriesKey
 from aishell_core.values import Part, ReplicationPeer, TargetId
 from aishell_tui.frame import TargetView
 from aishell_tui.runtime import Runtime
+from aishell_tui.screens.replication_rows import peer_rows
 from collectors.registry import open_collector
 from collectors.schedule import Schedule
 from tests.servers.postgres import PostgresServer, postgres, standby_of
 from tests.servers.postgres_clients import clients
-from tests.servers.postgres_tiers import tiers_of, until
+from tests.servers.postgres_tiers import Tiers, tiers_of, until
+from widgets.glyphs import UNICODE
 
 TARGET = TargetId("pg")
 _SECONDS = 90.0
@@ -155,11 +158,20 @@ async def test_a_subscription_that_cannot_apply_a_row_is_told_with_what_the_serv
             else:
                 assert await _event(watched, "the subscription mirror cannot apply what it is sent")
                 assert watched.raw("postgres.subscription.errors.rate")["mirror",] >= 1
+                assert "it has failed: errors applying" in await until(lambda: _row_note(watched, tiers), _SECONDS)
             if version == "18":
                 assert (await _event(watched, "conflict with those that are here")).endswith("insert_exists")
             subscriber.execute("DELETE FROM orders WHERE id = 7")
             await until(well, _SECONDS)
             await until(lambda: _has(subscriber, "SELECT 1 FROM orders WHERE id = 7"), _SECONDS)
+
+
+async def _row_note(watched: Watching, tiers: Tiers) -> str:
+    """What stands under the row of the subscription in the pane."""
+    reading = await tiers.warm(Part.REPLICATION)
+    view = replace(watched.view(), replication=reading.replication)
+    (row,) = [row for row in peer_rows(view, reading.at, UNICODE) if row.id.startswith("subscription/mirror/")]
+    return "".join(text for text, _ in row.note)
 
 
 async def test_a_server_without_subscriptions_is_not_asked_for_them() -> None:
