@@ -100,11 +100,17 @@ def open_sqlite(target: Target, clock: Clock) -> Collector:
     return collector_of(place_of(target), target, clock)
 
 
-def collector_of(place: Place, target: Target, clock: Clock, processes: FileHolders = FILE_HOLDERS) -> SqliteCollector:
+def collector_of(
+    place: Place,
+    target: Target,
+    clock: Clock,
+    processes: FileHolders = FILE_HOLDERS,
+    deadline_seconds: Mapping[Tier, float] = DEADLINE_SECONDS,
+) -> SqliteCollector:
     """A collector for a file at a place."""
     tiers: dict[Tier, TierReader] = {
         Tier.HOT: HotTier(place, clock, processes),
         Tier.WARM: SlowTier(place, clock, Tier.WARM, _WARM_RELATIONS_SECONDS, processes),
         Tier.COLD: SlowTier(place, clock, Tier.COLD, _COLD_RELATIONS_SECONDS, processes),
     }
-    return SqliteCollector(target, tiers, SqliteSession(place.path))
+    return SqliteCollector(target, tiers, SqliteSession(place.path), deadline_seconds)

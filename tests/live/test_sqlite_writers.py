@@ -12,10 +12,8 @@ from pathlib import Path
 import pytest
 
 from aishell_core.catalogue import TRANSACTIONS_RATE
-from aishell_core.clock import SystemClock
 from aishell_core.values import Reading, Tier
 from collectors.contract import EVERYTHING, Collector
-from collectors.sqlite.collector import open_sqlite
 from tests.servers import sqlite as build
 from tests.servers.sqlite_client import client
 
@@ -79,7 +77,7 @@ def _go_on(process: subprocess.Popen[str]) -> None:
 async def test_every_commit_is_counted_and_no_writer_is_disturbed(journal: str, tmp_path: Path) -> None:
     path = build.make_database(tmp_path / "app.db", journal)
     before = set(build.files_beside(path))
-    collector = open_sqlite(build.target_of(path), SystemClock())
+    collector = build.patient_collector(build.target_of(path))
     arguments = json.dumps([str(path), journal, _COMMITS])
     with _writer(arguments) as writer:
         assert _line(writer) == "ready\n"
@@ -98,7 +96,7 @@ async def test_every_commit_is_counted_and_no_writer_is_disturbed(journal: str, 
 async def test_applications_that_come_and_go_do_not_lose_the_count(tmp_path: Path) -> None:
     """With a log, every first connection begins a new index that counts from 0."""
     path = build.make_database(tmp_path / "app.db", "wal")
-    collector = open_sqlite(build.target_of(path), SystemClock())
+    collector = build.patient_collector(build.target_of(path))
     seen: list[float] = []
     for commits in (3, 5, 2):
         with client(path) as application:
@@ -112,7 +110,7 @@ async def test_applications_that_come_and_go_do_not_lose_the_count(tmp_path: Pat
 
 async def test_a_crash_and_its_recovery_do_not_lose_the_count(tmp_path: Path) -> None:
     path = build.make_database(tmp_path / "app.db", "wal")
-    collector = open_sqlite(build.target_of(path), SystemClock())
+    collector = build.patient_collector(build.target_of(path))
     with client(path) as application:
         application.run("INSERT INTO users (name) VALUES ('x')", times=4)
         first = _commits(await collector.collect(Tier.HOT, EVERYTHING))
@@ -125,7 +123,7 @@ async def test_a_crash_and_its_recovery_do_not_lose_the_count(tmp_path: Path) ->
 
 async def test_a_replaced_file_counts_as_a_restart(tmp_path: Path) -> None:
     path = build.make_database(tmp_path / "app.db")
-    collector = open_sqlite(build.target_of(path), SystemClock())
+    collector = build.patient_collector(build.target_of(path))
     first = (await collector.collect(Tier.HOT, EVERYTHING)).facts
     again = (await collector.collect(Tier.HOT, EVERYTHING)).facts
     build.make_database(tmp_path / "new.db").replace(path)

@@ -10,8 +10,11 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
+from aishell_core.clock import SystemClock
 from aishell_core.targets import Location, Target
-from aishell_core.values import TargetId
+from aishell_core.values import TargetId, Tier
+from collectors.sqlite.collector import SqliteCollector, collector_of
+from collectors.sqlite.place import place_of
 from tests.servers.sqlite_client import SqliteClient, client
 
 JOURNAL_MODES = ("wal", "delete", "truncate", "persist")
@@ -19,6 +22,11 @@ JOURNAL_MODES = ("wal", "delete", "truncate", "persist")
 
 def target_of(path: Path, name: str = "app", *options: tuple[str, str]) -> Target:
     return Target(TargetId(name), Location("sqlite", path=path, options=options))
+
+
+def patient_collector(target: Target) -> SqliteCollector:
+    """A collector with a minute for each reading, for tests that are not about deadlines: the machine may be busy with much else."""
+    return collector_of(place_of(target), target, SystemClock(), deadline_seconds=dict.fromkeys(Tier, 60.0))
 
 
 def make_database(path: Path, journal: str = "delete", rows: int = 500) -> Path:

@@ -42,7 +42,7 @@ from aishell_core.targets import parse_location
 from aishell_core.values import FailureCode, LockWait, Metric, Part, Reading, Session, TargetId, Tier
 from aishell_tui.demo.launch import start_demo
 from collectors.contract import EVERYTHING, NOTHING, Collector, Demand
-from collectors.sqlite.collector import SqliteCollector, TierReader, open_sqlite
+from collectors.sqlite.collector import SqliteCollector, TierReader
 from collectors.sqlite.place import place_of
 from collectors.sqlite.slow import SlowTier
 from tests.servers import sqlite as build
@@ -51,7 +51,7 @@ from tests.servers.sqlite_client import SqliteClient, client
 
 @asynccontextmanager
 async def _collector(path: Path, *options: tuple[str, str]) -> AsyncIterator[Collector]:
-    collector = open_sqlite(build.target_of(path, "app", *options), SystemClock())
+    collector = build.patient_collector(build.target_of(path, "app", *options))
     try:
         yield collector
     finally:
