@@ -134,7 +134,7 @@ async def test_the_heaviest_statements_have_series(server: PostgresServer) -> No
 
 
 async def test_statements_that_are_forgotten_leave_and_come_back_from_zero(server: PostgresServer) -> None:
-    server.execute("SELECT 1 AS forgotten", "SELECT 1 AS forgotten")
+    server.execute("SELECT pg_stat_statements_reset()", "SELECT 1 AS forgotten", "SELECT 1 AS forgotten")
     async with looking(server) as look_at:
         assert (await look_at.statements())["SELECT $1 AS forgotten"].calls == 2
         server.execute("SELECT pg_stat_statements_reset()")
@@ -147,6 +147,7 @@ async def test_statements_that_are_forgotten_leave_and_come_back_from_zero(serve
 
 async def test_the_extension_is_found_in_whatever_schema_it_is(server: PostgresServer) -> None:
     name = 'odd "place"'
+    server.execute("SELECT pg_stat_statements_reset()")
     server.execute(f"CREATE SCHEMA {quoted(name)}", f"ALTER EXTENSION pg_stat_statements SET SCHEMA {quoted(name)}")
     try:
         async with looking(server) as look_at:
@@ -157,7 +158,7 @@ async def test_the_extension_is_found_in_whatever_schema_it_is(server: PostgresS
 
 
 async def test_a_role_without_rights_has_its_own_statements_and_is_told_the_grant(server: PostgresServer) -> None:
-    server.execute("SELECT 'of somebody else'")
+    server.execute("SELECT pg_stat_statements_reset()", "SELECT 'of somebody else'")
     server.execute("SELECT 1 AS mine", user="nothing")
     async with looking(server, user="nothing") as look_at:
         reading = await look_at.reading()
