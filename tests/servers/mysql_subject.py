@@ -85,4 +85,4 @@ def make_odd(server: MysqlServer) -> None:
             latin.connection._read_query_result()
 
 
-SUBJECTS = (MysqlSubject(MARIADB, False), MysqlSubject(MARIADB, True), MysqlSubject("mariadb-11.4", False), MysqlSubject("mysql-8.0", True))
+SUBJECTS = (MysqlSubject(MARIADB, False), MysqlSubject("mariadb-11.4", True), MysqlSubject("mysql-8.0", True))
