@@ -54,6 +54,7 @@ class RedisSession:
         """The answers to commands that only read; raises RedisError where the server cannot be asked at all."""
         line = self._lines[lane]
         async with line.turn(deadline_seconds):
+            await line.connected()
             received, began = line.bytes_received, self._clock.steady()
             found = await line.ask(commands)
             cost = Cost(len(commands), self._clock.steady() - began, max(0, line.bytes_received - received))

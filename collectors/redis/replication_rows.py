@@ -18,7 +18,8 @@ Details = tuple[tuple[str, str], ...]
 def replicas_of(info: Fields) -> tuple[ReplicationPeer, ...]:
     """The replicas of a primary, or of a replica that passes the writes on.
 
-    `lag` of INFO is the time since a replica last said how far it is, which it does each second.
+    `lag` of INFO is the time since a replica last said how far it is, which it does each second. One that had said by
+    then that it has all there is now lags by nothing.
     """
     offset = number(info, "master_repl_offset")
     found = [(place, pairs_in(text)) for place, text in named(info, "slave") if place.isdecimal() and "=" in text]
@@ -34,7 +35,7 @@ def _replica(fields: Fields, offset: float | None) -> ReplicationPeer:
         _address(host, port),
         "standby",
         fields.get("state", ""),
-        lag_seconds=lag if online and lag is not None and lag >= 0 else None,
+        lag_seconds=(0.0 if behind == 0 else lag) if online and lag is not None and lag >= 0 else None,
         lag_bytes=behind,
         client=host,
         active=online,
