@@ -29,12 +29,15 @@ COLUMNS: tuple[Column, ...] = (
     Column("flush", "FLUSH", 7, align="right", priority=4, help="How late it has the log safe on disk"),
     Column("lag", "REPLAY", 7, align="right", help="How late it applies the log"),
     Column("behind", "BEHIND", 9, align="right", help="Log that it has not applied, or not confirmed"),
-    Column("retained", "KEPT", 9, align="right", priority=1, help="Log that is kept for the slot"),
+    Column("retained", "KEPT", 9, align="right", priority=1, help="Log that is kept, for the slot or in all"),
     Column("wal_status", "LOG", 10, priority=3, help="Whether the log that the slot needs is still there"),
     Column("eta", "THERE IN", 8, align="right", priority=2, help="When it has caught up, if it goes on like this"),
 )
-_ORDER = ("upstream", "standby", "slot", "subscription", "publication")
-_BAD_STATES = {"lost": Severity.CRITICAL, "down": Severity.CRITICAL, "not connected": Severity.CRITICAL, "disabled": Severity.WARNING}
+_ORDER = ("upstream", "standby", "member", "slot", "subscription", "publication", "log")
+_BAD_STATES = {
+    **dict.fromkeys(("lost", "down", "not connected", "stopped", "broken", "non-primary", "offline", "error"), Severity.CRITICAL),
+    **dict.fromkeys(("disabled", "connecting", "unreachable", "recovering", "joining"), Severity.WARNING),
+}
 _BAD_LOG = {"lost": Severity.CRITICAL, "unreserved": Severity.CRITICAL, "extended": Severity.WARNING}
 _NONE = Cell("–", "dim", math.nan)
 
@@ -60,10 +63,12 @@ def in_order(peers: Iterable[ReplicationPeer]) -> tuple[tuple[ReplicationPeer, b
 def peer_trend(view: TargetView, peer: ReplicationPeer, now: float) -> Trend:
     """How its lag in bytes has changed lately; unknown for what has no such series."""
     keys = view.snapshot.find(REPLICATION_LAG_BYTES.name)
-    wanted = (("peer", peer.name),) if peer.role == "standby" else ()
-    if peer.role not in {"standby", "upstream"} or not any(key.labels == wanted for key in keys):
+    # The only upstream has no label; where there are several each has its own.
+    wanted = ((("peer", peer.name),),) if peer.role == "standby" else ((("peer", peer.name),), ())
+    key = next((key for labels in wanted for key in keys if key.labels == labels), None)
+    if peer.role not in {"standby", "upstream"} or key is None:
         return UNKNOWN_TREND
-    points = view.snapshot.points(next(key for key in keys if key.labels == wanted), now - TREND_SECONDS, now)
+    points = view.snapshot.points(key, now - TREND_SECONDS, now)
     return trend(points.times, points.values)
 
 
@@ -76,11 +81,11 @@ def peer_severity(view: TargetView, peer: ReplicationPeer) -> Severity:
     found = [
         _judged(view, REPLICATION_LAG, peer.lag_seconds),
         _judged(view, REPLICATION_LAG_BYTES, peer.lag_bytes if peer.role != "slot" else None),
-        _judged(view, REPLICATION_SLOT_RETAINED, peer.retained_bytes),
+        _judged(view, REPLICATION_SLOT_RETAINED, peer.retained_bytes if peer.role == "slot" else None),
         _BAD_STATES.get(peer.state, Severity.OK),
         _BAD_LOG.get(peer.wal_status, Severity.OK),
     ]
-    if _is_unused(peer) or _errors(peer):
+    if _is_unused(peer) or _errors(peer) or peer.remarks:
         found.append(Severity.WARNING)
     severity = worst(found)
     return Severity.UNKNOWN if severity is Severity.OK and _is_hidden(peer) else severity
@@ -110,8 +115,9 @@ def peer_note(peer: ReplicationPeer, found: Trend) -> str:
         words.append("nobody uses it, and log is kept without end")
     if peer.wal_status in {"extended", "unreserved"} and peer.safe_bytes is not None:
         words.append(f"lost after {format_bytes(max(0.0, peer.safe_bytes))} more")
-    if peer.state == "not connected":
+    if peer.state == "not connected" and not peer.remarks:
         words.append("this server gets no log")
+    words += peer.remarks
     if _errors(peer):
         words.append(f"it has failed: {_errors(peer)}; the server's log says why")
     return "; ".join(filter(None, words))
@@ -148,7 +154,10 @@ def peer_row(view: TargetView, peer: ReplicationPeer, below: bool, now: float, g
             "flush": _seconds(peer.flush_lag_seconds),
             "lag": _seconds(peer.lag_seconds, _judged(view, REPLICATION_LAG, peer.lag_seconds)),
             "behind": _bytes(peer.lag_bytes, _judged(view, REPLICATION_LAG_BYTES, peer.lag_bytes) if peer.role != "slot" else Severity.OK),
-            "retained": _bytes(peer.retained_bytes, _judged(view, REPLICATION_SLOT_RETAINED, peer.retained_bytes)),
+            "retained": _bytes(
+                peer.retained_bytes,
+                _judged(view, REPLICATION_SLOT_RETAINED, peer.retained_bytes) if peer.role == "slot" else Severity.OK,
+            ),
             "wal_status": Cell(peer.wal_status, severity_role(_BAD_LOG[peer.wal_status]) if peer.wal_status in _BAD_LOG else "dim"),
             "eta": _NONE if found.eta_seconds is None else Cell(format_duration(found.eta_seconds), "text", found.eta_seconds),
         },
@@ -192,4 +201,4 @@ def why_none(view: TargetView) -> str:
         return f"n/a: {view.target.engine} has no replication that aishell can read"
     if view.replication is None:
         return "reading …"
-    return "nothing replicates: no standby takes the log, this server follows none, and there is no slot and no subscription"
+    return "nothing replicates: nobody takes this server's log, it follows none, and it is in no cluster"
