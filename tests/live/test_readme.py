@@ -18,6 +18,7 @@ import pytest
 from aishell_core.engines.statement_log import default_log, flush_statements, logged_connect
 from tests.servers.pgbouncer import Pgbouncer, pgbouncer
 from tests.servers.postgres import PostgresServer, postgres
+from tests.servers.redis import RedisServer, redis_server
 from tests.terminal import AISHELL, opened, surroundings
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +32,8 @@ SERVER_PAGE = ROOT / "docs" / "postgresql.md"
 SERVER_URL = re.compile(r"\b(postgresql|pgbouncer)://")
 HOME_FILE = re.compile(r"# ~/(?P<name>\S+)\n(?P<body>.*)", re.DOTALL)
 POOLER_ADDRESS = "localhost:6432"
+REDIS_PAGE = ROOT / "docs" / "redis.md"
+REDIS_ADDRESS = "localhost:6379"
 # The reader's role has a password, and the pages say where it is found.
 ACCESS = """
 local all all trust
@@ -119,6 +122,16 @@ def shop() -> Iterator[Shop]:
             yield Shop(server, pooler, files)
 
 
+@pytest.fixture
+def cache() -> Iterator[RedisServer]:
+    """A server with the user that the page speaks of."""
+    rules = [line for block in blocks("text") if block.page == REDIS_PAGE for line in block.body.splitlines() if line.startswith("ACL ")]
+    with redis_server() as server:
+        for rule in rules:
+            server.execute(*rule.split(" "))
+        yield server
+
+
 def configure(workplace: Path) -> None:
     """The configuration that the pages speak of: a database called app."""
     text = f"targets:\n  - name: app\n    url: sqlite://{workplace}/app.db\n"
@@ -138,10 +151,13 @@ def test_the_commands_of_a_block_run_one_after_the_other(block: Block, workplace
     """A block that makes a configuration starts without one, every other with the one that the pages speak of."""
     assert commands(block), "a block without a command"
     shop: Shop | None = request.getfixturevalue("shop") if SERVER_URL.search(block.body) else None
+    redis: RedisServer | None = request.getfixturevalue("cache") if REDIS_ADDRESS in block.body else None
     if not re.search(r"--save|config init", block.body):
         configure(workplace)
     for command in commands(block):
-        if shop is None:
+        if redis is not None:
+            run(command.replace(REDIS_ADDRESS, f"localhost:{redis.port}"), workplace)
+        elif shop is None:
             run(command, workplace)
         else:
             # The servers of this test have other ports than those of the pages.
@@ -180,7 +196,7 @@ def opens_dashboard(words: list[str]) -> bool:
 
 def look_at(words: list[str], workplace: Path, variables: dict[str, str]) -> None:
     with opened(words, environment(workplace, **variables), columns=120, rows=35, cwd=workplace) as terminal:
-        terminal.wait_for(re.compile(r"\bapp(\.db)?\b|\bshop\b|\bpgbouncer [0-9]"))
+        terminal.wait_for(re.compile(r"\bapp(\.db)?\b|\bshop\b|\bpgbouncer [0-9]|\bredis [0-9]"))
         terminal.send("q")
         assert terminal.wait_for_end() == 0
 

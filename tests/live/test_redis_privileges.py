@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +17,8 @@ from collectors.contract import EVERYTHING
 from collectors.redis.collector import open_redis
 from tests.servers.redis import VERSIONS, RedisServer, redis_server
 
+_ROOT = Path(__file__).parents[2]
+_PAGE = _ROOT / "docs" / "redis.md"
 _LEAST = ("-@all", "+info", "+client|list", "+client|id", "+client|setname", "+ping", "+select")
 
 
@@ -102,3 +108,22 @@ async def test_a_command_that_was_renamed_away_is_missed_and_all_else_is_there()
         assert hot.sessions is not None
         assert not hot.failures
         await collector.close()
+
+
+async def test_the_user_that_the_guide_makes_sees_all(server: RedisServer) -> None:
+    (rule,) = re.findall(r"^ACL SETUSER .*$", _PAGE.read_text(), re.MULTILINE)
+    server.execute(*rule.split(" "))
+    collector = open_redis(server.target(user="aishell", password="a-password"), SystemClock())
+    readings = [await collector.collect(tier, EVERYTHING) for tier in Tier]
+    await collector.close()
+    assert [each for reading in readings for each in reading.failures] == []
+    assert all(any(getattr(reading, part) for reading in readings) for part in ("statements", "relations", "settings"))
+
+
+def test_the_example_of_the_guide_runs_against_a_server(server: RedisServer) -> None:
+    (example,) = re.findall(r"^```python\n(.*?)^```$", _PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    server.execute("FLUSHALL")
+    done = subprocess.run([sys.executable, "-c", example, server.url()], capture_output=True, text=True, cwd=_ROOT)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["('user:1',) Ada", "[1, 2, 3]"]
+    assert server.connect().get("cache:numbers") == b"[1,2,3]"
