@@ -239,7 +239,7 @@ class AishellApp(App[int]):
         from aishell_tui.screens.help import HelpScreen
 
         if self.front is not None:
-            self.push_screen(HelpScreen(self.front.SCREEN))
+            self.push_screen(HelpScreen(self.front.SCREEN, self.front.withheld_actions()))
 
     @on(TabBar.Chosen)
     def _tab_chosen(self, message: TabBar.Chosen) -> None:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, MutableMapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ from collectors.registry import open_collector
 from collectors.schedule import Schedule
 
 if TYPE_CHECKING:
+    from aishell_core.targets import Target
+    from aishell_tui.authority import Authority
     from aishell_tui.demo.launch import Demo
     from aishell_tui.demo.postgres_programs import Search
 
@@ -112,9 +115,23 @@ def run_postgres_demo(options: DashboardOptions, tell: Callable[[str], None], se
     return _show_demo(options, demo, lambda: demo.wait_until_ready(tell))
 
 
+def _demo_authority(targets: tuple[Target, ...], state: Path, *, read_only: bool) -> Authority:
+    """Whoever starts a demo owns it, and its records end with it."""
+    from aishell_tui.authority import authority_over
+
+    return authority_over(targets, state, read_only=read_only)
+
+
 def _show_demo(options: DashboardOptions, demo: Demo, ready: Callable[[], None]) -> int:
     try:
-        shown = replace(options, targets=demo.targets, span_seconds=_DEMO_SPAN_SECONDS, notice=options.notice or HOW_TO_ADD)
-        return _show(shown, demo.folder / "state", ready, demo.stop)
+        state = demo.folder / "state"
+        shown = replace(
+            options,
+            targets=demo.targets,
+            span_seconds=_DEMO_SPAN_SECONDS,
+            notice=options.notice or HOW_TO_ADD,
+            authorise=partial(_demo_authority, demo.targets, state, read_only=options.read_only),
+        )
+        return _show(shown, state, ready, demo.stop)
     finally:
         demo.stop()

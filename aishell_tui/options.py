@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from aishell_core.targets import Target
 from aishell_core.values import Thresholds
 
+if TYPE_CHECKING:
+    from aishell_tui.authority import Authority
+
 
 @dataclass(frozen=True, slots=True)
 class DashboardOptions:
-    """How the dashboard starts; `thresholds` holds only what the configuration changes, `notice` is one line to show at the start."""
+    """How the dashboard starts; `thresholds` holds only what the configuration changes, `notice` is one line to show at the start.
+
+    `authorise` says who acts, when somebody does for the first time; without it nothing can be done, only looked at.
+    """
 
     targets: tuple[Target, ...] = ()
     theme: str = "night"
@@ -25,3 +32,4 @@ class DashboardOptions:
     history: bool = True
     span_seconds: float = 900.0
     notice: str = ""
+    authorise: Callable[[], Authority] | None = None

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from aishell_core.clock import Clock
+from aishell_core.engines.base import Cancellable
 from aishell_core.processes import own_memory_bytes
 from aishell_core.series.rollup import RollupBatch
 from aishell_core.series.store import SeriesStore
@@ -168,6 +169,14 @@ class Runtime:
     async def explain_analyze(self, target: TargetId, sql: str, database: str, deadline_seconds: float) -> tuple[PlanNode, ...]:
         """The measured plan of a statement that is run for it; raises TargetError."""
         return await self._watch(target).explain_analyze(sql, database, deadline_seconds)
+
+    def cancellable(self, target: TargetId) -> Cancellable:
+        """What acts on the sessions of a target; raises TargetError where there is no such thing."""
+        return self._watch(target).cancellable()
+
+    def tell(self, target: TargetId, kind: EventKind, severity: Severity, text: str) -> None:
+        """Put something that was done among the events."""
+        self._emit(Event(self._clock.now(), target, kind, severity, text))
 
     async def check_integrity(self, target: TargetId) -> tuple[Failure, ...]:
         """What is damaged in a database, nothing when all is well; raises TargetError where it cannot be told."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from aishell_core.clock import Clock
-from aishell_core.engines.base import Introspectable
+from aishell_core.engines.base import Cancellable, Introspectable
 from aishell_core.errors import TargetError
 from aishell_core.series.store import SeriesStore
 from aishell_core.targets import Target
@@ -106,6 +106,13 @@ class Watch:
         if not isinstance(collector, Analyzing):
             raise TargetError(FailureCode.UNSUPPORTED, f"{self.view.target.engine} has no measured plans", "")
         return await collector.explain_analyze(sql, database, deadline_seconds)
+
+    def cancellable(self) -> Cancellable:
+        """What acts on its sessions, over the connection that reads them; raises TargetError where the engine has no such thing."""
+        collector = self._ready()
+        if not isinstance(collector, Cancellable):
+            raise TargetError(FailureCode.UNSUPPORTED, f"{self.view.target.engine} has no sessions that could be ended", "")
+        return collector
 
     async def check_integrity(self) -> tuple[Failure, ...]:
         """What is damaged; raises TargetError where the engine has no such check or it cannot be made."""

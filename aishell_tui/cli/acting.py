@@ -1,13 +1,11 @@
-"""What commands that act share: who acts, what is allowed, where it is recorded, and the question before it is done."""
+"""What commands that act share: their options, and the question before something is done."""
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -16,11 +14,6 @@ from aishell_core.safety.decision import Confirmation, Decision, Place
 from aishell_core.safety.risk import Risk
 from aishell_core.targets import Target
 from aishell_tui.cli.terminal import printable
-
-if TYPE_CHECKING:
-    from aishell_core.safety.audit import AuditLog
-    from aishell_core.safety.roles import Actor, Policy
-    from aishell_tui.config.load import Configuration
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Answer the question before a single, harmless act with yes.")]
 ConfirmOption = Annotated[
@@ -32,24 +25,6 @@ ConfirmOption = Annotated[
     ),
 ]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done and whether it is allowed, and do nothing.")]
-
-
-@dataclass(frozen=True, slots=True)
-class Authority:
-    """Who acts here, what is allowed, and the log that every attempt is written to."""
-
-    actor: Actor
-    policy: Policy
-    log: AuditLog
-
-
-def authority_of(loaded: Configuration) -> Authority:
-    """The authority of whoever runs this process under a configuration."""
-    from aishell_core.safety.actor import current_actor
-    from aishell_core.safety.audit import AuditLog
-    from aishell_tui.places import find_places
-
-    return Authority(current_actor(os.environ), loaded.policy, AuditLog(find_places().state))
 
 
 def only_target(targets: tuple[Target, ...]) -> Target:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +24,7 @@ from aishell_tui.cli.arguments import (
 if TYPE_CHECKING:
     # Loaded where it is used: --help and --version need none of it.
     from aishell_core.targets import Target
+    from aishell_tui.authority import Authority
     from aishell_tui.config.load import Configuration
     from aishell_tui.options import DashboardOptions
 
@@ -141,6 +143,12 @@ def _open(chosen: Choice, overrides: Overrides, *, wall: bool) -> int:
     return run_dashboard(options) if targets else run_demo(options)
 
 
+def _authority(loaded: Configuration, targets: tuple[Target, ...]) -> Authority:
+    from aishell_tui.authority import authority_of
+
+    return authority_of(loaded, targets)
+
+
 def dashboard_options(loaded: Configuration, targets: tuple[Target, ...], *, wall: bool) -> DashboardOptions:
     """What the dashboard needs to know of the configuration."""
     from aishell_tui.options import DashboardOptions
@@ -160,4 +168,5 @@ def dashboard_options(loaded: Configuration, targets: tuple[Target, ...], *, wal
         thresholds=loaded.thresholds,
         history=loaded.history.enabled,
         notice=f"{Path(first.source).name}:{first.line}: {first.what}{more}" if first else "",
+        authorise=partial(_authority, loaded, targets),
     )

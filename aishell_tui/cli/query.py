@@ -15,7 +15,6 @@ from aishell_tui.cli.acting import (
     DryRunOption,
     YesOption,
     answered,
-    authority_of,
     how_to_confirm,
     only_target,
     risk_line,
@@ -37,8 +36,7 @@ if TYPE_CHECKING:
     from aishell_core.targets import Target
     from aishell_core.values import CommandResult
     from aishell_ops.commands.models import Command, Plan
-    from aishell_tui.cli.acting import Authority
-    from aishell_tui.config.load import Configuration
+    from aishell_tui.authority import Authority
     from collectors.contract import Collector
 
 _MOST_ROWS = 1_000_000
@@ -96,6 +94,7 @@ def query(
     """
     from aishell_core.units import parse_duration, parse_size
     from aishell_ops.commands.models import Command
+    from aishell_tui.authority import authority_of
 
     if csv and json:
         raise UsageError("--csv and --json contradict each other", "leave one of them out")
@@ -105,7 +104,7 @@ def query(
     one = only_target(selected(chosen, loaded))
     tell_warnings(chosen, loaded)
     asked = Command(_text(command), tuple(_bound(value) for value in parameter or ()), within, limits)
-    return _Query(one, loaded, authority_of(loaded), asked).run(
+    return _Query(one, authority_of(loaded, (one,)), asked).run(
         yes=yes, confirm=confirm, dry_run=dry_run, form="csv" if csv else "json" if json else "table"
     )
 
@@ -130,8 +129,8 @@ def _bound(word: str) -> Value:
 class _Query:
     """One command on one target."""
 
-    def __init__(self, target: Target, loaded: Configuration, authority: Authority, command: Command) -> None:
-        self._target, self._loaded, self._authority, self._command = target, loaded, authority, command
+    def __init__(self, target: Target, authority: Authority, command: Command) -> None:
+        self._target, self._authority, self._command = target, authority, command
         self._narrates = True
 
     def run(self, *, yes: bool, confirm: str, dry_run: bool, form: str) -> int:
@@ -182,9 +181,8 @@ class _Query:
     async def _plan(self, collector: Collector) -> Plan:
         """The plan, with the planner's estimate where the engine has one and the command could be understood."""
         from aishell_ops.commands.service import estimated_rows, plan_of
-        from aishell_tui.config.roles import place_of
 
-        place, who = place_of(self._target, self._loaded), self._authority
+        place, who = self._authority.place(self._target), self._authority
         plan = plan_of(self._command, self._target.engine, place=place, actor=who.actor, policy=who.policy)
         if not plan.risk.understood or not plan.decision.allowed or Ability.EXPLAIN not in collector.abilities:
             return plan

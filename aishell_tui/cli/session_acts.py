@@ -12,12 +12,10 @@ import typer
 from aishell_core.errors import RefusedError, TargetError, UsageError
 from aishell_core.values import FailureCode, Part, Reading, Session, Tier
 from aishell_tui.cli.acting import (
-    Authority,
     ConfirmOption,
     DryRunOption,
     YesOption,
     answered,
-    authority_of,
     how_to_confirm,
     only_target,
 )
@@ -38,7 +36,7 @@ from aishell_tui.cli.terminal import note, say
 if TYPE_CHECKING:
     from aishell_core.targets import Target
     from aishell_ops.sessions.models import Act, Outcome, Plan
-    from aishell_tui.config.load import Configuration
+    from aishell_tui.authority import Authority
     from collectors.contract import Collector
 
 IdsArgument = Annotated[
@@ -125,6 +123,7 @@ class _Answers:
 
 
 def _act(context: typer.Context, act: Act, ids: list[str] | None, answers: _Answers) -> int:
+    from aishell_tui.authority import authority_of
     from aishell_tui.cli.reports import session_acts as reports
     from aishell_tui.oneshot import run
 
@@ -134,7 +133,7 @@ def _act(context: typer.Context, act: Act, ids: list[str] | None, answers: _Answ
     loaded = configuration(chosen)
     one = only_target(selected(chosen, loaded))
     tell_warnings(chosen, loaded)
-    plan, outcomes = run(_Acts(one, loaded, authority_of(loaded), answers).carry_out(act, tuple(dict.fromkeys(ids or ()))))
+    plan, outcomes = run(_Acts(one, authority_of(loaded, (one,)), answers).carry_out(act, tuple(dict.fromkeys(ids or ()))))
     if answers.json:
         say(to_json(reports.acts_report(plan, outcomes)))
     elif outcomes is not None:
@@ -147,8 +146,8 @@ def _act(context: typer.Context, act: Act, ids: list[str] | None, answers: _Answ
 class _Acts:
     """One act on sessions of one target."""
 
-    def __init__(self, target: Target, loaded: Configuration, authority: Authority, answers: _Answers) -> None:
-        self._target, self._loaded, self._authority, self._answers = target, loaded, authority, answers
+    def __init__(self, target: Target, authority: Authority, answers: _Answers) -> None:
+        self._target, self._authority, self._answers = target, authority, answers
 
     async def carry_out(self, act: Act, ids: tuple[str, ...]) -> tuple[Plan, tuple[Outcome, ...] | None]:
         """Look, plan, say, ask, do; without outcomes where it was only to be planned."""
@@ -177,11 +176,10 @@ class _Acts:
 
     async def _plan(self, collector: Collector, act: Act, ids: tuple[str, ...]) -> Plan:
         from aishell_ops.sessions.plan import plan_of
-        from aishell_tui.config.roles import place_of
 
         reading = await collector.collect(Tier.HOT, frozenset({Part.SESSIONS, Part.LOCKS}))
         waits, who = reading.lock_waits or (), self._authority
-        place = place_of(self._target, self._loaded)
+        place = who.place(self._target)
         return plan_of(act, self._target.engine, _chosen(reading, ids), waits, place=place, actor=who.actor, policy=who.policy)
 
 

@@ -16,6 +16,7 @@ from aishell_tui.digest_book import DigestBook
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.keys import SCREENS
 from aishell_tui.look import Look
+from aishell_tui.options import DashboardOptions
 from aishell_tui.progress import ProgressBook
 from aishell_tui.runtime import Runtime
 from aishell_tui.screens.bindings import footer_hints
@@ -42,6 +43,7 @@ class Dashboard(Protocol):
     """What a screen may ask of the application."""
 
     runtime: Runtime
+    options: DashboardOptions
     look: Look
     frame: Frame
     digests: DigestBook
@@ -115,6 +117,10 @@ class DashboardScreen(OutputScreen):
     def demanded_target(self, look: Look) -> TargetId | None:
         """The target whose parts are demanded; None demands them of all."""
         return look.target
+
+    def withheld_actions(self) -> frozenset[str]:
+        """The actions of this screen's keys that are not offered now, and so are neither in the footer nor in the help."""
+        return frozenset()
 
     def mending_text(self) -> str:
         """The statements or commands that would bring the parts that this screen shows and that could not be read."""

@@ -40,9 +40,9 @@ def footer_hints(screen: str) -> tuple[KeyHint, ...]:
     return tuple(hint for _, hint in sorted(ranked, key=lambda pair: pair[0]))
 
 
-def help_lines(screen: str) -> tuple[tuple[str, str], ...]:
-    """Keys and what they do on a screen: its own, the table's, those of every screen, and the digits."""
-    own = [(_printed(key.keys, key.shown), key.help) for key in keys_of(screen) if screen in key.where]
+def help_lines(screen: str, withheld: frozenset[str] = frozenset()) -> tuple[tuple[str, str], ...]:
+    """Keys and what they do on a screen: its own without what is withheld there, the table's, those of every screen, and the digits."""
+    own = [(_printed(key.keys, key.shown), key.help) for key in keys_of(screen) if screen in key.where and key.action not in withheld]
     table = []
     if screen in TABLES:
         table = [(_printed(tuple(each.key.split(",")), ""), each.description.capitalize() + ".") for each in _table_bindings()]

@@ -25,11 +25,15 @@ _LEAST_CELLS = 20
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """What is about to be done, in a title and sentences; `typed` is what has to be typed first, "" for a plain yes."""
+    """What is about to be done, in a title and sentences; `typed` is what has to be typed first, "" for a plain yes.
+
+    A `refused` one says only why it is not done; there is nothing to answer.
+    """
 
     title: str
     sentences: tuple[str, ...] = ()
     typed: str = ""
+    refused: bool = False
 
 
 def confirmation_on(target: Target, title: str, sentences: tuple[str, ...], *, several: bool = False) -> Confirmation:
@@ -56,8 +60,14 @@ class _Question(TextView, can_focus=False):
     def content(self, width: int) -> Sequence[Spans]:
         """The sentences and how to answer."""
         room = max(_LEAST_CELLS, width - 4)
-        lines: list[Spans] = [(("  ", "text"), (line, "text")) for each in self._question.sentences for line in wrap(each, room)]
-        if self._question.typed:
+        lines: list[Spans] = [
+            ((f"  {' ' * (len(each) - len(each.lstrip()))}", "text"), (line, "text"))
+            for each in self._question.sentences
+            for line in wrap(each, room)
+        ]
+        if self._question.refused:
+            lines += [(), (("  ", "text"), ("esc or enter", "key"), (" back", "text"))]
+        elif self._question.typed:
             asked: Spans = (("  Type ", "text"), (self._question.typed, "bold"), (" to go on, then enter; ", "text"), ("esc", "key"))
             lines += [(), (*asked, (" leaves it", "text")), (("  ", "text"), (self._wrong, "critical"))]
         else:
@@ -90,7 +100,7 @@ class ConfirmScreen(ModalScreen[bool]):
     @override
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A single letter answers only where nothing has to be typed."""
-        return not (action == "answer" and parameters == (True,) and self._question.typed)
+        return not (action == "answer" and parameters == (True,) and (self._question.typed or self._question.refused))
 
     def action_answer(self, go_on: bool) -> None:
         """Close with the answer."""

@@ -19,11 +19,11 @@ class HelpScreen(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,f1", "dismiss", "close", show=False)]
 
-    def __init__(self, screen: str) -> None:
+    def __init__(self, screen: str, withheld: frozenset[str] = frozenset()) -> None:
         super().__init__()
-        self._screen = screen
+        self._screen, self._withheld = screen, withheld
 
     def compose(self) -> ComposeResult:
         """The list, which scrolls."""
-        lines: list[Spans] = [((f"  {keys:<18}", "key"), (text, "text")) for keys, text in help_lines(self._screen)]
+        lines: list[Spans] = [((f"  {keys:<18}", "key"), (text, "text")) for keys, text in help_lines(self._screen, self._withheld)]
         yield TextView(lines, heading=Heading(f"keys: {self._screen}", (("esc closes", "dim"),)), id="help")

@@ -13,10 +13,10 @@ from aishell_tui.frame import Frame, TargetView
 from aishell_tui.lock_tree import waiting_behind, waiting_for
 from aishell_tui.look import Look
 from aishell_tui.plans import judged_plan, plan_words
-from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
 from aishell_tui.screens.fields import field_lines
 from aishell_tui.screens.query_data import formatted
+from aishell_tui.screens.session_acts import ActingScreen
 from aishell_tui.screens.sessions_detail import Surroundings, end_sentence, lock_lines, session_fields
 from aishell_tui.screens.sessions_rows import fresh_and_stale
 from aishell_tui.session_list import identity
@@ -29,7 +29,7 @@ from widgets.sql_view import SqlView
 from widgets.text_view import TextView
 
 
-class SessionScreen(DashboardScreen):
+class SessionScreen(ActingScreen):
     """The detail of one session; it stays as it was last known when the session has ended."""
 
     SCREEN = "session"
@@ -82,6 +82,11 @@ class SessionScreen(DashboardScreen):
         around = Surroundings(sessions, view.lock_waits or (), view.part_at.get(Part.SESSIONS, frame.at), frame.at)
         self._show_fields(view, around, gone=found is None, now=frame.at)
         self._show_locks(around)
+        self.show_offers()
+
+    def chosen_sessions(self) -> tuple[Session, ...]:
+        """The one that is shown."""
+        return (self._session,)
 
     def _show_fields(self, view: TargetView, around: Surroundings, *, gone: bool, now: float) -> None:
         pane = self.query_one("#session-fields", TextView)

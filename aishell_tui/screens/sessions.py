@@ -15,8 +15,8 @@ from aishell_tui.frame import Frame, TargetView
 from aishell_tui.lock_tree import LockTree, lock_tree
 from aishell_tui.lock_words import tree_cells
 from aishell_tui.look import Look
-from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
+from aishell_tui.screens.session_acts import ActingScreen
 from aishell_tui.screens.sessions_detail import Surroundings, detail_lines
 from aishell_tui.screens.sessions_rows import (
     WIDE_CELLS,
@@ -63,7 +63,7 @@ class LockTreeTable(LineTable):
         self.post_message(self.KeptOrder())
 
 
-class SessionsScreen(DashboardScreen):
+class SessionsScreen(ActingScreen):
     """The sessions of one target; enter shows one, `t` turns the table into the lock tree and back."""
 
     SCREEN = "sessions"
@@ -114,6 +114,7 @@ class SessionsScreen(DashboardScreen):
             self._show_tree(view) if self._as_tree else self._show_list(view)
         self._show_headings(view, frame.at)
         self._show_detail(view, frame.at)
+        self.show_offers()
 
     def _start(self, name: TargetId) -> None:
         """Another target's rows must not stay as vanished ones."""
@@ -252,6 +253,15 @@ class SessionsScreen(DashboardScreen):
 
         self.app.push_screen(SessionScreen(view.name, session, explain=explain))
 
+    def chosen_sessions(self) -> tuple[Session, ...]:
+        """The marked sessions in the order of the rows, else the selected one, also one that has ended since."""
+        table = self.table
+        if table is None:
+            return ()
+        wanted = table.marked_ids or {table.selected_id}
+        found = (of_identity(each, self._by_id) for each in table.shown_ids if each in wanted)
+        return tuple(session for session in found if session is not None)
+
     def pane_data(self) -> PaneData | None:
         """The table or the tree."""
         table = self.table
@@ -262,6 +272,4 @@ class SessionsScreen(DashboardScreen):
         table = self.table
         if table is None:
             return ""
-        wanted = table.marked_ids or {table.selected_id}
-        sessions = [of_identity(each, self._by_id) for each in table.shown_ids if each in wanted]
-        return "\n".join(each.text for each in sessions if each is not None and each.text) or copied_rows(table)
+        return "\n".join(each.text for each in self.chosen_sessions() if each.text) or copied_rows(table)

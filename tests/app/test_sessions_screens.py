@@ -15,7 +15,6 @@ from aishell_core.clock import SystemClock
 from aishell_core.errors import TargetError
 from aishell_core.values import FailureCode, Reading, TargetId, Tier, WaitCount
 from aishell_tui.app import AishellApp
-from aishell_tui.keys import keys_of
 from aishell_tui.options import DashboardOptions
 from aishell_tui.runtime import Runtime
 from aishell_tui.screens.session import SessionScreen
@@ -291,9 +290,12 @@ async def test_the_table_is_exported_with_numbers(aishell_home: Path) -> None:
         assert head[1] == "720.0"
 
 
-def test_nothing_can_be_ended_by_a_key_of_this_screen() -> None:
-    pressed = {name for key in keys_of("sessions") + keys_of("session") for name in key.keys}
-    assert not {"x", "K"} & pressed
+async def test_where_nobody_is_known_to_act_no_act_is_offered() -> None:
+    async with dashboard(SessionScript(sessions=CHAIN_SESSIONS), size=LARGE) as (app, pilot):
+        await sessions(app, pilot)
+        await pilot.press("j", "x", "K", "B")
+        assert isinstance(app.screen, SessionsScreen)
+        assert "end blocker" not in text_of(app)
 
 
 async def test_why_there_are_no_sessions_is_said_with_what_to_do() -> None:

@@ -1,0 +1,62 @@
+"""Who acts here: the actor, what the configuration allows on which target, and the log that every attempt is written to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    # Loaded when somebody acts, which most sessions never do.
+    from aishell_core.safety.audit import AuditLog
+    from aishell_core.safety.decision import Place
+    from aishell_core.safety.roles import Actor, Policy
+    from aishell_core.targets import Target
+    from aishell_core.values import TargetId
+    from aishell_tui.config.load import Configuration
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """Who acts and what is allowed where; a target without a place is not known, which means as careful as with production."""
+
+    actor: Actor
+    policy: Policy
+    state_folder: Path
+    places: Mapping[TargetId, Place] = field(default_factory=dict)
+
+    @property
+    def log(self) -> AuditLog:
+        """The audit log."""
+        from aishell_core.safety.audit import AuditLog
+
+        return AuditLog(self.state_folder)
+
+    def place(self, target: Target) -> Place:
+        """Where something on a target would be done."""
+        from aishell_core.safety.decision import Place
+
+        return self.places.get(target.name) or Place(target.name, target.environment, target.read_only, known=False)
+
+
+def authority_of(loaded: Configuration, targets: tuple[Target, ...]) -> Authority:
+    """The authority of whoever runs this process under a configuration."""
+    from aishell_core.safety.actor import current_actor
+    from aishell_tui.config.roles import place_of
+    from aishell_tui.places import find_places
+
+    places = {target.name: place_of(target, loaded) for target in targets}
+    return Authority(current_actor(os.environ), loaded.policy, find_places().state, places)
+
+
+def authority_over(targets: tuple[Target, ...], state_folder: Path, *, read_only: bool = False) -> Authority:
+    """The authority of whoever started these targets and owns them, as in a demo."""
+    from aishell_core.safety.actor import current_actor
+    from aishell_core.safety.decision import Place
+    from aishell_core.safety.roles import Grant, Policy, Role
+
+    actor = current_actor(os.environ)
+    places = {target.name: Place(target.name, target.environment, read_only) for target in targets}
+    return Authority(actor, Policy((Grant(Role.ADMIN, users=(actor.user,)),), configured=True), state_folder, places)
