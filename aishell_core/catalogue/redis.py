@@ -40,6 +40,7 @@ REDIS_REJECTED = rate(
     "redis.connections.rejected.rate", Unit.PER_SECOND, REDIS, "Connections refused because maxclients was reached.", 0.001, 1.0
 )
 REDIS_EVICTED_CLIENTS = rate("redis.clients.evicted.rate", Unit.PER_SECOND, REDIS, "Clients thrown out for their memory.", 0.001)
+REDIS_ERRORS = rate("redis.errors.rate", Unit.PER_SECOND, REDIS, "Errors that clients were answered, by the label `code`.")
 REDIS_DENIED = rate("redis.denied.rate", Unit.PER_SECOND, REDIS, "Log-ins, commands, keys and channels that the access rules refused.")
 REDIS_RECEIVED = rate("redis.network.received.rate", Unit.BYTES_PER_SECOND, REDIS, "Bytes that clients sent.")
 REDIS_SENT = rate("redis.network.sent.rate", Unit.BYTES_PER_SECOND, REDIS, "Bytes that were sent to clients.")

@@ -26,7 +26,20 @@ from collectors.redis.statements_rows import statement_samples
 DEADLINE_SECONDS = 1.6
 """Less than the poller gives, so that a server that hangs is named as the reason."""
 
-_SECTIONS = ("server", "clients", "memory", "persistence", "stats", "replication", "cpu", "commandstats", "cluster", "keyspace", "sentinel")
+_SECTIONS = (
+    "server",
+    "clients",
+    "memory",
+    "persistence",
+    "stats",
+    "replication",
+    "cpu",
+    "commandstats",
+    "errorstats",
+    "cluster",
+    "keyspace",
+    "sentinel",
+)
 _KNOWS_SECTIONS = 7
 _CLIENTS_SHARE = 20.0
 """A list of many clients is asked for again no sooner than so many times as long as the last one took."""

@@ -42,6 +42,8 @@ _CPU_MAIN = ("used_cpu_sys_main_thread", "used_cpu_user_main_thread")
 _TOLD_BYTES = 100 * 2.0**20
 """Below so much resident memory, fragmentation is that of the program itself."""
 
+_MOST_CODES = 20
+
 Sums = tuple[float, float]
 """Calls and microseconds of all commands."""
 
@@ -50,7 +52,7 @@ def info_samples(info: Fields) -> tuple[Sample, ...]:
     """The figures of one look at INFO; what the server does not tell is left out."""
     found = [Sample(metric, value) for metric, name in _PLAIN if (value := _known(info, name)) is not None]
     found += [Sample(metric, value) for metric, value in _derived(info) if value is not None and value >= 0]
-    found += keyspace_samples(info)
+    found += [*keyspace_samples(info), *error_samples(info)]
     return tuple(found)
 
 
@@ -129,6 +131,13 @@ def keyspace_samples(info: Fields) -> list[Sample]:
                 if value is not None:
                     found.append(Sample(metric, value, labels))
     return found
+
+
+def error_samples(info: Fields) -> list[Sample]:
+    """Errors by the label `code`, the most frequent ones: a script may make up codes of its own."""
+    counts = {code: count for code, text in named(info, "errorstat_") if (count := number(pairs_in(text), "count")) is not None}
+    most = sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:_MOST_CODES]
+    return [Sample(catalogue.REDIS_ERRORS, count, (("code", code),)) for code, count in most]
 
 
 def command_sums(info: Fields) -> Sums:

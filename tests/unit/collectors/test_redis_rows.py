@@ -44,6 +44,13 @@ def test_states_are_figures_only_where_they_apply() -> None:
     assert never["redis.replication.link.down", ""] == 9
 
 
+def test_errors_are_counted_by_their_code_and_only_the_most_frequent_ones() -> None:
+    many = {f"errorstat_C{number}": f"count={number}" for number in range(100)}
+    found = {code: value for (name, code), value in samples(**many).items() if name == "redis.errors.rate"}
+    assert len(found) == 20
+    assert found["C99"] == 99
+
+
 def test_the_age_of_a_save_counts_only_where_saving_is_wanted_and_something_changed() -> None:
     info = {"rdb_last_save_time": "1000", "rdb_changes_since_last_save": "5", "server_time_usec": "1600000000"}
     assert [each.value for each in rdb_age_samples(info, "3600 1", 0.0)] == [600.0]
