@@ -67,7 +67,7 @@ class ServerFacts:
 
 def facts_statement(names: tuple[str, ...]) -> str:
     """One question for the named facts."""
-    return "SELECT /* aishell */ " + ", ".join(f"{_QUESTIONS[name]} AS {name}" for name in names)
+    return "SELECT /* aishell */ " + ", ".join(f"{_QUESTIONS[name]} AS `{name}`" for name in names)
 
 
 def start_statement(*, mariadb: bool) -> str:

@@ -147,8 +147,11 @@ def find_place(target: Target, environ: Mapping[str, str]) -> Place:
         message = f"there is no login path {login!r}" + (f": {logins.remark}" if logins.remark else "")
         raise MysqlError(FailureCode.MISSING, message, f"mysql_config_editor set --login-path={login} --user=… --password")
     filed = {_plain(name): value for name, value in (options.of(groups) | logins.of(("client", login))).items()}
-    if "host" in written and "socket" not in written:
-        filed.pop("socket", None)  # the socket of a file leads to this machine's own server
+    elsewhere = filed.get("host", "localhost") != "localhost" or "host" in written
+    if elsewhere and "socket" not in written:
+        # The socket of a file, or of the environment, leads to this machine's own server.
+        filed.pop("socket", None)
+        around.pop("socket", None)
     known = around | filed | written
     password = known.get("password")
     return Place(
