@@ -88,8 +88,13 @@ class Channel:
         return self.sql.lower() == _RUNNING
 
     @property
-    def waiting_bytes(self) -> float:
-        """The log that was received and is not applied: exact within one file of the source, else by the relay log's size."""
+    def waiting_bytes(self) -> float | None:
+        """The log that was received and is not applied: exact within one file of the source, else by the relay log's size.
+
+        None where nothing was ever received.
+        """
+        if not self.read_to.file:
+            return None
         if self.read_to.file == self.applied_to.file:
             return max(0.0, float(self.read_to.position - self.applied_to.position))
         return max(0.0, self.relay_bytes - self.relay_position)

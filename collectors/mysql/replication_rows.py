@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from collectors.mysql.replication_lag import ChannelTimes
 _MOST_WORKERS = 16
 """Workers that are listed one by one, those that apply the oldest transactions first."""
 
+_PORT = re.compile(r":\d+$")
 _SENT_ALL = ("has sent all", "waiting for more")
 _NOT_CONNECTED = "not connected"
 _BROKEN, _STOPPED, _CONNECTING, _DELAYED, _RUNS = "broken", "stopped", "connecting", "delayed", "running"
@@ -144,7 +146,8 @@ def _remarks(channel: Channel, workers: Sequence[Worker]) -> tuple[str, ...]:
         name for name, word, error in (("IO", channel.io, channel.io_error), ("SQL", channel.sql, channel.sql_error)) if _off(word, error)
     ]
     if off:
-        found.append(f"the {' and the '.join(off)} thread {'is' if len(off) == 1 else 'are'} stopped: START REPLICA lets it go on")
+        is_stopped, them = ("is", "it") if len(off) == 1 else ("are", "them")
+        found.append(f"the {' and the '.join(off)} thread {is_stopped} stopped: START REPLICA lets {them} go on")
     return tuple(found)
 
 
@@ -179,9 +182,7 @@ def replica_peers(rows: Sequence[Mapping[str, Any]], hosts: Sequence[Mapping[str
     A source does not know how far its replicas have applied: that is seen at the replica.
     """
     named = [_told_host(row, rows, hosts) for row in rows]
-    names = [
-        _host_name(told) or str(row["host"] or "replica").rpartition(":")[0] or "replica" for row, told in zip(rows, named, strict=True)
-    ]
+    names = [_host_name(told) or _PORT.sub("", str(row["host"] or "")) or "replica" for row, told in zip(rows, named, strict=True)]
     times = Counter(names)
     return tuple(
         ReplicationPeer(
