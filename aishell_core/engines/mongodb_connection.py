@@ -31,6 +31,7 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
     WaitQueueTimeoutError,
 )
+from pymongo.read_preferences import ReadPreference
 
 from aishell_core.engines.mongodb_documents import RAW_CODEC, Document, decoded, size_of
 from aishell_core.engines.mongodb_errors import MongoError, lost, no_answer, told, unreachable, unresolved
@@ -64,8 +65,8 @@ class MongoConnection:
     leaves it is a MongoError.
     """
 
-    def __init__(self, place: Place, application: str, most: int) -> None:
-        """Raises MongoError for options that the driver refuses."""
+    def __init__(self, place: Place, application: str, most: int, *, primary: bool = False) -> None:
+        """`primary` sends every command to the primary of a set, as writes need it; raises MongoError for options that cannot be."""
         self._place = place
         scheme = "mongodb+srv" if place.srv else "mongodb"
         options: dict[str, Any] = {"tls": False, **place.options, **_login(place)}
@@ -87,12 +88,16 @@ class MongoConnection:
             )
         except (PyMongoError, OSError, ValueError) as error:
             raise self._unusable(error) from error
+        # A command goes to the primary unless it is told otherwise itself, whatever the URL says.
+        self._member = ReadPreference.PRIMARY if primary else self._client.read_preference
 
     async def command(self, database: str, command: Mapping[str, Any], seconds: float) -> tuple[dict[str, Any], int]:
         """The reply to one command and its size in bytes; raises MongoError."""
         async with self._border(seconds) as limit:
             with pymongo.timeout(limit):
-                raw = await self._watched(self._client.get_database(database).command(dict(command), codec_options=RAW_CODEC))
+                raw = await self._watched(
+                    self._database(database).command(dict(command), read_preference=self._member, codec_options=RAW_CODEC)
+                )
             return decoded(raw), len(raw.raw)
 
     async def documents(
@@ -107,7 +112,9 @@ class MongoConnection:
         async with self._border(seconds) as limit:
             with pymongo.timeout(limit):
                 cursor = await self._watched(
-                    self._client.get_database(database).cursor_command(_in_batches(dict(command), most), codec_options=RAW_CODEC)
+                    self._database(database).cursor_command(
+                        _in_batches(dict(command), most), read_preference=self._member, codec_options=RAW_CODEC
+                    )
                 )
                 try:
                     while pieces := await cursor.to_list(min(_BATCH, most + 1 - len(found))):
@@ -119,6 +126,10 @@ class MongoConnection:
                 finally:
                     await cursor.close()
         return Documents(tuple(found), size)
+
+    def _database(self, name: str) -> Any:  # noqa: ANN401  (the driver has no types)
+        """A database whose documents come as their bytes, those of further batches too."""
+        return self._client.get_database(name, codec_options=RAW_CODEC)
 
     async def _watched(self, work: Awaitable[_T]) -> _T:
         """The answer; while no server is known, the driver would try until the deadline where nothing listens.

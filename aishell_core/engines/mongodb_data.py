@@ -83,7 +83,7 @@ class MongoData:
     def __init__(self, place: Place) -> None:
         from aishell_core.engines.mongodb_connection import MongoConnection
 
-        self._connection = MongoConnection(place, APPLICATION, _MOST_CONNECTIONS)
+        self._connection = MongoConnection(place, APPLICATION, _MOST_CONNECTIONS, primary=True)
 
     async def insert(self, database: str, collection: str, documents: Sequence[Json], limits: Limits = _WHOLE) -> int:
         """Insert documents in their order; gives how many are in. At the first that cannot be inserted it ends.

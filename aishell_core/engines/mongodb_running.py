@@ -38,7 +38,7 @@ async def run_operation(
     where = database_of(command, database or place.database)
     from aishell_core.engines.mongodb_connection import MongoConnection
 
-    connection = MongoConnection(place, APPLICATION, 1)
+    connection = MongoConnection(place, APPLICATION, 1, primary=not read_only)
     note, began = f"database {where}", time.monotonic()
     try:
         if command_name(command) in CURSORS:

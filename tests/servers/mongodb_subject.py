@@ -11,6 +11,7 @@ from pathlib import Path
 from collectors.mongodb.collector import open_mongodb
 from tests.servers.mongodb_ferretdb import FerretServer, ferretdb
 from tests.servers.mongodb_wire import WireServer, wire_server
+from tests.servers.mongodb_wire_protocol import ask
 from tests.servers.situation import Situation
 
 ODD_NAME = "[bold]o'd\"d[/bold] \x1b[31m\x07 \u202e é"
@@ -83,7 +84,7 @@ class WireSubject:
 
 
 def _served(server: WireServer) -> None:
-    assert server.served >= 0
+    assert ask(server.port, {"ping": 1})["ok"] == 1.0
 
 
 def make_odd(server: WireServer) -> None:

@@ -76,10 +76,10 @@ class WireServer:
     def _tell(self, wish: Mapping[str, Any]) -> dict[str, Any]:
         return ask(self.port, {"fixture": wish})
 
-    @property
-    def served(self) -> int:
-        """The commands that were answered so far, those of tests left out."""
-        return int(self._tell({})["served"])
+    def counts(self) -> dict[str, int]:
+        """The commands that were answered so far by name, those of tests left out."""
+        found: dict[str, int] = self._tell({})["counts"]
+        return found
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
@@ -133,7 +133,8 @@ async def _serve(world: World, login: tuple[str, str], reader: asyncio.StreamRea
             elif login[0] and not talk.done and request.name not in _OPEN:
                 document = RefusedError(13, "Unauthorized", f"Command {request.name} requires authentication").document
             else:
-                world.served += request.name != "fixture"
+                if request.name != "fixture":
+                    world.counts[request.name] += 1
                 await asyncio.sleep(world.delays.get(request.name, 0.0))
                 document = answer(world, command)
             writer.write(reply_to(request, document, damaged=world.damaged))
