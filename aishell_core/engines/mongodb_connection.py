@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -45,6 +45,7 @@ _BEFORE_MILLISECONDS = 50
 
 _LEAST_SECONDS = 0.05
 _LOOK_SECONDS = 0.05
+_SETTLE_SECONDS = 0.8
 _BATCH = 500
 
 
@@ -88,12 +89,14 @@ class MongoConnection:
             )
         except (PyMongoError, OSError, ValueError) as error:
             raise self._unusable(error) from error
+        self._settled = place.direct or primary
         # A command goes to the primary unless it is told otherwise itself, whatever the URL says.
         self._member = ReadPreference.PRIMARY if primary else self._client.read_preference
 
     async def command(self, database: str, command: Mapping[str, Any], seconds: float) -> tuple[dict[str, Any], int]:
         """The reply to one command and its size in bytes; raises MongoError."""
         async with self._border(seconds) as limit:
+            await self._settle(limit)
             with pymongo.timeout(limit):
                 raw = await self._watched(
                     self._database(database).command(dict(command), read_preference=self._member, codec_options=RAW_CODEC)
@@ -110,6 +113,7 @@ class MongoConnection:
         found: list[Document] = []
         size = 0
         async with self._border(seconds) as limit:
+            await self._settle(limit)
             with pymongo.timeout(limit):
                 cursor = await self._watched(
                     self._database(database).cursor_command(
@@ -126,6 +130,16 @@ class MongoConnection:
                 finally:
                     await cursor.close()
         return Documents(tuple(found), size)
+
+    async def _settle(self, seconds: float) -> None:
+        """Give the primary of a set a moment to be found by the first command, which a secondary that is found earlier would get."""
+        if self._settled:
+            return
+        self._settled = True
+        # Without a primary, or where nobody is let in, the command itself has its answer.
+        with suppress(PyMongoError, TimeoutError), pymongo.timeout(seconds):
+            async with asyncio.timeout(min(_SETTLE_SECONDS, seconds / 2)):
+                await self._watched(self._client.get_database("admin").command("ping"))
 
     def _database(self, name: str) -> Any:  # noqa: ANN401  (the driver has no types)
         """A database whose documents come as their bytes, those of further batches too."""
