@@ -190,6 +190,16 @@ def _by_name(reading: Reading) -> dict[str, Setting]:
     return {setting.name: setting for setting in reading.settings or ()}
 
 
+@pytest.mark.parametrize("version", ["14", "18"])
+async def test_what_our_own_connection_sets_is_not_told_as_a_setting_of_the_server(version: str) -> None:
+    own = {"statement_timeout", "lock_timeout", "application_name", "default_transaction_read_only"}
+    with postgres(version) as server:
+        async with tiers_of(server) as tiers:
+            found = _by_name(await tiers.cold())
+            assert not own & set(found)
+            assert (found["search_path"].value, found["jit"].value) == ('"$user", public', "on")
+
+
 async def test_no_secret_of_a_setting_is_read() -> None:
     secrets = {
         "archive_mode": "on",
