@@ -157,3 +157,27 @@ def test_a_place_that_cannot_be_one_is_refused_in_words(url: str) -> None:
 def test_a_url_that_asks_for_tls_is_never_used_without_it() -> None:
     with pytest.raises(TargetError, match="forbids"):
         place("rediss://h", TlsPolicy.OFF)
+
+
+@pytest.mark.parametrize(
+    ("url", "redacted"),
+    [
+        ("redis://h", "redis://h:6379/"),
+        ("valkey://u:s3cret@h:1/2", "redis://u@h:1/2"),
+        ("rediss://:s3cret@h/0?ssl_cert_reqs=none", "rediss://h:6379/0"),
+        ("redis://a,b:7/0?sentinel=m&sentinel_password=s3cret", "redis://a,b:7/0?sentinel=m"),
+        ("redis+unix://:s3cret@/run/r.sock", "redis://%2Frun%2Fr.sock/"),
+        ("redis://", "redis:///"),
+    ],
+)
+def test_a_redacted_url_leads_to_the_same_servers(url: str, redacted: str) -> None:
+    location = parse_location(url)
+    assert location.redacted() == redacted
+    again = parse_location(redacted)
+    assert (again.servers, again.database, again.option("tls"), again.option("sentinel")) == (
+        location.servers,
+        location.database,
+        location.option("tls"),
+        location.option("sentinel"),
+    )
+    assert "s3cret" not in repr(location) + redacted
