@@ -172,10 +172,11 @@ def test_statements_are_counted_where_the_module_exists(shop: Demo) -> None:
 
 
 def test_a_client_that_was_thrown_out_comes_back(shop: Demo) -> None:
-    throw_out = "SELECT min(pid) FROM pg_stat_activity WHERE application_name = 'warehouse-sync'"
-    pid = ask(shop.target, throw_out)
+    of_client = "SELECT min(pid) FROM pg_stat_activity WHERE application_name = 'warehouse-sync'"
+    until(lambda: ask(shop.target, of_client), "a session of the client")
+    pid = ask(shop.target, of_client)
     assert ask(shop.target, f"SELECT pg_terminate_backend({pid})") is True
-    until(lambda: ask(shop.target, throw_out) not in {None, pid}, "a new session of the same client")
+    until(lambda: ask(shop.target, of_client) not in {None, pid}, "a new session of the same client")
 
 
 def test_the_dashboard_shows_both_servers_and_q_ends_everything(tmp_path: Path) -> None:
@@ -313,9 +314,17 @@ def wheel() -> Path:
     return require_postgres("18").folder.parents[1]
 
 
-def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that the servers' user can reach, unlike pytest's own."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def test_a_server_that_does_not_start_says_why(open_folder: Path, tmp_path: Path) -> None:
     """The reason is the program's own words: here the encodings that it was built with are missing."""
-    package = tmp_path / "broken" / "bin"
+    package = open_folder / "broken" / "bin"
     package.mkdir(parents=True)
     for name in ("postgres", "initdb"):
         program = package / name
@@ -323,8 +332,6 @@ def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
             "#!/bin/sh\necho 'postgres (PostgreSQL) 15.1'\ncase $1 in --version) exit 0;; esac\necho 'no room left' >&2\nexit 1\n"
         )
         program.chmod(0o755)
-    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
-        folder.chmod(0o755)
     with pytest.raises(AishellError, match="initdb failed: no room left"):
         start_postgres_demo(tmp_path / "demo", PostgresPrograms("15.1", package))
 
