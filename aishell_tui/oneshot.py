@@ -101,6 +101,8 @@ class _Look:
         try:
             self._view = replace(self._view, abilities=collector.abilities)
             await self._read(collector)
+            # What kind of server it is, and so what it can be asked, may be known only now.
+            self._view = replace(self._view, abilities=collector.abilities)
             if self._plan.integrity_seconds and self._view.last_ok_at is not None:
                 await self._check(collector)
         finally:

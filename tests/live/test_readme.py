@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from aishell_core.engines.statement_log import default_log, flush_statements, logged_connect
+from tests.servers.mongodb_ferretdb import FerretServer, ferretdb
+from tests.servers.mongodb_subject import fill
 from tests.servers.pgbouncer import Pgbouncer, pgbouncer
 from tests.servers.postgres import PostgresServer, postgres
 from tests.servers.redis import RedisServer, redis_server
@@ -34,6 +36,7 @@ HOME_FILE = re.compile(r"# ~/(?P<name>\S+)\n(?P<body>.*)", re.DOTALL)
 POOLER_ADDRESS = "localhost:6432"
 REDIS_PAGE = ROOT / "docs" / "redis.md"
 REDIS_ADDRESS = "localhost:6379"
+DOCUMENTS_ADDRESS = "localhost:27017"
 # The reader's role has a password, and the pages say where it is found.
 ACCESS = """
 local all all trust
@@ -132,6 +135,14 @@ def cache() -> Iterator[RedisServer]:
         yield server
 
 
+@pytest.fixture
+def documents() -> Iterator[FerretServer]:
+    """A server with the collection that the page speaks of."""
+    with ferretdb() as server:
+        fill(server)
+        yield server
+
+
 def configure(workplace: Path) -> None:
     """The configuration that the pages speak of: a database called app."""
     text = f"targets:\n  - name: app\n    url: sqlite://{workplace}/app.db\n"
@@ -152,11 +163,14 @@ def test_the_commands_of_a_block_run_one_after_the_other(block: Block, workplace
     assert commands(block), "a block without a command"
     shop: Shop | None = request.getfixturevalue("shop") if SERVER_URL.search(block.body) else None
     redis: RedisServer | None = request.getfixturevalue("cache") if REDIS_ADDRESS in block.body else None
+    mongo: FerretServer | None = request.getfixturevalue("documents") if DOCUMENTS_ADDRESS in block.body else None
     if not re.search(r"--save|config init", block.body):
         configure(workplace)
     for command in commands(block):
         if redis is not None:
             run(command.replace(REDIS_ADDRESS, f"localhost:{redis.port}"), workplace)
+        elif mongo is not None:
+            run(command.replace(DOCUMENTS_ADDRESS, f"localhost:{mongo.port}"), workplace)
         elif shop is None:
             run(command, workplace)
         else:
