@@ -13,7 +13,7 @@ from collectors.budget import Budget
 from collectors.mysql.hints import digests_hint
 from collectors.mysql.question_files import question
 from collectors.mysql.slow_questions import grant
-from collectors.mysql.statements_digests import DigestNames, key_of, own_keys, readable_text
+from collectors.mysql.statements_digests import DigestNames, is_own, readable_text
 from collectors.mysql.statements_rows import statement_of
 
 EVERY_SECONDS = 4.5
@@ -99,10 +99,9 @@ class StatementsReader:
             return Cost()
         every = int(len(strange) > _MOST_ASKED)
         found, cost = await self._ask(server, "digest_texts", (every, "" if every else ",".join(strange)), budget)
-        own = own_keys()
         for row in found:
             text = row["text"] or ""
-            self._texts[row["digest"]] = "" if key_of(text) in own else readable_text(text)
+            self._texts[row["digest"]] = "" if is_own(text) else readable_text(text)
             self._names.learn(row["digest"], text)
         return cost
 
