@@ -102,6 +102,11 @@ class MysqlSession:
         """The ids of our own connections."""
         return frozenset(number for line in self._lines.values() if (number := line.connection_id))
 
+    async def renew(self, lane: Lane, deadline_seconds: float) -> None:
+        """Have the next question make a new connection: rights that were given meanwhile are for those alone. Raises TargetError."""
+        async with self._lines[lane].turn(deadline_seconds):
+            await self._lines[lane].leave()
+
     async def close(self) -> None:
         """Let go of both connections; may be called twice and raises nothing."""
         for line in self._lines.values():

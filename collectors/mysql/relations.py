@@ -138,7 +138,9 @@ class RelationsReader:
         if tables is None:
             return None, known
         ids = _listed(row["id"] for row in tables)
-        figures = await asked.rows("table_figures", ids) if known <= self._most_tables else await _kept_figures(asked, tables)
+        figures = await asked.rows("table_figures", ids) if known <= self._most_tables else ()
+        if not numbers_alone:
+            figures = await _with_kept(asked, tables, figures or ())
         counting = _listed(row["id"] for row in figures or () if row["next_number"] and row["next_number"] > 1)
         indexes = await asked.rows("indexes", counting if numbers_alone else ids) or ()
         fields = await asked.rows("index_fields", _listed(row["id"] for row in indexes)) or ()
@@ -187,12 +189,22 @@ class RelationsReader:
         return (Failure(Part.RELATIONS, FailureCode.UNSUPPORTED, message, "", self._clock.now()),)
 
 
-async def _kept_figures(asked: _Asked, tables: Sequence[Row]) -> tuple[Row, ...]:
-    """Rows and pages as the server has them kept, where looking at its estimates would load thousands of tables."""
-    ids = {(str(row["schema_name"]), f"{row['name']}{row['piece']}"): row["id"] for row in tables}
-    rows = await asked.rows("table_statistics", _named(ids), hint=grant(asked.server, "SELECT", _TABLE_STATISTICS)) or ()
-    found = (({**row, "counted": 1, "next_number": None}, ids.get((str(row["schema_name"]), str(row["name"])))) for row in rows)
-    return tuple({**row, "id": number} for row, number in found if number is not None)
+async def _with_kept(asked: _Asked, tables: Sequence[Row], figures: Sequence[Row]) -> tuple[Row, ...]:
+    """The figures, with rows and pages as the server has them kept for tables that InnoDB has not in its memory."""
+    known = {row["id"]: row for row in figures}
+    ids = {
+        (str(row["schema_name"]), f"{row['name']}{row['piece']}"): row["id"]
+        for row in tables
+        if not known.get(row["id"], {}).get("counted")
+    }
+    if not ids:
+        return tuple(figures)
+    kept = await asked.rows("table_statistics", _named(ids), hint=grant(asked.server, "SELECT", _TABLE_STATISTICS)) or ()
+    for row in kept:
+        number = ids.get((str(row["schema_name"]), str(row["name"])))
+        if number is not None:
+            known[number] = {"next_number": None, **known.get(number, {}), **row, "id": number, "counted": 1}
+    return tuple(known.values())
 
 
 def _listed(numbers: Iterable[Any]) -> tuple[int, ...]:

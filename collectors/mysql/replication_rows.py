@@ -138,10 +138,12 @@ def _worker_details(workers: Sequence[Worker]) -> Iterable[tuple[str, Any]]:
 
 def _remarks(channel: Channel, workers: Sequence[Worker]) -> tuple[str, ...]:
     """What has failed or is switched off, in words."""
-    found = [f"applying has failed: {channel.sql_error}"] if channel.sql_error else []
+    failed = [worker for worker in workers if worker.error]
+    # Of workers the server says in the channel's own error only that one of them has failed, and cuts off why.
+    found = [f"applying has failed: {channel.sql_error}"] if channel.sql_error and not failed else []
     if channel.io_error and not channel.io_runs:
         found.append(f"no log comes from the source: {channel.io_error}")
-    found += [f"worker {worker.name} has failed: {worker.error}" for worker in workers if worker.error and not channel.sql_error]
+    found += [f"applying has failed: worker {worker.name}: {worker.error}" for worker in failed]
     off = [
         name for name, word, error in (("IO", channel.io, channel.io_error), ("SQL", channel.sql, channel.sql_error)) if _off(word, error)
     ]

@@ -101,6 +101,8 @@ class SlowQuestions:
         now, refusal = self._clock.now(), self._refused.get(name)
         if refusal is not None and self._clock.steady() < refusal.until:
             return Found(None, (replace(refusal.failure, at=now),))
+        if refusal is not None and refusal.failure.code is FailureCode.PRIVILEGE:
+            await self._renew(budget)
         try:
             sql = question(server, name)
         except LookupError:
@@ -115,6 +117,12 @@ class SlowQuestions:
                 raise
             return Found(None, (self._failure(name, part, error, hint),), Cost(1))
         return Found(answer.rows, (), answer.cost)
+
+    async def _renew(self, budget: Budget) -> None:
+        """A connection keeps the rights that its account had when it was made: with a new one all that was refused is asked again."""
+        for name in [name for name, each in self._refused.items() if each.failure.code is FailureCode.PRIVILEGE]:
+            del self._refused[name]
+        await self._session.renew(Lane.SLOW, max(_LEAST_SECONDS, budget.left))
 
     def _failure(self, name: str, part: str, error: TargetError, hint: str) -> Failure:
         failure = error.failure(part, self._clock.now())

@@ -44,7 +44,9 @@ class StateReader:
         variables = status_of(found.rows) if found.rows is not None else None
         # Only that the privilege is missing is expected here, and every part that needs it says so itself.
         failures = (*(each for each in rights.failures if each.code is not FailureCode.PRIVILEGE), *found.failures)
-        look = StateLook(state_of(variables, sees_all=rights.rows is not None), variables or {}, failures, rights.cost + found.cost)
+        # Whether it was refused is known only where the server has answered.
+        refused = any(each.code is FailureCode.PRIVILEGE for each in rights.failures)
+        look = StateLook(state_of(variables, sees_all=not refused), variables or {}, failures, rights.cost + found.cost)
         if not failures:
             self._known, self._until = look, self._clock.steady() + KEPT_SECONDS
         return look

@@ -84,4 +84,4 @@ class WatchedReader:
         if report.row is None:
             return Piece((), (), report.failures, cost)
         views = horizon_rows.views_of(str(report.row["Status"] or ""))
-        return Piece((), (("horizon", horizon_rows.holders_of(transactions.rows, views)),), (), cost)
+        return Piece((), (("horizon", horizon_rows.holders_of(transactions.rows, views, all_told=server.mariadb)),), (), cost)

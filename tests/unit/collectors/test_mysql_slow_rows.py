@@ -118,6 +118,16 @@ def test_a_report_without_transactions_names_no_holder() -> None:
     assert holders_of([_transaction(61)], views_of(_REPORT.replace("Trx id counter 10032\n", ""))) == ()
 
 
+def test_where_readers_are_left_out_of_the_report_the_oldest_transaction_holds_it() -> None:
+    """MySQL's report has only transactions that write."""
+    views = views_of(_REPORT)
+    rows = [_transaction(70, seconds=500, isolation="READ COMMITTED"), _transaction(71, seconds=400), _transaction(72, seconds=300)]
+    (holder,) = holders_of(rows, views, all_told=False)
+    assert (holder.name, holder.transactions, holder.seconds) == ("71", 57, 400)
+    assert holders_of(rows, views) == ()
+    assert [each.name for each in holders_of([_transaction(61)], views, all_told=False)] == ["61"], "told once"
+
+
 # Tables and indexes.
 
 
@@ -283,7 +293,7 @@ def test_where_it_cannot_be_told_the_widest_that_fits_counts() -> None:
 
 
 def test_settings_are_masked_and_marked_when_they_wait() -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"name": "MAX_CONNECTIONS", "value": "100", "source": "PERSISTED"},
         {"name": "wsrep_sst_auth", "value": "user:secret", "source": "CONFIG"},
         {"name": "sql_mode", "value": "", "source": "DYNAMIC"},
@@ -313,7 +323,11 @@ def test_binary_logs_are_kept_for_a_time_or_for_ever() -> None:
 
 
 def test_the_disk_is_known_only_where_all_of_it_is() -> None:
-    schemas = [{"name": "a", "bytes": 10, "files": 1}, {"name": None, "bytes": 100, "files": 2}, {"name": "b", "bytes": 30, "files": 1}]
+    schemas: list[dict[str, Any]] = [
+        {"name": "a", "bytes": 10, "files": 1},
+        {"name": None, "bytes": 100, "files": 2},
+        {"name": "b", "bytes": 30, "files": 1},
+    ]
     others = [{"data_bytes": 5, "index_bytes": 1}]
     assert [(dict(sample.labels)["schema"], sample.value) for sample in schema_samples(schemas)] == [("b", 30), ("a", 10)]
     assert disk_samples(schemas, others, 1000.0, 10_000.0) == (Sample(catalogue.DISK_USED, 11_146.0),)

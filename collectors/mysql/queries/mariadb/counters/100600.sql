@@ -1,3 +1,4 @@
+-- The counters and figures of each second; those that this server lacks are left out.
 SHOW /* aishell */ GLOBAL STATUS WHERE Variable_name IN (
     'Aborted_clients',
     'Aborted_connects',

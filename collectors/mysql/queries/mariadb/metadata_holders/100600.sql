@@ -1,3 +1,4 @@
+-- Who holds which metadata lock, where the plugin metadata_lock_info is loaded.
 SELECT /* aishell */
     THREAD_ID AS session,
     LOCK_TYPE AS type,

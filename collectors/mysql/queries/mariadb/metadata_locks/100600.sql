@@ -1,3 +1,4 @@
+-- Metadata locks on objects that somebody waits for, where the performance schema counts them.
 SELECT /* aishell */
     l.OWNER_THREAD_ID AS thread,
     l.OBJECT_TYPE AS type,

@@ -1,3 +1,4 @@
+-- Open transactions of InnoDB with what they hold, the oldest first.
 SELECT /* aishell */
     trx_id AS id,
     trx_mysql_thread_id AS session,

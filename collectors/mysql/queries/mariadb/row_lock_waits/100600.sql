@@ -1,3 +1,4 @@
+-- Who waits for a row lock that who holds.
 SELECT /* aishell */
     requesting_trx_id AS waiter,
     blocking_trx_id AS holder,

@@ -1,3 +1,4 @@
+-- The row locks that take part in a wait.
 SELECT /* aishell */
     lock_id AS id,
     lock_mode AS mode,

@@ -1,3 +1,4 @@
+-- The sessions by the process list: all of them, or those that do something; a text that was seen before is not sent again.
 SELECT /* aishell */
     ID AS id,
     TID AS os_thread,

@@ -1,3 +1,4 @@
+-- The sessions by the performance schema: all of them, or those that do something.
 SELECT /* aishell */
     t.PROCESSLIST_ID AS id,
     t.THREAD_OS_ID AS os_thread,

@@ -1,3 +1,4 @@
+-- Statement digests with their figures, those that were seen since a moment.
 SELECT /* aishell */
     SCHEMA_NAME AS db,
     DIGEST AS digest,

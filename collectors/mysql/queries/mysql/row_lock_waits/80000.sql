@@ -1,3 +1,4 @@
+-- Who waits for a row lock that who holds.
 SELECT /* aishell */
     REQUESTING_ENGINE_TRANSACTION_ID AS waiter,
     BLOCKING_ENGINE_TRANSACTION_ID AS holder,

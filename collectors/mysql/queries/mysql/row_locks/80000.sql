@@ -1,3 +1,4 @@
+-- The row locks that take part in a wait.
 SELECT /* aishell */
     ENGINE_LOCK_ID AS id,
     LOCK_MODE AS mode,

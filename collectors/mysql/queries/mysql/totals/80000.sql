@@ -1,3 +1,4 @@
+-- Totals of statements, transactions and deadlocks since the server started.
 SELECT /* aishell */
     SUM(COUNT_STAR) AS statements,
     SUM(SUM_TIMER_WAIT) / 1e9 AS milliseconds,
