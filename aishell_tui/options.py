@@ -32,4 +32,4 @@ class DashboardOptions:
     history: bool = True
     span_seconds: float = 900.0
     notice: str = ""
-    authorise: Callable[[], Authority] | None = None
+    authorise: Callable[[], Authority] | None = field(default=None, compare=False)

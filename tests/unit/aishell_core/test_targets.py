@@ -54,7 +54,7 @@ def test_a_server_that_cannot_be_one_is_refused(url: str) -> None:
         parse_location(url)
 
 
-@pytest.mark.parametrize(("url", "port"), [("mysql://h", 3306), ("redis://h", 6379), ("mongodb://h", 27017), ("oracle://h/x", 1521)])
+@pytest.mark.parametrize(("url", "port"), [("redis://h", 6379), ("mongodb://h", 27017), ("oracle://h/x", 1521)])
 def test_each_engine_has_its_usual_port(url: str, port: int) -> None:
     assert parse_location(url).port == port
 
@@ -95,7 +95,7 @@ def test_a_path_that_cannot_be_looked_at_is_a_location_all_the_same(name: str, t
     [
         ("postgrsql://h/x", "unknown URL scheme 'postgrsql'", "did you mean postgresql://?"),
         ("sqlite://", "names no file", "sqlite:///path/to/app.db"),
-        ("mysql:///x", "names no host", "mysql://user@host:3306/name"),
+        ("oracle:///x", "names no host", "oracle://user@host:1521/name"),
         ("postgresql://h:port/x", "host or port is malformed", "scheme://host:port/name"),
         ("postgresql://[::1/x", "host or port is malformed", "scheme://host:port/name"),
         ("nothing", "neither a URL nor a database file", "sqlite:///path/to/app.db"),
@@ -116,7 +116,7 @@ def test_a_password_shows_nowhere() -> None:
     assert location.redacted() == "postgres://u@h/x"
 
 
-@pytest.mark.parametrize("url", ["foo://u:s3cret@h/x", "postgresql://u:s3cret@h:bad/x", "mysql://u:s3cret@/x"])
+@pytest.mark.parametrize("url", ["foo://u:s3cret@h/x", "postgresql://u:s3cret@h:bad/x", "oracle://u:s3cret@/x"])
 def test_a_password_is_not_in_an_error_either(url: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_location(url)
