@@ -9,6 +9,14 @@ from aishell_core.engines.mysql import Row
 
 _STATEMENTS = frozenset({"Query", "Execute", "Prepare", "Fetch", "Long Data", "Field List", "Bulk Execute"})
 _PROGRAM_USERS = frozenset({"system user", "event_scheduler"})
+_BY_NAME: tuple[tuple[str, str], ...] = (
+    ("_io", "replication receiver"),
+    ("_sql", "replication applier"),
+    ("_worker", "replication worker"),
+    ("event_scheduler", "event scheduler"),
+)
+"""Ends of the names of a server's own threads in performance_schema: `thread/sql/slave_sql`, since 8.0.26 `replica_sql`."""
+
 _BACKGROUND: tuple[tuple[str, str], ...] = (
     ("Binlog Dump", "binlog sender"),
     ("Slave_IO", "replication receiver"),
@@ -53,6 +61,9 @@ class Thread(NamedTuple):
             if command.startswith(beginning):
                 return kind
         if self.user in _PROGRAM_USERS or not self.user:
+            for ending, kind in _BY_NAME:
+                if self.name and self.name.endswith(ending):
+                    return kind
             return "event scheduler" if self.user == "event_scheduler" else "background"
         return ""
 

@@ -66,12 +66,12 @@ class HotTier:
         """One reading; raises TargetError when the server cannot be read."""
         at, budget = self._clock.now(), self._questions.budget(DEADLINE_SECONDS)
         self._digests.begin()
-        self._watched.begin(demand)
-        server = await self._questions.facts(budget)
         if Part.STATEMENTS in demand:
             self._statements.begin()
         else:
             self._statements.leave()
+        self._watched.begin(demand)
+        server = await self._questions.facts(budget)
         counters = await self._counters.read(server, budget)
         estimating = Part.STATEMENTS in demand and not self._statements.reader.may_count
         complete = bool(demand & {Part.SESSIONS, Part.LOCKS}) or estimating
@@ -88,7 +88,7 @@ class HotTier:
             Tier.HOT,
             at,
             (*self._samples(look, server), *statement_samples(counted.statements or ())),
-            facts_of(server, deadlock),
+            facts_of(server, deadlock, replicates=any(thread.kind.startswith("replication") for thread, _, _ in activity.looked)),
             sessions=self._sessions(look, demand),
             lock_waits=self._lock_waits(look, demand),
             statements=counted.statements,
@@ -149,8 +149,8 @@ class HotTier:
         self._watched.close()
 
 
-def facts_of(server: ServerFacts, deadlock: Deadlock | None = None) -> Facts:
-    """What is shown of a server."""
+def facts_of(server: ServerFacts, deadlock: Deadlock | None = None, *, replicates: bool = False) -> Facts:
+    """What is shown of a server; it is a replica where it `replicates` or lets nobody write."""
     details = (
         ("product", f"{server.product} ({server.comment})" if server.comment else server.product),
         ("address", server.address),
@@ -161,5 +161,5 @@ def facts_of(server: ServerFacts, deadlock: Deadlock | None = None) -> Facts:
         ("encrypted", "yes" if server.encrypted else ""),
         ("last deadlock", deadlock.text if deadlock is not None else ""),
     )
-    role = "replica" if server.read_only else "primary"
+    role = "replica" if replicates or server.read_only else "primary"
     return Facts("mysql", server.version, role, server.started_at, tuple(each for each in details if each[1]))
