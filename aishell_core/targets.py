@@ -68,13 +68,13 @@ _TLS_SCHEMES = {"redis": "rediss"}
 _SECURE = {"rediss", "valkeys"}
 _SOCKET_SUFFIX = "+unix"
 """Ends a scheme whose path is that of a socket."""
-_SHOWN_OPTIONS = ("service", "sentinel")
+_SHOWN_OPTIONS = ("service", "sentinel", "sid")
 """Options that say where a database is, and are shown with it."""
-_WITH_DEFAULTS = {"postgres", "pgbouncer", "redis", "mysql", "mongodb"}
+_WITH_DEFAULTS = {"postgres", "pgbouncer", "redis", "mysql", "mongodb", "oracle"}
 """Engines whose clients know by themselves where the database is when a URL does not say."""
 _SRV = "+srv"
 """The end of a scheme whose host is a name behind which the resolver knows the servers; the option `srv` stands for it."""
-_PORTS_ELSEWHERE = {"postgres", "pgbouncer", "mysql"}
+_PORTS_ELSEWHERE = {"postgres", "pgbouncer", "mysql", "oracle"}
 """Of these, the engines whose port may be said by the environment or a file."""
 _ONLY_DATABASE = {"pgbouncer": "pgbouncer"}
 """Engines with one database alone, whatever a URL names."""
