@@ -52,12 +52,13 @@ def progress_words(progress: Progress, found: Pace) -> str:
     words = []
     if found.eta_seconds is not None:
         words.append(f"phase ends in {format_duration(round(found.eta_seconds))}")
-    if progress.done is not None:
+    if progress.done is not None and progress.unit != "%":
         unit = "" if progress.unit == "bytes" else f" {progress.unit}".rstrip()
         of = f" of {_amount(progress.total, progress.unit)}" if progress.total else ""
         words.append(f"{_amount(progress.done, progress.unit)}{of}{unit}")
     if found.per_second is not None:
-        words.append(f"{_amount(found.per_second, progress.unit)}/s")
+        per_second = f"{found.per_second:.1f} %" if progress.unit == "%" else _amount(found.per_second, progress.unit)
+        words.append(f"{per_second}/s")
     return "   ".join(words)
 
 
@@ -161,6 +162,22 @@ def checkpoint_lines(view: TargetView) -> tuple[Spans, ...]:
     return (_line("checkpoints", *spans),) if spans else ()
 
 
+def history_lines(view: TargetView) -> tuple[Spans, ...]:
+    """Old row versions that wait to be purged, numbers that run out, and the binary logs that are kept."""
+    lines: list[Spans] = []
+    if _value(view, "mysql.innodb.history") is not None:
+        lines.append(_line("history", _figure(view, "mysql.innodb.history"), (" transactions wait to be purged", "text")))
+    if _value(view, "mysql.auto_increment.usage") is not None:
+        fullest = _figure(view, "mysql.auto_increment.usage", "{} used")
+        lines.append(_line("numbers", fullest, (" of the fullest AUTO_INCREMENT column", "text")))
+    files, size = _value(view, "mysql.binlog.files"), _value(view, "mysql.binlog.size")
+    if files is not None and size is not None:
+        kept = _value(view, "mysql.binlog.retention")
+        for_time = "kept for ever" if kept is None else f"kept for {format_duration(kept)}"
+        lines.append(_line("binary logs", (f"{format_counted(files, 'file')}, {format_bytes(size)}, {for_time}", "text")))
+    return tuple(lines)
+
+
 def archiver_lines(view: TargetView) -> tuple[Spans, ...]:
     """Whether the log is archived, how old the last success is, what waits and what failed."""
     age, backlog, failed = (_value(view, f"postgres.archive.{name}") for name in ("age", "backlog", "failed.rate"))
@@ -206,7 +223,7 @@ def _section(title: str, lines: Sequence[Spans]) -> tuple[Spans, ...]:
 
 def upkeep_lines(view: TargetView, history: ProgressHistory, width: int, glyphs: Glyphs) -> tuple[Spans, ...]:
     """The whole page, section by section."""
-    kept = (*id_lines(view), *checkpoint_lines(view), *archiver_lines(view), *setting_lines(view, width))
+    kept = (*id_lines(view), *checkpoint_lines(view), *history_lines(view), *archiver_lines(view), *setting_lines(view, width))
     holders = horizon_lines(view, width) if Ability.HORIZON in view.abilities or view.horizon is not None else ()
     return (
         *_section("running", running_lines(view, history, width, glyphs)),

@@ -48,7 +48,8 @@ def from_process_list(rows: Iterable[Mapping[str, Any]]) -> tuple[Progress, ...]
 def _of_process(row: Mapping[str, Any], *, alone: bool) -> Progress:
     operation, name = operation_of(str(row["text"] or ""))
     stage, stages = int(row["stage"] or 0), int(row["stages"] or 0)
-    done = float(row["percent"] or 0.0) if stages else None
+    # A stage that the server does not count stands at 0 until it ends.
+    done = float(row["percent"]) if stages and row["percent"] else None
     if done is None and alone and row["state"] == _IN_PLACE and row["in_place"]:
         done = float(row["in_place"]) / 100
     seconds = row["seconds"]

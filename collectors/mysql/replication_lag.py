@@ -20,10 +20,12 @@ class ChannelTimes:
     def __init__(self) -> None:
         self._received: dict[str, LogTimes] = {}
         self._connected: dict[str, float] = {}
+        self._in_step: set[str] = set()
 
     def keep(self, names: Iterable[str]) -> None:
         """Forget the channels that are gone."""
         known = set(names)
+        self._in_step &= known
         self._received = {name: times for name, times in self._received.items() if name in known}
         self._connected = {name: at for name, at in self._connected.items() if name in known}
 
@@ -38,11 +40,15 @@ class ChannelTimes:
         if channel.io_runs:
             self._connected[channel.name] = at
         waits = channel.read_to.order > channel.applied_to.order if gap is None else gap.transactions > 0
+        if not waits:
+            self._in_step.add(channel.name)
         if channel.io_runs and not waits:
             return 0.0
         told = applying_seconds if applying_seconds is not None and waits else channel.behind_seconds
         at_least = times.seconds_behind(at, channel.applied_to.order) if waits else 0.0
         if not channel.io_runs:
             at_least = max(at_least, at - self._connected.get(channel.name, at))
+        if told is None and channel.name not in self._in_step:
+            return None  # it was late before anybody looked
         known = max(0.0, max(told or 0.0, at_least) - channel.delay_seconds)
         return None if told is None and known <= 0 else known

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aishell_core import catalogue
-from aishell_core.units import format_bytes, format_duration
+from aishell_core.units import format_bytes, format_counted, format_duration
 from aishell_core.values import NO_LABELS, Labels, ReplicationPeer, Sample
 from collectors.mysql.replication_channel import Channel, error_words
 from collectors.mysql.replication_gtid import Missing, missing
@@ -93,7 +93,7 @@ def channel_peer(channel: Channel, workers: Sequence[Worker], times: ChannelTime
 
 
 def _channel_details(channel: Channel, gap: Missing | None, workers: Sequence[Worker]) -> Details:
-    waiting = f"{gap.transactions} transactions ({gap.text})" if gap is not None and gap.transactions else None
+    waiting = f"{format_counted(gap.transactions, 'transaction')} ({gap.text})" if gap is not None and gap.transactions else None
     return _details(
         ("IO thread", _thread(channel.io, channel.io_state)),
         ("SQL thread", _thread(channel.sql, channel.sql_state)),

@@ -138,10 +138,14 @@ def test_a_wanted_delay_is_taken_off() -> None:
 
 def test_a_stopped_channel_is_late_by_the_time_since_it_received() -> None:
     times, stopped = ChannelTimes(), _channel(Replica_SQL_Running="No", Seconds_Behind_Source=None)
-    assert _peer(stopped, times=times, at=1000).lag_seconds is None, "nothing is known yet"
-    assert _peer(stopped, times=times, at=1090).lag_seconds == 90
+    assert _peer(stopped, times=times, at=1000).lag_seconds is None
+    assert _peer(stopped, times=times, at=1090).lag_seconds is None, "it was late before anybody looked"
     times.keep(())
-    assert _peer(stopped, times=times, at=1200).lag_seconds is None, "the channel was gone meanwhile"
+    assert _peer(_channel(Executed_Gtid_Set=f"{_A}:1-25", Exec_Source_Log_Pos=8000, Read_Source_Log_Pos=8000), times=times).lag_seconds == 0
+    assert _peer(stopped, times=times, at=1100).lag_seconds is None, "nothing is known yet of when it was received"
+    assert _peer(stopped, times=times, at=1190).lag_seconds == 90
+    times.keep(("",))
+    assert _peer(stopped, times=times, at=1200).lag_seconds == 100
 
 
 def test_without_a_source_it_is_late_by_the_time_since_it_was_connected() -> None:
