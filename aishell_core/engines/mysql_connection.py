@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiomysql
-from pymysql.constants import CLIENT, FIELD_TYPE
+from pymysql.constants import CLIENT, CR, FIELD_TYPE
 from pymysql.err import MySQLError
 from pymysql.protocol import FieldDescriptorPacket, MysqlPacket
 
@@ -316,7 +316,7 @@ def _as_server_error() -> Iterator[None]:
     try:
         yield
     except MySQLError as error:
-        if isinstance(error.__cause__, OSError):
+        if isinstance(error.__cause__, OSError) and error.args[:1] == (CR.CR_CONN_HOST_ERROR,):
             raise error.__cause__ from None
         number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
         words = str(error.args[-1]) if error.args else type(error).__name__

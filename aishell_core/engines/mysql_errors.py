@@ -151,6 +151,9 @@ _BROKEN = _Saying(FailureCode.REFUSED, "the connection to {address} broke: {said
 _SILENT = _Saying(FailureCode.REFUSED, "{address}: {said}", "does a MySQL or MariaDB server listen at this port?")
 _WRONG_PASSWORD = "check the password in the URL, the configuration, MYSQL_PWD or ~/.my.cnf"  # noqa: S105
 _NO_PASSWORD = "no password was given: set MYSQL_PWD, write it into [client] of ~/.my.cnf, or password: {env: NAME} into the configuration"  # noqa: S105
+LOST = 2013
+"""The driver's number for a connection that broke in the midst of a question."""
+
 _FIRST_OF_CLIENT, _LAST_OF_CLIENT = 2000, 2999
 _METHOD_UNKNOWN = 2059
 _NEEDED = re.compile(r"the (.+?) privilege\(?s?\)? for this operation")

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from aishell_core.engines.mysql_errors import MysqlError, ServerError, Whereabouts, is_lost, no_answer, told, unreachable
+from aishell_core.engines.mysql_errors import LOST, MysqlError, ServerError, Whereabouts, is_lost, no_answer, told
 from aishell_core.engines.mysql_place import Place, find_place
 from aishell_core.engines.mysql_route import Reached, Route, reach, whereabouts
 from aishell_core.targets import Target
@@ -142,7 +142,7 @@ class Line:
             whole = not is_lost(error.number)
             raise told(error, self.where()) from error
         except OSError as error:
-            raise unreachable(error, self.where()) from error
+            raise told(ServerError(LOST, str(error)), self.where()) from error
         finally:
             if not whole:
                 self.drop()

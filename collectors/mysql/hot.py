@@ -73,6 +73,8 @@ class HotTier:
         self._watched.begin(demand)
         server = await self._questions.facts(budget)
         counters = await self._counters.read(server, budget)
+        # A connection that was lost meanwhile may have been made anew, to a server that was restarted.
+        server = await self._questions.facts(budget)
         estimating = Part.STATEMENTS in demand and not self._statements.reader.may_count
         complete = bool(demand & {Part.SESSIONS, Part.LOCKS}) or estimating
         activity = await self._activity.read(server, budget, complete=complete, row_locks=counters.row_locks)
