@@ -74,7 +74,7 @@ _WITH_DEFAULTS = {"postgres", "pgbouncer", "redis", "mysql", "mongodb", "oracle"
 """Engines whose clients know by themselves where the database is when a URL does not say."""
 _SRV = "+srv"
 """The end of a scheme whose host is a name behind which the resolver knows the servers; the option `srv` stands for it."""
-_PORTS_ELSEWHERE = {"postgres", "pgbouncer", "mysql", "oracle"}
+_PORTS_ELSEWHERE = {"postgres", "pgbouncer", "mysql"}
 """Of these, the engines whose port may be said by the environment or a file."""
 _ONLY_DATABASE = {"pgbouncer": "pgbouncer"}
 """Engines with one database alone, whatever a URL names."""
@@ -209,7 +209,6 @@ def parse_location(url: str, base: Path | None = None) -> Location:
             if scheme.endswith(_SRV):
                 return replace(location, options=tuple(sorted({*location.options, (_SRV.removeprefix("+"), "true")})))
             return location if engine.name in _PORTS_ELSEWHERE else _with_usual_port(location, engine.port)
-        port = parts.port
     except ValueError as error:
         raise ConfigError(
             f"the {engine.title} URL cannot be read: its host or port is malformed", "write scheme://host:port/name"
@@ -217,20 +216,8 @@ def parse_location(url: str, base: Path | None = None) -> Location:
     options = tuple(sorted(parse_qsl(parts.query, keep_blank_values=True)))
     if engine.name == "host":
         return Location("host", host=parts.hostname or "localhost")
-    if engine.port == 0:
-        _refuse_host(engine, parts.netloc)
-        return _path_location(engine.name, unquote(parts.path, errors="surrogateescape"), options, base or Path.cwd())
-    if not parts.hostname:
-        raise ConfigError(f"the {engine.title} URL names no host", f"write {scheme}://user@host:{engine.port}/name")
-    return Location(
-        engine=engine.name,
-        host=parts.hostname,
-        port=port or engine.port,
-        database=unquote(parts.path.lstrip("/")),
-        user=unquote(parts.username or ""),
-        options=options,
-        password=Secret(unquote(parts.password)) if parts.password else None,
-    )
+    _refuse_host(engine, parts.netloc)
+    return _path_location(engine.name, unquote(parts.path, errors="surrogateescape"), options, base or Path.cwd())
 
 
 def several_hosts(engine: str, parts: SplitResult) -> Location:
