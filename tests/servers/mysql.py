@@ -36,7 +36,7 @@ _SETTINGS: Mapping[str, str] = {
     "innodb-flush-log-at-trx-commit": "0",
     "max-connections": "60",
     "skip-name-resolve": "ON",
-    "innodb-lock-wait-timeout": "60",
+    "innodb-lock-wait-timeout": "600",
 }
 _OF_MARIADB: Mapping[str, str] = {"innodb-log-file-size": "4M", "innodb-flush-method": "nosync"}
 _WITHOUT_TLS: Mapping[str, str] = {"ssl": "OFF"}
