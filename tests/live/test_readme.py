@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import re
 import shlex
@@ -18,8 +19,11 @@ import pytest
 from aishell_core.engines.statement_log import default_log, flush_statements, logged_connect
 from tests.servers.mongodb_ferretdb import FerretServer, ferretdb
 from tests.servers.mongodb_subject import fill
+from tests.servers.mysql import VERSIONS as MYSQL_VERSIONS
+from tests.servers.mysql import MysqlServer, mysql
 from tests.servers.pgbouncer import Pgbouncer, pgbouncer
 from tests.servers.postgres import PostgresServer, postgres
+from tests.servers.postgres_clients import clients
 from tests.servers.redis import RedisServer, redis_server
 from tests.terminal import AISHELL, opened, surroundings
 
@@ -34,6 +38,8 @@ SERVER_PAGE = ROOT / "docs" / "postgresql.md"
 SERVER_URL = re.compile(r"\b(postgresql|pgbouncer)://")
 HOME_FILE = re.compile(r"# ~/(?P<name>\S+)\n(?P<body>.*)", re.DOTALL)
 POOLER_ADDRESS = "localhost:6432"
+MYSQL_PAGE = ROOT / "docs" / "mysql.md"
+MYSQL_ADDRESS = "localhost:3306"
 REDIS_PAGE = ROOT / "docs" / "redis.md"
 REDIS_ADDRESS = "localhost:6379"
 DOCUMENTS_ADDRESS = "localhost:27017"
@@ -136,6 +142,14 @@ def cache() -> Iterator[RedisServer]:
 
 
 @pytest.fixture
+def orders() -> Iterator[MysqlServer]:
+    """A server on which the page's SQL has been run, and that counts statements as the page wants it."""
+    with mysql(performance_schema=True) as server:
+        server.execute("CREATE DATABASE shop", *statements_of(MYSQL_PAGE))
+        yield server
+
+
+@pytest.fixture
 def documents() -> Iterator[FerretServer]:
     """A server with the collection that the page speaks of."""
     with ferretdb() as server:
@@ -143,9 +157,21 @@ def documents() -> Iterator[FerretServer]:
         yield server
 
 
-def configure(workplace: Path) -> None:
-    """The configuration that the pages speak of: a database called app."""
-    text = f"targets:\n  - name: app\n    url: sqlite://{workplace}/app.db\n"
+@pytest.fixture
+def queue() -> Iterator[PostgresServer]:
+    """A server on which one session waits for another."""
+    with postgres() as server:
+        server.execute("CREATE TABLE stock (id int)", "INSERT INTO stock VALUES (1)")
+        with clients(server, 2) as (head, waiter):
+            head.run("BEGIN", "DELETE FROM stock")
+            waiter.wait_for("DELETE FROM stock")
+            yield server
+
+
+def configure(workplace: Path, url: str = "") -> None:
+    """The configuration that the pages speak of: a database called app, and a reader who may do everything with it."""
+    roles = f"roles:\n  - role: admin\n    users: [{getpass.getuser()}]\n"
+    text = f"targets:\n  - name: app\n    url: {url or f'sqlite://{workplace}/app.db'}\n{roles}"
     (workplace / "home").mkdir(exist_ok=True)
     for path in (workplace / "home" / "config.yaml", workplace / "aishell.yaml"):
         path.write_text(text)
@@ -164,11 +190,15 @@ def test_the_commands_of_a_block_run_one_after_the_other(block: Block, workplace
     shop: Shop | None = request.getfixturevalue("shop") if SERVER_URL.search(block.body) else None
     redis: RedisServer | None = request.getfixturevalue("cache") if REDIS_ADDRESS in block.body else None
     mongo: FerretServer | None = request.getfixturevalue("documents") if DOCUMENTS_ADDRESS in block.body else None
+    blocked: PostgresServer | None = request.getfixturevalue("queue") if "--head-blocker" in block.body else None
+    tables: MysqlServer | None = request.getfixturevalue("orders") if MYSQL_ADDRESS in block.body else None
     if not re.search(r"--save|config init", block.body):
-        configure(workplace)
+        configure(workplace, blocked.url() if blocked is not None else "")
     for command in commands(block):
         if redis is not None:
             run(command.replace(REDIS_ADDRESS, f"localhost:{redis.port}"), workplace)
+        elif tables is not None:
+            run(command.replace(MYSQL_ADDRESS, f"localhost:{tables.port}"), workplace)
         elif mongo is not None:
             run(command.replace(DOCUMENTS_ADDRESS, f"localhost:{mongo.port}"), workplace)
         elif shop is None:
@@ -215,11 +245,20 @@ def look_at(words: list[str], workplace: Path, variables: dict[str, str]) -> Non
         assert terminal.wait_for_end() == 0
 
 
-@pytest.mark.parametrize("page", sorted({block.page for block in blocks("sql")}), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", sorted({block.page for block in blocks("sql")} - {MYSQL_PAGE}), ids=lambda page: page.name)
 def test_the_sql_of_a_page_runs_one_after_the_other(page: Path) -> None:
     with postgres() as server:
         server.execute("CREATE DATABASE shop")
         server.execute(*statements_of(page), database="shop")
+
+
+@pytest.mark.parametrize("version", MYSQL_VERSIONS)
+def test_the_sql_for_mysql_and_mariadb_runs_one_after_the_other(version: str) -> None:
+    """Rights that one family alone has stand in a block of their own."""
+    with mysql(version) as server:
+        statements = [each for each in statements_of(MYSQL_PAGE) if server.mariadb or "SLAVE MONITOR" not in each]
+        assert len(statements) > 5
+        server.execute(*statements)
 
 
 @pytest.mark.parametrize("block", blocks("yaml"), ids=str)
