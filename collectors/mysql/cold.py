@@ -50,16 +50,17 @@ class ColdTier:
         pieces.append(await self._disk(server, look, budget))
         pieces.append(await self._relations.auto_increments(self._questions, server, budget))
         if Part.RELATIONS in demand:
-            pieces.append(await self._relations.read(self._questions, server, budget, userstat=look.state.userstat))
+            pieces.append(await self._relations.read(self._questions, server, budget, state=look.state))
         return reading_of(self._target.name, Tier.COLD, now, pieces, None)
 
     async def _disk(self, server: ServerFacts, look: StateLook, budget: Budget) -> Piece:
         schemas = await self._questions.ask(server, "schemas", "sizes", budget, seconds=_MEASURING_SECONDS)
         many = sum(int(row["files"] or 0) for row in schemas.rows or () if row["name"] is not None) > MOST_TABLES
-        # The server opens every table to tell the size of some: with many of them that costs more than the figure is worth.
+        # The server opens every table to tell the size of some: with many of them, or where it would count the rows of each,
+        # that costs more than the figure is worth.
         others = (
             Found(())
-            if many
+            if many or look.state.counts_when_asked
             else await self._questions.ask(server, "other_tables", "sizes", budget, (MOST_TABLES,), seconds=_MEASURING_SECONDS)
         )
         logs = await self._questions.ask(server, "binlog_files", "binary logs", budget) if look.state.binary_log else NOTHING_ASKED

@@ -16,6 +16,7 @@ from collectors.mysql.relations_dictionary import IndexPart, Lists, Table, Table
 from collectors.mysql.relations_indexes import may_repeat
 from collectors.mysql.relations_rows import relations_of
 from collectors.mysql.slow_questions import Found, SlowQuestions, grant
+from collectors.mysql.warm_rows import ServerState
 from collectors.pieces import Piece
 
 MOST_TABLES = 2000
@@ -78,7 +79,7 @@ class RelationsReader:
         self._lock = asyncio.Lock()
         self._parts: dict[tuple[int, ...], Mapping[str, tuple[IndexPart, ...]]] = {}
 
-    async def read(self, questions: SlowQuestions, server: ServerFacts, budget: Budget, *, userstat: bool) -> Piece:
+    async def read(self, questions: SlowQuestions, server: ServerFacts, budget: Budget, *, state: ServerState) -> Piece:
         """Tables and indexes as they are, or as they were a short while ago; raises TargetError."""
         async with self._lock:
             known = self._known
@@ -86,7 +87,7 @@ class RelationsReader:
                 rest = max(_LEAST_REST_SECONDS, _REST_AFTER_READING * known.seconds)
                 if self._clock.steady() - known.at < rest:
                     return Piece((), (("relations", known.relations),), known.failures)
-            return await self._read(_Asked(questions, server, budget), userstat=userstat)
+            return await self._read(_Asked(questions, server, budget), state)
 
     async def auto_increments(self, questions: SlowQuestions, server: ServerFacts, budget: Budget) -> Piece:
         """How full the numbers of AUTO_INCREMENT columns are; raises TargetError."""
@@ -100,7 +101,7 @@ class RelationsReader:
             samples = auto_increment_samples(await asyncio.to_thread(tables_of, lists))
         return Piece(samples, (), tuple(replace(each, part="auto-increment") for each in asked.failures), asked.cost)
 
-    async def _read(self, asked: _Asked, *, userstat: bool) -> Piece:
+    async def _read(self, asked: _Asked, state: ServerState) -> Piece:
         began = self._clock.steady()
         lists, known = await self._dictionary(asked)
         if lists is None:
@@ -112,10 +113,11 @@ class RelationsReader:
             lists,
             foreign_keys=await asked.rows("foreign_keys") or (),
             pages=await self._pages(asked, tables),
-            uses=await self._uses(asked, names, userstat=userstat),
+            uses=await self._uses(asked, names, userstat=state.userstat),
             parts=await self._looked_at(asked, tables),
         )
-        others = await asked.rows("other_tables", self._most_tables) if known <= self._most_tables else ()
+        few = known <= self._most_tables and not state.counts_when_asked
+        others = await asked.rows("other_tables", self._most_tables) if few else ()
         tables = await asyncio.to_thread(tables_of, lists)
         relations = await asyncio.to_thread(relations_of, tables, others or (), asked.server.started_at)
         failures = (*asked.failures, *self._limits(known, len(tables)))

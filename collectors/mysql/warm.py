@@ -51,7 +51,7 @@ class WarmTier:
         if Part.SETTINGS in demand:
             pieces.append(await read_settings(self._questions, server, budget))
         if Part.RELATIONS in demand:
-            pieces.append(await self._relations.read(self._questions, server, budget, userstat=look.state.userstat))
+            pieces.append(await self._relations.read(self._questions, server, budget, state=look.state))
         return reading_of(self._target.name, Tier.WARM, now, pieces, None)
 
 

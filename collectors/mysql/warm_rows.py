@@ -27,6 +27,8 @@ class ServerState:
     server_uuid: str = ""
     retention_seconds: float | None = None
     userstat: bool = False
+    counts_when_asked: bool = False
+    """Whether the server estimates a table's rows anew whenever somebody asks for its size."""
     galera: bool = False
     galera_node: str = ""
     galera_expected: int = 0
@@ -44,6 +46,7 @@ def state_of(variables: Mapping[str, str] | None, *, sees_all: bool) -> ServerSt
         server_uuid=variables.get("server_uuid", ""),
         retention_seconds=retention_seconds(variables),
         userstat=_on(variables.get("userstat")),
+        counts_when_asked=_on(variables.get("innodb_stats_on_metadata")),
         galera=_on(variables.get("wsrep_on")),
         galera_node=variables.get("wsrep_node_name", ""),
         galera_expected=members_named(variables.get("wsrep_cluster_address", "")),

@@ -2,5 +2,5 @@
 SHOW /* aishell */ GLOBAL VARIABLES WHERE Variable_name IN (
     'log_bin', 'binlog_format', 'server_id', 'server_uuid', 'read_only', 'super_read_only', 'binlog_expire_logs_seconds', 'expire_logs_days',
     'binlog_expire_logs_auto_purge', 'performance_schema', 'wsrep_on', 'wsrep_cluster_address', 'wsrep_node_name',
-    'innodb_page_size', 'innodb_redo_log_capacity', 'innodb_log_file_size', 'innodb_log_files_in_group'
+    'innodb_page_size', 'innodb_stats_on_metadata', 'innodb_redo_log_capacity', 'innodb_log_file_size', 'innodb_log_files_in_group'
 )
