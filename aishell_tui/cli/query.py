@@ -47,12 +47,12 @@ def register(app: typer.Typer) -> None:
     """Add the command to the tree."""
     app.command(
         "query",
+        # In single quotes, because a shell would take $1 for a variable of its own.
         epilog=examples(
-            'aishell query -d app "SELECT count(*) FROM orders WHERE state = $1" -p open',
-            'aishell query -d cache "HGETALL session:42"',
-            'aishell query -d shop \'{"find": "orders", "filter": {"state": "open"}}\' --json',
-            'aishell query -d app "DELETE FROM orders WHERE id = 7" --dry-run',
-            "aishell query -d app - --csv < report.sql",
+            "aishell query -d app 'SELECT email FROM users WHERE id < $1' -p json:9",
+            'aishell query -d app "SELECT count(*) FROM users" --json',
+            'aishell query -d app "SELECT * FROM users" --rows 100000 --csv > users.csv',
+            "echo 'SELECT 1' | aishell query -d app - --dry-run",
         ),
     )(query)
 

@@ -52,11 +52,13 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the group of sessions."""
     app.command(
         "cancel",
-        epilog=examples("aishell sessions cancel 4711 -d app", "aishell sessions cancel 4711 4712 -d app --dry-run"),
+        epilog=examples("aishell sessions cancel --head-blocker -d app --dry-run"),
     )(cancel)
     app.command(
         "terminate",
-        epilog=examples("aishell sessions terminate 4711 -d app", "aishell sessions terminate --head-blocker -d app --confirm app"),
+        epilog=examples(
+            "aishell sessions terminate --head-blocker -d app --dry-run", "aishell sessions terminate --head-blocker -d app --yes"
+        ),
     )(terminate)
 
 
@@ -161,7 +163,11 @@ class _Acts:
         collector = open_collector(self._target, clock)
         try:
             if not isinstance(collector, Cancellable) or act.ability not in collector.abilities:
-                raise UsageError(f"{self._target.name} has no sessions that could be told to {act}", "aishell connect URL says what works")
+                raise TargetError(
+                    FailureCode.UNSUPPORTED,
+                    f"{self._target.name} has no sessions that could be told to {act}",
+                    "aishell connect URL says what works",
+                )
             plan = await self._plan(collector, act, ids)
             if not self._answers.json:
                 note(reports.plan_text(plan))
@@ -188,7 +194,7 @@ def _chosen(reading: Reading, ids: tuple[str, ...]) -> tuple[Session, ...]:
     from aishell_ops.sessions.plan import head_blockers
 
     if reading.sessions is None:
-        why = next(iter(reading.failures), None)
+        why = next((each for each in reading.failures if each.part == Part.SESSIONS), next(iter(reading.failures), None))
         raise TargetError(FailureCode.PRIVILEGE, why.message if why else "its sessions cannot be read", why.hint if why else "")
     if not ids:
         heads = head_blockers(reading.sessions, reading.lock_waits or ())

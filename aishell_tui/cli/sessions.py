@@ -29,7 +29,6 @@ app = typer.Typer(rich_markup_mode=None)
         "aishell sessions --database app",
         "aishell sessions --waiting",
         "aishell sessions --all --json",
-        "aishell sessions terminate --head-blocker -d app",
     ),
 )
 def sessions(
