@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from aishell_core.errors import ExitCode
-from aishell_core.values import Failure, Labels, Severity, Thresholds, worst
+from aishell_core.values import Failure, Labels, Part, Severity, Thresholds, worst
 from aishell_tui.cli.shapes import FailureRow, MetricValue
 from aishell_tui.frame import TargetView
 
@@ -16,6 +16,7 @@ _EXIT_CODES = {
     Severity.CRITICAL: ExitCode.CRITICAL,
     Severity.UNKNOWN: ExitCode.UNKNOWN,
 }
+_PARTS = frozenset(Part)
 _GLYPHS = {Severity.OK: "●", Severity.WARNING: "▲", Severity.CRITICAL: "✖", Severity.UNKNOWN: "?"}
 _ASCII = {Severity.OK: ".", Severity.WARNING: "!", Severity.CRITICAL: "X", Severity.UNKNOWN: "?"}
 
@@ -76,6 +77,11 @@ def told_once(failures: Iterable[Failure]) -> Iterable[Failure]:
 def failure_rows(failures: Iterable[Failure]) -> tuple[FailureRow, ...]:
     """Failures as they are printed."""
     return tuple(FailureRow(failure.part, failure.code.value, failure.message, failure.hint) for failure in told_once(failures))
+
+
+def failures_about(failures: Iterable[Failure], *parts: Part) -> list[Failure]:
+    """The failures that people should see who ask for these parts: all but those of other parts."""
+    return [failure for failure in failures if failure.part in parts or failure.part not in _PARTS]
 
 
 def failure_lines(failures: Iterable[Failure]) -> list[str]:

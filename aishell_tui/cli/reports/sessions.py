@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from aishell_core.units import format_counted, format_value
-from aishell_core.values import LockWait, Session, Unit
+from aishell_core.values import LockWait, Part, Session, Unit
 from aishell_tui.cli.encode import utc_text
-from aishell_tui.cli.reports.looked import Looked, failure_lines, failure_rows
+from aishell_tui.cli.reports.looked import Looked, failure_lines, failure_rows, failures_about
 from aishell_tui.cli.shapes import LockWaitRow, SessionRow, SessionsReport, TargetSessions
 from aishell_tui.cli.terminal import fit, printable, speaks_unicode, table
 from aishell_tui.frame import TargetView
@@ -73,6 +73,7 @@ def sessions_text(looked: Looked, report: SessionsReport, *, waiting: bool = Fal
     """The report as people get it; with `waiting` as a tree of who waits behind whom."""
     lines = []
     for view, target in zip(looked.views, report.targets, strict=True):
+        failures = failures_about(view.failures, Part.SESSIONS, Part.LOCKS)
         lines.append(f"{printable(target.name)}  {target.engine}")
         if waiting and view.lock_waits is not None:
             lines.extend(_tree(view))
@@ -80,11 +81,11 @@ def sessions_text(looked: Looked, report: SessionsReport, *, waiting: bool = Fal
             lines.append(table(_TITLES, map(_cells, target.sessions), (4,)))
         elif target.sessions is not None:
             lines.append("  no session")
-        elif not view.failures:
+        elif not failures:
             lines.append("  this target does not list its sessions")
         if not waiting:
             lines.extend(printable(_sentence(wait)) for wait in target.lock_waits or ())
-        lines.extend(printable(line) for line in failure_lines(view.failures))
+        lines.extend(printable(line) for line in failure_lines(failures))
         lines.append("")
     return "\n".join(lines).rstrip()
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from aishell_core.units import format_count, format_value
-from aishell_core.values import Statement, Unit
+from aishell_core.values import Part, Statement, Unit
 from aishell_tui.cli.encode import utc_text
-from aishell_tui.cli.reports.looked import Looked, failure_lines, failure_rows
+from aishell_tui.cli.reports.looked import Looked, failure_lines, failure_rows, failures_about
 from aishell_tui.cli.shapes import StatementRow, StatementsReport, TargetStatements
 from aishell_tui.cli.statements import Order
 from aishell_tui.cli.terminal import fit, printable, table
@@ -63,15 +63,16 @@ def statements_text(looked: Looked, report: StatementsReport) -> str:
     """The report as people get it."""
     lines = []
     for view, target in zip(looked.views, report.targets, strict=True):
+        failures = failures_about(view.failures, Part.STATEMENTS)
         lines.append(f"{printable(target.name)}  {target.engine}")
         if target.statements:
             rows = (_cells(row) for row in target.statements)
             lines.append(table(("  SHARE", "CALLS", "MEAN", "MAX", "P95", "STATEMENT"), rows, numeric=range(5)))
         elif target.statements is not None:
             lines.append("  no statement has been counted yet")
-        elif not view.failures:
+        elif not failures:
             lines.append("  this target does not count its statements")
-        lines.extend(printable(line) for line in failure_lines(view.failures))
+        lines.extend(printable(line) for line in failure_lines(failures))
         lines.append("")
     return "\n".join(lines).rstrip()
 
