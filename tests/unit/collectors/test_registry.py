@@ -22,6 +22,6 @@ async def test_a_target_gets_its_collector(tmp_path: Path) -> None:
 
 def test_an_engine_without_a_collector_is_told_with_what_there_is() -> None:
     with pytest.raises(TargetError) as caught:
-        open_collector(Target(TargetId("a"), Location("oracle", host="db")), SystemClock())
-    assert "no collector for oracle" in caught.value.message
+        open_collector(Target(TargetId("a"), Location("foreign", host="db")), SystemClock())
+    assert "no collector for foreign" in caught.value.message
     assert "sqlite" in caught.value.hint
