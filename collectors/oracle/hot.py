@@ -85,6 +85,9 @@ class HotTier:
         self._watched.begin(demand)
         cost = await self._refresh(server, budget)
         look = await self._look(server, budget, demand)
+        now = await self._questions.facts(budget)
+        if now is not server:  # the connection was lost meanwhile, as by a restart
+            server, cost = now, cost + await self._refresh(now, budget)
         counted = await self._take_statements(look, demand, budget.left)
         watched = await self._watched.take(budget.left)
         reading = Reading(

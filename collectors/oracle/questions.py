@@ -25,6 +25,7 @@ _SLOW_SECONDS = 120.0
 _LEAST_SECONDS = 0.1
 """A statement that has less time left is not begun."""
 
+_CONNECT_SECONDS = 4.0
 _WHOLE_TARGET = frozenset({FailureCode.REFUSED, FailureCode.AUTHENTICATION})
 _STANDBY_CLOSED = frozenset({1219, 1507, 1109})
 """A database that is mounted and not open has fixed views alone, none of the dictionary's."""
@@ -73,7 +74,7 @@ class Questions:
 
     async def facts(self, budget: Budget) -> ServerFacts:
         """What the server says of itself; connects when needed. Raises TargetError."""
-        return await self._session.facts(self._lane, max(_LEAST_SECONDS, budget.left))
+        return await self._session.facts(self._lane, min(_CONNECT_SECONDS, max(_LEAST_SECONDS, budget.left)))
 
     def is_refused(self, name: str) -> bool:
         """Whether a statement is not asked at present."""
