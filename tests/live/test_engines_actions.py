@@ -12,6 +12,8 @@ import pymysql
 import pytest
 import redis
 from pg8000.exceptions import DatabaseError, InterfaceError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from tests.servers.engines import Desk, Engines, engines
 from tests.servers.mysql_clients import waiters
@@ -40,7 +42,8 @@ class Worker:
 
     def __init__(self, servers: Engines) -> None:
         self._servers = servers
-        self.client: Any = servers.redis.connect(client_name="worker", socket_timeout=None)
+        # Without a second try: a client that is ended stays away.
+        self.client: Any = servers.redis.connect(client_name="worker", socket_timeout=None, retry=Retry(NoBackoff(), 0))
         self.id = str(self.client.client_id())
         self.ended: list[str] = []
         self._thread = threading.Thread(target=self._wait, daemon=True)
