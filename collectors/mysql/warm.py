@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aishell_core.clock import Clock
 from aishell_core.engines.mysql import MysqlSession, ServerFacts
 from aishell_core.targets import Target
@@ -49,7 +51,8 @@ class WarmTier:
         pieces = [Piece(binlog_samples(look.state), (), look.failures, look.cost)]
         pieces.append(await self._replication.samples(server, look, budget))
         if Part.SETTINGS in demand:
-            pieces.append(await read_settings(self._questions, server, budget))
+            # The figure of it is the cold tier's: a series has one cadence.
+            pieces.append(replace(await read_settings(self._questions, server, budget), samples=()))
         if Part.RELATIONS in demand:
             pieces.append(await self._relations.read(self._questions, server, budget, state=look.state))
         return reading_of(self._target.name, Tier.WARM, now, pieces, None)
