@@ -202,6 +202,7 @@ NOT_ORACLE = "not Oracle"
 """The code of an answer that is no Oracle server's."""
 
 _UNREACHABLE = "DPY-6005"
+_ENDED = "DPY-4011"
 _CODE = re.compile(r"\b(ORA-\d{5}|DPY-\d{4}|TNS-\d{5})\b")
 _LOST = frozenset({28, 1012, 1041, 1089, 1092, 2396, 3113, 3114, 3135, 12537, 12547, 12571})
 _OS_ERROR = re.compile(r"\[Errno (-?\d+)\]")
@@ -229,7 +230,9 @@ def told(fault: ServerError, where: Whereabouts) -> OracleError:
         return _said(_NO_ORACLE, fault, where)
     if fault.code == _UNREACHABLE or _UNREACHABLE in codes:
         return _unreached(fault, codes, where)
-    saying = next((_SAYINGS[code] for code in codes if code in _SAYINGS), _BROKEN if fault.lost else _NOT_KNOWN)
+    # The driver calls the end of a connection by one code of its own; why it ended stands behind it.
+    known = sorted((code for code in codes if code in _SAYINGS), key=lambda code: code == _ENDED)
+    saying = _SAYINGS[known[0]] if known else _BROKEN if fault.lost else _NOT_KNOWN
     return _said(saying, fault, where)
 
 
@@ -247,14 +250,14 @@ def _said(saying: _Saying, fault: ServerError, where: Whereabouts) -> OracleErro
 
 def _unreached(fault: ServerError, codes: list[str], where: Whereabouts) -> OracleError:
     for code in reversed(codes):
-        if code in _SAYINGS and code != "DPY-4011":
+        if code in _SAYINGS and code != _ENDED:
             return _said(_SAYINGS[code], fault, where)
     found = _OS_ERROR.search(fault.message)
     if found is not None:
         return unreachable(OSError(int(found[1]), fault.message), where)
     if "ssl" in fault.message.lower() or "certificate" in fault.message.lower():
         return _said(_TLS, fault, where)
-    if "DPY-4011" in codes:
+    if _ENDED in codes:
         return OracleError(FailureCode.REFUSED, f"{where.address} closed the connection at once", _NO_ORACLE.hint, lost=True)
     return _said(_NO_ORACLE, fault, where)
 
