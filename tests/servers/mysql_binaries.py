@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.servers.required import require_server
@@ -18,12 +18,9 @@ class MysqlBinaries:
     version: str
     server: Path
     mariadb: bool
-    make: Callable[[Path], list[str | Path]]
+    make: Callable[[Path], list[str | Path]] = field(compare=False)
     base: Path | None = None
     environment: tuple[tuple[str, str], ...] = ()
-
-    def __hash__(self) -> int:
-        return hash(self.version)
 
 
 def require_mysql(version: str) -> MysqlBinaries:
