@@ -14,7 +14,10 @@ from aishell_core.values import FailureCode
 
 
 class OracleError(TargetError):
-    """An error of an Oracle server for people; `number` is that of the ORA error, 0 where the server has said none."""
+    """An error of an Oracle server for people; `number` is that of the ORA error, 0 where the server has said none.
+
+    `lost` tells that there is no connection, or none any more, rather than that the server refused something.
+    """
 
     def __init__(self, reason: FailureCode, message: str, hint: str = "", number: int = 0, *, lost: bool = False) -> None:
         super().__init__(reason, message, hint)

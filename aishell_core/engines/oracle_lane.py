@@ -77,6 +77,13 @@ class Line:
             return self._reached
         self._refuse_when_closed()
         self._stage = "connecting"
+        try:
+            return await self._made(until)
+        except OracleError as error:
+            error.lost = True  # whatever it says of it: there is no connection
+            raise
+
+    async def _made(self, until: float) -> Reached:
         place = self._place = find_place(self._target, self._environ)
         wire = await self._told(lambda: self._opened(place, until), until, leftover=_left)
         try:

@@ -26,7 +26,6 @@ _LEAST_SECONDS = 0.1
 """A statement that has less time left is not begun."""
 
 _CONNECT_SECONDS = 4.0
-_WHOLE_TARGET = frozenset({FailureCode.REFUSED, FailureCode.AUTHENTICATION})
 _STANDBY_CLOSED = frozenset({1219, 1507, 1109})
 """A database that is mounted and not open has fixed views alone, none of the dictionary's."""
 
@@ -107,7 +106,7 @@ class Questions:
         try:
             answer = await self._answer(sql, binds or {}, limit, budget)
         except TargetError as error:
-            if error.reason in _WHOLE_TARGET:
+            if getattr(error, "lost", False):
                 raise
             return Found(None, (self._failure(key, part, error, sql, server),), Cost(1))
         return Found(answer.rows, (), answer.cost)

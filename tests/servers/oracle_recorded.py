@@ -75,7 +75,7 @@ class RecordedServer:
     def rows(self, name: str) -> tuple[Row, ...]:
         """What a statement brings now."""
         name = _SAME.get(name, name)
-        return self.changed.get(name) or recorded(name)
+        return self.changed[name] if name in self.changed else recorded(name)
 
     def change(self, name: str, *rows: Mapping[str, Any]) -> None:
         """Have a statement bring other rows."""
