@@ -1,4 +1,4 @@
-"""One connection to a MySQL or MariaDB server: the only module that knows the driver."""
+"""One connection to a MySQL or MariaDB server: the only module that works with the driver."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import aiomysql
-from pymysql.constants import CLIENT, CR, FIELD_TYPE
-from pymysql.err import MySQLError
-from pymysql.protocol import FieldDescriptorPacket, MysqlPacket
-
+from aishell_core.engines.mysql_driver import (
+    CLIENT,
+    CR,
+    FIELD_TYPE,
+    FieldDescriptorPacket,
+    MySQLError,
+    MysqlPacket,
+    aiomysql,
+)
 from aishell_core.engines.mysql_errors import ServerError
 from aishell_core.engines.mysql_place import Place, Server, SslMode, Tls
 from aishell_core.values import Value
