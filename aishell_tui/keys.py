@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+from aishell_core.values import Ability
+
 EVERYWHERE = ""
 
 
@@ -12,7 +14,8 @@ EVERYWHERE = ""
 class Key:
     """One key: what it is called in the program, which keys press it, what it does, and where.
 
-    `where` is a screen's name or "" for every screen; `rank` orders the footer, 0 keeps the key out of it.
+    `where` is a screen's name or "" for every screen; `rank` orders the footer, 0 keeps the key out of it. `needs` is what an
+    engine must be able to tell for the key to be named.
     """
 
     id: str
@@ -22,6 +25,7 @@ class Key:
     help: str
     where: tuple[str, ...] = (EVERYWHERE,)
     rank: int = 0
+    needs: Ability = Ability.NONE
 
     @property
     def shown(self) -> str:
@@ -73,7 +77,7 @@ KEYS: tuple[Key, ...] = (
     Key("filter", ("slash",), "filter", "filter", "Filter the rows by a regular expression; ! in front inverts it.", TABLES, 2),
     Key("mode", ("t",), "mode", "live/total", "Switch between live, since reset, and total.", ("queries",), 4),
     Key("reset", ("r",), "reset", "reset", "Count from now in the mode 'since reset'.", ("queries",), 5),
-    Key("explain", ("e",), "explain", "explain", "Show the plan of the selected statement.", ("queries",), 6),
+    Key("explain", ("e",), "explain", "explain", "Show the plan of the selected statement.", ("queries",), 6, Ability.EXPLAIN),
     Key(
         "earlier",
         ("left_square_bracket",),
@@ -144,10 +148,30 @@ KEYS: tuple[Key, ...] = (
         ("query",),
         3,
     ),
-    Key("sessions.tree", ("t",), "tree", "lock tree", "Show who waits behind whom as a tree; again the table.", ("sessions",), 4),
+    Key(
+        "sessions.tree",
+        ("t",),
+        "tree",
+        "lock tree",
+        "Show who waits behind whom as a tree; again the table.",
+        ("sessions",),
+        4,
+        Ability.LOCKS,
+    ),
     Key("sessions.idle", ("i",), "idle", "idle", "Show idle and background sessions too, or hide them.", ("sessions",), 5),
-    Key("waits", ("w",), "app.waits", "waits", "Show what the sessions have waited for over time.", ("sessions", "health"), 6),
-    Key("sessions.explain", ("e",), "explain", "explain", "Show the plan of the session's statement.", ("sessions", "session"), 7),
+    Key(
+        "waits", ("w",), "app.waits", "waits", "Show what the sessions have waited for over time.", ("sessions", "health"), 6, Ability.WAITS
+    ),
+    Key(
+        "sessions.explain",
+        ("e",),
+        "explain",
+        "explain",
+        "Show the plan of the session's statement.",
+        ("sessions", "session"),
+        7,
+        Ability.EXPLAIN,
+    ),
     Key(
         "sessions.cancel",
         ("x",),
@@ -201,6 +225,12 @@ def keys_of(screen: str) -> tuple[Key, ...]:
 def footer_of(screen: str) -> tuple[Key, ...]:
     """The keys for the footer of a screen, the most useful first."""
     return tuple(sorted((key for key in keys_of(screen) if key.rank), key=lambda key: key.rank))
+
+
+@cache
+def untold_actions(screen: str, abilities: Ability) -> frozenset[str]:
+    """The actions of a screen's keys for which an engine with these abilities has nothing to tell."""
+    return frozenset(key.action for key in keys_of(screen) if key.needs not in abilities)
 
 
 @cache

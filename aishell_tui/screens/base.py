@@ -14,7 +14,7 @@ from textual.timer import Timer
 from aishell_core.values import Severity, TargetId
 from aishell_tui.digest_book import DigestBook
 from aishell_tui.frame import Frame, TargetView
-from aishell_tui.keys import SCREENS
+from aishell_tui.keys import SCREENS, untold_actions
 from aishell_tui.look import Look
 from aishell_tui.options import DashboardOptions
 from aishell_tui.progress import ProgressBook
@@ -83,6 +83,7 @@ class DashboardScreen(OutputScreen):
         super().__init__()
         self.kept = KeptHistory()
         self._said = ""
+        self._withheld: frozenset[str] = frozenset()
         self._forget: Timer | None = None
         self._said_severity: Severity | None = None
 
@@ -120,7 +121,15 @@ class DashboardScreen(OutputScreen):
 
     def withheld_actions(self) -> frozenset[str]:
         """The actions of this screen's keys that are not offered now, and so are neither in the footer nor in the help."""
-        return frozenset()
+        view = self.viewed(self.dashboard.frame, self.dashboard.look) if self.OF_ONE_TARGET else None
+        return frozenset() if view is None else untold_actions(self.SCREEN, view.abilities)
+
+    def show_offers(self) -> None:
+        """Let the footer name what is offered here and nothing else."""
+        withheld = self.withheld_actions()
+        if withheld != self._withheld:
+            self._withheld = withheld
+            self.query_one("#keys", KeyBar).set_hints([hint for hint in footer_hints(self.SCREEN) if hint.action not in withheld])
 
     def mending_text(self) -> str:
         """The statements or commands that would bring the parts that this screen shows and that could not be read."""
@@ -142,6 +151,7 @@ class DashboardScreen(OutputScreen):
         self.query_one("#title", TitleBar).set_state(title_state(frame, look, viewed))
         self._show_notice(frame)
         self.show_body(frame, look)
+        self.show_offers()
 
     def past_note(self, frame: Frame, look: Look) -> str:
         """What is to be said while another moment than now is looked at: that this is not it, or since when anything is known."""

@@ -199,10 +199,13 @@ def relations_heading(view: TargetView, mode: RelationMode, shown: int, total: i
     detail: list[Span] = []
     if total > shown:
         detail.append((f"the largest {shown:,} of {total:,}   ", "label"))
-    detail.append(("t: tables, indexes, findings", "dim"))
+    has_tables = any(each.kind in {"table", "index"} or each.schema for each in view.relations or ())
+    if has_tables or view.relations is None:
+        detail.append(("t: tables, indexes, findings", "dim"))
+    title = str(mode) if mode is not RelationMode.ALL or has_tables or view.relations is None else "what it holds"
     read_at = view.part_at.get(Part.RELATIONS)
     fresh = f"{format_duration(round(max(0.0, now - read_at)))} old" if read_at is not None else ""
-    return Heading(str(mode), tuple(detail), fresh, data_age_text(view, now) if view.is_stale(now) else "")
+    return Heading(title, tuple(detail), fresh, data_age_text(view, now) if view.is_stale(now) else "")
 
 
 def why_empty(view: TargetView, mode: RelationMode) -> str:

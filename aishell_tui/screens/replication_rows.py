@@ -27,13 +27,14 @@ COLUMNS: tuple[Column, ...] = (
     Column("sent", "UNSENT", 9, align="right", priority=5, help="Log that was not sent to it yet"),
     Column("write", "WRITE", 7, align="right", priority=4, help="How late it writes the log"),
     Column("flush", "FLUSH", 7, align="right", priority=4, help="How late it has the log safe on disk"),
-    Column("lag", "REPLAY", 7, align="right", help="How late it applies the log"),
+    Column("lag", "LAG", 7, align="right", help="How late it applies the log"),
     Column("behind", "BEHIND", 9, align="right", help="Log that it has not applied, or not confirmed"),
-    Column("retained", "KEPT", 9, align="right", priority=1, help="Log that is kept, for the slot or in all"),
-    Column("wal_status", "LOG", 10, priority=3, help="Whether the log that the slot needs is still there"),
+    Column("retained", "LOG KEPT", 9, align="right", priority=1, help="Log that is kept, for the slot or in all"),
+    Column("wal_status", "SLOT LOG", 10, priority=3, help="Whether the log that the slot needs is still there"),
     Column("eta", "THERE IN", 8, align="right", priority=2, help="When it has caught up, if it goes on like this"),
 )
 _ORDER = ("upstream", "standby", "member", "slot", "subscription", "publication", "log")
+_WORDS = {"standby": "replica"}
 _BAD_STATES = {
     **dict.fromkeys(("lost", "down", "not connected", "stopped", "broken", "non-primary", "offline", "error"), Severity.CRITICAL),
     **dict.fromkeys(("disabled", "connecting", "unreachable", "recovering", "joining"), Severity.WARNING),
@@ -58,6 +59,11 @@ def in_order(peers: Iterable[ReplicationPeer]) -> tuple[tuple[ReplicationPeer, b
             found.append((slot, True))
             under.add(slot.name)
     return tuple(found)
+
+
+def role_word(role: str) -> str:
+    """A role in the word that people of all engines know."""
+    return _WORDS.get(role, role)
 
 
 def peer_trend(view: TargetView, peer: ReplicationPeer, now: float) -> Trend:
@@ -145,7 +151,7 @@ def peer_row(view: TargetView, peer: ReplicationPeer, below: bool, now: float, g
         f"{peer.role}/{peer.name}/{peer.client}",
         {
             "peer": Cell(sort=peer.name, spans=(stem, (peer.name, "bold"))),
-            "role": Cell(peer.role, "label"),
+            "role": Cell(role_word(peer.role), "label"),
             "state": Cell(state, severity_role(_BAD_STATES[state]) if state in _BAD_STATES else "text"),
             "sync": Cell(peer.sync, "dim"),
             "client": Cell(peer.client, "dim"),
@@ -184,7 +190,7 @@ def detail_lines(view: TargetView, row_id: str | None, width: int) -> tuple[Span
 def replication_heading(view: TargetView, now: float) -> Heading:
     """The pane's title: what this server is, how many there are of each sort, and how fresh it is."""
     counted = [(role, sum(1 for peer in view.replication or () if peer.role == role)) for role in _ORDER]
-    words = ", ".join(format_counted(count, role) for role, count in counted if count)
+    words = ", ".join(format_counted(count, role_word(role)) for role, count in counted if count)
     role = view.facts.role if view.facts is not None else ""
     age = view.part_at.get(Part.REPLICATION)
     fresh = f"live {round(max(0.0, now - age))}s" if age is not None else ""

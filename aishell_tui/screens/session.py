@@ -82,7 +82,6 @@ class SessionScreen(ActingScreen):
         around = Surroundings(sessions, view.lock_waits or (), view.part_at.get(Part.SESSIONS, frame.at), frame.at)
         self._show_fields(view, around, gone=found is None, now=frame.at)
         self._show_locks(around)
-        self.show_offers()
 
     def chosen_sessions(self) -> tuple[Session, ...]:
         """The one that is shown."""

@@ -8,10 +8,8 @@ from aishell_core.errors import AishellError, RefusedError
 from aishell_core.units import format_duration
 from aishell_core.values import Ability, EventKind, LockWait, Session, Severity
 from aishell_tui.screens.base import DashboardScreen
-from aishell_tui.screens.bindings import footer_hints
 from aishell_tui.screens.confirm import Confirmation, ConfirmScreen
 from widgets.format import clean, truncate
-from widgets.key_bar import KeyBar
 
 if TYPE_CHECKING:
     # Loaded when somebody acts.
@@ -47,14 +45,9 @@ class ActingScreen(DashboardScreen):
         here = view is not None and _ABILITIES[action] in view.abilities and not view.target.read_only
         return here and options.authorise is not None and not self.dashboard.look.read_only
 
-    def show_offers(self) -> None:
-        """Let the footer name what is offered here and nothing else."""
-        withheld = self.withheld_actions()
-        self.query_one("#keys", KeyBar).set_hints([hint for hint in footer_hints(self.SCREEN) if hint.action not in withheld])
-
     def withheld_actions(self) -> frozenset[str]:
         """The acts that the engine or a protection takes away."""
-        return frozenset(action for action in _ABILITIES if not self.offers(action))
+        return super().withheld_actions() | {action for action in _ABILITIES if not self.offers(action)}
 
     def action_cancel(self) -> None:
         """Cancel what the chosen sessions run."""

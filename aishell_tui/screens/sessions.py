@@ -114,7 +114,6 @@ class SessionsScreen(ActingScreen):
             self._show_tree(view) if self._as_tree else self._show_list(view)
         self._show_headings(view, frame.at)
         self._show_detail(view, frame.at)
-        self.show_offers()
 
     def _start(self, name: TargetId) -> None:
         """Another target's rows must not stay as vanished ones."""

@@ -40,7 +40,7 @@ def session_columns(width: int, *, measured: bool) -> tuple[Column, ...]:
     """The columns for a width in cells; CPU and memory where they are `measured`."""
     wide = width >= WIDE_CELLS
     columns = [
-        Column("id", "PID", 7, align="right", help="Identifies the session on the server"),
+        Column("id", "ID", 7, align="right", help="Identifies the session on the server"),
         Column("age", "AGE", 6, align="right", help="How long its statement has run, else how long it has been in its state"),
         Column("transaction", "TX", 6, align="right", priority=6, help="How long its transaction has been open"),
         Column("state", "STATE", 10, help="What it does, in the engine's words"),
@@ -55,7 +55,7 @@ def session_columns(width: int, *, measured: bool) -> tuple[Column, ...]:
             Column("cpu", "CPU%", 5, align="right", priority=5, help="Share of one core that its process uses"),
             Column("memory", "MEM", 8, align="right", priority=8, help="Memory of its process, without what it shares"),
         ]
-    return (*columns, Column("sql", "SQL", None, 30, help="Its statement; of an idle session the last one"))
+    return (*columns, Column("sql", "STATEMENT", None, 30, help="Its statement; of an idle session the last one"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ def tree_columns(width: int, needed: int) -> tuple[Column, ...]:
     wide = width >= WIDE_CELLS
     most = _WIDE_TREE if wide else _NARROW_TREE
     return (
-        Column("tree", "PID", min(max(_LEAST_TREE, needed), most), help="The session, under the one that it waits for"),
+        Column("tree", "ID", min(max(_LEAST_TREE, needed), most), help="The session, under the one that it waits for"),
         Column("wait", "WAIT", 6, align="right", help="How long it has waited"),
         Column("age", "AGE", 6, align="right", priority=3, help="How long its transaction has been open"),
         Column("behind", "QUEUE", 5, align="right", priority=1, help="How many wait behind it; + counts those shown under another"),

@@ -166,7 +166,9 @@ def history_lines(view: TargetView) -> tuple[Spans, ...]:
     """Old row versions that wait to be purged, numbers that run out, and the binary logs that are kept."""
     lines: list[Spans] = []
     if _value(view, "mysql.innodb.history") is not None:
-        lines.append(_line("history", _figure(view, "mysql.innodb.history"), (" transactions wait to be purged", "text")))
+        one = _value(view, "mysql.innodb.history") == 1
+        words = " transaction waits to be purged" if one else " transactions wait to be purged"
+        lines.append(_line("history", _figure(view, "mysql.innodb.history"), (words, "text")))
     if _value(view, "mysql.auto_increment.usage") is not None:
         fullest = _figure(view, "mysql.auto_increment.usage", "{} used")
         lines.append(_line("numbers", fullest, (" of the fullest AUTO_INCREMENT column", "text")))

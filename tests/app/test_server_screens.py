@@ -410,7 +410,7 @@ async def test_every_stage_of_the_lag_is_there_on_a_wide_screen() -> None:
     async with server(ServerScript(), size=LARGE) as (app, pilot):
         await pilot.press("r")
         await until(pilot, lambda: "UNSENT" in text_of(app))
-        for title in ("WRITE", "FLUSH", "REPLAY", "BEHIND", "KEPT", "THERE IN"):
+        for title in ("WRITE", "FLUSH", "LAG", "BEHIND", "LOG KEPT", "THERE IN"):
             assert title in text_of(app)
 
 
