@@ -15,6 +15,7 @@ from collectors.mysql.activity_rows import Look, Transaction, session_of, transa
 from collectors.mysql.activity_threads import Thread, threads_of
 from collectors.mysql.applications import Applications
 from collectors.mysql.hot_questions import HotQuestions
+from collectors.query_files import TAG
 
 _AT_ONCE = 250
 """So many sessions are looked at in one go: a key that is pressed meanwhile waits for no more of them."""
@@ -79,7 +80,8 @@ class ActivityReader:
         sees_all = refusal is None or not rows.private
         own = self._session.own_connections
         texts = self._take_texts(threads)
-        looked = await self._looked([one for one in threads if one.id not in own], transactions, texts, names, complete=complete)
+        others = [one for one in threads if one.id not in own and not _is_opening(one, server)]
+        looked = await self._looked(others, transactions, texts, names, complete=complete)
         numbers = {one.thread: one.id for one in threads if one.thread is not None}
         return ActivityLook(looked, transactions, complete, sees_all, numbers, len(threads) - len(looked), failures, cost)
 
@@ -155,6 +157,11 @@ class ActivityReader:
                 looked.append((one, transactions.get(one.id), session))
             await asyncio.sleep(0)
         return tuple(looked)
+
+
+def _is_opening(thread: Thread, server: ServerFacts) -> bool:
+    """Whether a thread is our other connection, which is just being made and has not told its id yet."""
+    return thread.user == server.user and thread.text is not None and TAG in thread.text
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -150,14 +151,21 @@ async def test_of_several_servers_the_first_that_answers_is_used(server: MysqlSe
 
 
 async def test_a_server_of_another_kind_is_no_crash() -> None:
+    left = asyncio.Event()
+
     async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"\x05\x00\x00\x00HELLO")
-        await writer.drain()
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        left.set()
 
     async with await asyncio.start_server(greet, "127.0.0.1", 0) as listening:
         port = listening.sockets[0].getsockname()[1]
         error = await refusal(_facts(at(f"mysql://root@127.0.0.1:{port}/")))
+        await asyncio.wait_for(left.wait(), 20.0)
     assert error.reason is FailureCode.REFUSED
     assert error.hint
 
