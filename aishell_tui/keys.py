@@ -133,7 +133,7 @@ KEYS: tuple[Key, ...] = (
         ("v",),
         "maintenance",
         "maintenance",
-        "Show vacuum and other long operations, and what keeps dead rows.",
+        "Show vacuum and other long operations, and what keeps old row versions.",
         ("health",),
         10,
     ),

@@ -229,6 +229,6 @@ def upkeep_lines(view: TargetView, history: ProgressHistory, width: int, glyphs:
     holders = horizon_lines(view, width) if Ability.HORIZON in view.abilities or view.horizon is not None else ()
     return (
         *_section("running", running_lines(view, history, width, glyphs)),
-        *_section("what keeps dead rows from being removed", holders),
+        *_section("what keeps old row versions from being removed", holders),
         *_section("the server", kept),
     )

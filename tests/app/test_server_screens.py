@@ -442,7 +442,7 @@ async def test_maintenance_shows_how_far_a_vacuum_is_and_when_it_ends() -> None:
 async def test_maintenance_names_who_keeps_dead_rows_and_what_is_left_of_the_ids() -> None:
     async with server(ServerScript(), size=LARGE) as (app, pilot):
         await pilot.press("v")
-        await until(pilot, lambda: "what keeps dead rows from being removed" in text_of(app) and "4121" in text_of(app))
+        await until(pilot, lambda: "what keeps old row versions from being removed" in text_of(app) and "4121" in text_of(app))
         text = text_of(app)
         assert "1.2M transactions, 12m04s   shop" in text
         assert "11% of the ids used   1.9G transactions are left" in text
