@@ -246,6 +246,7 @@ def mysql(version: str = MARIADB, *, performance_schema: bool = False, settings:
     server = MysqlServer(binaries, folder, free_port(), {**wanted, **(settings or {})})
     try:
         shutil.copytree(_template(binaries), server.data)
+        (server.data / "auto.cnf").unlink(missing_ok=True)  # two servers of one UUID would not replicate
         server.start()
         yield server
     finally:
