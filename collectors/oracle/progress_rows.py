@@ -16,7 +16,7 @@ def progress_of(rows: Iterable[Row], containers: Mapping[int, str], server: Serv
         Progress(
             session=id_of(row, server),
             operation=str(row["opname"] or "operation").lower(),
-            phase=str(row["message"] or "running"),
+            phase="running",
             done=_number(row["sofar"]),
             total=_number(row["totalwork"]),
             object=str(row["target"] or row["target_desc"] or ""),

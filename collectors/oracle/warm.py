@@ -49,7 +49,7 @@ class WarmTier:
         server = await self._questions.facts(budget)
         pieces = []
         for name, samples in _MANY:
-            found = await self._questions.ask(server, name, name, budget)
+            found = await self._questions.ask(server, name, name.replace("_", " "), budget)
             pieces.append(found.piece(samples=samples(found.rows or ())))
         pieces += await self._storage(server, budget)
         pieces.append(await self._peers.read(server, budget, in_figures=True))
