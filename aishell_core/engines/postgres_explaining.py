@@ -61,6 +61,7 @@ class Explaining:
         if seen.first not in _READING or "INTO" in seen.words:
             # A read-only transaction lets EXPLAIN ANALYZE fill a table, which only its end undoes.
             raise _writes()
+        _refuse_lasting(text)
         async with self._at(database, seconds) as (reached, until):
             try:
                 async with self._transaction(reached, until, must=True):
@@ -173,6 +174,21 @@ def _makes_table(seen: Outline) -> bool:
 
 def _cut_off() -> PostgresError:
     return PostgresError(FailureCode.UNSUPPORTED, "the text was cut off, so it cannot be explained", _CUT_OFF)
+
+
+def _refuse_lasting(text: str) -> None:
+    """Raise PostgresError for a statement that may do what no rollback undoes, such as ending sessions or switching the log.
+
+    A read-only transaction lets functions act outside of it; only those that are known to change nothing may run.
+    """
+    from aishell_core.safety.languages import judge  # it loads a parser, which nobody needs who measures no plan
+
+    risk = judge("postgres", text)
+    if risk.is_read:
+        return
+    why = "; ".join(risk.reasons) or "it may change something"
+    message = f"the statement may do what no rollback undoes, so it was not run and nothing has changed: {why}"
+    raise PostgresError(FailureCode.UNSUPPORTED, message, "its estimated plan can be shown")
 
 
 def _writes(sqlstate: str = "") -> PostgresError:
