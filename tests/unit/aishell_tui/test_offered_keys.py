@@ -1,0 +1,33 @@
+"""Which keys a screen names for an engine, by what that engine can tell."""
+
+from __future__ import annotations
+
+import pytest
+
+from aishell_core.values import Ability
+from aishell_tui.keys import untold_actions
+from aishell_tui.screens.replication_rows import role_word
+
+ALL = Ability.LOCKS | Ability.WAITS | Ability.EXPLAIN
+
+
+@pytest.mark.parametrize(
+    ("screen", "ability", "action"),
+    [
+        ("sessions", Ability.LOCKS, "tree"),
+        ("sessions", Ability.WAITS, "app.waits"),
+        ("health", Ability.WAITS, "app.waits"),
+        ("sessions", Ability.EXPLAIN, "explain"),
+        ("session", Ability.EXPLAIN, "explain"),
+        ("queries", Ability.EXPLAIN, "explain"),
+    ],
+)
+def test_a_key_is_named_where_the_engine_has_something_to_tell(screen: str, ability: Ability, action: str) -> None:
+    assert action in untold_actions(screen, Ability.SESSIONS)
+    assert action in untold_actions(screen, ALL & ~ability)
+    assert action not in untold_actions(screen, ability)
+    assert untold_actions(screen, ALL) == frozenset()
+
+
+def test_roles_are_told_in_words_of_all_engines() -> None:
+    assert [role_word(role) for role in ("standby", "upstream", "slot", "member")] == ["replica", "upstream", "slot", "member"]
