@@ -84,7 +84,12 @@ class _Driver(aiomysql.Connection):  # type: ignore[misc]
             raise NoTlsError
         if self._server_auth_plugin == _CLEAR_TEXT:
             self._refuse_clear_text(will_be_secure=bool(self._ssl_context and self.server_capabilities & CLIENT.SSL))
-        await super()._request_authentication()
+        try:
+            await super()._request_authentication()
+        except BaseException:
+            # The driver would take leave by TLS, and nobody waits for the server's answer to that.
+            self.close()
+            raise
 
     async def _process_auth(self, plugin_name: bytes, auth_packet: MysqlPacket) -> MysqlPacket:
         if plugin_name == _CLEAR_TEXT.encode():
