@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import ssl
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
@@ -24,6 +25,14 @@ _AT_ONCE = 100
 _LARGEST_LOB = 2**20
 """So many characters or bytes of one large object are brought."""
 
+_MODES = {
+    "sysdba": oracledb.AUTH_MODE_SYSDBA,
+    "sysoper": oracledb.AUTH_MODE_SYSOPER,
+    "sysbackup": oracledb.AUTH_MODE_SYSBKP,
+    "sysdg": oracledb.AUTH_MODE_SYSDGD,
+    "syskm": oracledb.AUTH_MODE_SYSKMT,
+    "sysrac": oracledb.AUTH_MODE_SYSRAC,
+}
 _LARGE_TYPES = {
     oracledb.DB_TYPE_CLOB: oracledb.DB_TYPE_LONG,
     oracledb.DB_TYPE_NCLOB: oracledb.DB_TYPE_LONG,
@@ -57,11 +66,6 @@ class OracleConnection:
     def version(self) -> str:
         """The server's version in full."""
         return str(self._driver.version)
-
-    @property
-    def serial(self) -> int | None:
-        """The serial number of our own session."""
-        return int(self._driver.serial_num)
 
     @property
     def lost(self) -> bool:
@@ -155,7 +159,7 @@ def _params(place: Place) -> oracledb.ConnectParams:
     if place.proxy_user:
         params.set(proxy_user=place.proxy_user)
     if place.mode:
-        params.set(mode=getattr(oracledb, f"AUTH_MODE_{place.mode.upper()}"))
+        params.set(mode=_MODES[place.mode.lower()])
     if place.edition:
         params.set(edition=place.edition)
     if place.wallet_location:
@@ -185,8 +189,10 @@ def _read(cell: object) -> object:
 def _shown(cell: object) -> Value:
     """A cell for people and JSON: what JSON cannot hold is its text."""
     match cell:
-        case None | bool() | int() | float():
+        case None | bool() | int():
             return cell
+        case float():
+            return cell if math.isfinite(cell) else str(cell)
         case str():
             return str(_read(cell))[:_LARGEST_LOB]
         case bytes():

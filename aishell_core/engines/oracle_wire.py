@@ -55,10 +55,6 @@ class Wire(Protocol):
         """The server's version in full, as 19.3.0.0.0."""
 
     @property
-    def serial(self) -> int | None:
-        """The serial number of our own session, None where the driver does not tell it."""
-
-    @property
     def lost(self) -> bool:
         """Whether it can be used no more."""
 

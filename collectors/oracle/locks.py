@@ -40,7 +40,7 @@ class LocksReader:
         cost, failures = locks.cost, list(locks.failures)
         numbers = dict.fromkeys(number for one in waiting if (number := object_number(one.row)) is not None)
         for number in [each for each in numbers if each not in self._names][:_MOST_NAMES]:
-            found = await self._questions.ask(server, "lock_object", Part.LOCKS, budget, {"object_id": number}, seconds=0.5)
+            found = await self._questions.ask(server, "lock_object", Part.LOCKS, budget, {"object_id": number}, seconds=1.0)
             cost += found.cost
             if found.rows is None:
                 failures += found.failures

@@ -44,7 +44,7 @@ class Texts:
             if not sql_id or asked == _PER_READING or budget.left < _LEAST_LEFT_SECONDS or self._questions.is_refused("sql_text"):
                 continue
             asked += 1
-            found = await self._questions.ask(server, "sql_text", Part.SESSIONS, budget, {"sql_id": sql_id}, seconds=0.5)
+            found = await self._questions.ask(server, "sql_text", Part.SESSIONS, budget, {"sql_id": sql_id}, seconds=1.0)
             cost += found.cost
             if found.rows is not None:
                 # One that has left the shared pool is not asked for again.

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,6 +21,7 @@ from aishell_core.targets import Target, TlsPolicy, parse_location
 from aishell_core.values import FailureCode, Limits, Session, TargetId, Tier
 from collectors.contract import NOTHING
 from collectors.oracle.collector import open_oracle
+from tests.servers.certificates import issuer
 from tests.servers.sqlite_client import eventually
 
 pytest.importorskip("oracledb")
@@ -33,7 +37,7 @@ def refusal(number: int) -> bytes:
 
 
 @asynccontextmanager
-async def answering(data: bytes | None) -> AsyncIterator[int]:
+async def answering(data: bytes | None, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     """A port that answers the first bytes with some of its own, and closes; None closes without an answer."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -43,7 +47,7 @@ async def answering(data: bytes | None) -> AsyncIterator[int]:
             await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     async with server:
         yield server.sockets[0].getsockname()[1]
 
@@ -173,6 +177,75 @@ async def test_a_net_service_name_is_looked_up_in_tnsnames(tmp_path: Path) -> No
     assert missing.reason is FailureCode.MISSING
     assert "OTHER is not known" in missing.message
     assert "TNS_ADMIN" in (await met("oracle://u:p@/OTHER")).hint
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *(f"mode={mode}" for mode in ("sysdba", "sysoper", "sysbackup", "sysdg", "syskm", "sysrac", "SYSDBA")),
+        "proxy_user=SHOP",
+        "edition=E1",
+    ],
+)
+async def test_the_driver_takes_every_option(options: str) -> None:
+    async with answering(refusal(12514)) as port:
+        assert "no service shop" in (await met(f"oracle://u:p@127.0.0.1:{port}/shop?{options}")).message
+
+
+async def test_a_certificate_from_an_issuer_that_is_not_known_is_refused(tmp_path: Path) -> None:
+    certificate = issuer(tmp_path, "ours").issue("localhost", names="DNS:localhost,IP:127.0.0.1")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate.certificate, certificate.key)
+    async with answering(refusal(12514), context) as port:
+        error = await met(f"oracle://u:p@127.0.0.1:{port}/shop?protocol=tcps")
+        assert error.reason is FailureCode.REFUSED
+        assert "TLS with 127.0.0.1" in error.message
+        unchecked = await met(f"oracle://u:p@127.0.0.1:{port}/shop", TlsPolicy.REQUIRE)
+        assert "no service shop" in unchecked.message, "encrypted and not checked, as the policy says"
+
+
+async def test_nonsense_behind_tls_is_told_by_its_first_bytes_too(tmp_path: Path) -> None:
+    certificate = issuer(tmp_path, "ours").issue("localhost", names="DNS:localhost")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate.certificate, certificate.key)
+    async with answering(bytes(64), context) as port:
+        error = await met(f"oracle://u:p@127.0.0.1:{port}/shop", TlsPolicy.REQUIRE)
+    assert r"begins with \x00" in error.message
+
+
+def run_without(module: str, code: str) -> str:
+    """What a program of ours prints where a module is not installed."""
+    prepared = f"import sys; sys.modules[{module!r}] = None\n{code}"
+    done = subprocess.run([sys.executable, "-c", prepared], capture_output=True, text=True, timeout=120, check=True)
+    return done.stdout
+
+
+def test_without_the_driver_the_extra_is_named() -> None:
+    code = """
+import asyncio
+from aishell_core.clock import SystemClock
+from aishell_core.errors import TargetError
+from aishell_core.targets import Target, parse_location
+from aishell_core.values import TargetId, Tier
+from collectors.registry import open_collector
+
+async def main():
+    collector = open_collector(Target(TargetId("o"), parse_location("oracle://u:p@127.0.0.1:1/shop")), SystemClock())
+    try:
+        await collector.collect(Tier.HOT, frozenset())
+    except TargetError as error:
+        print(error.reason, error.message, error.hint, sep="|")
+    await collector.close()
+
+asyncio.run(main())
+"""
+    told = "unsupported|Oracle needs the driver oracledb, which is not installed|pip install 'aishell-tui[oracle]'\n"
+    assert run_without("oracledb", code) == told
+
+
+def test_the_driver_is_loaded_only_when_a_server_is_to_be_read() -> None:
+    code = "import collectors.oracle.collector; print('oracledb' in [name for name, module in sys.modules.items() if module])"
+    assert run_without("none_of_ours", code) == "False\n"
 
 
 async def test_a_url_without_a_password_says_where_to_write_one() -> None:

@@ -140,7 +140,6 @@ class RecordedWire:
         self._generation = server.generation
         self._closed = False
         self.version = server.version
-        self.serial = 1
         self.lost = False
 
     def names(self, sql: str) -> tuple[str, ...]:

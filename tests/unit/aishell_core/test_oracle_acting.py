@@ -93,7 +93,7 @@ async def test_a_session_that_is_marked_to_end_ends_later() -> None:
 async def test_a_session_that_does_not_go_is_told_at_the_deadline() -> None:
     async with session(one_session()) as made:
         with pytest.raises(TargetError) as caught:
-            await made.terminate(_SEEN, 0.8)
+            await made.terminate(_SEEN, 3.0)
     assert caught.value.reason is FailureCode.TIMEOUT
     assert "rolled back" in caught.value.hint
 

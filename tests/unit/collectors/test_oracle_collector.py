@@ -24,7 +24,7 @@ _DENIED = ServerError(942, "ORA-00942", "ORA-00942: table or view does not exist
 
 @asynccontextmanager
 async def collector(server: RecordedServer, url: str = URL, clock: FakeClock | None = None) -> AsyncIterator[OracleCollector]:
-    made = collector_on(server, url, clock)
+    made = collector_on(server, url, clock or FakeClock())
     try:
         yield made
     finally:
