@@ -26,11 +26,13 @@ def write_results(sections: Sequence[Section], path: Path | None, printed: str =
 
 def measure_all() -> tuple[Section, ...]:
     """Every table, one measurement after the other so that none disturbs another."""
-    from benchmarks import dashboard, fleet, postgres, series, sqlite_access
+    from benchmarks import dashboard, engines, fleet, mysql, postgres, series, sqlite_access
 
     return (
         *dashboard.measure_all(),
         *postgres.measure_all(),
+        *mysql.measure_all(),
+        *engines.measure_all(),
         fleet.fleet_section(asyncio.run(fleet.measure())),
         series.series_section(),
         *sqlite_access.measure_all(),

@@ -47,7 +47,7 @@ def measure_dolphie(active: int, idle: int, warm_seconds: float, seconds: float)
         programs = install((DOLPHIE,), home)
         if isinstance(programs, str):
             return programs
-        with _server(home) as port, _sessions(programs, port, active, idle):
+        with server(home) as port, sessions(programs, port, active, idle):
             command: list[str | Path] = [programs / DOLPHIE, "-u", "root", "-h", "127.0.0.1", "-P", str(port), "-r", "1"]
             large, small = (_measure(command, home, size, warm_seconds, seconds) for size in ((160, 45), (80, 24)))
         return DolphieFigures(version_of(programs, DOLPHIE), large, small)
@@ -60,7 +60,8 @@ def _measure(command: list[str | Path], home: Path, size: tuple[int, int], warm_
 
 
 @contextmanager
-def _server(home: Path) -> Iterator[int]:
+def server(home: Path) -> Iterator[int]:
+    """The port of a MariaDB with a folder of its own below a folder."""
     data, port = home / "data", free_port()
     data.mkdir()
     identity = [f"--user={ENGINE_USER}"] if os.geteuid() == 0 else []
@@ -85,7 +86,8 @@ def _server(home: Path) -> Iterator[int]:
 
 
 @contextmanager
-def _sessions(programs: Path, port: int, active: int, idle: int) -> Iterator[None]:
+def sessions(programs: Path, port: int, active: int, idle: int) -> Iterator[None]:
+    """So many clients of a server, run by the interpreter of an environment that has the driver."""
     command: list[str | Path] = [programs / "python", _LOAD, str(port), str(active), str(idle)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
