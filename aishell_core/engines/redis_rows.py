@@ -14,11 +14,11 @@ _PAIRS = frozenset(
 )
 _COUNTS = frozenset(
     {
-        *("del", "unlink", "hdel", "hset", "lpush", "rpush", "sadd", "srem", "zadd", "zrem", "expire", "pexpire", "persist", "lrem"),
+        *("del", "unlink", "hdel", "sadd", "srem", "zrem", "expire", "pexpire", "persist", "lrem"),
         *("setnx", "hsetnx", "move", "copy", "renamenx", "xdel", "xtrim", "zremrangebyrank", "zremrangebyscore", "touch"),
     }
 )
-"""Commands that answer with the number of things that they changed."""
+"""Commands that answer with the number of things that they changed; HSET and ZADD tell only the new ones, LPUSH the whole length."""
 _SCANS = frozenset({"scan", "sscan", "hscan", "zscan"})
 
 

@@ -138,6 +138,9 @@ def redacted(command: str, literal_hash: Callable[[str], str], _parameters: Sequ
     return json.dumps(shown, ensure_ascii=False)
 
 
+_SPELLED = {"deletemany": "deleteMany", "updatemany": "updateMany"}
+
+
 def _operation(name: str, arguments: Mapping[str, Json]) -> Risk:
     risk = _OPERATIONS.get(name)
     if risk is None:
@@ -151,7 +154,7 @@ def _operation(name: str, arguments: Mapping[str, Json]) -> Risk:
             return together((risk, *_native_changes(name, arguments)))
         case "deletemany" | "updatemany" | "remove":
             if not _is_single(arguments) and matches_all(_filter(arguments)):
-                return risk.at_least(CRITICAL, f"{name} with a filter that every document meets")
+                return risk.at_least(CRITICAL, f"{_SPELLED.get(name, name)} with a filter that every document meets")
         case "renamecollection" if arguments.get("dropTarget"):
             return risk.at_least(CRITICAL, "drops the collection that has the name")
     if risk.action in {WRITE, SCHEMA} and name not in {"insert", "insertone", "insertmany"} and _unknown_filter(arguments):
