@@ -87,8 +87,13 @@ class Desk:
 def engines(folder: Path) -> Iterator[Engines]:
     """All servers for as long as the block lasts; skips or fails where one is not on this machine."""
     with ExitStack() as stack:
-        servers = (stack.enter_context(each) for each in (postgres("15"), mysql(performance_schema=True), ferretdb(), redis_server()))
-        found = Engines(*servers, folder / "shelf.db")  # type: ignore[arg-type]
+        found = Engines(
+            stack.enter_context(postgres("15")),
+            stack.enter_context(mysql(performance_schema=True)),
+            stack.enter_context(ferretdb()),
+            stack.enter_context(redis_server()),
+            folder / "shelf.db",
+        )
         found.fill()
         yield found
 
