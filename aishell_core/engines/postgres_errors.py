@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from aishell_core.engines.postgres_pooler_words import meaning_of
 from aishell_core.errors import TargetError
 from aishell_core.values import FailureCode
 
@@ -76,7 +77,7 @@ _SAYINGS: Mapping[str, _Saying] = {
     ),
     "40001": _Saying(FailureCode.LOCKED, "{address} cancelled the question: {said}", _RETRY),
     "40P01": _Saying(FailureCode.LOCKED, "{address} cancelled the question to end a deadlock or a conflict with recovery", _RETRY),
-    "42501": _Saying(FailureCode.PRIVILEGE, "role {role} may not do this: {said}", "GRANT pg_monitor TO {role};"),
+    "42501": _Saying(FailureCode.PRIVILEGE, "role {role} may not do this: {said}", "{grant}"),
     "42P01": _Saying(FailureCode.MISSING, "{said} in database {database}", _MISSING),
     "42704": _Saying(FailureCode.MISSING, "{said} in database {database}", _MISSING),
     "42703": _Saying(FailureCode.MISSING, "{said} in database {database}", _MISSING),
@@ -87,7 +88,7 @@ _SAYINGS: Mapping[str, _Saying] = {
     "53300": _Saying(
         FailureCode.REFUSED,
         "{address} has no connection left: {said}",
-        "end idle sessions, raise max_connections, or put a pooler in between; aishell goes on with what it has",
+        "{room}; aishell goes on with what it has",
     ),
     "53100": _Saying(FailureCode.REFUSED, "{address} has no space left on its disk: {said}", "make space before it stops"),
     "53": _Saying(FailureCode.REFUSED, "{address} is out of resources: {said}", _CHECK_LOG),
@@ -104,6 +105,21 @@ _SAYINGS: Mapping[str, _Saying] = {
     "58": _Saying(FailureCode.DAMAGED, "{address} cannot read its own files: {said}", _CHECK_LOG),
     "XX001": _Saying(FailureCode.DAMAGED, "{address} has found damaged data: {said}", "do not write to it; restore a backup beside it"),
     "XX002": _Saying(FailureCode.DAMAGED, "{address} has found a damaged index: {said}", "REINDEX makes it anew"),
+    "pooler user": _Saying(
+        FailureCode.AUTHENTICATION,
+        "the pooler at {address} knows no user {role}: {said}",
+        "add the user to auth_file of pgbouncer.ini, or name one that stands there; RELOAD in its console makes it known",
+    ),
+    "pooler login": _Saying(
+        FailureCode.REFUSED,
+        "the pooler at {address} gets no connection to its server: {said}",
+        "is the server up, and does it let the pooler's users in? the pooler's log says why; " + _RETRY,
+    ),
+    "pooler full": _Saying(
+        FailureCode.REFUSED,
+        "the pooler at {address} has no connection left: {said}",
+        "raise max_client_conn or default_pool_size in pgbouncer.ini, or end idle clients; " + _RETRY,
+    ),
     "": _Saying(FailureCode.REFUSED, "{address}: {said}"),
 }
 _WRONG_PASSWORD = "check the password in the URL, the configuration, PGPASSWORD or the password file"  # noqa: S105
@@ -112,7 +128,7 @@ _NO_PASSWORD = "no password was given: set PGPASSWORD, add a line to ~/.pgpass, 
 
 def told(error: ServerError, where: Whereabouts, *, with_password: bool = True) -> PostgresError:
     """A server's error for people; what is not known by its SQLSTATE is known by its class, and the rest is quoted."""
-    state = error.sqlstate
+    state = meaning_of(error.sqlstate, error.message)
     saying = _SAYINGS.get(state) or _SAYINGS.get(state[:2]) or _SAYINGS[""]
     words = {
         "address": where.address,
@@ -121,11 +137,33 @@ def told(error: ServerError, where: Whereabouts, *, with_password: bool = True) 
         "said": _said(error),
         "secret": where.remark or (_WRONG_PASSWORD if with_password else _NO_PASSWORD),
         "entry": _entry_hint(error.message),
+        "grant": entry_grant(error.message, where.user) or f"GRANT pg_monitor TO {where.role};",
+        "room": _room_hint(error.message),
     }
     hint = saying.hint.format(**words) or error.hint
     if "admin console" in error.message:
         hint = f"this is PgBouncer's own console: give its URL as pgbouncer://{where.address}"
-    return PostgresError(saying.reason, saying.message.format(**words), hint, state)
+    return PostgresError(saying.reason, saying.message.format(**words), hint, error.sqlstate)
+
+
+_NO_ENTRY = re.compile(r'permission denied for (schema|database) (?:"(?P<quoted>[^"]+)"|(?P<plain>[^()"]+?))(?: \(|$)')
+
+
+def entry_grant(message: str, user: str) -> str:
+    """The statement that lets a role into the schema or the database that a server's message names, "" where it names none."""
+    found = _NO_ENTRY.search(message)
+    if found is None:
+        return ""
+    right = "USAGE ON SCHEMA" if found[1] == "schema" else "CONNECT ON DATABASE"
+    return f"GRANT {right} {quoted(found['quoted'] or found['plain'])} TO {quoted(user)};"
+
+
+def _room_hint(message: str) -> str:
+    """What makes room: the limit that is reached may be the whole server's, a role's or a database's."""
+    found = re.search(r'too many connections for (role|database) "(.+)"', message)
+    if found is None:
+        return "end idle sessions, raise max_connections, or put a pooler in between"
+    return f"ALTER {found[1].upper()} {quoted(found[2])} CONNECTION LIMIT n; with an n that leaves two for aishell, or end idle sessions"
 
 
 def _said(error: ServerError) -> str:

@@ -11,9 +11,20 @@ from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from aishell_core.engines.postgres_errors import PostgresError, ServerError, Whereabouts, no_answer, none_of, told, unfit, unreachable
+from aishell_core.engines.postgres_errors import (
+    PostgresError,
+    ServerError,
+    Whereabouts,
+    entry_grant,
+    no_answer,
+    none_of,
+    told,
+    unfit,
+    unreachable,
+)
 from aishell_core.engines.postgres_facts import QUESTIONS, ServerFacts, facts_of, facts_statement
 from aishell_core.engines.postgres_place import Attributes, Place, Server
+from aishell_core.engines.postgres_pooler_words import meaning_of
 from aishell_core.engines.worker import DatabaseThread
 from aishell_core.units import format_duration
 from aishell_core.values import FailureCode
@@ -177,10 +188,15 @@ async def _open(place: Place, route: Route, server: Server, database: str, milli
                 place, server, database, settings, cached_statements=0 if route.wrapped else _CACHED_STATEMENTS
             )
         except ServerError as error:
-            if error.sqlstate not in _NOT_TAKEN or not route.settings:
+            if meaning_of(error.sqlstate, error.message) not in _NOT_TAKEN or not route.settings or _is_shut(error):
                 route.settings = known  # they were not the reason
                 raise
             route.settings = _APPLICATION if route.settings is _SETTINGS else {}
+
+
+def _is_shut(error: ServerError) -> bool:
+    """Whether the database is closed to the role, which has the code of a parameter that may not be set."""
+    return bool(entry_grant(error.message, ""))
 
 
 def _startup(place: Place, route: Route, milliseconds: int) -> dict[str, str]:

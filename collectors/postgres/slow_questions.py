@@ -9,6 +9,7 @@ from typing import Any
 
 from aishell_core.clock import Clock
 from aishell_core.engines.postgres import Lane, PostgresSession, Row, ServerFacts
+from aishell_core.engines.postgres_errors import entry_grant
 from aishell_core.errors import TargetError
 from aishell_core.units import format_duration
 from aishell_core.values import Cost, Failure, FailureCode, Sample
@@ -114,7 +115,7 @@ class SlowQuestions:
     def _failure(self, name: str, part: str, error: TargetError, server: ServerFacts) -> Failure:
         failure = error.failure(part, self._clock.now())
         if error.reason is FailureCode.PRIVILEGE:
-            failure = replace(failure, hint=monitor_grant(server.user))
+            failure = replace(failure, hint=entry_grant(error.message, server.user) or monitor_grant(server.user))
         if error.reason in _LASTING:
             self._refused[name] = _Refusal(self._clock.steady() + _REFUSED_SECONDS, failure)
         elif getattr(error, "sqlstate", "") == _CANCELLED:

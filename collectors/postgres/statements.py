@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from aishell_core.clock import Clock
 from aishell_core.engines.postgres import Lane, PostgresSession, Row, ServerFacts
+from aishell_core.engines.postgres_errors import entry_grant
 from aishell_core.errors import TargetError
 from aishell_core.values import Cost, Failure, FailureCode, Part, Statement
 from collectors.postgres.hints import monitor_grant
@@ -76,7 +77,8 @@ class StatementsReader:
             self._place_until = 0.0
             if error.reason is not FailureCode.PRIVILEGE:
                 raise
-            refused = replace(error.failure(Part.STATEMENTS, self._clock.now()), hint=monitor_grant(server.user))
+            hint = entry_grant(error.message, server.user) or monitor_grant(server.user)
+            refused = replace(error.failure(Part.STATEMENTS, self._clock.now()), hint=hint)
             self.place = None
             return StatementsLook(None, (refused,), self._cost)
         await self._learn(server, place, rows, budget)

@@ -157,6 +157,22 @@ async def test_the_extension_is_found_in_whatever_schema_it_is(server: PostgresS
         server.execute("ALTER EXTENSION pg_stat_statements SET SCHEMA public", f"DROP SCHEMA {quoted(name)}")
 
 
+async def test_an_extension_in_a_schema_that_is_closed_names_the_grant_of_the_schema(server: PostgresServer) -> None:
+    server.execute("CREATE SCHEMA hid", "ALTER EXTENSION pg_stat_statements SET SCHEMA hid", "CREATE ROLE watcher LOGIN IN ROLE pg_monitor")
+    try:
+        async with looking(server, user="watcher") as look_at:
+            (failure,) = [failure for failure in (await look_at.reading()).failures if failure.part == Part.STATEMENTS]
+            assert (failure.code, failure.hint) == (FailureCode.PRIVILEGE, 'GRANT USAGE ON SCHEMA "hid" TO "watcher";')
+            server.execute(failure.hint)
+
+            async def counted() -> bool:
+                return not [failure for failure in (await look_at.reading()).failures if failure.part == Part.STATEMENTS]
+
+            assert await until(counted)
+    finally:
+        server.execute("ALTER EXTENSION pg_stat_statements SET SCHEMA public", "DROP SCHEMA hid", "DROP ROLE watcher")
+
+
 async def test_a_role_without_rights_has_its_own_statements_and_is_told_the_grant(server: PostgresServer) -> None:
     server.execute("SELECT pg_stat_statements_reset()", "SELECT 'of somebody else'")
     server.execute("SELECT 1 AS mine", user="nothing")

@@ -52,6 +52,26 @@ def test_each_state_has_a_reason_words_and_what_to_do(state: str, reason: Failur
 
 
 @pytest.mark.parametrize(
+    ("message", "reason", "hint"),
+    [
+        ("SASL authentication failed", FailureCode.AUTHENTICATION, "check the password"),
+        ("server login has been failing, try again later (server_login_retry)", FailureCode.REFUSED, "the pooler's log"),
+        ("server login has been failing, cached error: no (server_login_retry)", FailureCode.REFUSED, "the pooler's log"),
+        ("no such user: x", FailureCode.AUTHENTICATION, "auth_file"),
+        ("no such database: x", FailureCode.MISSING, "psql --list"),
+        ("no more connections allowed (max_client_conn)", FailureCode.REFUSED, "max_client_conn"),
+        ('too many connections for role "x"', FailureCode.REFUSED, 'ALTER ROLE "x" CONNECTION LIMIT n;'),
+        ("unexpected response from login query", FailureCode.REFUSED, "listen at this port"),
+    ],
+)
+def test_what_a_pooler_says_with_one_code_for_all_is_told_apart_by_its_words(message: str, reason: FailureCode, hint: str) -> None:
+    error = told(ServerError("08P01", message), _WHERE)
+    assert (error.reason, error.sqlstate) == (reason, "08P01")
+    assert hint in error.hint
+    assert message in error.message or reason in {FailureCode.AUTHENTICATION, FailureCode.MISSING}
+
+
+@pytest.mark.parametrize(
     ("message", "hint"),
     [
         ("no pg_hba.conf entry for host 1.2.3.4, no encryption", "sslmode=require"),
