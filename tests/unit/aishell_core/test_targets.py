@@ -20,14 +20,14 @@ def test_a_server_url_is_taken_apart() -> None:
 @pytest.mark.parametrize(
     ("url", "servers", "redacted", "name"),
     [
-        ("postgresql://u:s3cret@a:1,b,[::1]:3/x", (("a", 1), ("b", 0), ("::1", 3)), "postgres://u@a:1,b,[::1]:3/x", "x@a"),
+        ("postgresql://u:s3cret@a:1,b,[::1]:3/x", (("a", 1), ("b", 0), ("::1", 3)), "postgres://u@a:1,b,[::1]:3/x", "x@a:1"),
         ("postgresql:///x?host=/run/pg&port=7&password=s3cret&user=u", (("/run/pg", 7),), "postgres://u@%2Frun%2Fpg:7/x", "x"),
         ("postgresql://%2Frun%2Fpg/x", (("/run/pg", 0),), "postgres://%2Frun%2Fpg/x", "x"),
         ("postgresql:///x", (), "postgres:///x", "x"),
         ("postgresql://", (), "postgres:///", "postgres"),
         ("postgresql:///?service=shop", (), "postgres:///?service=shop", "shop"),
-        ("postgresql://a,b/?dbname=x&port=1,2", (("a", 1), ("b", 2)), "postgres://a:1,b:2/x", "x@a"),
-        ("postgres://h:1/x?sslpassword=s3cret", (("h", 1),), "postgres://h:1/x", "x@h"),
+        ("postgresql://a,b/?dbname=x&port=1,2", (("a", 1), ("b", 2)), "postgres://a:1,b:2/x", "x@a:1"),
+        ("postgres://h:1/x?sslpassword=s3cret", (("h", 1),), "postgres://h:1/x", "x@h:1"),
     ],
 )
 def test_a_url_of_postgres_may_name_several_servers_a_socket_or_none(

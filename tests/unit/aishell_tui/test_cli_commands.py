@@ -211,18 +211,6 @@ def test_connect_never_writes_or_prints_a_password(capsys: Capture, aishell_home
     assert "hunter2" not in text + ran.out + ran.err
 
 
-def test_an_engine_of_a_later_version_is_unknown_with_its_reason(capsys: Capture) -> None:
-    """A URL that is valid but has no collector yet is state unknown, exit code 3."""
-    ran = run_here(capsys, "status", "-t", "oracle://db.example/shop", "--json")
-    assert ran.code == 3
-    targets = ran.json()["targets"]
-    assert isinstance(targets, list)
-    (target,) = targets
-    assert isinstance(target, dict)
-    assert (target["state"], target["version"], target["metrics"]) == ("unknown", None, {})
-    assert target["reasons"] == ["no collector for oracle is installed"]
-
-
 def _failing(error: BaseException) -> typer.Typer:
     app = typer.Typer(rich_markup_mode=None)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from aishell_core.values import Ability
+from aishell_core.values import Ability, ReplicationPeer
 from aishell_tui.keys import untold_actions
-from aishell_tui.screens.replication_rows import role_word
+from aishell_tui.screens.replication_rows import known_columns, role_word
 
 ALL = Ability.LOCKS | Ability.WAITS | Ability.EXPLAIN
 
@@ -31,3 +31,15 @@ def test_a_key_is_named_where_the_engine_has_something_to_tell(screen: str, abil
 
 def test_roles_are_told_in_words_of_all_engines() -> None:
     assert [role_word(role) for role in ("standby", "upstream", "slot", "member")] == ["replica", "upstream", "slot", "member"]
+
+
+def test_replication_has_columns_for_what_an_engine_tells_alone() -> None:
+    told = ReplicationPeer("a", "standby", "streaming", 1.0, write_lag_seconds=0.1)
+    everything = {column.key for column in known_columns(())}
+    assert {"sync", "sent", "write", "flush", "wal_status"} < everything
+    assert everything - {column.key for column in known_columns((told, ReplicationPeer("b", "log", "")))} == {
+        "sync",
+        "sent",
+        "flush",
+        "wal_status",
+    }
