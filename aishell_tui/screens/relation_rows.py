@@ -22,7 +22,7 @@ MOST_ROWS = 1000
 
 COLUMNS: tuple[Column, ...] = (
     Column("name", "NAME", None, 20, help="The table or index"),
-    Column("kind", "KIND", 8, help="Table or index"),
+    Column("kind", "KIND", 10, help="Table, index, or what the engine has in their place"),
     Column("table", "TABLE", 18, priority=3, help="The table that an index belongs to"),
     Column("size_bytes", "SIZE", 9, align="right", help="Bytes on disk, without indexes"),
     Column("index_bytes", "INDEXES", 9, align="right", priority=4, help="Bytes of the indexes of a table"),

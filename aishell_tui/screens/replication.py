@@ -13,7 +13,7 @@ from aishell_tui.frame import Frame
 from aishell_tui.look import Look
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
-from aishell_tui.screens.replication_rows import COLUMNS, detail_lines, peer_rows, replication_heading, why_none
+from aishell_tui.screens.replication_rows import COLUMNS, detail_lines, known_columns, peer_rows, replication_heading, why_none
 from aishell_tui.screens.tables import copied_rows, table_data
 from aishell_tui.screens.upkeep_lines import archiver_lines
 from collectors.contract import Demand
@@ -49,6 +49,9 @@ class ReplicationScreen(DashboardScreen):
         table.set_heading(replication_heading(view, frame.at))
         table.set_empty_text(why_none(view))
         table.set_stale(view.is_stale(frame.at))
+        columns = known_columns(view.replication or ())
+        if columns != table.columns:
+            table.set_columns(columns)
         table.set_rows(peer_rows(view, frame.at, table.glyphs))
         failure = view.failure_of(Part.REPLICATION)
         shortfall: tuple[Spans, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from aishell_core.catalogue import REPLICATION_LAG, REPLICATION_LAG_BYTES, REPLICATION_SLOT_RETAINED
 from aishell_core.units import format_bytes, format_counted, format_duration, format_value
@@ -33,6 +33,14 @@ COLUMNS: tuple[Column, ...] = (
     Column("wal_status", "SLOT LOG", 10, priority=3, help="Whether the log that the slot needs is still there"),
     Column("eta", "THERE IN", 8, align="right", priority=2, help="When it has caught up, if it goes on like this"),
 )
+_OPTIONAL: tuple[tuple[str, Callable[[ReplicationPeer], object]], ...] = (
+    ("sync", lambda peer: peer.sync or None),
+    ("sent", lambda peer: peer.sent_lag_bytes),
+    ("write", lambda peer: peer.write_lag_seconds),
+    ("flush", lambda peer: peer.flush_lag_seconds),
+    ("wal_status", lambda peer: peer.wal_status or None),
+)
+"""Columns that only some engines have anything for."""
 _ORDER = ("upstream", "standby", "member", "slot", "subscription", "publication", "log")
 _WORDS = {"standby": "replica"}
 _BAD_STATES = {
@@ -59,6 +67,12 @@ def in_order(peers: Iterable[ReplicationPeer]) -> tuple[tuple[ReplicationPeer, b
             found.append((slot, True))
             under.add(slot.name)
     return tuple(found)
+
+
+def known_columns(peers: Sequence[ReplicationPeer]) -> tuple[Column, ...]:
+    """The columns for which there is anything; all of them where there is no peer."""
+    empty = {key for key, value in _OPTIONAL if peers and all(value(peer) is None for peer in peers)}
+    return tuple(column for column in COLUMNS if column.key not in empty)
 
 
 def role_word(role: str) -> str:
