@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import stat
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from aishell_core.engines.mysql_errors import MysqlError
@@ -23,19 +23,24 @@ _KEY_BYTES = 20
 _BLOCK = 16
 
 
+Entry = tuple[str, str, str]
+"""The group of an option, its name with dashes, and its value."""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Options:
-    """What option files say, by group and name with dashes; `remark` says why one of them was not read."""
+    """What option files say, in the order in which they are read; `remark` says why one of them was not read."""
 
-    groups: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    entries: tuple[Entry, ...] = ()
     remark: str = ""
 
-    def of(self, names: Sequence[str]) -> dict[str, str]:
-        """The options of several groups together, those of a later one first."""
-        found: dict[str, str] = {}
-        for name in names:
-            found |= self.groups.get(name, {})
-        return found
+    def of(self, groups: Collection[str]) -> dict[str, str]:
+        """The options of several groups together; what is read later wins."""
+        return {name: value for group, name, value in self.entries if group in groups}
+
+    def has(self, group: str) -> bool:
+        """Whether there is such a group."""
+        return any(each == group for each, _, _ in self.entries)
 
 
 def option_files(environ: Mapping[str, str], home: Path) -> tuple[Path, ...]:
@@ -50,12 +55,12 @@ def option_files(environ: Mapping[str, str], home: Path) -> tuple[Path, ...]:
 
 def read_options(files: Sequence[Path]) -> Options:
     """The options of the files that are there; one that everybody may write is left alone, as every client does."""
-    groups: dict[str, dict[str, str]] = {}
-    remarks = [remark for path in files if (remark := _read_into(groups, path, 0))]
-    return Options(groups, "; ".join(remarks))
+    entries: list[Entry] = []
+    remarks = [remark for path in files if (remark := _read_into(entries, path, 0))]
+    return Options(tuple(entries), "; ".join(remarks))
 
 
-def _read_into(groups: dict[str, dict[str, str]], path: Path, depth: int) -> str:
+def _read_into(entries: list[Entry], path: Path, depth: int) -> str:
     """Add one file and all that it includes; gives a remark where it could not be used."""
     try:
         status = path.stat()
@@ -73,11 +78,11 @@ def _read_into(groups: dict[str, dict[str, str]], path: Path, depth: int) -> str
         stripped = line.strip()
         if stripped.startswith("!"):
             for included in _included(stripped) if depth < _DEEPEST else ():
-                _read_into(groups, included, depth + 1)
+                _read_into(entries, included, depth + 1)
         elif stripped.startswith("[") and "]" in stripped:
             group = stripped[1 : stripped.index("]")].strip().lower()
         elif (option := option_line(stripped)) is not None and group:
-            groups.setdefault(group, {})[option[0]] = option[1]
+            entries.append((group, *option))
     return ""
 
 
@@ -139,15 +144,15 @@ def read_login_paths(path: Path) -> Options:
             FailureCode.MISSING, f"the login paths in {path} cannot be read: {error.strerror}", "check its owner and mode"
         ) from error
     text = unveiled(data, str(path))
-    groups: dict[str, dict[str, str]] = {}
+    entries: list[Entry] = []
     group = ""
     for line in text.splitlines():
         stripped = line.strip()
         if stripped.startswith("[") and stripped.endswith("]"):
             group = stripped[1:-1]
         elif group and (option := option_line(stripped)) is not None:
-            groups.setdefault(group, {})[option[0]] = option[1]
-    return Options(groups)
+            entries.append((group, *option))
+    return Options(tuple(entries))
 
 
 def unveiled(data: bytes, name: str) -> str:

@@ -143,7 +143,7 @@ def find_place(target: Target, environ: Mapping[str, str]) -> Place:
     groups = [*_GROUPS, *(group + suffix for group in _GROUPS if suffix)]
     around = {name: environ[variable] for name, variable in _VARIABLES.items() if environ.get(variable)}
     login = written.get("login-path", "")
-    if login and login not in logins.groups:
+    if login and not logins.has(login):
         message = f"there is no login path {login!r}" + (f": {logins.remark}" if logins.remark else "")
         raise MysqlError(FailureCode.MISSING, message, f"mysql_config_editor set --login-path={login} --user=… --password")
     filed = {_plain(name): value for name, value in (options.of(groups) | logins.of(("client", login))).items()}
