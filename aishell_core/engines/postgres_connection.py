@@ -32,6 +32,8 @@ Row = Mapping[str, Any]
 """Values by column name."""
 
 _CLOSE_SECONDS = 0.5
+_CANCEL_SECONDS = 1.0
+"""How long the server gets to hear that nobody waits for a question any more, and to stop it."""
 _PIECE_ROWS = 50
 
 
@@ -90,6 +92,7 @@ class PostgresConnection:
         self._driver = driver
         self._decode = decoder(str(getattr(driver.get_settings(), "server_encoding", "")))
         self.raw = False
+        self._busy = False
 
     @classmethod
     async def open(
@@ -156,12 +159,12 @@ class PostgresConnection:
 
     async def fetch(self, sql: str, parameters: Sequence[object] = ()) -> tuple[Row, ...]:
         """The rows of one statement, which is kept prepared where that is allowed; several are refused. Raises ServerError."""
-        with _as_server_error():
+        with self._asking():
             return tuple(await self._driver.fetch(sql, *parameters))
 
     async def fetch_once(self, sql: str) -> tuple[Row, ...]:
         """The rows of one statement of which nothing is left in the server; several are refused. Raises ServerError."""
-        with _as_server_error():
+        with self._asking():
             statement = await self._driver.prepare(sql, name="")
             return tuple(await statement.fetch())
 
@@ -171,7 +174,7 @@ class PostgresConnection:
         Only the simple protocol sends a statement without values for its parameters, and the driver passes over the
         rows that this brings; they are read here. It would run several statements, so the server parses the text first.
         """
-        with _as_server_error():
+        with self._asking():
             await self._driver.prepare(sql, name="")
             self._driver.counter.kept = kept = bytearray()
             try:
@@ -185,7 +188,7 @@ class PostgresConnection:
 
         Values go to the server as text, which it reads by the parameter's type, and come back as the server writes them.
         """
-        with _as_server_error():
+        with self._asking():
             first = await self._driver.prepare(sql, name="")
             self._take_text(first)
             statement = await self._driver.prepare(sql, name="")
@@ -233,7 +236,7 @@ class PostgresConnection:
 
     async def execute(self, sql: str) -> None:
         """Run statements of our own that bring no rows, in one message; raises ServerError."""
-        with _as_server_error():
+        with self._asking():
             await self._driver.execute(sql)
 
     async def read_raw(self) -> None:
@@ -241,18 +244,39 @@ class PostgresConnection:
         await self.execute("SET /* aishell */ client_encoding = 'SQL_ASCII'")
         self.raw = True
 
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Every error of the driver as a ServerError; whoever gives up in the middle leaves a question behind."""
+        self._busy = True
+        try:
+            with _as_server_error():
+                yield
+        except (ServerError, OSError):
+            self._busy = False
+            raise
+        self._busy = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether the server may still be at work on a question, because no answer has come."""
+        return self._busy and not self.closed
+
     def abort(self) -> None:
         """Drop the connection at once, whatever the server does; may be called twice."""
         self._driver.terminate()
 
     async def close(self) -> None:
-        """Take leave of the server, which may have hung up or hang; raises nothing."""
+        """Take leave of the server, which may have hung up or hang; raises nothing.
+
+        A question without an answer is cancelled first: the server, or the one behind a pooler, would go on with it.
+        """
         if self.closed:
             return
+        seconds = _CANCEL_SECONDS if self._busy else _CLOSE_SECONDS
         try:
             with contextlib.suppress(ServerError, OSError), _as_server_error():
-                async with asyncio.timeout(_CLOSE_SECONDS):
-                    await self._driver.close()
+                async with asyncio.timeout(seconds):
+                    await self._driver.close(timeout=seconds)
         finally:
             self.abort()
 

@@ -89,6 +89,8 @@ class Line:
             return reached
         self.drop()
         self._stage = "connecting"
+        # Else there would be more connections than two for a moment, and one more each time where the server stands still.
+        await self._route.left()
         seconds = until - asyncio.get_running_loop().time()
         self._place = find_place(self._target, self._environ)
         if self._place.pooled:
@@ -213,18 +215,19 @@ class Line:
         return answer
 
     def drop(self) -> None:
-        """Let the connection go at once, whatever the server does."""
+        """Let the connection go at once, whatever the server does; what it is in the middle of is cancelled there."""
         reached, self._reached = self._reached, None
         if reached is not None:
-            reached.connection.abort()
+            self._route.let_go(reached.connection)
 
     async def close(self) -> None:
-        """Let go for good, also of a question that is under way; may be called twice."""
+        """Let go for good, also of a question that is under way; may be called twice and waits only for a moment."""
         self._closed = True
         if self._lock.locked():
             self.drop()
         else:
             await self.leave()
+        await self._route.left()
 
     async def leave(self) -> None:
         """Take leave of the server; raises nothing and waits only for a moment."""

@@ -66,6 +66,21 @@ class Route:
     bare: bool = False
     questions: tuple[str, ...] = QUESTIONS
     at: Server | None = None
+    _leaving: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def let_go(self, connection: PostgresConnection) -> None:
+        """Drop a connection without waiting; a question that it is in the middle of is cancelled at the server."""
+        if connection.busy:
+            task = asyncio.get_running_loop().create_task(connection.close())
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
+        else:
+            connection.abort()
+
+    async def left(self) -> None:
+        """Wait until the server has been told of all questions that were given up, which takes a moment; raises nothing."""
+        if self._leaving:
+            await asyncio.wait(self._leaving)
 
     def expect_pooler(self) -> None:
         """Behave as through a pooler: nothing is kept in the server between two questions."""
@@ -159,7 +174,7 @@ async def _reach_one(place: Place, route: Route, server: Server, database: str, 
                 facts = replace(await _ask_facts(connection, route, server), pooled=True)
             await _settle(connection, route, place, milliseconds)
         except BaseException:
-            connection.abort()
+            route.let_go(connection)
             raise
     except ServerError as error:
         raise told(error, where, with_password=server.password is not None) from error

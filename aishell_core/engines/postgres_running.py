@@ -47,6 +47,7 @@ async def run_command(
             brought = await _within(line, connection, command, parameters, limits, read_only=read_only)
     finally:
         line.drop()
+        await line.close()
     milliseconds = 1000 * (time.monotonic() - began)
     return CommandResult(brought.columns, brought.rows, _affected(brought.status), milliseconds, brought.cut, brought.status)
 
