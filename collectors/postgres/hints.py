@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aishell_core.engines.postgres_errors import entry_grant
 from collectors.postgres.slow_questions import monitor_grant, quoted
 
-__all__ = ["CREATE_EXTENSION", "grant_for", "libraries_of", "monitor_grant", "preload_statement", "quoted", "quoted_text"]
+__all__ = [
+    "CREATE_EXTENSION",
+    "forget_unreadable",
+    "grant_for",
+    "libraries_of",
+    "monitor_grant",
+    "preload_statement",
+    "quoted",
+    "quoted_text",
+]
 
 CREATE_EXTENSION = "CREATE EXTENSION pg_stat_statements;"
 
@@ -30,6 +39,24 @@ def grant_for(message: str, user: str) -> str:
         return monitor_grant(user)
     right = "EXECUTE ON FUNCTION" if found[1] == "function" else "SELECT ON"
     return f"GRANT {right} pg_catalog.{quoted(found[2])} TO {quoted(user)};"
+
+
+_OF_ENCODING = re.compile(r'encoding "(\w+)"')
+
+
+def forget_unreadable(message: str, encodings: Mapping[str, str], schema: str) -> str:
+    """The statement that makes pg_stat_statements forget what it cannot convert, and as little else as it can tell apart.
+
+    `encodings` of the databases with statements, by object id. Bytes of any kind come from databases that check none; a
+    text without an equivalent comes from one with the encoding that the message names first.
+    """
+    named = _OF_ENCODING.search(message)
+    wanted = named[1] if named is not None and "no equivalent" in message else "SQL_ASCII"
+    function = "pg_stat_statements_reset" if schema == "public" else f"{quoted(schema)}.pg_stat_statements_reset"
+    found = [database for database, encoding in encodings.items() if encoding == wanted and database.isdecimal()]
+    if not found:
+        return f"SELECT {function}(); forgets the statement that cannot be converted, and all others with it"
+    return " ".join(f"SELECT {function}(0, {database}, 0);" for database in found)
 
 
 def quoted_text(text: str) -> str:

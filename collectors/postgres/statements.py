@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from aishell_core.clock import Clock
@@ -9,7 +10,7 @@ from aishell_core.engines.postgres import Lane, PostgresSession, Row, ServerFact
 from aishell_core.engines.postgres_errors import entry_grant
 from aishell_core.errors import TargetError
 from aishell_core.values import Cost, Failure, FailureCode, Part, Statement
-from collectors.postgres.hints import monitor_grant
+from collectors.postgres.hints import forget_unreadable, monitor_grant
 from collectors.postgres.hot_questions import is_refusal
 from collectors.postgres.slow_questions import QUERIES, Budget
 from collectors.postgres.statements_place import StatementPlace, missing, place_of
@@ -22,7 +23,6 @@ _PLACE_SECONDS = 25.0
 _NAMES_SECONDS = 60.0
 _REFUSED_SECONDS = 300.0
 _NO_TEXTS = "the server cannot give the texts of its statements; those that were seen running have theirs"
-_FORGET = "SELECT pg_stat_statements_reset(); forgets the statement that cannot be converted, and all others with it"
 _TEXTS_REST = 20.0
 """Texts are asked for again no sooner than so many times as long as that took: a server reads all of them for any of them."""
 
@@ -51,6 +51,7 @@ class StatementsReader:
         self._texts_after = 0.0
         self._roles: dict[str, str] = {}
         self._databases: dict[str, str] = {}
+        self._encodings: dict[str, str] = {}
         self._texts: dict[int, str] = {}
         self._seen: dict[int, str] = {}
         self._texts_refused: Failure | None = None
@@ -107,6 +108,7 @@ class StatementsReader:
             self._names_until = now + _NAMES_SECONDS
             found = await self._ask(QUERIES.text("statement_names", server.version_num), budget)
             self._databases = {row["id"]: row["name"] for row in found if row["is_database"]}
+            self._encodings = {row["id"]: row["encoding"] for row in found if row["is_database"]}
             self._roles = {row["id"]: row["name"] for row in found if not row["is_database"]}
         for gone in self._texts.keys() - counted:
             del self._texts[gone]
@@ -114,13 +116,15 @@ class StatementsReader:
             del self._seen[gone]
         unknown = list(counted - self._texts.keys())
         if unknown and now >= self._texts_after:
-            await self._learn_texts(place.call(QUERIES.text("statement_texts", server.version_num)), unknown, budget)
+            counting = {database: self._encodings.get(database, "") for database in sorted({row["dbid"] for row in rows})}
+            sql = place.call(QUERIES.text("statement_texts", server.version_num))
+            await self._learn_texts(sql, unknown, counting, place.schema, budget)
 
-    async def _learn_texts(self, sql: str, unknown: list[int], budget: Budget) -> None:
+    async def _learn_texts(self, sql: str, unknown: list[int], counting: Mapping[str, str], schema: str, budget: Budget) -> None:
         """Ask for texts.
 
         The server converts all texts into its database's encoding, and a single one that cannot be converted makes it
-        refuse all of them.
+        refuse all of them, whatever is asked for. `counting` has the encodings of the databases with statements.
         """
         began = self._clock.steady()
         try:
@@ -129,7 +133,8 @@ class StatementsReader:
             if not is_refusal(error):
                 raise
             self._texts_after = self._clock.steady() + _REFUSED_SECONDS
-            self._texts_refused = replace(error.failure(Part.STATEMENTS, self._clock.now()), message=f"{_NO_TEXTS}: {error}", hint=_FORGET)
+            hint = forget_unreadable(str(error), counting, schema)
+            self._texts_refused = replace(error.failure(Part.STATEMENTS, self._clock.now()), message=f"{_NO_TEXTS}: {error}", hint=hint)
             return
         self._texts_refused = None
         for row in rows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 
 import pytest
 
@@ -295,6 +295,35 @@ async def test_odd_statements_are_counted_and_read_as_text(server: PostgresServe
             server.execute(f"DROP DATABASE IF EXISTS {quoted(name)} WITH (FORCE)")
         server.execute("SELECT pg_stat_statements_reset()")
         server.execute(f"DROP TABLE {quoted(ODD_NAME)}", f"DROP ROLE {quoted(ODD_NAME)}")
+
+
+@pytest.mark.parametrize("version", ["15", "18-contrib"])
+async def test_a_text_that_cannot_be_converted_names_what_forgets_its_database_alone(version: str) -> None:
+    with postgres(version, encoding="SQL_ASCII") as server:
+        server.execute(
+            *(f"CREATE DATABASE {name} ENCODING '{code}' TEMPLATE template0" for name, code in (("utf", "UTF8"), ("odd", "SQL_ASCII")))
+        )
+        server.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements", database="utf")
+        server.execute("SELECT pg_stat_statements_reset()", database="utf")
+        with closing(server.connect("odd")) as client:
+            client.run("SET client_encoding = 'SQL_ASCII'")
+            client._client_encoding = "latin-1"  # so that the client sends the bytes untouched
+            client.run('SELECT 1 AS "\xff\xfe odd"')
+        server.execute("SELECT 1 AS fine", database="utf")
+        async with looking(server, database="utf") as look_at:
+            reading = await look_at.reading()
+            (failure,) = [failure for failure in reading.failures if failure.part == Part.STATEMENTS]
+            assert "cannot give the texts" in failure.message
+            ((number,),) = server.execute("SELECT oid::int FROM pg_database WHERE datname = 'odd'")
+            assert f"SELECT pg_stat_statements_reset(0, {number}, 0);" in failure.hint
+            assert sum(statement.calls for statement in reading.statements or ()) > 0
+            server.execute(*(part for part in failure.hint.split(";") if part), database="utf")
+
+            async def named() -> bool:
+                return "SELECT $1 AS fine" in await look_at.statements()
+
+            assert await until(named)
+            assert not [failure for failure in (await look_at.reading()).failures if failure.part == Part.STATEMENTS]
 
 
 async def test_a_slow_answer_about_statements_holds_up_no_reading_of_the_moment(server: PostgresServer) -> None:
