@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from aishell_core import catalogue
-from aishell_core.values import Ability, Metric, Reading, Sample, Tier
+from aishell_core.values import Ability, Metric, Reading, Sample, Tier, WaitCount
 
 Json = Any
 _TIMES = frozenset({"at", "started_at", "last_vacuum_at", "last_analyze_at"})
@@ -19,7 +19,7 @@ _DIGITS = 6
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What one server told: the readings of its quick tier a second apart, of which the last is whole, and one of each slower tier."""
+    """What one server told: figures and waits of its quick tier a second apart, all of its last reading, and the slower tiers."""
 
     url: str
     abilities: Ability
@@ -36,7 +36,8 @@ def encode(recording: Recording) -> Json:
         "abilities": [each.name for each in recording.abilities],
         "at": [reading.at for reading in recording.hot],
         "figures": [[name, _plain(labels), [_short(each.get((name, labels))) for each in found]] for name, labels in keys],
-        "hot": _plain(replace(recording.hot[-1], samples=())),
+        "waits": [_plain(reading.waits) for reading in recording.hot],
+        "hot": _plain(replace(recording.hot[-1], samples=(), waits=None)),
         "slow": [_plain(reading) for reading in recording.slow],
     }
 
@@ -49,7 +50,8 @@ def decode(text: Json) -> Recording:
     for place, at in enumerate(text["at"]):
         samples = tuple(Sample(metric, values[place], labels) for metric, labels, values in columns if values[place] is not None)
         whole = last if place == len(text["at"]) - 1 else Reading(last.target, Tier.HOT, at, facts=last.facts, cost=last.cost)
-        hot.append(replace(whole, samples=samples))
+        waits = None if text["waits"][place] is None else tuple(_typed(WaitCount, each) for each in text["waits"][place])
+        hot.append(replace(whole, samples=samples, waits=waits))
     abilities = Ability.NONE
     for name in text["abilities"]:
         abilities |= Ability[name]

@@ -39,6 +39,9 @@ SCREENS: tuple[tuple[str, str, Ability], ...] = (
     ("replication", "2r", Ability.REPLICATION),
     ("maintenance", "2v", Ability.PROGRESS),
     ("pools", "2o", Ability.POOLS),
+    ("waits", "4w", Ability.WAITS),
+    ("session", "4i\r", Ability.SESSIONS),
+    ("metrics", "2m", Ability.NONE),
 )
 """Each with the keys that lead to it and what an engine must be able to tell to have it."""
 
@@ -91,6 +94,10 @@ def app_of(*names: str) -> AishellApp:
         targets, clock=SystemClock(), open_collector=scripted_servers({}), schedule=Schedule(), thresholds={}, state_folder=None
     )
     events = tuple(event for each in found for event in each.events)
+    for name in names:
+        for reading in recording(name).hot:
+            if reading.waits is not None:
+                runtime.waits(TargetId(name)).add(reading.at, reading.waits)
     runtime.shown = Frame(at=NOW, targets=tuple(each.view for each in found), own=OwnCost(0.009, 58 * 2**20), events=events)
     return AishellApp(runtime, DashboardOptions(targets=targets))
 
@@ -103,7 +110,7 @@ def after(keys: str, words: str = "") -> Callable[[Pilot[int]], object]:
         assert isinstance(app, AishellApp)
         await until(pilot, lambda: bool(app.frame.targets))
         for key in keys:
-            await pilot.press(key)
+            await pilot.press("enter" if key == "\r" else key)
             await pilot.pause()
             app.tick()
             await pilot.pause()

@@ -70,3 +70,4 @@ def test_a_kept_recording_is_whole_and_tells_no_place(file: Path) -> None:
     assert json.loads(json.dumps(encode(found))) == json.loads(text)
     assert "/tmp/" not in text
     assert "/home/" not in text
+    assert str(Path(__file__).parents[3]) not in text
