@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,7 @@ import asyncpg
 
 from aishell_core.engines.postgres_cells import reader, written
 from aishell_core.engines.postgres_errors import ServerError
-from aishell_core.engines.postgres_place import SYSTEM_CERTIFICATES, Place, Server, SslMode
+from aishell_core.engines.postgres_place import SYSTEM_CERTIFICATES, Place, Server
 from aishell_core.engines.postgres_text import (
     ARRAY_TYPES,
     NUMBER_ARRAYS,
@@ -26,6 +25,7 @@ from aishell_core.engines.postgres_text import (
     first_column,
     number_decoder,
 )
+from aishell_core.engines.postgres_tls import tls
 from aishell_core.values import Value
 
 Row = Mapping[str, Any]
@@ -108,7 +108,7 @@ class PostgresConnection:
                 database=database,
                 # Not None, because the driver would then read the password file again, and not quite as others do.
                 password=server.password.reveal() if server.password is not None else "",
-                ssl=_tls(place, server),
+                ssl=tls(place, server),
                 timeout=None,
                 statement_cache_size=cached_statements,
                 max_cached_statement_lifetime=0,
@@ -285,25 +285,6 @@ def _tls_dsn(place: Place) -> str:
     """What the driver takes of TLS in a URL only."""
     wanted = {name: value.reveal() for name, value in place.ssl_options if value.reveal() != SYSTEM_CERTIFICATES}
     return f"postgresql://?{urlencode(wanted)}" if wanted else ""
-
-
-def _tls(place: Place, server: Server) -> str | ssl.SSLContext:
-    """The driver's mode, or a context of our own where this machine's trusted issuers are to decide."""
-    if server.is_socket:
-        return "disable"
-    issuers = dict(place.ssl_options).get("sslrootcert")
-    of_machine = issuers is None or issuers.reveal() == SYSTEM_CERTIFICATES
-    if place.sslmode is SslMode.VERIFY_FULL and of_machine:
-        return _trusting_machine(place)
-    return str(place.sslmode)
-
-
-def _trusting_machine(place: Place) -> ssl.SSLContext:
-    options = {name: value.reveal() for name, value in place.ssl_options}
-    context = ssl.create_default_context()
-    if "sslcert" in options:
-        context.load_cert_chain(options["sslcert"], options.get("sslkey"), options.get("sslpassword", ""))
-    return context
 
 
 @contextlib.contextmanager

@@ -81,11 +81,15 @@ class SslMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One server: a host name, an address or a socket's folder, its port, and the password for it."""
+    """One server: a host name, an address or a socket's folder, its port, and the password for it.
+
+    `name` is the host's name where an address is given beside it (hostaddr): certificate and password file go by it.
+    """
 
     host: str
     port: int
     password: Secret | None = None
+    name: str = ""
 
     @property
     def is_socket(self) -> bool:
@@ -186,12 +190,35 @@ def _refuse_unknown(settings: Mapping[str, str], where: str) -> None:
 
 def _servers(known: Mapping[str, str], user: str, database: str, passfile: Path) -> tuple[tuple[Server, ...], PasswordFile]:
     """The servers in the order to try, each with its password, and the password file where it was asked."""
-    hosts = (known.get("hostaddr") or known.get("host") or "").split(",")
+    hosts, names = _hosts(known)
     ports = _ports(known.get("port") or "", len(hosts))
-    places = [place for host, port in zip(hosts, ports, strict=True) for place in ([(host, port)] if host else _default_hosts(port))]
+    places = [
+        (*place, name)
+        for host, name, port in zip(hosts, names, ports, strict=True)
+        for place in ([(host, port)] if host else _default_hosts(port))
+    ]
     given = known.get("password")
     passwords = PasswordFile() if given else read_passwords(passfile)
-    return tuple(Server(host, port, _secret(given, passwords, host, port, user, database)) for host, port in places), passwords
+    found = (
+        Server(host, port, _secret(given, passwords, name or host, port, user, database), "" if name.startswith("/") else name)
+        for host, port, name in places
+    )
+    return tuple(found), passwords
+
+
+def _hosts(known: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """Where to connect to, and the name of each place that has an address (hostaddr) beside its host, else ""."""
+    hosts = (known.get("host") or "").split(",")
+    if not known.get("hostaddr"):
+        return hosts, [""] * len(hosts)
+    addresses = known["hostaddr"].split(",")
+    if not known.get("host"):
+        return addresses, [""] * len(addresses)
+    if len(hosts) != len(addresses):
+        message = f"there are {len(addresses)} addresses (hostaddr) for {len(hosts)} hosts"
+        raise PostgresError(FailureCode.UNSUPPORTED, message, "write one address per host")
+    pairs = [(address or host, host if address else "") for host, address in zip(hosts, addresses, strict=True)]
+    return [place for place, _ in pairs], [name for _, name in pairs]
 
 
 def _secret(given: str | None, passwords: PasswordFile, host: str, port: int, user: str, database: str) -> Secret | None:

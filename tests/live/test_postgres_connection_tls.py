@@ -90,6 +90,22 @@ async def test_verification_checks_issuer_and_name(secured: Secured) -> None:
         assert await value(session, _ENCRYPTED) is True
 
 
+async def test_a_name_beside_an_address_is_what_the_certificate_must_be_made_for(secured: Secured) -> None:
+    for mode, root in (("verify-full", secured.root), ("verify-ca", secured.root), ("require", "")):
+        async with asking(at(secured.url(f"hostaddr=127.0.0.1&sslmode={mode}&{root}"))) as session:
+            assert await value(session, _ENCRYPTED) is True
+    # The name that is asked for is not in the certificate, although the server is the same.
+    async with asking(at(secured.url(f"hostaddr=127.0.0.1&sslmode=verify-full&{secured.root}", host="db.example"))) as session:
+        assert "another host name" in (await refusal(session.facts())).message
+    wrong = f"sslrootcert={secured.other.own.certificate}"
+    async with asking(at(secured.url(f"hostaddr=127.0.0.1&sslmode=verify-full&{wrong}"))) as session:
+        assert "issuer that is not known" in (await refusal(session.facts())).message
+    mine = secured.trusted.issue("needs_certificate")
+    options = f"hostaddr=127.0.0.1&sslmode=verify-full&{secured.root}&sslcert={mine.certificate}&sslkey={mine.key}"
+    async with asking(at(secured.url(options, user="needs_certificate"))) as session:
+        assert await value(session, "SELECT current_user::text") == "needs_certificate"
+
+
 async def test_without_a_file_of_issuers_those_of_the_machine_decide(secured: Secured) -> None:
     async with asking(at(secured.url("sslmode=verify-full"))) as session:
         assert "issuer that is not known" in (await refusal(session.facts())).message

@@ -51,6 +51,21 @@ def test_several_servers_have_one_port_or_one_each() -> None:
         _place("postgresql:///x", {"PGPORT": "x"})
 
 
+def test_an_address_beside_a_host_is_where_to_connect_and_the_host_is_who_answers(tmp_path: Path) -> None:
+    passwords = tmp_path / ".pgpass"
+    passwords.write_text("db.example:*:*:*:right\n10.0.0.1:*:*:*:wrong\n")
+    passwords.chmod(0o600)
+    (server,) = _place("postgresql://db.example/x?hostaddr=10.0.0.1", home=str(tmp_path)).servers
+    assert (server.host, server.name, server.address) == ("10.0.0.1", "db.example", "10.0.0.1:5432")
+    assert server.password is not None
+    assert server.password.reveal() == "right"
+    (server,) = _place("postgresql:///x?hostaddr=10.0.0.1").servers
+    assert (server.host, server.name) == ("10.0.0.1", "")
+    assert [(one.host, one.name) for one in _place("postgresql://a,b/x?hostaddr=10.0.0.1,").servers] == [("10.0.0.1", "a"), ("b", "")]
+    with pytest.raises(PostgresError, match="2 addresses"):
+        _place("postgresql://a/x?hostaddr=10.0.0.1,10.0.0.2")
+
+
 def test_a_socket_is_named_with_its_port() -> None:
     (server,) = _place("postgresql://%2Frun%2Fpg:77/x").servers
     assert server.is_socket
