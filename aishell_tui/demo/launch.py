@@ -106,7 +106,7 @@ def start_demo(folder: Path, *, wait: bool = True) -> Demo:
     What dead demos left there is removed first. With `wait=False` the caller has something better to do until
     `wait_until_ready`. Raises AishellError when the workload does not start.
     """
-    own, lock = new_folder(writable(folder))
+    own, lock = new_folder(writable(folder), folder)
     target = Target(TARGET_NAME, Location("sqlite", path=own / DATABASE_NAME), Environment.DEVELOPMENT, origin="demo")
     demo = Demo((target,), start_keeper("workload", (), own, lock), own, lock)
     if wait:
@@ -114,9 +114,13 @@ def start_demo(folder: Path, *, wait: bool = True) -> Demo:
     return demo
 
 
-def new_folder(root: Path) -> tuple[Path, int]:
-    """A fresh folder for a demo with its owner's lock, after what dead demos left beside it was removed."""
-    sweep(root)
+def new_folder(root: Path, usual: Path) -> tuple[Path, int]:
+    """A fresh folder for a demo with its owner's lock, after what dead demos of either kind have left was removed.
+
+    `usual` is where demos lie unless something keeps them from it; the others are in the temporary folder.
+    """
+    for place in dict.fromkeys((root, usual, temporary_folder())):
+        sweep(place)
     own = Path(tempfile.mkdtemp(prefix=_prefix(root), dir=root))
     lock = os.open(own / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)

@@ -31,7 +31,7 @@ def start_postgres_demo(folder: Path, programs: PostgresPrograms, *, wait: bool 
     removed and their servers are ended. Raises AishellError where the server cannot be run or does not start.
     """
     user = server_user()
-    own, lock = new_folder(_usable(folder, needs_passage=user is not None))
+    own, lock = new_folder(_usable(folder, needs_passage=user is not None), folder)
     if user is not None:
         # The servers' user passes through to its own folder in there, and cannot look around.
         own.chmod(0o711)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 
 from aishell_core.units import format_bytes, format_count, format_duration
-from aishell_core.values import Part, Relation
+from aishell_core.values import Ability, Part, Relation
 from aishell_tui.frame import TargetView
 from aishell_tui.screens.fields import field_lines
 from aishell_tui.screens.lazy_cells import LazyCells
@@ -214,7 +214,7 @@ def why_empty(view: TargetView, mode: RelationMode) -> str:
     if failure is not None and not view.relations:
         return why_unknown(failure)
     if view.relations is None:
-        return "reading …"
+        return "reading …" if Ability.RELATIONS in view.abilities or not view.abilities else "n/a: this engine has no tables or indexes"
     return "nothing to say against any table or index" if mode is RelationMode.FINDINGS and view.relations else f"no {mode}"
 
 

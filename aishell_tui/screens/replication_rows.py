@@ -132,7 +132,7 @@ def peer_note(peer: ReplicationPeer, found: Trend) -> str:
     if peer.state == "lost" or peer.wal_status == "lost":
         words.append("the log that it needs is gone: it has to be made anew")
     elif _is_unused(peer):
-        words.append("nobody uses it, and log is kept without end")
+        words.append("nobody uses it, and log is kept " + ("for it" if peer.safe_bytes is not None else "without end"))
     if peer.wal_status in {"extended", "unreserved"} and peer.safe_bytes is not None:
         words.append(f"lost after {format_bytes(max(0.0, peer.safe_bytes))} more")
     if peer.state == "not connected" and not peer.remarks:

@@ -398,7 +398,7 @@ async def test_replication_lists_the_standby_with_its_slot_under_it_and_what_is_
         await until(pilot, lambda: "└ replica_1_slot" in text_of(app))
         text = text_of(app)
         assert text.index("replica_1 ") < text.index("└ replica_1_slot") < text.index("orders_sub")
-        assert "nobody uses it, and log is kept without end; lost after 1 GiB more" in text
+        assert "nobody uses it, and log is kept for it; lost after 1 GiB more" in text
         assert "41s" in text
         assert "9 GiB" in text
         assert "archiver" in text
