@@ -50,6 +50,26 @@ def python_encoding(name: str) -> str:
         return "ascii"
 
 
+_LONGEST_KEPT_BYTES = 48
+_MOST_KEPT = 4096
+
+
+class _KnownTexts(dict[bytes, str]):
+    """Short texts by their bytes: names and states come thousands of times a second, and looking them up costs a third."""
+
+    def __init__(self, decode: Callable[[bytes], str]) -> None:
+        super().__init__()
+        self._decode = decode
+
+    def __missing__(self, data: bytes) -> str:
+        text = self._decode(data)
+        if len(data) <= _LONGEST_KEPT_BYTES:
+            if len(self) >= _MOST_KEPT:
+                self.clear()
+            self[data] = text
+        return text
+
+
 def decoder(encoding: str) -> Callable[[bytes], str]:
     """What turns bytes into text: UTF-8, else the database's own encoding; what neither knows becomes replacement characters.
 
@@ -64,7 +84,7 @@ def decoder(encoding: str) -> Callable[[bytes], str]:
             # An incomplete sign at the end is a text that was cut off, and no other encoding.
             return data.decode(own, "replace")
 
-    return decode
+    return _KnownTexts(decode).__getitem__
 
 
 def encode_text(text: str) -> bytes:
