@@ -88,6 +88,9 @@ async def tiers_of(
         await session.close()
 
 
+_PAUSE_SECONDS = 0.15
+
+
 async def until(look: Callable[[], Awaitable[T | None]], seconds: float = 30.0) -> T:
     """Look again and again until there is something to be seen; fails when that takes too long."""
     end = time.monotonic() + seconds
@@ -96,7 +99,8 @@ async def until(look: Callable[[], Awaitable[T | None]], seconds: float = 30.0) 
         if found:
             return found
         assert time.monotonic() < end, "it did not happen in time"
-        await asyncio.sleep(0.05)
+        # MySQL renews information_schema.INNODB_TRX only when nobody has read it for a tenth of a second.
+        await asyncio.sleep(_PAUSE_SECONDS)
 
 
 def figure(reading: Reading, metric: Metric, labels: Labels = NO_LABELS) -> float | None:
