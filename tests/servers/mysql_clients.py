@@ -66,7 +66,8 @@ async def until(read: Callable[[], Awaitable[T | None]], seconds: float = _SECON
     end = time.monotonic() + seconds
     while not (found := await read()):
         assert time.monotonic() < end, "it did not happen in time"
-        await asyncio.sleep(0.02)
+        # MySQL renews information_schema.INNODB_TRX only when nobody has read it for a tenth of a second.
+        await asyncio.sleep(0.15)
     return found
 
 
