@@ -109,8 +109,8 @@ async def test_an_attempt_that_was_cut_off_shows(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fault", "result", "code"),
     [
-        (TargetError(FailureCode.GONE, "the session 4711 of ada has ended"), "failed", "gone"),
-        (ValueError("ada@example.org"), "failed", "ValueError"),
+        (TargetError(FailureCode.GONE, "the session 4711 of quentin has ended"), "failed", "gone"),
+        (ValueError("quentin@example.org"), "failed", "ValueError"),
         (KeyboardInterrupt(), "interrupted", "KeyboardInterrupt"),
     ],
 )
@@ -120,7 +120,7 @@ async def test_what_the_act_raises_is_recorded_by_its_code_alone(tmp_path: Path,
         await perform(AuditLog(tmp_path, FakeClock()), attempt(), Act(fault))
     (entry,) = read_audit(tmp_path).entries
     assert (entry.result, entry.code) == (result, code)
-    assert all(b"ada" not in path.read_bytes() for path in segments(tmp_path))
+    assert all(b"quentin" not in path.read_bytes() for path in segments(tmp_path))
 
 
 async def test_a_refused_attempt_is_recorded_and_not_done(tmp_path: Path) -> None:
