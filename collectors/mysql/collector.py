@@ -5,8 +5,8 @@ from __future__ import annotations
 from aishell_core.clock import Clock
 from aishell_core.engines.mysql import MysqlSession
 from aishell_core.targets import Target
-from aishell_core.values import Ability, CommandResult, Limits, PlanNode, Reading, Session, Tier, Value
-from collectors.contract import Collector, Demand
+from aishell_core.values import Ability
+from collectors.contract import Collector
 from collectors.mysql.cold import ColdTier
 from collectors.mysql.hot import HotTier
 from collectors.mysql.relations import RelationsReader
@@ -14,6 +14,7 @@ from collectors.mysql.replication_lag import ChannelTimes
 from collectors.mysql.warm import WarmTier
 from collectors.mysql.warm_state import StateReader
 from collectors.mysql.watched import WatchedReader
+from collectors.served import ServedCollector
 from collectors.watched_beside import WatchedBeside
 
 _ABILITIES = (
@@ -31,55 +32,13 @@ _ABILITIES = (
     | Ability.TERMINATE
     | Ability.RUN
 )
-_EXPLAIN_SECONDS = 5.0
 
 
-class MysqlCollector:
+class MysqlCollector(ServedCollector):
     """Three tiers over one session."""
 
     def __init__(self, session: MysqlSession, hot: HotTier, warm: WarmTier, cold: ColdTier) -> None:
-        self._session = session
-        self._hot = hot
-        self._warm = warm
-        self._cold = cold
-
-    @property
-    def abilities(self) -> Ability:
-        """All that a server of this kind can be asked."""
-        return _ABILITIES
-
-    async def collect(self, tier: Tier, demand: Demand) -> Reading:
-        """One reading of one tier; raises TargetError when the server cannot be read at all."""
-        match tier:
-            case Tier.HOT:
-                return await self._hot.read(demand)
-            case Tier.WARM:
-                return await self._warm.read(demand)
-            case Tier.COLD:
-                return await self._cold.read(demand)
-
-    async def explain(self, sql: str, database: str = "") -> tuple[PlanNode, ...]:
-        """The plan of a statement, without running it; raises TargetError."""
-        return await self._session.explain(sql, database, _EXPLAIN_SECONDS)
-
-    async def cancel(self, session: Session, deadline_seconds: float) -> None:
-        """Cancel the running statement of exactly this session; raises TargetError."""
-        await self._session.cancel(session, deadline_seconds)
-
-    async def terminate(self, session: Session, deadline_seconds: float) -> None:
-        """End exactly this session; raises TargetError."""
-        await self._session.terminate(session, deadline_seconds)
-
-    async def run(
-        self, command: str, parameters: tuple[Value, ...], limits: Limits, *, database: str = "", read_only: bool = True
-    ) -> CommandResult:
-        """What one statement of a person brings; raises TargetError."""
-        return await self._session.run(command, parameters, limits, database=database, read_only=read_only)
-
-    async def close(self) -> None:
-        """End what is under way and let go of the connections."""
-        self._hot.close()
-        await self._session.close()
+        super().__init__(_ABILITIES, session, hot, warm, cold)
 
 
 def open_mysql(target: Target, clock: Clock) -> Collector:

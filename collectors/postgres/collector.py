@@ -5,13 +5,14 @@ from __future__ import annotations
 from aishell_core.clock import Clock
 from aishell_core.engines.postgres import PostgresSession
 from aishell_core.targets import Target
-from aishell_core.values import Ability, CommandResult, Limits, PlanNode, Reading, Session, Tier, Value
-from collectors.contract import Collector, Demand
+from aishell_core.values import Ability, PlanNode
+from collectors.contract import Collector
 from collectors.postgres.cold import ColdTier
 from collectors.postgres.hot import HotTier
 from collectors.postgres.relations import RelationsReader
 from collectors.postgres.replication_lag import LogTimes
 from collectors.postgres.warm import WarmTier
+from collectors.served import ServedCollector
 
 _ABILITIES = (
     Ability.SESSIONS
@@ -29,59 +30,18 @@ _ABILITIES = (
     | Ability.TERMINATE
     | Ability.RUN
 )
-_EXPLAIN_SECONDS = 5.0
 
 
-class PostgresCollector:
-    """Three tiers over one session."""
+class PostgresCollector(ServedCollector):
+    """Three tiers over one session, which also measures plans."""
 
     def __init__(self, session: PostgresSession, hot: HotTier, warm: WarmTier, cold: ColdTier) -> None:
-        self._session = session
-        self._hot = hot
-        self._warm = warm
-        self._cold = cold
-
-    @property
-    def abilities(self) -> Ability:
-        """All that a server of this kind can be asked."""
-        return _ABILITIES
-
-    async def collect(self, tier: Tier, demand: Demand) -> Reading:
-        """One reading of one tier; raises TargetError when the server cannot be read at all."""
-        match tier:
-            case Tier.HOT:
-                return await self._hot.read(demand)
-            case Tier.WARM:
-                return await self._warm.read(demand)
-            case Tier.COLD:
-                return await self._cold.read(demand)
-
-    async def explain(self, sql: str, database: str = "") -> tuple[PlanNode, ...]:
-        """The plan of a statement, without running it; raises TargetError."""
-        return await self._session.explain(sql, database, _EXPLAIN_SECONDS)
+        super().__init__(_ABILITIES, session, hot, warm, cold)
+        self._measuring = session
 
     async def explain_analyze(self, sql: str, database: str, deadline_seconds: float) -> tuple[PlanNode, ...]:
         """The measured plan of a statement that changes nothing; raises TargetError."""
-        return await self._session.explain_analyze(sql, database, deadline_seconds)
-
-    async def cancel(self, session: Session, deadline_seconds: float) -> None:
-        """Cancel the running statement of exactly this session; raises TargetError."""
-        await self._session.cancel(session, deadline_seconds)
-
-    async def terminate(self, session: Session, deadline_seconds: float) -> None:
-        """End exactly this session; raises TargetError."""
-        await self._session.terminate(session, deadline_seconds)
-
-    async def run(
-        self, command: str, parameters: tuple[Value, ...], limits: Limits, *, database: str = "", read_only: bool = True
-    ) -> CommandResult:
-        """What one statement of a person brings; raises TargetError."""
-        return await self._session.run(command, parameters, limits, database=database, read_only=read_only)
-
-    async def close(self) -> None:
-        """End what is under way and let go of the connections."""
-        self._hot.close()
-        await self._session.close()
+        return await self._measuring.explain_analyze(sql, database, deadline_seconds)
 
 
 def open_postgres(target: Target, clock: Clock) -> Collector:
