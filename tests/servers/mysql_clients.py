@@ -25,6 +25,8 @@ from tests.servers.sqlite_client import eventually
 
 T = TypeVar("T")
 _SECONDS = 60.0
+# MySQL and MariaDB renew information_schema.INNODB_TRX only when nobody has read it for a tenth of a second.
+_RENEWED_SECONDS = 0.15
 
 
 @asynccontextmanager
@@ -66,8 +68,7 @@ async def until(read: Callable[[], Awaitable[T | None]], seconds: float = _SECON
     end = time.monotonic() + seconds
     while not (found := await read()):
         assert time.monotonic() < end, "it did not happen in time"
-        # MySQL renews information_schema.INNODB_TRX only when nobody has read it for a tenth of a second.
-        await asyncio.sleep(0.15)
+        await asyncio.sleep(_RENEWED_SECONDS)
     return found
 
 
@@ -143,7 +144,7 @@ class Waiter:
     def wait_for(self, sql: str) -> Future[list[tuple[Any, ...]]]:
         """Begin a statement that has to wait for a lock, and return when it does."""
         running = self._pool.submit(self.run, sql)
-        eventually(lambda: self.id in waiting_ids(self._server) or running.done(), _SECONDS)
+        eventually(lambda: self.id in waiting_ids(self._server) or running.done(), _SECONDS, pause_seconds=_RENEWED_SECONDS)
         assert not running.done(), "it does not wait"
         return running
 

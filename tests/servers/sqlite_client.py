@@ -126,9 +126,9 @@ def client(path: Path, *, timeout: float = 0.0, logged: bool = False) -> Iterato
         process.end()
 
 
-def eventually(condition: Callable[[], object], seconds: float = 60.0) -> None:
-    """Wait until a condition holds; fails when it does not in time."""
+def eventually(condition: Callable[[], object], seconds: float = 60.0, *, pause_seconds: float = 0.01) -> None:
+    """Wait until a condition holds, looking again after each pause; fails when it does not in time."""
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "it did not happen in time"
-        time.sleep(0.01)
+        time.sleep(pause_seconds)
