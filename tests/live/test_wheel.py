@@ -14,7 +14,7 @@ import pytest
 from tests.terminal import opened, surroundings
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = {"aishell_core", "aishell_ops", "aishell_tui", "collectors", "themes", "widgets"}
+PACKAGES = {"aishell_core", "alerts", "aishell_ops", "aishell_tui", "collectors", "themes", "widgets"}
 
 
 @pytest.fixture(scope="session")

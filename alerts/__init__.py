@@ -1,0 +1,1 @@
+"""Judging and telling: rules over the figures of all targets, the life of each alert, and its way to a human."""

@@ -1,0 +1,1 @@
+"""The language of conditions: small, typed, without any way to run code."""

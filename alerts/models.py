@@ -1,0 +1,235 @@
+"""What the parts of this room hand to each other: rules, alerts, what changed, silences, evidence. Frozen values, no services."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from aishell_core.values import NO_LABELS, Labels, TargetId
+
+Fingerprint = str
+"""What an alert is known by for ever: made of its rule's name, its target and its labels, never of a value or a time."""
+
+
+class Level(StrEnum):
+    """How much an alert matters; the value is also the word in rules and messages."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """1 for info up to 3 for critical; an alert that is clear has 0."""
+        return _RANKS[self]
+
+
+_RANKS = {Level.INFO: 1, Level.WARNING: 2, Level.CRITICAL: 3}
+
+
+class Phase(StrEnum):
+    """Where an alert is in its life."""
+
+    INACTIVE = "inactive"
+    PENDING = "pending"
+    FIRING = "firing"
+    RECOVERING = "recovering"
+    RESOLVED = "resolved"
+
+    @property
+    def is_active(self) -> bool:
+        """Whether somebody may have been told and was not told of an end."""
+        return self in {Phase.FIRING, Phase.RECOVERING}
+
+
+class Health(StrEnum):
+    """Whether the last evaluation of an alert could be made."""
+
+    OK = "ok"
+    NO_DATA = "no_data"
+    ERROR = "error"
+
+
+class Absence(StrEnum):
+    """What a rule makes of figures that are missing, or of an evaluation that failed."""
+
+    KEEP = "keep"
+    OK = "ok"
+    ALERT = "alert"
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What rules may select a target by, and templates may print of it."""
+
+    target: TargetId
+    engine: str = ""
+    role: str = ""
+    environment: str = ""
+    tags: tuple[str, ...] = ()
+    host: str = ""
+    """The machine that the target runs on, "" where that is not known: an alert of the machine may mute its databases."""
+    upstream: TargetId | None = None
+    """The watched target that this one replicates from, None where there is none or it is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceKey:
+    """One figure of one target that a rule judges: an alert of its own."""
+
+    target: TargetId
+    labels: Labels = NO_LABELS
+
+
+class MatchOperator(StrEnum):
+    """How a matcher compares, written as Alertmanager writes it."""
+
+    EQUAL = "="
+    NOT_EQUAL = "!="
+    MATCHES = "=~"
+    NOT_MATCHES = "!~"
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """One condition on a label of an alert; a label that is missing is an empty one, a pattern must match the whole value."""
+
+    label: str
+    operator: MatchOperator
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """No notifications for the alerts that all matchers match, from `starts_at` up to `ends_at` (epoch seconds)."""
+
+    id: str
+    matchers: tuple[Matcher, ...]
+    starts_at: float
+    ends_at: float
+    author: str
+    comment: str
+    created_at: float
+    ended_by: str = ""
+    """Who ended it early; "" for nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """Somebody has taken an alert on; it ends when the alert is resolved."""
+
+    owner: str
+    note: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One instance of one rule as it stands. Times are epoch seconds; None is "not yet".
+
+    `labels` are those of the figure, the rule's own and `alertname`, `target`, `engine`, `role`, `environment`, `severity`, sorted by name.
+    `value` and `threshold` are in `unit`, as the condition compares them. `since` is when the condition began to hold.
+    """
+
+    fingerprint: Fingerprint
+    rule: str
+    key: InstanceKey
+    labels: Labels
+    phase: Phase = Phase.INACTIVE
+    level: Level = Level.WARNING
+    health: Health = Health.OK
+    health_reason: str = ""
+    value: float | None = None
+    threshold: float | None = None
+    unit: str = ""
+    since: float | None = None
+    fired_at: float | None = None
+    recovering_since: float | None = None
+    resolved_at: float | None = None
+    unhealthy_since: float | None = None
+    evaluated_at: float | None = None
+    flips: tuple[float, ...] = ()
+    """When it fired or was resolved lately, oldest first: what the damping of flapping goes by."""
+    held_until: float | None = None
+    """A change is told no sooner than this, because the alert flaps."""
+    acknowledgement: Acknowledgement | None = None
+    annotations: tuple[tuple[str, str], ...] = ()
+    silenced_by: tuple[str, ...] = ()
+    """Silences and maintenance windows that hold now, by id."""
+    inhibited_by: tuple[Fingerprint, ...] = ()
+
+    @property
+    def is_muted(self) -> bool:
+        """Whether nobody is told of it now."""
+        return bool(self.silenced_by or self.inhibited_by)
+
+
+class ChangeKind(StrEnum):
+    """What happened to an alert; the value is the word in the history."""
+
+    PENDING = "pending"
+    DROPPED = "dropped"
+    FIRED = "fired"
+    LEVEL = "level"
+    RECOVERING = "recovering"
+    REFIRED = "refired"
+    RESOLVED = "resolved"
+    NO_DATA = "no_data"
+    ERROR = "error"
+    HEALTHY = "healthy"
+    ACKNOWLEDGED = "acknowledged"
+    UNACKNOWLEDGED = "unacknowledged"
+    SILENCED = "silenced"
+    UNSILENCED = "unsilenced"
+    INHIBITED = "inhibited"
+    UNINHIBITED = "uninhibited"
+
+
+@dataclass(frozen=True, slots=True)
+class AlertChange:
+    """One step of an alert's life: what it was (None for a new one), what it is now, and why in a few words."""
+
+    at: float
+    kind: ChangeKind
+    before: Alert | None
+    after: Alert
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was seen at the moment an alert fired, kept with it. Texts are redacted before they get here."""
+
+    fingerprint: Fingerprint
+    at: float
+    value: float | None = None
+    window: tuple[tuple[float, float], ...] = ()
+    """The figure of the last minutes: epoch seconds and values, oldest first."""
+    statements: tuple[str, ...] = ()
+    sessions: tuple[str, ...] = ()
+    lock_tree: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+    setting_changes: tuple[str, ...] = ()
+    last_backup: str = ""
+    causes: tuple[str, ...] = ()
+    """What may be behind it, the likeliest first, each a sentence with its number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to look at first: what, and the command or key that shows it."""
+
+    text: str
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to deliver one message: what the other side said, in words that hold no secret."""
+
+    channel: str
+    group: str
+    at: float
+    is_delivered: bool
+    answer: str = ""
+    fingerprints: tuple[Fingerprint, ...] = field(default=())
