@@ -109,7 +109,7 @@ def configuration(chosen: Choice, options: Mapping[tuple[str, str], str | bool] 
 
 def tell_warnings(chosen: Choice, loaded: Configuration) -> None:
     """Say on standard error what should be looked at; called when nothing can fail any more, so that an error stands alone."""
-    from aishell_tui.config.masking import has_written_secret
+    from aishell_core.documents.masking import has_written_secret
 
     for warning in loaded.warnings:
         _warn(chosen, str(warning), warning.line_text, warning.hint)

@@ -66,7 +66,7 @@ def run(app: Command, arguments: Sequence[str], environ: Mapping[str, str] = os.
 def _words(error: AishellError, as_json: bool) -> tuple[str, str]:
     """Message and hint; those of a configuration's problems stand in excerpts for people, which scripts cannot use."""
     if as_json:
-        from aishell_tui.config.problems import InvalidConfigError
+        from aishell_core.documents.problems import InvalidConfigError
 
         if isinstance(error, InvalidConfigError):
             return error.plain

@@ -14,7 +14,7 @@ from aishell_tui.cli.terminal import say
 
 if TYPE_CHECKING:
     # Loaded where it is used: --help and --version need none of it.
-    from aishell_tui.config.problems import Problem
+    from aishell_core.documents.problems import Problem
 
 app = typer.Typer(
     help="Make, check and show the configuration.",
@@ -59,10 +59,10 @@ def validate(
     The exit code is 0 when there is no error, 78 when there is one. Secrets are not fetched: a variable that is not set
     here is a warning, a secret file that does not exist an error.
     """
+    from aishell_core.documents.problems import InvalidConfigError
     from aishell_tui.cli.reports.configuration import validate_report, validate_text
     from aishell_tui.config.load import load_config
     from aishell_tui.config.presence import missing_files, missing_variables
-    from aishell_tui.config.problems import InvalidConfigError
     from aishell_tui.config.roles import unknown_targets
 
     errors: tuple[Problem, ...] = ()

@@ -9,11 +9,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from aishell_core.catalogue import CATALOGUE
-from aishell_tui.config.document import Document, KeyPath, Plain
+from aishell_core.documents.document import Document, KeyPath, Plain
+from aishell_core.documents.problems import InvalidConfigError, Problem, nearest
 from aishell_tui.config.fields import Surroundings, kind_of
 from aishell_tui.config.limits import Limit, parse_limit, thresholds_of, unknown_metric
 from aishell_tui.config.models import LATER_ROOMS, ConfigSpec, DashboardSpec, HistorySpec, RoleSpec, SecretSpec, TargetSpec
-from aishell_tui.config.problems import InvalidConfigError, Problem, nearest
 
 _MODELS: tuple[tuple[tuple[str, ...], type[BaseModel]], ...] = (
     ((), ConfigSpec),

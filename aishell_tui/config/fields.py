@@ -12,13 +12,13 @@ from typing import Annotated, TypeVar
 from pydantic import PlainValidator, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from aishell_core.documents.masking import has_written_secret, mask_url
+from aishell_core.documents.problems import nearest
 from aishell_core.errors import AishellError
 from aishell_core.safety.risk import ActionClass
 from aishell_core.safety.roles import Role
 from aishell_core.targets import Environment, Location, Obstacle, TlsPolicy, engine_of, parse_location
 from aishell_core.units import format_duration, parse_duration
-from aishell_tui.config.masking import has_written_secret, mask_url
-from aishell_tui.config.problems import nearest
 from aishell_tui.config.secret_sources import expand
 
 Choice = TypeVar("Choice", bound=StrEnum)

@@ -9,17 +9,17 @@ from functools import partial
 from pathlib import Path
 
 from aishell_core.catalogue import CATALOGUE
+from aishell_core.documents.document import Document, KeyPath, Plain, plain_scalar, read_document
+from aishell_core.documents.problems import InvalidConfigError, Problem
 from aishell_core.safety.roles import Policy
 from aishell_core.targets import Environment
 from aishell_core.values import Thresholds
 from aishell_tui.config.check import Checked, check_document
-from aishell_tui.config.document import Document, KeyPath, Plain, plain_scalar, read_document
 from aishell_tui.config.fields import Surroundings
 from aishell_tui.config.limits import Limit, thresholds_of
 from aishell_tui.config.locate import ConfigFile, config_files, named_file
 from aishell_tui.config.models import DashboardSpec, HistorySpec, RoleSpec, TargetSpec
 from aishell_tui.config.privacy import privacy_warnings
-from aishell_tui.config.problems import InvalidConfigError, Problem
 from aishell_tui.places import Places, find_places
 from themes.load import theme_names
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from aishell_core.catalogue import CATALOGUE
+from aishell_core.documents.masking import MASK
 from aishell_core.units import format_duration, format_value
 from aishell_tui.config.fields import UrlText
 from aishell_tui.config.load import DEFAULT, Configuration
-from aishell_tui.config.masking import MASK
 from aishell_tui.config.models import TargetSpec
 
 Value = str | int | float | bool | None | tuple[str, ...]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from aishell_core.documents.problems import Problem
 from aishell_tui.config.load import Configuration, LoadedTarget
-from aishell_tui.config.problems import Problem
 from aishell_tui.config.secret_sources import unset_variable
 
 

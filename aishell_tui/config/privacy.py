@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from aishell_tui.config.document import Document, KeyPath
+from aishell_core.documents.document import Document, KeyPath
+from aishell_core.documents.problems import Problem
 from aishell_tui.config.models import ConfigSpec, TargetSpec
-from aishell_tui.config.problems import Problem
 from aishell_tui.config.secret_sources import readable_by_others
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
+from aishell_core.documents.problems import Problem
 from aishell_core.safety.decision import Place
 from aishell_core.targets import Target
 from aishell_tui.config.load import Configuration
-from aishell_tui.config.problems import Problem
 
 
 def place_of(target: Target, configuration: Configuration) -> Place:

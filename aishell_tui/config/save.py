@@ -16,12 +16,12 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from aishell_core.documents.document import decode, parse_document, plain_scalar
+from aishell_core.documents.masking import has_written_secret
 from aishell_core.errors import ConfigError, StateError, UsageError
 from aishell_core.targets import Environment, Location, file_url
 from aishell_tui.config.check import check_document
-from aishell_tui.config.document import decode, parse_document, plain_scalar
 from aishell_tui.config.fields import Surroundings
-from aishell_tui.config.masking import has_written_secret
 from aishell_tui.config.models import ConfigSpec
 from aishell_tui.places import make_folder
 from themes.load import theme_names

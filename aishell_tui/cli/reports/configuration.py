@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from aishell_core.documents.problems import Problem
 from aishell_core.units import format_counted
 from aishell_tui.cli.setup_shapes import EffectiveReport, EffectiveRow, ProblemRow, ValidateReport
 from aishell_tui.cli.terminal import printable, table
 from aishell_tui.config.origin import Effective
-from aishell_tui.config.problems import Problem
 from aishell_tui.config.schema import yaml_value
 
 

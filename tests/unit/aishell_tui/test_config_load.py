@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from aishell_core.clock import SystemClock
+from aishell_core.documents.problems import InvalidConfigError
 from aishell_core.errors import TargetError, UsageError
 from aishell_core.targets import Environment, TlsPolicy
 from aishell_core.values import Thresholds
 from aishell_tui.config.load import VARIABLES, Configuration, load_config
 from aishell_tui.config.origin import effective_values
 from aishell_tui.config.presence import missing_files, missing_variables
-from aishell_tui.config.problems import InvalidConfigError
 from aishell_tui.config.targets import chosen_targets
 from aishell_tui.places import find_places, make_folder, make_private
 from collectors.registry import open_collector

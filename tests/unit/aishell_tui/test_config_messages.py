@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aishell_core.documents.document import parse_document
+from aishell_core.documents.problems import InvalidConfigError, Problem
 from aishell_core.errors import ConfigError, ExitCode
 from aishell_tui.config.check import check_document
-from aishell_tui.config.document import parse_document
 from aishell_tui.config.fields import Surroundings
 from aishell_tui.config.load import load_config
-from aishell_tui.config.problems import InvalidConfigError, Problem
 
 SECRET = "hunter2"
 

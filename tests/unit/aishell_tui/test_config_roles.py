@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from aishell_core.documents.problems import InvalidConfigError
 from aishell_core.safety.decision import Decision, decide
 from aishell_core.safety.risk import ActionClass, session_risk
 from aishell_core.safety.roles import Role
 from aishell_core.targets import Environment
 from aishell_tui.config.load import Configuration, load_config
-from aishell_tui.config.problems import InvalidConfigError
 from aishell_tui.config.roles import place_of, unknown_targets
 from aishell_tui.config.targets import chosen_targets
 from aishell_tui.places import Places

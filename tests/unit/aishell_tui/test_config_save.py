@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from aishell_core.documents.problems import InvalidConfigError
 from aishell_core.errors import ConfigError, UsageError
 from aishell_core.targets import Environment, Location, parse_location
 from aishell_tui.config.load import load_config
-from aishell_tui.config.problems import InvalidConfigError
 from aishell_tui.config.save import NewTarget, add_target, new_target, write_new
 from aishell_tui.config.starter import starter_text
 from aishell_tui.config.targets import chosen_targets

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 from aishell_core.catalogue import CATALOGUE
+from aishell_core.documents.document import parse_document
 from aishell_tui.config.check import check_document
-from aishell_tui.config.document import parse_document
 from aishell_tui.config.fields import Surroundings
 from aishell_tui.config.models import ConfigSpec
 from aishell_tui.config.schema import SECTIONS, config_schema, option_help, section_help

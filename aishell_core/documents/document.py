@@ -9,8 +9,8 @@ from pathlib import Path
 
 import yaml
 
-from aishell_tui.config.masking import MASK, is_secret_name, mask_line
-from aishell_tui.config.problems import InvalidConfigError, Problem
+from aishell_core.documents.masking import MASK, is_secret_name, mask_line
+from aishell_core.documents.problems import InvalidConfigError, Problem
 
 Plain = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
 KeyPath = tuple[str | int, ...]
