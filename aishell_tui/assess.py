@@ -12,6 +12,7 @@ from aishell_core.units import format_counted, format_duration, format_value
 from aishell_core.values import Failure, FailureCode, LockWait, Metric, Part, Session, Severity, Thresholds, worst
 from aishell_tui.frame import Assessment, Reason, TargetView
 from aishell_tui.lock_tree import lock_tree
+from aishell_tui.lock_words import holder_text
 
 # What a failure to read the whole target means: something is certainly broken, or we only cannot tell.
 _BROKEN = {FailureCode.MISSING, FailureCode.REFUSED, FailureCode.TRUNCATED, FailureCode.NOT_A_DATABASE, FailureCode.DAMAGED}
@@ -178,7 +179,7 @@ def blocking_sentence(lock_waits: tuple[LockWait, ...], sessions: tuple[Session,
     longest = tree.longest_wait_seconds
     waited = f", the longest for {format_duration(longest)}" if longest is not None else ""
     noun = format_counted(tree.waiting, "session waits", "sessions wait")
-    who = f"{head.id}{_doing(head.id, sessions)}"
+    who = f"{holder_text(head.id)}{_doing(head.id, sessions)}"
     if tree.heads > 1 and head.behind == tree.waiting:
         return f"{noun} behind {who} and {tree.heads - 1} more{waited}"
     if tree.heads > 1:

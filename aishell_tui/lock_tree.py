@@ -8,7 +8,7 @@ Sessions that wait for each other stand under one of them and are marked; nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aishell_core.values import LockWait, Session
@@ -28,8 +28,8 @@ class TreeRow:
 
     `depth` is 0 for a head. `lasts` tells for the levels down to its own, the innermost `LEVELS` of them, whether the row
     there is the last one of its siblings. `wait` is the edge to the row above, None for a head; `holds` are the edges of
-    those that wait for it. `behind` counts the rows below it, `elsewhere` those that wait for it too but stand under
-    another holder.
+    those that wait for it. `behind` counts the rows below it, `elsewhere` those that wait for it too, directly or behind
+    others, but stand under another holder.
     """
 
     id: str
@@ -276,6 +276,7 @@ def _rows(
     def stands_below(node: str, above: str) -> bool:
         return places[above] < places[node] <= places[above] + behind[above]
 
+    elsewhere = _elsewhere([node for node, _, _ in order], parents, graph, behind, circling, stands_below)
     for node, depth, lasts in order:
         waits, parent = graph.waits.get(node, []), parents.get(node)
         longest = _longest(waits)
@@ -291,7 +292,7 @@ def _rows(
             wait=_edge(waits, parent),
             wait_seconds=None if longest < 0 else longest,
             behind=behind[node],
-            elsewhere=sum(1 for waiter in _direct(graph, node) if not stands_below(waiter, node)),
+            elsewhere=elsewhere.get(node, 0),
             also=tuple(others),
             holds=tuple(graph.holds.get(node, ())),
             in_cycle=node in circling,
@@ -307,6 +308,44 @@ def _drawn_order(heads: Sequence[str], children: Mapping[str, Sequence[str]]) ->
         below = children.get(node, ())
         last = len(below) - 1
         left += [(child, depth + 1, (*lasts[1 - LEVELS :], at == last)) for at, child in reversed(list(enumerate(below)))]
+
+
+def _elsewhere(
+    order: Sequence[str],
+    parents: Mapping[str, str],
+    graph: _Graph,
+    behind: Mapping[str, int],
+    circling: Mapping[str, int],
+    stands_below: Callable[[str, str], bool],
+) -> dict[str, int]:
+    """How many wait behind each node that stand under another one; nodes that have none are left out."""
+    crossed = {node for node in order if any(not stands_below(waiter, node) for waiter in _direct(graph, node))}
+    for node in reversed(order):
+        if node in crossed and node in parents:
+            crossed.add(parents[node])
+    found: dict[str, int] = {}
+    around: dict[int, int] = {}
+    for node in crossed:
+        circle = circling.get(node)
+        # All of a circle are reached from each of it, so that one count does for thousands.
+        reached = around.get(circle) if circle is not None else None
+        if reached is None:
+            reached = _reached(graph, node)
+            if circle is not None:
+                around[circle] = reached
+        if reached > behind[node]:
+            found[node] = reached - behind[node]
+    return found
+
+
+def _reached(graph: _Graph, node: str) -> int:
+    """How many others wait for a node, directly or behind those who do."""
+    found, ends = {node}, [node]
+    while ends:
+        new = [waiter for waiter in _direct(graph, ends.pop()) if waiter not in found]
+        found.update(new)
+        ends += new
+    return len(found) - 1
 
 
 def _direct(graph: _Graph, node: str) -> list[str]:

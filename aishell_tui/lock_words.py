@@ -62,8 +62,13 @@ def name_text(row_id: str) -> str:
     return {PREPARED: "prepared", "": "unknown"}.get(row_id, row_id)
 
 
+def holder_text(row_id: str) -> str:
+    """An id within a sentence, or who stands behind one that names no session."""
+    return {PREPARED: "a prepared transaction", "": "a holder that the server does not name"}.get(row_id, row_id)
+
+
 def queue_text(row: TreeRow) -> str:
-    """How many wait behind a row, and, after a +, those that wait for it but stand under another; empty for none."""
+    """How many stand below a row, and, after a +, those that wait behind it too but stand under another; empty for none."""
     return (f"{row.behind}" if row.behind else "") + (f"+{row.elsewhere}" if row.elsewhere else "")
 
 

@@ -29,12 +29,17 @@ def plan_of(
 
 
 class Queues:
-    """Who waits behind whom, from the edges of the lock graph."""
+    """Who waits behind whom, from the edges of the lock graph.
+
+    Where somebody has what a waiter wants, those that are only ahead of it in the queue do not count, as in the lock tree.
+    """
 
     def __init__(self, lock_waits: Iterable[LockWait]) -> None:
+        edges = [wait for wait in lock_waits if wait.waiter]
+        held = {wait.waiter for wait in edges if wait.held_mode}
         self._waiters: dict[str, list[str]] = {}
-        for wait in lock_waits:
-            if wait.waiter:
+        for wait in edges:
+            if wait.held_mode or wait.waiter not in held:
                 self._waiters.setdefault(wait.holder, []).append(wait.waiter)
 
     def behind(self, holder: str) -> frozenset[str]:
@@ -58,6 +63,13 @@ def head_blockers(sessions: Sequence[Session], lock_waits: Iterable[LockWait]) -
     heads = queues.heads()
     found = [session for session in sessions if session.id in heads]
     return tuple(sorted(found, key=lambda session: (-len(queues.behind(session.id)), session.id)))
+
+
+def why_no_head(lock_waits: Iterable[LockWait]) -> str:
+    """Why there is no session to act on where `head_blockers` finds none."""
+    if any(wait.waiter for wait in lock_waits):
+        return "those who wait do so behind no session: for a prepared transaction, one that has ended, or each other"
+    return "nobody waits for a lock, so there is no head blocker"
 
 
 def _victim(act: Act, session: Session, waiting: int) -> Victim:

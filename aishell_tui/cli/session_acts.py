@@ -191,15 +191,16 @@ class _Acts:
 
 def _chosen(reading: Reading, ids: tuple[str, ...]) -> tuple[Session, ...]:
     """The sessions with these ids, else the head blocker; raises UsageError and TargetError."""
-    from aishell_ops.sessions.plan import head_blockers
+    from aishell_ops.sessions.plan import head_blockers, why_no_head
 
     if reading.sessions is None:
         why = next((each for each in reading.failures if each.part == Part.SESSIONS), next(iter(reading.failures), None))
         raise TargetError(FailureCode.PRIVILEGE, why.message if why else "its sessions cannot be read", why.hint if why else "")
     if not ids:
-        heads = head_blockers(reading.sessions, reading.lock_waits or ())
+        waits = reading.lock_waits or ()
+        heads = head_blockers(reading.sessions, waits)
         if not heads:
-            raise UsageError("nobody waits for a lock, so there is no head blocker", "aishell sessions lists all sessions")
+            raise UsageError(why_no_head(waits), "aishell sessions --waiting shows who waits for whom, and for what")
         return heads[:1]
     by_id = {session.id: session for session in reading.sessions}
     missing = [name for name in ids if name not in by_id]

@@ -64,12 +64,13 @@ class ActingScreen(DashboardScreen):
     def action_terminate_head(self) -> None:
         """End the session that most others wait behind, whether a filter hides it or not."""
         from aishell_ops.sessions.models import Act
-        from aishell_ops.sessions.plan import head_blockers
+        from aishell_ops.sessions.plan import head_blockers, why_no_head
 
         view = self.acted_view()
-        heads = head_blockers(view.sessions or (), view.lock_waits or ()) if view is not None else ()
+        waits: tuple[LockWait, ...] = (view.lock_waits or ()) if view is not None else ()
+        heads = head_blockers(view.sessions or (), waits) if view is not None else ()
         if not heads:
-            self.say("nobody waits for a lock, so there is no head blocker")
+            self.say(why_no_head(waits))
             return
         self._ask(Act.TERMINATE, heads[:1])
 

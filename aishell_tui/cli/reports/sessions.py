@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aishell_core.units import format_counted, format_value
 from aishell_core.values import LockWait, Part, Session, Unit
 from aishell_tui.cli.encode import utc_text
 from aishell_tui.cli.reports.looked import Looked, failure_lines, failure_rows, failures_about
 from aishell_tui.cli.shapes import LockWaitRow, SessionRow, SessionsReport, TargetSessions
-from aishell_tui.cli.terminal import fit, printable, speaks_unicode, table
+from aishell_tui.cli.terminal import cell_width, fit, line_width, printable, speaks_unicode, table
 from aishell_tui.frame import TargetView
 from aishell_tui.lock_tree import TreeRow, lock_tree
-from aishell_tui.lock_words import branch_text, held_text, lock_text, missing_text, name_text, queue_text
-from aishell_tui.session_list import short_state
+from aishell_tui.lock_words import branch_text, held_text, holder_text, lock_text, missing_text, name_text, queue_text
+from aishell_tui.session_list import age_seconds, short_state
 from widgets.glyphs import ASCII, UNICODE, Glyphs
 
 _TEXT_COLUMNS = 50
 _TREE_COLUMNS = 60
-_TITLES = ("  ID", "USER", "APPLICATION", "STATE", "TIME", "WAIT", "STATEMENT")
+_LEAST_TEXT_COLUMNS = 30
+_GAP = 2
+_TITLES = ("  ID", "USER", "DATABASE", "CLIENT", "APPLICATION", "STATE", "TIME", "WAIT", "STATEMENT")
+_RIGHT = ("TIME",)
+# Left out, the first one first, where the line is too narrow for them and a piece of the statement.
+_SPARE = ("CLIENT", "DATABASE")
 _TREE_TITLES = ("  ID", "WAIT", "QUEUE", "USER", "APPLICATION", "STATE", "WAITS FOR / HOLDS", "STATEMENT")
 
 
@@ -78,7 +85,7 @@ def sessions_text(looked: Looked, report: SessionsReport, *, waiting: bool = Fal
         if waiting and view.lock_waits is not None:
             lines.extend(_tree(view))
         elif target.sessions:
-            lines.append(table(_TITLES, map(_cells, target.sessions), (4,)))
+            lines.append(_table(view.sessions or ()))
         elif target.sessions is not None:
             lines.append("  no session")
         elif not failures:
@@ -120,14 +127,38 @@ def _tree_cells(row: TreeRow, glyphs: Glyphs) -> tuple[str, ...]:
     )
 
 
-def _cells(row: SessionRow) -> tuple[str, ...]:
-    statement = fit(" ".join(printable(row.text).split()), _TEXT_COLUMNS)
-    seconds = "-" if row.statement_seconds is None else format_value(row.statement_seconds, Unit.SECONDS)
-    return (f"  {row.id}", row.user, row.application, row.state or row.kind, seconds, row.wait, statement)
+def _table(sessions: Sequence[Session]) -> str:
+    """The sessions; client and database where the line has room for them."""
+    rows = [dict(zip(_TITLES, map(printable, _cells(session)), strict=True)) for session in sessions]
+    widths = {title: max(cell_width(text) for text in (title, *(row[title] for row in rows))) for title in _TITLES}
+    widths[_TITLES[-1]] = min(widths[_TITLES[-1]], _LEAST_TEXT_COLUMNS)
+    shown = [title for title in _TITLES if title not in _SPARE or any(row[title] for row in rows)]
+    for spare in _SPARE:
+        if spare in shown and sum(widths[title] + _GAP for title in shown) - _GAP > line_width():
+            shown.remove(spare)
+    right = [place for place, title in enumerate(shown) if title in _RIGHT]
+    return table(shown, ([row[title] for title in shown] for row in rows), right)
+
+
+def _cells(session: Session) -> tuple[str, ...]:
+    statement = fit(" ".join(printable(session.text).split()), _TEXT_COLUMNS)
+    seconds = age_seconds(session)
+    return (
+        f"  {session.id}",
+        session.user,
+        session.database,
+        session.client,
+        session.application,
+        short_state(session.state) or session.kind,
+        "-" if seconds is None else format_value(seconds, Unit.SECONDS),
+        session.wait,
+        statement,
+    )
 
 
 def _sentence(wait: LockWaitRow) -> str:
+    holder = holder_text(wait.holder)
     if not wait.waiter:
-        return f"  {wait.holder} holds {wait.object} {wait.mode}"
+        return f"  {holder} holds {wait.object} {wait.mode}"
     waited = "" if wait.wait_seconds is None else f" for {format_value(wait.wait_seconds, Unit.SECONDS)}"
-    return f"  {wait.waiter} waits{waited} behind {wait.holder}: {wait.object} {wait.mode}"
+    return f"  {wait.waiter} waits{waited} behind {holder}: {wait.object} {wait.mode}"

@@ -7,7 +7,7 @@ from aishell_core.values import LockWait, Reading, Session, Tier
 from aishell_tui.cli.reports.looked import Looked
 from aishell_tui.cli.reports.sessions import sessions_report, sessions_text
 from aishell_tui.frame import TargetView, absorb
-from tests.scripted_sessions import CHAIN_SESSIONS, CHAIN_WAITS, NOW, edge, server
+from tests.scripted_sessions import CHAIN_SESSIONS, CHAIN_WAITS, NOW, edge, server, session
 
 
 def looked(sessions: tuple[Session, ...] | None, waits: tuple[LockWait, ...] | None) -> Looked:
@@ -28,6 +28,35 @@ def test_waiting_prints_the_lock_tree_with_its_head_first() -> None:
     assert lines[3].split()[:5] == ["4121", "-", "5", "billing", "billing-worker"]
     assert "holds orders" in lines[3]
     assert lines[5].startswith("  │ ├ 4201")
+
+
+def table_of(found: Looked) -> tuple[list[str], dict[str, str]]:
+    """The headings of the table of sessions, and its lines by the session's id."""
+    _, headings, *lines = sessions_text(found, sessions_report(found)).splitlines()
+    return headings.split(), {line.split()[0]: line for line in lines}
+
+
+def test_the_table_has_the_time_in_the_state_and_where_everybody_comes_from() -> None:
+    headings, lines = table_of(looked(tuple(each for each in CHAIN_SESSIONS if each.user), ()))
+    assert headings == ["ID", "USER", "DATABASE", "CLIENT", "APPLICATION", "STATE", "TIME", "WAIT", "STATEMENT"]
+    words = lines["4121"].split()
+    assert words[:5] == ["4121", "billing", "orders", "10.0.3.7", "billing-worker"]
+    assert words[5:10] == ["idle", "in", "tx", "12m00s", "ClientRead"]
+    assert "30s" in lines["4301"].split()
+    assert "11m52s" in lines["4188"].split()
+
+
+def test_a_line_without_room_for_clients_and_databases_keeps_the_statements() -> None:
+    client = "client-of-a-long-name.example"
+    long = session(7, user="a-rather-long-name-of-a-user", application="an-application-with-a-long-name", client=client, wait="ClientRead")
+    headings, lines = table_of(looked((long,), ()))
+    assert headings == ["ID", "USER", "APPLICATION", "STATE", "TIME", "WAIT", "STATEMENT"]
+    assert "SELECT o.id, o.total" in lines["7"]
+
+
+def test_a_prepared_transaction_is_no_session_0() -> None:
+    text = sessions_text(found := looked((), (edge(2, 0, 1.0),)), sessions_report(found))
+    assert "  2 waits for 1s behind a prepared transaction: orders ShareLock" in text
 
 
 def test_nobody_who_waits_is_said_in_words() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aishell_core.values import LockWait, Session
+from aishell_ops.sessions.plan import Queues
 from aishell_tui.lock_tree import LEVELS, LockTree, TreeRow, freed_by, lock_tree, waiting_behind, waiting_for
 from tests.scripted_sessions import CHAIN_SESSIONS, CHAIN_WAITS, edge
 
@@ -36,6 +37,12 @@ def test_in_a_diamond_the_last_one_stands_once_and_names_whom_else_it_waits_for(
     assert shape(tree) == [(0, "1", None), (1, "2", 30.0), (2, "4", 5.0), (1, "3", 20.0)]
     assert row_of(tree, "4").also == ("3",)
     assert (row_of(tree, "3").behind, row_of(tree, "3").elsewhere) == (0, 1)
+
+
+def test_what_stands_below_the_last_one_of_a_diamond_waits_behind_both_sides() -> None:
+    """Table locks: the left and the right side each keep one of two tables, and others queue up behind who wants both."""
+    tree = lock_tree((), (edge(2, 1, 30.0), edge(3, 1, 20.0), edge(4, 2, 5.0), edge(4, 3, 5.0), edge(5, 4, 1.0, held="")))
+    assert {row.id: (row.behind, row.elsewhere) for row in tree.rows} == {"1": (4, 0), "2": (2, 0), "4": (1, 0), "5": (0, 0), "3": (0, 2)}
 
 
 def test_who_waits_for_its_own_ancestor_too_stands_at_the_end_of_the_chain_and_says_nothing_new() -> None:
@@ -145,6 +152,13 @@ def test_the_counts_behind_are_those_of_the_rows_below(waits: list[LockWait]) ->
                 break
             below += 1
         assert row.behind == below
+
+
+@given(edges)
+def test_the_queue_of_a_row_is_that_which_an_act_on_its_session_names(waits: list[LockWait]) -> None:
+    queues = Queues(waits)
+    for row in lock_tree((), waits).rows:
+        assert row.behind + row.elsewhere == len(queues.behind(row.id))
 
 
 @given(edges, names)
