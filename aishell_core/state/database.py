@@ -1,4 +1,4 @@
-"""The state database: a day of rollups, a month of events.
+"""The state database: a day of fine rollups, a month of coarse ones and of events.
 
 Blocking; all calls come from one thread. One process writes (see `WriterLease`), any other reads beside it: the
 database is in WAL mode, so readers do not disturb the writer. Measured: a day of 50 series, half of which stand
@@ -18,6 +18,7 @@ from aishell_core.folders import make_private_folders
 from aishell_core.series.rollup import RollupBatch
 from aishell_core.state import events as event_rows
 from aishell_core.state import rollups as rollup_rows
+from aishell_core.state.condense import KEPT_SECONDS, condense
 from aishell_core.state.faults import told
 from aishell_core.state.history import History
 from aishell_core.state.lease import WriterLease
@@ -183,7 +184,7 @@ class StateDatabase:
         return self._read(lambda connection: rollup_rows.read(connection, target, since, until), History(target))
 
     def prune(self, now: float) -> None:
-        """Drop what is older than is kept, at most some thousand rows a minute; raises StateError."""
+        """Condense what is older than a day and drop what is older than a month, some thousand rows a minute; raises StateError."""
         if self._pruned_at is not None and abs(now - self._pruned_at) < _PRUNE_SECONDS:
             return
         self._write(lambda connection: _drop_old(connection, now))
@@ -201,5 +202,6 @@ class StateDatabase:
 
 
 def _drop_old(connection: sqlite3.Connection, now: float) -> None:
-    rollup_rows.prune(connection, now - rollup_rows.KEPT_SECONDS)
+    condense(connection, now - rollup_rows.KEPT_SECONDS)
+    rollup_rows.prune(connection, now - KEPT_SECONDS)
     event_rows.prune(connection, now - event_rows.KEPT_SECONDS)

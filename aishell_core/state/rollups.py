@@ -17,7 +17,7 @@ from aishell_core.state.history import History
 from aishell_core.values import TargetId, Tier
 
 KEPT_SECONDS = 86_400.0 + 600.0
-"""A day, and some minutes so that the longest chart has no hole at its beginning."""
+"""How long windows stay fine: a day, and some minutes so that the longest chart has no coarse windows at its beginning."""
 
 _MINUTE_SECONDS = 60.0
 _PRUNED_AT_ONCE = 5_000

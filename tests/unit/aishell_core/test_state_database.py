@@ -151,7 +151,7 @@ def test_a_failed_upgrade_leaves_the_old_version(folder: Path) -> None:
 
 def test_what_is_too_old_is_dropped(folder: Path) -> None:
     with closing(StateDatabase.open(folder)) as database:
-        database.write_rollups([batch(NOW - 100_000, 2), batch(NOW - 100, 2)])
+        database.write_rollups([batch(NOW - 31 * 86_400, 2), batch(NOW - 100, 2)])
         database.append_events([Event(NOW - 40 * 86_400, APP, EventKind.STATE, Severity.OK, "old"), EVENT])
         database.prune(NOW)
         assert list(database.history(APP, 0, NOW).rollups(KEYS[0]).times) == [NOW - 100, NOW - 90]
@@ -183,7 +183,7 @@ def test_the_newest_events_are_kept_when_there_are_too_many(folder: Path) -> Non
 def test_columns_that_no_row_uses_any_more_are_dropped(folder: Path) -> None:
     with closing(StateDatabase.open(folder)) as database:
         for pid in range(50):
-            database.write_rollups([batch(NOW - 100_000, 1, (SeriesKey(SQLITE_TABLE_SIZE, (("table", str(pid)),)),))])
+            database.write_rollups([batch(NOW - 31 * 86_400, 1, (SeriesKey(SQLITE_TABLE_SIZE, (("table", str(pid)),)),))])
         database.write_rollups([batch(NOW, 1)])
         database.prune(NOW)
         database.write_rollups([batch(NOW + 10, 1)])
