@@ -1,0 +1,1 @@
+"""The three ways out: Apprise, a signed webhook, Alertmanager."""
