@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,9 +19,11 @@ KeyPath = tuple[str | int, ...]
 
 _LARGEST_BYTES = 1 << 20
 _MOST_VALUES = 100_000
+_DEEPEST = 50
 _WIDEST = 120
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq", "timestamp")}
 _WORDS: Mapping[str, bool | None] = {"": None, "~": None, "null": None, "true": True, "false": False}
 
 
@@ -103,13 +107,16 @@ def _draw(line: str, number: int, start: int, length: int) -> str:
     return f"    {number:>4} | {text.rstrip()}\n         | {' ' * start}{caret}"
 
 
-def read_document(path: Path) -> Document:
-    """The document in a file; raises InvalidConfigError when it cannot be read or is no YAML."""
+def read_document(path: Path, *, only_regular: bool = False) -> Document:
+    """The document in a file; raises InvalidConfigError when it cannot be read or is no YAML.
+
+    With `only_regular` nothing but a regular file is opened: a pipe would be waited for, a device read without end.
+    """
     source = str(path)
     try:
         if path.is_dir():
             raise _refused(source, "this is a folder, not a file", f"name the file in it, such as {path / 'config.yaml'}")
-        raw = path.read_bytes()
+        raw = _bytes_of(path, only_regular)
     except FileNotFoundError as error:
         raise _refused(source, "there is no such file", "aishell config init writes a starter file") from error
     except OSError as error:
@@ -117,6 +124,16 @@ def read_document(path: Path) -> Document:
     if len(raw) > _LARGEST_BYTES:
         raise _refused(source, f"the file is larger than {_LARGEST_BYTES >> 20} MiB, so it is no configuration of aishell")
     return parse_document(source, decode(source, raw))
+
+
+def _bytes_of(path: Path, only_regular: bool) -> bytes:
+    """The file's bytes, one more than are allowed at most, so that a file without end is no danger."""
+    # Opening a pipe waits for its writer, unless it is said that nobody wants to wait.
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (os.O_NONBLOCK if only_regular else 0))
+    with os.fdopen(handle, "rb") as file:
+        if only_regular and not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise _refused(str(path), "this is no regular file", "name a file of YAML")
+        return file.read(_LARGEST_BYTES + 1)
 
 
 def decode(source: str, raw: bytes) -> str:
@@ -157,6 +174,7 @@ def _compose(text: str, bare: Document) -> yaml.Node | None:
     fast = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         try:
+            _refuse_what_is_not_plain(text, bare, fast)
             return yaml.compose(text, Loader=fast)
         except yaml.YAMLError:
             # libyaml words its messages otherwise, so every error is told by the one written in Python.
@@ -169,6 +187,33 @@ def _compose(text: str, bare: Document) -> yaml.Node | None:
         raise InvalidConfigError([bare.problem_at(span, "a control character is not allowed in YAML", "remove it")]) from error
     except RecursionError as error:
         raise InvalidConfigError([Problem(bare.source, "the values are nested too deeply")]) from error
+
+
+def _refuse_what_is_not_plain(text: str, bare: Document, loader: type[yaml.SafeLoader]) -> None:
+    """Raise InvalidConfigError for tags that ask for more than plain values, and for depths at which libyaml overruns its stack."""
+    depth = 0
+    for event in yaml.parse(text, Loader=loader):
+        if isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+            continue
+        if isinstance(event, yaml.NodeEvent) and (tag := getattr(event, "tag", None)) is not None and tag not in _PLAIN_TAGS:
+            what = f"the tag {_shown_tag(tag)} is not allowed: only plain values are read"
+            raise InvalidConfigError([bare.problem_at(_start(event), what, "remove the tag, or put a text that begins with ! in quotes")])
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _DEEPEST:
+                raise InvalidConfigError(
+                    [bare.problem_at(_start(event), "the values are nested too deeply", f"{_DEEPEST} levels are allowed")]
+                )
+
+
+def _shown_tag(tag: str) -> str:
+    return repr(tag.replace("tag:yaml.org,2002:", "!!", 1)[:60])
+
+
+def _start(event: yaml.Event) -> Span:
+    mark = event.start_mark
+    return Span(mark.line + 1, mark.column + 1) if mark is not None else Span(1, 1)
 
 
 def _syntax_problem(bare: Document, error: yaml.MarkedYAMLError) -> Problem:
@@ -219,8 +264,11 @@ class _Reader:
 
     def read(self, node: yaml.Node, path: KeyPath, above: tuple[int, ...]) -> Plain:
         self._count += 1
-        if self._count > _MOST_VALUES or id(node) in above:
+        if id(node) in above:
             raise InvalidConfigError([self._bare.problem_at(_span(node), "an alias repeats itself without end", "write the value out")])
+        if self._count > _MOST_VALUES:
+            what = f"the file has more than {_MOST_VALUES:,} values, those of aliases counted each time"
+            raise InvalidConfigError([self._bare.problem_at(_span(node), what, "spread them over several files, and use fewer aliases")])
         self._values[path] = _span(node)
         if isinstance(node, yaml.ScalarNode):
             # libyaml gives "" and Python None as the style of a word without quotes

@@ -71,7 +71,11 @@ def test_what_is_said_about_a_bad_file(tmp_path: Path, content: str, message: st
         pytest.param(
             b"dashboard:\n  theme: \xe4 day\n", "FILE:2:10: byte 0xe4 is not UTF-8\n    hint: save the file as UTF-8", id="not UTF-8"
         ),
-        pytest.param(b"[" * 5000, "FILE: the values are nested too deeply", id="nested too deeply"),
+        pytest.param(
+            b"[" * 60,
+            f"FILE:1:51: the values are nested too deeply\n       1 | {'[' * 60}\n         | {' ' * 50}^\n    hint: 50 levels are allowed",
+            id="nested too deeply",
+        ),
         pytest.param(b"# " + b"x" * (1 << 20), "FILE: the file is larger than 1 MiB, so it is no configuration of aishell", id="too large"),
         pytest.param(
             b"thresholds: [1, 2]\n",
