@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
 from aishell_core.catalogue import CATALOGUE
 from aishell_core.documents.document import Document, KeyPath, Plain
+from aishell_core.documents.fields import kind_of
 from aishell_core.documents.problems import InvalidConfigError, Problem, nearest
-from aishell_tui.config.fields import Surroundings, kind_of
+from aishell_core.documents.spec import keys_by_pattern, problem_of
+from aishell_tui.config.fields import Surroundings
 from aishell_tui.config.limits import Limit, parse_limit, thresholds_of, unknown_metric
 from aishell_tui.config.models import LATER_ROOMS, ConfigSpec, DashboardSpec, HistorySpec, RoleSpec, SecretSpec, TargetSpec
 
@@ -24,13 +26,6 @@ _MODELS: tuple[tuple[tuple[str, ...], type[BaseModel]], ...] = (
     (("history",), HistorySpec),
     (("thresholds", "*"), Limit),
 )
-_WANTED = {
-    "model_type": "a set of keys",
-    "model_attributes_type": "a set of keys",
-    "dict_type": "a set of keys",
-    "tuple_type": "a list",
-    "list_type": "a list",
-}
 _HINTS: Mapping[str | int, str] = {
     "password": "write password: {env: NAME}, {file: PATH} or {command: [...]}",
     "targets": "write a list: - name: app, and url: below it",
@@ -60,7 +55,7 @@ def check_document(document: Document, around: Surroundings, themes: tuple[str, 
     try:
         spec = ConfigSpec.model_validate(_without_nothing(known), context=around)
     except ValidationError as error:
-        problems.extend(_problem(document, detail) for detail in error.errors(include_url=False))
+        problems.extend(problem_of(document, detail, _keys_at, _HINTS) for detail in error.errors(include_url=False))
     if problems:
         raise InvalidConfigError(sorted(dict.fromkeys(problems), key=lambda problem: (problem.line, problem.column)))
     return Checked(spec, tuple(_later_rooms(document, content)))
@@ -72,37 +67,7 @@ def _without_nothing(content: dict[str, Plain]) -> dict[str, Plain]:
 
 
 def _keys_at(path: KeyPath) -> tuple[str, ...]:
-    for pattern, model in _MODELS:
-        if len(pattern) == len(path) and all(want in ("*", step) for want, step in zip(pattern, path, strict=True)):
-            return tuple(model.model_fields)
-    return ()
-
-
-def _problem(document: Document, detail: ErrorDetails) -> Problem:
-    path: KeyPath = tuple(detail["loc"])
-    kind, context = detail["type"], detail.get("ctx", {})
-    if kind == "aishell":
-        return document.problem(path, str(context["what"]), str(context["hint"]))
-    if kind == "extra_forbidden":
-        return _unknown_key(document, path)
-    if kind == "missing":
-        what = f"the key {path[-1]!r} is missing"
-        return document.problem(path[:-1], what, f"valid: {', '.join(_keys_at(path[:-1]))}")
-    if kind in _WANTED:
-        valid = ", ".join(_keys_at(path))
-        hint = _HINTS.get(path[-1], f"write its keys below it: {valid}" if valid else "")
-        return document.problem(path, f"{_WANTED[kind]} is wanted here, but {kind_of(detail['input'])} was found", hint)
-    # A union of types reports one error per member, each with the member's name as the last step.
-    while path and path not in document.values:
-        path = path[:-1]
-    return document.problem(path, f"this value is not valid here: {kind_of(detail['input'])} was found")
-
-
-def _unknown_key(document: Document, path: KeyPath) -> Problem:
-    name = str(path[-1])
-    if name == "<<":
-        return document.problem(path, "merge keys (<<) are not supported", "write the keys out", of_key=True)
-    return document.problem(path, f"unknown key {name!r}", nearest(name, _keys_at(path[:-1])), of_key=True)
+    return keys_by_pattern(path, _MODELS)
 
 
 def _duplicate_names(document: Document, content: dict[str, Plain]) -> Iterator[Problem]:

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from pydantic import PlainValidator, ValidationInfo, WithJsonSchema
-from pydantic_core import PydanticCustomError
 
+from aishell_core.documents.fields import DURATION_SCHEMA, as_text, choice, choice_schema, choices, choices_schema, duration_between, fault
 from aishell_core.documents.masking import has_written_secret, mask_url
-from aishell_core.documents.problems import nearest
 from aishell_core.errors import AishellError
 from aishell_core.safety.risk import ActionClass
 from aishell_core.safety.roles import Role
 from aishell_core.targets import Environment, Location, Obstacle, TlsPolicy, engine_of, parse_location
-from aishell_core.units import format_duration, parse_duration
 from aishell_tui.config.secret_sources import expand
 
-Choice = TypeVar("Choice", bound=StrEnum)
-_NAME = re.compile(r"\w[\w.@:+-]*")
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 0.1, 3600.0
 
 
@@ -63,99 +58,13 @@ class Color(StrEnum):
     FULL = "full"
 
 
-def fault(what: str, hint: str = "") -> PydanticCustomError:
-    """An error of a value, said in our words."""
-    return PydanticCustomError("aishell", "{what}", {"what": what, "hint": hint})
-
-
 def _surroundings(info: ValidationInfo) -> Surroundings:
     return info.context if isinstance(info.context, Surroundings) else Surroundings(Path.cwd())
-
-
-def kind_of(value: object) -> str:
-    """What a plain value is, in the words of a message."""
-    match value:
-        case None:
-            return "nothing"
-        case bool():
-            return "true or false"
-        case int() | float():
-            return "a number"
-        case str():
-            return "a text"
-        case list():
-            return "a list"
-    return "a set of keys"
-
-
-def as_text(value: object, wanted: str) -> str:
-    """The value when it is a text; raises the error that names what was wanted and what was found."""
-    if isinstance(value, str):
-        return value
-    raise fault(
-        f"{wanted} is wanted here, but {kind_of(value)} was found", 'put it in quotes: "..."' if isinstance(value, int | float) else ""
-    )
-
-
-def _duration(value: object) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        raise fault(f"{value} has no unit", f"write {value}s, or another of ms, s, m, h, d, w")
-    text = as_text(value, "a duration such as 5s")
-    try:
-        seconds = parse_duration(text)
-    except AishellError as error:
-        raise fault(error.message, error.hint) from error
-    if not _SHORTEST_SECONDS <= seconds <= _LONGEST_SECONDS:
-        limits = f"{format_duration(_SHORTEST_SECONDS)} to {format_duration(_LONGEST_SECONDS)}"
-        raise fault(f"{text} is outside of {limits}", "1s is the usual interval")
-    return seconds
-
-
-def _choice(kind: type[Choice]) -> Callable[[object], Choice]:
-    def choose(value: object) -> Choice:
-        words = [member.value for member in kind]
-        text = str(value) if isinstance(value, int) and not isinstance(value, bool) else as_text(value, f"one of {', '.join(words)}")
-        if text not in words:
-            raise fault(f"{text!r} is not one of the valid words", nearest(text, words))
-        return kind(text)
-
-    return choose
-
-
-def _choices(kind: type[Choice]) -> Callable[[object], tuple[Choice, ...]]:
-    choose = _choice(kind)
-
-    def choose_all(value: object) -> tuple[Choice, ...]:
-        if not isinstance(value, list):
-            words = ", ".join(member.value for member in kind)
-            raise fault(f"a list of words is wanted here, but {kind_of(value)} was found", f"write them as in [{words}]")
-        return tuple(choose(word) for word in value)
-
-    return choose_all
-
-
-def _choices_schema(kind: type[StrEnum]) -> WithJsonSchema:
-    return WithJsonSchema({"type": "array", "items": {"type": "string", "enum": [member.value for member in kind]}})
 
 
 def trusted(info: ValidationInfo) -> bool:
     """Whether the file that is read may name commands and give roles."""
     return _surroundings(info).trusted
-
-
-def _choice_schema(kind: type[StrEnum]) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "enum": [member.value for member in kind]})
-
-
-def _name(value: object) -> str:
-    text = as_text(value, "a name")
-    if not _NAME.fullmatch(text) or len(text) > 64:
-        raise fault(f"{text!r} cannot be a name", "use up to 64 letters, digits and . _ @ : + -, beginning with a letter or digit")
-    return text
-
-
-def _text(value: object) -> str:
-    return as_text(value, "a text")
 
 
 def _url(value: object, info: ValidationInfo) -> UrlText:
@@ -197,39 +106,20 @@ def _command(value: object, info: ValidationInfo) -> tuple[str, ...]:
     return tuple(word for word in value if isinstance(word, str))
 
 
-def _words(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise fault(f"a list of words is wanted here, but {kind_of(value)} was found", "write [first, second]")
-    return tuple(as_text(word, "a word") for word in value)
-
-
-def _flag(value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    guess = f", not {value}" if isinstance(value, str) and value.lower() in {"yes", "no", "on", "off"} else ""
-    raise fault(f"true or false is wanted here, but {kind_of(value)} was found", f"write true or false{guess}")
-
-
-_DURATION_PATTERN = r"^\s*[0-9]+(\.[0-9]+)?\s*(ms|s|m|h|d|w)\s*$"
-
 Duration = Annotated[
     float,
-    PlainValidator(_duration),
-    WithJsonSchema({"type": "string", "pattern": _DURATION_PATTERN, "examples": ["1s", "500ms"]}),
+    PlainValidator(duration_between(_SHORTEST_SECONDS, _LONGEST_SECONDS, "1s is the usual interval")),
+    DURATION_SCHEMA,
 ]
-Name = Annotated[str, PlainValidator(_name), WithJsonSchema({"type": "string", "pattern": r"^\w[\w.@:+-]*$", "maxLength": 64})]
-Text = Annotated[str, PlainValidator(_text), WithJsonSchema({"type": "string"})]
 Url = Annotated[UrlText, PlainValidator(_url), WithJsonSchema({"type": "string"})]
 FilePath = Annotated[Path, PlainValidator(_path), WithJsonSchema({"type": "string"})]
 Command = Annotated[
     tuple[str, ...], PlainValidator(_command), WithJsonSchema({"type": "array", "items": {"type": "string"}, "minItems": 1})
 ]
-Words = Annotated[tuple[str, ...], PlainValidator(_words), WithJsonSchema({"type": "array", "items": {"type": "string"}})]
-Flag = Annotated[bool, PlainValidator(_flag), WithJsonSchema({"type": "boolean"})]
-EnvironmentWord = Annotated[Environment, PlainValidator(_choice(Environment)), _choice_schema(Environment)]
-TlsWord = Annotated[TlsPolicy, PlainValidator(_choice(TlsPolicy)), _choice_schema(TlsPolicy)]
-GlyphsWord = Annotated[Glyphs, PlainValidator(_choice(Glyphs)), _choice_schema(Glyphs)]
-ColorWord = Annotated[Color, PlainValidator(_choice(Color)), _choice_schema(Color)]
-RoleWord = Annotated[Role, PlainValidator(_choice(Role)), _choice_schema(Role)]
-EnvironmentWords = Annotated[tuple[Environment, ...], PlainValidator(_choices(Environment)), _choices_schema(Environment)]
-ActionWords = Annotated[tuple[ActionClass, ...], PlainValidator(_choices(ActionClass)), _choices_schema(ActionClass)]
+EnvironmentWord = Annotated[Environment, PlainValidator(choice(Environment)), choice_schema(Environment)]
+TlsWord = Annotated[TlsPolicy, PlainValidator(choice(TlsPolicy)), choice_schema(TlsPolicy)]
+GlyphsWord = Annotated[Glyphs, PlainValidator(choice(Glyphs)), choice_schema(Glyphs)]
+ColorWord = Annotated[Color, PlainValidator(choice(Color)), choice_schema(Color)]
+RoleWord = Annotated[Role, PlainValidator(choice(Role)), choice_schema(Role)]
+EnvironmentWords = Annotated[tuple[Environment, ...], PlainValidator(choices(Environment)), choices_schema(Environment)]
+ActionWords = Annotated[tuple[ActionClass, ...], PlainValidator(choices(ActionClass)), choices_schema(ActionClass)]

@@ -9,10 +9,10 @@ from difflib import get_close_matches
 from pydantic import BaseModel, ConfigDict, Field
 
 from aishell_core.catalogue import CATALOGUE
+from aishell_core.documents.fields import fault, kind_of
 from aishell_core.errors import AishellError
 from aishell_core.units import parse_duration, parse_ratio, parse_size
 from aishell_core.values import Metric, Thresholds, Unit
-from aishell_tui.config.fields import fault, kind_of
 
 OFF = "off"
 

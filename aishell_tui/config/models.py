@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
+from aishell_core.documents.fields import Flag, Name, Text, Words, fault
+from aishell_core.documents.spec import Spec
 from aishell_core.safety.roles import Grant
 from aishell_core.targets import Environment, TlsPolicy
 from aishell_tui.config.fields import (
@@ -17,16 +19,11 @@ from aishell_tui.config.fields import (
     EnvironmentWord,
     EnvironmentWords,
     FilePath,
-    Flag,
     Glyphs,
     GlyphsWord,
-    Name,
     RoleWord,
-    Text,
     TlsWord,
     Url,
-    Words,
-    fault,
     trusted,
 )
 from aishell_tui.config.limits import Limit
@@ -34,12 +31,6 @@ from aishell_tui.config.secret_sources import FromCommand, FromEnvironment, From
 
 LATER_ROOMS = ("alerts", "backups", "tests")
 """Top-level keys whose rooms this version does not have; they are warned about, never silently ignored."""
-
-
-class Spec(BaseModel):
-    """A part of the configuration: nothing but its own keys, no value bent into another type."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class SecretSpec(Spec):

@@ -1,0 +1,136 @@
+"""The kinds of values that documents hold, each with its parser, its message and its place in the JSON schema."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Annotated, TypeVar
+
+from pydantic import PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from aishell_core.documents.problems import nearest
+from aishell_core.errors import AishellError
+from aishell_core.units import format_duration, parse_duration
+
+Choice = TypeVar("Choice", bound=StrEnum)
+_NAME = re.compile(r"\w[\w.@:+-]*")
+
+
+def fault(what: str, hint: str = "") -> PydanticCustomError:
+    """An error of a value, said in our words."""
+    return PydanticCustomError("aishell", "{what}", {"what": what, "hint": hint})
+
+
+def kind_of(value: object) -> str:
+    """What a plain value is, in the words of a message."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a text"
+        case list():
+            return "a list"
+    return "a set of keys"
+
+
+def as_text(value: object, wanted: str) -> str:
+    """The value when it is a text; raises the error that names what was wanted and what was found."""
+    if isinstance(value, str):
+        return value
+    raise fault(
+        f"{wanted} is wanted here, but {kind_of(value)} was found", 'put it in quotes: "..."' if isinstance(value, int | float) else ""
+    )
+
+
+def duration_between(least_seconds: float, most_seconds: float, hint: str) -> Callable[[object], float]:
+    """A parser of durations within limits; a number without a unit is refused, 0 where it is allowed apart."""
+
+    def read(value: object) -> float:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            if value == 0 >= least_seconds:
+                return 0.0
+            raise fault(f"{value} has no unit", f"write {value}s, or another of ms, s, m, h, d, w")
+        text = as_text(value, "a duration such as 5s")
+        try:
+            seconds = parse_duration(text)
+        except AishellError as error:
+            raise fault(error.message, error.hint) from error
+        if not least_seconds <= seconds <= most_seconds:
+            raise fault(f"{text} is outside of {format_duration(least_seconds)} to {format_duration(most_seconds)}", hint)
+        return seconds
+
+    return read
+
+
+def choice(kind: type[Choice]) -> Callable[[object], Choice]:
+    """A parser of one word of an enumeration."""
+
+    def choose(value: object) -> Choice:
+        words = [member.value for member in kind]
+        text = str(value) if isinstance(value, int) and not isinstance(value, bool) else as_text(value, f"one of {', '.join(words)}")
+        if text not in words:
+            raise fault(f"{text!r} is not one of the valid words", nearest(text, words))
+        return kind(text)
+
+    return choose
+
+
+def choices(kind: type[Choice]) -> Callable[[object], tuple[Choice, ...]]:
+    """A parser of a list of words of an enumeration."""
+    choose = choice(kind)
+
+    def choose_all(value: object) -> tuple[Choice, ...]:
+        if not isinstance(value, list):
+            words = ", ".join(member.value for member in kind)
+            raise fault(f"a list of words is wanted here, but {kind_of(value)} was found", f"write them as in [{words}]")
+        return tuple(choose(word) for word in value)
+
+    return choose_all
+
+
+def choice_schema(kind: type[StrEnum]) -> WithJsonSchema:
+    """The JSON schema of one word of an enumeration."""
+    return WithJsonSchema({"type": "string", "enum": [member.value for member in kind]})
+
+
+def choices_schema(kind: type[StrEnum]) -> WithJsonSchema:
+    """The JSON schema of a list of words of an enumeration."""
+    return WithJsonSchema({"type": "array", "items": {"type": "string", "enum": [member.value for member in kind]}})
+
+
+def _name(value: object) -> str:
+    text = as_text(value, "a name")
+    if not _NAME.fullmatch(text) or len(text) > 64:
+        raise fault(f"{text!r} cannot be a name", "use up to 64 letters, digits and . _ @ : + -, beginning with a letter or digit")
+    return text
+
+
+def _text(value: object) -> str:
+    return as_text(value, "a text")
+
+
+def _words(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise fault(f"a list of words is wanted here, but {kind_of(value)} was found", "write [first, second]")
+    return tuple(as_text(word, "a word") for word in value)
+
+
+def _flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    guess = f", not {value}" if isinstance(value, str) and value.lower() in {"yes", "no", "on", "off"} else ""
+    raise fault(f"true or false is wanted here, but {kind_of(value)} was found", f"write true or false{guess}")
+
+
+DURATION_SCHEMA = WithJsonSchema({"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*(ms|s|m|h|d|w)\s*$", "examples": ["1s", "500ms"]})
+
+Name = Annotated[str, PlainValidator(_name), WithJsonSchema({"type": "string", "pattern": r"^\w[\w.@:+-]*$", "maxLength": 64})]
+Text = Annotated[str, PlainValidator(_text), WithJsonSchema({"type": "string"})]
+Words = Annotated[tuple[str, ...], PlainValidator(_words), WithJsonSchema({"type": "array", "items": {"type": "string"}})]
+Flag = Annotated[bool, PlainValidator(_flag), WithJsonSchema({"type": "boolean"})]

@@ -1,0 +1,65 @@
+"""Parts of a document that are declared as models: what a model says against a value, told at the value's place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from pydantic import BaseModel, ConfigDict
+from pydantic_core import ErrorDetails
+
+from aishell_core.documents.document import Document, KeyPath
+from aishell_core.documents.fields import kind_of
+from aishell_core.documents.problems import Problem, nearest
+
+KeysAt = Callable[[KeyPath], tuple[str, ...]]
+"""The keys that are valid in the part at a path; none where that is no set of keys."""
+
+_WANTED = {
+    "model_type": "a set of keys",
+    "model_attributes_type": "a set of keys",
+    "dict_type": "a set of keys",
+    "tuple_type": "a list",
+    "list_type": "a list",
+}
+
+
+class Spec(BaseModel):
+    """A part of a document: nothing but its own keys, no value bent into another type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def keys_by_pattern(path: KeyPath, models: tuple[tuple[tuple[str, ...], type[BaseModel]], ...]) -> tuple[str, ...]:
+    """The keys of the model whose pattern fits a path, in which `*` stands for any step; none where no pattern does."""
+    for pattern, model in models:
+        if len(pattern) == len(path) and all(want in ("*", step) for want, step in zip(pattern, path, strict=True)):
+            return tuple(model.model_fields)
+    return ()
+
+
+def problem_of(document: Document, detail: ErrorDetails, keys_at: KeysAt, hints: Mapping[str | int, str], above: KeyPath = ()) -> Problem:
+    """One error of a model in our words; `above` is the path of what was checked, from which the error's own path goes on."""
+    path: KeyPath = (*above, *detail["loc"])
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind == "aishell":
+        return document.problem(path, str(context["what"]), str(context["hint"]))
+    if kind == "extra_forbidden":
+        return _unknown_key(document, path, keys_at)
+    if kind == "missing":
+        what = f"the key {path[-1]!r} is missing"
+        return document.problem(path[:-1], what, f"valid: {', '.join(keys_at(path[:-1]))}")
+    if kind in _WANTED:
+        valid = ", ".join(keys_at(path))
+        hint = hints.get(path[-1], f"write its keys below it: {valid}" if valid else "") if path else ""
+        return document.problem(path, f"{_WANTED[kind]} is wanted here, but {kind_of(detail['input'])} was found", hint)
+    # A union of types reports one error per member, each with the member's name as the last step.
+    while path and path not in document.values:
+        path = path[:-1]
+    return document.problem(path, f"this value is not valid here: {kind_of(detail['input'])} was found")
+
+
+def _unknown_key(document: Document, path: KeyPath, keys_at: KeysAt) -> Problem:
+    name = str(path[-1])
+    if name == "<<":
+        return document.problem(path, "merge keys (<<) are not supported", "write the keys out", of_key=True)
+    return document.problem(path, f"unknown key {name!r}", nearest(name, keys_at(path[:-1])), of_key=True)
