@@ -63,7 +63,7 @@ def connect(
     With --save the database is added to the configuration file; comments and formatting stay. A password is never
     written there: the entry names an environment variable. With --test as well, it is saved only if it can be read.
 
-    The exit code is 0 when all works, 1 when something is missing, 2 or 3 when it cannot be read.
+    The exit code is 0 when all that the server has can be read, 1 when a part of it cannot, 2 or 3 when nothing can.
     """
     from aishell_tui.cli.reports.connect import connect_report, connect_text, readiness
     from aishell_tui.cli.reports.looked import exit_code

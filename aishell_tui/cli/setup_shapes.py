@@ -15,6 +15,7 @@ class AbilityRow:
     works: bool = field(metadata=doc("whether it was read"))
     detail: str = field(metadata=doc("what was read, or why it was not"))
     hint: str = field(metadata=doc("what to do about it; may be empty"))
+    absent: bool = field(default=False, metadata=doc("whether the server has no such thing, which is no fault of the connection"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,9 @@ class ConnectReport:
     url: str = field(metadata=doc("the URL without its password"))
     engine: str = field(metadata=doc("its engine"))
     version: str | None = field(metadata=doc("the engine's version; null when it was not asked or did not answer"))
-    state: str = field(metadata=doc("ok when all works, warning when something is missing, critical or unknown when it cannot be read"))
+    state: str = field(
+        metadata=doc("ok when all that the server has can be read, warning when a part cannot, critical or unknown when it cannot be read")
+    )
     abilities: tuple[AbilityRow, ...] = field(metadata=doc("what works and what does not; empty without --test"))
     saved_as: str | None = field(metadata=doc("the name under which it was saved; null when it was not"))
     saved_to: str | None = field(metadata=doc("the configuration file that it was saved to; null when it was not"))

@@ -231,3 +231,20 @@ def test_a_dead_and_a_frozen_server_are_told_and_leave_the_others_as_they_are(de
     for name in ("papers", "gone"):
         assert found[name]["reasons"]
         assert found[name]["metrics"] == {}
+
+
+@pytest.mark.parametrize("name", ["papers", "cache"])
+def test_a_server_that_lacks_something_is_well_connected(desk: Desk, name: str) -> None:
+    """FerretDB has neither sessions nor statistics of statements, Redis neither relations nor plans: listed, and no failure."""
+    url = desk.engines.urls()[name]
+    for _ in range(_TRIES):
+        ran = desk.run("connect", url, "--test")
+        if "no answer within" not in ran.out:
+            break
+    assert ran.code == 0, ran.out
+    last = ran.out.splitlines()[-1]
+    assert last.startswith("n/a here, which is no fault of the connection: ")
+    assert {"papers": "sessions", "cache": "integrity"}[name] in last
+    # One line for each ability: none is said to work in one and to fail in another.
+    abilities = [line[4:17].strip() for line in ran.out.splitlines()[1:-1] if not line.startswith("     ")]
+    assert len(abilities) == len(set(abilities))

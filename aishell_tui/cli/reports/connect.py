@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aishell_core.targets import Location
-from aishell_core.values import Ability, FailureCode, Part, Severity
+from aishell_core.values import Ability, Failure, FailureCode, Part, Severity
 from aishell_tui.cli.connect import Saved
 from aishell_tui.cli.reports.looked import glyph, told_once
 from aishell_tui.cli.setup_shapes import AbilityRow, ConnectReport
@@ -28,23 +28,25 @@ _ON_DEMAND: tuple[tuple[Ability, str, str], ...] = (
 # The parts that are read from the content of a database, and the reasons for which nothing else can be read from it either.
 _CONTENT = ("schema", "pages", Part.RELATIONS.value)
 _CLOSED = frozenset({FailureCode.LOCKED, FailureCode.PRIVILEGE, FailureCode.ENCRYPTED})
+# What a server is without, or has nothing of yet, says nothing against the connection to it.
+_WELL = frozenset({FailureCode.EMPTY, FailureCode.UNSUPPORTED})
 
 
 def readiness(view: TargetView) -> Severity:
-    """Whether a target can be read: how badly not, a warning when a part is missing, ok when nothing is.
+    """Whether a target can be read: how badly not, a warning when a part could not be, ok when all that it has was.
 
-    Its health does not count here: a database with a long query is well connected.
+    Its health does not count here: a database with a long query is well connected. Nor does what its server lacks.
     """
     if view.target_failure is not None:
         return view.assessment.severity
-    return Severity.WARNING if any(failure.code is not FailureCode.EMPTY for failure in view.failures) else Severity.OK
+    return Severity.WARNING if any(failure.code not in _WELL for failure in view.failures) else Severity.OK
 
 
 def ability_rows(view: TargetView) -> Iterator[AbilityRow]:
     """What a target delivers, one row per ability."""
     failure = view.target_failure
     if failure is not None:
-        yield AbilityRow("connect", False, failure.message, failure.hint)
+        yield _failed_row("connect", failure)
         return
     facts = view.facts
     told = " ".join(part for part in (view.target.engine, facts.version if facts else "", facts.role if facts else "") if part)
@@ -54,16 +56,23 @@ def ability_rows(view: TargetView) -> Iterator[AbilityRow]:
         yield _part_row(view, ability, part, name)
     for ability, name, detail in _ON_DEMAND:
         yield _demanded_row(view, ability, name, detail)
-    named = {part.value for _, part, _ in _PARTS}
+    named = {part.value for _, part, _ in _PARTS} | {name for _, name, _ in _ON_DEMAND}
     for other in told_once(view.failures):
         if other.part not in named:
-            yield AbilityRow(other.part, other.code is FailureCode.EMPTY, other.message, other.hint)
+            yield _failed_row(other.part, other)
+
+
+def _failed_row(name: str, failure: Failure) -> AbilityRow:
+    return AbilityRow(name, failure.code is FailureCode.EMPTY, failure.message, failure.hint, failure.code is FailureCode.UNSUPPORTED)
 
 
 def _demanded_row(view: TargetView, ability: Ability, name: str, detail: str) -> AbilityRow:
     """What can be asked on demand, unless what this look could not read would be in its way as well."""
     if ability not in view.abilities:
-        return AbilityRow(name, False, _absent(view), "")
+        return _absent_row(view, name)
+    failure = view.failure_of(name)
+    if failure is not None:
+        return _failed_row(name, failure)
     # A check of a damaged database is what shows the damage, so that is in the way of plans only.
     in_the_way = _CLOSED | {FailureCode.DAMAGED} if ability is Ability.EXPLAIN else _CLOSED
     barrier = next((failure for failure in view.failures if failure.part in _CONTENT and failure.code in in_the_way), None)
@@ -75,17 +84,17 @@ def _demanded_row(view: TargetView, ability: Ability, name: str, detail: str) ->
 def _part_row(view: TargetView, ability: Ability, part: Part, field: str) -> AbilityRow:
     failure = view.failure_of(part.value)
     if failure is not None:
-        return AbilityRow(part.value, False, failure.message, failure.hint)
+        return _failed_row(part.value, failure)
     if ability not in view.abilities:
-        return AbilityRow(part.value, False, _absent(view), "")
+        return _absent_row(view, part.value)
     found = getattr(view, field)
     if found is None:
         return AbilityRow(part.value, False, "was not delivered", "")
     return AbilityRow(part.value, True, f"{len(found)} read", "")
 
 
-def _absent(view: TargetView) -> str:
-    return f"{view.target.engine} does not offer it"
+def _absent_row(view: TargetView, name: str) -> AbilityRow:
+    return AbilityRow(name, False, f"{view.target.engine} does not offer it", "", absent=True)
 
 
 def connect_report(view: TargetView | None, location: Location, state: Severity, saved: Saved | None) -> ConnectReport:
@@ -112,6 +121,9 @@ def connect_text(report: ConnectReport, wanted: str | None, *, unicode: bool) ->
         lines.append(printable(f"  {sign} {row.ability:<12} {row.detail}"))
         if row.hint:
             lines.append(printable(f"    {'':<12} {row.hint}"))
+    absent = [row.ability for row in report.abilities if row.absent]
+    if absent:
+        lines.append(printable(f"n/a here, which is no fault of the connection: {', '.join(absent)}"))
     if report.saved_as is not None:
         lines.append(f"saved as {report.saved_as} in {report.saved_to}")
         if report.password_variable:

@@ -26,7 +26,7 @@ from aishell_core.values import (
     Tier,
 )
 from aishell_tui.assess import assess, judged_metrics
-from aishell_tui.cli.reports.connect import ability_rows, readiness
+from aishell_tui.cli.reports.connect import ability_rows, connect_report, connect_text, readiness
 from aishell_tui.cli.reports.health import health_report, health_text
 from aishell_tui.cli.reports.looked import Looked, exit_code, metric_values
 from aishell_tui.cli.reports.metrics import metrics_text
@@ -197,6 +197,31 @@ def test_a_connection_is_ready_by_what_can_be_read() -> None:
     assert readiness(_view(failures=(failure,))) is Severity.WARNING
     missing = Failure("target", FailureCode.MISSING, "no such file", "", NOW)
     assert readiness(_view(failures=(missing,))) is Severity.CRITICAL
+
+
+def test_what_a_server_lacks_is_listed_as_absent_and_no_fault_of_the_connection() -> None:
+    """Neither what its engine is without nor what this very server has not been given."""
+    lacking = Failure("sessions", FailureCode.UNSUPPORTED, "it lists no sessions", "MongoDB itself has it", NOW)
+    view = replace(_view(failures=(lacking,)), abilities=Ability.SESSIONS)
+    assert readiness(view) is Severity.OK
+    absent = {row.ability for row in ability_rows(view) if row.absent}
+    assert {"sessions", "locks", "explain", "progress"} <= absent
+    assert not {"connect", "metrics"} & absent
+    report = connect_report(view, view.target.location, Severity.OK, None)
+    last = connect_text(report, None, unicode=True).splitlines()[-1]
+    assert last.startswith("n/a here, which is no fault of the connection: sessions, locks,")
+    # A refusal beside it is something that a GRANT would mend.
+    refused = Failure("settings", FailureCode.PRIVILEGE, "not allowed", "GRANT it", NOW)
+    assert readiness(_view(failures=(lacking, refused))) is Severity.WARNING
+
+
+@pytest.mark.parametrize("part", ["progress", "explain", "integrity"])
+def test_what_failed_is_not_said_to_work_in_another_line(part: str) -> None:
+    """One line for each ability, whichever way it is read."""
+    refused = Failure(part, FailureCode.PRIVILEGE, "not allowed", "GRANT it", NOW)
+    view = replace(_view(failures=(refused,)), abilities=Ability.PROGRESS | Ability.EXPLAIN | Ability.INTEGRITY)
+    (row,) = [row for row in ability_rows(view) if row.ability == part]
+    assert (row.works, row.detail, row.hint) == (False, "not allowed", "GRANT it")
 
 
 def test_every_ability_is_listed_with_its_reason() -> None:
