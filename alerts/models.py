@@ -148,10 +148,13 @@ class Alert:
     resolved_at: float | None = None
     unhealthy_since: float | None = None
     evaluated_at: float | None = None
+    lowered_at: float | None = None
+    """When its level last fell since it fired: to rise again after that is flapping too."""
     flips: tuple[float, ...] = ()
-    """When it fired or was resolved lately, oldest first: what the damping of flapping goes by."""
+    """When it fired, was resolved, or rose again lately, oldest first: what the damping of flapping goes by."""
+    held_since: float | None = None
     held_until: float | None = None
-    """A change is told no sooner than this, because the alert flaps."""
+    """A change is told no sooner than this, because the alert flaps; what was put off first was so at `held_since`."""
     acknowledgement: Acknowledgement | None = None
     annotations: tuple[tuple[str, str], ...] = ()
     silenced_by: tuple[str, ...] = ()

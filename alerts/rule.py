@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from aishell_core.values import NO_LABELS, Labels
 from alerts.language.condition import Condition
@@ -54,12 +55,35 @@ class Hours:
     timezone: str = "UTC"
 
 
+class Reach(StrEnum):
+    """On which targets an alert may mute others, seen from its own target; the value is the word in rules."""
+
+    SAME = "same"
+    REPLICAS = "replicas"
+    DATABASES = "databases"
+
+
 @dataclass(frozen=True, slots=True)
 class Inhibition:
-    """While an alert of this rule fires, those that all `matchers` match and that agree with it in `equal` are not told."""
+    """While an alert of this rule fires, those that all `matchers` match and that agree with it in `equal` are not told.
+
+    With `of` replicas they are those of the targets that replicate from the alert's own, directly or through others; with
+    databases, those of the other targets on its machine. `target` in `equal` says nothing then.
+    """
 
     matchers: tuple[Matcher, ...]
     equal: tuple[str, ...] = ("target",)
+    of: Reach = Reach.SAME
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """Times at which nobody is told of the alerts that all `matchers` match: without matchers, of any."""
+
+    name: str
+    hours: tuple[Hours, ...]
+    matchers: tuple[Matcher, ...] = ()
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
