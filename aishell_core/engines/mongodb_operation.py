@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from aishell_core.engines.mongodb_documents import parse_extended
 from aishell_core.engines.mongodb_errors import MongoError
+from aishell_core.safety.language.mongodb_shell import UnreadableError, document_of_call
+from aishell_core.safety.language.mongodb_words import counts_documents, server_command
 from aishell_core.values import FailureCode
 
 CURSORS = frozenset({"find", "aggregate", "listCollections", "listIndexes"})
@@ -57,21 +60,53 @@ _MOST_CHARACTERS = 16 * 2**20
 _EXAMPLE = 'write for example {"find": "orders", "filter": {"status": "open"}, "limit": 10}'
 
 
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What a person wrote as the server's command; `counts` where it asks for a number, which may come as no document at all."""
+
+    command: dict[str, Any]
+    counts: bool = False
+
+
 def parse_operation(text: str) -> dict[str, Any]:
     """The command of a text; raises MongoError that says what is wrong with it."""
+    return read_operation(text).command
+
+
+def read_operation(text: str) -> Operation:
+    """The command of a text in extended JSON or as a call of the shell, `db.orders.findOne({…})`; raises MongoError."""
     if not text.strip() or len(text) > _MOST_CHARACTERS:
         message = "there is no operation" if not text.strip() else "the operation is longer than a document may be"
         raise MongoError(FailureCode.UNSUPPORTED, message, _EXAMPLE)
+    found = _document(text)
+    if any("\x00" in name for name in _names(found)):
+        raise MongoError(FailureCode.UNSUPPORTED, "a name in the operation holds a zero byte, which no document can", _EXAMPLE)
+    try:
+        return Operation(server_command(found), counts_documents(found))
+    except UnreadableError as error:
+        raise MongoError(FailureCode.UNSUPPORTED, str(error), _EXAMPLE) from error
+
+
+def _document(text: str) -> dict[str, Any]:
+    """The one object that a text holds."""
     try:
         found = parse_extended(text)
     except ValueError as error:
+        if text.lstrip().startswith("db."):
+            return _of_call(text)
         reason = str(error).encode("utf-8", "replace").decode()
         raise MongoError(FailureCode.UNSUPPORTED, f"the operation is no JSON: {reason}", _EXAMPLE) from error
     if not isinstance(found, dict) or not found:
         raise MongoError(FailureCode.UNSUPPORTED, "the operation is no JSON object with a command as its first name", _EXAMPLE)
-    if any("\x00" in name for name in _names(found)):
-        raise MongoError(FailureCode.UNSUPPORTED, "a name in the operation holds a zero byte, which no document can", _EXAMPLE)
     return found
+
+
+def _of_call(text: str) -> dict[str, Any]:
+    try:
+        return document_of_call(text, parse_extended)
+    except UnreadableError as error:
+        hint = 'write one call with JSON in it, for example db.orders.findOne({"status": "open"})'
+        raise MongoError(FailureCode.UNSUPPORTED, f"the call cannot be read: {error}", hint) from error
 
 
 def _names(value: object) -> Iterator[str]:

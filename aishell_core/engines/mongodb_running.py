@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from aishell_core.engines.mongodb_documents import Document, plain
 from aishell_core.engines.mongodb_errors import MongoError
-from aishell_core.engines.mongodb_operation import CURSORS, command_name, database_of, parse_operation, refuse_writes
+from aishell_core.engines.mongodb_operation import CURSORS, command_name, database_of, read_operation, refuse_writes
+from aishell_core.safety.language.mongodb_words import COUNTED
 from aishell_core.values import CommandResult, FailureCode, Limits, Value
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ async def run_operation(
     """
     if parameters:
         raise MongoError(FailureCode.UNSUPPORTED, "an operation of MongoDB has no parameters", "write the values into the document")
-    command = parse_operation(text)
+    operation = read_operation(text)
+    command = operation.command
     if read_only:
         refuse_writes(command)
     where = database_of(command, database or place.database)
@@ -43,7 +45,7 @@ async def run_operation(
     try:
         if command_name(command) in CURSORS:
             found = await connection.documents(where, command, limits.seconds, limits.rows, limits.bytes)
-            columns, rows = table_of(found.documents)
+            columns, rows = table_of(found.documents or ([{COUNTED: 0}] if operation.counts else ()))
             return CommandResult(columns, rows, None, _milliseconds(began), found.cut, note)
         reply, size = await connection.command(where, command, limits.seconds)
         return _replied(command_name(command), reply, size, limits, _milliseconds(began), note)

@@ -180,3 +180,35 @@ def test_without_the_typed_name_nobody_destroys_anything(desk: Desk, target: str
     done = desk.run("query", "-d", target, RUINOUS[target][0], "--confirm", target)
     assert done.code == 0, done.err
     assert [each["decision"] for each in desk.records() if each["event"] == "attempt"] == ["declined", "allowed"]
+
+
+def test_the_words_of_mongodbs_shell_do_what_they_do_there(desk: Desk) -> None:
+    """As JSON and as calls; judged as the commands that are sent, so an analyst may count and not change."""
+    desk.configure("developer")
+
+    def rows(operation: str) -> object:
+        ran = desk.run("query", "-d", "papers", operation, "--json", "--yes")
+        assert ran.code == 0, ran.err
+        return ran.json()["rows"]
+
+    assert rows('{"countDocuments": "orders"}') == [[ORDERS]]
+    assert rows('{"countDocuments": "orders", "filter": {"note": "none"}}') == [[0]]
+    assert rows('db.orders.findOne({"_id": 3})') == [[3, "x"]]
+    rows('{"updateOne": "orders", "filter": {"_id": 1}, "update": {"$set": {"note": "new"}}}')
+    assert note_of_first(desk.engines, "papers") == "new"
+    rows('{"updateMany": "orders", "filter": {"_id": {"$lte": 4}}, "update": {"$set": {"note": "many"}}}')
+    assert rows('{"countDocuments": "orders", "filter": {"note": "many"}}') == [[4]]
+    rows('{"insertOne": "orders", "document": {"_id": 100, "note": "y"}}')
+    rows('db.orders.insertMany([{"_id": 101}, {"_id": 102}])')
+    assert count_of(desk.engines, "papers") == ORDERS + 3
+    rows('{"deleteOne": "orders", "filter": {"_id": {"$gte": 100}}}')
+    assert count_of(desk.engines, "papers") == ORDERS + 2
+    rows('{"deleteMany": "orders", "filter": {"_id": {"$gte": 100}}}')
+    assert count_of(desk.engines, "papers") == ORDERS
+    all_of_them = desk.run("query", "-d", "papers", '{"deleteMany": "orders", "filter": {}}', "--yes")
+    assert (all_of_them.code, "risk critical (write)" in all_of_them.err) == (77, True), all_of_them.err
+    desk.configure("analyst")
+    refused = desk.run("query", "-d", "papers", '{"updateOne": "orders", "filter": {"_id": 1}, "update": {"$set": {"note": "z"}}}', "--yes")
+    assert (refused.code, "may not write to it" in refused.err) == (77, True), refused.err
+    assert note_of_first(desk.engines, "papers") == "many"
+    assert rows('{"countDocuments": "orders"}') == [[ORDERS]]

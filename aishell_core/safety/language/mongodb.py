@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from aishell_core.safety.language.mongodb_filters import matches_all
 from aishell_core.safety.language.mongodb_shell import Json, UnreadableError, operation_of, parse
+from aishell_core.safety.language.mongodb_words import server_command
 from aishell_core.safety.risk import ActionClass, Risk, RiskLevel, not_understood, risk_of, together
 from aishell_core.values import Value
 
@@ -117,10 +118,16 @@ _NAMES = frozenset({"collection", "coll", "$db", "from", "into", "$out", "$merge
 def judge(command: str, _parameters: Sequence[Value] = ()) -> Risk:
     """The risk of an operation; parameters are values and change nothing of it. Never raises."""
     try:
-        document = parse(command)
-        name, arguments = operation_of(document)
+        written = parse(command)
     except UnreadableError as error:
         return not_understood(str(error))
+    try:
+        # What is judged is the command that will be sent.
+        document = server_command(written)
+    except UnreadableError as error:
+        name, arguments = operation_of(written)
+        return together((_operation(name, arguments), not_understood(str(error)), *_harmful(written)))
+    name, arguments = operation_of(document)
     return together((_operation(name, arguments), *_harmful(document)))
 
 

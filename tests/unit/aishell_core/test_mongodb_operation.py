@@ -11,7 +11,7 @@ import pytest
 from aishell_core.engines.mongodb_documents import extended, from_extended, json_text, plain
 from aishell_core.engines.mongodb_errors import MongoError, Whereabouts, told, unreachable
 from aishell_core.engines.mongodb_explaining import explain_command
-from aishell_core.engines.mongodb_operation import database_of, parse_operation, refuse_writes
+from aishell_core.engines.mongodb_operation import database_of, parse_operation, read_operation, refuse_writes
 from aishell_core.engines.mongodb_running import affected_of, refuse_failed, table_of
 from aishell_core.values import FailureCode
 
@@ -68,6 +68,80 @@ def test_what_only_reads_is_let_through(command: dict[str, object]) -> None:
 def test_what_may_write_or_run_code_is_refused_and_said_why(command: dict[str, object], reason: str) -> None:
     with pytest.raises(MongoError) as caught:
         refuse_writes(command)
+    assert reason in caught.value.message
+    assert caught.value.hint
+
+
+_WORDS = (
+    ({"findOne": "o", "filter": {"a": 1}, "projection": {"b": 1}}, {"find": "o", "filter": {"a": 1}, "projection": {"b": 1}, "limit": 1}),
+    ({"estimatedDocumentCount": "o"}, {"count": "o"}),
+    ({"insertOne": "o", "document": {"a": 1}}, {"insert": "o", "documents": [{"a": 1}]}),
+    ({"insertMany": "o", "documents": [{"a": 1}, {"a": 2}], "ordered": False}, {"insert": "o", "documents": [{"a": 1}, {"a": 2}]}),
+    (
+        {"updateOne": "o", "filter": {"a": 1}, "update": {"$set": {"b": 2}}, "upsert": True, "$db": "x"},
+        {"update": "o", "updates": [{"q": {"a": 1}, "u": {"$set": {"b": 2}}, "multi": False, "upsert": True}], "$db": "x"},
+    ),
+    (
+        {"updateMany": "o", "filter": {}, "update": [{"$set": {"b": 2}}]},
+        {"update": "o", "updates": [{"q": {}, "u": [{"$set": {"b": 2}}], "multi": True}]},
+    ),
+    ({"replaceOne": "o", "filter": {}, "replacement": {}}, {"update": "o", "updates": [{"q": {}, "u": {}, "multi": False}]}),
+    ({"deleteOne": "o", "filter": {}}, {"delete": "o", "deletes": [{"q": {}, "limit": 1}]}),
+    ({"deleteMany": "o", "filter": {"a": 1}, "hint": "a_1"}, {"delete": "o", "deletes": [{"q": {"a": 1}, "limit": 0, "hint": "a_1"}]}),
+    ({"explain": {"deleteOne": "o", "filter": {}}}, {"explain": {"delete": "o", "deletes": [{"q": {}, "limit": 1}]}}),
+)
+
+
+@pytest.mark.parametrize(("written", "sent"), _WORDS, ids=lambda each: next(iter(each)))
+def test_a_word_of_the_shell_is_the_command_that_the_server_has_for_it(written: dict[str, object], sent: dict[str, object]) -> None:
+    found = parse_operation(json.dumps(written))
+    assert next(iter(found)) == next(iter(sent))
+    assert {key: found[key] for key in sent} == sent
+
+
+def test_a_count_of_documents_is_an_aggregate_that_looks_at_them() -> None:
+    found = read_operation('{"countDocuments": "o", "filter": {"a": 1}, "limit": 9, "skip": 2}')
+    assert found.counts
+    assert found.command["pipeline"] == [{"$match": {"a": 1}}, {"$skip": 2}, {"$limit": 9}, {"$count": "n"}]
+    refuse_writes(found.command)
+
+
+@pytest.mark.parametrize(
+    ("call", "sent"),
+    [
+        (
+            'db.o.findOne({"_id": {"$oid": "5f0000000000000000000001"}})',
+            {"find": "o", "filter": {"_id": bson.ObjectId("5f0000000000000000000001")}},
+        ),
+        ('db.o.find({"a": 1}, {"b": 1}, {"limit": 5});', {"find": "o", "filter": {"a": 1}, "projection": {"b": 1}, "limit": 5}),
+        ('db.getCollection("a b").insertOne({"a": 1})', {"insert": "a b", "documents": [{"a": 1}]}),
+        ('db.o.aggregate([{"$match": {}}])', {"aggregate": "o", "pipeline": [{"$match": {}}], "cursor": {}}),
+        ("db.dropDatabase()", {"dropDatabase": 1}),
+    ],
+)
+def test_a_call_of_the_shell_with_json_in_it_is_understood(call: str, sent: dict[str, object]) -> None:
+    found = parse_operation(call)
+    assert {key: found[key] for key in sent} == sent
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"deleteMany": "o"}', 'deleteMany needs "filter"'),
+        ('{"updateOne": "o", "filter": {}, "update": {"a": 1}}', "replaceOne replaces"),
+        ('{"updateMany": "o", "filter": {}, "update": {}}', "with operators"),
+        ('{"replaceOne": "o", "filter": {}, "replacement": {"$set": {"a": 1}}}', "without operators"),
+        ('{"insertMany": "o", "documents": {"a": 1}}', "a list of documents"),
+        ('{"deleteOne": "o", "filter": {}, "deletes": []}', "deletes of its own"),
+        ('{"findOne": "o", "limit": 5}', "limit of its own"),
+        ('db.o.find({"a": 1}).limit(5)', "the arguments are no JSON"),
+        ("db.o.find({a: 1})", "the arguments are no JSON"),
+        ('db.o.deleteOne({"a": 1}, {}, {})', "more arguments"),
+    ],
+)
+def test_a_word_without_what_it_needs_is_refused_and_never_guessed(text: str, reason: str) -> None:
+    with pytest.raises(MongoError) as caught:
+        parse_operation(text)
     assert reason in caught.value.message
     assert caught.value.hint
 
