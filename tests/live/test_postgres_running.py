@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from aishell_core.errors import TargetError
+from aishell_core.safety.languages import judge
 from aishell_core.values import CommandResult, FailureCode, Limits, Value
 from tests.servers.postgres import PostgresServer, postgres
 from tests.servers.postgres_session import asking
@@ -22,6 +23,9 @@ def server(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
             "CREATE TABLE kept (id int PRIMARY KEY, note text)",
             "INSERT INTO kept VALUES (1, 'one'), (2, NULL)",
             "CREATE SEQUENCE numbers",
+            "CREATE FUNCTION emptied(kept) RETURNS int LANGUAGE plpgsql AS 'BEGIN DELETE FROM kept; RETURN 1; END'",
+            "CREATE FUNCTION counted() RETURNS bigint LANGUAGE sql AS 'SELECT nextval(''numbers'')'",
+            "CREATE VIEW innocent AS SELECT counted() AS number",
         )
         yield running
 
@@ -132,6 +136,17 @@ async def test_a_statement_that_takes_too_long_is_stopped_by_the_server(server: 
 )
 async def test_a_read_only_run_changes_nothing(server: PostgresServer, command: str) -> None:
     await refusal(server, command)
+    assert server.execute("SELECT count(*) FROM kept, numbers WHERE NOT is_called") == [[2]]
+
+
+@pytest.mark.parametrize(
+    "command", ["SELECT (kept).emptied FROM kept", "SELECT kept.emptied FROM kept", "SELECT * FROM innocent", "TABLE innocent"]
+)
+async def test_what_a_text_does_not_tell_is_held_by_the_read_only_run(server: PostgresServer, command: str) -> None:
+    """A function in the form of a column, and a view over one that writes, look like reads; docs/safety.md says so."""
+    assert judge("postgres", command).is_read
+    error = await refusal(server, command)
+    assert "read-only" in error.message
     assert server.execute("SELECT count(*) FROM kept, numbers WHERE NOT is_called") == [[2]]
 
 

@@ -73,7 +73,9 @@ _HARMFUL = {
 
 RULES = SqlRules(
     dialect="mysql",
-    lexis=Lexis(backslashes=True, double_texts=True, hash_comments=True, strict_dashes=True, code_comments=True, backticks=True),
+    lexis=Lexis(
+        backslashes=True, double_texts=True, hash_comments=True, strict_dashes=True, code_comments=True, backticks=True, percent_values=True
+    ),
     functions=("mysql_functions.txt",),
     phrases=_PHRASES,
     harmful=_HARMFUL,

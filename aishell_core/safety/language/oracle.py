@@ -53,7 +53,7 @@ _HARMFUL = {
 
 RULES = SqlRules(
     dialect="oracle",
-    lexis=Lexis(letters="nN", chosen_quotes=True),
+    lexis=Lexis(letters="nN", chosen_quotes=True, numbered_colons=True),
     functions=("oracle_functions.txt",),
     phrases=_PHRASES,
     harmful=_HARMFUL,

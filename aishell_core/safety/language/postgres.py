@@ -97,7 +97,7 @@ _HARMFUL = {
 
 RULES = SqlRules(
     dialect="postgres",
-    lexis=Lexis(letters="bBxXnN", escape_letters="eE", backslashes=False, nested_comments=True, dollar_texts=True),
+    lexis=Lexis(letters="bBxXnN", escape_letters="eE", backslashes=False, nested_comments=True, dollar_texts=True, percent_values=True),
     functions=("postgres_functions.txt",),
     phrases=_PHRASES,
     harmful=_HARMFUL,

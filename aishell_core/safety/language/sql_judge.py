@@ -157,13 +157,22 @@ def _tree(statement: Statement, rules: SqlRules) -> exp.Expr | None:
 
 
 def _source(pieces: Statement) -> str:
-    """The pieces with one space between those that stood apart."""
+    """The pieces with one space between those that stood apart, and values that are bound as the parser knows them."""
     parts: list[str] = []
     end = pieces[0].start
     for piece in pieces:
-        parts.append(" " * (piece.start > end) + piece.text)
+        parts.append(" " * (piece.start > end) + (_parameter(piece.text) if piece.kind is Kind.PARAMETER else piece.text))
         end = piece.start + len(piece.text)
     return "".join(parts)
+
+
+def _parameter(text: str) -> str:
+    """?1 and :1 by names that keep the same value the same; what a driver calls %s and %(name)s."""
+    if text[0] in "?:" and text[1:].isdecimal():
+        return f":value_{text[1:]}"
+    if text.startswith("%("):
+        return f":{text[2:-2]}"
+    return "?" if text == "%s" else text
 
 
 def _tree_risks(tree: exp.Expr, rules: SqlRules, begins: str) -> Iterator[Risk]:

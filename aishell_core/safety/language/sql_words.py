@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
+from itertools import pairwise
 from typing import NamedTuple
 
 
@@ -57,7 +58,8 @@ class Lexis:
 
     `backslashes`: whether a backslash escapes in a plain text is a setting of the server, so that both readings are looked at.
     `double_texts`: "x" is a text. `strict_dashes`: -- begins a comment only before white space. `code_comments`:
-    /*! … */ is run. `letters`: what may stand before a quote to make it a text of another kind.
+    /*! … */ is run. `letters`: what may stand before a quote to make it a text of another kind. `numbered_colons`: :1 is a
+    value that is bound. `percent_values`: %s and %(name)s, which drivers put values for, stand where a value may stand.
     """
 
     letters: str = "bBxXnN"
@@ -72,6 +74,8 @@ class Lexis:
     backticks: bool = False
     brackets: bool = False
     chosen_quotes: bool = False
+    numbered_colons: bool = False
+    percent_values: bool = False
 
 
 _SPACE = re.compile(r"[ \t\n]+|\r\n")
@@ -79,6 +83,14 @@ _WORD = re.compile(r"[^\W\d][\w$]*")
 _ORACLE_WORD = re.compile(r"[^\W\d][\w$#]*")
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F_]+|0[bBoO][0-7_]+|(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9]+)?")
 _PARAMETER = re.compile(r"\?[0-9]*|\$[0-9]+|@@?[\w.$]+|:[^\W\d]\w*")
+_NUMBERED_COLON = re.compile(r":[0-9]+")
+_OPERANDS = frozenset({Kind.QUOTED, Kind.TEXT, Kind.NUMBER, Kind.PARAMETER})
+_BEFORE_VALUES = frozenset(
+    {
+        *("AND", "BETWEEN", "BY", "CASE", "ELSE", "HAVING", "IN", "LIKE", "LIMIT", "NOT", "OFFSET", "ON", "OR"),
+        *("REGEXP", "RETURN", "RLIKE", "SELECT", "SET", "THEN", "VALUES", "WHEN", "WHERE", "XOR"),
+    }
+)
 _SIGN = re.compile(r"::|:=|<=>|<>|<=|>=|!=|==|->>|->|\|\||&&|.", re.DOTALL)
 _DOLLAR = re.compile(r"\$(?:[^\W\d]\w*)?\$")
 _DASHES = re.compile(r"--[^\n]*")
@@ -97,7 +109,34 @@ def scan(sql: str, lexis: Lexis) -> tuple[Piece, ...]:
             raise UnreadableError(f"the character U+{ord(piece.text[0]):04X} outside of a text")
         if piece.kind is not Kind.TEXT and piece.kind is not Kind.COMMENT:
             _refuse_hidden(piece.text)
-    return pieces
+    return tuple(_with_percent_values(pieces)) if lexis.percent_values and "%" in sql else pieces
+
+
+def _with_percent_values(pieces: tuple[Piece, ...]) -> Iterator[Piece]:
+    """The pieces with %s and %(name)s as one each; behind an operand a % divides, and stays what it is."""
+    place, before = 0, None
+    while place < len(pieces):
+        piece = pieces[place]
+        size = 0 if before is not None and _is_operand(before) else _percent_size(pieces[place : place + 5])
+        if size:
+            piece = Piece(Kind.PARAMETER, "".join(part.text for part in pieces[place : place + size]), piece.start)
+        yield piece
+        before = before if piece.kind is Kind.COMMENT else piece
+        place += size or 1
+
+
+def _is_operand(piece: Piece) -> bool:
+    if piece.kind is Kind.WORD:
+        return piece.word not in _BEFORE_VALUES
+    return piece.kind in _OPERANDS or piece.text in {")", "]"}
+
+
+def _percent_size(ahead: tuple[Piece, ...]) -> int:
+    """How many pieces that stand together make up a driver's placeholder; 0 for none."""
+    written = [piece.text if piece.kind is not Kind.WORD or piece.text == "s" else "name" for piece in ahead]
+    size = 2 if written[:2] == ["%", "s"] else 5 if written in (["%", "(", "name", ")", "s"], ["%", "(", "s", ")", "s"]) else 0
+    together = all(left.start + len(left.text) == right.start for left, right in pairwise(ahead[:size]))
+    return size if together else 0
 
 
 def _refuse_odd_characters(sql: str) -> None:
@@ -216,6 +255,7 @@ def _plain(sql: str, at: int, lexis: Lexis) -> tuple[Kind, int]:
         (Kind.WORD, _ORACLE_WORD if lexis.chosen_quotes else _WORD),
         (Kind.NUMBER, _NUMBER),
         (Kind.PARAMETER, _PARAMETER),
+        *(((Kind.PARAMETER, _NUMBERED_COLON),) if lexis.numbered_colons else ()),
     ):
         match = pattern.match(sql, at)
         if match is not None and not (kind is Kind.PARAMETER and sql.startswith("::", at)):

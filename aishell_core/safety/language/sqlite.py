@@ -51,7 +51,7 @@ _WHOLE_FILE = {"integrity_check", "quick_check", "foreign_key_check"}
 
 RULES = SqlRules(
     dialect="sqlite",
-    lexis=Lexis(letters="xX", backticks=True, brackets=True),
+    lexis=Lexis(letters="xX", backticks=True, brackets=True, numbered_colons=True),
     functions=("sqlite_functions.txt",),
     phrases=_PHRASES,
     harmful=_HARMFUL,
