@@ -1,0 +1,71 @@
+"""Silences: made, ended early, extended, and who is silenced now. Pure.
+
+A silence stops the telling of alerts and nothing else: they go on living, and one that still fires when the silence ends
+is told then. Times are those of the wall clock, because that is what people mean by "until six".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from aishell_core.errors import UsageError
+from alerts.hours import within
+from alerts.matchers import matches, problem_of
+from alerts.models import Matcher, Silence
+from alerts.rule import Maintenance, Rule
+
+MAINTENANCE = "maintenance:"
+"""What the id of a maintenance window begins with among those that silence an alert; its name follows."""
+
+OUT_OF_HOURS = "hours:"
+"""The same for a rule outside of its active hours."""
+
+
+def new_silence(
+    identity: str, matchers: tuple[Matcher, ...], starts_at: float, ends_at: float, author: str, comment: str, now: float
+) -> Silence:
+    """A silence; raises UsageError for one that nobody can have meant: without an end, an author, or for all there is."""
+    for matcher in matchers:
+        problem = problem_of(matcher)
+        if problem:
+            raise UsageError(f"{matcher.label}{matcher.operator}{matcher.value!r} cannot be used: {problem}")
+    if matches(matchers, {}):
+        raise UsageError("a silence for every alert is refused", "name what to silence, such as target=orders, or alertname=~'.+'")
+    if not author.strip():
+        raise UsageError("a silence needs an author", "say who you are with --author")
+    if not ends_at > max(starts_at, now):
+        raise UsageError("the silence would be over before it began", "give an end that lies in the future, such as --for 2h")
+    return Silence(identity, matchers, max(starts_at, now), ends_at, author, comment, now)
+
+
+def is_active(silence: Silence, now: float) -> bool:
+    """Whether a silence holds at a moment."""
+    return silence.starts_at <= now < silence.ends_at
+
+
+def ended_early(silence: Silence, by: str, now: float) -> Silence:
+    """A silence that ends now; one that has not begun never does. Raises UsageError when it is over already."""
+    if silence.ends_at <= now:
+        raise UsageError(f"the silence {silence.id} is over already")
+    return replace(silence, starts_at=min(silence.starts_at, now), ends_at=now, ended_by=by)
+
+
+def extended(silence: Silence, ends_at: float, now: float) -> Silence:
+    """A silence with a later (or earlier) end; raises UsageError when it is over, or would be."""
+    if silence.ends_at <= now:
+        raise UsageError(f"the silence {silence.id} is over already", "make a new one")
+    if not ends_at > max(now, silence.starts_at):
+        raise UsageError("the new end lies in the past", "end the silence instead")
+    return replace(silence, ends_at=ends_at)
+
+
+def silencers(
+    labels: Mapping[str, str], rule: Rule | None, silences: Iterable[Silence], windows: Iterable[Maintenance], now: float
+) -> tuple[str, ...]:
+    """What silences an alert now, sorted: ids of silences, `maintenance:NAME`, and `hours:RULE` outside of the rule's active hours."""
+    found = [each.id for each in silences if is_active(each, now) and matches(each.matchers, labels)]
+    found += [MAINTENANCE + each.name for each in windows if matches(each.matchers, labels) and within(each.hours, now)]
+    if rule is not None and rule.active_hours and not within(rule.active_hours, now):
+        found.append(OUT_OF_HOURS + rule.name)
+    return tuple(sorted(found))
