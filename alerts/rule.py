@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from aishell_core.values import NO_LABELS, Labels
@@ -139,4 +139,5 @@ class Rule:
     """The first things to look at."""
     builtin: str = ""
     """The set that it ships with, "" for a rule of the user."""
-    origin: str = ""
+    origin: str = field(default="", compare=False)
+    """Not compared: a rule that only moved in its file is the same rule."""

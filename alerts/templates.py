@@ -1,6 +1,6 @@
 """Texts of rules with values in them: `{{ value }}`, `{{ labels.mount }}`, `{{ value | percent }}`. Nothing in them runs code.
 
-Others call `template_problems` when a rule is read and `render` when an alert is told.
+Others call `template_problems` and `unknown_labels` when a rule is read, and `render` when an alert is told.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from difflib import get_close_matches
 
 from aishell_core.units import format_bytes, format_count, format_duration, format_value
 from aishell_core.values import Unit
+from alerts.language.problems import Problem
 from alerts.language.syntax import Span
 
 _HOLE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
@@ -49,15 +50,6 @@ class Filter:
     help: str
     apply: Callable[[Value, str, str], Value]
     takes_argument: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class TemplateProblem:
-    """What is wrong with a template, and where in its text."""
-
-    span: Span
-    message: str
-    hint: str = ""
 
 
 NAMES: Mapping[str, str] = {
@@ -130,40 +122,58 @@ FILTERS: Mapping[str, Filter] = {
 """Every filter by its name."""
 
 
-def template_problems(text: str, labels: Collection[str] | None = None) -> tuple[TemplateProblem, ...]:
-    """Everything that is wrong with a template. `labels` are those that its alerts have, None where that is not known."""
+def template_problems(text: str) -> tuple[Problem, ...]:
+    """Everything that is wrong with a template, in the order of its text."""
     if len(text) > _MOST_CHARACTERS:
-        return (TemplateProblem(Span(0, 1), f"the text is longer than {_MOST_CHARACTERS} characters", "put the rest into the runbook"),)
-    return tuple(sorted({*_open_holes(text), *_hole_problems(text, labels)}, key=lambda problem: problem.span.start))
+        return (Problem(Span(0, 1), f"the text is longer than {_MOST_CHARACTERS} characters", "put the rest into the runbook"),)
+    found = [*_open_holes(text), *(problem for hole in _HOLE.finditer(text) for problem in _hole_problems(hole))]
+    return tuple(sorted(found, key=lambda problem: problem.span.start))
 
 
-def _open_holes(text: str) -> Iterator[TemplateProblem]:
+def unknown_labels(text: str, labels: Collection[str]) -> Iterator[Problem]:
+    """A problem for each label of a template that is not among those that its alerts are known to have."""
+    for hole in _HOLE.finditer(text):
+        span, piece = next(_pieces(hole))
+        label = piece.strip().removeprefix(_LABEL)
+        if piece.strip().startswith(_LABEL) and label not in labels:
+            yield Problem(span, f"no alert of this rule is known to have the label {label!r}", _near(label, sorted(labels)))
+
+
+def _open_holes(text: str) -> Iterator[Problem]:
     bare = _HOLE.sub(lambda found: "." * len(found[0]), text)
     for found in re.finditer(r"\{\{|\}\}", bare):
         other = "}}" if found[0] == "{{" else "{{"
-        yield TemplateProblem(Span(found.start(), 2), f"{found[0]} has no {other}", "write {{ value }}")
+        yield Problem(Span(found.start(), 2), f"{found[0]} has no {other}", "write {{ value }}")
 
 
-def _hole_problems(text: str, labels: Collection[str] | None) -> Iterator[TemplateProblem]:
-    for found in _HOLE.finditer(text):
-        offset = found.start(1)
-        for number, piece in enumerate(found[1].split("|")):
-            span = Span(offset + len(piece) - len(piece.lstrip()), max(1, len(piece.strip())))
-            problem = _piece_problem(piece, number == 0, labels)
-            if problem is not None:
-                yield TemplateProblem(span, *problem)
-            offset += len(piece) + 1
+def _pieces(hole: re.Match[str]) -> Iterator[tuple[Span, str]]:
+    """The name in a hole and its filters, each with its place in the whole text."""
+    offset = hole.start(1)
+    for piece in hole[1].split("|"):
+        yield Span(offset + len(piece) - len(piece.lstrip()), max(1, len(piece.strip()))), piece
+        offset += len(piece) + 1
 
 
-def _piece_problem(piece: str, is_name: bool, labels: Collection[str] | None) -> tuple[str, str] | None:
-    parsed = _PIECE.fullmatch(piece)
-    if parsed is None:
-        return "this is no name and no filter", "write {{ value }}, {{ labels.mount }} or {{ value | percent }}"
-    name, argument = parsed["name"], parsed["argument"]
-    if is_name:
-        if argument is not None:
-            return f"{name} is no function", f"known: {', '.join(NAMES)}, labels.NAME"
-        return _name_problem(name, labels)
+def _hole_problems(hole: re.Match[str]) -> Iterator[Problem]:
+    for number, (span, piece) in enumerate(_pieces(hole)):
+        parsed = _PIECE.fullmatch(piece)
+        if parsed is None:
+            yield Problem(span, "this is no name and no filter", "write {{ value }}, {{ labels.mount }} or {{ value | percent }}")
+            continue
+        problem = (_filter_problem if number else _name_problem)(parsed["name"], parsed["argument"])
+        if problem is not None:
+            yield Problem(span, *problem)
+
+
+def _name_problem(name: str, argument: str | None) -> tuple[str, str] | None:
+    if argument is not None:
+        return f"{name} is no function", f"known: {', '.join(NAMES)}, labels.NAME"
+    if name in NAMES or (name.startswith(_LABEL) and name.removeprefix(_LABEL).isidentifier()):
+        return None
+    return f"there is no {name!r} in a template", _near(name, (*NAMES, f"{_LABEL}NAME"))
+
+
+def _filter_problem(name: str, argument: str | None) -> tuple[str, str] | None:
     if name not in FILTERS:
         return f"there is no filter {name!r}", _near(name, FILTERS)
     if argument is not None and not FILTERS[name].takes_argument:
@@ -171,17 +181,6 @@ def _piece_problem(piece: str, is_name: bool, labels: Collection[str] | None) ->
     if name == "round" and argument is not None and argument[0] in "\"'":
         return "round takes a number", "write round(1)"
     return None
-
-
-def _name_problem(name: str, labels: Collection[str] | None) -> tuple[str, str] | None:
-    if name in NAMES:
-        return None
-    if not name.startswith(_LABEL):
-        return f"there is no {name!r} in a template", _near(name, (*NAMES, *(_LABEL + label for label in labels or ())))
-    label = name.removeprefix(_LABEL)
-    if labels is None or label in labels:
-        return None
-    return f"no alert of this rule has the label {label!r}", _near(label, sorted(labels))
 
 
 def _near(word: str, valid: Collection[str]) -> str:

@@ -29,37 +29,45 @@ class Spec(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+def keys_of(model: type[BaseModel]) -> tuple[str, ...]:
+    """The keys of a model as they are written, in the order of their declaration."""
+    return tuple(field.alias or name for name, field in model.model_fields.items())
+
+
 def keys_by_pattern(path: KeyPath, models: tuple[tuple[tuple[str, ...], type[BaseModel]], ...]) -> tuple[str, ...]:
     """The keys of the model whose pattern fits a path, in which `*` stands for any step; none where no pattern does."""
     for pattern, model in models:
         if len(pattern) == len(path) and all(want in ("*", step) for want, step in zip(pattern, path, strict=True)):
-            return tuple(model.model_fields)
+            return keys_of(model)
     return ()
 
 
-def problem_of(document: Document, detail: ErrorDetails, keys_at: KeysAt, hints: Mapping[str | int, str], above: KeyPath = ()) -> Problem:
-    """One error of a model in our words; `above` is the path of what was checked, from which the error's own path goes on."""
-    path: KeyPath = (*above, *detail["loc"])
+def problem_of(
+    document: Document, detail: ErrorDetails, keys_at: KeysAt, hints: Mapping[str | int, str], where: KeyPath | None = None
+) -> Problem:
+    """One error of a model in our words. `where` is its place in the document, where that is not the path within the model."""
+    path: KeyPath = tuple(detail["loc"])
+    place = path if where is None else where
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "aishell":
-        return document.problem(path, str(context["what"]), str(context["hint"]))
+        return document.problem(place, str(context["what"]), str(context["hint"]))
     if kind == "extra_forbidden":
-        return _unknown_key(document, path, keys_at)
+        return _unknown_key(document, place, keys_at(path[:-1]))
     if kind == "missing":
         what = f"the key {path[-1]!r} is missing"
-        return document.problem(path[:-1], what, f"valid: {', '.join(keys_at(path[:-1]))}")
+        return document.problem(place[:-1], what, f"valid: {', '.join(keys_at(path[:-1]))}")
     if kind in _WANTED:
         valid = ", ".join(keys_at(path))
         hint = hints.get(path[-1], f"write its keys below it: {valid}" if valid else "") if path else ""
-        return document.problem(path, f"{_WANTED[kind]} is wanted here, but {kind_of(detail['input'])} was found", hint)
+        return document.problem(place, f"{_WANTED[kind]} is wanted here, but {kind_of(detail['input'])} was found", hint)
     # A union of types reports one error per member, each with the member's name as the last step.
-    while path and path not in document.values:
-        path = path[:-1]
-    return document.problem(path, f"this value is not valid here: {kind_of(detail['input'])} was found")
+    while place and place not in document.values:
+        place = place[:-1]
+    return document.problem(place, f"this value is not valid here: {kind_of(detail['input'])} was found")
 
 
-def _unknown_key(document: Document, path: KeyPath, keys_at: KeysAt) -> Problem:
-    name = str(path[-1])
+def _unknown_key(document: Document, place: KeyPath, valid: tuple[str, ...]) -> Problem:
+    name = str(place[-1])
     if name == "<<":
-        return document.problem(path, "merge keys (<<) are not supported", "write the keys out", of_key=True)
-    return document.problem(path, f"unknown key {name!r}", nearest(name, keys_at(path[:-1])), of_key=True)
+        return document.problem(place, "merge keys (<<) are not supported", "write the keys out", of_key=True)
+    return document.problem(place, f"unknown key {name!r}", nearest(name, valid), of_key=True)

@@ -60,7 +60,7 @@ def section_help(name: str) -> str:
 def option_help(model: type[BaseModel]) -> Iterator[OptionHelp]:
     """Every option of a part of the configuration, in the order of its declaration."""
     for key, field in model.model_fields.items():
-        yield OptionHelp(key, str(field.description), _default(field), _example(field), field.is_required())
+        yield OptionHelp(field.alias or key, str(field.description), _default(field), _example(field), field.is_required())
 
 
 def _default(field: FieldInfo) -> Value:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.templates import FILTERS, NAMES, Facts, render, template_problems
+from alerts.templates import FILTERS, NAMES, Facts, render, template_problems, unknown_labels
 
 FACTS = Facts(
     rule="pool",
@@ -41,7 +41,7 @@ FACTS = Facts(
 )
 def test_holes_are_filled(text: str, shown: str) -> None:
     assert render(text, FACTS) == shown
-    assert template_problems(text, {"mount", "ugly", "size", "text", "none"}) == ()
+    assert template_problems(text) == ()
 
 
 def test_a_value_is_shown_in_its_unit_and_unknown_is_no_number() -> None:
@@ -57,7 +57,7 @@ def test_a_value_is_shown_in_its_unit_and_unknown_is_no_number() -> None:
     [
         ("is {{ valu }}", 6, "there is no 'valu' in a template", "did you mean value?"),
         ("{{ value | percnt }}", 11, "there is no filter 'percnt'", "did you mean percent?"),
-        ("{{ labels.mont }}", 3, "no alert of this rule has the label 'mont'", "did you mean mount?"),
+        ("{{ labels. }}", 3, "there is no 'labels.' in a template", "did you mean"),
         ("{{ value", 0, "{{ has no }}", ""),
         ("value }}", 6, "}} has no {{", ""),
         ("{{ }}", 3, "this is no name and no filter", ""),
@@ -70,18 +70,23 @@ def test_a_value_is_shown_in_its_unit_and_unknown_is_no_number() -> None:
     ],
 )
 def test_what_is_wrong_is_said_at_its_place(text: str, start: int, message: str, hint: str) -> None:
-    (problem,) = template_problems(text, {"mount"})
+    (problem,) = template_problems(text)
     assert (problem.span.start, problem.message) == (start, message)
     assert hint in problem.hint
 
 
 def test_all_problems_are_told_at_once() -> None:
-    found = template_problems("{{ a }} {{ value | b | c }} {{", {"mount"})
+    found = template_problems("{{ a }} {{ value | b | c }} {{")
     assert [problem.span.start for problem in found] == [3, 19, 23, 28]
 
 
-def test_labels_are_not_checked_where_they_are_not_known() -> None:
-    assert template_problems("{{ labels.any }}") == ()
+def test_a_label_that_no_alert_is_known_to_have_is_named_with_the_nearest() -> None:
+    text = "{{ labels.mont | upper }} {{ labels.mount }} {{ value }}"
+    (problem,) = unknown_labels(text, {"mount", "target"})
+    assert (problem.span.start, problem.span.length) == (3, 11)
+    assert problem.message == "no alert of this rule is known to have the label 'mont'"
+    assert "did you mean mount?" in problem.hint
+    assert template_problems(text) == ()
 
 
 def test_a_hole_that_is_no_good_stays_as_it_is_written() -> None:
@@ -103,7 +108,7 @@ def test_every_name_and_filter_is_explained() -> None:
 def test_any_text_is_rendered_or_refused(text: str) -> None:
     """What has no problem leaves no brace pair unfilled; nothing raises."""
     shown = render(text, FACTS)
-    assert template_problems(text, {"x"}) or "{{" not in shown
+    assert template_problems(text) or "{{" not in shown
 
 
 @given(label=st.text(max_size=80))

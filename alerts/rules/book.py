@@ -1,0 +1,55 @@
+"""All rules that are in force, those that are wrong, and what else of the configuration the judging and telling go by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from aishell_core.documents.problems import Problem
+from alerts.notify.models import Channel, Heartbeat, Routes
+from alerts.rule import Maintenance, Rule
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenRule:
+    """A rule that is not evaluated, by its name or its place, and everything that is wrong with it."""
+
+    name: str
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the configuration says besides rules. `channels` are those whose URL could be had."""
+
+    is_enabled: bool = True
+    has_bell: bool = False
+    default_channels: tuple[str, ...] = ()
+    heartbeat: Heartbeat | None = None
+    maintenance: tuple[Maintenance, ...] = ()
+    channels: Mapping[str, Channel] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleBook:
+    """The rules in force by the order of their files, built-in ones first; without any when alerts are switched off.
+
+    `disabled` are the names of rules that are right and switched off. `warnings` keep nothing from running.
+    """
+
+    rules: tuple[Rule, ...] = ()
+    broken: tuple[BrokenRule, ...] = ()
+    disabled: tuple[str, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    settings: Settings = Settings()
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """Everything that is wrong with all broken rules."""
+        return tuple(problem for broken in self.broken for problem in broken.problems)
+
+    @property
+    def routes(self) -> Routes:
+        """What a notifier needs of it."""
+        by_name = {rule.name: rule for rule in self.rules}
+        return Routes(self.settings.channels, self.settings.default_channels, by_name, self.settings.heartbeat)

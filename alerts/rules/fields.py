@@ -1,0 +1,156 @@
+"""The kinds of values that rules hold, each with its parser, its message and its place in the JSON schema."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import PlainValidator, WithJsonSchema
+
+from aishell_core.catalogue.declare import ANY
+from aishell_core.documents.fields import DURATION_SCHEMA, as_text, choice, choice_schema, duration_between, fault, kind_of
+from aishell_core.documents.problems import nearest
+from aishell_core.targets import Environment
+from alerts.models import Absence, Level
+from alerts.rule import DAY_SECONDS, Reach
+from alerts.rules.hours import parse_days, parse_months, parse_timezone, parse_weekdays
+from alerts.rules.matchers import LABEL_NAME
+
+OWN_LABELS = ("alertname", "target", "engine", "role", "environment", "severity")
+"""The labels that every alert has; a rule cannot give them."""
+
+ENGINES = ANY
+"""The engines that a rule may be for."""
+
+_MOST_NAME_CHARACTERS = 120
+_MOST_LABELS = 50
+_LONGEST_FOR_SECONDS = 30 * DAY_SECONDS
+_MOST_SAMPLES = 100_000
+
+
+def _rule_name(value: object) -> str:
+    text = as_text(value, "a name")
+    if not text.strip() or text != text.strip():
+        raise fault("a rule's name has a letter at its begin and at its end", 'write it as in "Pool is nearly full"')
+    if len(text) > _MOST_NAME_CHARACTERS or not text.isprintable():
+        raise fault(f"a rule's name is one line of up to {_MOST_NAME_CHARACTERS} characters", "put the rest into annotations")
+    return text
+
+
+def _line(value: object) -> str:
+    text = as_text(value, "a text")
+    if not text.strip():
+        raise fault("this text is empty", "leave the key out")
+    return text
+
+
+def _word_or_words(value: object) -> tuple[str, ...]:
+    """One word, or a list of them, because both read naturally in YAML."""
+    words = value if isinstance(value, list) else [value]
+    found = tuple(as_text(word, "a word or a list of words") for word in words)
+    if not all(word.strip() for word in found):
+        raise fault("an empty word selects nothing", "leave the key out for all")
+    return found
+
+
+def _engines(value: object) -> tuple[str, ...]:
+    words = _word_or_words(value)
+    for word in words:
+        if word not in ENGINES:
+            raise fault(f"there is no engine {word!r}", nearest(word, ENGINES))
+    return words
+
+
+def _environments(value: object) -> tuple[str, ...]:
+    read = choice(Environment)
+    return tuple(read(word).value for word in _word_or_words(value))
+
+
+def _label_name(name: object) -> str:
+    text = as_text(name, "the name of a label")
+    if not LABEL_NAME.fullmatch(text):
+        raise fault(f"{text!r} is no name of a label", "letters, digits and _ make one, beginning with a letter")
+    return text
+
+
+def _labels(value: object) -> tuple[tuple[str, str], ...]:
+    pairs = _pairs(value, "severity_hint: high")
+    for name, _text in pairs:
+        _label_name(name)
+        if name in OWN_LABELS:
+            raise fault(f"every alert has the label {name!r} of its own", "choose another name")
+    return tuple(sorted(pairs))
+
+
+def _texts(value: object) -> tuple[tuple[str, str], ...]:
+    pairs = _pairs(value, 'summary: "{{ target }} is full"')
+    for name, _text in pairs:
+        _label_name(name)
+    return tuple(pairs)
+
+
+def _pairs(value: object, example: str) -> list[tuple[str, str]]:
+    if not isinstance(value, dict):
+        raise fault(f"a set of keys is wanted here, but {kind_of(value)} was found", f"write {{{example}}}")
+    if len(value) > _MOST_LABELS:
+        raise fault(f"{len(value)} keys are more than {_MOST_LABELS}", "keep the ones that are read")
+    return [(str(name), _scalar_text(text)) for name, text in value.items()]
+
+
+def _scalar_text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int) else as_text(value, "a text")
+
+
+def _group_by(value: object) -> tuple[str, ...]:
+    return tuple(_label_name(word) for word in _word_or_words(value)) if value != [] else ()
+
+
+def _samples(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise fault(f"a whole number is wanted here, but {kind_of(value)} was found", "write min_samples: 3")
+    if not 1 <= value <= _MOST_SAMPLES:
+        raise fault(f"{value} is outside of 1 to {_MOST_SAMPLES:,}", "1 is the default")
+    return value
+
+
+def _names(value: object) -> tuple[str, ...]:
+    if value == []:
+        return ()
+    return _word_or_words(value)
+
+
+_LIST_OR_WORD = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+_NUMBERS_OR_WORDS = {"anyOf": [{"type": ["string", "integer"]}, {"type": "array", "items": {"type": ["string", "integer"]}}]}
+
+RuleName = Annotated[str, PlainValidator(_rule_name), WithJsonSchema({"type": "string", "maxLength": _MOST_NAME_CHARACTERS})]
+Line = Annotated[str, PlainValidator(_line), WithJsonSchema({"type": "string", "minLength": 1})]
+Span = Annotated[float, PlainValidator(duration_between(0, _LONGEST_FOR_SECONDS, "5m is a usual time")), DURATION_SCHEMA]
+Pause = Annotated[float, PlainValidator(duration_between(1, _LONGEST_FOR_SECONDS, "5m is a usual time")), DURATION_SCHEMA]
+LevelWord = Annotated[Level, PlainValidator(choice(Level)), choice_schema(Level)]
+AbsenceWord = Annotated[Absence, PlainValidator(choice(Absence)), choice_schema(Absence)]
+ReachWord = Annotated[Reach, PlainValidator(choice(Reach)), choice_schema(Reach)]
+Selection = Annotated[tuple[str, ...], PlainValidator(_word_or_words), WithJsonSchema(_LIST_OR_WORD)]
+Names = Annotated[tuple[str, ...], PlainValidator(_names), WithJsonSchema(_LIST_OR_WORD)]
+Engines = Annotated[
+    tuple[str, ...],
+    PlainValidator(_engines),
+    WithJsonSchema({"anyOf": [{"enum": list(ENGINES)}, {"type": "array", "items": {"enum": list(ENGINES)}}]}),
+]
+Environments = Annotated[tuple[str, ...], PlainValidator(_environments), WithJsonSchema(_LIST_OR_WORD)]
+LabelPairs = Annotated[
+    tuple[tuple[str, str], ...],
+    PlainValidator(_labels),
+    WithJsonSchema({"type": "object", "additionalProperties": {"type": ["string", "integer", "boolean"]}}),
+]
+TextPairs = Annotated[
+    tuple[tuple[str, str], ...],
+    PlainValidator(_texts),
+    WithJsonSchema({"type": "object", "additionalProperties": {"type": "string"}}),
+]
+LabelNames = Annotated[tuple[str, ...], PlainValidator(_group_by), WithJsonSchema(_LIST_OR_WORD)]
+Samples = Annotated[int, PlainValidator(_samples), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": _MOST_SAMPLES})]
+Weekdays = Annotated[tuple[int, ...], PlainValidator(parse_weekdays), WithJsonSchema(_LIST_OR_WORD)]
+Days = Annotated[tuple[int, ...], PlainValidator(parse_days), WithJsonSchema(_NUMBERS_OR_WORDS)]
+Months = Annotated[tuple[int, ...], PlainValidator(parse_months), WithJsonSchema(_NUMBERS_OR_WORDS)]
+Timezone = Annotated[str, PlainValidator(parse_timezone), WithJsonSchema({"type": "string"})]

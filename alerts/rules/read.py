@@ -1,0 +1,142 @@
+"""From the mapping of one rule to the rule, or to everything that is wrong with it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from aishell_core.documents.document import Plain
+from aishell_core.documents.fields import kind_of
+from aishell_core.documents.problems import Problem, nearest
+from alerts.language.checker import KEPT, Kept
+from alerts.models import Level
+from alerts.rule import Rule
+from alerts.rules.book import BrokenRule
+from alerts.rules.conditions import CONDITION_KEYS, Conditions, read_conditions
+from alerts.rules.fields import ENGINES, OWN_LABELS
+from alerts.rules.place import Place
+from alerts.rules.spec import RuleSpec
+from alerts.templates import template_problems, unknown_labels
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What rules are read against: how long figures are kept, and the channels that there are."""
+
+    kept: Kept = KEPT
+    channels: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRule:
+    """A rule that is right, whether it is switched on, and what is worth a warning in it."""
+
+    rule: Rule
+    is_enabled: bool = True
+    warnings: tuple[Problem, ...] = ()
+
+
+def read_rule(place: Place, content: Plain, around: Surroundings, builtin: str = "") -> ReadRule | BrokenRule:
+    """The rule that a mapping says; `builtin` is the set that it ships with."""
+    if not isinstance(content, dict):
+        what = f"a rule is a set of keys, but {kind_of(content)} was found"
+        return BrokenRule(place.origin, (place.problem((), what, "write - name: and condition: below it"),))
+    name = content.get("name")
+    problems, spec = _modelled(place, content)
+    conditions = _conditions(content, around)
+    problems += [
+        place.problem_in_text((fault.key,), fault.span, fault.message, fault.hint) for fault in conditions.faults if fault.key in content
+    ]
+    problems += [place.problem((), fault.message, fault.hint) for fault in conditions.faults if fault.key not in content]
+    problems += _template_problems(place, content)
+    if problems or spec is None:
+        return BrokenRule(name if isinstance(name, str) else place.origin, _sorted(problems))
+    return ReadRule(_rule(place, spec, conditions, builtin), spec.enabled, tuple(_warnings(place, spec, conditions, around)))
+
+
+def _sorted(problems: list[Problem]) -> tuple[Problem, ...]:
+    return tuple(sorted(dict.fromkeys(problems), key=lambda problem: (problem.source, problem.line, problem.column)))
+
+
+def _modelled(place: Place, content: Mapping[str, Plain]) -> tuple[list[Problem], RuleSpec | None]:
+    try:
+        return [], RuleSpec.model_validate(content)
+    except ValidationError as error:
+        return [place.model_problem(detail) for detail in error.errors(include_url=False)], None
+
+
+def _conditions(content: Mapping[str, Plain], around: Surroundings) -> Conditions:
+    """The conditions, read from what can be made out, so that their errors come together with all others."""
+    texts = {key: text for key in CONDITION_KEYS if isinstance(text := content.get(key), str) and text.strip()}
+    severity = content.get("severity")
+    level = Level(severity) if isinstance(severity, str) and severity in set(Level) else None
+    if any(key in content and key not in texts for key in CONDITION_KEYS):
+        # A condition that is no text is told by the model; what depends on it cannot be judged.
+        return Conditions()
+    return read_conditions(texts, level, _engines(content), around.kept)
+
+
+def _engines(content: Mapping[str, Plain]) -> Iterator[str]:
+    targets = content.get("targets")
+    chosen = targets.get("engine") if isinstance(targets, dict) else None
+    for engine in chosen if isinstance(chosen, list) else [chosen]:
+        if isinstance(engine, str) and engine in ENGINES:
+            yield engine
+
+
+def _template_problems(place: Place, content: Mapping[str, Plain]) -> Iterator[Problem]:
+    annotations = content.get("annotations")
+    for name, text in (annotations if isinstance(annotations, dict) else {}).items():
+        for problem in template_problems(text) if isinstance(text, str) else ():
+            yield place.problem_in_text(("annotations", name), problem.span, problem.message, problem.hint)
+
+
+def _rule(place: Place, spec: RuleSpec, conditions: Conditions, builtin: str) -> Rule:
+    return Rule(
+        name=spec.name,
+        triggers=conditions.triggers,
+        clear=conditions.clear,
+        for_seconds=spec.for_,
+        keep_firing_seconds=spec.keep_firing_for,
+        targets=spec.targets.selector,
+        labels=spec.labels,
+        annotations=spec.annotations,
+        channels=spec.channels,
+        group_by=spec.group_by,
+        repeat_seconds=spec.repeat,
+        no_data=spec.no_data.missing,
+        on_error=spec.on_error.missing,
+        min_samples=spec.min_samples,
+        inhibits=tuple(part.inhibition for part in spec.inhibits),
+        escalations=tuple(part.escalation for part in spec.escalate),
+        damping=spec.damping.damping,
+        active_hours=tuple(hours for part in spec.active_hours for hours in part.hours),
+        runbook=spec.runbook or "",
+        reason=spec.reason or "",
+        steps=tuple(part.step for part in spec.steps),
+        builtin=builtin,
+        origin=place.origin,
+    )
+
+
+def _warnings(place: Place, spec: RuleSpec, conditions: Conditions, around: Surroundings) -> Iterator[Problem]:
+    labels = {*OWN_LABELS, *dict(spec.labels), *conditions.labels}
+    for name, text in spec.annotations:
+        for problem in unknown_labels(text, labels):
+            yield place.problem_in_text(("annotations", name), problem.span, problem.message, problem.hint)
+    if unknown := [label for label in spec.group_by if label not in labels]:
+        what = f"no alert of this rule is known to have the label {unknown[0]!r}"
+        yield place.problem(("group_by",), what, nearest(unknown[0], sorted(labels)))
+    yield from _channel_warnings(place, ("channels",), spec.channels or (), around.channels)
+    for number, escalation in enumerate(spec.escalate):
+        yield from _channel_warnings(place, ("escalate", number, "channels"), escalation.channels, around.channels)
+
+
+def _channel_warnings(place: Place, where: tuple[str | int, ...], names: tuple[str, ...], channels: Collection[str]) -> Iterator[Problem]:
+    """A channel that is not there keeps no rule from running: it is told on the screen, and through its other channels."""
+    for number, name in enumerate(names):
+        if name not in channels:
+            hint = nearest(name, sorted(channels)) if channels else "name it under alerts: channels: in your own config.yaml"
+            yield place.problem((*where, number), f"the channel {name!r} is not configured", hint)
