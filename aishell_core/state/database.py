@@ -22,16 +22,14 @@ from aishell_core.state.condense import KEPT_SECONDS, condense
 from aishell_core.state.faults import told
 from aishell_core.state.history import History
 from aishell_core.state.lease import WriterLease
-from aishell_core.state.upgrade import Steps, checked_version, shipped_steps, upgrade
+from aishell_core.state.opening import NAME, connect, open_to_write
+from aishell_core.state.upgrade import Steps, checked_version, shipped_steps
 from aishell_core.values import Event, TargetId
 
 T = TypeVar("T")
 
-NAME = "state.db"
 LOCK_NAME = "state.lock"
-_BUSY_SECONDS = 1.0
 _PRUNE_SECONDS = 60.0
-_LARGEST_WAL_BYTES = 16 * 2**20
 
 
 class StateDatabase:
@@ -83,39 +81,19 @@ class StateDatabase:
             if not self._lease.acquire():
                 return False
             try:
-                connection = self._begin_writing()
+                connection = open_to_write(self._path, self._steps, self._now())
             except BaseException:
                 self._lease.release()
                 raise
         self._replace(connection)
         return True
 
-    def _begin_writing(self) -> sqlite3.Connection:
-        if self._path.exists():
-            # Reading only, because the last one to close a writable connection changes the file, even a newer one's.
-            connection = self._connect("ro")
-            try:
-                checked_version(connection, self._path, self._steps)
-            finally:
-                connection.close()
-        self._path.touch(mode=0o600, exist_ok=True)
-        connection = self._connect("rw")
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute(f"PRAGMA journal_size_limit = {_LARGEST_WAL_BYTES}")
-            upgrade(connection, self._path, self._steps, self._now())
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
     def _reading(self) -> sqlite3.Connection | None:
         """A connection to read with; None while there is nothing to read: the writer has not made or upgraded it yet."""
         if self._closed:
             raise StateError(f"{self._path} is closed")
         if self._connection is None and self._path.exists():
-            connection = self._connect("ro")
+            connection = connect(self._path, "ro")
             try:
                 is_current = checked_version(connection, self._path, self._steps) == len(self._steps)
             except BaseException:
@@ -126,10 +104,6 @@ class StateDatabase:
             else:
                 connection.close()
         return self._connection
-
-    def _connect(self, mode: str) -> sqlite3.Connection:
-        uri = f"{self._path.absolute().as_uri()}?mode={mode}"
-        return sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
 
     def _replace(self, connection: sqlite3.Connection | None) -> None:
         if self._connection is not None:
