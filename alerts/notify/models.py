@@ -22,6 +22,11 @@ class ChannelKind(StrEnum):
     WEBHOOK = "webhook"
     ALERTMANAGER = "alertmanager"
 
+    @property
+    def is_relay(self) -> bool:
+        """Whether the receiver groups, repeats and silences by itself, and forgets what it is not told of again."""
+        return self is ChannelKind.ALERTMANAGER
+
 
 @dataclass(frozen=True, slots=True)
 class Channel:

@@ -20,11 +20,26 @@ _LOCAL_SCHEMES = {
 _LOCAL_OPTIONS = ("attach", "include", "template", "tmpl")
 """Options by which a service would read a file and send it, or read further configuration."""
 _MOST_CHARACTERS = 4096
+INCIDENT_KEYS = {
+    **dict.fromkeys(
+        ("pagerduty", "squadcast", "ilert", "signl4", "incidentio", "goalert", "goalerts", "firehydrant", "pagertree"), "dedup"
+    ),
+    **dict.fromkeys(("splunk", "victorops"), "entity_id"),
+}
+"""Services that open and close incidents, by scheme, each with the option of its URL that names the incident.
+
+Opsgenie and Jira are not among them: Apprise ends an alert there by the number of its request, which lives in Apprise's own files.
+"""
 
 
 def kind_of(url: str) -> ChannelKind:
     """Who carries the messages of a URL: our own schemes `webhook+https:` and `alertmanager+https:` (or http), or else Apprise."""
-    return _OWN.get(_scheme(url), ChannelKind.APPRISE)
+    return _OWN.get(scheme_of(url), ChannelKind.APPRISE)
+
+
+def keeps_incidents(url: str) -> bool:
+    """Whether a receiver opens and closes an incident for each group, so that groups must not be put together in one message."""
+    return kind_of(url) is not ChannelKind.APPRISE or scheme_of(url) in INCIDENT_KEYS
 
 
 def http_url(url: str) -> str:
@@ -37,7 +52,7 @@ def problems_of(url: str) -> str:
 
     For a URL of Apprise this imports Apprise and reads the URL as it will be read for sending; nothing is sent.
     """
-    scheme = _scheme(url)
+    scheme = scheme_of(url)
     if not scheme:
         return "it is no URL: it has no scheme, such as slack: or mailtos:"
     if len(url) > _MOST_CHARACTERS:
@@ -53,7 +68,8 @@ def problems_of(url: str) -> str:
     return _problem_of_options(url) or _problem_of_service(url, scheme)
 
 
-def _scheme(url: str) -> str:
+def scheme_of(url: str) -> str:
+    """The scheme in small letters, "" of a text that has none."""
     scheme, separator, _rest = url.strip().partition("://")
     plain = scheme.replace("+", "").replace(".", "").replace("-", "").replace("_", "")
     return scheme.lower() if separator and plain.isalnum() and plain.isascii() else ""

@@ -1,33 +1,41 @@
-"""The one module that imports Apprise: reading a channel's URL, and sending one message through one fresh service object."""
+"""The one module that imports Apprise: reading a channel's URL, and sending one message through one fresh service object.
+
+A service object paces itself by sleeping (up to 5.5 s between two messages), so each message gets one of its own, and how often a
+channel is used is decided before. Apprise tells of a try only whether it worked; the status, the text and the wait that a receiver
+asked for are overheard below its HTTP library, where answers are also cut and given a time limit as a whole.
+"""
 
 from __future__ import annotations
 
 import logging
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
+from typing import Any
+from urllib.parse import quote, unquote
 
 import apprise
+import requests
+from apprise.common import OverflowMode
+
+from alerts.models import Level
+from alerts.notify.models import Answer, Channel, Fault, Message, MessageKind
+from alerts.notify.senders.http import Reply, judged, retry_after
+from alerts.notify.urls import INCIDENT_KEYS, scheme_of
+
+_MOST_ANSWER_BYTES = 1 << 20
+"""Some services need their whole answer to go on, such as a list of rooms."""
+_TOLD_BYTES = 500
+_MAIL = {"mailto", "mailtos"}
+_SHORTEST_SECRET = 6
+_TYPES = {Level.CRITICAL: apprise.NotifyType.FAILURE, Level.WARNING: apprise.NotifyType.WARNING, Level.INFO: apprise.NotifyType.INFO}
 
 # Apprise tells of bad URLs by logging alone, and with no handler Python prints that on the terminal that a dashboard draws on.
 logging.getLogger("apprise").addHandler(logging.NullHandler())
 logging.getLogger("apprise").propagate = False
-
-
-def _asset(timeout_seconds: float = 10.0) -> apprise.AppriseAsset:
-    """Nothing kept on disk, no redirects, no tries but ours, times written in UTC."""
-    return apprise.AppriseAsset(
-        app_id="aishell",
-        app_desc="aishell",
-        app_url="",
-        storage_mode="memory",
-        http_redirects=False,
-        pgp_autogen=False,
-        pem_autogen=False,
-        interpret_emojis=False,
-        timezone="UTC",
-        language="en",
-        service_timeout=timeout_seconds,
-        allow_templates=False,
-    )
 
 
 @cache
@@ -41,4 +49,148 @@ def known_schemes() -> frozenset[str]:
 
 def is_readable(url: str) -> bool:
     """Whether a service takes the URL; nothing is sent."""
-    return apprise.Apprise.instantiate(url.strip(), asset=_asset(), suppress_exceptions=True) is not None
+    return _service(url, 10.0) is not None
+
+
+class AppriseService:
+    """Sends messages through Apprise."""
+
+    def send(self, channel: Channel, message: Message, now: float) -> Answer:
+        """Try once: one service object, no tries of Apprise's own, no redirects."""
+        url = fitted(channel.url.reveal().strip(), message)
+        service = _service(url, channel.timeout_seconds)
+        if service is None:
+            return Answer(Fault.REFUSED, "the service cannot read its URL any more")
+        calls = apprise.Apprise(asset=service.asset)
+        calls.add(service)
+        with _overhearing(now, channel.timeout_seconds) as heard:
+            result = calls.notify(
+                title=message.title, body=message.body, notify_type=_type_of(message), body_format=apprise.NotifyFormat.TEXT
+            )
+        answer = _answer(result, heard)
+        return Answer(answer.fault, without_secrets(answer.text, url), answer.wait_seconds)
+
+
+def fitted(url: str, message: Message) -> str:
+    """The URL for one message: its incident for services that open and close them, its thread for mail; what the URL says itself stays."""
+    scheme = scheme_of(url)
+    given = url.partition("?")[2].lower()
+    extra: dict[str, str] = {}
+    if scheme in INCIDENT_KEYS:
+        extra = {"action": "map", INCIDENT_KEYS[scheme]: message.incident}
+    elif scheme in _MAIL:
+        thread = f"<{message.incident}@aishell>"
+        extra = {"format": "text", "+References": thread, "+In-Reply-To": thread, "+X-Aishell-Message": message.id}
+    added = "&".join(f"{name}={quote(value, safe='')}" for name, value in extra.items() if f"{name.lower()}=" not in given)
+    return url if not added else f"{url}{'&' if '?' in url else '?'}{added}"
+
+
+def without_secrets(text: str, url: str) -> str:
+    """A text without any part of a URL that is long enough to be a secret."""
+    rest = url.partition("://")[2]
+    parts = {piece for part in re.split(r"[/:@?&=#,]+", rest) for piece in (part, unquote(part)) if len(piece) >= _SHORTEST_SECRET}
+    for part in sorted(parts, key=len, reverse=True):
+        text = text.replace(part, "***")
+    return text
+
+
+def _type_of(message: Message) -> apprise.NotifyType:
+    """How a service marks a message, and whether an incident ends: success ends it."""
+    return apprise.NotifyType.SUCCESS if message.kind is MessageKind.RESOLVED else _TYPES[message.level]
+
+
+def _service(url: str, timeout_seconds: float) -> apprise.NotifyBase | None:
+    """A fresh service object that keeps nothing on disk, follows no redirect, tries once and cuts what is too long; None for a bad URL."""
+    asset = apprise.AppriseAsset(
+        app_id="aishell",
+        app_desc="aishell",
+        storage_mode="memory",
+        http_redirects=False,
+        pgp_autogen=False,
+        pem_autogen=False,
+        interpret_emojis=False,
+        timezone="UTC",
+        language="en",
+        service_timeout=3 * timeout_seconds,
+        allow_templates=False,
+    )
+    service = apprise.Apprise.instantiate(url.strip(), asset=asset, suppress_exceptions=True)
+    if service is None:
+        return None
+    service.redirects = False
+    service.retry = 0
+    service.optional = False
+    service.tags = set()
+    service.socket_connect_timeout = timeout_seconds
+    service.socket_read_timeout = timeout_seconds
+    if "overflow=" not in url.lower():
+        service.overflow_mode = OverflowMode.TRUNCATE
+    return service
+
+
+def _answer(result: apprise.AppriseResult, heard: list[Reply]) -> Answer:
+    """What a try means: by the last thing the receiver said, or, where it said nothing over HTTP, by the words of the service."""
+    words = "; ".join(dict.fromkeys(entry.message for entry in result.logs() if entry.message))
+    last = heard[-1] if heard else None
+    if result:
+        return Answer(Fault.NONE, "taken" if last is None else judged(last).text)
+    if last is None or result.status is apprise.AppriseResultStatus.TIMEOUT:
+        return Answer(Fault.UNREACHABLE, words or "no answer")
+    verdict = judged(last)
+    if verdict.is_delivered:
+        # The receiver was content and the service was not: what it misses stands in its words.
+        return Answer(Fault.REFUSED, words or verdict.text)
+    return verdict
+
+
+_heard: ContextVar[tuple[list[Reply], float, float] | None] = ContextVar("heard", default=None)
+
+
+@contextmanager
+def _overhearing(now: float, timeout_seconds: float) -> Iterator[list[Reply]]:
+    """Collects the answers of all requests that are made within, in whichever thread Apprise makes them: it hands the context on."""
+    replies: list[Reply] = []
+    token = _heard.set((replies, now, timeout_seconds))
+    try:
+        yield replies
+    finally:
+        _heard.reset(token)
+
+
+class _OverheardAdapter(requests.adapters.HTTPAdapter):
+    """Notes what a receiver answered, and reads no more of it than is good for us."""
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        listening = _heard.get()
+        begun = time.monotonic()
+        response = super().send(request, *args, **options)
+        if listening is None:
+            return response
+        replies, now, timeout_seconds = listening
+        _read(response, begun + timeout_seconds)
+        text = response.content[:_TOLD_BYTES].decode("utf-8", "replace")
+        wait = retry_after(response.headers.get("Retry-After"), now)
+        replies.append(Reply(response.status_code, response.reason or "", wait, text))
+        return response
+
+
+def _read(response: requests.Response, until: float) -> None:
+    """Read an answer's body, up to a size and a moment of the steady clock: its own limit begins anew with every byte."""
+    pieces: list[bytes] = []
+    size = 0
+    for piece in response.iter_content(8192):
+        pieces.append(piece)
+        size += len(piece)
+        if size >= _MOST_ANSWER_BYTES:
+            response.close()
+            break
+        if time.monotonic() > until:
+            response.close()
+            raise requests.exceptions.ReadTimeout("the answer did not end in time")
+    # The place where the library keeps a body that was read; it has no other way to hand in one.
+    response._content = b"".join(pieces)  # type: ignore[attr-defined]
+    response._content_consumed = True  # type: ignore[attr-defined]
+
+
+# Plugins call `requests.post`, which builds a session of its own each time, with the adapter that is found here.
+requests.sessions.HTTPAdapter = _OverheardAdapter  # type: ignore[misc]

@@ -1,0 +1,75 @@
+"""Values of notification as JSON text, for the rows they are kept in."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from pydantic import TypeAdapter, ValidationError
+
+from aishell_core.state.codec import storable
+from aishell_core.values import Labels
+from alerts.models import Alert, Fingerprint, Level
+from alerts.notify.models import Message
+
+_ALERT: TypeAdapter[Alert] = TypeAdapter(Alert)
+_MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
+
+
+@dataclass(frozen=True, slots=True)
+class Tells:
+    """What a receiver knows once it has a message: by group, each alert's level, or None for one that is over."""
+
+    groups: dict[int, dict[Fingerprint, Level | None]] = field(default_factory=dict)
+
+
+_TELLS: TypeAdapter[Tells] = TypeAdapter(Tells)
+
+
+def encode_alert(alert: Alert) -> str:
+    """An alert as JSON; figures that are no numbers become null."""
+    return _ALERT.dump_json(alert, fallback=str).decode()
+
+
+def decode_alert(text: str) -> Alert | None:
+    """The alert; None of a text that is damaged or of a version that cannot be read."""
+    try:
+        return _ALERT.validate_json(text)
+    except ValidationError:
+        return None
+
+
+def encode_message(message: Message) -> str:
+    """A message as JSON; it holds no secret of its channel."""
+    return _MESSAGE.dump_json(message).decode()
+
+
+def decode_message(text: str) -> Message | None:
+    """The message; None of a text that is damaged."""
+    try:
+        return _MESSAGE.validate_json(text)
+    except ValidationError:
+        return None
+
+
+def encode_tells(tells: Tells) -> str:
+    """What a message tells, as JSON."""
+    return _TELLS.dump_json(tells).decode()
+
+
+def decode_tells(text: str) -> Tells:
+    """What a message tells; nothing where the text is damaged."""
+    try:
+        return _TELLS.validate_json(text)
+    except ValidationError:
+        return Tells()
+
+
+def encode_labels(labels: Labels) -> str:
+    """Labels as JSON: [[name, value], ...]."""
+    return storable(json.dumps(labels, ensure_ascii=False, separators=(",", ":")))
+
+
+def decode_labels(text: str) -> Labels:
+    """The labels of such a text."""
+    return tuple((str(name), str(value)) for name, value in json.loads(text))

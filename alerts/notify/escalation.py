@@ -1,0 +1,58 @@
+"""Further channels for an alert that nobody has acknowledged in time: rows that wait in the state database."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+
+from aishell_core.state.codec import storable
+from alerts.models import Alert, AlertChange, ChangeKind, Fingerprint
+from alerts.notify.group_rows import LONGEST_WAIT_SECONDS, join
+from alerts.notify.models import Routes
+
+_LOOK_AGAIN_SECONDS = 30.0
+_BEGINS = {ChangeKind.FIRED, ChangeKind.UNACKNOWLEDGED}
+_ENDS = {ChangeKind.ACKNOWLEDGED, ChangeKind.RESOLVED}
+
+
+def note_changes(connection: sqlite3.Connection, changes: Iterable[AlertChange], routes: Routes, now: float) -> None:
+    """Begin to wait for somebody when an alert fires, and stop when somebody has it or it is over."""
+    for change in changes:
+        alert = change.after
+        if change.kind in _ENDS:
+            connection.execute("DELETE FROM notice_escalation WHERE fingerprint = ?", (storable(alert.fingerprint),))
+        elif change.kind in _BEGINS and alert.phase.is_active and alert.acknowledgement is None:
+            _wait(connection, alert, routes, now)
+
+
+def raise_due(connection: sqlite3.Connection, alerts: Mapping[Fingerprint, Alert], routes: Routes, now: float) -> None:
+    """Tell the further channels of what nobody has taken on; an alert that is muted now waits until it is not."""
+    sql = "SELECT fingerprint, after_seconds, channels FROM notice_escalation WHERE due_at <= ? OR due_at > ?"
+    for fingerprint, after_seconds, channels in connection.execute(sql, (now, now + LONGEST_WAIT_SECONDS)).fetchall():
+        alert = alerts.get(fingerprint)
+        row = (fingerprint, after_seconds, channels)
+        if alert is not None and alert.phase.is_active and alert.acknowledgement is None and alert.is_muted:
+            again = "UPDATE notice_escalation SET due_at = ? WHERE fingerprint = ? AND after_seconds = ? AND channels = ?"
+            connection.execute(again, (now + _LOOK_AGAIN_SECONDS, *row))
+            continue
+        connection.execute("DELETE FROM notice_escalation WHERE fingerprint = ? AND after_seconds = ? AND channels = ?", row)
+        if alert is not None and alert.phase.is_active and alert.acknowledgement is None:
+            join(connection, alert, json.loads(channels), routes, now)
+
+
+def next_due(connection: sqlite3.Connection) -> float | None:
+    """When the first escalation is due, None when none is."""
+    found = connection.execute("SELECT min(due_at) FROM notice_escalation").fetchone()[0]
+    return None if found is None else float(found)
+
+
+def _wait(connection: sqlite3.Connection, alert: Alert, routes: Routes, now: float) -> None:
+    rule = routes.rules.get(alert.rule)
+    begin = alert.fired_at if alert.fired_at is not None else now
+    for escalation in rule.escalations if rule is not None else ():
+        due_at = max(now, begin + escalation.after_seconds)
+        row = (storable(alert.fingerprint), escalation.after_seconds, due_at, json.dumps(escalation.channels))
+        connection.execute(
+            "INSERT OR REPLACE INTO notice_escalation (fingerprint, after_seconds, due_at, channels) VALUES (?, ?, ?, ?)", row
+        )

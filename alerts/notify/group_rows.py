@@ -1,0 +1,190 @@
+"""The groups in the state database: which alerts a channel has been told of, and when to look at a group again."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from aishell_core.state.codec import storable
+from aishell_core.values import Labels
+from alerts.models import Alert, AlertChange, ChangeKind, Fingerprint, Level, Phase
+from alerts.notify.codec import Tells, decode_alert, decode_labels, encode_alert, encode_labels
+from alerts.notify.grouping import Group, Member, channels_of, group_labels, group_name, is_wanted
+from alerts.notify.models import Routes
+from alerts.rule import DEFAULT_GROUP_BY
+
+OWN_PREFIX = "channel:"
+"""Begins the fingerprint of an alert that notification itself raises; such an alert lives in these rows alone."""
+LONGEST_WAIT_SECONDS = 7 * 86_400.0
+"""Nothing waits longer than this on purpose: what does, waits because the clock was set back."""
+_UNMUTED = {ChangeKind.UNSILENCED, ChangeKind.UNINHIBITED}
+
+
+def note_changes(connection: sqlite3.Connection, changes: Iterable[AlertChange], routes: Routes, now: float) -> None:
+    """Put changed alerts into the groups of their channels, which are then due at once."""
+    known: dict[tuple[str, str], int] = {}
+    for change in changes:
+        alert = change.after
+        written = encode_alert(alert)
+        _renew(connection, alert.fingerprint, written, now)
+        if not alert.phase.is_active:
+            continue
+        if change.kind in _UNMUTED:
+            connection.execute("UPDATE notice_member SET told = '' WHERE fingerprint = ?", (storable(alert.fingerprint),))
+        channels = channels_of(routes.rules.get(alert.rule), routes.default_channels)
+        for channel, labels in _places(alert, channels, routes):
+            _join(connection, alert.fingerprint, written, _group_id(connection, known, channel, labels, now))
+
+
+def join(connection: sqlite3.Connection, alert: Alert, channels: Iterable[str], routes: Routes, now: float) -> None:
+    """Tell further channels of an alert, and those of them anew that know it already."""
+    written = encode_alert(alert)
+    known: dict[tuple[str, str], int] = {}
+    for channel, labels in _places(alert, channels, routes):
+        group = _group_id(connection, known, channel, labels, now)
+        _join(connection, alert.fingerprint, written, group)
+        connection.execute(
+            "UPDATE notice_member SET told = '' WHERE fingerprint = ? AND notice_group = ?", (storable(alert.fingerprint), group)
+        )
+
+
+def end_own(connection: sqlite3.Connection, fingerprint: Fingerprint, now: float) -> None:
+    """An alert that notification raised itself is over."""
+    rows = connection.execute("SELECT alert FROM notice_member WHERE fingerprint = ? LIMIT 1", (fingerprint,)).fetchone()
+    alert = decode_alert(rows[0]) if rows is not None else None
+    if alert is not None and alert.phase.is_active:
+        _renew(connection, fingerprint, encode_alert(replace(alert, phase=Phase.RESOLVED, resolved_at=now)), now)
+
+
+def due_groups(connection: sqlite3.Connection, alerts: Mapping[Fingerprint, Alert], now: float) -> tuple[Group, ...]:
+    """The groups to look at now, with their members as they stand; one whose alert is gone is over."""
+    sql = (
+        "SELECT id, channel, name, labels, opened_at, sent_at FROM notice_group"
+        " WHERE (due_at <= ? OR due_at > ?) AND message IS NULL ORDER BY id"
+    )
+    found = connection.execute(sql, (now, now + LONGEST_WAIT_SECONDS)).fetchall()
+    return tuple(
+        Group(id_, channel, name, decode_labels(labels), opened_at, sent_at, members=_members(connection, id_, alerts, now))
+        for id_, channel, name, labels, opened_at, sent_at in found
+    )
+
+
+def forget(connection: sqlite3.Connection, group: Group, fingerprints: Iterable[Fingerprint]) -> None:
+    """Drop members that nobody has to be told of."""
+    rows = [(storable(fingerprint), group.id) for fingerprint in fingerprints]
+    connection.executemany("DELETE FROM notice_member WHERE fingerprint = ? AND notice_group = ?", rows)
+
+
+def put_off(connection: sqlite3.Connection, group: Group, due_at: float | None) -> None:
+    """Look at a group again at a time, None for when something changes; a group without members goes."""
+    connection.execute("UPDATE notice_group SET due_at = ? WHERE id = ?", (due_at, group.id))
+    _drop_empty(connection, [group.id])
+
+
+def bind(connection: sqlite3.Connection, group: Group, message: str, now: float) -> None:
+    """A message of this group is under way: nothing more is said before it has arrived."""
+    connection.execute("UPDATE notice_group SET message = ?, sent_at = ?, due_at = NULL WHERE id = ?", (message, now, group.id))
+
+
+def told(connection: sqlite3.Connection, message: str, tells: Tells, now: float) -> None:
+    """A message has arrived: its receiver knows what was in it. An alert that fires anew by now is unknown to it."""
+    for group, levels in tells.groups.items():
+        firing = [(str(level), storable(fingerprint), group) for fingerprint, level in levels.items() if level is not None]
+        over = [(storable(fingerprint), group) for fingerprint, level in levels.items() if level is None]
+        connection.executemany("UPDATE notice_member SET told = ? WHERE fingerprint = ? AND notice_group = ?", firing)
+        connection.executemany("UPDATE notice_member SET told = '' WHERE fingerprint = ? AND notice_group = ?", over)
+        _drop_over(connection, over)
+    _release(connection, message, tells, now)
+
+
+def given_up(connection: sqlite3.Connection, message: str, tells: Tells, now: float) -> None:
+    """A message was given up: what still fires is told anew, what is over stands in the ledger alone."""
+    for group, levels in tells.groups.items():
+        _drop_over(connection, [(storable(fingerprint), group) for fingerprint, level in levels.items() if level is None])
+    _release(connection, message, tells, now)
+
+
+def next_due(connection: sqlite3.Connection) -> float | None:
+    """When the first group is due, None when none is."""
+    found = connection.execute("SELECT min(due_at) FROM notice_group WHERE due_at IS NOT NULL AND message IS NULL").fetchone()[0]
+    return None if found is None else float(found)
+
+
+def _places(alert: Alert, channels: Iterable[str], routes: Routes) -> list[tuple[str, Labels]]:
+    """The channels that are for an alert, each with the labels of its group there; a relay has one group for everything."""
+    rule = routes.rules.get(alert.rule)
+    labels = group_labels(alert, DEFAULT_GROUP_BY if rule is None else rule.group_by)
+    wanted = (routes.channels[name] for name in dict.fromkeys(channels) if name in routes.channels)
+    return [(channel.name, () if channel.kind.is_relay else labels) for channel in wanted if is_wanted(alert, channel)]
+
+
+def _group_id(connection: sqlite3.Connection, known: dict[tuple[str, str], int], channel: str, labels: Labels, now: float) -> int:
+    name = storable(group_name(labels))
+    found = known.get((channel, name))
+    if found is None:
+        connection.execute(
+            "INSERT INTO notice_group (channel, name, labels, opened_at, due_at) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (channel, name) DO UPDATE SET due_at = excluded.due_at",
+            (channel, name, encode_labels(labels), now, now),
+        )
+        row = connection.execute("SELECT id FROM notice_group WHERE channel = ? AND name = ?", (channel, name)).fetchone()
+        found = known[channel, name] = int(row[0])
+    return found
+
+
+def _join(connection: sqlite3.Connection, fingerprint: Fingerprint, written: str, group: int) -> None:
+    sql = (
+        "INSERT INTO notice_member (fingerprint, notice_group, alert) VALUES (?, ?, ?)"
+        " ON CONFLICT (fingerprint, notice_group) DO UPDATE SET alert = excluded.alert"
+    )
+    connection.execute(sql, (storable(fingerprint), group, written))
+
+
+def _renew(connection: sqlite3.Connection, fingerprint: Fingerprint, written: str, now: float) -> None:
+    """Write an alert as it is now to all groups that it is in, which become due."""
+    name = storable(fingerprint)
+    done = connection.execute("UPDATE notice_member SET alert = ? WHERE fingerprint = ?", (written, name))
+    if done.rowcount:
+        sql = "UPDATE notice_group SET due_at = ? WHERE id IN (SELECT notice_group FROM notice_member WHERE fingerprint = ?)"
+        connection.execute(sql, (now, name))
+
+
+def _members(connection: sqlite3.Connection, group: int, alerts: Mapping[Fingerprint, Alert], now: float) -> tuple[Member, ...]:
+    sql = "SELECT fingerprint, told, alert FROM notice_member WHERE notice_group = ?"
+    found: list[Member] = []
+    for fingerprint, level, written in connection.execute(sql, (group,)).fetchall():
+        alert = alerts.get(fingerprint) or _last_known(fingerprint, written, now)
+        if alert is not None:
+            found.append(Member(alert, Level(level) if level else None))
+    return tuple(found)
+
+
+def _last_known(fingerprint: Fingerprint, written: str, now: float) -> Alert | None:
+    """An alert that nobody holds any more, because its rule is gone: as it was, and over."""
+    alert = decode_alert(written)
+    if alert is None or fingerprint.startswith(OWN_PREFIX) or not alert.phase.is_active:
+        return alert
+    return replace(alert, phase=Phase.RESOLVED, resolved_at=now, held_until=None)
+
+
+def _drop_over(connection: sqlite3.Connection, rows: list[tuple[str, int]]) -> None:
+    sql = "SELECT alert FROM notice_member WHERE fingerprint = ? AND notice_group = ?"
+    for row in rows:
+        found = connection.execute(sql, row).fetchone()
+        alert = decode_alert(found[0]) if found is not None else None
+        if alert is None or not alert.phase.is_active:
+            connection.execute("DELETE FROM notice_member WHERE fingerprint = ? AND notice_group = ?", row)
+
+
+def _release(connection: sqlite3.Connection, message: str, tells: Tells, now: float) -> None:
+    connection.execute("UPDATE notice_group SET message = NULL, due_at = ? WHERE message = ?", (now, message))
+    _drop_empty(connection, tells.groups)
+
+
+def _drop_empty(connection: sqlite3.Connection, groups: Iterable[int]) -> None:
+    sql = (
+        "DELETE FROM notice_group WHERE id = ? AND message IS NULL"
+        " AND NOT EXISTS (SELECT 1 FROM notice_member WHERE notice_group = notice_group.id)"
+    )
+    connection.executemany(sql, [(group,) for group in groups])

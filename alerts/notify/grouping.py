@@ -1,0 +1,209 @@
+"""Which alerts belong together, and when a group is told: pure, with the clock as an argument.
+
+The three times are Alertmanager's (dispatch.go and dedup_stage.go): a group's first message waits `group_wait`, later changes wait
+until `group_interval` has passed since the last message, and what still fires is told again after `repeat`. Here the end of a
+whole group waits for nothing, and what fired and was over while a channel could not be reached is told nevertheless.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from aishell_core.values import Labels
+from alerts.models import Alert, Fingerprint, Level
+from alerts.notify.models import Channel
+from alerts.rule import Rule
+
+ALL_LABELS = "..."
+_UNSTEADY = {"severity"}
+"""Labels that change while an alert lives; a group by them would lose its members."""
+_INCIDENT_DIGITS = 32
+RESEND_SECONDS = 60.0
+"""How often Alertmanager is told again of what fires, as Prometheus does (`--rules.alert.resend-delay`)."""
+_RELAY_INTERVAL_SECONDS = 5.0
+
+
+class Standing(StrEnum):
+    """How one member of a group looks from outside just now."""
+
+    FIRING = "firing"
+    OVER = "over"
+    QUIET = "quiet"
+    """Muted, or a change of it is held back because it flaps: as it was told last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One alert in one group of one channel. `told` is the level that the receiver knows of, None for nothing."""
+
+    alert: Alert
+    told: Level | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What belongs together on one channel. `sent_at` is when its last message was made, `is_busy` while that one is under way."""
+
+    id: int
+    channel: str
+    name: str
+    labels: Labels
+    opened_at: float
+    sent_at: float | None = None
+    is_busy: bool = False
+    members: tuple[Member, ...] = ()
+
+
+class Why(StrEnum):
+    """What a message is for; the words are those of Alertmanager's webhook (`notification_reason`) where it has one."""
+
+    FIRST = "first notification"
+    CHANGED = "alerts changed"
+    RESOLVED = "all alerts resolved"
+    REPEAT = "repeat interval elapsed"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do with a group. With `why`, a message of `firing` and `over`; `forgotten` are members to be dropped without one.
+
+    `due_at` is when to look again, None for not before something changes.
+    """
+
+    due_at: float | None = None
+    why: Why | None = None
+    firing: tuple[Member, ...] = ()
+    over: tuple[Member, ...] = ()
+    forgotten: tuple[Fingerprint, ...] = ()
+
+
+def group_labels(alert: Alert, group_by: Iterable[str]) -> Labels:
+    """The labels that an alert is grouped by; one that it lacks is an empty one. `...` stands for all that stay the same."""
+    wanted = set(group_by)
+    every = ALL_LABELS in wanted
+    found = {name: value for name, value in alert.labels if (every or name in wanted) and name not in _UNSTEADY}
+    missing = {} if every else dict.fromkeys(wanted - found.keys() - _UNSTEADY, "")
+    return tuple(sorted({**missing, **found}.items()))
+
+
+def group_name(labels: Labels) -> str:
+    """How a group is called and known, as `{alertname="x", target="y"}`."""
+    return "{" + ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in labels) + "}"
+
+
+def incident_of(name: str) -> str:
+    """What receivers know a group's incident by: the same at every message of it, whatever it says."""
+    return hashlib.sha256(name.encode("utf-8", "backslashreplace")).hexdigest()[:_INCIDENT_DIGITS]
+
+
+def channels_of(rule: Rule | None, default_channels: tuple[str, ...]) -> tuple[str, ...]:
+    """The channels that are told first: the rule's, or the default ones."""
+    return default_channels if rule is None or rule.channels is None else rule.channels
+
+
+def is_wanted(alert: Alert, channel: Channel) -> bool:
+    """Whether a channel is for alerts of this level."""
+    return alert.level.rank >= channel.least_level.rank
+
+
+def repeat_seconds(channel: Channel, rules: Iterable[Rule]) -> float:
+    """How long until a group is told again: the shortest of its rules, or the channel's; what a relay must hear to keep an alert."""
+    if channel.kind.is_relay:
+        return RESEND_SECONDS
+    own = [rule.repeat_seconds for rule in rules if rule.repeat_seconds is not None]
+    return min(own, default=channel.repeat_seconds)
+
+
+def decide(group: Group, channel: Channel, repeat: float, now: float) -> Decision:
+    """Whether a group is told now, of what, and when to look again; times in seconds, `now` and `due_at` epoch seconds."""
+    if group.is_busy:
+        return Decision()
+    group = _not_ahead(group, now)
+    standings = [(member, standing(member, now)) for member in group.members]
+    firing = tuple(member for member, stands in standings if stands is Standing.FIRING)
+    ended = [member for member, stands in standings if stands is Standing.OVER]
+    over = tuple(member for member in ended if _is_worth_an_end(member, group, channel))
+    forgotten = tuple(member.alert.fingerprint for member in ended if member not in over)
+    released = _released_at(member.alert for member, stands in standings if stands is Standing.QUIET)
+    changed = any(member.told != member.alert.level for member in firing) or bool(over)
+    known = any(member.told is not None for member, stands in standings if stands is not Standing.OVER)
+    if not changed:
+        kept_quiet = not channel.kind.is_relay and all(member.alert.acknowledgement is not None for member in firing)
+        return _unchanged(group, firing, forgotten, released, repeat, now, kept_quiet=kept_quiet)
+    allowed = _allowed_at(group, channel, is_end=not firing and not known)
+    if now < allowed:
+        return Decision(due_at=_earliest(allowed, released), forgotten=forgotten)
+    why = Why.FIRST if group.sent_at is None else Why.CHANGED
+    return Decision(released, why if firing or known else Why.RESOLVED, firing, over, forgotten)
+
+
+def standing(member: Member, now: float) -> Standing:
+    """How a member looks from outside: an alert that is muted or held back stays as it was told, and an end always counts."""
+    alert = member.alert
+    if alert.held_until is not None and now < alert.held_until:
+        return Standing.QUIET
+    if not alert.phase.is_active:
+        return Standing.OVER
+    return Standing.QUIET if alert.is_muted else Standing.FIRING
+
+
+def _not_ahead(group: Group, now: float) -> Group:
+    """A group whose times lie ahead, because the clock was set back, begins to wait now, or it would wait for as long as that."""
+    sent_at = None if group.sent_at is None else min(group.sent_at, now)
+    return replace(group, opened_at=min(group.opened_at, now), sent_at=sent_at)
+
+
+def _is_worth_an_end(member: Member, group: Group, channel: Channel) -> bool:
+    """Whether somebody must hear that an alert is over.
+
+    One that was told: if the channel wants ends. One that was not: unless it was muted, flapped, or was over within the first wait.
+    """
+    if not channel.send_resolved:
+        return False
+    if member.told is not None:
+        return True
+    alert = member.alert
+    flapped = alert.held_until is not None and alert.resolved_at is not None and alert.resolved_at <= alert.held_until
+    in_first_wait = group.sent_at is None and channel.group_wait_seconds > 0
+    return alert.fired_at is not None and not alert.is_muted and not flapped and not in_first_wait
+
+
+def _unchanged(
+    group: Group,
+    firing: tuple[Member, ...],
+    forgotten: tuple[Fingerprint, ...],
+    released: float | None,
+    repeat: float,
+    now: float,
+    *,
+    kept_quiet: bool,
+) -> Decision:
+    if not firing or group.sent_at is None:
+        return Decision(released, forgotten=forgotten)
+    again = group.sent_at + repeat
+    if now < again:
+        return Decision(_earliest(again, released), forgotten=forgotten)
+    if kept_quiet:
+        # Somebody is at it: no more reminders, but the group is looked at again, because an acknowledgement may be taken back.
+        return Decision(_earliest(now + repeat, released), forgotten=forgotten)
+    return Decision(released, Why.REPEAT, firing, (), forgotten)
+
+
+def _allowed_at(group: Group, channel: Channel, *, is_end: bool) -> float:
+    if channel.kind.is_relay:
+        return group.opened_at if group.sent_at is None else group.sent_at + _RELAY_INTERVAL_SECONDS
+    if group.sent_at is None:
+        return group.opened_at + channel.group_wait_seconds
+    return group.sent_at if is_end else group.sent_at + channel.group_interval_seconds
+
+
+def _released_at(alerts: Iterable[Alert]) -> float | None:
+    return min((alert.held_until for alert in alerts if alert.held_until is not None), default=None)
+
+
+def _earliest(first: float, second: float | None) -> float:
+    return first if second is None else min(first, second)

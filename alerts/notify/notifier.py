@@ -1,0 +1,203 @@
+"""What the service of alerts calls to have people told.
+
+    notifier = Notifier(routes, transact, senders=all_senders(), now=clock.now, sleep=clock.sleep, evidence=evidence_of)
+    if changes or notifier.is_due(now):                       # each tick
+        store.write(..., also=lambda connection: notifier.queue(connection, changes, alerts, now))
+    asyncio.create_task(notifier.run())                       # while this process holds the lease
+    notifier.configure(routes)                                # when the configuration has changed
+
+`queue` decides what is told and writes it down in the caller's transaction; `run` sends what is written down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+import uuid
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from aishell_core.errors import StateError
+from alerts.models import Alert, AlertChange, Evidence, Fingerprint
+from alerts.notify import escalation, group_rows, outbox
+from alerts.notify.codec import Tells
+from alerts.notify.compose import Draft, Part, Surroundings, drafts_of, heartbeat_of
+from alerts.notify.delivery import Delivery, Transact
+from alerts.notify.grouping import Group, decide, repeat_seconds
+from alerts.notify.models import Channel, ChannelKind, Routes, Sender
+from alerts.rule import Rule
+
+_LOOK_EVERY_SECONDS = 1.0
+_LONGEST_REST_SECONDS = 5.0
+"""The groups are looked at this often even if nothing seems due: a transaction may have failed after `queue` had returned."""
+_PRUNE_SECONDS = 3600.0
+_UNCONFIGURED_SECONDS = 60.0
+_MOST_EVIDENCE = 64
+"""So many alerts of a tick have their evidence read: a message names the causes of one."""
+
+EvidenceSource = Callable[[sqlite3.Connection, Fingerprint], Evidence | None]
+
+
+def no_evidence(_connection: sqlite3.Connection, _fingerprint: Fingerprint) -> Evidence | None:
+    """Where no evidence is kept."""
+    return None
+
+
+def new_id() -> str:
+    """A message's id, which no other one has."""
+    return uuid.uuid4().hex
+
+
+class Notifier:
+    """Decides whom to tell of what, and tells them; all that it must remember is in the state database."""
+
+    def __init__(
+        self,
+        routes: Routes,
+        transact: Transact,
+        *,
+        senders: Mapping[ChannelKind, Sender],
+        now: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        evidence: EvidenceSource = no_evidence,
+        chance: Callable[[], float] = random.random,
+        new_id: Callable[[], str] = new_id,
+        may_send: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`now` gives epoch seconds, `chance` a number from 0 to 1; `may_send` is asked right before each try."""
+        self._routes = routes
+        self._transact = transact
+        self._now = now
+        self._sleep = sleep
+        self._evidence = evidence
+        self._new_id = new_id
+        self._delivery = Delivery(transact, senders, now=now, chance=chance, may_send=may_send)
+        self.trouble = ""
+        self._rest_until = 0.0
+        self._looked_at = 0.0
+        self._pruned_at: float | None = None
+
+    @property
+    def routes(self) -> Routes:
+        """The configuration in use."""
+        return self._routes
+
+    def configure(self, routes: Routes) -> None:
+        """Use another configuration from now on; what is queued for a channel of the same name goes where it points now."""
+        self._routes = routes
+        self._rest_until = 0.0
+
+    def is_due(self, now: float) -> bool:
+        """Whether `queue` has something to do although nothing has changed; costs nothing."""
+        return now >= self._rest_until or now < self._looked_at
+
+    def queue(
+        self, connection: sqlite3.Connection, changes: Sequence[AlertChange], alerts: Mapping[Fingerprint, Alert], now: float
+    ) -> None:
+        """Write down what is to be told, within the caller's transaction.
+
+        `alerts` are all that live, resolved ones that are still kept included, by fingerprint, as they are after the changes: an
+        alert that was told as firing and is not among them is over.
+        """
+        routes = self._routes
+        group_rows.note_changes(connection, changes, routes, now)
+        escalation.note_changes(connection, changes, routes, now)
+        escalation.raise_due(connection, alerts, routes, now)
+        self._beat(connection, now)
+        self._tell(connection, alerts, now)
+        self._prune(connection, now)
+        self._rest(connection, now)
+
+    async def dispatch(self) -> int:
+        """Send once what is due on every channel, and return when all have answered; how many messages were tried."""
+        tried = await self._delivery.round(self._routes)
+        self._rest_until = 0.0 if tried else self._rest_until
+        return tried
+
+    async def run(self) -> None:
+        """Send what is written down until cancelled; a slow channel delays no other one.
+
+        While the state database cannot be written nothing is sent, and `trouble` says why.
+        """
+        await self._transact(lambda connection: outbox.release_claims(connection, self._now()))
+        try:
+            while True:
+                await self._send_some()
+                await self._sleep(_LOOK_EVERY_SECONDS)
+        finally:
+            self._delivery.stop()
+
+    async def _send_some(self) -> None:
+        try:
+            if await self._delivery.begin(self._routes):
+                self._rest_until = 0.0
+            self.trouble = ""
+        except StateError as error:
+            self.trouble = error.message
+
+    def _tell(self, connection: sqlite3.Connection, alerts: Mapping[Fingerprint, Alert], now: float) -> None:
+        due: dict[str, list[Part]] = defaultdict(list)
+        for group in group_rows.due_groups(connection, alerts, now):
+            channel = self._routes.channels.get(group.channel)
+            if channel is None:
+                # Its configuration may be broken just now; what is to be told must not be lost over that.
+                group_rows.put_off(connection, group, now + _UNCONFIGURED_SECONDS)
+                continue
+            decision = decide(group, channel, repeat_seconds(channel, self._rules_of(group)), now)
+            group_rows.forget(connection, group, decision.forgotten)
+            if decision.why is None:
+                group_rows.put_off(connection, group, decision.due_at)
+            else:
+                due[channel.name].append((group, decision))
+        for name, parts in due.items():
+            self._put(connection, self._routes.channels[name], parts, now)
+
+    def _put(self, connection: sqlite3.Connection, channel: Channel, parts: list[Part], now: float) -> None:
+        around = Surroundings(self._routes, self._evidence_of(connection, parts), now, self._new_id)
+        lately = outbox.made_since(connection, channel.name, now - channel.rate_seconds)
+        drafts, waiting = drafts_of(channel, parts, lately, around)
+        for draft in drafts:
+            _write_down(connection, draft, now)
+        for group in waiting:
+            group_rows.put_off(connection, group, now + channel.rate_seconds / channel.most_messages)
+
+    def _evidence_of(self, connection: sqlite3.Connection, parts: list[Part]) -> dict[Fingerprint, Evidence]:
+        names = [member.alert.fingerprint for _group, decision in parts for member in decision.firing]
+        found = ((name, self._evidence(connection, name)) for name in names[:_MOST_EVIDENCE])
+        return {name: evidence for name, evidence in found if evidence is not None}
+
+    def _rules_of(self, group: Group) -> list[Rule]:
+        names = {member.alert.rule for member in group.members}
+        return [self._routes.rules[name] for name in names if name in self._routes.rules]
+
+    def _beat(self, connection: sqlite3.Connection, now: float) -> None:
+        heartbeat = self._routes.heartbeat
+        channel = self._routes.channels.get(heartbeat.channel) if heartbeat is not None else None
+        if heartbeat is None or channel is None:
+            return
+        last = outbox.last_heartbeat(connection, channel.name)
+        if last is None or not last <= now < last + heartbeat.every_seconds:
+            message = heartbeat_of(channel, heartbeat.every_seconds, Surroundings(self._routes, {}, now, self._new_id))
+            outbox.put(connection, message, Tells(), outbox.urgency_of(message.level, message.kind))
+
+    def _prune(self, connection: sqlite3.Connection, now: float) -> None:
+        if self._pruned_at is None or abs(now - self._pruned_at) >= _PRUNE_SECONDS:
+            outbox.prune(connection, now)
+            self._pruned_at = now
+
+    def _rest(self, connection: sqlite3.Connection, now: float) -> None:
+        """Remember until when there is nothing to do, if nothing changes."""
+        moments = [now + _LONGEST_REST_SECONDS, group_rows.next_due(connection), escalation.next_due(connection)]
+        heartbeat = self._routes.heartbeat
+        if heartbeat is not None:
+            last = outbox.last_heartbeat(connection, heartbeat.channel)
+            moments.append(None if last is None else last + heartbeat.every_seconds)
+        self._rest_until = min(moment for moment in moments if moment is not None)
+        self._looked_at = now
+
+
+def _write_down(connection: sqlite3.Connection, draft: Draft, now: float) -> None:
+    outbox.put(connection, draft.message, draft.tells, outbox.urgency_of(draft.message.level, draft.message.kind))
+    for group in draft.groups:
+        group_rows.bind(connection, group, draft.message.id, now)

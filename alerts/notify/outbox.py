@@ -1,0 +1,206 @@
+"""The messages on their way, in the state database: queued, tried, delivered or given up, and the ledger of every try."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from aishell_core.state.codec import storable
+from alerts.models import Attempt, Fingerprint, Level
+from alerts.notify.codec import Tells, decode_message, decode_tells, encode_message, encode_tells
+from alerts.notify.group_rows import LONGEST_WAIT_SECONDS
+from alerts.notify.models import KEPT_SECONDS, Channel, ChannelState, Message, MessageKind
+from alerts.rule import DAY_SECONDS
+
+AT_ONCE = 8
+"""So many messages of one channel are taken at a time; one, while it fails."""
+CLAIM_SECONDS = 300.0
+"""A message that was taken is taken again after this time: whoever had it has died."""
+DEAD_AFTER_SECONDS = DAY_SECONDS
+_TRIES_BEFORE_DEAD = 5
+"""So often a channel must have failed before its old messages are given up: a laptop that slept two days has tried once."""
+_OPEN = "state IN ('queued', 'sending')"
+_PRUNED_AT_ONCE = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A message to be sent now, and how often it was tried before."""
+
+    message: Message
+    tells: Tells
+    tries: int = 0
+
+
+def put(connection: sqlite3.Connection, message: Message, tells: Tells, urgency: int) -> None:
+    """Queue a message; the more urgent go first. A new sign of life replaces the one that still waits."""
+    if message.kind is MessageKind.HEARTBEAT:
+        connection.execute(
+            "DELETE FROM notice_message WHERE channel = ? AND kind = ? AND state = 'queued'", (message.channel, message.kind)
+        )
+    row = (
+        *(message.id, message.channel, str(message.kind), urgency, message.made_at, message.made_at),
+        *(storable(message.title), encode_tells(tells), storable(encode_message(message))),
+    )
+    sql = (
+        "INSERT INTO notice_message (id, channel, kind, state, urgency, made_at, due_at, title, tells, body)"
+        " VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)"
+    )
+    connection.execute(sql, row)
+
+
+def take(connection: sqlite3.Connection, channels: Collection[str], now: float) -> dict[str, list[Taken]]:
+    """The messages to send now on these channels, marked as being sent; those that were tried least come first."""
+    found: dict[str, list[Taken]] = {}
+    for channel in channels:
+        failures, blocked_until = _standing(connection, channel)
+        if blocked_until is None or not now < blocked_until <= now + LONGEST_WAIT_SECONDS:
+            taken = _take_some(connection, channel, 1 if failures else AT_ONCE, now)
+            if taken:
+                found[channel] = taken
+    return found
+
+
+def _take_some(connection: sqlite3.Connection, channel: str, limit: int, now: float) -> list[Taken]:
+    sql = (
+        f"SELECT id, body, tells, tries FROM notice_message WHERE channel = ? AND {_OPEN} AND (due_at <= ? OR due_at > ?)"  # noqa: S608 - a constant
+        " ORDER BY tries, urgency DESC, made_at LIMIT ?"
+    )
+    rows = connection.execute(sql, (channel, now, now + LONGEST_WAIT_SECONDS, limit)).fetchall()
+    taken: list[Taken] = []
+    for id_, body, tells, tries in rows:
+        message = decode_message(body)
+        if message is None:
+            _close(connection, id_, "dead", now)
+            continue
+        claim = "UPDATE notice_message SET state = 'sending', tries = tries + 1, due_at = ? WHERE id = ?"
+        connection.execute(claim, (now + CLAIM_SECONDS, id_))
+        taken.append(Taken(message, decode_tells(tells), tries))
+    return taken
+
+
+def release_claims(connection: sqlite3.Connection, now: float) -> None:
+    """Queue again what was being sent when its sender ended: it may have arrived, and carries the same id."""
+    connection.execute("UPDATE notice_message SET state = 'queued', due_at = ? WHERE state = 'sending'", (now,))
+
+
+def note_try(connection: sqlite3.Connection, message: Message, now: float, answer: str, *, is_delivered: bool) -> None:
+    """Write a try into the ledger."""
+    sql = "INSERT INTO notice_attempt (message, channel, at, is_delivered, answer) VALUES (?, ?, ?, ?, ?)"
+    connection.execute(sql, (message.id, message.channel, now, is_delivered, storable(answer)))
+
+
+def delivered(connection: sqlite3.Connection, message: Message, now: float) -> None:
+    """A message has arrived, so its channel works."""
+    _close(connection, message.id, "delivered", now)
+    sql = (
+        "INSERT INTO notice_channel (channel, delivered_at) VALUES (?, ?) ON CONFLICT (channel) DO UPDATE SET"
+        " failures = 0, failing_since = NULL, blocked_until = NULL, answer = '', delivered_at = excluded.delivered_at"
+    )
+    connection.execute(sql, (message.channel, now))
+
+
+def put_off(connection: sqlite3.Connection, message: Message, due_at: float) -> None:
+    """Try a message again at a time."""
+    connection.execute("UPDATE notice_message SET state = 'queued', due_at = ? WHERE id = ? AND state = 'sending'", (due_at, message.id))
+
+
+def failed(connection: sqlite3.Connection, channel: str, now: float, answer: str, blocked_until: float | None) -> None:
+    """A channel did not take a message; with `blocked_until` none of its messages is tried before."""
+    sql = (
+        "INSERT INTO notice_channel (channel, failures, failing_since, blocked_until, answer) VALUES (?, 1, ?, ?, ?)"
+        " ON CONFLICT (channel) DO UPDATE SET failures = failures + 1, failing_since = coalesce(failing_since, excluded.failing_since),"
+        " blocked_until = excluded.blocked_until, answer = excluded.answer"
+    )
+    connection.execute(sql, (channel, now, blocked_until, storable(answer)))
+
+
+def failures(connection: sqlite3.Connection, channel: str) -> int:
+    """How often a channel has failed since it last took a message."""
+    return _standing(connection, channel)[0]
+
+
+def give_up_old(connection: sqlite3.Connection, channel: str, now: float) -> list[tuple[str, Tells]]:
+    """Close the messages that a failing channel has not taken for a day; their ids, and what they would have told."""
+    sql = "SELECT id, tells FROM notice_message WHERE channel = ? AND state = 'queued' AND made_at <= ? AND tries + ? >= ? ORDER BY made_at"
+    tried = failures(connection, channel)
+    rows = connection.execute(sql, (channel, now - DEAD_AFTER_SECONDS, tried, _TRIES_BEFORE_DEAD)).fetchall()
+    for id_, _tells in rows:
+        _close(connection, id_, "dead", now)
+    return [(id_, decode_tells(tells)) for id_, tells in rows]
+
+
+def made_since(connection: sqlite3.Connection, channel: str, since: float) -> int:
+    """How many messages were made for a channel after a moment, signs of life apart."""
+    sql = "SELECT count(*) FROM notice_message WHERE channel = ? AND made_at > ? AND kind <> ?"
+    return int(connection.execute(sql, (channel, since, str(MessageKind.HEARTBEAT))).fetchone()[0])
+
+
+def last_heartbeat(connection: sqlite3.Connection, channel: str) -> float | None:
+    """When the last sign of life was made for a channel."""
+    sql = "SELECT max(made_at) FROM notice_message WHERE channel = ? AND kind = ?"
+    found = connection.execute(sql, (channel, str(MessageKind.HEARTBEAT))).fetchone()[0]
+    return None if found is None else float(found)
+
+
+def channel_states(connection: sqlite3.Connection, channels: Mapping[str, Channel]) -> tuple[ChannelState, ...]:
+    """How all channels are doing, those of the configuration first."""
+    counts = dict.fromkeys(channels, (0, 0)) | {
+        channel: (int(queued), int(dead))
+        for channel, queued, dead in connection.execute(
+            f"SELECT channel, sum({_OPEN}), sum(state = 'dead') FROM notice_message GROUP BY channel ORDER BY channel"  # noqa: S608 - a constant
+        ).fetchall()
+    }
+    rows = connection.execute("SELECT channel, failing_since, blocked_until, answer, delivered_at FROM notice_channel").fetchall()
+    known = {row[0]: row[1:] for row in rows}
+    return tuple(
+        ChannelState(channel, queued, dead, *known.get(channel, (None, None, "", None))) for channel, (queued, dead) in counts.items()
+    )
+
+
+def ledger(connection: sqlite3.Connection, fingerprint: Fingerprint | None = None, limit: int = 100) -> tuple[Attempt, ...]:
+    """The last tries, newest first; with a fingerprint those of messages that told of this alert."""
+    sql = (
+        "SELECT attempt.channel, message.title, attempt.at, attempt.is_delivered, attempt.answer, message.tells"
+        " FROM notice_attempt AS attempt JOIN notice_message AS message ON message.id = attempt.message"
+        " WHERE ? IS NULL OR instr(message.tells, ?) > 0 ORDER BY attempt.at DESC, attempt.id DESC LIMIT ?"
+    )
+    quoted = f'"{fingerprint}"'
+    return tuple(
+        Attempt(channel, title, at, bool(is_delivered), answer, _fingerprints(decode_tells(tells)))
+        for channel, title, at, is_delivered, answer, tells in connection.execute(sql, (fingerprint, quoted, limit)).fetchall()
+    )
+
+
+def prune(connection: sqlite3.Connection, now: float) -> None:
+    """Drop some thousand rows of the ledger that are older than it is kept."""
+    before = now - KEPT_SECONDS
+    connection.execute(
+        "DELETE FROM notice_attempt WHERE id IN (SELECT id FROM notice_attempt WHERE at < ? ORDER BY at LIMIT ?)", (before, _PRUNED_AT_ONCE)
+    )
+    connection.execute(
+        "DELETE FROM notice_message WHERE id IN (SELECT id FROM notice_message"
+        " WHERE made_at < ? AND state IN ('delivered', 'dead') ORDER BY made_at LIMIT ?)",
+        (before, _PRUNED_AT_ONCE),
+    )
+
+
+def _standing(connection: sqlite3.Connection, channel: str) -> tuple[int, float | None]:
+    row = connection.execute("SELECT failures, blocked_until FROM notice_channel WHERE channel = ?", (channel,)).fetchone()
+    return (0, None) if row is None else (int(row[0]), row[1])
+
+
+def _close(connection: sqlite3.Connection, id_: str, state: str, now: float) -> None:
+    """End a message; of one that has arrived the text is not needed any more."""
+    body = "body" if state == "dead" else "NULL"
+    connection.execute(f"UPDATE notice_message SET state = ?, ended_at = ?, body = {body} WHERE id = ?", (state, now, id_))  # noqa: S608 - a constant
+
+
+def _fingerprints(tells: Tells) -> tuple[Fingerprint, ...]:
+    return tuple(dict.fromkeys(fingerprint for levels in tells.groups.values() for fingerprint in levels))
+
+
+def urgency_of(level: Level, kind: MessageKind) -> int:
+    """What goes first: critical, then ends, then the rest; a sign of life, which proves that sending works, waits for nothing."""
+    return {MessageKind.HEARTBEAT: 4, MessageKind.RESOLVED: 2}.get(kind, level.rank)

@@ -1,0 +1,205 @@
+"""What people read: what, where, since when, value against threshold, first causes, where to look. Pure; at most 80 columns."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from aishell_core.units import format_counted, format_duration, format_value
+from aishell_core.values import Unit
+from alerts.models import Alert, Evidence, Fingerprint, Level
+from alerts.notify.grouping import Decision, Group, Member, Why
+from alerts.notify.personal import harmless
+from alerts.rule import Rule
+
+COLUMNS = 80
+NAMED = 20
+"""So many alerts of a group are named; the rest is counted."""
+_CAUSES = 3
+_STEPS = 3
+_PLACES = ("alertname", "target", "engine", "role", "environment", "severity")
+_TITLE = 200
+
+
+def title_of(decision: Decision) -> str:
+    """One line: how bad, what, where; `[RESOLVED]` when all of it is over."""
+    told = decision.firing or decision.over
+    mark = _mark(decision)
+    if len(told) == 1:
+        alert = told[0].alert
+        return f"{mark} {_name(alert)} on {harmless(alert.key.target)}"[:_TITLE]
+    names = {_name(member.alert) for member in told}
+    targets = {member.alert.key.target for member in told}
+    what = names.pop() if len(names) == 1 else format_counted(len(names), "rule")
+    where = harmless(targets.pop()) if len(targets) == 1 else format_counted(len(targets), "target")
+    return f"{mark} {format_counted(len(told), 'alert')}: {what} on {where}"[:_TITLE]
+
+
+def body_of(decision: Decision, rules: Mapping[str, Rule], evidence: Mapping[Fingerprint, Evidence], now: float, note: str = "") -> str:
+    """All of a message but its title; `note` is a sentence that comes first, `now` epoch seconds."""
+    if len(decision.firing) + len(decision.over) == 1:
+        member = (decision.firing or decision.over)[0]
+        blocks = _one(member, rules.get(member.alert.rule), evidence.get(member.alert.fingerprint), now)
+    else:
+        blocks = _many(decision, rules, evidence, now)
+    opening = note or ("Still firing." if decision.why is Why.REPEAT else "")
+    return "\n\n".join(block for block in (_wrapped(opening), *blocks) if block)
+
+
+def digest_of(parts: Sequence[tuple[Group, Decision]]) -> tuple[str, str]:
+    """Title and body of one message for many groups, for a channel that may not have that many messages."""
+    decisions = [decision for _group, decision in parts]
+    firing = [member for decision in decisions for member in decision.firing]
+    over = [member for decision in decisions for member in decision.over]
+    worst = level_of(firing)
+    mark = f"[{worst.upper()}]" if firing else "[RESOLVED]"
+    title = f"{mark} {format_counted(len(parts), 'group')}: {len(firing)} firing, {len(over)} over"
+    ranked = sorted(parts, key=lambda part: -max((member.alert.level.rank for member in part[1].firing), default=0))
+    lines = [_wrapped(f"- {title_of(decision)}", "  ") for _group, decision in ranked[:NAMED]]
+    if len(ranked) > NAMED:
+        lines.append(f"- and {format_counted(len(ranked) - NAMED, 'more group')}")
+    opening = _wrapped("More happened than this channel may be told of one by one; here it is in short.")
+    return title, "\n\n".join([opening, "\n".join(lines), "Look closer\n  aishell alerts list"])
+
+
+def level_of(members: Iterable[Member]) -> Level:
+    """The worst level; info of none."""
+    return max((member.alert.level for member in members), key=lambda level: level.rank, default=Level.INFO)
+
+
+def value_text(alert: Alert) -> str:
+    """The value against its threshold, such as `95%, threshold 90%`; "" where the rule compares nothing."""
+    if alert.value is None:
+        return ""
+    against = "" if alert.threshold is None else f", threshold {_quantity(alert.threshold, alert.unit)}"
+    return f"{_quantity(alert.value, alert.unit)}{against}"
+
+
+def moment(at: float) -> str:
+    """A time for people anywhere: 2026-11-21 18:40:02 UTC."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def annotation(alert: Alert, name: str) -> str:
+    """One of an alert's own texts, fit to be sent; "" where it has none of that name."""
+    return harmless(dict(alert.annotations).get(name, ""))
+
+
+def _mark(decision: Decision) -> str:
+    if not decision.firing:
+        return "[RESOLVED]"
+    return f"[{level_of(decision.firing).upper()}]"
+
+
+def _name(alert: Alert) -> str:
+    return harmless(dict(alert.labels).get("alertname", alert.rule))
+
+
+def _quantity(value: float, unit: str) -> str:
+    if not math.isfinite(value):
+        return "n/a"
+    try:
+        return format_value(value, Unit(unit))
+    except ValueError:
+        return f"{value:g} {harmless(unit)}".strip()
+
+
+def _wrapped(text: str, further: str = "", *, first: str = "") -> str:
+    """Lines of at most 80 columns; a word that is longer, such as a command or a URL, is left whole."""
+    wrapper = textwrap.TextWrapper(COLUMNS, initial_indent=first, subsequent_indent=further, break_long_words=False, break_on_hyphens=False)
+    return wrapper.fill(text) if text else ""
+
+
+def _row(word: str, text: str) -> str:
+    return _wrapped(text, " " * 11, first=f"{word:<11}") if text else ""
+
+
+def _one(member: Member, rule: Rule | None, evidence: Evidence | None, now: float) -> list[str]:
+    alert = member.alert
+    rows = (_row("Where", _where(alert)), _row("Which", _own_labels(alert)), *_times(member, now), _row("Value", value_text(alert)))
+    facts = "\n".join(row for row in rows if row)
+    summary = _wrapped(annotation(alert, "summary"))
+    if not alert.phase.is_active:
+        return [summary, facts]
+    text = annotation(alert, "description") or (harmless(rule.reason) if rule is not None else "")
+    return [summary, facts, _causes(evidence), _wrapped(text), _look_closer(alert, rule), _runbook(alert, rule)]
+
+
+def _where(alert: Alert) -> str:
+    labels = dict(alert.labels)
+    traits = ", ".join(harmless(value) for name in ("engine", "role", "environment") if (value := labels.get(name)))
+    return harmless(alert.key.target) + (f" ({traits})" if traits else "")
+
+
+def _own_labels(alert: Alert) -> str:
+    return harmless(", ".join(f"{name}={value}" for name, value in alert.labels if name not in _PLACES))
+
+
+def _times(member: Member, now: float) -> tuple[str, ...]:
+    alert = member.alert
+    begin = alert.since if alert.since is not None else alert.fired_at
+    if not alert.phase.is_active:
+        end = alert.resolved_at if alert.resolved_at is not None else now
+        lasted = "" if begin is None else f", after {format_duration(max(0.0, end - begin))}"
+        return (_row("Since", moment(begin) if begin is not None else ""), _row("Over", moment(end) + lasted))
+    was = f", was {member.told}" if member.told is not None and member.told is not alert.level else ""
+    level = _row("Level", f"{alert.level}{was}")
+    if begin is None:
+        return (level,)
+    return (level, _row("Since", f"{moment(begin)}, for {format_duration(max(0.0, now - begin))}"))
+
+
+def _causes(evidence: Evidence | None) -> str:
+    if evidence is None or not evidence.causes:
+        return ""
+    numbered = enumerate((harmless(cause) for cause in evidence.causes[:_CAUSES]), 1)
+    return "\n".join(["Likely causes", *(_wrapped(cause, "     ", first=f"  {number}. ") for number, cause in numbered)])
+
+
+def _look_closer(alert: Alert, rule: Rule | None) -> str:
+    steps = rule.steps[:_STEPS] if rule is not None else ()
+    lines = [f"  aishell alerts show {alert.fingerprint}" if rule is not None else "  aishell alerts list"]
+    for step in steps:
+        lines.append(_wrapped(harmless(step.text), "  ", first="  "))
+        lines += [f"    {harmless(step.command)}"] if step.command else []
+    return "\n".join(["Look closer", *lines])
+
+
+def _runbook(alert: Alert, rule: Rule | None) -> str:
+    found = dict(alert.annotations).get("runbook") or (rule.runbook if rule is not None else "")
+    return _row("Runbook", harmless(found))
+
+
+def _many(decision: Decision, rules: Mapping[str, Rule], evidence: Mapping[Fingerprint, Evidence], now: float) -> list[str]:
+    ranked = sorted(decision.firing, key=lambda member: (-member.alert.level.rank, member.alert.since or now))
+    blocks = [_listed("Firing", ranked, now), _listed("Over", decision.over, now)]
+    if ranked:
+        worst = ranked[0].alert
+        rule = rules.get(worst.rule)
+        told = next((found for member in ranked if (found := evidence.get(member.alert.fingerprint)) is not None and found.causes), None)
+        blocks += [_causes(told), _look_closer(worst, rule), _runbook(worst, rule)]
+    return blocks
+
+
+def _listed(word: str, members: Sequence[Member], now: float) -> str:
+    if not members:
+        return ""
+    lines = [_line(member.alert, now) for member in members[:NAMED]]
+    rest = Counter(str(member.alert.level) for member in members[NAMED:])
+    if rest:
+        counts = ", ".join(f"{count} {level}" for level, count in sorted(rest.items()))
+        lines.append(f"  and {format_counted(sum(rest.values()), 'more', 'more')}: {counts}")
+    return "\n".join([f"{word} ({len(members)})", *lines])
+
+
+def _line(alert: Alert, now: float) -> str:
+    own = _own_labels(alert)
+    parts = [f"{alert.level} {_name(alert)} on {harmless(alert.key.target)}", own, value_text(alert)]
+    begin = alert.since if alert.since is not None else alert.fired_at
+    if begin is not None:
+        end = now if alert.phase.is_active or alert.resolved_at is None else alert.resolved_at
+        parts.append(f"for {format_duration(max(0.0, end - begin))}")
+    return _wrapped(", ".join(part for part in parts if part), "    ", first="  ")
