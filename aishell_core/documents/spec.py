@@ -42,12 +42,21 @@ def keys_by_pattern(path: KeyPath, models: tuple[tuple[tuple[str, ...], type[Bas
     return ()
 
 
+def existing(document: Document, above: KeyPath, inside: KeyPath) -> KeyPath:
+    """The path of a part as it is written, where one entry may stand instead of a list of one."""
+    path = above
+    for step in inside:
+        if step != 0 or isinstance(step, str) or (*path, 0) in document.values:
+            path = (*path, step)
+    return path
+
+
 def problem_of(
     document: Document, detail: ErrorDetails, keys_at: KeysAt, hints: Mapping[str | int, str], where: KeyPath | None = None
 ) -> Problem:
     """One error of a model in our words. `where` is its place in the document, where that is not the path within the model."""
     path: KeyPath = tuple(detail["loc"])
-    place = path if where is None else where
+    place = existing(document, (), path) if where is None else where
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "aishell":
         return document.problem(place, str(context["what"]), str(context["hint"]))

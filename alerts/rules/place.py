@@ -10,14 +10,13 @@ from pydantic_core import ErrorDetails
 from aishell_core.documents.document import Document, KeyPath
 from aishell_core.documents.inside import span_inside
 from aishell_core.documents.problems import Problem
-from aishell_core.documents.spec import keys_by_pattern, problem_of
+from aishell_core.documents.spec import existing, keys_by_pattern, problem_of
 from alerts.language.syntax import Span
 from alerts.rules.spec import (
     DampingSpec,
     EscalationSpec,
     HoursSpec,
     InhibitSpec,
-    MaintenanceSpec,
     MissingSpec,
     RuleSpec,
     StepSpec,
@@ -43,11 +42,6 @@ _HINTS: Mapping[str | int, str] = {
 }
 
 
-def maintenance_keys(path: KeyPath) -> tuple[str, ...]:
-    """The keys that are valid at a path of an entry of maintenance."""
-    return keys_by_pattern(path, (((), MaintenanceSpec), (("hours", "*"), HoursSpec)))
-
-
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a rule stands. `laid_over` are the keys that stand elsewhere, each with its document and its path there."""
@@ -65,8 +59,8 @@ class Place:
     def _at(self, inside: KeyPath) -> tuple[Document, KeyPath]:
         if inside and isinstance(inside[0], str) and inside[0] in self.laid_over:
             document, path = self.laid_over[inside[0]]
-            return document, _existing(document, path, inside[1:])
-        return self.document, _existing(self.document, self.path, inside)
+            return document, existing(document, path, inside[1:])
+        return self.document, existing(self.document, self.path, inside)
 
     def problem(self, inside: KeyPath, what: str, hint: str = "", *, of_key: bool = False) -> Problem:
         """A problem at a part of the rule."""
@@ -87,13 +81,3 @@ class Place:
 
 def _keys_at(path: KeyPath) -> tuple[str, ...]:
     return keys_by_pattern(path, _RULE_MODELS)
-
-
-def _existing(document: Document, above: KeyPath, inside: KeyPath) -> KeyPath:
-    """The path of a part as it is written, where one entry may stand instead of a list of one."""
-    path = above
-    for step in inside:
-        if step == 0 and (*path, 0) not in document.values:
-            continue
-        path = (*path, step)
-    return path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
@@ -39,13 +39,14 @@ class ReadRule:
 
 
 def read_rule(place: Place, content: Plain, around: Surroundings, builtin: str = "") -> ReadRule | BrokenRule:
-    """The rule that a mapping says; `builtin` is the set that it ships with."""
+    """The rule that a mapping says; `builtin` is the set that it ships with, which is that of one engine."""
     if not isinstance(content, dict):
         what = f"a rule is a set of keys, but {kind_of(content)} was found"
         return BrokenRule(place.origin, (place.problem((), what, "write - name: and condition: below it"),))
     name = content.get("name")
     problems, spec = _modelled(place, content)
-    conditions = _conditions(content, around)
+    engines = tuple(_engines(content)) or ((builtin,) if builtin else ())
+    conditions = _conditions(content, engines, around)
     problems += [
         place.problem_in_text((fault.key,), fault.span, fault.message, fault.hint) for fault in conditions.faults if fault.key in content
     ]
@@ -67,7 +68,7 @@ def _modelled(place: Place, content: Mapping[str, Plain]) -> tuple[list[Problem]
         return [place.model_problem(detail) for detail in error.errors(include_url=False)], None
 
 
-def _conditions(content: Mapping[str, Plain], around: Surroundings) -> Conditions:
+def _conditions(content: Mapping[str, Plain], engines: tuple[str, ...], around: Surroundings) -> Conditions:
     """The conditions, read from what can be made out, so that their errors come together with all others."""
     texts = {key: text for key in CONDITION_KEYS if isinstance(text := content.get(key), str) and text.strip()}
     severity = content.get("severity")
@@ -75,7 +76,7 @@ def _conditions(content: Mapping[str, Plain], around: Surroundings) -> Condition
     if any(key in content and key not in texts for key in CONDITION_KEYS):
         # A condition that is no text is told by the model; what depends on it cannot be judged.
         return Conditions()
-    return read_conditions(texts, level, _engines(content), around.kept)
+    return read_conditions(texts, level, engines, around.kept)
 
 
 def _engines(content: Mapping[str, Plain]) -> Iterator[str]:
@@ -94,13 +95,14 @@ def _template_problems(place: Place, content: Mapping[str, Plain]) -> Iterator[P
 
 
 def _rule(place: Place, spec: RuleSpec, conditions: Conditions, builtin: str) -> Rule:
+    selector = spec.targets.selector
     return Rule(
         name=spec.name,
         triggers=conditions.triggers,
         clear=conditions.clear,
         for_seconds=spec.for_,
         keep_firing_seconds=spec.keep_firing_for,
-        targets=spec.targets.selector,
+        targets=replace(selector, engines=selector.engines or ((builtin,) if builtin else ())),
         labels=spec.labels,
         annotations=spec.annotations,
         channels=spec.channels,

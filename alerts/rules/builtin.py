@@ -1,0 +1,25 @@
+"""The rules that ship with aishell: one file of YAML for each engine, read as any other file of rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+
+from aishell_core.catalogue.declare import DATABASES
+from aishell_core.documents.document import Document, parse_document
+
+BUILTIN_SETS = ("host", "postgres", "pgbouncer", *(engine for engine in DATABASES if engine != "postgres"))
+"""The names of the sets, each that of the engine which its rules are for."""
+
+_FOLDER = "builtin"
+_SHOWN_FOLDER = "aishell:alerts/builtin"
+
+
+@cache
+def builtin_documents() -> Mapping[str, Document]:
+    """Every set by its name."""
+    folder = files("alerts") / _FOLDER
+    return {
+        name: parse_document(f"{_SHOWN_FOLDER}/{name}.yaml", (folder / f"{name}.yaml").read_text(encoding="utf-8")) for name in BUILTIN_SETS
+    }

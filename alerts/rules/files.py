@@ -1,0 +1,135 @@
+"""Finding and reading files of rules: single ones and folders of them, within limits, and telling when one has changed.
+
+Others call `find_rule_files`, `read_rule_files` and `FileWatch`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aishell_core.documents.document import read_document
+from aishell_core.documents.problems import InvalidConfigError, Problem
+from alerts.rules.book import BrokenRule
+from alerts.rules.load import Section, section_of
+
+SUFFIXES = (".yaml", ".yml")
+MOST_FILES = 500
+_HASHED_BYTES = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFiles:
+    """A file of rules or a folder of them, where the configuration names it, and the folder that it must not lie outside of."""
+
+    path: Path
+    named_in: str = ""
+    line: int = 0
+    confined_to: Path | None = None
+
+
+def find_rule_files(entries: Iterable[RuleFiles]) -> tuple[tuple[RuleFiles, ...], tuple[BrokenRule, ...]]:
+    """The single files of all entries, each once, those of a folder by their names; and what of it cannot be used.
+
+    Of a folder that is every file in it that ends in .yaml or .yml and is not hidden, without those of folders in it.
+    """
+    found: dict[str, RuleFiles] = {}
+    broken: list[BrokenRule] = []
+    for entry in entries:
+        try:
+            inside = _inside(entry)
+        except OSError as error:
+            broken.append(_broken(entry, f"{entry.path} cannot be read: {error.strerror or error}", "check the path and its mode"))
+            continue
+        if len(inside) > MOST_FILES:
+            broken.append(_broken(entry, f"{entry.path} holds more than {MOST_FILES} files of rules", "name a folder of rules alone"))
+            continue
+        for path in inside:
+            single = RuleFiles(path, entry.named_in, entry.line, entry.confined_to)
+            if _leaves(single):
+                what = f"{path} leads out of {entry.confined_to}"
+                broken.append(
+                    _broken(entry, what, "a file in the working folder may only name files below it; name this one in your own config.yaml")
+                )
+            else:
+                found.setdefault(os.path.realpath(path), single)
+    return tuple(found.values()), tuple(broken)
+
+
+def _inside(entry: RuleFiles) -> list[Path]:
+    if not entry.path.is_dir():
+        return [entry.path]
+    if _leaves(entry):
+        return [entry.path]
+    return sorted(path for path in entry.path.iterdir() if path.suffix in SUFFIXES and not path.name.startswith(".") and not path.is_dir())
+
+
+def _leaves(entry: RuleFiles) -> bool:
+    """Whether a path, its links followed, lies outside of where it has to be."""
+    if entry.confined_to is None:
+        return False
+    return not Path(os.path.realpath(entry.path)).is_relative_to(os.path.realpath(entry.confined_to))
+
+
+def _broken(entry: RuleFiles, what: str, hint: str) -> BrokenRule:
+    return BrokenRule(str(entry.path), (Problem(entry.named_in or str(entry.path), what, hint, entry.line),))
+
+
+def read_rule_files(files: Sequence[RuleFiles]) -> tuple[tuple[Section, ...], tuple[BrokenRule, ...]]:
+    """The rules of files as they stand there; a file that cannot be read or understood is one broken rule with all its errors."""
+    sections: list[Section] = []
+    broken: list[BrokenRule] = []
+    for file in files:
+        try:
+            # Nothing but a regular file: a pipe or a device in a folder would be read without end.
+            section = section_of(read_document(file.path, only_regular=True))
+        except InvalidConfigError as error:
+            broken.append(BrokenRule(str(file.path), error.problems))
+            continue
+        if isinstance(section, BrokenRule):
+            broken.append(section)
+        else:
+            sections.append(section)
+    return tuple(sections), tuple(broken)
+
+
+class FileWatch:
+    """Tells whether files have changed since it was last asked, by their content: a file that is only touched has not.
+
+    A file is read only when its size, its times or its place on disk are others than before.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[Path, tuple[tuple[int, ...], bytes]] = {}
+        self._last: tuple[tuple[Path, bytes], ...] | None = None
+
+    def changed(self, paths: Iterable[Path]) -> bool:
+        """Whether these files have another content than at the last call, or are other files; True at the first call."""
+        now = tuple((path, self._hash(path)) for path in paths)
+        self._seen = {path: seen for path, seen in self._seen.items() if path in dict(now)}
+        changed, self._last = now != self._last, now
+        return changed
+
+    def _hash(self, path: Path) -> bytes:
+        """The hash of a file's content; empty for one that cannot be read."""
+        try:
+            status = path.stat()
+            mark = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino, status.st_dev)
+            seen = self._seen.get(path)
+            if seen is not None and seen[0] == mark:
+                return seen[1]
+            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            with os.fdopen(handle, "rb") as file:
+                digest = hashlib.blake2b(file.read(_HASHED_BYTES), digest_size=16).digest()
+        except OSError:
+            return b""
+        self._seen[path] = mark, digest
+        return digest
+
+
+def rule_paths(entries: Iterable[RuleFiles]) -> Iterator[Path]:
+    """The files that a change can come from, by the entries as they stand now."""
+    yield from (file.path for file in find_rule_files(entries)[0])

@@ -1,0 +1,219 @@
+"""From documents to a rule book. Pure: the same documents make the same book, and what did not change keeps its identity.
+
+Others call `load_book`, with documents that `files.read_rule_files` and the configuration have read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from aishell_core.documents.document import Document, KeyPath, Plain
+from aishell_core.documents.fields import kind_of
+from aishell_core.documents.problems import nearest
+from alerts.language.checker import KEPT, Kept
+from alerts.rule import Rule
+from alerts.rules.book import BrokenRule, RuleBook, Settings
+from alerts.rules.builtin import builtin_documents
+from alerts.rules.place import Place
+from alerts.rules.read import ReadRule, Surroundings, read_rule
+
+MOST_RULES = 10_000
+"""More rules than anybody writes; a file that makes them is a mistake or worse."""
+
+ALERTS = "alerts"
+RULES = "rules"
+OVERRIDE = "override"
+_FILE_KEYS = (RULES, "tests")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A set of keys of a document that has rules or overrides in it."""
+
+    document: Document
+    path: KeyPath = ()
+
+    def part(self, key: str) -> Plain:
+        """What stands under a key, None where the key is missing."""
+        value = self.document.content
+        for step in (*self.path, key):
+            if not isinstance(value, dict) or not isinstance(step, str):
+                return None
+            value = value.get(step)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A rule before it is read: where it stands, its keys, the set that it ships with, and itself before anything was laid over it."""
+
+    place: Place
+    content: Plain
+    builtin: str = ""
+    shipped: _Draft | None = None
+
+    @property
+    def name(self) -> str:
+        """Its name, "" where it has none that could be one."""
+        name = self.content.get("name") if isinstance(self.content, dict) else None
+        return name if isinstance(name, str) else ""
+
+
+@dataclass(slots=True)
+class _Sheet:
+    """What a book is made of, as it is read."""
+
+    read: list[ReadRule] = field(default_factory=list)
+    broken: list[BrokenRule] = field(default_factory=list)
+
+
+def section_of(document: Document) -> Section | BrokenRule:
+    """The rules of a file: under `alerts:` as in a configuration file, or under `rules:` at its top."""
+    content = document.content
+    if content is None:
+        return Section(document)
+    if not isinstance(content, dict):
+        hint = "write rules: in the first line, and the list below it"
+        return BrokenRule(document.source, (document.problem((), f"a file of rules has keys, but {kind_of(content)} was found", hint),))
+    if isinstance(content.get(ALERTS), dict):
+        return Section(document, (ALERTS,))
+    unknown = [key for key in content if key not in _FILE_KEYS]
+    problems = tuple(document.problem((key,), f"unknown key {key!r}", nearest(key, (*_FILE_KEYS, ALERTS)), of_key=True) for key in unknown)
+    return BrokenRule(document.source, problems) if problems else Section(document)
+
+
+def load_book(
+    sections: Sequence[Section],
+    settings: Settings = Settings(),  # noqa: B008 - a frozen value
+    *,
+    builtin: Sequence[str] = (),
+    kept: Kept = KEPT,
+    channels: frozenset[str] | None = None,
+    before: RuleBook | None = None,
+) -> RuleBook:
+    """The book of all sections, the strongest last, and of the built-in sets that are named.
+
+    `channels` are the names that rules may use, by default those of the settings. Rules that are as in the book `before`
+    are the same objects. A name that two rules have is the first one's; a rule that is wrong is in `broken` and nowhere else.
+    """
+    around = Surroundings(kept, frozenset(settings.channels) if channels is None else channels)
+    sheet = _Sheet()
+    drafts = [*_builtin_drafts(builtin, sections, sheet), *_own_drafts(sections, sheet)]
+    if len(drafts) > MOST_RULES:
+        place = drafts[MOST_RULES].place
+        what = f"{len(drafts):,} rules are more than {MOST_RULES:,}; this one and those behind it are left out"
+        sheet.broken.append(BrokenRule(place.origin, (place.problem((), what, "one rule can be for many targets"),)))
+    for draft in _with_names_of_their_own(drafts[:MOST_RULES], sheet):
+        _read(draft, around, sheet)
+    known = {rule.name: rule for rule in before.rules} if before is not None else {}
+    rules = tuple(_same(read.rule, known) for read in sheet.read if read.is_enabled) if settings.is_enabled else ()
+    disabled = tuple(read.rule.name for read in sheet.read if not read.is_enabled)
+    return RuleBook(rules, tuple(sheet.broken), disabled, tuple(warning for read in sheet.read for warning in read.warnings), settings)
+
+
+def _same(rule: Rule, known: Mapping[str, Rule]) -> Rule:
+    before = known.get(rule.name)
+    return before if before == rule else rule
+
+
+def _read(draft: _Draft, around: Surroundings, sheet: _Sheet) -> None:
+    """Read a rule; a built-in one that an override would break is in force as it ships."""
+    found = read_rule(draft.place, draft.content, around, draft.builtin)
+    if not isinstance(found, BrokenRule):
+        sheet.read.append(found)
+        return
+    sheet.broken.append(found)
+    if draft.shipped is not None:
+        _read(draft.shipped, around, sheet)
+
+
+def _with_names_of_their_own(drafts: Sequence[_Draft], sheet: _Sheet) -> Iterator[_Draft]:
+    """The rules whose name no rule before them has."""
+    first: dict[str, _Draft] = {}
+    for draft in drafts:
+        taken = first.setdefault(draft.name, draft) if draft.name else draft
+        if taken is draft:
+            yield draft
+            continue
+        what = f"another rule is named {draft.name!r}; the first is in {taken.place.origin}"
+        hint = f"change it under {OVERRIDE}: instead, or give this one another name" if taken.builtin else "give each its own name"
+        if taken.builtin:
+            what = f"a built-in rule is named {draft.name!r}"
+        sheet.broken.append(BrokenRule(draft.name, (draft.place.problem(("name",), what, hint),)))
+
+
+def _own_drafts(sections: Sequence[Section], sheet: _Sheet) -> Iterator[_Draft]:
+    for section in sections:
+        rules = section.part(RULES)
+        path: KeyPath = (*section.path, RULES)
+        if isinstance(rules, list):
+            for number, content in enumerate(rules):
+                yield _Draft(Place(section.document, (*path, number)), content)
+        elif rules is not None:
+            problem = section.document.problem(path, f"a list is wanted here, but {kind_of(rules)} was found", "write - name: below it")
+            sheet.broken.append(BrokenRule(section.document.source, (problem,)))
+
+
+def _builtin_drafts(names: Sequence[str], sections: Sequence[Section], sheet: _Sheet) -> Iterator[_Draft]:
+    """The rules of the sets that are named, with what the sections lay over them."""
+    overrides = _Overrides(sections, sheet)
+    for name, document in builtin_documents().items():
+        rules = Section(document).part(RULES)
+        for number, content in enumerate(rules if isinstance(rules, list) else ()):
+            draft = _Draft(Place(document, (RULES, number)), content, name)
+            laid_over = overrides.over(draft)
+            if name in names:
+                yield laid_over
+    overrides.tell_unknown()
+
+
+class _Overrides:
+    """What sections lay over built-in rules, by the name of the rule and its key; of two that are the same the later one counts."""
+
+    def __init__(self, sections: Sequence[Section], sheet: _Sheet) -> None:
+        self._sheet = sheet
+        self._found: dict[str, dict[str, tuple[Document, KeyPath, Plain]]] = {}
+        self._named: dict[str, tuple[Document, KeyPath]] = {}
+        self.seen: list[str] = []
+        for section in sections:
+            self._collect(section)
+
+    def _collect(self, section: Section) -> None:
+        overrides = section.part(OVERRIDE)
+        if overrides is None:
+            return
+        path: KeyPath = (*section.path, OVERRIDE)
+        if not isinstance(overrides, dict):
+            self._break(section.document, path, OVERRIDE, f"a set of names is wanted here, but {kind_of(overrides)} was found")
+            return
+        for name, keys in overrides.items():
+            if not isinstance(keys, dict):
+                self._break(section.document, (*path, name), name, f"a set of keys is wanted here, but {kind_of(keys)} was found")
+            elif "name" in keys:
+                self._break(section.document, (*path, name, "name"), name, "a built-in rule keeps its name")
+            else:
+                self._named[name] = section.document, (*path, name)
+                of_rule = self._found.setdefault(name, {})
+                of_rule.update({key: (section.document, (*path, name, key), value) for key, value in keys.items()})
+
+    def _break(self, document: Document, path: KeyPath, name: str, what: str) -> None:
+        problem = document.problem(path, what, 'write {NAME: {for: 5m, warn: "> 70%", enabled: true}}')
+        self._sheet.broken.append(BrokenRule(name, (problem,)))
+
+    def over(self, draft: _Draft) -> _Draft:
+        """A built-in rule with what is laid over it."""
+        self.seen.append(draft.name)
+        found = self._found.get(draft.name)
+        if not found or not isinstance(draft.content, dict):
+            return draft
+        content = {**draft.content, **{key: value for key, (_document, _path, value) in found.items()}}
+        laid_over = {key: (document, path) for key, (document, path, _value) in found.items()}
+        return _Draft(Place(draft.place.document, draft.place.path, laid_over), content, draft.builtin, draft)
+
+    def tell_unknown(self) -> None:
+        """Name the overrides of rules that do not ship."""
+        for name, (document, path) in self._named.items():
+            if name not in self.seen:
+                problem = document.problem(path, f"there is no built-in rule {name!r}", nearest(name, self.seen), of_key=True)
+                self._sheet.broken.append(BrokenRule(name, (problem,)))
