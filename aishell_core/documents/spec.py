@@ -46,8 +46,9 @@ def existing(document: Document, above: KeyPath, inside: KeyPath) -> KeyPath:
     """The path of a part as it is written, where one entry may stand instead of a list of one."""
     path = above
     for step in inside:
-        if step != 0 or isinstance(step, str) or (*path, 0) in document.values:
-            path = (*path, step)
+        if step == 0 and (*path, 0) not in document.values:
+            continue
+        path = (*path, step)
     return path
 
 

@@ -12,7 +12,7 @@ from alerts.rule import Maintenance, Rule
 
 @dataclass(frozen=True, slots=True)
 class BrokenRule:
-    """A rule that is not evaluated, by its name or its place, and everything that is wrong with it."""
+    """A rule (or an override, or maintenance) that is not in force, by its name or its place, and everything that is wrong with it."""
 
     name: str
     problems: tuple[Problem, ...]
@@ -34,19 +34,21 @@ class Settings:
 class RuleBook:
     """The rules in force by the order of their files, built-in ones first; without any when alerts are switched off.
 
-    `disabled` are the names of rules that are right and switched off. `warnings` keep nothing from running.
+    `disabled` are the names of rules that are right and switched off. `faults` are what is wrong besides rules, such as the URL
+    of a channel; `warnings` keep nothing from running.
     """
 
     rules: tuple[Rule, ...] = ()
     broken: tuple[BrokenRule, ...] = ()
     disabled: tuple[str, ...] = ()
+    faults: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
     settings: Settings = Settings()
 
     @property
     def errors(self) -> tuple[Problem, ...]:
-        """Everything that is wrong with all broken rules."""
-        return tuple(problem for broken in self.broken for problem in broken.problems)
+        """Everything that is wrong."""
+        return (*self.faults, *(problem for broken in self.broken for problem in broken.problems))
 
     @property
     def routes(self) -> Routes:

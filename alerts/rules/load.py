@@ -6,15 +6,16 @@ Others call `load_book`, with documents that `files.read_rule_files` and the con
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aishell_core.documents.document import Document, KeyPath, Plain
 from aishell_core.documents.fields import kind_of
 from aishell_core.documents.problems import nearest
 from alerts.language.checker import KEPT, Kept
-from alerts.rule import Rule
+from alerts.rule import Maintenance, Rule
 from alerts.rules.book import BrokenRule, RuleBook, Settings
 from alerts.rules.builtin import builtin_documents
+from alerts.rules.maintenance import read_maintenance
 from alerts.rules.place import Place
 from alerts.rules.read import ReadRule, Surroundings, read_rule
 
@@ -24,7 +25,8 @@ MOST_RULES = 10_000
 ALERTS = "alerts"
 RULES = "rules"
 OVERRIDE = "override"
-_FILE_KEYS = (RULES, "tests")
+MAINTENANCE = "maintenance"
+_FILE_KEYS = (RULES, OVERRIDE, MAINTENANCE, "tests")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +71,22 @@ class _Sheet:
 
 
 def section_of(document: Document) -> Section | BrokenRule:
-    """The rules of a file: under `alerts:` as in a configuration file, or under `rules:` at its top."""
+    """What stands in a file of rules: its keys at the top, or below `alerts:` as in a configuration file."""
     content = document.content
+    path: KeyPath = ()
+    if isinstance(content, dict) and isinstance(inner := content.get(ALERTS), dict) and len(content) == 1:
+        content, path = inner, (ALERTS,)
     if content is None:
         return Section(document)
     if not isinstance(content, dict):
         hint = "write rules: in the first line, and the list below it"
         return BrokenRule(document.source, (document.problem((), f"a file of rules has keys, but {kind_of(content)} was found", hint),))
-    if isinstance(content.get(ALERTS), dict):
-        return Section(document, (ALERTS,))
-    unknown = [key for key in content if key not in _FILE_KEYS]
-    problems = tuple(document.problem((key,), f"unknown key {key!r}", nearest(key, (*_FILE_KEYS, ALERTS)), of_key=True) for key in unknown)
-    return BrokenRule(document.source, problems) if problems else Section(document)
+    problems = tuple(
+        document.problem((*path, key), f"a file of rules has no key {key!r}", nearest(key, _FILE_KEYS), of_key=True)
+        for key in content
+        if key not in _FILE_KEYS
+    )
+    return BrokenRule(document.source, problems) if problems else Section(document, path)
 
 
 def load_book(
@@ -106,10 +112,30 @@ def load_book(
         sheet.broken.append(BrokenRule(place.origin, (place.problem((), what, "one rule can be for many targets"),)))
     for draft in _with_names_of_their_own(drafts[:MOST_RULES], sheet):
         _read(draft, around, sheet)
+    settings = replace(settings, maintenance=(*settings.maintenance, *_maintenance(sections, sheet)))
     known = {rule.name: rule for rule in before.rules} if before is not None else {}
     rules = tuple(_same(read.rule, known) for read in sheet.read if read.is_enabled) if settings.is_enabled else ()
     disabled = tuple(read.rule.name for read in sheet.read if not read.is_enabled)
-    return RuleBook(rules, tuple(sheet.broken), disabled, tuple(warning for read in sheet.read for warning in read.warnings), settings)
+    warnings = tuple(warning for read in sheet.read for warning in read.warnings)
+    return RuleBook(rules, tuple(sheet.broken), disabled, warnings=warnings, settings=settings)
+
+
+def _maintenance(sections: Sequence[Section], sheet: _Sheet) -> Iterator[Maintenance]:
+    for section in sections:
+        entries = section.part(MAINTENANCE)
+        path: KeyPath = (*section.path, MAINTENANCE)
+        if entries is None:
+            continue
+        if not isinstance(entries, list):
+            what = f"a list is wanted here, but {kind_of(entries)} was found"
+            sheet.broken.append(BrokenRule(MAINTENANCE, (section.document.problem(path, what, "write - name: and hours: below it"),)))
+            continue
+        for number, content in enumerate(entries):
+            read = read_maintenance(section.document, (*path, number), content)
+            if isinstance(read, BrokenRule):
+                sheet.broken.append(read)
+            else:
+                yield read
 
 
 def _same(rule: Rule, known: Mapping[str, Rule]) -> Rule:
