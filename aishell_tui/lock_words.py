@@ -10,6 +10,10 @@ from aishell_tui.lock_tree import PREPARED, LockTree, TreeRow
 from widgets.glyphs import Glyphs
 
 LEVEL_CELLS = 2
+NAME_CELLS = 17
+"""Cells that an id always keeps: enough for an operation of one of several shards."""
+
+_LEAST_CUT = 5
 _MODES = (("Lock", ""), ("Exclusive", "Excl"), ("Update", "Upd"))
 # What a server says in full; the name of the table is what matters, and its schema where it is not the usual one.
 _OBJECTS = (
@@ -62,6 +66,14 @@ def name_text(row_id: str) -> str:
     return {PREPARED: "prepared", "": "unknown"}.get(row_id, row_id)
 
 
+def short_name(name: str, cells: int) -> str:
+    """An id in at most so many cells; of a longer one both ends, because many begin alike."""
+    if len(name) <= cells or cells < _LEAST_CUT:
+        return name
+    ahead = cells // 2
+    return f"{name[:ahead]}…{name[len(name) - (cells - ahead - 1) :]}"
+
+
 def holder_text(row_id: str) -> str:
     """An id within a sentence, or who stands behind one that names no session."""
     return {PREPARED: "a prepared transaction", "": "a holder that the server does not name"}.get(row_id, row_id)
@@ -78,11 +90,11 @@ def tree_cells(tree: LockTree) -> int:
 
 
 def branch_text(row: TreeRow, cells: int, glyphs: Glyphs) -> str:
-    """The lines in front of a row's id so that both take at most so many cells: of a deep one its depth and its last levels."""
+    """The lines in front of a row's id, so that it keeps the cells that it needs: of a deep one its depth and its last levels."""
     if not row.depth:
         return ""
     sign = f"{glyphs.last_branch if row.lasts[-1] else glyphs.branch} "
-    room, front = (cells - len(name_text(row.id))) // LEVEL_CELLS, ""
+    room, front = (cells - min(len(name_text(row.id)), NAME_CELLS)) // LEVEL_CELLS, ""
     above = row.lasts[:-1]
     if row.depth > min(room, len(row.lasts)):
         front = f"{glyphs.left}{row.depth}{glyphs.right}"

@@ -78,6 +78,7 @@ class SessionsScreen(ActingScreen):
         self._by_id: dict[str, Session] = {}
         self._chosen: Session | None = None
         self._tree_cells = 0
+        self._id_cells = 0
         self._measured = False
         self._drawn: tuple[object, ...] = ()
         self._counts = SessionCounts()
@@ -117,7 +118,7 @@ class SessionsScreen(ActingScreen):
 
     def _start(self, name: TargetId) -> None:
         """Another target's rows must not stay as vanished ones."""
-        self._of, self._tree_cells, self._measured, self._drawn, self._chosen = name, 0, False, (), None
+        self._of, self._tree_cells, self._id_cells, self._measured, self._drawn, self._chosen = name, 0, 0, False, (), None
         for table in self.query(LineTable):
             table.select(None)
             table.clear_marks()
@@ -126,10 +127,12 @@ class SessionsScreen(ActingScreen):
         table = self.query_one("#sessions", LineTable)
         sessions = view.sessions or ()
         self._measured = self._measured or any(session.cpu_ratio is not None for session in sessions)
-        columns = session_columns(self.size.width - _FRAME_CELLS, measured=self._measured)
+        found = session_list(sessions, view.lock_waits or (), everyone=self._everyone)
+        # Never narrower again, so that the columns do not jump with every session that comes or goes.
+        self._id_cells = max([self._id_cells, *(len(session.id) for session in found.shown)])
+        columns = session_columns(self.size.width - _FRAME_CELLS, measured=self._measured, longest_id=self._id_cells)
         if columns != table.columns:
             table.set_columns(columns)
-        found = session_list(sessions, view.lock_waits or (), everyone=self._everyone)
         self._counts, limits, wide = found.counts, limits_of(view), self._is_wide
         table.set_empty_text(why_no_sessions(view, found.counts))
         table.set_rows(session_rows(found, limits, wide=wide))
@@ -141,15 +144,17 @@ class SessionsScreen(ActingScreen):
     def _show_tree(self, view: TargetView) -> None:
         table = self.query_one("#tree", LineTable)
         self._lock_tree = tree = lock_tree(view.sessions or (), view.lock_waits or ())
+        transactions = [] if tree.rows else oldest_transactions(view.sessions or ())
+        needed = max([tree_cells(tree), *(len(session.id) for session in transactions)])
         # The column grows in steps and never shrinks, so that it does not jump with every session that comes or goes.
-        self._tree_cells = max(self._tree_cells, -(-tree_cells(tree) // _CELL_STEP) * _CELL_STEP)
+        self._tree_cells = max(self._tree_cells, -(-needed // _CELL_STEP) * _CELL_STEP)
         columns = tree_columns(self.size.width - _FRAME_CELLS, self._tree_cells)
         if columns != table.columns:
             table.set_columns(columns)
         limits, cells, glyphs, wide = limits_of(view), columns[0].width or 0, table.glyphs, self._is_wide
         rows: list[Row] = [tree_row(row, limits, cells, glyphs, wide=wide) for row in tree.rows]
         table.set_empty_text(why_no_tree(view))
-        table.set_rows(rows or [transaction_row(session) for session in oldest_transactions(view.sessions or ())])
+        table.set_rows(rows or [transaction_row(session, cells) for session in transactions])
 
     def _show_headings(self, view: TargetView, now: float) -> None:
         table = self.table

@@ -9,6 +9,7 @@ from aishell_core.catalogue import LOCKS_WAIT, LOCKS_WAITING, QUERY_DURATION, TR
 from aishell_core.units import format_bytes, format_counted, format_duration
 from aishell_core.values import Part, Session, Severity, Thresholds, worst
 from aishell_tui.frame import TargetView
+from aishell_tui.lock_words import NAME_CELLS, short_name
 from aishell_tui.session_list import (
     SessionCounts,
     SessionList,
@@ -36,11 +37,24 @@ _DASH = Cell("–", "dim", math.nan)
 _NOBODY = Session("")
 
 
-def session_columns(width: int, *, measured: bool) -> tuple[Column, ...]:
-    """The columns for a width in cells; CPU and memory where they are `measured`."""
+_STATEMENT, _LEAST_STATEMENT = 30, 20
+_LEAST_ID, _WIDE_ID = 7, 36
+"""Cells of an id: of a process, and of a logical session of MongoDB in full."""
+
+
+def id_cells(width: int) -> int:
+    """The most cells that an id may take of a width."""
+    return _WIDE_ID if width >= WIDE_CELLS else NAME_CELLS
+
+
+def session_columns(width: int, *, measured: bool, longest_id: int = 0) -> tuple[Column, ...]:
+    """The columns for a width in cells; CPU and memory where they are `measured`, and as many cells as the ids need."""
     wide = width >= WIDE_CELLS
+    name_cells = min(max(_LEAST_ID, longest_id), id_cells(width))
+    # What a long id takes is the statement's loss first: what a session waits for has to stay.
+    statement_cells = max(_LEAST_STATEMENT, _STATEMENT - (name_cells - _LEAST_ID))
     columns = [
-        Column("id", "ID", 7, align="right", help="Identifies the session on the server"),
+        Column("id", "ID", name_cells, align="right", help="Identifies the session on the server"),
         Column("age", "AGE", 6, align="right", help="How long its statement has run, else how long it has been in its state"),
         Column("transaction", "TX", 6, align="right", priority=6, help="How long its transaction has been open"),
         Column("state", "STATE", 10, help="What it does, in the engine's words"),
@@ -55,7 +69,7 @@ def session_columns(width: int, *, measured: bool) -> tuple[Column, ...]:
             Column("cpu", "CPU%", 5, align="right", priority=5, help="Share of one core that its process uses"),
             Column("memory", "MEM", 8, align="right", priority=8, help="Memory of its process, without what it shares"),
         ]
-    return (*columns, Column("sql", "STATEMENT", None, 30, help="Its statement; of an idle session the last one"))
+    return (*columns, Column("sql", "STATEMENT", None, statement_cells, help="Its statement; of an idle session the last one"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +146,8 @@ def sql_text(session: Session) -> str:
 
 def _id(row: SessionTableRow) -> Cell:
     name = row.session.id
-    return Cell(name, "bold" if row.blocks else "label" if row.session.leader else "text", float(name) if name.isdecimal() else name)
+    role: Role = "bold" if row.blocks else "label" if row.session.leader else "text"
+    return Cell(short_name(name, _WIDE_ID if row.wide else NAME_CELLS), role, float(name) if name.isdecimal() else name)
 
 
 def _age(row: SessionTableRow) -> Cell:

@@ -9,10 +9,11 @@ from aishell_core.units import format_counted, format_duration
 from aishell_core.values import Part, Session, Severity
 from aishell_tui.frame import TargetView
 from aishell_tui.lock_tree import LockTree, TreeRow
-from aishell_tui.lock_words import branch_text, held_text, lock_text, missing_text, name_text, queue_text
+from aishell_tui.lock_words import branch_text, held_text, lock_text, missing_text, name_text, queue_text, short_name
 from aishell_tui.screens.sessions_rows import WIDE_CELLS, SessionLimits, fresh_and_stale, seconds_cell, sql_text
 from aishell_tui.session_list import age_seconds, identity, is_background, is_idle_in_transaction, short_state
 from aishell_tui.text import why_unknown
+from widgets.format import cell_width
 from widgets.glyphs import Glyphs
 from widgets.heading import Heading
 from widgets.lines import Span, Spans
@@ -45,9 +46,10 @@ def tree_row(row: TreeRow, limits: SessionLimits, cells: int, glyphs: Glyphs, *,
     severity = limits.wait.judge(row.wait_seconds) if row.wait_seconds is not None else limits.waiting.judge(row.behind)
     wait_role = severity_role(severity) if severity is not Severity.OK else "text"
     head = not row.depth
-    name: Span = (name_text(row.id), "bold" if row.behind else "text")
+    branch = branch_text(row, cells, glyphs)
+    name: Span = (short_name(name_text(row.id), cells - cell_width(branch)), "bold" if row.behind else "text")
     found = {
-        "tree": Cell(spans=((branch_text(row, cells, glyphs), "dim"), name), sort=row.id),
+        "tree": Cell(spans=((branch, "dim"), name), sort=row.id),
         "wait": seconds_cell(row.wait_seconds, wait_role),
         "behind": Cell(queue_text(row), wait_role if head else "bold", row.behind + row.elsewhere),
         "lock": Cell(spans=_lock_spans(row, wide=wide)),
@@ -93,9 +95,9 @@ def oldest_transactions(sessions: Sequence[Session]) -> list[Session]:
     return found[:OLDEST_TRANSACTIONS]
 
 
-def transaction_row(session: Session) -> Row:
-    """A session that nobody waits for, in the columns of the tree."""
-    cells = {"tree": Cell(session.id, "text", session.id), "wait": Cell("–", "dim", math.nan)}
+def transaction_row(session: Session, id_cells: int) -> Row:
+    """A session that nobody waits for, in the columns of the tree, with so many cells for its id."""
+    cells = {"tree": Cell(short_name(session.id, id_cells), "text", session.id), "wait": Cell("–", "dim", math.nan)}
     return Row(identity(session), cells | session_cells(session))
 
 

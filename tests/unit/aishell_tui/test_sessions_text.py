@@ -169,3 +169,31 @@ def test_a_prepared_transaction_is_named_in_its_row() -> None:
     row = tree_row(tree.rows[0], LIMITS, 19, UNICODE, wide=True)
     assert row.cell("tree").plain() == "prepared"
     assert row.cell("sql").text == "a prepared transaction, which no session owns"
+
+
+LOGICAL = "3f2a09c1-d4e5-4a6b-8c7d-9e0f1a2b3c4d"
+
+
+@pytest.mark.parametrize(
+    ("name", "narrow", "wide"),
+    [("4711", "4711", "4711"), ("102,45678,@2", "102,45678,@2", "102,45678,@2"), (LOGICAL, "3f2a09c1…1a2b3c4d", LOGICAL)],
+)
+def test_an_id_gets_the_cells_that_it_needs_and_both_its_ends_where_there_are_not_so_many(name: str, narrow: str, wide: str) -> None:
+    for width, expected in ((78, narrow), (158, wide)):
+        placed = {
+            each.column.key: each.width
+            for each in place_columns(session_columns(width, measured=True, longest_id=len(name)), width).columns
+        }
+        (row,) = session_rows(session_list((Session(name, state="active"),), (), everyone=True), LIMITS, wide=width > 120)
+        assert row.cell("id").plain() == expected
+        assert len(expected) <= placed["id"]
+        assert {"age", "state", "wait", "sql"} <= placed.keys()
+
+
+def test_ids_of_the_lock_tree_keep_both_ends_too() -> None:
+    other = LOGICAL.replace("3f", "40")
+    tree = lock_tree((), (LockWait("7", LOGICAL, "orders", "X", 5.0, "X"), LockWait(other, "7", "orders", "X", 4.0, "X")))
+    narrow, wide = ([tree_row(row, LIMITS, cells, UNICODE, wide=cells > 40).cell("tree") for row in tree.rows] for cells in (20, 42))
+    assert [cell.plain() for cell in narrow] == ["3f2a09c1-d…f1a2b3c4d", "└ 7", "‹2›└ 402a09c…a2b3c4d"]
+    assert [cell.plain() for cell in wide] == [LOGICAL, "└ 7", f"  └ {other}"]
+    assert narrow[0].sort == LOGICAL, "an export and a sort have it in full"
