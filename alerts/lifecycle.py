@@ -51,6 +51,8 @@ def labels_of(rule: Rule, key: InstanceKey, traits: Traits, level: Level) -> Lab
 
 def step(rule: Rule, alert: Alert | None, judgement: Judgement, now: float, traits: Traits) -> tuple[Alert | None, Changes]:
     """The alert after an evaluation, and what happened to it; None when there is nothing (any more) to be known of it."""
+    if alert is not None and _goes_on(alert, judgement):
+        return alert, ()
     before = alert if alert is not None else _unborn(rule, judgement.key, traits)
     seen = _observed(before, judgement, now)
     verdict = _verdict(rule, seen, judgement, now)
@@ -152,6 +154,17 @@ class _Turn(NamedTuple):
         """The turn after one more change."""
         change = AlertChange(self.now, kind, self.alert, after, reason or after.health_reason)
         return self._replace(alert=after, changes=(*self.changes, change))
+
+
+def _goes_on(alert: Alert, judgement: Judgement) -> bool:
+    """Whether nothing at all is new of a firing alert: most are like that at most evaluations, and cost nothing then."""
+    return (
+        alert.phase is Phase.FIRING
+        and judgement.level is alert.level
+        and judgement.health is alert.health is Health.OK
+        and judgement.value == alert.value
+        and judgement.threshold == alert.threshold
+    )
 
 
 def _missing(rule: Rule, alert: Alert) -> bool:

@@ -148,6 +148,7 @@ class Alert:
     resolved_at: float | None = None
     unhealthy_since: float | None = None
     evaluated_at: float | None = None
+    """The last evaluation that brought anything new; one that only says again what is known here leaves it."""
     lowered_at: float | None = None
     """When its level last fell since it fired: to rise again after that is flapping too."""
     flips: tuple[float, ...] = ()
