@@ -9,10 +9,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from aishell_core.state.codec import storable
 from aishell_core.values import Labels
-from alerts.models import Alert, Fingerprint, Level
+from alerts.models import Fingerprint, Level
 from alerts.notify.models import Message
 
-_ALERT: TypeAdapter[Alert] = TypeAdapter(Alert)
 _MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
 
 
@@ -24,19 +23,6 @@ class Tells:
 
 
 _TELLS: TypeAdapter[Tells] = TypeAdapter(Tells)
-
-
-def encode_alert(alert: Alert) -> str:
-    """An alert as JSON; figures that are no numbers become null."""
-    return _ALERT.dump_json(alert, fallback=str).decode()
-
-
-def decode_alert(text: str) -> Alert | None:
-    """The alert; None of a text that is damaged or of a version that cannot be read."""
-    try:
-        return _ALERT.validate_json(text)
-    except ValidationError:
-        return None
 
 
 def encode_message(message: Message) -> str:

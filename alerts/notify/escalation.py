@@ -47,6 +47,11 @@ def next_due(connection: sqlite3.Connection) -> float | None:
     return None if found is None else float(found)
 
 
+def shift(connection: sqlite3.Connection, seconds: float) -> None:
+    """Move all times, because the wall clock was set by so much."""
+    connection.execute("UPDATE notice_escalation SET due_at = due_at + ?", (seconds,))
+
+
 def _wait(connection: sqlite3.Connection, alert: Alert, routes: Routes, now: float) -> None:
     rule = routes.rules.get(alert.rule)
     begin = alert.fired_at if alert.fired_at is not None else now

@@ -9,10 +9,11 @@ from dataclasses import replace
 from aishell_core.state.codec import storable
 from aishell_core.values import Labels
 from alerts.models import Alert, AlertChange, ChangeKind, Fingerprint, Level, Phase
-from alerts.notify.codec import Tells, decode_alert, decode_labels, encode_alert, encode_labels
+from alerts.notify.codec import Tells, decode_labels, encode_labels
 from alerts.notify.grouping import Group, Member, channels_of, group_labels, group_name, is_wanted
 from alerts.notify.models import Routes
 from alerts.rule import DEFAULT_GROUP_BY
+from alerts.store.codec import decode_alert, encode_alert
 
 OWN_PREFIX = "channel:"
 """Begins the fingerprint of an alert that notification itself raises; such an alert lives in these rows alone."""
@@ -59,6 +60,9 @@ def end_own(connection: sqlite3.Connection, fingerprint: Fingerprint, now: float
 
 def due_groups(connection: sqlite3.Connection, alerts: Mapping[Fingerprint, Alert], now: float) -> tuple[Group, ...]:
     """The groups to look at now, with their members as they stand; one whose alert is gone is over."""
+    # Times that lie ahead, because the clock was set back while nobody was there, would make a group wait for as long as that.
+    ahead = "UPDATE notice_group SET opened_at = min(opened_at, ?1), sent_at = min(sent_at, ?1) WHERE opened_at > ?1 OR sent_at > ?1"
+    connection.execute(ahead, (now,))
     sql = (
         "SELECT id, channel, name, labels, opened_at, sent_at FROM notice_group"
         " WHERE (due_at <= ? OR due_at > ?) AND message IS NULL ORDER BY id"
@@ -109,6 +113,12 @@ def next_due(connection: sqlite3.Connection) -> float | None:
     """When the first group is due, None when none is."""
     found = connection.execute("SELECT min(due_at) FROM notice_group WHERE due_at IS NOT NULL AND message IS NULL").fetchone()[0]
     return None if found is None else float(found)
+
+
+def shift(connection: sqlite3.Connection, seconds: float) -> None:
+    """Move all times, because the wall clock was set by so much."""
+    sql = "UPDATE notice_group SET opened_at = opened_at + ?, sent_at = sent_at + ?, due_at = due_at + ?"
+    connection.execute(sql, (seconds, seconds, seconds))
 
 
 def _places(alert: Alert, channels: Iterable[str], routes: Routes) -> list[tuple[str, Labels]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from aishell_core.values import Labels
@@ -122,7 +122,6 @@ def decide(group: Group, channel: Channel, repeat: float, now: float) -> Decisio
     """Whether a group is told now, of what, and when to look again; times in seconds, `now` and `due_at` epoch seconds."""
     if group.is_busy:
         return Decision()
-    group = _not_ahead(group, now)
     standings = [(member, standing(member, now)) for member in group.members]
     firing = tuple(member for member, stands in standings if stands is Standing.FIRING)
     ended = [member for member, stands in standings if stands is Standing.OVER]
@@ -149,12 +148,6 @@ def standing(member: Member, now: float) -> Standing:
     if not alert.phase.is_active:
         return Standing.OVER
     return Standing.QUIET if alert.is_muted else Standing.FIRING
-
-
-def _not_ahead(group: Group, now: float) -> Group:
-    """A group whose times lie ahead, because the clock was set back, begins to wait now, or it would wait for as long as that."""
-    sent_at = None if group.sent_at is None else min(group.sent_at, now)
-    return replace(group, opened_at=min(group.opened_at, now), sent_at=sent_at)
 
 
 def _is_worth_an_end(member: Member, group: Group, channel: Channel) -> bool:

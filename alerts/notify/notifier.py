@@ -5,6 +5,7 @@
         store.write(..., also=lambda connection: notifier.queue(connection, changes, alerts, now))
     asyncio.create_task(notifier.run())                       # while this process holds the lease
     notifier.configure(routes)                                # when the configuration has changed
+    notifier.shift(connection, seconds)                       # when the wall clock was set, before `queue`
 
 `queue` decides what is told and writes it down in the caller's transaction; `run` sends what is written down.
 """
@@ -108,6 +109,13 @@ class Notifier:
         self._tell(connection, alerts, now)
         self._prune(connection, now)
         self._rest(connection, now)
+
+    def shift(self, connection: sqlite3.Connection, seconds: float) -> None:
+        """The wall clock was set by so much: all that waits goes on waiting for as long as it would have, in the caller's transaction."""
+        group_rows.shift(connection, seconds)
+        escalation.shift(connection, seconds)
+        outbox.shift(connection, seconds)
+        self._rest_until = 0.0
 
     async def dispatch(self) -> int:
         """Send once what is due on every channel, and return when all have answered; how many messages were tried."""

@@ -173,6 +173,13 @@ def ledger(connection: sqlite3.Connection, fingerprint: Fingerprint | None = Non
     )
 
 
+def shift(connection: sqlite3.Connection, seconds: float) -> None:
+    """Move the times of what is on its way, because the wall clock was set by so much; the ledger stays as it was written."""
+    connection.execute(f"UPDATE notice_message SET made_at = made_at + ?, due_at = due_at + ? WHERE {_OPEN}", (seconds, seconds))  # noqa: S608 - a constant
+    sql = "UPDATE notice_channel SET blocked_until = blocked_until + ?, failing_since = failing_since + ?"
+    connection.execute(sql, (seconds, seconds))
+
+
 def prune(connection: sqlite3.Connection, now: float) -> None:
     """Drop some thousand rows of the ledger that are older than it is kept."""
     before = now - KEPT_SECONDS

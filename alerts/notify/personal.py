@@ -6,6 +6,7 @@ The texts of evidence have lost their literals before they get here; this is the
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _LONGEST = 400
 _MARKUP = re.compile(r"<(?=[!@#])|@(?=(?:everyone|here|channel|all|room)\b)", re.IGNORECASE)
@@ -24,6 +25,7 @@ _LITERAL = re.compile(r"'(?:[^']|'')*'")
 _SQL = re.compile(r"\b(select|insert|update|delete|values|where|set|call|exec)\b", re.IGNORECASE)
 
 
+@lru_cache(maxsize=4096)
 def harmless(text: str) -> str:
     """A text on one line that may be sent: masked, cut, without control characters and without what calls people by name."""
     line = " ".join("".join(character if character.isprintable() else " " for character in text[: 4 * _LONGEST]).split())

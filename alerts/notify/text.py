@@ -31,9 +31,9 @@ def title_of(decision: Decision) -> str:
     if len(told) == 1:
         alert = told[0].alert
         return f"{mark} {_name(alert)} on {harmless(alert.key.target)}"[:_TITLE]
-    names = {_name(member.alert) for member in told}
+    names = {_raw_name(member.alert) for member in told}
     targets = {member.alert.key.target for member in told}
-    what = names.pop() if len(names) == 1 else format_counted(len(names), "rule")
+    what = harmless(names.pop()) if len(names) == 1 else format_counted(len(names), "rule")
     where = harmless(targets.pop()) if len(targets) == 1 else format_counted(len(targets), "target")
     return f"{mark} {format_counted(len(told), 'alert')}: {what} on {where}"[:_TITLE]
 
@@ -94,8 +94,12 @@ def _mark(decision: Decision) -> str:
     return f"[{level_of(decision.firing).upper()}]"
 
 
+def _raw_name(alert: Alert) -> str:
+    return dict(alert.labels).get("alertname", alert.rule)
+
+
 def _name(alert: Alert) -> str:
-    return harmless(dict(alert.labels).get("alertname", alert.rule))
+    return harmless(_raw_name(alert))
 
 
 def _quantity(value: float, unit: str) -> str:

@@ -160,7 +160,7 @@ def _overhearing(now: float, timeout_seconds: float) -> Iterator[list[Reply]]:
 class _OverheardAdapter(requests.adapters.HTTPAdapter):
     """Notes what a receiver answered, and reads no more of it than is good for us."""
 
-    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:  # noqa: ANN401 - the library's
         listening = _heard.get()
         begun = time.monotonic()
         response = super().send(request, *args, **options)
@@ -188,9 +188,9 @@ def _read(response: requests.Response, until: float) -> None:
             response.close()
             raise requests.exceptions.ReadTimeout("the answer did not end in time")
     # The place where the library keeps a body that was read; it has no other way to hand in one.
-    response._content = b"".join(pieces)  # type: ignore[attr-defined]
-    response._content_consumed = True  # type: ignore[attr-defined]
+    response._content = b"".join(pieces)
+    response._content_consumed = True
 
 
 # Plugins call `requests.post`, which builds a session of its own each time, with the adapter that is found here.
-requests.sessions.HTTPAdapter = _OverheardAdapter  # type: ignore[misc]
+requests.sessions.HTTPAdapter = _OverheardAdapter  # type: ignore[attr-defined]

@@ -1,0 +1,319 @@
+"""When a group is told, from the first message to the end: evaluations and rounds of sending by the hour hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from aishell_core.targets import Secret
+from alerts.models import Acknowledgement, ChangeKind, Level, Phase
+from alerts.notify.grouping import group_labels, group_name, incident_of
+from alerts.notify.models import Channel, ChannelKind, MessageKind
+from alerts.rule import Escalation
+from tests.notices import PostOffice, a_channel, a_rule, an_alert, some_routes, titles
+
+HOUR = 3600.0
+
+
+def test_an_alert_that_fires_is_told_in_the_same_tick_on_every_channel() -> None:
+    office = PostOffice(some_routes(a_channel("slack"), a_channel("mail"), rules=[a_rule()]))
+    sent = office.happen(office.fired(an_alert()))
+    assert [(message.channel, message.title) for message in sent] == [
+        ("slack", "[WARNING] PoolFull on orders"),
+        ("mail", "[WARNING] PoolFull on orders"),
+    ]
+
+
+def test_its_end_is_told_at_once_and_only_once() -> None:
+    office = PostOffice(some_routes(a_channel(), rules=[a_rule()]))
+    office.happen(office.fired(an_alert()))
+    office.tick(seconds=1)
+    assert titles(office.happen(office.resolved(an_alert()))) == ["[RESOLVED] PoolFull on orders"]
+    assert office.pass_time(HOUR, step=10) == []
+    assert office.connection.execute("SELECT count(*) FROM notice_group").fetchone() == (0,)
+
+
+def test_trigger_and_end_of_a_group_belong_to_one_incident() -> None:
+    office = PostOffice(some_routes(a_channel(), rules=[a_rule()]))
+    begin = office.happen(office.fired(an_alert()))
+    end = office.happen(office.resolved(an_alert()))
+    again = office.happen(office.fired(an_alert()))
+    assert begin[0].incident == end[0].incident == again[0].incident
+    assert len({begin[0].id, end[0].id, again[0].id}) == 3
+
+
+def test_a_burst_is_one_message_per_channel_and_group() -> None:
+    alerts = [an_alert(own=(("table", f"t{number}"),)) for number in range(1000)]
+    office = PostOffice(some_routes(a_channel("slack"), a_channel("hook", "webhook+https://h.example/x"), rules=[a_rule()]))
+    sent = office.happen(*(office.fired(alert) for alert in alerts))
+    assert [(message.channel, message.title) for message in sent] == [
+        ("slack", "[WARNING] 1k alerts: PoolFull on orders"),
+        ("hook", "[WARNING] 1k alerts: PoolFull on orders"),
+    ]
+    assert "and 980 more: 980 warning" in sent[0].body
+    assert (len(sent[1].items), sent[1].items_left_out) == (500, 500)
+
+
+def test_groups_are_made_by_the_labels_of_the_rule() -> None:
+    rule = a_rule(group_by=("engine",))
+    office = PostOffice(some_routes(a_channel(), rules=[rule]))
+    sent = office.happen(*(office.fired(an_alert(target=name)) for name in ("orders", "billing", "stock")))
+    assert [(message.group, message.title) for message in sent] == [('{engine="postgres"}', "[WARNING] 3 alerts: PoolFull on 3 targets")]
+
+
+def test_a_label_that_an_alert_lacks_is_an_empty_one_and_severity_never_splits_a_group() -> None:
+    assert group_labels(an_alert(), ("shard", "severity", "target")) == (("shard", ""), ("target", "orders"))
+    every = dict(group_labels(an_alert(own=(("table", "t"),)), ("...",)))
+    assert every == {"alertname": "PoolFull", "target": "orders", "engine": "postgres", "table": "t"}
+
+
+def test_a_groups_name_quotes_its_values() -> None:
+    assert group_name((("a", 'x"y'), ("b", "ü"))) == '{a="x\\"y", b="ü"}'
+    assert incident_of("{}") != incident_of('{a=""}')
+
+
+def test_the_first_message_waits_for_the_group_to_fill() -> None:
+    office = PostOffice(some_routes(a_channel(group_wait_seconds=30), rules=[a_rule()]))
+    assert office.happen(office.fired(an_alert(own=(("table", "a"),)))) == []
+    assert office.pass_time(20) == []
+    assert office.happen(office.fired(an_alert(own=(("table", "b"),)))) == []
+    sent = office.pass_time(20)
+    assert titles(sent) == ["[WARNING] 2 alerts: PoolFull on orders"]
+
+
+def test_what_is_over_within_the_first_wait_is_not_told() -> None:
+    office = PostOffice(some_routes(a_channel(group_wait_seconds=30), rules=[a_rule()]))
+    office.happen(office.fired(an_alert()))
+    office.pass_time(10)
+    office.happen(office.resolved(an_alert()))
+    assert office.pass_time(HOUR, step=10) == []
+
+
+def test_further_alerts_of_a_group_wait_for_its_interval() -> None:
+    office = PostOffice(some_routes(a_channel(), rules=[a_rule()]))
+    office.happen(office.fired(an_alert(own=(("table", "a"),))))
+    office.tick(seconds=5)
+    assert office.happen(office.fired(an_alert(own=(("table", "b"),)))) == []
+    assert office.pass_time(50) == []
+    sent = office.pass_time(10)
+    assert titles(sent) == ["[WARNING] 2 alerts: PoolFull on orders"]
+    assert sent[0].made_at == pytest.approx(office.tries_at(0) + 60, abs=1.5)
+
+
+def test_what_fired_and_ended_within_the_interval_is_told_as_over() -> None:
+    office = PostOffice(some_routes(a_channel(), rules=[a_rule()]))
+    office.happen(office.fired(an_alert(own=(("table", "a"),))))
+    brief = an_alert(own=(("table", "b"),))
+    office.tick(office.fired(brief), seconds=5)
+    office.tick(office.resolved(brief), seconds=5)
+    sent = office.pass_time(60)
+    assert len(sent) == 1
+    assert "Over (1)" in sent[0].body
+    assert "table=b" in sent[0].body
+
+
+def test_a_change_of_level_is_one_message_of_the_same_incident() -> None:
+    office = PostOffice(some_routes(a_channel(), rules=[a_rule()]))
+    first = office.happen(office.fired(an_alert()))
+    office.now += 120
+    sent = office.happen(office.changed(ChangeKind.LEVEL, an_alert(), level=Level.CRITICAL))
+    assert titles(sent) == ["[CRITICAL] PoolFull on orders"]
+    assert "critical, was warning" in sent[0].body
+    assert sent[0].incident == first[0].incident
+    assert office.pass_time(600, step=5) == []
+
+
+def test_what_goes_on_firing_is_told_again_after_the_repeat_interval_of_its_rule() -> None:
+    office = PostOffice(some_routes(a_channel(), rules=[a_rule(repeat_seconds=2 * HOUR)]))
+    office.happen(office.fired(an_alert()))
+    assert office.pass_time(2 * HOUR - 10, step=10) == []
+    sent = office.pass_time(20, step=10)
+    assert [message.reason for message in sent] == ["repeat interval elapsed"]
+    assert sent[0].body.startswith("Still firing.")
+    assert len(office.pass_time(4 * HOUR, step=30)) == 2
+
+
+def test_nobody_is_reminded_of_what_somebody_has_taken_on() -> None:
+    office = PostOffice(some_routes(a_channel(), rules=[a_rule(repeat_seconds=HOUR)]))
+    office.happen(office.fired(an_alert()))
+    taken = Acknowledgement("ada", "looking", office.now)
+    assert office.happen(office.changed(ChangeKind.ACKNOWLEDGED, an_alert(), acknowledgement=taken)) == []
+    assert office.pass_time(5 * HOUR, step=60) == []
+    office.tick(office.changed(ChangeKind.UNACKNOWLEDGED, an_alert(), acknowledgement=None))
+    assert len(office.pass_time(60)) == 1
+
+
+@pytest.mark.parametrize("mute", ["silenced_by", "inhibited_by"])
+def test_a_muted_alert_is_told_when_the_mute_ends(mute: str) -> None:
+    office = PostOffice(some_routes(a_channel(), rules=[a_rule()]))
+    off, on = (ChangeKind.SILENCED, ChangeKind.UNSILENCED) if mute == "silenced_by" else (ChangeKind.INHIBITED, ChangeKind.UNINHIBITED)
+    assert office.happen(office.fired(an_alert(**{mute: ("x",)})), office.changed(off, an_alert(**{mute: ("x",)}))) == []
+    assert office.pass_time(HOUR, step=10) == []
+    assert titles(office.happen(office.changed(on, an_alert(), **{mute: ()}))) == ["[WARNING] PoolFull on orders"]
+
+
+def test_the_end_of_what_was_told_is_told_even_while_it_is_muted() -> None:
+    """An incident that was opened must not stay open for ever."""
+    office = PostOffice(some_routes(a_channel(), rules=[a_rule()]))
+    office.happen(office.fired(an_alert()))
+    office.happen(office.changed(ChangeKind.SILENCED, an_alert(), silenced_by=("s",)))
+    assert titles(office.happen(office.resolved(an_alert()))) == ["[RESOLVED] PoolFull on orders"]
+
+
+def test_the_end_of_what_was_never_told_because_it_was_muted_is_not_told() -> None:
+    office = PostOffice(some_routes(a_channel(), rules=[a_rule()]))
+    muted = an_alert(silenced_by=("s",))
+    office.happen(office.fired(muted))
+    assert office.happen(office.resolved(muted)) == []
+    assert office.pass_time(HOUR, step=10) == []
+
+
+def test_a_flapping_alert_is_told_when_its_delay_is_over() -> None:
+    office = PostOffice(some_routes(a_channel(), rules=[a_rule()]))
+    assert office.happen(office.fired(an_alert(held_until=office.now + 120))) == []
+    assert office.pass_time(110, step=5) == []
+    assert len(office.pass_time(20, step=5)) == 1
+
+
+def test_a_flap_that_is_over_before_its_delay_is_not_told() -> None:
+    office = PostOffice(some_routes(a_channel(), rules=[a_rule()]))
+    flapping = an_alert(held_until=office.now + 120)
+    office.happen(office.fired(flapping))
+    office.now += 30
+    office.happen(office.resolved(flapping))
+    assert office.pass_time(HOUR, step=10) == []
+
+
+def test_a_channel_without_ends_is_told_of_beginnings_alone() -> None:
+    office = PostOffice(some_routes(a_channel(send_resolved=False), rules=[a_rule()]))
+    office.happen(office.fired(an_alert()))
+    assert office.happen(office.resolved(an_alert())) == []
+    office.now += 120
+    assert len(office.happen(office.fired(an_alert()))) == 1
+
+
+def test_a_channel_for_critical_alerts_hears_of_a_warning_when_it_has_become_critical() -> None:
+    office = PostOffice(some_routes(a_channel("phone", least_level=Level.CRITICAL), rules=[a_rule()]))
+    assert office.happen(office.fired(an_alert())) == []
+    sent = office.happen(office.changed(ChangeKind.LEVEL, an_alert(), level=Level.CRITICAL))
+    assert titles(sent) == ["[CRITICAL] PoolFull on orders"]
+    assert len(office.happen(office.resolved(an_alert()))) == 1
+
+
+def test_a_rule_with_an_empty_list_of_channels_tells_nobody() -> None:
+    office = PostOffice(some_routes(a_channel(), rules=[a_rule(channels=())]))
+    assert office.happen(office.fired(an_alert())) == []
+
+
+def test_an_alert_whose_rule_is_gone_is_over() -> None:
+    office = PostOffice(some_routes(a_channel(), rules=[a_rule()]))
+    office.happen(office.fired(an_alert(own=(("table", "a"),))), office.fired(an_alert(own=(("table", "b"),))))
+    del office.alerts["PoolFull/orders/a"]
+    office.now += 120
+    sent = office.happen(office.changed(ChangeKind.LEVEL, an_alert(own=(("table", "b"),)), level=Level.CRITICAL))
+    assert "Over (1)" in sent[0].body
+
+
+def test_pending_alerts_are_told_to_nobody() -> None:
+    office = PostOffice(some_routes(a_channel(), rules=[a_rule()]))
+    pending = an_alert(phase=Phase.PENDING, fired_at=None)
+    assert office.happen(office.changed(ChangeKind.PENDING, pending)) == []
+    assert office.pass_time(HOUR, step=10) == []
+
+
+def test_a_clock_that_was_set_back_keeps_nothing_waiting() -> None:
+    office = PostOffice(some_routes(a_channel(), rules=[a_rule()]))
+    office.happen(office.fired(an_alert(own=(("table", "a"),))))
+    office.now -= 86_400
+    office.restarted()
+    office.happen(office.fired(an_alert(own=(("table", "b"),))))
+    assert len(office.pass_time(61)) == 1
+
+
+@pytest.mark.parametrize("seconds", [86_400.0, -86_400.0])
+def test_a_wall_clock_that_is_set_neither_repeats_nor_escalates_anything(seconds: float) -> None:
+    rule = a_rule(channels=("slack",), escalations=(Escalation(900, ("phone",)),))
+    office = PostOffice(some_routes(a_channel(), a_channel("phone"), rules=[rule]))
+    office.happen(office.fired(an_alert()))
+    office.pass_time(60)
+    office.now += seconds
+    office.write(lambda connection: office.notifier.shift(connection, seconds))
+    assert office.pass_time(600, step=5) == []
+    assert [message.channel for message in office.pass_time(300, step=5)] == ["phone"]
+
+
+def test_who_has_not_acknowledged_in_time_is_helped_by_the_next_channel() -> None:
+    rule = a_rule(channels=("slack",), escalations=(Escalation(900, ("phone",)), Escalation(1800, ("boss",))))
+    office = PostOffice(some_routes(a_channel(), a_channel("phone"), a_channel("boss"), rules=[rule]))
+    assert [message.channel for message in office.happen(office.fired(an_alert()))] == ["slack"]
+    assert office.pass_time(890, step=10) == []
+    sent = office.pass_time(20, step=10)
+    assert [message.channel for message in sent] == ["phone"]
+    assert sent[0].body.startswith("Escalated: nobody has acknowledged it within 15m00s.")
+    assert [message.channel for message in office.pass_time(900, step=10)] == ["boss"]
+    assert sorted(message.channel for message in office.happen(office.resolved(an_alert()))) == ["boss", "phone", "slack"]
+
+
+def test_an_acknowledgement_stops_the_escalation_and_its_end_begins_it_anew() -> None:
+    rule = a_rule(channels=("slack",), escalations=(Escalation(900, ("phone",)),))
+    office = PostOffice(some_routes(a_channel(), a_channel("phone"), rules=[rule]))
+    office.happen(office.fired(an_alert()))
+    office.tick(office.changed(ChangeKind.ACKNOWLEDGED, an_alert(), acknowledgement=Acknowledgement("ada", "", office.now)), seconds=60)
+    assert office.pass_time(HOUR, step=10) == []
+    sent = office.happen(office.changed(ChangeKind.UNACKNOWLEDGED, an_alert(), acknowledgement=None))
+    assert [message.channel for message in sent] == ["phone"]
+
+
+def test_a_muted_alert_escalates_when_it_is_heard_again() -> None:
+    rule = a_rule(channels=("slack",), escalations=(Escalation(900, ("phone",)),))
+    office = PostOffice(some_routes(a_channel(), a_channel("phone"), rules=[rule]))
+    office.happen(office.fired(an_alert()))
+    office.tick(office.changed(ChangeKind.SILENCED, an_alert(), silenced_by=("s",)))
+    assert office.pass_time(2000, step=10) == []
+    office.tick(office.changed(ChangeKind.UNSILENCED, an_alert(), silenced_by=()))
+    assert "phone" in {message.channel for message in office.pass_time(60)}
+
+
+def test_more_groups_than_a_channel_may_be_told_of_come_as_one_digest() -> None:
+    office = PostOffice(some_routes(a_channel(most_messages=5), rules=[a_rule()]))
+    sent = office.happen(*(office.fired(an_alert(target=f"db{number:03}")) for number in range(200)))
+    assert [message.kind for message in sent] == [MessageKind.DIGEST]
+    assert sent[0].title == "[WARNING] 200 groups: 200 firing, 0 over"
+    assert "and 180 more groups" in sent[0].body
+    assert office.pass_time(HOUR, step=10) == []
+    ends = office.happen(*(office.resolved(an_alert(target=f"db{number:03}")) for number in range(200)))
+    assert titles(ends) == ["[RESOLVED] 200 groups: 0 firing, 200 over"]
+
+
+def test_a_channel_that_keeps_incidents_is_told_of_each_group_by_and_by() -> None:
+    """A digest would open one incident that no end of a group ever closes."""
+    duty = Channel("duty", Secret("pagerduty://keykeykey@apikey"), ChannelKind.APPRISE, most_messages=5)
+    office = PostOffice(some_routes(duty, rules=[a_rule()]))
+    critical = an_alert(target="zz", level=Level.CRITICAL)
+    sent = office.happen(*(office.fired(an_alert(target=f"db{number:02}")) for number in range(12)), office.fired(critical))
+    assert len(sent) == 5
+    assert sent[0].title == "[CRITICAL] PoolFull on zz"
+    later = office.pass_time(240)
+    assert len({message.incident for message in sent + later}) == 13
+    assert {message.kind for message in sent + later} == {MessageKind.FIRING}
+
+
+def test_alertmanager_has_one_group_and_hears_of_what_fires_every_minute() -> None:
+    am = a_channel("am", "alertmanager+http://localhost:9093")
+    office = PostOffice(some_routes(am, rules=[a_rule()]))
+    first = office.happen(*(office.fired(an_alert(target=f"db{number}")) for number in range(30)))
+    assert [len(message.items) for message in first] == [30]
+    office.tick(office.changed(ChangeKind.ACKNOWLEDGED, an_alert(target="db1"), acknowledgement=Acknowledgement("ada", "", office.now)))
+    again = office.pass_time(600)
+    assert 9 <= len(again) <= 11
+    assert all(len(message.items) == 30 for message in again)
+
+
+def test_a_sign_of_life_goes_out_at_its_times_and_only_while_rules_are_evaluated() -> None:
+    from alerts.notify.models import Heartbeat
+
+    office = PostOffice(some_routes(a_channel("dead-man"), heartbeat=Heartbeat("dead-man", 300)))
+    sent = office.pass_time(1000)
+    assert [message.kind for message in sent] == [MessageKind.HEARTBEAT] * 4
+    office.now += 3600
+    assert office.send() == []
+    assert [message.kind for message in office.pass_time(5)] == [MessageKind.HEARTBEAT]
