@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from functools import lru_cache
 
 LONGEST_PATTERN = 200
@@ -28,8 +29,11 @@ def compile_pattern(text: str) -> re.Pattern[str]:
         raise PatternError(f"the pattern is longer than {LONGEST_PATTERN} characters")
     _refuse_slow(text)
     try:
-        return re.compile(text)
-    except (re.error, OverflowError, RecursionError) as error:
+        with warnings.catch_warnings():
+            # What a later Python reads in another way is no pattern to rely on, and nothing may be printed over a screen.
+            warnings.simplefilter("error", FutureWarning)
+            return re.compile(text)
+    except (re.error, OverflowError, RecursionError, FutureWarning) as error:
         raise PatternError(f"the pattern cannot be read: {error}") from None
 
 
@@ -55,7 +59,7 @@ def _refuse_slow(text: str) -> None:
                 raise PatternError("a group with a repetition or alternatives in it may not be repeated")
             repeats += piece != "?"
             branching[-1] = True
-        elif piece.startswith("\\") and (piece[1].isdigit() or piece[1] == "g"):
+        elif piece.startswith("\\") and (piece[1:].isdigit() or piece[1:] == "g"):
             raise PatternError("a pattern may not refer to its own groups")
     if "(?" in text.replace("(?:", ""):
         raise PatternError("of the groups that begin with (? only (?: is allowed")

@@ -57,7 +57,7 @@ def test_all_matchers_have_to_fit() -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern", ["(", "[[a]]", "(a+)+b", "(a|aa)*b", "((a*))*", "(a*){9}", r"(a)\1", "(?P<x>a)(?P=x)", "a*a*a*a*b", "a" * 201]
+    "pattern", ["(", "[[a]]", "(a+)+b", "(a|aa)*b", "((a*))*", "(a*){9}", r"(a)\1", "(?P<x>a)(?P=x)", "a*a*a*a*a*b", "a" * 201]
 )
 def test_a_pattern_that_is_wrong_or_might_take_for_ever_is_refused(pattern: str) -> None:
     assert problem_of(Matcher("target", FITS, pattern))
@@ -65,7 +65,7 @@ def test_a_pattern_that_is_wrong_or_might_take_for_ever_is_refused(pattern: str)
     assert not matches((Matcher("target", FITS, pattern),), {"target": "a" * 40})
 
 
-@pytest.mark.parametrize("pattern", ["", "orders-.*", "(orders|pay)-[0-9]+", r"a\.b\(\*c", "[*+(]x", "(?i)orders", "x{2,3}", "(a*)?"])
+@pytest.mark.parametrize("pattern", ["", "orders-.*", "(orders|pay)-[0-9]+", r"a\.b\(\*c", "[*+(]x", "x{2,3}", "(a*)?"])
 def test_plain_patterns_are_fine(pattern: str) -> None:
     assert problem_of(Matcher("target", FITS, pattern)) == ""
 
@@ -85,7 +85,7 @@ def test_a_silence_holds_from_its_start_up_to_its_end() -> None:
     [
         ({"matchers": ()}, "every alert"),
         ({"matchers": (Matcher("target", FITS, ".*"),)}, "every alert"),
-        ({"matchers": (Matcher("target", FITS, "("),)}, "pattern is wrong"),
+        ({"matchers": (Matcher("target", FITS, "("),)}, "pattern cannot be read"),
         ({"author": " "}, "author"),
         ({"ends_at": NOW}, "over before it began"),
         ({"starts_at": NOW + 50, "ends_at": NOW + 50}, "over before it began"),
