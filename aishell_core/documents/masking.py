@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
+
+from aishell_core.targets import ENGINES
 
 MASK = "***"
 
@@ -12,6 +15,10 @@ _URL_PASSWORD = re.compile(r"(://[^:/\s'\"@]*:)[^\s'\"]+(@)")
 _BARE_PASSWORD = re.compile(r"((?:^|[\s'\"])[^\s:'\"/]+:)[^\s'\":/][^\s'\"]*(@)")
 # A file has neither user nor host, so what stands there may be anything, a password among it.
 _FILE_HOST = re.compile(r"(sqlite://)[^/\s'\"$]+", re.IGNORECASE)
+# In the URL of a service that carries messages every part behind the scheme, or behind the host, may be a token.
+_SERVICE_URL = re.compile(r"([a-z][a-z0-9.+-]*)(://)([^\s'\"/]*)(/?)([^\s'\"]*)", re.IGNORECASE)
+_WEB = re.compile(r"(?:\w+\+)?https?", re.IGNORECASE)
+_DATABASES = frozenset(scheme for engine in ENGINES for scheme in engine.schemes)
 _SECRET_WORD = r"(?:pass\w*|pas?sw\w*|pwd|secret\w*|token\w*|credential\w*|api_?key\w*|private_?key\w*)"  # noqa: S105
 _OPTION = re.compile(rf"([?&;]\w*{_SECRET_WORD}=)[^&;\s'\"]+", re.IGNORECASE)
 _KEY = re.compile(rf"((?:^|[\s{{,\"'])\w*{_SECRET_WORD}[\"']?\s*:)\s*(?P<value>\S.*)$", re.IGNORECASE)
@@ -45,7 +52,17 @@ def mask_line(line: str, line_before: str = "") -> str:
     found = _KEY.search(line)
     if found and not _REFERENCE.fullmatch(found["value"]):
         line = f"{line[: found.start('value')]}{MASK}"
-    return mask_url(line)
+    return _SERVICE_URL.sub(_mask_service, mask_url(line))
+
+
+def _mask_service(found: re.Match[str]) -> str:
+    scheme, _separator, host, slash, rest = found.groups()
+    # A database whose scheme is misspelt stays readable, because that is what its excerpt is to show.
+    if get_close_matches(scheme.lower(), _DATABASES, n=1, cutoff=0.8) or f":{MASK}@" in host or _VARIABLE.fullmatch(host + slash + rest):
+        return found[0]
+    if _WEB.fullmatch(scheme):
+        return f"{scheme}://{host}{slash}{MASK if rest else ''}"
+    return f"{scheme}://{MASK}"
 
 
 def _opens_secret(line: str) -> bool:

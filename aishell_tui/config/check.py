@@ -13,9 +13,11 @@ from aishell_core.documents.document import Document, KeyPath, Plain
 from aishell_core.documents.fields import kind_of
 from aishell_core.documents.problems import InvalidConfigError, Problem, nearest
 from aishell_core.documents.spec import keys_by_pattern, problem_of
+from aishell_tui.config.alerts import AlertsSpec, ChannelSpec, HeartbeatSpec
 from aishell_tui.config.fields import Surroundings
 from aishell_tui.config.limits import Limit, parse_limit, thresholds_of, unknown_metric
-from aishell_tui.config.models import LATER_ROOMS, ConfigSpec, DashboardSpec, HistorySpec, RoleSpec, SecretSpec, TargetSpec
+from aishell_tui.config.models import LATER_ROOMS, ConfigSpec, DashboardSpec, HistorySpec, RoleSpec, TargetSpec
+from aishell_tui.config.secret_spec import SecretSpec
 
 _MODELS: tuple[tuple[tuple[str, ...], type[BaseModel]], ...] = (
     ((), ConfigSpec),
@@ -24,11 +26,16 @@ _MODELS: tuple[tuple[tuple[str, ...], type[BaseModel]], ...] = (
     (("roles", "*"), RoleSpec),
     (("dashboard",), DashboardSpec),
     (("history",), HistorySpec),
+    (("alerts",), AlertsSpec),
+    (("alerts", "channels", "*"), ChannelSpec),
+    (("alerts", "channels", "*", "key"), SecretSpec),
+    (("alerts", "heartbeat"), HeartbeatSpec),
     (("thresholds", "*"), Limit),
 )
 _HINTS: Mapping[str | int, str] = {
     "password": "write password: {env: NAME}, {file: PATH} or {command: [...]}",
     "targets": "write a list: - name: app, and url: below it",
+    "channels": 'write name: {url: "${SLACK_URL}"} below it',
     "roles": "write a list: - role: operator, and users: [ann] below it",
 }
 

@@ -58,17 +58,18 @@ class Color(StrEnum):
     FULL = "full"
 
 
-def _surroundings(info: ValidationInfo) -> Surroundings:
+def surroundings(info: ValidationInfo) -> Surroundings:
+    """What the value is read against; the working folder where nothing is said."""
     return info.context if isinstance(info.context, Surroundings) else Surroundings(Path.cwd())
 
 
 def trusted(info: ValidationInfo) -> bool:
     """Whether the file that is read may name commands and give roles."""
-    return _surroundings(info).trusted
+    return surroundings(info).trusted
 
 
 def _url(value: object, info: ValidationInfo) -> UrlText:
-    around = _surroundings(info)
+    around = surroundings(info)
     text = as_text(value, "a URL such as sqlite:///path/to/app.db")
     masked, secret = mask_url(text), has_written_secret(text)
     try:
@@ -83,7 +84,7 @@ def _url(value: object, info: ValidationInfo) -> UrlText:
 
 
 def _path(value: object, info: ValidationInfo) -> Path:
-    around = _surroundings(info)
+    around = surroundings(info)
     text = as_text(value, "a path")
     try:
         expanded = expand(text, around.environ)
@@ -98,7 +99,7 @@ def _path(value: object, info: ValidationInfo) -> Path:
 def _command(value: object, info: ValidationInfo) -> tuple[str, ...]:
     if not isinstance(value, list) or not value or not all(isinstance(word, str) and word for word in value):
         raise fault("a command is a list of texts", "write [pass, show, db/app]; no shell reads it")
-    if not _surroundings(info).trusted:
+    if not surroundings(info).trusted:
         raise fault(
             "a file in the working folder may not name a command to run",
             "move this target to your own config.yaml, or name this file by --config",

@@ -14,6 +14,7 @@ from aishell_core.documents.problems import InvalidConfigError, Problem
 from aishell_core.safety.roles import Policy
 from aishell_core.targets import Environment
 from aishell_core.values import Thresholds
+from aishell_tui.config.alert_layers import AlertsLayer, LoadedAlerts, merge_alerts
 from aishell_tui.config.check import Checked, check_document
 from aishell_tui.config.fields import Surroundings
 from aishell_tui.config.limits import Limit, thresholds_of
@@ -60,6 +61,7 @@ class Configuration:
     history: HistorySpec = field(default=HistorySpec())
     roles: tuple[RoleSpec, ...] | None = None
     limits: Mapping[str, Limit] = field(default_factory=dict)
+    alerts: LoadedAlerts = field(default=LoadedAlerts())
     origins: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
     files: tuple[Path, ...] = ()
@@ -83,6 +85,10 @@ class _Layer:
     document: Document
     checked: Checked
     around: Surroundings
+
+    @property
+    def has_alerts(self) -> bool:
+        return "alerts" in self.checked.spec.model_fields_set
 
     def origin(self, path: KeyPath) -> str:
         span = self.document.span(path, of_key=True)
@@ -158,12 +164,14 @@ def _merge(layers: list[_Layer], files: tuple[Path, ...]) -> Configuration:
                 origins[f"{section}.{key}"] = layer.origin((section, key))
         _merge_targets(layer, targets, origins)
         _merge_limits(layer, limits, origins)
+    sections = (AlertsLayer(layer.checked.spec.alerts, layer.document, layer.around) for layer in layers if layer.has_alerts)
     return Configuration(
         targets=tuple(targets.values()),
         dashboard=DashboardSpec().model_copy(update=dashboard),
         history=HistorySpec().model_copy(update=history),
         roles=roles,
         limits=limits,
+        alerts=merge_alerts(tuple(sections), origins),
         origins=origins,
         warnings=tuple(warning for layer in layers for warning in layer.checked.warnings),
         files=files,

@@ -10,6 +10,7 @@ from aishell_core.documents.fields import Flag, Name, Text, Words, fault
 from aishell_core.documents.spec import Spec
 from aishell_core.safety.roles import Grant
 from aishell_core.targets import Environment, TlsPolicy
+from aishell_tui.config.alerts import AlertsSpec
 from aishell_tui.config.fields import (
     ActionWords,
     Color,
@@ -27,33 +28,10 @@ from aishell_tui.config.fields import (
     trusted,
 )
 from aishell_tui.config.limits import Limit
-from aishell_tui.config.secret_sources import FromCommand, FromEnvironment, FromFile, SecretSource
+from aishell_tui.config.secret_spec import SecretSpec
 
-LATER_ROOMS = ("alerts", "backups", "tests")
+LATER_ROOMS = ("backups", "tests")
 """Top-level keys whose rooms this version does not have; they are warned about, never silently ignored."""
-
-
-class SecretSpec(Spec):
-    """Where a password comes from; exactly one of the keys."""
-
-    env: Text | None = Field(default=None, description="Name of the environment variable that holds it.")
-    file: FilePath | None = Field(default=None, description="File that holds it; it should be readable by you alone.")
-    command: Command | None = Field(
-        default=None, description="Command that prints it; run without a shell, and only when the target is opened."
-    )
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if sum(source is not None for source in (self.env, self.file, self.command)) != 1:
-            raise fault("exactly one of env, file and command is wanted", "write {env: APP_PASSWORD}")
-        return self
-
-    @property
-    def source(self) -> SecretSource:
-        """The one source that is named."""
-        if self.env is not None:
-            return FromEnvironment(self.env)
-        return FromFile(self.file) if self.file is not None else FromCommand(self.command or ())
 
 
 class TargetSpec(Spec):
@@ -158,6 +136,7 @@ class ConfigSpec(Spec):
     )
     dashboard: DashboardSpec = Field(default=DashboardSpec(), description="How the dashboard looks and behaves.")
     history: HistorySpec = Field(default=HistorySpec(), description="What is kept on disk.")
+    alerts: AlertsSpec = Field(default=AlertsSpec(), description="Rules, and who is told.")
     thresholds: dict[str, Limit] = Field(
         default_factory=dict,
         description="By the name of a metric: where its value becomes a warning and critical. `off` switches one off.",

@@ -11,8 +11,9 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 
 from aishell_core.catalogue import CATALOGUE
-from aishell_tui.config.models import ConfigSpec, DashboardSpec, HistorySpec, RoleSpec, SecretSpec, TargetSpec
+from aishell_tui.config.models import ConfigSpec, DashboardSpec, HistorySpec, RoleSpec, TargetSpec
 from aishell_tui.config.origin import Value, shown
+from aishell_tui.config.secret_spec import SecretSpec
 
 
 class _Written(GenerateJsonSchema):

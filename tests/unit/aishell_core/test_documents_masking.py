@@ -24,6 +24,11 @@ from aishell_core.documents.masking import has_written_secret, mask_line, mask_u
         ("  - {url: 'pg://u:hunter2@h', password: hunter2, name: x}", "", "  - {url: 'pg://u:***@h', password: ***"),
         ("url: sqlite:///srv/app.db", "", "url: sqlite:///srv/app.db"),
         ("name: app@host", "", "name: app@host"),
+        ("slack: {url: 'slack://T0/B0/xyz', rate: 1m}", "", "slack: {url: 'slack://***', rate: 1m}"),
+        ("url: webhook+https://h.example/services/T0/B0", "", "url: webhook+https://h.example/***"),
+        ("url: https://h.example/", "", "url: https://h.example/"),
+        ("url: slack://${TOKENS}", "", "url: slack://${TOKENS}"),
+        ("url: mongodb+srv://db/x", "", "url: mongodb+srv://db/x"),
     ],
 )
 def test_lines_are_shown_without_their_secrets(line: str, before: str, masked: str) -> None:

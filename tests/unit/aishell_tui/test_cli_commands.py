@@ -123,7 +123,7 @@ def test_config_from_init_to_show(capsys: Capture, aishell_home: Path) -> None:
 
 def test_validate_lists_everything_that_is_wrong(capsys: Capture, work: Path) -> None:
     """Errors and warnings with their lines, in JSON as rows, with exit code 78."""
-    (work / "c.yaml").write_text("alerts: {}\ndashboard: {theme: nite}\nhistory: {on: true}\n")
+    (work / "c.yaml").write_text("backups: {}\ndashboard: {theme: nite}\nhistory: {on: true}\n")
     ran = run_here(capsys, "config", "validate", "c.yaml")
     assert ran.code == 78
     assert "c.yaml:2:20: there is no theme 'nite'" in ran.out
@@ -141,10 +141,10 @@ def test_validate_lists_everything_that_is_wrong(capsys: Capture, work: Path) ->
         "message": "unknown key 'on'",
         "hint": "valid: enabled",
     }
-    (work / "c.yaml").write_text("alerts: {}\n")
+    (work / "c.yaml").write_text("backups: {}\n")
     good = run_here(capsys, "config", "validate", "c.yaml")
     assert good.code == 0
-    assert good.out.startswith(f"warning: {work}/c.yaml:1:1: this version does not act on 'alerts' yet")
+    assert good.out.startswith(f"warning: {work}/c.yaml:1:1: this version does not act on 'backups' yet")
     assert run_here(capsys, "config", "validate").out == "ok: there is no configuration file, so the defaults are in force\n"
 
 
@@ -272,7 +272,7 @@ def test_control_characters_of_a_message_do_no_harm(capsys: Capture) -> None:
 
 def test_an_error_under_json_stands_alone(capsys: Capture, work: Path) -> None:
     """A warning of the configuration does not come before the one JSON object on standard error."""
-    (work / "c.yaml").write_text("alerts: {}\n")
+    (work / "c.yaml").write_text("backups: {}\n")
     ran = run_here(capsys, "status", "--config", "c.yaml", "--json", "-d", "none")
     assert (ran.code, ran.error()[:2]) == (64, ("usage", "there is no target 'none'"))
 

@@ -59,7 +59,7 @@ def test_every_option_has_a_help_text() -> None:
 def test_the_schema_names_every_key_and_metric() -> None:
     """An editor that knows the schema completes and checks what the loader accepts."""
     schema = json.loads(config_schema())
-    assert set(schema["properties"]) == {"targets", "roles", "dashboard", "history", "thresholds"}
+    assert set(schema["properties"]) == {"targets", "roles", "dashboard", "history", "alerts", "thresholds"}
     assert schema["additionalProperties"] is False
     assert schema["properties"]["thresholds"]["propertyNames"]["enum"] == list(CATALOGUE)
     parts = schema["$defs"]
