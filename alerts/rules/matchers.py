@@ -6,6 +6,7 @@ import re
 
 from alerts.language.problems import ConditionError, Problem
 from alerts.language.syntax import Span
+from alerts.matchers import problem_of
 from alerts.models import Matcher, MatchOperator
 
 LABEL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -28,13 +29,11 @@ def parse_matcher(text: str) -> Matcher:
     label, operator, value = found["label"], MatchOperator(found["operator"]), _unquoted(found["value"])
     if not LABEL_NAME.fullmatch(label):
         raise _fault(Span(found.start("label"), len(label)), f"{label!r} is no name of a label", "letters, digits and _ make one")
-    if operator in {MatchOperator.MATCHES, MatchOperator.NOT_MATCHES}:
-        try:
-            re.compile(value)
-        except (re.error, RecursionError, OverflowError) as error:
-            place = Span(found.start("value"), max(1, len(found["value"])))
-            raise _fault(place, f"the pattern cannot be read: {error}", "write . for any character and .* for any text") from error
-    return Matcher(label, operator, value)
+    matcher = Matcher(label, operator, value)
+    if what := problem_of(matcher):
+        place = Span(found.start("value"), max(1, len(found["value"])))
+        raise _fault(place, f"the pattern cannot be used: {what}", "write . for any character and .* for any text")
+    return matcher
 
 
 def format_matcher(matcher: Matcher) -> str:

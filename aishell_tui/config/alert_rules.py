@@ -1,0 +1,168 @@
+"""From the configuration to the rule book that is in force: files of rules are read here, and channels get their secrets.
+
+Others call `read_rule_book` once, or keep a `RuleBookSource`, which reads anew when a file has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from aishell_core.documents.problems import InvalidConfigError, Problem, nearest
+from aishell_core.errors import AishellError
+from aishell_core.targets import Secret
+from aishell_tui.config.alert_layers import ALERTS, LoadedAlerts, LoadedChannel
+from aishell_tui.config.load import Configuration
+from aishell_tui.config.secret_sources import FromCommand, FromFile, expand, resolve
+from alerts.language.checker import KEPT, Kept
+from alerts.notify.models import Channel, Heartbeat
+from alerts.notify.urls import kind_of, problems_of
+from alerts.rules.book import RuleBook, Settings
+from alerts.rules.files import FileWatch, RuleFiles, find_rule_files, read_rule_files
+from alerts.rules.load import Section, load_book
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """The channels that can be used; what is wrong with others; and what those lack that this environment does not have."""
+
+    usable: dict[str, Channel]
+    faults: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+
+def read_rule_book(configuration: Configuration, kept: Kept = KEPT, before: RuleBook | None = None) -> RuleBook:
+    """The book of a configuration: built-in rules, its own, those of its files, with every error and warning; it raises nothing.
+
+    Secrets of channels are fetched, which may run commands that the user's own configuration names. Blocking.
+    """
+    alerts = configuration.alerts
+    found, lost = find_rule_files(_rule_files(alerts))
+    sections, broken = read_rule_files(found)
+    channels = open_channels(alerts)
+    spec = alerts.spec
+    settings = Settings(
+        is_enabled=spec.enabled,
+        has_bell=spec.bell,
+        default_channels=spec.default_channels,
+        heartbeat=Heartbeat(spec.heartbeat.channel, spec.heartbeat.every) if spec.heartbeat else None,
+        channels=channels.usable,
+    )
+    book = load_book(
+        [*(Section(document, (ALERTS,)) for document in alerts.documents), *sections],
+        settings,
+        builtin=spec.builtin,
+        kept=kept,
+        channels=frozenset(alerts.channels),
+        before=before,
+    )
+    warnings = (*channels.warnings, *_unknown_channels(configuration), *book.warnings)
+    return replace(book, broken=(*lost, *broken, *book.broken), faults=channels.faults, warnings=warnings)
+
+
+def _rule_files(alerts: LoadedAlerts) -> Iterator[RuleFiles]:
+    for named in alerts.files:
+        source, _, line = named.origin.rpartition(":")
+        yield RuleFiles(named.path, source, int(line), named.confined_to) if line.isdecimal() else RuleFiles(named.path, named.origin)
+
+
+def open_channels(alerts: LoadedAlerts) -> Channels:
+    """The channels with their secrets. What a file says wrongly is a fault, what this environment lacks a warning; never a secret."""
+    opened: dict[str, Channel] = {}
+    faults: list[Problem] = []
+    warnings: list[Problem] = []
+    for loaded in alerts.channels.values():
+        try:
+            url = _url(loaded)
+            key = resolve(loaded.spec.key.source, loaded.around.environ) if loaded.spec.key else None
+        except AishellError as error:
+            warnings.append(_problem(loaded.origin, f"the channel {loaded.name!r} cannot be used: {error.message}", error.hint))
+            continue
+        if what := problems_of(url.reveal()):
+            faults.append(_problem(loaded.origin, f"the URL of the channel {loaded.name!r} is refused: {what}"))
+        else:
+            opened[loaded.name] = _channel(loaded, url, key)
+    return Channels(opened, tuple(faults), tuple(warnings))
+
+
+def _url(loaded: LoadedChannel) -> Secret:
+    spec, environ = loaded.spec, loaded.around.environ
+    if spec.url is not None:
+        return Secret(expand(spec.url.text.reveal(), environ))
+    source = FromFile(spec.url_file) if spec.url_file is not None else FromCommand(spec.url_command or ())
+    return Secret(resolve(source, environ).reveal().strip())
+
+
+def _channel(loaded: LoadedChannel, url: Secret, key: Secret | None) -> Channel:
+    spec = loaded.spec
+    return Channel(
+        name=loaded.name,
+        url=url,
+        kind=kind_of(url.reveal()),
+        key=key,
+        send_resolved=spec.send_resolved,
+        least_level=spec.least_level,
+        group_wait_seconds=spec.group_wait,
+        group_interval_seconds=spec.group_interval,
+        repeat_seconds=spec.repeat,
+        most_messages=spec.most_messages,
+        rate_seconds=spec.rate,
+        timeout_seconds=spec.timeout,
+    )
+
+
+def _unknown_channels(configuration: Configuration) -> Iterator[Problem]:
+    """A warning for each name under default_channels and heartbeat that no file configures."""
+    alerts = configuration.alerts
+    named = [("default_channels", name) for name in alerts.spec.default_channels]
+    if alerts.spec.heartbeat is not None:
+        named.append(("heartbeat", alerts.spec.heartbeat.channel))
+    for key, name in named:
+        if name not in alerts.channels:
+            hint = nearest(name, sorted(alerts.channels)) or "name it under alerts: channels: in your own config.yaml"
+            yield _problem(
+                configuration.origins.get(f"{ALERTS}.{key}", ""), f"{key} names the channel {name!r}, which is not configured", hint
+            )
+
+
+def _problem(origin: str, what: str, hint: str = "") -> Problem:
+    source, _, line = origin.rpartition(":")
+    return Problem(source, what, hint, int(line)) if line.isdecimal() else Problem(origin, what, hint)
+
+
+class RuleBookSource:
+    """The rule book as the files say it now. `load` reads the configuration; `candidates` are files that may come to be."""
+
+    def __init__(self, load: Callable[[], Configuration], candidates: Sequence[Path] = (), kept: Kept = KEPT) -> None:
+        self._load, self._candidates, self._kept = load, tuple(candidates), kept
+        self._watch = FileWatch()
+        self._configuration: Configuration | None = None
+        self._is_read = False
+        self.book = RuleBook()
+        """The newest book; empty before the first `refresh`."""
+
+    def refresh(self) -> RuleBook | None:
+        """The new book when the content of a file has changed it since the last call, and at the first call; else None. Blocking.
+
+        Of a configuration that has become wrong the rules that were in force stay in force, and its errors are the book's faults.
+        """
+        if not self._watch.changed(self._paths()):
+            return None
+        try:
+            self._configuration = self._load()
+        except InvalidConfigError as error:
+            book = replace(self.book, faults=error.problems)
+        else:
+            book = read_rule_book(self._configuration, self._kept, self.book)
+        # Files that are named anew are seen as a change by the next call, which then finds the same book.
+        if self._is_read and book == self.book:
+            return None
+        self.book, self._is_read = book, True
+        return book
+
+    def _paths(self) -> Iterator[Path]:
+        yield from self._candidates
+        if self._configuration is not None:
+            yield from self._configuration.files
+            yield from (file.path for file in find_rule_files(_rule_files(self._configuration.alerts))[0])
