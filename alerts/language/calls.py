@@ -186,11 +186,7 @@ def _instant_range(name: str, first: Range, others: list[Typed]) -> Range:
 
 
 def _choice(resolver: Resolver, tree: syntax.Call, offset_seconds: float) -> Typed:
-    # A comparison inside is not what the whole condition compares.
-    unit, compared = resolver.compared_unit, resolver.has_compared
-    resolver.has_compared = True
     condition = resolver.condition(tree.arguments[0], offset_seconds)
-    resolver.compared_unit, resolver.has_compared = unit, compared
     then, otherwise = (resolver.value(argument, offset_seconds) for argument in tree.arguments[1:])
     if BROKEN in (condition, then, otherwise):
         return BROKEN

@@ -13,7 +13,7 @@ from alerts.language.calls import resolve_call
 from alerts.language.condition import Condition
 from alerts.language.names import labels_of
 from alerts.language.parser import parse_condition
-from alerts.language.plan import Absent, Figure, Plan, every_plan
+from alerts.language.plan import Absent, Comparison, Figure, Plan, every_plan
 from alerts.language.problems import ConditionError, Problem
 from alerts.language.resolver import Resolver, Shape, reach_seconds
 
@@ -44,6 +44,8 @@ class Checked:
     longest_seconds: float
     problems: tuple[Problem, ...]
     plan: Plan
+    engines: frozenset[str] | None = None
+    """The engines whose targets can have all of it; None for any."""
 
 
 def check_condition(condition: Condition, engines: Collection[str] = (), kept: Kept = KEPT, *, may_be_value: bool = False) -> Checked:
@@ -61,13 +63,16 @@ def check_condition(condition: Condition, engines: Collection[str] = (), kept: K
         problems.append(Problem(condition.tree.span, "the condition looks at no figure", "name a metric, as in pool.usage > 90%"))
     metrics = tuple(dict.fromkeys(figure.metric for figure in figures))
     return Checked(
-        unit=resolver.compared_unit if typed.shape is Shape.CONDITION else str(typed.quantity),
+        unit=str(typed.quantity)
+        if typed.shape is Shape.VALUE
+        else next((each.unit for each in every_plan(typed.plan) if isinstance(each, Comparison)), ""),
         shape=typed.shape,
         metrics=metrics,
         labels=frozenset().union(*(labels_of(name) for name in metrics)),
         longest_seconds=max((reach_seconds(figure) for figure in figures), default=0.0),
         problems=tuple(sorted(problems, key=lambda problem: (problem.span.start, problem.span.length))),
         plan=typed.plan,
+        engines=typed.engines,
     )
 
 

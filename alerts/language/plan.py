@@ -138,11 +138,12 @@ class Aggregate(Plan):
 
 @dataclass(frozen=True, slots=True)
 class Comparison(Plan):
-    """Two values compared."""
+    """Two values compared, in the unit of the left one."""
 
     operator: str
     left: Plan
     right: Plan
+    unit: str = ""
 
     @property
     def children(self) -> tuple[Plan, ...]:

@@ -56,7 +56,7 @@ def both(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[
 
 @dataclass(slots=True)
 class Resolver:
-    """One walk over one tree; `problems` collects what is wrong, `compared_unit` is that of the first comparison's left side."""
+    """One walk over one tree; `problems` collects what is wrong."""
 
     engines: frozenset[str]
     raw_seconds: float
@@ -64,8 +64,6 @@ class Resolver:
     call: Callable[[Resolver, syntax.Call, float], Typed]
     """What resolves a call of a function: a module of its own, which needs this one."""
     problems: list[Problem] = field(default_factory=list)
-    compared_unit: str = ""
-    has_compared: bool = False
 
     def resolve(self, tree: syntax.Expression, offset_seconds: float = 0.0) -> Typed:
         """The plan of a node and all below, as it was `offset_seconds` ago."""
@@ -177,12 +175,9 @@ class Resolver:
         if tree.operator in {"and", "or", "unless"}:
             return self._logic(tree, offset_seconds)
         is_comparison = tree.operator in COMPARISONS
-        is_first, self.has_compared = is_comparison and not self.has_compared, self.has_compared or is_comparison
         left, right = self.value(tree.left, offset_seconds), self.value(tree.right, offset_seconds)
         if left is BROKEN or right is BROKEN:
             return BROKEN
-        if is_first:
-            self.compared_unit = str(right.quantity if left.quantity.is_plain else left.quantity)
         engines = self.together(tree, left, right)
         return self._compared(tree, left, right, engines) if is_comparison else self._computed(tree, left, right, engines)
 
@@ -227,7 +222,8 @@ class Resolver:
         if always is not None:
             hint = "pool.usage > 90% is how a share is written" if RATIO in (left.quantity, right.quantity) else ""
             self.fault(tree.span, f"this {'always' if always else 'never'} holds", hint)
-        return Typed(plan.Comparison(tree.operator, left.plan, fitted.plan), Shape.CONDITION, engines=engines)
+        unit = str(right.quantity if left.quantity.is_plain else left.quantity)
+        return Typed(plan.Comparison(tree.operator, left.plan, fitted.plan, unit), Shape.CONDITION, engines=engines)
 
     def _computed(self, tree: syntax.Binary, left: Typed, right: Typed, engines: frozenset[str] | None) -> Typed:
         if tree.operator in {"+", "-", "%"} or (quantities.fits(left.quantity, right.quantity) and tree.operator == "/"):

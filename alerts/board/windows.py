@@ -1,0 +1,351 @@
+"""Windows that move over a ring: each point is added once and dropped once, so that a tick costs what has changed.
+
+A window holds the points in (now - offset - span, now - offset]. Sums are compensated and made anew now and then; where
+most of a sum of squares goes away at once it is made anew too, because what is left would be rounding.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right, insort
+from collections import deque
+from collections.abc import Sequence
+
+from aishell_core.series.rates import NAN
+from alerts.board.ring import Ring
+
+_INFINITE = float("inf")
+_CANCELLED = 1e-6
+"""The share of a sum of squares that has to be left for it to be trusted."""
+
+
+class Window:
+    """The points of a span, counted; what is made of them is up to those below."""
+
+    __slots__ = ("_dropped", "_epoch", "_now", "head", "offset_seconds", "ring", "span_seconds", "tail")
+
+    def __init__(self, ring: Ring, span_seconds: float, offset_seconds: float) -> None:
+        self.ring = ring
+        self.span_seconds = span_seconds
+        self.offset_seconds = offset_seconds
+        self.head = self.tail = ring.first
+        self._epoch = ring.epoch
+        self._now = -_INFINITE
+        self._dropped = 0
+
+    @property
+    def size(self) -> int:
+        """How many points are inside."""
+        return self.tail - self.head
+
+    def advance(self, now: float) -> bool:
+        """Move to a moment; whether any point came or went."""
+        ring = self.ring
+        if now < self._now or self._epoch != ring.epoch or self.head < ring.first:
+            self._begin_anew()
+        self._now = now
+        times, first, until = ring.times, ring.first, now - self.offset_seconds
+        end = first + len(times)
+        if end > self.tail and (self.offset_seconds or times[-1] > until):
+            end = first + bisect_right(times, until, self.tail - first)
+        edge, head = until - self.span_seconds, self.head
+        if end == self.tail and (head == end or times[head - first] > edge):
+            return False
+        if end > self.tail:
+            begin, self.tail = self.tail, end
+            self._add(begin - first, end - first)
+        if head < end and times[head - first] <= edge:
+            self.head = first + bisect_right(times, edge, head - first, end - first)
+            self._dropped += self.head - head
+            self._drop(head - first, self.head - first)
+            if self._dropped > self.size:
+                self._dropped = 0
+                self._make_anew(self.head - first, end - first)
+        return True
+
+    def _begin_anew(self) -> None:
+        self.head = self.tail = self.ring.first
+        self._epoch = self.ring.epoch
+        self._dropped = 0
+        self._make_anew(0, 0)
+
+    def _add(self, begin: int, end: int) -> None:
+        """Points of the ring came in, by their places."""
+
+    def _drop(self, begin: int, end: int) -> None:
+        """The oldest points went; they are still in the ring."""
+
+    def _make_anew(self, begin: int, end: int) -> None:
+        """Compute from nothing for these places."""
+
+    def result(self, parameter: float, now: float) -> float:
+        """What the function makes of the points at a moment, with its parameter; NaN where that is nothing."""
+        return float(self.size) if self.size else NAN
+
+
+class Newest(Window):
+    """The newest value."""
+
+    __slots__ = ()
+
+    def result(self, parameter: float, now: float) -> float:
+        """NaN when the window is empty."""
+        return self.ring.values[self.tail - 1 - self.ring.first] if self.size else NAN
+
+
+class Difference(Window):
+    """The newest value less the oldest."""
+
+    __slots__ = ()
+
+    def result(self, parameter: float, now: float) -> float:
+        """NaN with less than two values."""
+        if self.size < 2:
+            return NAN
+        values, first = self.ring.values, self.ring.first
+        return values[self.tail - 1 - first] - values[self.head - first]
+
+
+class Total(Window):
+    """The sum, with what rounding would lose kept beside it."""
+
+    __slots__ = ("_lost", "_sum")
+
+    def __init__(self, ring: Ring, span_seconds: float, offset_seconds: float) -> None:
+        super().__init__(ring, span_seconds, offset_seconds)
+        self._sum = self._lost = 0.0
+
+    def result(self, parameter: float, now: float) -> float:
+        """NaN when the window is empty."""
+        return self._sum + self._lost if self.size else NAN
+
+    def _take(self, value: float) -> None:
+        # Knuth's two-sum: the rounding error of an addition is a float itself.
+        old = self._sum
+        new = self._sum = old + value
+        part = new - old
+        self._lost += (old - (new - part)) + (value - part)
+
+    def _add(self, begin: int, end: int) -> None:
+        for value in self.ring.values[begin:end]:
+            self._take(value)
+
+    def _drop(self, begin: int, end: int) -> None:
+        for value in self.ring.values[begin:end]:
+            self._take(-value)
+
+    def _make_anew(self, begin: int, end: int) -> None:
+        self._sum, self._lost = _exact_sum(self.ring.values[begin:end]), 0.0
+
+
+class Mean(Total):
+    """The mean."""
+
+    __slots__ = ()
+
+    def result(self, parameter: float, now: float) -> float:
+        """NaN when the window is empty."""
+        return (self._sum + self._lost) / self.size if self.size else NAN
+
+
+class PerSecond(Total):
+    """What a counter rose by, divided by the time in which it did: `seconds` is the window of that."""
+
+    __slots__ = ("seconds",)
+
+    seconds: Total
+
+    def advance(self, now: float) -> bool:
+        """Move both."""
+        has_moved = self.seconds.advance(now)
+        return super().advance(now) or has_moved
+
+    def result(self, parameter: float, now: float) -> float:
+        """NaN when the window is empty."""
+        seconds = self.seconds.result(parameter, now)
+        return super().result(parameter, now) / seconds if seconds > 0.0 else NAN
+
+
+class Lowest(Window):
+    """The lowest value: of the points that could still become it, each lower than all that came later."""
+
+    __slots__ = ("_candidates",)
+
+    def __init__(self, ring: Ring, span_seconds: float, offset_seconds: float) -> None:
+        super().__init__(ring, span_seconds, offset_seconds)
+        self._candidates: deque[tuple[int, float]] = deque()
+
+    def result(self, parameter: float, now: float) -> float:
+        """NaN when the window is empty."""
+        return self._candidates[0][1] if self._candidates else NAN
+
+    def _beats(self, value: float, other: float) -> bool:
+        return value <= other
+
+    def _add(self, begin: int, end: int) -> None:
+        candidates, number = self._candidates, self.ring.first + begin
+        for value in self.ring.values[begin:end]:
+            while candidates and self._beats(value, candidates[-1][1]):
+                candidates.pop()
+            candidates.append((number, value))
+            number += 1
+
+    def _drop(self, begin: int, end: int) -> None:
+        candidates = self._candidates
+        while candidates and candidates[0][0] < self.head:
+            candidates.popleft()
+
+    def _make_anew(self, begin: int, end: int) -> None:
+        if begin == end:
+            self._candidates.clear()
+
+
+class Highest(Lowest):
+    """The highest value likewise."""
+
+    __slots__ = ()
+
+    def _beats(self, value: float, other: float) -> bool:
+        return value >= other
+
+
+class Ordered(Window):
+    """The values in order; the result is the one at a share of it, between two neighbours by how far it is."""
+
+    __slots__ = ("_ordered",)
+
+    def __init__(self, ring: Ring, span_seconds: float, offset_seconds: float) -> None:
+        super().__init__(ring, span_seconds, offset_seconds)
+        self._ordered: list[float] = []
+
+    def result(self, parameter: float, now: float) -> float:
+        """NaN when the window is empty."""
+        ordered = self._ordered
+        if not ordered:
+            return NAN
+        place = parameter * (len(ordered) - 1)
+        below = int(place)
+        low, high = ordered[below], ordered[min(below + 1, len(ordered) - 1)]
+        part = place - below
+        return low * (1.0 - part) + high * part
+
+    def _add(self, begin: int, end: int) -> None:
+        if end - begin > len(self._ordered):
+            self._ordered += self.ring.values[begin:end]
+            self._ordered.sort()
+            return
+        for value in self.ring.values[begin:end]:
+            insort(self._ordered, value)
+
+    def _drop(self, begin: int, end: int) -> None:
+        ordered = self._ordered
+        for value in self.ring.values[begin:end]:
+            del ordered[bisect_left(ordered, value)]
+
+    def _make_anew(self, begin: int, end: int) -> None:
+        if begin == end:
+            self._ordered.clear()
+
+
+class Line(Window):
+    """Means of times and values and their moments around them: the spread of the values, and the straight line through them."""
+
+    __slots__ = ("_across", "_mean_time", "_mean_value", "_origin", "_times", "_values")
+
+    def __init__(self, ring: Ring, span_seconds: float, offset_seconds: float) -> None:
+        super().__init__(ring, span_seconds, offset_seconds)
+        self._clear(0.0)
+
+    def _clear(self, origin: float) -> None:
+        # Times count from an origin inside the window: squares of epoch seconds would leave no digits.
+        self._origin = origin
+        self._mean_time = self._mean_value = self._times = self._values = self._across = 0.0
+
+    def slope(self) -> float:
+        """The rise per second of the line of least squares; NaN with less than two moments."""
+        return self._across / self._times if self.size > 1 and self._times > 0.0 else NAN
+
+    def _count(self, count: int, time: float, value: float, sign: int) -> None:
+        """Move the means and moments by one point that came (1) or went (-1), of which `count` are there then."""
+        from_time, from_value = time - self._mean_time, value - self._mean_value
+        self._mean_time += sign * from_time / count
+        self._mean_value += sign * from_value / count
+        self._times += sign * from_time * (time - self._mean_time)
+        self._values += sign * from_value * (value - self._mean_value)
+        self._across += sign * from_time * (value - self._mean_value)
+
+    def _add(self, begin: int, end: int) -> None:
+        times, values, count = self.ring.times, self.ring.values, self.tail - self.head - (end - begin)
+        if not count:
+            self._clear(times[begin])
+        for place in range(begin, end):
+            count += 1
+            self._count(count, times[place] - self._origin, values[place], 1)
+
+    def _drop(self, begin: int, end: int) -> None:
+        times, values, count = self.ring.times, self.ring.values, self.size + (end - begin)
+        before = self._values
+        for place in range(begin, end):
+            count -= 1
+            if count:
+                self._count(count, times[place] - self._origin, values[place], -1)
+        if count and self._values <= before * _CANCELLED:
+            self._make_anew(end, end + count)
+
+    def _make_anew(self, begin: int, end: int) -> None:
+        times, values, count = self.ring.times[begin:end], self.ring.values[begin:end], end - begin
+        self._clear(times[0] if count else 0.0)
+        if count:
+            from_origin = [time - self._origin for time in times]
+            self._mean_time, self._mean_value = _exact_sum(from_origin) / count, _exact_sum(values) / count
+            apart = [time - self._mean_time for time in from_origin]
+            off = [value - self._mean_value for value in values]
+            self._times = _products(apart, apart)
+            self._values = _products(off, off)
+            self._across = _products(apart, off)
+
+
+class Spread(Line):
+    """The standard deviation of all the values."""
+
+    __slots__ = ()
+
+    def result(self, parameter: float, now: float) -> float:
+        """NaN when the window is empty."""
+        return math.sqrt(max(self._values, 0.0) / self.size) if self.size else NAN
+
+
+class Slope(Line):
+    """The rise of the line per second."""
+
+    __slots__ = ()
+
+    def result(self, parameter: float, now: float) -> float:
+        """NaN with less than two moments."""
+        return self.slope()
+
+
+class Ahead(Line):
+    """Where the line is going to be `parameter` seconds later."""
+
+    __slots__ = ()
+
+    def advance(self, now: float) -> bool:
+        """Always true: the result moves with time alone."""
+        super().advance(now)
+        return True
+
+    def result(self, parameter: float, now: float) -> float:
+        """NaN with less than two moments."""
+        return self._mean_value + self.slope() * (now - self.offset_seconds + parameter - self._origin - self._mean_time)
+
+
+def _products(left: Sequence[float], right: Sequence[float]) -> float:
+    return _exact_sum([one * other for one, other in zip(left, right, strict=True)])
+
+
+def _exact_sum(values: Sequence[float]) -> float:
+    try:
+        return math.fsum(values)
+    except (OverflowError, ValueError):  # beyond the largest float, or an infinite part
+        return NAN
