@@ -90,6 +90,8 @@ class PostOffice:
     evidence: dict[Fingerprint, Evidence] = field(default_factory=dict)
     senders: dict[ChannelKind, Sender] | None = None
     may_send: Callable[[], bool] = lambda: True
+    fault: Callable[[str], None] = lambda _step: None
+    """Called before, within and after every transaction; it may raise."""
     ids: Callable[[], str] = field(default_factory=lambda: map("m{:04}".format, itertools.count(1)).__next__)
 
     def __post_init__(self) -> None:
@@ -113,13 +115,16 @@ class PostOffice:
         return self.write(work)
 
     def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        self.fault("begin")
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             done = work(self.connection)
+            self.fault("commit")
         except BaseException:
             self.connection.execute("ROLLBACK")
             raise
         self.connection.execute("COMMIT")
+        self.fault("committed")
         return done
 
     def tick(self, *changes: AlertChange, seconds: float = 0.0) -> None:

@@ -18,18 +18,17 @@ from alerts.rule import Rule
 
 MOST_ITEMS = 500
 """So many alerts of a message are written out for a webhook; the rest is counted. Alertmanager is told of all."""
-_OWN_ANNOTATIONS = ("summary", "description", "runbook")
 
 Part = tuple[Group, Decision]
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message, what it tells, and the groups that it is about."""
+    """A message, what it tells, and the groups that it is about, with what was decided for each."""
 
     message: Message
     tells: Tells
-    groups: tuple[Group, ...]
+    parts: tuple[Part, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ def message_of(channel: Channel, group: Group, decision: Decision, around: Surro
         items_left_out=left_out,
         reason=str(decision.why or ""),
     )
-    return Draft(message, Tells({group.id: _levels(decision)}), (group,))
+    return Draft(message, Tells({group.id: _levels(decision)}), ((group, decision),))
 
 
 def heartbeat_of(channel: Channel, every_seconds: float, around: Surroundings) -> Message:
@@ -115,7 +114,7 @@ def _digest(channel: Channel, parts: Sequence[Part], around: Surroundings) -> Dr
     message = Message(
         id_, channel.name, MessageKind.DIGEST, "{digest}", (), incident_of(id_), level, title, body, around.now, reason="digest"
     )
-    return Draft(message, Tells({group.id: _levels(decision) for group, decision in parts}), tuple(group for group, _decision in parts))
+    return Draft(message, Tells({group.id: _levels(decision) for group, decision in parts}), tuple(parts))
 
 
 def _urgency(part: Part) -> int:

@@ -68,6 +68,11 @@ class Delivery:
         await asyncio.gather(*(self._send_all(routes, routes.channels[name], messages) for name, messages in taken.items()))
         return sum(map(len, taken.values()))
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is being sent, or the end of it was not looked at yet."""
+        return bool(self._under_way)
+
     def stop(self) -> None:
         """Give up what is being sent; it stays in the queue."""
         for task in self._under_way.values():

@@ -86,8 +86,10 @@ def put_off(connection: sqlite3.Connection, group: Group, due_at: float | None) 
     _drop_empty(connection, [group.id])
 
 
-def bind(connection: sqlite3.Connection, group: Group, message: str, now: float) -> None:
-    """A message of this group is under way: nothing more is said before it has arrived."""
+def bind(connection: sqlite3.Connection, group: Group, over: Iterable[Member], message: str, now: float) -> None:
+    """A message of this group is under way, which tells the end of some: nothing more is said before it has arrived."""
+    ended = [(encode_alert(member.alert), storable(member.alert.fingerprint), group.id) for member in over]
+    connection.executemany("UPDATE notice_member SET alert = ? WHERE fingerprint = ? AND notice_group = ?", ended)
     connection.execute("UPDATE notice_group SET message = ?, sent_at = ?, due_at = NULL WHERE id = ?", (message, now, group.id))
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from aishell_core.state.codec import storable
 from aishell_core.values import Labels
 from alerts.models import Alert, Fingerprint, Level
 from alerts.notify.models import Channel
@@ -85,7 +86,7 @@ def group_labels(alert: Alert, group_by: Iterable[str]) -> Labels:
     """The labels that an alert is grouped by; one that it lacks is an empty one. `...` stands for all that stay the same."""
     wanted = set(group_by)
     every = ALL_LABELS in wanted
-    found = {name: value for name, value in alert.labels if (every or name in wanted) and name not in _UNSTEADY}
+    found = {name: storable(value) for name, value in alert.labels if (every or name in wanted) and name not in _UNSTEADY}
     missing = {} if every else dict.fromkeys(wanted - found.keys() - _UNSTEADY, "")
     return tuple(sorted({**missing, **found}.items()))
 

@@ -29,7 +29,11 @@ from alerts.notify.grouping import Group, decide, repeat_seconds
 from alerts.notify.models import Channel, ChannelKind, Routes, Sender
 from alerts.rule import Rule
 
-_LOOK_EVERY_SECONDS = 1.0
+_LOOK_EVERY_SECONDS = 0.5
+_POLL_SECONDS = 5.0
+"""How often the queue is looked at for tries that are due, when nothing new was put into it."""
+_FRESH_SECONDS = 3.0
+"""For so long after something was put into the queue it is looked at each time: the transaction that does so is not over at once."""
 _LONGEST_REST_SECONDS = 5.0
 """The groups are looked at this often even if nothing seems due: a transaction may have failed after `queue` had returned."""
 _PRUNE_SECONDS = 3600.0
@@ -77,6 +81,8 @@ class Notifier:
         self.trouble = ""
         self._rest_until = 0.0
         self._looked_at = 0.0
+        self._fresh_until = 0.0
+        self._polled_at = 0.0
         self._pruned_at: float | None = None
 
     @property
@@ -137,6 +143,10 @@ class Notifier:
             self._delivery.stop()
 
     async def _send_some(self) -> None:
+        now = self._now()
+        if not self._delivery.is_busy and now >= self._fresh_until and 0 <= now - self._polled_at < _POLL_SECONDS:
+            return
+        self._polled_at = now
         try:
             if await self._delivery.begin(self._routes):
                 self._rest_until = 0.0
@@ -167,6 +177,7 @@ class Notifier:
         drafts, waiting = drafts_of(channel, parts, lately, around)
         for draft in drafts:
             _write_down(connection, draft, now)
+            self._fresh_until = now + _FRESH_SECONDS
         for group in waiting:
             group_rows.put_off(connection, group, now + channel.rate_seconds / channel.most_messages)
 
@@ -188,6 +199,7 @@ class Notifier:
         if last is None or not last <= now < last + heartbeat.every_seconds:
             message = heartbeat_of(channel, heartbeat.every_seconds, Surroundings(self._routes, {}, now, self._new_id))
             outbox.put(connection, message, Tells(), outbox.urgency_of(message.level, message.kind))
+            self._fresh_until = now + _FRESH_SECONDS
 
     def _prune(self, connection: sqlite3.Connection, now: float) -> None:
         if self._pruned_at is None or abs(now - self._pruned_at) >= _PRUNE_SECONDS:
@@ -207,5 +219,5 @@ class Notifier:
 
 def _write_down(connection: sqlite3.Connection, draft: Draft, now: float) -> None:
     outbox.put(connection, draft.message, draft.tells, outbox.urgency_of(draft.message.level, draft.message.kind))
-    for group in draft.groups:
-        group_rows.bind(connection, group, draft.message.id, now)
+    for group, decision in draft.parts:
+        group_rows.bind(connection, group, decision.over, draft.message.id, now)

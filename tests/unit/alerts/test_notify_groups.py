@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from aishell_core.targets import Secret
@@ -146,7 +149,9 @@ def test_nobody_is_reminded_of_what_somebody_has_taken_on() -> None:
 def test_a_muted_alert_is_told_when_the_mute_ends(mute: str) -> None:
     office = PostOffice(some_routes(a_channel(), rules=[a_rule()]))
     off, on = (ChangeKind.SILENCED, ChangeKind.UNSILENCED) if mute == "silenced_by" else (ChangeKind.INHIBITED, ChangeKind.UNINHIBITED)
-    assert office.happen(office.fired(an_alert(**{mute: ("x",)})), office.changed(off, an_alert(**{mute: ("x",)}))) == []
+    quiet: dict[str, Any] = {mute: ("x",)}
+    muted = replace(an_alert(), **quiet)
+    assert office.happen(office.fired(muted), office.changed(off, muted)) == []
     assert office.pass_time(HOUR, step=10) == []
     assert titles(office.happen(office.changed(on, an_alert(), **{mute: ()}))) == ["[WARNING] PoolFull on orders"]
 
@@ -211,6 +216,7 @@ def test_an_alert_whose_rule_is_gone_is_over() -> None:
     office.now += 120
     sent = office.happen(office.changed(ChangeKind.LEVEL, an_alert(own=(("table", "b"),)), level=Level.CRITICAL))
     assert "Over (1)" in sent[0].body
+    assert office.pass_time(600, step=5) == []
 
 
 def test_pending_alerts_are_told_to_nobody() -> None:
