@@ -101,6 +101,18 @@ def ended(alert: Alert, now: float, reason: str) -> tuple[Alert | None, Changes]
     return over, (AlertChange(now, ChangeKind.RESOLVED, alert, over, reason),)
 
 
+def broken(alert: Alert, now: float, reason: str) -> tuple[Alert, Changes]:
+    """The alert while its rule cannot be evaluated, because it was changed into one that is wrong: it stays as it is."""
+    if alert.phase not in _LIVING:
+        return alert, ()
+    since = alert.unhealthy_since if alert.unhealthy_since is not None else now
+    seen = replace(alert, health=Health.ERROR, health_reason=reason, unhealthy_since=since, evaluated_at=now)
+    frozen = _frozen(seen, alert.evaluated_at, now)
+    if alert.health is Health.ERROR:
+        return frozen, ()
+    return frozen, (AlertChange(now, ChangeKind.ERROR, alert, frozen, reason),)
+
+
 def shifted(alert: Alert, seconds: float) -> Alert:
     """The alert after the wall clock was set by so many seconds: all its ages stay."""
 

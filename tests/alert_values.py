@@ -9,7 +9,7 @@ from alerts.judgement import Judgement
 from alerts.language.condition import Condition
 from alerts.language.syntax import Expression, Span
 from alerts.lifecycle import fingerprint_of, labels_of
-from alerts.models import Alert, Health, InstanceKey, Level, Phase, Traits
+from alerts.models import Alert, Health, InstanceKey, Level, Matcher, MatchOperator, Phase, Traits
 from alerts.rule import Rule, Trigger
 
 NOW = 1_800_000_000.0
@@ -17,6 +17,7 @@ ORDERS = TargetId("orders")
 CONDITION = Condition("x > 1", Expression(Span(0, 5)))
 KEY = InstanceKey(ORDERS)
 TRAITS = Traits(ORDERS, engine="postgres", role="primary", environment="production")
+OF_ORDERS = Matcher("target", MatchOperator.EQUAL, "orders")
 
 
 def a_rule(name: str = "high", levels: tuple[Level, ...] = (Level.WARNING,), **fields: Any) -> Rule:

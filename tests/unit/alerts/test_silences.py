@@ -18,10 +18,9 @@ from alerts.models import Alert, ChangeKind, Matcher, MatchOperator, Phase, Sile
 from alerts.mutes import Mutes, muted
 from alerts.rule import Hours, Maintenance
 from alerts.silences import ended_early, extended, is_active, new_silence, silencers
-from tests.alert_values import KEY, NOW, a_rule, an_alert
+from tests.alert_values import KEY, NOW, OF_ORDERS, a_rule, an_alert
 
 EQUAL, NOT_EQUAL, FITS, FITS_NOT = MatchOperator
-OF_ORDERS = Matcher("target", EQUAL, "orders")
 
 
 def a_silence(starts_at: float = NOW, ends_at: float = NOW + 3600, matchers: tuple[Matcher, ...] = (OF_ORDERS,)) -> Silence:

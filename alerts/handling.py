@@ -1,0 +1,180 @@
+"""What people do with alerts, with or without an evaluator running: list, acknowledge, silence, and look back.
+
+Blocking, over an open store; a dashboard calls these through `AlertService`, the command line directly. All times are epoch
+seconds of the wall clock. An alert is named by its fingerprint or the beginning of it that no other one has, or by its rule
+where that has one alert alone.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+from aishell_core.clock import Clock
+from aishell_core.errors import UsageError
+from alerts.lease import TAKEN_AFTER_SECONDS
+from alerts.models import Acknowledgement, Alert, AlertChange, ChangeKind, Evidence, Fingerprint, Matcher, Phase, Silence
+from alerts.silences import ended_early, extended, new_silence
+from alerts.store import alert_rows, change_rows, lease_rows, silence_rows
+from alerts.store.database import AlertStore
+
+_SHORTEST_PREFIX = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Who evaluates, as machine:process:digits, and when it last did; `is_alive` is False when nobody gives signs of life."""
+
+    holder: str = ""
+    evaluated_at: float | None = None
+    is_alive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """All alerts as they were last evaluated, the worst first, the silences that hold or will, and who evaluates."""
+
+    alerts: tuple[Alert, ...] = ()
+    silences: tuple[Silence, ...] = ()
+    evaluation: Evaluation = Evaluation()
+
+
+def standing(store: AlertStore, clock: Clock, boot: str) -> Standing:
+    """How everything stands; raises StateError. `boot` names this start of this machine (`alerts.lease.own_boot`)."""
+
+    def read(connection: sqlite3.Connection) -> Standing:
+        found = in_order(alert_rows.load(connection).values())
+        return Standing(found, silence_rows.load(connection, clock.now()), _evaluation(connection, clock, boot))
+
+    return store.read(read, Standing())
+
+
+def in_order(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
+    """The alerts that people see, in the order of how much they matter: active, told, level, and the newest first."""
+    shown = [alert for alert in alerts if alert.phase is not Phase.INACTIVE]
+    return tuple(sorted(shown, key=_order))
+
+
+def named(alerts: Mapping[Fingerprint, Alert], name: str) -> Alert:
+    """The alert that a name means; raises UsageError when it means none or several."""
+    wanted = name.strip()
+    if wanted in alerts:
+        return alerts[wanted]
+    found = [alert for alert in alerts.values() if alert.phase is not Phase.INACTIVE and alert.rule == wanted]
+    if not found and len(wanted) >= _SHORTEST_PREFIX:
+        found = [alert for alert in alerts.values() if alert.fingerprint.startswith(wanted.lower())]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        several = ", ".join(f"{alert.fingerprint} ({alert.key.target})" for alert in found[:5])
+        raise UsageError(f"{name!r} means {len(found)} alerts", f"name one of them: {several}")
+    known = {alert.rule for alert in alerts.values()} | set(alerts)
+    near = get_close_matches(wanted, sorted(known), n=1)
+    raise UsageError(f"there is no alert {name!r}", f"did you mean {near[0]}?" if near else "aishell alerts list shows all of them")
+
+
+def acknowledge(store: AlertStore, name: str, owner: str, note: str, now: float) -> Alert:
+    """Take an alert on; it stays so until it is resolved. Raises UsageError for one that does not fire, and StateError."""
+    if not owner.strip():
+        raise UsageError("an acknowledgement needs an owner", "say who you are with --author")
+
+    def write(connection: sqlite3.Connection) -> Alert:
+        alert = named(alert_rows.load(connection), name)
+        if not alert.phase.is_active:
+            raise UsageError(f"{alert.rule} on {alert.key.target} is {alert.phase}", "only an alert that fires can be acknowledged")
+        said = Acknowledgement(owner.strip(), note.strip(), now)
+        alert_rows.acknowledge(connection, alert.fingerprint, said)
+        return _noted(connection, alert, replace(alert, acknowledgement=said), ChangeKind.ACKNOWLEDGED, said.note, now)
+
+    return store.transact(write)
+
+
+def unacknowledge(store: AlertStore, name: str, now: float) -> Alert:
+    """Give an alert back; raises UsageError when nobody has it, and StateError."""
+
+    def write(connection: sqlite3.Connection) -> Alert:
+        alert = named(alert_rows.load(connection), name)
+        if alert.acknowledgement is None:
+            raise UsageError(f"nobody has acknowledged {alert.rule} on {alert.key.target}")
+        alert_rows.unacknowledge(connection, [alert.fingerprint])
+        return _noted(connection, alert, replace(alert, acknowledgement=None), ChangeKind.UNACKNOWLEDGED, "", now)
+
+    return store.transact(write)
+
+
+def silence(
+    store: AlertStore,
+    identity: str,
+    matchers: tuple[Matcher, ...],
+    starts_at: float,
+    ends_at: float,
+    *,
+    author: str,
+    comment: str,
+    now: float,
+) -> Silence:
+    """Silence the alerts that all matchers match, living and to come; raises UsageError and StateError."""
+    made = new_silence(identity, matchers, starts_at, ends_at, author.strip(), comment.strip(), now)
+    store.transact(lambda connection: silence_rows.save(connection, made))
+    return made
+
+
+def end_silence(store: AlertStore, identity: str, by: str, now: float) -> Silence:
+    """End a silence now; raises UsageError for one that is unknown or over, and StateError."""
+    return _changed_silence(store, identity, now, lambda found: ended_early(found, by, now))
+
+
+def extend_silence(store: AlertStore, identity: str, ends_at: float, now: float) -> Silence:
+    """Give a silence another end; raises UsageError for one that is unknown or over, and StateError."""
+    return _changed_silence(store, identity, now, lambda found: extended(found, ends_at, now))
+
+
+def history(
+    store: AlertStore, since: float, until: float, *, limit: int = 1000, fingerprint: Fingerprint | None = None
+) -> tuple[AlertChange, ...]:
+    """What happened to alerts in a span, the newest first; `before` is not kept. Raises StateError."""
+    return store.read(lambda connection: change_rows.load(connection, since, until, limit, fingerprint), ())
+
+
+def evidence(store: AlertStore, fingerprint: Fingerprint, at: float | None = None) -> Evidence | None:
+    """What was seen when an alert fired, at a moment or the last time; raises StateError."""
+    return store.read(lambda connection: change_rows.evidence(connection, fingerprint, at), None)
+
+
+def _noted(connection: sqlite3.Connection, before: Alert, after: Alert, kind: ChangeKind, reason: str, now: float) -> Alert:
+    change_rows.append(connection, [AlertChange(now, kind, before, after, reason)])
+    return after
+
+
+def _changed_silence(store: AlertStore, identity: str, now: float, change: Callable[[Silence], Silence]) -> Silence:
+    def write(connection: sqlite3.Connection) -> Silence:
+        kept = {found.id: found for found in silence_rows.load(connection, now - silence_rows.KEPT_SECONDS)}
+        found = [kept[identity]] if identity in kept else [kept[each] for each in kept if each.startswith(identity) and identity]
+        if len(found) != 1:
+            near = get_close_matches(identity, sorted(kept), n=1)
+            hint = f"did you mean {near[0]}?" if near else "aishell alerts list shows all of them"
+            raise UsageError(f"{identity!r} means {len(found)} silences" if found else f"there is no silence {identity!r}", hint)
+        changed = change(found[0])
+        silence_rows.save(connection, changed)
+        return changed
+
+    return store.transact(write)
+
+
+def _evaluation(connection: sqlite3.Connection, clock: Clock, boot: str) -> Evaluation:
+    tenure = lease_rows.load(connection)
+    if tenure is None:
+        return Evaluation()
+    # Of another start of the machine, or of another machine, only the wall clock tells how long ago the last beat was.
+    passed = clock.steady() - tenure.steady if tenure.boot == boot else clock.now() - tenure.at
+    return Evaluation(tenure.holder, tenure.evaluated_at, bool(tenure.holder) and 0 <= passed < TAKEN_AFTER_SECONDS)
+
+
+_PHASES = {Phase.FIRING: 0, Phase.RECOVERING: 0, Phase.PENDING: 1, Phase.RESOLVED: 2}
+
+
+def _order(alert: Alert) -> tuple[int, bool, int, float, str]:
+    begun = alert.resolved_at if alert.phase is Phase.RESOLVED else alert.fired_at if alert.fired_at is not None else alert.since
+    return _PHASES.get(alert.phase, 3), alert.is_muted, -alert.level.rank, -(begun or 0.0), alert.fingerprint
