@@ -7,11 +7,11 @@ asked for are overheard below its HTTP library, where answers are also cut and g
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from typing import Any
@@ -20,6 +20,7 @@ from urllib.parse import quote, unquote
 import apprise
 import requests
 from apprise.common import OverflowMode
+from urllib3.exceptions import HTTPError
 
 from alerts.models import Level
 from alerts.notify.models import Answer, Channel, Fault, Message, MessageKind
@@ -146,7 +147,7 @@ def _answer(result: apprise.AppriseResult, heard: list[Reply]) -> Answer:
 _heard: ContextVar[tuple[list[Reply], float, float] | None] = ContextVar("heard", default=None)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _overhearing(now: float, timeout_seconds: float) -> Iterator[list[Reply]]:
     """Collects the answers of all requests that are made within, in whichever thread Apprise makes them: it hands the context on."""
     replies: list[Reply] = []
@@ -175,18 +176,20 @@ class _OverheardAdapter(requests.adapters.HTTPAdapter):
 
 
 def _read(response: requests.Response, until: float) -> None:
-    """Read an answer's body, up to a size and a moment of the steady clock: its own limit begins anew with every byte."""
+    """Read an answer's body, up to a size and a moment of the steady clock: its own limit begins anew with every byte.
+
+    The status has come by then, and says whether the message was taken; what is left of the body is thrown away.
+    """
     pieces: list[bytes] = []
     size = 0
-    for piece in response.iter_content(8192):
-        pieces.append(piece)
-        size += len(piece)
-        if size >= _MOST_ANSWER_BYTES:
-            response.close()
-            break
-        if time.monotonic() > until:
-            response.close()
-            raise requests.exceptions.ReadTimeout("the answer did not end in time")
+    with contextlib.suppress(OSError, HTTPError):
+        while size < _MOST_ANSWER_BYTES and time.monotonic() < until:
+            piece = response.raw.read1(8192, decode_content=True)
+            if not piece:
+                break
+            pieces.append(piece)
+            size += len(piece)
+    response.raw.close()
     # The place where the library keeps a body that was read; it has no other way to hand in one.
     response._content = b"".join(pieces)
     response._content_consumed = True

@@ -83,17 +83,24 @@ def _exchange(parts: SplitResult, body: bytes, headers: Mapping[str, str], timeo
             try:
                 connection.request("POST", _path(parts), body, {"User-Agent": AGENT, **_login(parts), **headers})
                 answer = connection.getresponse()
-                text = answer.read(_MOST_ANSWER_BYTES)
             except (OSError, http.client.HTTPException) as error:
                 if cut.is_set():
                     raise TimeoutError from error
                 raise
-        if cut.is_set():
-            raise TimeoutError
+            text = _beginning(answer)
         wait = retry_after(answer.getheader("Retry-After"), now)
         return Reply(answer.status, answer.reason, wait, text.decode("utf-8", "replace"))
     finally:
         connection.close()
+
+
+def _beginning(answer: http.client.HTTPResponse) -> bytes:
+    """The first bytes of an answer; its status has come by then, so one that does not end is no failure."""
+    text = b""
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        while len(text) < _MOST_ANSWER_BYTES and (piece := answer.read1(_MOST_ANSWER_BYTES - len(text))):
+            text += piece
+    return text
 
 
 def _connection(parts: SplitResult, timeout_seconds: float) -> http.client.HTTPConnection:
