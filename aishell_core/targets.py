@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
-from aishell_core.errors import ConfigError
+from aishell_core.errors import ConfigError, UsageError
 from aishell_core.values import TargetId
 
 
@@ -326,6 +326,21 @@ def _file_location(text: str, base: Path) -> Location:
     raise ConfigError(
         f"{shown} is neither a URL nor a database file", "write a URL such as sqlite:///path/to/app.db or postgresql://host/name"
     )
+
+
+def find_engine(text: str) -> Engine:
+    """The engine that a person means: its name, one of its URL schemes, or its title; raises UsageError with the nearest."""
+    known = {engine.name: engine for engine in ENGINES}
+    for engine in ENGINES:
+        words = (*engine.schemes, *(title.lower() for title in engine.title.split(" or ")))
+        known |= {word: engine for word in words if word not in known}
+    found = known.get(text.strip().lower())
+    if found is None:
+        names = ", ".join(engine.name for engine in ENGINES)
+        near = get_close_matches(text.strip().lower(), known, n=1, cutoff=0.5)
+        hint = f"did you mean {known[near[0]].name}? valid: {names}" if near else f"valid: {names}"
+        raise UsageError(f"there is no engine {text!r}", hint)
+    return found
 
 
 def engine_of(url: str) -> str:

@@ -120,8 +120,14 @@ def format_value(value: float | None, unit: Unit) -> str:
         case Unit.BYTES_PER_SECOND:
             return format_bytes(value) + "/s"
         case Unit.PER_SECOND:
-            return format_count(value) + "/s"
+            return "<0.01/s" if 0 < value < 0.005 else format_count(value) + "/s"
         case Unit.MILLISECONDS_PER_SECOND:
             return _significant(value) + " ms/s"
         case Unit.COUNT:
             return format_count(value)
+
+
+def format_limit(value: float | None, unit: Unit) -> str:
+    """A threshold for people; one that only 0 stays below is >0."""
+    text = format_value(value, unit)
+    return f">0{text[5:]}" if text.startswith("<0.01") else text

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from aishell_core.catalogue import CATALOGUE
 from aishell_core.series.keys import SeriesKey
-from aishell_core.units import format_counted, format_duration, format_value
+from aishell_core.units import format_counted, format_duration, format_limit, format_value
 from aishell_core.values import Failure, FailureCode, LockWait, Metric, Part, Session, Severity, Thresholds, worst
 from aishell_tui.frame import Assessment, Reason, TargetView
 from aishell_tui.lock_tree import lock_tree
@@ -137,7 +137,7 @@ def _limit_passed(limits: Thresholds, severity: Severity) -> float | None:
 
 def _metric_reason(key: SeriesKey, value: float, severity: Severity, limits: Thresholds) -> Reason:
     phrase, leads_to = _PHRASES.get(key.metric.name, (key.metric.name + " is {value}, limit {limit}", "health"))
-    text = phrase.format(value=format_value(value, key.metric.unit), limit=format_value(_limit_passed(limits, severity), key.metric.unit))
+    text = phrase.format(value=format_value(value, key.metric.unit), limit=format_limit(_limit_passed(limits, severity), key.metric.unit))
     where = ", ".join(value for _, value in key.labels)
     return Reason(severity, f"{where}: {text}" if where else text, key.metric.name, leads_to)
 

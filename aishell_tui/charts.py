@@ -33,6 +33,7 @@ CHARTS: tuple[ChartSpec, ...] = (
     ChartSpec("transaction.latency", "mean latency of a transaction", "max"),
     ChartSpec("queries.rate", "statements/s"),
     ChartSpec("query.latency", "mean latency", "max"),
+    ChartSpec("mongodb.ops.rate", "operations/s by sort", stacked_by="op"),
     ChartSpec("locks.waiting", "sessions waiting for a lock"),
     ChartSpec("pool.clients.waiting", "clients waiting for a server connection"),
     ChartSpec("pool.wait", "longest wait for a server connection", "max"),

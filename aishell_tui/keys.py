@@ -138,7 +138,15 @@ KEYS: tuple[Key, ...] = (
         10,
     ),
     Key("pools", ("o",), "pools", "pools", "Show the pools of a connection pooler, and which clients wait.", ("health",), 11),
-    Key("relations.mode", ("t",), "mode", "tables/indexes", "Switch between tables, indexes, and those with a finding.", ("tables",), 4),
+    Key(
+        "relations.mode",
+        ("t",),
+        "mode",
+        "indexes/findings",
+        "Switch between tables or collections, indexes, and those with a finding.",
+        ("tables",),
+        4,
+    ),
     Key(
         "analyze",
         ("a",),

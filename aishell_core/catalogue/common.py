@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aishell_core.catalogue.declare import ANY, DATABASES, POOLED, SERVED, SERVERS, gauge, rate, ratio
+from aishell_core.catalogue.declare import ANY, DATABASES, PGBOUNCER, POOLED, SERVED, SERVERS, TRANSACTED, gauge, rate, ratio
 from aishell_core.values import Thresholds, Unit
 
 # One vocabulary for all databases.
@@ -20,7 +20,7 @@ QUERIES_RATE = rate("queries.rate", Unit.PER_SECOND, SERVED, "Statements that en
 TRANSACTIONS_RATE = rate(
     "transactions.rate",
     Unit.PER_SECOND,
-    SERVED,
+    (*TRANSACTED, "sqlite", *PGBOUNCER),
     "Transactions that committed; for SQLite, those that wrote; for a pooler, all that ended.",
 )
 ROWS_RATE = rate("rows.rate", Unit.PER_SECOND, DATABASES, "Rows that statements returned or changed.")
@@ -59,7 +59,7 @@ TRANSACTION_LATENCY = gauge(
     SERVERS,
     "Mean time of executing the statements of one transaction, over those of the last interval.",
 )
-ROLLBACKS_RATE = rate("rollbacks.rate", Unit.PER_SECOND, SERVERS, "Transactions that were rolled back.")
+ROLLBACKS_RATE = rate("rollbacks.rate", Unit.PER_SECOND, TRANSACTED, "Transactions that were rolled back.")
 ROWS_INSERTED = rate("rows.inserted.rate", Unit.PER_SECOND, SERVERS, "Rows that were inserted.")
 ROWS_UPDATED = rate("rows.updated.rate", Unit.PER_SECOND, SERVERS, "Rows that were updated.")
 ROWS_DELETED = rate("rows.deleted.rate", Unit.PER_SECOND, SERVERS, "Rows that were deleted.")

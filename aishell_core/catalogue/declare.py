@@ -16,6 +16,8 @@ ORACLE = ("oracle",)
 PGBOUNCER = ("pgbouncer",)
 POOLED = (*SERVERS, *PGBOUNCER)
 SERVED = (*DATABASES, *PGBOUNCER)
+TRANSACTED = ("postgres", "mysql", "oracle")
+"""Servers on which every change is a transaction, so that their number says what a server does."""
 ANY = (*DATABASES, *PGBOUNCER, "host")
 
 DECLARED: dict[str, Metric] = {}

@@ -81,6 +81,12 @@ MONGO_COLLECTION_SCANS = rate("mongodb.collection_scans.rate", Unit.PER_SECOND, 
 MONGO_SORTS = rate("mongodb.sorts.rate", Unit.PER_SECOND, MONGODB, "Queries whose answer had to be sorted because no index has its order.")
 MONGO_WRITE_CONFLICTS = rate("mongodb.write_conflicts.rate", Unit.PER_SECOND, MONGODB, "Writes that had to be tried again.")
 MONGO_TRANSACTIONS_OPEN = gauge("mongodb.transactions.open", Unit.COUNT, MONGODB, "Transactions of several documents that are open.")
+MONGO_TRANSACTIONS_COMMITTED = rate(
+    "mongodb.transactions.committed.rate", Unit.PER_SECOND, MONGODB, "Transactions of several documents that committed."
+)
+MONGO_TRANSACTIONS_ABORTED = rate(
+    "mongodb.transactions.aborted.rate", Unit.PER_SECOND, MONGODB, "Transactions of several documents that were given up."
+)
 MONGO_TTL_DELETED = rate("mongodb.ttl.deleted.rate", Unit.PER_SECOND, MONGODB, "Documents deleted because their time was over.")
 MONGO_FLOW_CONTROL_LAGGED = gauge(
     "mongodb.flow_control.lagged",

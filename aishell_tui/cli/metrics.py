@@ -43,7 +43,10 @@ def metrics(
     config: ConfigOption = None,
     catalogue: Annotated[bool, typer.Option("--catalogue", help="Print what every metric means; reads no database.")] = False,
     engine: Annotated[
-        str | None, typer.Option("--engine", metavar="ENGINE", help="With --catalogue: only this engine's.", show_default=False)
+        str | None,
+        typer.Option(
+            "--engine", metavar="ENGINE", help="With --catalogue: only this engine's (postgresql, MariaDB ...).", show_default=False
+        ),
     ] = None,
     window: WindowOption = "1s",
     json: JsonOption = False,

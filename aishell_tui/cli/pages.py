@@ -11,7 +11,7 @@ import typer.main
 
 from aishell_core.catalogue import CATALOGUE
 from aishell_tui.cli.promises import REPORTS
-from aishell_tui.cli.reports.catalogue import threshold_text
+from aishell_tui.cli.reports.catalogue import thresholds_texts
 from aishell_tui.config.load import VARIABLES
 from aishell_tui.config.origin import Value
 from aishell_tui.config.schema import SECTIONS, option_help, section_help, yaml_value
@@ -113,7 +113,7 @@ def metrics_page() -> str:
     intro = (
         "One vocabulary for all engines; what only one engine has stands under its name.\n"
         "A counter is read raw and shown as its rate. Thresholds are the defaults; `thresholds:` in the configuration\n"
-        "changes them. `aishell metrics --catalogue` prints the same."
+        "changes them, and an engine's name before one means that it has its own. `aishell metrics --catalogue` prints the same."
     )
     rows = (
         (
@@ -121,8 +121,7 @@ def metrics_page() -> str:
             metric.unit.value,
             metric.kind.value,
             ", ".join(metric.engines),
-            threshold_text(metric.thresholds.warning, metric.unit),
-            threshold_text(metric.thresholds.critical, metric.unit),
+            *thresholds_texts(metric),
             metric.help,
         )
         for metric in CATALOGUE.values()

@@ -258,6 +258,16 @@ class MetricsReport:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineLimits:
+    """The default thresholds of one engine for which a metric means another thing."""
+
+    engine: str = field(metadata=doc("the engine"))
+    warning: float | None = field(metadata=doc("its default threshold; null for none"))
+    critical: float | None = field(metadata=doc("its default threshold; null for none"))
+    falling: bool = field(metadata=doc("whether low values are the bad ones"))
+
+
+@dataclass(frozen=True, slots=True)
 class CatalogueRow:
     """One metric of the catalogue."""
 
@@ -269,6 +279,7 @@ class CatalogueRow:
     warning: float | None = field(metadata=doc("default threshold; null for none"))
     critical: float | None = field(metadata=doc("default threshold; null for none"))
     falling: bool = field(metadata=doc("whether low values are the bad ones"))
+    by_engine: tuple[EngineLimits, ...] = field(default=(), metadata=doc("the engines that have thresholds of their own"))
 
 
 @dataclass(frozen=True, slots=True)

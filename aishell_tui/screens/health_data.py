@@ -10,7 +10,7 @@ from aishell_core.series.buckets import Buckets, merge_history
 from aishell_core.series.keys import SeriesKey
 from aishell_core.series.snapshot import Snapshot
 from aishell_core.state.history import History
-from aishell_core.units import format_counted, format_duration, format_value
+from aishell_core.units import format_counted, format_duration, format_limit, format_value
 from aishell_core.values import Ability, Event, EventKind, Failure, Part, Progress, Severity, TargetId, Thresholds, Unit
 from aishell_tui.charts import FIGURES, ChartSpec, FigureSpec, combine_buckets, combined_value, severity_of
 from aishell_tui.frame import Frame, TargetView
@@ -123,7 +123,7 @@ def chart_data(
         span_text=span_text(look.span_seconds),
         now_text=format_value(value, metric.unit),
         limit=limit,
-        limit_text=format_value(limit, metric.unit) if limit is not None else "",
+        limit_text=format_limit(limit, metric.unit) if limit is not None else "",
         falling=limits.falling,
         severity=limits.judge(value) if value is not None else Severity.OK,
         marks=marks,

@@ -59,6 +59,17 @@ def first_mode(relations: Iterable[Relation]) -> RelationMode:
     return RelationMode.TABLES if any(each.schema for each in relations) else RelationMode.ALL
 
 
+def has_lists(relations: Iterable[Relation]) -> bool:
+    """Whether there are tables and indexes, or what an engine has in their place, to be listed by themselves."""
+    return any(each.kind in {"table", "index"} or each.schema for each in relations)
+
+
+def tables_word(relations: Iterable[Relation]) -> str:
+    """What the engine calls its tables: collections, where it has those."""
+    kinds = {each.kind for each in relations}
+    return "collections" if "collection" in kinds and "table" not in kinds else "tables"
+
+
 def full_name(relation: Relation) -> str:
     """The name with its schema, which is left out where it says nothing."""
     return f"{relation.schema}.{relation.name}" if relation.schema and relation.schema != "public" else relation.name
@@ -199,10 +210,10 @@ def relations_heading(view: TargetView, mode: RelationMode, shown: int, total: i
     detail: list[Span] = []
     if total > shown:
         detail.append((f"the largest {shown:,} of {total:,}   ", "label"))
-    has_tables = any(each.kind in {"table", "index"} or each.schema for each in view.relations or ())
-    if has_tables or view.relations is None:
-        detail.append(("t: tables, indexes, findings", "dim"))
-    title = str(mode) if mode is not RelationMode.ALL or has_tables or view.relations is None else "what it holds"
+    lists, named = view.relations is None or has_lists(view.relations), tables_word(view.relations or ())
+    if lists:
+        detail.append((f"t: {named}, indexes, findings", "dim"))
+    title = named if mode is RelationMode.TABLES else str(mode) if mode is not RelationMode.ALL or lists else "what it holds"
     read_at = view.part_at.get(Part.RELATIONS)
     fresh = f"{format_duration(round(max(0.0, now - read_at)))} old" if read_at is not None else ""
     return Heading(title, tuple(detail), fresh, data_age_text(view, now) if view.is_stale(now) else "")
@@ -215,7 +226,11 @@ def why_empty(view: TargetView, mode: RelationMode) -> str:
         return why_unknown(failure)
     if view.relations is None:
         return "reading …" if Ability.RELATIONS in view.abilities or not view.abilities else "n/a: this engine has no tables or indexes"
-    return "nothing to say against any table or index" if mode is RelationMode.FINDINGS and view.relations else f"no {mode}"
+    return (
+        "nothing to say against any table or index"
+        if mode is RelationMode.FINDINGS and view.relations
+        else f"no {tables_word(view.relations) if mode is RelationMode.TABLES else mode}"
+    )
 
 
 def detail_lines(view: TargetView, relation: Relation | None, width: int) -> tuple[Spans, ...]:

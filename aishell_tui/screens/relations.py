@@ -19,6 +19,7 @@ from aishell_tui.screens.relation_rows import (
     RelationMode,
     detail_lines,
     first_mode,
+    has_lists,
     known_columns,
     of_mode,
     relation_row,
@@ -59,6 +60,12 @@ class RelationsScreen(DashboardScreen):
         """The table, and what else is known of the row under the cursor."""
         yield LineTable(COLUMNS, heading=Heading("tables and indexes"), id="relations")
         yield TextView(id="relation")
+
+    def withheld_actions(self) -> frozenset[str]:
+        """What has neither tables nor indexes has one list alone."""
+        view = self.viewed(self.dashboard.frame, self.dashboard.look)
+        one = view is not None and bool(view.relations) and not has_lists(view.relations or ())
+        return super().withheld_actions() | (frozenset({"mode"}) if one else frozenset())
 
     def demand(self) -> Demand:
         """Sizes are read only while they are looked at."""
@@ -107,6 +114,8 @@ class RelationsScreen(DashboardScreen):
     def action_mode(self) -> None:
         """Tables, indexes, or those with a finding."""
         view = self.viewed(self.dashboard.frame, self.dashboard.look)
+        if "mode" in self.withheld_actions():
+            return
         modes = _SERVER_MODES if view is not None and first_mode(view.relations or ()) is RelationMode.TABLES else _MODES
         mode = self._mode or modes[0]
         self._mode = modes[(modes.index(mode) + 1) % len(modes)] if mode in modes else modes[0]

@@ -36,7 +36,7 @@ def tree_columns(width: int, needed: int) -> tuple[Column, ...]:
         Column("user", "USER", 12 if wide else 8, priority=2, help="Its user"),
         *((Column("application", "APP", 14, priority=4, help="What the client calls itself"),) if wide else ()),
         Column("lock", "WAITS FOR / HOLDS", 34 if wide else 18, help="The lock"),
-        Column("sql", "QUERY", None, 18, help="Its statement; of an idle session the last one"),
+        Column("sql", "STATEMENT", None, 18, help="Its statement; of an idle session the last one"),
     )
 
 

@@ -55,11 +55,19 @@ def stacked(series: Mapping[str, Buckets], now: Mapping[str, float | None], shor
     """Series on the same grid, by the name of their layer, each with its figure of now beside its name."""
     names = [name for name in layer_order(series) if _is_seen(series[name], now.get(name))]
     if not names:
-        return StackData()
+        return _nothing(tuple(series.values()))
     signs, first = layer_signs(names), series[names[0]]
     buckets = zip(*(series[name].mean for name in names), strict=True)
     layers = tuple(StackLayer(short(name), signs[name].letter, signs[name].role, signs[name].block, now.get(name)) for name in names)
     return StackData(layers, tuple(map(_bucket, buckets)), first.start, first.step_seconds)
+
+
+def _nothing(series: Sequence[Buckets]) -> StackData:
+    """A chart without layers on the grid of the series, so that its axis tells the time all the same."""
+    if not series:
+        return StackData()
+    known = zip(*(each.mean for each in series), strict=True)
+    return StackData((), tuple(None if _bucket(values) is None else () for values in known), series[0].start, series[0].step_seconds)
 
 
 def _is_seen(series: Buckets, now: float | None) -> bool:

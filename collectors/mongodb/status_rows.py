@@ -76,8 +76,8 @@ def _operations(status: Document) -> Iterator[Sample]:
         (
             (catalogue.QUERIES_RATE, sum(ops.values()) if ops else None),
             (catalogue.ERRORS_RATE, failures),
-            (catalogue.TRANSACTIONS_RATE, number(status, "transactions", "totalCommitted")),
-            (catalogue.ROLLBACKS_RATE, number(status, "transactions", "totalAborted")),
+            (catalogue.MONGO_TRANSACTIONS_COMMITTED, number(status, "transactions", "totalCommitted")),
+            (catalogue.MONGO_TRANSACTIONS_ABORTED, number(status, "transactions", "totalAborted")),
             (catalogue.MONGO_TRANSACTIONS_OPEN, number(status, "transactions", "currentOpen")),
         )
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from aishell_core.series.keys import SeriesKey
-from aishell_core.units import format_value
+from aishell_core.units import format_limit, format_value
 from aishell_core.values import Ability, FailureCode, Severity, Thresholds, Unit
 from aishell_tui.assess import judged_metrics, sustained
 from aishell_tui.cli.encode import utc_text
@@ -86,4 +86,4 @@ def health_text(looked: Looked, report: HealthReport, *, unicode: bool) -> str:
 
 
 def _limit(value: float | None, unit: str) -> str:
-    return "-" if value is None else format_value(value, Unit(unit))
+    return "-" if value is None else format_limit(value, Unit(unit))

@@ -12,6 +12,7 @@ from aishell_core.units import (
     format_count,
     format_counted,
     format_duration,
+    format_limit,
     format_value,
     parse_duration,
     parse_ratio,
@@ -120,3 +121,11 @@ def test_what_is_written_is_near_what_it_was(seconds: float) -> None:
 )
 def test_a_number_carries_its_noun_in_the_right_form(value: float, words: tuple[str, ...], text: str) -> None:
     assert format_counted(value, *words) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "shown", "limit"),
+    [(0.0, "0/s", "0/s"), (0.001, "<0.01/s", ">0/s"), (0.02, "0.02/s", "0.02/s"), (3.0, "3/s", "3/s"), (None, "n/a", "n/a")],
+)
+def test_what_is_more_than_nothing_is_never_written_as_nothing(value: float | None, shown: str, limit: str) -> None:
+    assert (format_value(value, Unit.PER_SECOND), format_limit(value, Unit.PER_SECOND)) == (shown, limit)

@@ -45,6 +45,32 @@ def test_the_version_is_printed(capsys: Capture) -> None:
     assert (ran.code, ran.out) == (0, "aishell 0.1.0\n")
 
 
+@pytest.mark.parametrize("name", ["postgres", "postgresql", "PostgreSQL", " Postgres "])
+def test_an_engine_goes_by_its_name_its_title_and_its_schemes(capsys: Capture, name: str) -> None:
+    only = run_here(capsys, "metrics", "--catalogue", "--engine", name).out
+    assert "postgres.wraparound.usage" in only
+    assert "redis." not in only
+
+
+def test_an_engine_with_thresholds_of_its_own_is_told_with_them(capsys: Capture) -> None:
+    lines = run_here(capsys, "metrics", "--catalogue").out.splitlines()
+    place = next(place for place, each in enumerate(lines) if each.startswith("cache.hit_ratio"))
+    assert (lines[place].split()[3:5], lines[place + 1].split()) == (["95%", "90%"], ["for", "redis", "80%", "-"])
+    table = run_here(capsys, "metrics", "--catalogue", "--engine", "valkey").out
+    own = next(each for each in table.splitlines() if "cache.hit_ratio" in each)
+    assert own.split()[3:5] == ["80%", "-"]
+    rows = run_here(capsys, "metrics", "--catalogue", "--json").json()["metrics"]
+    assert isinstance(rows, list)
+    (row,) = [each for each in rows if isinstance(each, dict) and each["name"] == "cache.hit_ratio"]
+    assert row["by_engine"] == [{"engine": "redis", "warning": 0.8, "critical": None, "falling": True}]
+
+
+def test_a_limit_that_only_nothing_stays_below_is_not_called_0(capsys: Capture) -> None:
+    table = run_here(capsys, "metrics", "--catalogue").out
+    line = next(each for each in table.splitlines() if each.startswith("redis.connections.rejected"))
+    assert line.split()[3:5] == [">0/s", "1/s"]
+
+
 def test_the_catalogue_lists_every_metric(capsys: Capture) -> None:
     """As a table for people and as JSON for scripts; --engine narrows it."""
     table = run_here(capsys, "metrics", "--catalogue").out
@@ -69,7 +95,7 @@ def test_the_catalogue_lists_every_metric(capsys: Capture) -> None:
         (("status", "-t", "pg://h/d"), 64, "unknown URL scheme 'pg'", "valid schemes are"),
         (("status", "-t", "app.db", "--window", "5"), 64, "'5' is not a duration", "units are ms, s, m, h, d, w"),
         (("metrics", "--engine", "sqlite"), 64, "--engine goes with --catalogue", "aishell metrics --catalogue"),
-        (("metrics", "--catalogue", "--engine", "sqlight"), 64, "there is no engine 'sqlight'", "valid: postgres"),
+        (("metrics", "--catalogue", "--engine", "sqlight"), 64, "there is no engine 'sqlight'", "did you mean sqlite? valid: postgres"),
         (("connect", "redis://h/0", "--environment", "production"), 64, "--environment goes with --save", "aishell connect URL --save"),
         (("config", "show", "--config", "none.yaml"), 78, "none.yaml: there is no such file", ""),
         (("monitor", "--theme", "day"), 64, "the dashboard needs a terminal", "aishell status"),

@@ -17,7 +17,17 @@ from aishell_tui.screens.fleet_rows import fleet_columns
 from aishell_tui.screens.health_data import cost_sentence, status_lines
 from aishell_tui.screens.query_data import runner_lines, running, runs
 from aishell_tui.screens.query_rows import digest_table_row, known_columns, why_empty
-from aishell_tui.screens.relation_rows import RelationMode, dead_share, findings, first_mode, of_mode, relation_row, relation_words
+from aishell_tui.screens.relation_rows import (
+    RelationMode,
+    dead_share,
+    findings,
+    first_mode,
+    has_lists,
+    of_mode,
+    relation_row,
+    relation_words,
+    tables_word,
+)
 from aishell_tui.screens.relation_rows import known_columns as relation_columns
 from aishell_tui.screens.replication_rows import detail_lines as peer_details
 from aishell_tui.screens.replication_rows import in_order, peer_note, peer_severity, peer_trend, why_none
@@ -322,3 +332,12 @@ def test_the_fleet_has_columns_for_what_some_target_knows() -> None:
     keys = [column.key for column in fleet_columns(Frame(at=NOW, targets=(server_view(ServerScript(), last=2),)))]
     assert {"hits", "lag"} <= set(keys)
     assert "queries" not in keys
+
+
+def test_what_an_engine_has_in_place_of_tables_goes_by_its_own_name() -> None:
+    """Keys have neither tables nor indexes to switch between; collections are called so."""
+    collections = (Relation("orders", "collection", schema="shop"), Relation("orders_1", "index", schema="shop"))
+    assert (has_lists(collections), tables_word(collections)) == (True, "collections")
+    assert (has_lists(RELATIONS), tables_word(RELATIONS)) == (True, "tables")
+    keys = (Relation("database 0", "database"), Relation("jobs", "list"))
+    assert not has_lists(keys)

@@ -39,4 +39,5 @@ def test_a_bucket_is_a_gap_only_where_nothing_is_known_of_any_layer() -> None:
 def test_a_state_that_nobody_was_in_takes_no_room_in_the_legend() -> None:
     found = stacked({"idle": series(3, 3), "fastpath function call": series(0, NAN)}, {"idle": 3.0, "fastpath function call": 0.0})
     assert [layer.name for layer in found.layers] == ["idle"]
-    assert not stacked({"idle": series(0, 0)}, {"idle": 0.0}).layers
+    nothing = stacked({"idle": series(0, NAN)}, {"idle": 0.0})
+    assert (nothing.layers, nothing.buckets, nothing.start, nothing.step_seconds) == ((), ((), None), 1000.0, 5.0)

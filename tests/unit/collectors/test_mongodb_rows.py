@@ -63,7 +63,7 @@ def test_the_common_figures_have_the_meaning_of_the_catalogue(version: str) -> N
     assert found["queries.rate", ""] == 200400 + 2900100 + 480200 + 12100 + 140200 + 1220300
     assert found["errors.rate", ""] == 12 + 40 + 3 + 1
     assert found["rows.rate", ""] == 9120000 + 241000 + 470100 + 12090
-    assert found["transactions.rate", ""] == 8120
+    assert found["mongodb.transactions.committed.rate", ""] == 8120
     assert found["mongodb.cache.used", ""] == pytest.approx(0.7)
     assert found["mongodb.cache.dirty", ""] == pytest.approx(0.055)
     assert found["mongodb.memory.resident", ""] == 2402 * 2**20
