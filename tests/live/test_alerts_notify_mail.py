@@ -1,0 +1,87 @@
+"""Sending mail to a real SMTP server, through Apprise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from alerts.models import Level
+from alerts.notify import outbox
+from alerts.notify.models import Channel, Fault
+from alerts.notify.senders import all_senders
+from tests.notices import PostOffice, a_channel, a_rule, an_alert, some_routes
+from tests.servers.smtp import MailServer, mail_server
+
+
+@pytest.fixture
+def server() -> Iterator[MailServer]:
+    with mail_server() as running:
+        yield running
+
+
+def mail_to(server: MailServer, options: str = "") -> Channel:
+    url = f"mailto://127.0.0.1:{server.port}/?from=aishell@example.org&to=dba@example.org,duty@example.org&mode=insecure{options}"
+    return a_channel("mail", url, timeout_seconds=20.0)
+
+
+def office_for(channel: Channel) -> PostOffice:
+    return PostOffice(some_routes(channel, rules=[a_rule()]), senders=dict(all_senders()))
+
+
+def test_a_mail_has_the_title_as_its_subject_and_plain_text(server: MailServer) -> None:
+    office = office_for(mail_to(server))
+    office.happen(office.fired(an_alert(annotations=(("summary", "Größer als <erwartet> & so"),))))
+    assert [mail["Subject"] for mail in server.mails] == ["[WARNING] PoolFull on orders"] * len(server.mails)
+    assert set(server.recipients) == {"dba@example.org", "duty@example.org"}
+    text = server.text(0)
+    assert "Größer als <erwartet> & so" in text
+    assert "Value      95%, threshold 90%" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_the_mails_of_an_incident_are_one_thread_and_those_of_another_are_not(server: MailServer) -> None:
+    office = office_for(mail_to(server))
+    office.happen(office.fired(an_alert(target="a")), office.fired(an_alert(target="b")))
+    office.now += 120
+    office.happen(office.resolved(an_alert(target="a")))
+    threads: dict[str, set[str]] = {}
+    for mail in server.mails:
+        assert mail["References"] == mail["In-Reply-To"]
+        threads.setdefault(mail["References"], set()).add(mail["Subject"])
+    assert sorted(map(sorted, threads.values())) == [
+        ["[RESOLVED] PoolFull on a", "[WARNING] PoolFull on a"],
+        ["[WARNING] PoolFull on b"],
+    ]
+    assert len({mail["Message-ID"] for mail in server.mails}) == len(server.mails)
+
+
+def test_a_mail_that_the_server_puts_off_is_sent_again(server: MailServer) -> None:
+    office = office_for(mail_to(server))
+    server.refuses = "451 4.7.1 greylisted, come back later"
+    office.happen(office.fired(an_alert()))
+    assert server.mails == []
+    state = outbox.channel_states(office.connection, office.routes.channels)[0]
+    assert state.queued == 1
+    server.refuses = ""
+    office.pass_time(60)
+    assert {mail["X-Aishell-Message"] for mail in server.mails} == {"m0001"}
+
+
+def test_a_header_cannot_be_smuggled_in_by_a_name(server: MailServer) -> None:
+    office = office_for(mail_to(server))
+    office.happen(office.fired(an_alert(target="orders\r\nBcc: eve@example.org\r\n\r\nx", level=Level.CRITICAL)))
+    assert server.mails[0]["Bcc"] is None
+    assert set(server.recipients) == {"dba@example.org", "duty@example.org"}
+
+
+def test_no_mail_server_is_unreachable_and_the_answer_holds_no_secret() -> None:
+    with mail_server() as server:
+        channel = a_channel("mail", f"mailto://ada:topsecret@127.0.0.1:{server.port}/?from=a@example.org&to=dba@example.org&mode=insecure")
+    office = office_for(channel)
+    office.happen(office.fired(an_alert()))
+    state = outbox.channel_states(office.connection, office.routes.channels)[0]
+    assert state.failing_since == office.now
+    assert "topsecret" not in state.last_answer
+    assert state.last_answer
+    assert Fault.UNREACHABLE

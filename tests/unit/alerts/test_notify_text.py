@@ -1,0 +1,133 @@
+"""What people read: every part of it, its width, and what must never be in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.models import Evidence, Level, Phase, Step
+from alerts.notify.grouping import Decision, Member, Why
+from alerts.notify.personal import harmless, masked
+from alerts.notify.text import COLUMNS, body_of, title_of, value_text
+from tests.notices import NOON, a_rule, an_alert
+
+NUMBER = "4012 8888 8888 1881"
+
+
+def test_one_alert_says_what_where_since_when_how_much_why_and_where_to_look() -> None:
+    rule = a_rule(
+        runbook="https://wiki.example/pool",
+        reason="Who asks for a connection now is refused.",
+        steps=(Step("Who holds connections?", "aishell sessions --database orders"), Step("Sort by age.", "")),
+    )
+    alert = an_alert(
+        own=(("pool", "web"),), level=Level.CRITICAL, since=NOON - 124, annotations=(("summary", "The pool of orders is full."),)
+    )
+    evidence = Evidence(alert.fingerprint, NOON, causes=("40 sessions idle in transaction for 12 min", "a deploy at 07:55"))
+    decision = Decision(None, Why.FIRST, (Member(alert),))
+    assert title_of(decision) == "[CRITICAL] PoolFull on orders"
+    assert body_of(decision, {"PoolFull": rule}, {alert.fingerprint: evidence}, NOON) == (
+        "The pool of orders is full.\n"
+        "\n"
+        "Where      orders (postgres)\n"
+        "Which      pool=web\n"
+        "Level      critical\n"
+        "Since      2027-01-15 07:57:56 UTC, for 2m04s\n"
+        "Value      95%, threshold 90%\n"
+        "\n"
+        "Likely causes\n"
+        "  1. 40 sessions idle in transaction for 12 min\n"
+        "  2. a deploy at 07:55\n"
+        "\n"
+        "Who asks for a connection now is refused.\n"
+        "\n"
+        "Look closer\n"
+        "  aishell alerts show PoolFull/orders/web\n"
+        "  Who holds connections?\n"
+        "    aishell sessions --database orders\n"
+        "  Sort by age.\n"
+        "\n"
+        "Runbook    https://wiki.example/pool"
+    )
+
+
+def test_what_is_over_says_when_and_after_how_long() -> None:
+    alert = an_alert(phase=Phase.RESOLVED, resolved_at=NOON + 728)
+    decision = Decision(None, Why.RESOLVED, (), (Member(alert, Level.WARNING),))
+    assert title_of(decision) == "[RESOLVED] PoolFull on orders"
+    text = body_of(decision, {}, {}, NOON + 730)
+    assert "Over       2027-01-15 08:12:08 UTC, after 12m08s" in text
+    assert "Look closer" not in text
+
+
+def test_of_many_the_worst_stand_first_and_the_rest_is_counted() -> None:
+    members = [Member(an_alert(target=f"db{number:02}", level=Level.INFO)) for number in range(30)]
+    members.append(Member(an_alert(target="zz", level=Level.CRITICAL)))
+    decision = Decision(None, Why.FIRST, tuple(members))
+    assert title_of(decision) == "[CRITICAL] 31 alerts: PoolFull on 31 targets"
+    lines = body_of(decision, {}, {}, NOON).splitlines()
+    assert lines[0] == "Firing (31)"
+    assert lines[1].startswith("  critical PoolFull on zz")
+    assert "  and 11 more: 11 info" in lines
+
+
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [
+        ({}, "95%, threshold 90%"),
+        ({"threshold": None}, "95%"),
+        ({"value": None}, ""),
+        ({"value": float("nan")}, "n/a, threshold 90%"),
+        ({"value": 5200.0, "threshold": 5000.0, "unit": "ms"}, "5.2s, threshold 5s"),
+        ({"value": 2.0 * 2**30, "threshold": 2.0**30, "unit": "bytes"}, "2 GiB, threshold 1 GiB"),
+        ({"value": 12.0, "threshold": 3.0, "unit": "furlongs"}, "12 furlongs, threshold 3 furlongs"),
+    ],
+)
+def test_values_are_written_in_their_unit(parts: dict[str, Any], text: str) -> None:
+    assert value_text(an_alert(**parts)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ask ada.b+c@mail.example.org now", "ask [e-mail] now"),
+        (f"card {NUMBER} declined", "card [card] declined"),
+        ("order 4012888888881882 failed", "order 4012888888881882 failed"),
+        ("call +49 30 901820-11", "call [phone]"),
+        ("IBAN DE89 3704 0044 0532 0130 00 wrong", "IBAN [iban] wrong"),
+        ("postgresql://app:s3cret@db/x", "postgresql://***@db/x"),
+        ("password=hunter2 host=db", "password=*** host=db"),
+        ("Authorization eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIx.abc", "Authorization [token]"),
+        ("SELECT * FROM users WHERE name = 'Ada O''Neil'", "SELECT * FROM users WHERE name = ?"),
+        ("the table's size isn't known", "the table's size isn't known"),
+        ("2026-11-21 18:40:02 UTC, 10.0.0.12:5432, 123456789012 bytes", "2026-11-21 18:40:02 UTC, 10.0.0.12:5432, 123456789012 bytes"),
+    ],
+)
+def test_personal_data_secrets_and_literals_do_not_leave(text: str, expected: str) -> None:
+    assert masked(text) == expected
+
+
+@pytest.mark.parametrize("text", ["<!channel> hi", "@everyone", "x @here", "<@U123>", "<#C1>", "@ALL"])
+def test_nobody_is_called_by_a_name_in_a_database(text: str) -> None:
+    assert not any(call in harmless(text).lower() for call in ("<!", "<@", "<#", "@everyone", "@here", "@all"))
+
+
+@given(st.text(max_size=2000))
+def test_any_text_becomes_one_printable_line(text: str) -> None:
+    line = harmless(text)
+    assert line.isprintable()
+    assert len(line) <= 400
+    line.encode()
+
+
+@given(st.lists(st.text(alphabet=st.characters(codec="ascii"), max_size=200), min_size=1, max_size=5), st.text(max_size=60))
+def test_no_line_is_wider_than_the_screen_unless_one_word_is(texts: list[str], target: str) -> None:
+    alert = an_alert(target=target, own=(("x", texts[0]),), annotations=(("summary", texts[0]), ("description", texts[-1])))
+    evidence = Evidence(alert.fingerprint, NOON, causes=tuple(texts))
+    decision = Decision(None, Why.FIRST, (Member(alert),))
+    body = body_of(decision, {}, {alert.fingerprint: evidence}, NOON)
+    for line in body.splitlines():
+        assert len(line) <= COLUMNS or max(map(len, line.split())) > COLUMNS - 12
