@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from aishell_core.values import TargetId
+from alerts.annotations import annotated
 from alerts.judgement import Judgement
 from alerts.lifecycle import aged, broken, ended, fingerprint_of, is_watched, paused, step
 from alerts.models import Acknowledgement, Alert, AlertChange, ChangeKind, Fingerprint, Health, InstanceKey, Silence, Traits
@@ -14,12 +15,13 @@ from alerts.rule import Maintenance, Rule
 
 Alerts = Mapping[Fingerprint, Alert]
 
+_TOLD_ANEW = frozenset({ChangeKind.FIRED, ChangeKind.LEVEL})
 _NOT_JUDGED = "the rule finds no figures for it"
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """All that an evaluation goes by besides judgements. `broken` are rules that cannot be evaluated just now, with the reason.
+    """All that an evaluation goes by besides judgements. `broken` are rules that cannot be evaluated just now, each with its reason.
 
     While `is_settling` (the first minute of an evaluator) missing figures say nothing: they are not read yet.
     """
@@ -61,8 +63,12 @@ def evaluated(before: Alerts, judgements: Iterable[Judgement], around: Surroundi
     after, heard = _with_words(before, around, now)
     changes: list[AlertChange] = []
     for fingerprint, judgement in _by_alert(after, judgements, around, now):
-        rule, traits = around.rules[judgement.rule], around.traits[judgement.key.target]
+        traits = around.traits.get(judgement.key.target, Traits(judgement.key.target))
+        rule = around.rules[judgement.rule]
         stepped, happened = step(rule, after.get(fingerprint), judgement, now, traits)
+        if stepped is not None and happened and happened[-1].kind in _TOLD_ANEW:
+            stepped = annotated(rule, stepped)
+            happened = (*happened[:-1], replace(happened[-1], after=stepped))
         changes += happened
         _put(after, fingerprint, stepped)
     changes += _without_judge(after, around, now)
@@ -108,7 +114,7 @@ def _by_alert(
     unjudged = {fingerprint for fingerprint, alert in alerts.items() if is_watched(alert) and _is_judged(alert, around)}
     found: list[tuple[Fingerprint, Judgement]] = []
     for judgement in judgements:
-        if judgement.rule not in around.rules or judgement.key.target not in around.traits:
+        if judgement.rule not in around.rules or not _is_known(judgement.key.target, around):
             continue
         fingerprint = known.get((judgement.rule, judgement.key)) or fingerprint_of(judgement.rule, judgement.key)
         if around.is_settling and judgement.health is Health.NO_DATA:
@@ -126,7 +132,12 @@ def _by_alert(
 
 
 def _is_judged(alert: Alert, around: Surroundings) -> bool:
-    return alert.rule in around.rules and alert.key.target in around.traits
+    return alert.rule in around.rules and _is_known(alert.key.target, around)
+
+
+def _is_known(target: TargetId, around: Surroundings) -> bool:
+    """Whether a target is watched; a figure across all targets has none."""
+    return not target or target in around.traits
 
 
 def _without_judge(alerts: dict[Fingerprint, Alert], around: Surroundings, now: float) -> list[AlertChange]:
@@ -135,13 +146,14 @@ def _without_judge(alerts: dict[Fingerprint, Alert], around: Surroundings, now: 
     for fingerprint, alert in list(alerts.items()):
         if _is_judged(alert, around):
             continue
+        stepped: Alert | None
         problem = around.broken.get(alert.rule)
-        if problem is not None and alert.key.target in around.traits:
-            stepped, happened = broken(alert, now, problem)
-        elif alert.key.target in around.traits:
-            stepped, happened = ended(alert, now, "its rule is gone or switched off")
-        else:
+        if not _is_known(alert.key.target, around):
             stepped, happened = ended(alert, now, "its target is not watched any more")
+        elif problem is not None:
+            stepped, happened = broken(alert, now, problem)
+        else:
+            stepped, happened = ended(alert, now, "its rule is gone or switched off")
         changes += happened
         _put(alerts, fingerprint, stepped)
     return changes

@@ -45,8 +45,9 @@ def fingerprint_of(rule: str, key: InstanceKey) -> Fingerprint:
 def labels_of(rule: Rule, key: InstanceKey, traits: Traits, level: Level) -> Labels:
     """The labels of an alert, sorted: the rule's, above them the figure's, and above both those that every alert has."""
     known = {"engine": traits.engine, "role": traits.role, "environment": traits.environment}
-    fixed = {"alertname": rule.name, "target": str(key.target), "severity": str(level)}
-    return tuple(sorted((dict(rule.labels) | dict(key.labels) | {name: text for name, text in known.items() if text} | fixed).items()))
+    fixed = known | {"alertname": rule.name, "target": str(key.target), "severity": str(level)}
+    # What is not known of a target leaves the word to the others; a figure across all targets has none of its own.
+    return tuple(sorted((dict(rule.labels) | dict(key.labels) | {name: text for name, text in fixed.items() if text}).items()))
 
 
 def step(rule: Rule, alert: Alert | None, judgement: Judgement, now: float, traits: Traits) -> tuple[Alert | None, Changes]:
@@ -59,7 +60,7 @@ def step(rule: Rule, alert: Alert | None, judgement: Judgement, now: float, trai
     changes: Changes = ()
     if seen.health is not before.health and before.phase in _LIVING:
         changes = (AlertChange(now, _HEALTH_KINDS[seen.health], before, seen, seen.health_reason),)
-    turn = _Turn(rule, seen, now, traits, changes)
+    turn = _Turn(rule, seen, now, traits, judgement.reason, changes)
     if verdict is None:
         turn = turn._replace(alert=_frozen(seen, before.evaluated_at, now))
     elif seen.phase is Phase.PENDING:
@@ -154,17 +155,18 @@ class _Verdict(NamedTuple):
 
 
 class _Turn(NamedTuple):
-    """One evaluation of one alert: its rule, what is known of it now, and what has happened so far."""
+    """One evaluation of one alert: its rule, what is known of it now, why it is judged so, and what has happened so far."""
 
     rule: Rule
     alert: Alert
     now: float
     traits: Traits
+    reason: str
     changes: Changes
 
-    def to(self, kind: ChangeKind, after: Alert, reason: str = "") -> _Turn:
+    def to(self, kind: ChangeKind, after: Alert) -> _Turn:
         """The turn after one more change."""
-        change = AlertChange(self.now, kind, self.alert, after, reason or after.health_reason)
+        change = AlertChange(self.now, kind, self.alert, after, self.reason)
         return self._replace(alert=after, changes=(*self.changes, change))
 
 

@@ -17,7 +17,8 @@ SILENCE = new_silence("s1", (OF_ORDERS,), NOW - 10, NOW + 10, "ana", "", NOW - 1
 
 
 def around(**fields: Any) -> Surroundings:
-    return Surroundings(**({"rules": {"high": HIGH}, "traits": {ORDERS: TRAITS}} | fields))
+    plain: dict[str, Any] = {"rules": {"high": HIGH}, "traits": {ORDERS: TRAITS}}
+    return Surroundings(**(plain | fields))
 
 
 def of(*alerts: Alert) -> dict[str, Alert]:

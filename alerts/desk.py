@@ -1,0 +1,145 @@
+"""The state database in a thread of its own: opened when it can be, with the claim to evaluate."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from aishell_core.clock import Clock
+from aishell_core.errors import StateError
+from aishell_core.state.database import StateDatabase
+from aishell_core.state.history import History
+from alerts.board.past import PastRequest
+from alerts.handling import Standing, standing
+from alerts.lease import Lease
+from alerts.models import Acknowledgement, Alert, Fingerprint, Silence
+from alerts.store import alert_rows, lease_rows, silence_rows
+from alerts.store.database import AlertStore, Fault, no_fault
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What is found by one who begins to evaluate: the alerts as they were left, and when they were last evaluated."""
+
+    alerts: dict[Fingerprint, Alert]
+    evaluated_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the state database says before an evaluation.
+
+    `taken` is there when this program has just begun to evaluate, `standing` when another one does.
+    """
+
+    is_evaluator: bool
+    acknowledgements: dict[Fingerprint, Acknowledgement] = field(default_factory=dict)
+    silences: tuple[Silence, ...] = ()
+    taken: Taken | None = None
+    standing: Standing | None = None
+
+
+class Desk:
+    """All that touches the disk; each coroutine waits for the one thread and for nothing else."""
+
+    def __init__(self, folder: Path, clock: Clock, *, holder: str, boot: str, fault: Fault = no_fault) -> None:
+        self._folder = folder
+        self._clock = clock
+        self.holder = holder
+        self._boot = boot
+        self._fault = fault
+        self._store: AlertStore | None = None
+        self._lease: Lease | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="aishell-alerts")
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the state database could be opened."""
+        return self._store is not None
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether this program evaluates, as far as it knows."""
+        return self._lease is not None and self._lease.is_claimed
+
+    @property
+    def may_tell(self) -> bool:
+        """Whether this program surely is the one who evaluates; may be asked from any thread."""
+        return self._lease is not None and self._lease.is_held
+
+    @property
+    def needs_beat(self) -> bool:
+        """Whether the others are to be shown that this program lives."""
+        return self._lease is not None and self._lease.needs_beat
+
+    async def look(self) -> Look:
+        """What there is to know before an evaluation; raises StateError."""
+        return await self._in_thread(self._look)
+
+    async def write(self, work: Callable[[sqlite3.Connection], T], *, evaluated_at: float | None, is_durable: bool) -> T:
+        """The result of `work`, in one transaction of the one who evaluates; raises StateError."""
+
+        def write() -> T:
+            _, lease = self._opened()
+            return lease.write(work, evaluated_at=evaluated_at, is_durable=is_durable)
+
+        return await self._in_thread(write)
+
+    async def with_store(self, work: Callable[[AlertStore], T]) -> T:
+        """The result of work on the store, whoever evaluates; raises StateError and what `work` raises."""
+        return await self._in_thread(lambda: work(self._opened()[0]))
+
+    async def history(self, request: PastRequest) -> History:
+        """The kept figures that a window asks for; raises StateError."""
+
+        def read() -> History:
+            with closing(StateDatabase.open(self._folder, writable=False)) as database:
+                return database.history(request.target, request.since, request.until)
+
+        return await self._in_thread(read)
+
+    async def close(self) -> None:
+        """Let another program evaluate at once, and let go of the file; never raises StateError."""
+        await self._in_thread(self._close)
+        self._thread.shutdown(wait=False)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def _opened(self) -> tuple[AlertStore, Lease]:
+        if self._store is None or self._lease is None:
+            self._store = AlertStore.open(self._folder, now=self._clock.now, fault=self._fault)
+            self._lease = Lease(self._store, self._clock, holder=self.holder, boot=self._boot)
+        return self._store, self._lease
+
+    def _look(self) -> Look:
+        store, lease = self._opened()
+        was_claimed = lease.is_claimed
+        if not lease.contend():
+            return Look(is_evaluator=False, standing=standing(store, self._clock, self._boot))
+        nothing = Look(is_evaluator=True)
+        return store.read(lambda connection: self._read(connection, is_new=not was_claimed), nothing)
+
+    def _read(self, connection: sqlite3.Connection, *, is_new: bool) -> Look:
+        taken = None
+        if is_new:
+            tenure = lease_rows.load(connection)
+            taken = Taken(alert_rows.load(connection), tenure.evaluated_at if tenure is not None else None)
+        silences = silence_rows.load(connection, self._clock.now())
+        return Look(is_evaluator=True, acknowledgements=alert_rows.acknowledgements(connection), silences=silences, taken=taken)
+
+    def _close(self) -> None:
+        if self._lease is not None:
+            with suppress(StateError):
+                self._lease.give_back()
+        if self._store is not None:
+            self._store.close()
+        self._store = self._lease = None

@@ -1,0 +1,115 @@
+"""The one who evaluates, in memory: rules, readings, alerts, and what is not written yet. Nothing here touches the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from aishell_core.clock import Clock
+from aishell_core.values import Reading, TargetId
+from alerts.desk import Look, Taken
+from alerts.evaluation import Surroundings, evaluated
+from alerts.judging import Judging
+from alerts.lifecycle import paused, shifted
+from alerts.models import Alert, ChangeKind, Fingerprint, Traits
+from alerts.ports import EvidenceSource, TraitsSource
+from alerts.rules.book import RuleBook
+from alerts.store.database import Fault
+from alerts.timeline import Tick, Timeline
+from alerts.unsaved import Unsaved
+
+SETTLING_SECONDS = 60.0
+"""So long after it began an evaluator makes nothing of missing figures."""
+
+_MOST_EVIDENCE = 50
+
+
+class Evaluator:
+    """Judges by the newest rules and readings, and knows all alerts as they stand."""
+
+    def __init__(self, clock: Clock, traits: TraitsSource, evidence: EvidenceSource, fault: Fault) -> None:
+        self.judging = Judging()
+        self.unsaved = Unsaved()
+        self.alerts: Mapping[Fingerprint, Alert] = {}
+        self.book = RuleBook()
+        self.has_rules = False
+        """False before the first rule book: until then nothing is known of what an alert is."""
+        self.now = 0.0
+        """The moment of the last evaluation, 0 before the first."""
+        self._clock = clock
+        self._traits = traits
+        self._evidence = evidence
+        self._fault = fault
+        self._timeline = Timeline(clock.now(), clock.steady())
+        self._began = clock.steady()
+
+    def observe(self, reading: Reading, interval_seconds: float) -> None:
+        """Take in a reading of a target that is read so often."""
+        traits = self._traits().get(reading.target)
+        if traits is not None:
+            self.judging.add(reading, interval_seconds, traits)
+
+    def use(self, book: RuleBook) -> None:
+        """Go by these rules from now on; the alerts of those that stay live on."""
+        self.book, self.has_rules = book, True
+        self.judging.use(book.rules)
+
+    def forget(self) -> None:
+        """Another program evaluates: what is known here is not the truth any more."""
+        self.alerts = {}
+        self.unsaved.clear()
+
+    def begin(self, taken: Taken) -> None:
+        """Go on where the last evaluator ended: the time since then counts towards nothing.
+
+        What this one knows already, from a time without a state database, stands above what was kept.
+        """
+        self._timeline = Timeline(self._clock.now(), self._clock.steady())
+        self._began = self._clock.steady()
+        gap = self._clock.now() - taken.evaluated_at if taken.evaluated_at is not None else 0.0
+        move = shifted if gap < 0 else paused
+        self.alerts = {fingerprint: move(alert, gap) for fingerprint, alert in taken.alerts.items()} | dict(self.alerts)
+
+    def judge(self, look: Look) -> None:
+        """Evaluate everything once, as the state database was found before."""
+        tick = self._timeline.tick(self._clock.now(), self._clock.steady())
+        self._moved(tick)
+        traits = self._traits()
+        judgements = self.judging.judge(tick.now, self.alerts.values(), traits)
+        self._fault("judged")
+        found = evaluated(self.alerts, judgements, self._surroundings(look, traits), tick.now)
+        evidence = [self._evidence(change.after) for change in found.changes if change.kind is ChangeKind.FIRED][:_MOST_EVIDENCE]
+        self.alerts, self.now = found.alerts, tick.now
+        self.unsaved.add(found, [each for each in evidence if each is not None])
+
+    def _moved(self, tick: Tick) -> None:
+        """Keep the ages of the alerts over a clock that was set and a time in which nobody watched."""
+        if tick.unwatched_seconds:
+            self.alerts = {fingerprint: paused(alert, tick.unwatched_seconds) for fingerprint, alert in self.alerts.items()}
+        if tick.set_by_seconds:
+            self.alerts = {fingerprint: shifted(alert, tick.set_by_seconds) for fingerprint, alert in self.alerts.items()}
+        if tick.unwatched_seconds or tick.set_by_seconds:
+            self.unsaved.put(self.alerts.values())
+
+    def _surroundings(self, look: Look, traits: Mapping[TargetId, Traits]) -> Surroundings:
+        return Surroundings(
+            rules={rule.name: rule for rule in self.book.rules},
+            traits=traits,
+            broken=_broken(self.book, self.alerts.values()),
+            silences=look.silences,
+            windows=self.book.settings.maintenance,
+            acknowledgements=look.acknowledgements,
+            is_settling=self._clock.steady() - self._began < SETTLING_SECONDS,
+        )
+
+
+def _broken(book: RuleBook, alerts: Iterable[Alert]) -> dict[str, str]:
+    """The rules of living alerts that cannot be evaluated, each with its reason.
+
+    While anything of the book is wrong, a rule that is not in it may be one that cannot be read: its alerts wait for that.
+    """
+    if not book.broken:
+        return {}
+    reasons = {each.name: str(each.problems[0]) if each.problems else "" for each in book.broken}
+    known = {rule.name for rule in book.rules} | set(book.disabled)
+    first = f"its rule cannot be read: {next(iter(reasons.values()))}"
+    return {alert.rule: reasons.get(alert.rule, first) for alert in alerts if alert.rule not in known}

@@ -1,0 +1,61 @@
+"""The board and the rules over it, as the service of alerts drives them: readings in, judgements out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from aishell_core.state.history import History
+from aishell_core.values import Reading, TargetId
+from alerts.board.board import Board
+from alerts.board.past import PastRequest
+from alerts.board.program import Program
+from alerts.evaluation import watched
+from alerts.judgement import Judgement
+from alerts.models import Alert, InstanceKey, Traits
+from alerts.rule import Rule
+
+
+class Judging:
+    """What rules say of the newest readings. A change of the rules keeps all windows of those that stay."""
+
+    def __init__(self) -> None:
+        self._board = Board()
+        self._program = Program((), self._board)
+
+    def use(self, rules: tuple[Rule, ...]) -> None:
+        """Judge by these rules from now on."""
+        if rules != self._program.rules:
+            self._program = Program(rules, self._board)
+
+    def add(self, reading: Reading, interval_seconds: float, traits: Traits) -> None:
+        """Take in a reading of a target that is read so often."""
+        self._board.add(reading, interval_seconds, traits)
+
+    def gap(self, target: TargetId) -> None:
+        """A target began anew or was away."""
+        self._board.gap(target)
+
+    def judge(self, now: float, alerts: Iterable[Alert], traits: Mapping[TargetId, Traits]) -> list[Judgement]:
+        """How everything stands at `now` (epoch seconds): what breaches, what has an alert, what lacks figures."""
+        for target in [known for known in self._board.traits if known not in traits]:
+            self._board.forget(target)
+        for own in traits.values():
+            self._board.know(own, now)
+        living = tuple(alerts)
+        return self._program.judge(now, watched(living), _statuses(living))
+
+    def lacking(self) -> tuple[PastRequest, ...]:
+        """What long windows need to know of the time before the first readings."""
+        return self._board.lacking()
+
+    def remember(self, request: PastRequest, history: History) -> None:
+        """What is kept of that time."""
+        self._board.remember(request, history)
+
+
+def _statuses(alerts: Iterable[Alert]) -> dict[str, dict[InstanceKey, int]]:
+    found: dict[str, dict[InstanceKey, int]] = {}
+    for alert in alerts:
+        if alert.phase.is_active:
+            found.setdefault(alert.rule, {})[alert.key] = alert.level.rank
+    return found
