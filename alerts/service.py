@@ -27,6 +27,7 @@ from aishell_core.errors import StateError
 from aishell_core.values import Reading, TargetId
 from alerts import handling
 from alerts.desk import Desk, Look
+from alerts.evaluator import Evaluator
 from alerts.handling import Evaluation, in_order
 from alerts.lease import LeaseLostError, own_boot, own_name
 from alerts.models import Alert, AlertChange, Evidence, Fingerprint, Matcher, Silence
