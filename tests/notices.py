@@ -85,6 +85,8 @@ class PostOffice:
     routes: Routes
     recipient: Recipient = field(default_factory=Recipient)
     now: float = NOON
+    set_by: float = 0.0
+    """By how much the wall clock was set."""
     connection: sqlite3.Connection = field(default_factory=state_connection)
     alerts: dict[Fingerprint, Alert] = field(default_factory=dict)
     evidence: dict[Fingerprint, Evidence] = field(default_factory=dict)
@@ -104,6 +106,7 @@ class PostOffice:
             self.transact,
             senders=self.senders or dict.fromkeys(ChannelKind, self.recipient),
             now=lambda: self.now,
+            steady=lambda: self.now - self.set_by,
             evidence=lambda _connection, fingerprint: self.evidence.get(fingerprint),
             chance=lambda: 1.0,
             new_id=self.ids,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aishell_core.units import format_duration
 from aishell_core.values import Labels
@@ -96,6 +96,11 @@ def test_of(channel: Channel, around: Surroundings) -> Message:
     labels = (("alertname", "AishellTest"), ("severity", "info"))
     item = Item("test", labels, (("summary", text),), around.now, around.now + 60.0)
     return _plain(channel, MessageKind.TEST, "[TEST] aishell can reach you", text, labels, item, around)
+
+
+def end_of_test(test: Message, around: Surroundings) -> Message:
+    """What closes the incident that a test has opened."""
+    return replace(test, id=around.new_id(), kind=MessageKind.RESOLVED, title="[TEST] the end of the test")
 
 
 def _plain(channel: Channel, kind: MessageKind, title: str, body: str, labels: Labels, item: Item, around: Surroundings) -> Message:

@@ -112,6 +112,8 @@ class Delivery:
             return await asyncio.wait_for(in_daemon_thread(try_once, f"notify {channel.name}"), limit)
         except TimeoutError:
             return Answer(Fault.UNREACHABLE, f"no answer within {limit:.0f}s")
+        except Exception as error:  # noqa: BLE001 - the border to 170 services: what one does wrong must not silence the others
+            return Answer(Fault.REFUSED, f"its service failed: {type(error).__name__}")
 
     def _settle(self, routes: Routes, taken: Taken, answer: Answer, connection: sqlite3.Connection) -> None:
         """Write down what became of a try."""

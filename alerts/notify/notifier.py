@@ -5,7 +5,6 @@
         store.write(..., also=lambda connection: notifier.queue(connection, changes, alerts, now))
     asyncio.create_task(notifier.run())                       # while this process holds the lease
     notifier.configure(routes)                                # when the configuration has changed
-    notifier.shift(connection, seconds)                       # when the wall clock was set, before `queue`
 
 `queue` decides what is told and writes it down in the caller's transaction; `run` sends what is written down.
 """
@@ -15,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
+import time
 import uuid
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -28,6 +28,7 @@ from alerts.notify.delivery import Delivery, Transact
 from alerts.notify.grouping import Group, decide, repeat_seconds
 from alerts.notify.models import Channel, ChannelKind, Routes, Sender
 from alerts.rule import Rule
+from alerts.timeline import JUMP_SECONDS
 
 _LOOK_EVERY_SECONDS = 0.5
 _POLL_SECONDS = 5.0
@@ -64,23 +65,28 @@ class Notifier:
         *,
         senders: Mapping[ChannelKind, Sender],
         now: Callable[[], float],
+        steady: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         evidence: EvidenceSource = no_evidence,
         chance: Callable[[], float] = random.random,
         new_id: Callable[[], str] = new_id,
         may_send: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`now` gives epoch seconds, `chance` a number from 0 to 1; `may_send` is asked right before each try."""
+        """`now` gives epoch seconds, `steady` seconds that never jump, `chance` a number from 0 to 1.
+
+        `may_send` is asked right before each try, in the thread that makes it.
+        """
         self._routes = routes
         self._transact = transact
         self._now = now
+        self._steady = steady
         self._sleep = sleep
         self._evidence = evidence
         self._new_id = new_id
         self._delivery = Delivery(transact, senders, now=now, chance=chance, may_send=may_send)
         self.trouble = ""
         self._rest_until = 0.0
-        self._looked_at = 0.0
+        self._looked_at: tuple[float, float] | None = None
         self._fresh_until = 0.0
         self._polled_at = 0.0
         self._pruned_at: float | None = None
@@ -97,7 +103,7 @@ class Notifier:
 
     def is_due(self, now: float) -> bool:
         """Whether `queue` has something to do although nothing has changed; costs nothing."""
-        return now >= self._rest_until or now < self._looked_at
+        return now >= self._rest_until or self._looked_at is None or now < self._looked_at[0]
 
     def queue(
         self, connection: sqlite3.Connection, changes: Sequence[AlertChange], alerts: Mapping[Fingerprint, Alert], now: float
@@ -108,6 +114,7 @@ class Notifier:
         alert that was told as firing and is not among them is over.
         """
         routes = self._routes
+        self._follow_clock(connection, now)
         group_rows.note_changes(connection, changes, routes, now)
         escalation.note_changes(connection, changes, routes, now)
         escalation.raise_due(connection, alerts, routes, now)
@@ -115,13 +122,6 @@ class Notifier:
         self._tell(connection, alerts, now)
         self._prune(connection, now)
         self._rest(connection, now)
-
-    def shift(self, connection: sqlite3.Connection, seconds: float) -> None:
-        """The wall clock was set by so much: all that waits goes on waiting for as long as it would have, in the caller's transaction."""
-        group_rows.shift(connection, seconds)
-        escalation.shift(connection, seconds)
-        outbox.shift(connection, seconds)
-        self._rest_until = 0.0
 
     async def dispatch(self) -> int:
         """Send once what is due on every channel, and return when all have answered; how many messages were tried."""
@@ -153,6 +153,17 @@ class Notifier:
             self.trouble = ""
         except StateError as error:
             self.trouble = error.message
+
+    def _follow_clock(self, connection: sqlite3.Connection, now: float) -> None:
+        """When the wall clock was set since the last look, all that waits goes on waiting for as long as it would have."""
+        steady = self._steady()
+        if self._looked_at is not None:
+            set_by = (now - self._looked_at[0]) - (steady - self._looked_at[1])
+            if abs(set_by) > JUMP_SECONDS:
+                group_rows.shift(connection, set_by)
+                escalation.shift(connection, set_by)
+                outbox.shift(connection, set_by)
+        self._looked_at = (now, steady)
 
     def _tell(self, connection: sqlite3.Connection, alerts: Mapping[Fingerprint, Alert], now: float) -> None:
         due: dict[str, list[Part]] = defaultdict(list)
@@ -214,7 +225,6 @@ class Notifier:
             last = outbox.last_heartbeat(connection, heartbeat.channel)
             moments.append(None if last is None else last + heartbeat.every_seconds)
         self._rest_until = min(moment for moment in moments if moment is not None)
-        self._looked_at = now
 
 
 def _write_down(connection: sqlite3.Connection, draft: Draft, now: float) -> None:

@@ -10,7 +10,8 @@ import requests
 
 from alerts.models import ChangeKind, Level
 from alerts.notify.senders import all_senders
-from tests.notices import PostOffice, a_channel, a_rule, an_alert, some_routes
+from alerts.notify.trial import try_channel
+from tests.notices import NOON, PostOffice, a_channel, a_rule, an_alert, some_routes
 
 
 @pytest.fixture
@@ -59,3 +60,10 @@ def test_what_the_url_says_itself_stays(caught: list[tuple[str, dict[str, Any]]]
     office.happen(office.fired(an_alert()))
     assert caught[0][1]["dedup_key"] == "ours"
     assert caught[0][1]["payload"]["severity"] == "error"
+
+
+def test_a_trial_opens_an_incident_and_closes_it(caught: list[tuple[str, dict[str, Any]]]) -> None:
+    channel = duty_office().routes.channels["duty"]
+    assert try_channel(channel, all_senders(), NOON, lambda: "t1").is_delivered
+    assert [body["event_action"] for _url, body in caught] == ["trigger", "resolve"]
+    assert len({body["dedup_key"] for _url, body in caught}) == 1

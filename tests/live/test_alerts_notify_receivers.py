@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,9 @@ from alerts.notify.senders import all_senders
 from alerts.notify.senders.apprise_service import without_secrets
 from alerts.notify.senders.http import retry_after
 from alerts.notify.senders.webhook import SIGNATURE
+from alerts.notify.trial import try_channel
 from tests.notices import NOON, PostOffice, a_channel, a_rule, an_alert, some_routes
+from tests.servers.certificates import issuer
 from tests.servers.receivers import DRIP, RESET, SILENCE, Receiver, Reply, http_receiver
 
 TOKEN = "secrettokenwith26characters"
@@ -236,6 +239,30 @@ def test_a_hanging_channel_delays_no_other_one(receiver: Receiver) -> None:
         assert states["fast"].delivered_at == NOON
 
 
+def test_a_certificate_is_checked_and_one_that_is_known_is_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = issuer(tmp_path, "authority")
+    with http_receiver(authority.issue("localhost", names="DNS:localhost")) as receiver:
+        channel = a_channel("hook", f"webhook+https://localhost:{receiver.port}/x", timeout_seconds=20.0)
+        answer = send(channel)
+        assert answer.fault is Fault.UNREACHABLE
+        assert answer.text.startswith("its certificate is not trusted")
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.own.certificate))
+        assert send(channel).is_delivered
+        assert len(receiver.requests) == 1
+
+
+@pytest.mark.parametrize(("reply", "fault"), [(SILENCE, Fault.UNREACHABLE), (DRIP, Fault.NONE)], ids=["silence", "drip"])
+def test_an_answer_that_does_not_end_is_cut_under_tls_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reply: Reply, fault: Fault
+) -> None:
+    authority = issuer(tmp_path, "authority")
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.own.certificate))
+    with http_receiver(authority.issue("localhost", names="DNS:localhost")) as receiver:
+        receiver.answer(reply)
+        answer = send(a_channel("hook", f"webhook+https://localhost:{receiver.port}/x", timeout_seconds=3.0))
+        assert answer.fault is fault, answer
+
+
 def test_nothing_of_a_url_is_left_in_what_a_service_says() -> None:
     said = without_secrets(
         "Failed to send to hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD with p@ssword", "slack://T1JJ3T3L2/A1BRTD4JD/p%40ssword"
@@ -246,3 +273,13 @@ def test_nothing_of_a_url_is_left_in_what_a_service_says() -> None:
 def office_for(*channels: Channel) -> PostOffice:
     rule = a_rule(runbook="https://wiki.example/pool", steps=(Step("Who holds connections?", "aishell sessions"),))
     return PostOffice(some_routes(*channels, rules=[rule]), senders=dict(all_senders()))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_trial_is_marked_as_a_test_and_tells_what_the_other_side_said(receiver: Receiver, kind: str) -> None:
+    receiver.answer(Reply(403, body=b"who are you?"))
+    answer = try_channel(channel_to(receiver, kind), all_senders(), NOON, lambda: "t1")
+    assert (answer.fault, answer.text) == (Fault.REFUSED, "403 Forbidden who are you?")
+    body = receiver.requests[0].json
+    assert body["title"] == "[TEST] aishell can reach you"
+    assert "Nothing is wrong" in body["text" if kind == "webhook" else "message"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -11,6 +12,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.servers.certificates import Certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +65,14 @@ class Receiver:
 
 
 @contextmanager
-def http_receiver() -> Iterator[Receiver]:
-    """A receiver on a free port of this machine for as long as the block lasts."""
+def http_receiver(certificate: Certificate | None = None) -> Iterator[Receiver]:
+    """A receiver on a free port of this machine for as long as the block lasts; it speaks TLS where it has a certificate."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate.certificate, certificate.key)
+        # The handshake is left to the thread of each connection: one that fails must not end the server's loop.
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     receiver = Receiver(server.server_address[1])
     server.RequestHandlerClass = _handler(receiver)
     server.daemon_threads = True
@@ -110,6 +118,11 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n")
             while not receiver.ended.wait(0.05):
                 self.wfile.write(b"x")
+
+        def handle(self) -> None:
+            # A client that does not trust the certificate breaks the connection off.
+            with suppress(OSError):
+                super().handle()
 
         def log_message(self, *_words: Any) -> None:
             """Nothing on the terminal."""

@@ -122,7 +122,8 @@ class _cut_off(contextlib.AbstractContextManager[threading.Event]):  # noqa: N80
     def _end(self) -> None:
         self._cut.set()
         with contextlib.suppress(OSError):
-            self._sock.shutdown(socket.SHUT_RDWR)
+            # Past the TLS layer, whose own way would take its state from under the thread that reads.
+            socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
 
     def __enter__(self) -> threading.Event:
         self._timer.start()

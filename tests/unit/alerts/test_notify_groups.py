@@ -242,7 +242,7 @@ def test_a_wall_clock_that_is_set_neither_repeats_nor_escalates_anything(seconds
     office.happen(office.fired(an_alert()))
     office.pass_time(60)
     office.now += seconds
-    office.write(lambda connection: office.notifier.shift(connection, seconds))
+    office.set_by += seconds
     assert office.pass_time(600, step=5) == []
     assert [message.channel for message in office.pass_time(300, step=5)] == ["phone"]
 

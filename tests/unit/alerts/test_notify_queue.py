@@ -202,6 +202,17 @@ def test_a_process_that_may_not_send_any_more_sends_nothing() -> None:
     assert office.send() == []
 
 
+def test_a_service_that_breaks_silences_no_other_channel() -> None:
+    def broken(_message: Message) -> Answer:
+        raise KeyError("secret")
+
+    office = PostOffice(some_routes(a_channel(), a_channel("mail"), rules=[a_rule()]))
+    office.recipient.answers["slack"] = broken
+    assert [message.channel for message in office.happen(office.fired(an_alert()))] == ["mail"]
+    states = {state.channel: state for state in outbox.channel_states(office.connection, office.routes.channels)}
+    assert (states["slack"].queued, states["slack"].last_answer) == (1, "its service failed: KeyError")
+
+
 def test_a_channel_that_is_gone_from_the_configuration_for_a_while_loses_nothing() -> None:
     office = PostOffice(some_routes(a_channel(), rules=[a_rule()]))
     office.tick(office.fired(an_alert()))
