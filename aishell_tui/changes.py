@@ -19,6 +19,9 @@ _TOLD_WHEN_GROWN: Mapping[str, str] = {
 }
 """Metrics whose growth is an event, with the words; a label's value stands for its name."""
 
+_NEWS: Mapping[str, tuple[EventKind, str]] = {"deadlock": (EventKind.DEADLOCK, "a deadlock was broken at {value}")}
+"""Details that tell of something that happened: a new value is an event of its own, also the first one."""
+
 _WATCHED_DETAILS = {"journal mode": EventKind.SETTING, "schema version": EventKind.SCHEMA}
 
 
@@ -52,6 +55,11 @@ def facts_events(name: TargetId, before: Facts | None, after: Facts | None, at: 
     for key, value in after.details:
         if key in _WATCHED_DETAILS and key in old and old[key] != value:
             events.append(Event(at, name, _WATCHED_DETAILS[key], Severity.OK, f"{key} changed from {old[key]} to {value}"))
+    events += [
+        Event(at, name, _NEWS[key][0], Severity.WARNING, _NEWS[key][1].format(value=value))
+        for key, value in after.details
+        if key in _NEWS and old.get(key) != value
+    ]
     return events
 
 

@@ -139,6 +139,7 @@ class EventKind(StrEnum):
     SCHEMA = "schema"
     CHECKPOINT = "checkpoint"
     REPLICATION = "replication"
+    DEADLOCK = "deadlock"
     ACTION = "action"
     AISHELL = "aishell"
 

@@ -37,7 +37,8 @@ def detail_lines(session: Session, around: Surroundings, width: int, rows: int, 
     lines: list[Spans] = [identity_line(session, around, width, gone=gone)]
     for text in (*state_sentences(session, around), *lock_sentences(session, around)):
         lines += [((f" {line}", "text"),) for line in wrap(text, width - 2)]
-    return (*lines, *statement_lines(session.text, width, rows - len(lines)))[:rows]
+    text = session.text or (f"last statement: {why}" if (why := dict(session.details).get("last statement")) else "")
+    return (*lines, *statement_lines(text, width, rows - len(lines)))[:rows]
 
 
 def identity_line(session: Session, around: Surroundings, width: int, *, gone: bool) -> Spans:

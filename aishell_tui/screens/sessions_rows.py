@@ -37,6 +37,9 @@ _DASH = Cell("–", "dim", math.nan)
 _NOBODY = Session("")
 
 
+NO_LAST_STATEMENT = "its last statement is not known"
+"""What stands for the statement of one that is idle in its transaction where the server does not keep it."""
+
 _STATEMENT, _LEAST_STATEMENT = 30, 20
 _LEAST_ID, _WIDE_ID = 7, 36
 """Cells of an id: of a process, and of a logical session of MongoDB in full."""
@@ -195,6 +198,8 @@ def _memory(row: SessionTableRow) -> Cell:
 def _sql(row: SessionTableRow) -> Cell:
     session = row.session
     text = sql_text(session) or (session.kind if is_background(session) else "")
+    if not text and is_idle_in_transaction(session):
+        return Cell(NO_LAST_STATEMENT, "dim")
     return Cell(text, "text" if is_active(session) or is_idle_in_transaction(session) else "dim")
 
 

@@ -10,7 +10,7 @@ from aishell_core.values import Part, Session, Severity
 from aishell_tui.frame import TargetView
 from aishell_tui.lock_tree import LockTree, TreeRow
 from aishell_tui.lock_words import branch_text, held_text, lock_text, missing_text, name_text, queue_text, short_name
-from aishell_tui.screens.sessions_rows import WIDE_CELLS, SessionLimits, fresh_and_stale, seconds_cell, sql_text
+from aishell_tui.screens.sessions_rows import NO_LAST_STATEMENT, WIDE_CELLS, SessionLimits, fresh_and_stale, seconds_cell, sql_text
 from aishell_tui.session_list import age_seconds, identity, is_background, is_idle_in_transaction, short_state
 from aishell_tui.text import why_unknown
 from widgets.format import cell_width
@@ -65,6 +65,8 @@ def session_cells(session: Session) -> dict[str, Cell]:
     age = session.transaction_seconds if session.transaction_seconds is not None else age_seconds(session)
     sql: list[Span] = [(sql_text(session), "text")]
     if is_idle_in_transaction(session):
+        if not session.text:
+            sql = [(NO_LAST_STATEMENT, "dim")]
         sql.insert(0, (f"‹{short_state(session.state)}› ", "warning"))
     elif is_background(session):
         sql.insert(0, (f"‹{session.kind}› ", "label"))

@@ -81,7 +81,7 @@ class ActivityReader:
         own = self._session.own_connections
         texts = self._take_texts(threads)
         others = [one for one in threads if one.id not in own and not _is_opening(one, server)]
-        looked = await self._looked(others, transactions, texts, names, complete=complete)
+        looked = await self._looked(others, transactions, texts, names, complete=complete, keeps_last=self._by_schema)
         numbers = {one.thread: one.id for one in threads if one.thread is not None}
         return ActivityLook(looked, transactions, complete, sees_all, numbers, len(threads) - len(looked), failures, cost)
 
@@ -137,6 +137,7 @@ class ActivityReader:
         names: Mapping[int, str],
         *,
         complete: bool,
+        keeps_last: bool,
     ) -> tuple[Look, ...]:
         """Each thread with what it is shown as; others have their turn in between."""
         now = self._clock.now()
@@ -153,6 +154,7 @@ class ActivityReader:
                     digest=self._digest_of(one, text),
                     started_at=starts[one.id],
                     application=names.get(one.id, ""),
+                    keeps_last=keeps_last,
                 )
                 looked.append((one, transactions.get(one.id), session))
             await asyncio.sleep(0)

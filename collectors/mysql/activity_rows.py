@@ -13,6 +13,8 @@ from collectors.mysql.activity_threads import Thread
 from collectors.mysql.activity_waits import CPU, LOCK, METADATA, ROW_LOCK, wait_of
 
 ACTIVE, IDLE, IN_TRANSACTION = "active", "idle", "idle in transaction"
+LAST_STATEMENT = "last statement"
+_FORGOTTEN = "not kept by this server; performance_schema = ON in its configuration keeps it"
 WAITING = "LOCK WAIT"
 """The state of a transaction that waits for a row or table lock of InnoDB."""
 
@@ -101,12 +103,23 @@ def lock_seconds(thread: Thread, transaction: Transaction | None) -> float | Non
 
 
 def session_of(
-    thread: Thread, transaction: Transaction | None, *, text: str, digest: str, started_at: float | None, application: str = ""
+    thread: Thread,
+    transaction: Transaction | None,
+    *,
+    text: str,
+    digest: str,
+    started_at: float | None,
+    application: str = "",
+    keeps_last: bool = True,
 ) -> Session:
-    """One session with its text and digest; no age is negative."""
+    """One session with its text and digest; no age is negative.
+
+    `keeps_last` is False where the server forgets a statement as soon as it has ended: the process list has none of an idle session.
+    """
     state = state_of(thread, transaction)
     wait_class, wait = waits_for(thread, transaction)
     seconds = _age(thread.seconds)
+    forgotten = state == IN_TRANSACTION and not text and not keeps_last
     return Session(
         id=str(thread.id),
         user=thread.user or "",
@@ -119,7 +132,7 @@ def session_of(
         statement_seconds=seconds if thread.runs else None,
         transaction_seconds=transaction_seconds(thread, transaction),
         text=text,
-        details=_details(thread, transaction),
+        details=(*_details(thread, transaction), *(((LAST_STATEMENT, _FORGOTTEN),) if forgotten else ())),
         kind=thread.kind,
         wait_class=wait_class,
         state_seconds=seconds,

@@ -16,18 +16,27 @@ _THREAD = re.compile(r"^(?:MySQL|MariaDB) thread id (\d+)[^\n]*\n(?P<text>.*?)(?
 _WANTED = re.compile(
     r"WAITING FOR THIS LOCK TO BE GRANTED:\n(?:RECORD LOCKS [^\n]*? index (?P<index>\S+)|TABLE LOCK) (?:of )?table (?P<table>`.+?`\.`.+?`)"
 )
+_CLIENT = re.compile(r"query id \d+ (?P<words>[^\n]*)")
+_ADDRESS = re.compile(r"[0-9a-fA-F:.%]*[:.][0-9a-fA-F:.%]+$")
 _VICTIM = re.compile(r"^\*\*\* WE ROLL BACK TRANSACTION \((\d+)\)", re.MULTILINE)
 _MOST_TEXT = 400
 
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """One transaction of a deadlock: its session, the shape of its statement, and what it waited for."""
+    """One transaction of a deadlock: its session and user, the shape of its statement, and what it waited for."""
 
     session: str
     statement: str
     wanted: str
     rolled_back: bool
+    user: str = ""
+    table: str = ""
+
+    @property
+    def who(self) -> str:
+        """The session with its user."""
+        return f"session {self.session or 'unknown'}" + (f" ({self.user})" if self.user else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +47,16 @@ class Deadlock:
     parties: tuple[Party, ...]
 
     @property
+    def summary(self) -> str:
+        """Who waited for whom about which tables, on one line without statements."""
+        who = " and ".join(each.who for each in self.parties)
+        tables = ", ".join(dict.fromkeys(each.table for each in self.parties if each.table))
+        victim = next((f"; session {each.session} was rolled back" for each in self.parties if each.rolled_back), "")
+        return f"{self.moment}: {who}" + (f" about {tables}" if tables else "") + victim
+
+    @property
     def text(self) -> str:
-        """The deadlock on one line."""
+        """The deadlock on one line, with the shapes of the statements."""
         return f"{self.moment}: " + "; ".join(_told(party) for party in self.parties)
 
 
@@ -56,11 +73,20 @@ def last_deadlock(status: str) -> Deadlock | None:
 
 def _party(number: str, body: str, victim: str) -> Party:
     thread, wanted = _THREAD.search(body), _WANTED.search(body)
-    place = wanted["table"].replace("`", "") if wanted else ""
+    table = place = wanted["table"].replace("`", "") if wanted else ""
     if wanted and wanted["index"] not in {None, "PRIMARY"}:
         place += f" by {wanted['index']}"
     statement = normalise(readable(thread["text"].strip())) if thread else ""
-    return Party(thread[1] if thread else "", statement[:_MOST_TEXT], place, number == victim)
+    return Party(thread[1] if thread else "", statement[:_MOST_TEXT], place, number == victim, _user(body), table)
+
+
+def _user(body: str) -> str:
+    """The user behind "query id 7": there stand the client's name, its address or both, the user and the state of its thread."""
+    client = _CLIENT.search(body)
+    words = readable(client["words"]).split() if client else []
+    if len(words) > 1 and _ADDRESS.match(words[1]) and not _ADDRESS.match(words[0]):
+        words.pop(0)
+    return words[1] if len(words) > 1 else ""
 
 
 def _told(party: Party) -> str:

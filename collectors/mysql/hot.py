@@ -161,6 +161,7 @@ def facts_of(server: ServerFacts, deadlock: Deadlock | None = None, *, replicate
         ("host", server.host),
         ("performance schema", "on" if server.performance_schema else "off"),
         ("encrypted", "yes" if server.encrypted else ""),
+        ("deadlock", deadlock.summary if deadlock is not None else ""),
         ("last deadlock", deadlock.text if deadlock is not None else ""),
     )
     role = "replica" if replicates or server.read_only else "primary"

@@ -69,6 +69,11 @@ async def test_a_chain_of_four_is_as_deep_as_it_is_with_its_head_first_and_the_t
     head = next(session for session in reading.sessions or () if session.id == chain[0].id)
     assert head.state == "idle in transaction"
     assert head.transaction_seconds is not None
+    # The process list of a server without performance_schema forgets a statement that has ended, and that is said.
+    if server.mariadb:
+        assert (head.text, "performance_schema = ON" in dict(head.details)["last statement"]) == ("", True)
+    else:
+        assert head.text == _update(1)
 
 
 async def test_a_wait_is_told_to_last_as_long_as_it_does(server: MysqlServer) -> None:
@@ -194,6 +199,7 @@ async def test_of_two_open_transactions_neither_is_accused_where_nobody_can_tell
 
 
 async def test_the_last_deadlock_is_kept_with_both_statements_and_who_was_rolled_back(server: MysqlServer) -> None:
+    short: list[str] = []
     async with watching(server.target()) as collector:
         before = figure(await look(collector, NOTHING), catalogue.DEADLOCKS_RATE)
         with waiters(server, 2, database="shop") as (first, second):
@@ -206,9 +212,13 @@ async def test_the_last_deadlock_is_kept_with_both_statements_and_who_was_rolled
                 reading = await look(collector, NOTHING)
                 counted = figure(reading, catalogue.DEADLOCKS_RATE)
                 facts = dict(reading.facts.details) if reading.facts is not None else {}
+                short.append(facts.get("deadlock", ""))
                 return facts.get("last deadlock", "") if counted == (before or 0.0) + 1 else ""
 
             text = await until(told)
+    assert "root" in short[-1]
+    assert "about shop.stock" in short[-1]
+    assert "UPDATE" not in short[-1]
     # Which of the two is rolled back differs between versions; that of MariaDB 11.4 names the wrong one in its own words.
     (victim,) = [client.id for client, end in zip((first, second), ends, strict=True) if end is not None]
     assert text.count("was rolled back") == 1

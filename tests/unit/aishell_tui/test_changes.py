@@ -5,8 +5,8 @@ from __future__ import annotations
 from aishell_core.catalogue import PG_CONFLICTS_BY_KIND
 from aishell_core.series.store import SeriesStore
 from aishell_core.targets import Location, Target
-from aishell_core.values import Reading, Sample, Setting, TargetId, Tier
-from aishell_tui.changes import counted_events, setting_events
+from aishell_core.values import Facts, Reading, Sample, Setting, TargetId, Tier
+from aishell_tui.changes import counted_events, facts_events, setting_events
 from aishell_tui.frame import TargetView
 
 PG = TargetId("pg")
@@ -29,6 +29,18 @@ def test_a_value_of_no_text_is_told_as_empty() -> None:
 def test_a_setting_that_nobody_sets_is_no_news() -> None:
     name = "shared_memory_size_in_huge_pages"
     assert _texts(Setting(name, "70", derived=True), Setting(name, "80", derived=True)) == []
+
+
+def test_a_deadlock_is_news_once_and_one_from_before_the_first_look_is_none() -> None:
+    def told(before: str | None, after: str) -> list[str]:
+        known = None if before is None else Facts("mysql", details=(("deadlock", before),) if before else ())
+        return [event.text for event in facts_events(PG, known, Facts("mysql", details=(("deadlock", after),)), 1.0)]
+
+    assert told(None, "19:00: session 1") == []
+    assert told("", "19:00: session 1") == ["a deadlock was broken at 19:00: session 1"]
+    assert told("19:00: session 1", "19:00: session 1") == []
+    assert told("19:00: session 1", "19:05: session 2") == ["a deadlock was broken at 19:05: session 2"]
+    assert facts_events(PG, Facts("mysql", details=(("deadlock", "x"),)), Facts("mysql"), 1.0) == []
 
 
 def _look(value: float, at: float) -> Reading:

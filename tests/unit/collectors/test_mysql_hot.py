@@ -234,6 +234,32 @@ def test_a_deadlock_is_told_with_its_parties_and_without_their_values() -> None:
     assert found.parties[1].statement == "update t.dl set b = ? where a = ?"
     assert "secret" not in found.text
     assert last_deadlock("no such section") is None
+    assert found.summary == "2026-11-21 14:56:53: session 37 (root) and session 38 (root) about t.dl; session 38 was rolled back"
+
+
+@pytest.mark.parametrize(
+    ("words", "user"),
+    [
+        ("127.0.0.1 root updating", "root"),
+        ("localhost 127.0.0.1 shop Updating", "shop"),
+        ("localhost shop update", "shop"),
+        ("::1 shop", "shop"),
+        ("", ""),
+    ],
+)
+def test_the_user_of_a_deadlock_stands_behind_his_address(words: str, user: str) -> None:
+    found = last_deadlock(DEADLOCK.replace("query id 142 127.0.0.1 root updating", f"query id 142 {words}".rstrip()))
+    assert found is not None
+    assert found.parties[0].user == user
+
+
+def test_an_idle_transaction_whose_last_statement_is_forgotten_says_so() -> None:
+    idle = _thread(1, "Sleep", "")._replace(text=None)
+    transaction = Transaction("7", 1, "RUNNING", 9.0, None, 1, 1, "REPEATABLE READ")
+    known = {"text": "", "digest": "", "started_at": 1.0}
+    assert "performance_schema = ON" in dict(session_of(idle, transaction, keeps_last=False, **known).details)["last statement"]  # type: ignore[arg-type]
+    assert "last statement" not in dict(session_of(idle, transaction, keeps_last=True, **known).details)  # type: ignore[arg-type]
+    assert "last statement" not in dict(session_of(idle, None, keeps_last=False, **known).details)  # type: ignore[arg-type]
 
 
 def test_a_text_that_runs_and_the_servers_digest_text_of_it_are_one_statement() -> None:
