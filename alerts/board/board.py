@@ -29,7 +29,7 @@ from alerts.models import Traits
 
 _SWEEP_SECONDS = 60.0
 _FORGOTTEN_SECONDS = 3_600.0
-"""How long an instance that its target does not report any more is still known: without a value, but not as if it had never been."""
+"""How long an instance that its target does not report any more is still known at least, as one without a value."""
 
 Leaf = Figure | Absent
 _Columns = Newest | Moving | Absences
@@ -247,7 +247,7 @@ class Board:
                 series.expire()
         if now - self._swept_at >= _SWEEP_SECONDS or now < self._swept_at:
             self._swept_at = now
-            old = [series for series in self._vanished.values() if series.at + _FORGOTTEN_SECONDS < now]
+            old = [series for series in self._vanished.values() if series.at + max(_FORGOTTEN_SECONDS, series.reach_seconds) < now]
             for series in old:
                 del self._vanished[id(series)]
             self._drop(old)
@@ -274,10 +274,10 @@ class Board:
         for series in self._lacking:
             if series.began_at < 0.0:
                 continue
-            reach = max(ring.reach_seconds for steps in series.steps.values() for ring in steps.rings.values())
             metrics, since, until = requests.setdefault(series.key.target, (set(), series.began_at, series.began_at))
             metrics.add(series.metric.name)
-            requests[series.key.target] = metrics, min(since, series.began_at - reach), max(until, series.began_at)
+            since, until = min(since, series.began_at - series.reach_seconds), max(until, series.began_at)
+            requests[series.key.target] = metrics, since, until
         self._lacking = [series for series in self._lacking if series.began_at < 0.0]
         return tuple(PastRequest(target, tuple(sorted(metrics)), since, until) for target, (metrics, since, until) in requests.items())
 

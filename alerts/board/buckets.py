@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from itertools import groupby
 
-from aishell_core.series.rollup import Rollups, windows
+from aishell_core.series.rollup import Rollups, Window, windows
+from aishell_core.state.condense import COARSE_SECONDS
 from alerts.board.ring import Ring
 
-FINE_STEP_SECONDS = 10.0
-COARSE_STEP_SECONDS = 60.0
-FINE_REACH_SECONDS = 7_200.0
-"""Up to here steps are fine ones: 720 points."""
+_STEPS = ((7_200.0, 10.0), (93_600.0, 60.0))
+"""How far back a window may reach for steps of this length; beyond they are those of the oldest history."""
 
 
 class Part(StrEnum):
@@ -29,7 +28,7 @@ class Part(StrEnum):
 
 def step_seconds_of(reach_seconds: float) -> float:
     """The steps that a window reaching so far back is made of."""
-    return FINE_STEP_SECONDS if reach_seconds <= FINE_REACH_SECONDS else COARSE_STEP_SECONDS
+    return next((step for longest, step in _STEPS if reach_seconds <= longest), COARSE_SECONDS)
 
 
 class Steps:
@@ -105,13 +104,24 @@ class Steps:
                 self.rings[part].put_before(times, [figures[place] for _, figures in found])
 
 
-def _steps(rollups: Rollups, step_seconds: float) -> Iterable[tuple[float, tuple[float, ...]]]:
-    """The windows of the history as steps, with the parts of each; windows without a value are left out."""
-    known = (window for window in windows(rollups) if window[3] == window[3])
-    for number, group in groupby(known, key=lambda window: window[0] // step_seconds):
+def _steps(rollups: Rollups, step_seconds: float) -> Iterator[tuple[float, tuple[float, ...]]]:
+    """The windows of the history as steps, by their ends, with the parts of each; windows without a value are left out."""
+    known = ((window, seconds) for window, seconds in _lasting(rollups) if window[3] == window[3])
+    for number, group in groupby(known, key=lambda pair: pair[0][0] // step_seconds):
         inside = list(group)
-        means = [window[3] for window in inside]
-        seconds = rollups.step_seconds * len(inside)
-        mean = sum(means) / len(means)
-        low, high = min(window[1] for window in inside), max(window[2] for window in inside)
-        yield (number + 1) * step_seconds, (mean, low, high, inside[-1][4], mean * seconds, seconds)
+        lengths = [seconds for _, seconds in inside]
+        mean = sum(window[3] * seconds for window, seconds in inside) / sum(lengths)
+        low, high = min(window[1] for window, _ in inside), max(window[2] for window, _ in inside)
+        # An old window is as long as several steps: it stands for each, so that a mean does not lean to the recent ones.
+        count = round(COARSE_SECONDS / step_seconds) if lengths == [COARSE_SECONDS] else 1
+        seconds = sum(lengths) / count
+        for place in range(count):
+            yield (number + place + 1) * step_seconds, (mean, low, high, inside[-1][0][4], mean * seconds, seconds)
+
+
+def _lasting(rollups: Rollups) -> Iterator[tuple[Window, float]]:
+    """The windows of the history, each with its length: older ones are longer, whatever the newest ones are."""
+    found = list(windows(rollups))
+    for place, window in enumerate(found):
+        around = [abs(found[other][0] - window[0]) for other in (place - 1, place + 1) if 0 <= other < len(found)]
+        yield window, min([rollups.step_seconds, *around])

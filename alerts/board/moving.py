@@ -13,10 +13,7 @@ from alerts.board.index import Index, Indexes
 from alerts.board.ring import Ring
 from alerts.board.series import Series
 from alerts.language import plan
-from alerts.language.plan import Stream
-
-RAW_REACH_SECONDS = 900.0
-"""Windows that reach no further back are made of single readings, the others of steps."""
+from alerts.language.plan import RAW_REACH_SECONDS, Stream
 
 _MAKINGS: Mapping[str, tuple[type[windows.Window], Part]] = MappingProxyType(
     {

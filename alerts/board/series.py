@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from aishell_core.series.rates import NAN, rate
@@ -71,11 +70,11 @@ class Series:
             self._long = tuple(self.steps.values())
         return steps
 
-    def rings(self) -> Iterator[Ring]:
-        """All that is kept of its past."""
-        yield from self._short.values()
-        for steps in self._long:
-            yield from steps.rings.values()
+    @property
+    def reach_seconds(self) -> float:
+        """How far back any window looks."""
+        rings = (*self._short.values(), *(ring for steps in self._long for ring in steps.rings.values()))
+        return max((ring.reach_seconds for ring in rings), default=0.0)
 
     def tear(self) -> None:
         """Let nothing be counted from the readings so far to those to come: the target was away, or began anew."""
