@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
-from aishell_core.documents.document import Plain
+from aishell_core.documents.document import KeyPath, Plain
 from aishell_core.documents.fields import kind_of
 from aishell_core.documents.problems import Problem, nearest
 from alerts.language.checker import KEPT, Kept
 from alerts.models import Level
 from alerts.rule import Rule
 from alerts.rules.book import BrokenRule
-from alerts.rules.conditions import CONDITION_KEYS, Conditions, read_conditions
+from alerts.rules.conditions import CONDITION_KEYS, Conditions, Fault, read_conditions
 from alerts.rules.fields import ENGINES, OWN_LABELS
 from alerts.rules.place import Place
 from alerts.rules.spec import RuleSpec
@@ -47,14 +47,19 @@ def read_rule(place: Place, content: Plain, around: Surroundings, builtin: str =
     problems, spec = _modelled(place, content)
     engines = tuple(_engines(content)) or ((builtin,) if builtin else ())
     conditions = _conditions(content, engines, around)
-    problems += [
-        place.problem_in_text((fault.key,), fault.span, fault.message, fault.hint) for fault in conditions.faults if fault.key in content
-    ]
-    problems += [place.problem((), fault.message, fault.hint) for fault in conditions.faults if fault.key not in content]
+    problems += [_fault_problem(place, content, fault) for fault in conditions.faults]
     problems += _template_problems(place, content)
     if problems or spec is None:
         return BrokenRule(name if isinstance(name, str) else place.origin, _sorted(problems))
-    return ReadRule(_rule(place, spec, conditions, builtin), spec.enabled, tuple(_warnings(place, spec, conditions, around)))
+    return ReadRule(_rule(place, spec, conditions, builtin), spec.enabled, tuple(_warnings(place, content, spec, conditions, around)))
+
+
+def _fault_problem(place: Place, content: Mapping[str, Plain], fault: Fault) -> Problem:
+    if fault.key not in content:
+        return place.problem((), fault.message, fault.hint)
+    if fault.key not in CONDITION_KEYS:
+        return place.problem((fault.key,), fault.message, fault.hint)
+    return place.problem_in_text((fault.key,), fault.span, fault.message, fault.hint)
 
 
 def _sorted(problems: list[Problem]) -> tuple[Problem, ...]:
@@ -88,10 +93,25 @@ def _engines(content: Mapping[str, Plain]) -> Iterator[str]:
 
 
 def _template_problems(place: Place, content: Mapping[str, Plain]) -> Iterator[Problem]:
+    for inside, text in _templates(content):
+        for problem in template_problems(text):
+            yield place.problem_in_text(inside, problem.span, problem.message, problem.hint)
+
+
+def _templates(content: Mapping[str, Plain]) -> Iterator[tuple[KeyPath, str]]:
+    """The texts of a rule in which values are filled in: its annotations and its steps."""
     annotations = content.get("annotations")
     for name, text in (annotations if isinstance(annotations, dict) else {}).items():
-        for problem in template_problems(text) if isinstance(text, str) else ():
-            yield place.problem_in_text(("annotations", name), problem.span, problem.message, problem.hint)
+        if isinstance(text, str):
+            yield ("annotations", name), text
+    steps = content.get("steps")
+    for number, step in enumerate(steps if isinstance(steps, list) else ()):
+        if isinstance(step, str):
+            yield ("steps", number), step
+        parts = step if isinstance(step, dict) else {}
+        for key in ("text", "command"):
+            if isinstance(text := parts.get(key), str):
+                yield ("steps", number, key), text
 
 
 def _rule(place: Place, spec: RuleSpec, conditions: Conditions, builtin: str) -> Rule:
@@ -123,11 +143,13 @@ def _rule(place: Place, spec: RuleSpec, conditions: Conditions, builtin: str) ->
     )
 
 
-def _warnings(place: Place, spec: RuleSpec, conditions: Conditions, around: Surroundings) -> Iterator[Problem]:
+def _warnings(
+    place: Place, content: Mapping[str, Plain], spec: RuleSpec, conditions: Conditions, around: Surroundings
+) -> Iterator[Problem]:
     labels = {*OWN_LABELS, *dict(spec.labels), *conditions.labels}
-    for name, text in spec.annotations:
+    for inside, text in _templates(content):
         for problem in unknown_labels(text, labels):
-            yield place.problem_in_text(("annotations", name), problem.span, problem.message, problem.hint)
+            yield place.problem_in_text(inside, problem.span, problem.message, problem.hint)
     if unknown := [label for label in spec.group_by if label not in labels]:
         what = f"no alert of this rule is known to have the label {unknown[0]!r}"
         yield place.problem(("group_by",), what, nearest(unknown[0], sorted(labels)))
