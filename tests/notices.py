@@ -94,6 +94,8 @@ class PostOffice:
     may_send: Callable[[], bool] = lambda: True
     fault: Callable[[str], None] = lambda _step: None
     """Called before, within and after every transaction; it may raise."""
+    begun: int = 0
+    """So many transactions have begun."""
     ids: Callable[[], str] = field(default_factory=lambda: map("m{:04}".format, itertools.count(1)).__next__)
 
     def __post_init__(self) -> None:
@@ -118,6 +120,7 @@ class PostOffice:
         return self.write(work)
 
     def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        self.begun += 1
         self.fault("begin")
         self.connection.execute("BEGIN IMMEDIATE")
         try:

@@ -83,6 +83,7 @@ class Notifier:
         self._sleep = sleep
         self._evidence = evidence
         self._new_id = new_id
+        self._may_send = may_send
         self._delivery = Delivery(transact, senders, now=now, chance=chance, may_send=may_send)
         self.trouble = ""
         self._rest_until = 0.0
@@ -132,7 +133,8 @@ class Notifier:
     async def run(self) -> None:
         """Send what is written down until cancelled; a slow channel delays no other one.
 
-        While the state database cannot be written nothing is sent, and `trouble` says why.
+        While the state database cannot be written nothing is sent, and `trouble` says why. Raises StateError when this process may
+        not tell anybody anything any more.
         """
         await self._transact(lambda connection: outbox.release_claims(connection, self._now()))
         try:
@@ -152,6 +154,8 @@ class Notifier:
                 self._rest_until = 0.0
             self.trouble = ""
         except StateError as error:
+            if not self._may_send():
+                raise
             self.trouble = error.message
 
     def _follow_clock(self, connection: sqlite3.Connection, now: float) -> None:

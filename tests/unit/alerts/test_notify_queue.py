@@ -295,6 +295,22 @@ async def test_sending_goes_on_after_the_state_database_could_not_be_written() -
     assert len(begun) > 4
 
 
+async def test_sending_ends_when_another_process_tells_by_now() -> None:
+    may_send = [True]
+    office = PostOffice(some_routes(a_channel(), rules=[a_rule()]), may_send=lambda: may_send[0])
+    running = asyncio.create_task(office.notifier.run())
+    await passing_until(office, lambda: office.notifier.trouble == "" and office.begun > 1)
+
+    def lost(_step: str) -> None:
+        raise StateError("another aishell evaluates the alerts by now")
+
+    office.fault = lost
+    may_send[0] = False
+    await passing_until(office, running.done)
+    with pytest.raises(StateError, match="another aishell"):
+        await running
+
+
 async def passing_until(office: PostOffice, is_so: Callable[[], bool]) -> None:
     """Let the office's time pass until something is so."""
     until = time.monotonic() + 30
