@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 
 from alerts.models import Alert
@@ -13,9 +14,15 @@ def annotated(rule: Rule, alert: Alert) -> Alert:
     """The alert with the texts of its rule, as its figures stand now."""
     if not rule.annotations:
         return alert
+    facts = facts_of(alert)
+    return replace(alert, annotations=tuple((name, render(text, facts)) for name, text in rule.annotations))
+
+
+def facts_of(alert: Alert) -> Facts:
+    """What templates may print of an alert."""
     labels = dict(alert.labels)
-    facts = Facts(
-        rule=rule.name,
+    return Facts(
+        rule=alert.rule,
         target=str(alert.key.target),
         engine=labels.get("engine", ""),
         role=labels.get("role", ""),
@@ -26,4 +33,18 @@ def annotated(rule: Rule, alert: Alert) -> Alert:
         unit=alert.unit,
         labels=labels,
     )
-    return replace(alert, annotations=tuple((name, render(text, facts)) for name, text in rule.annotations))
+
+
+def command_for(command: str, alert: Alert) -> str:
+    """A step's command for an alert, to be pasted into a shell: what is filled in is quoted, for a name may hold anything."""
+    facts = facts_of(alert)
+    quoted = replace(
+        facts,
+        rule=shlex.quote(facts.rule),
+        target=shlex.quote(facts.target),
+        engine=shlex.quote(facts.engine),
+        role=shlex.quote(facts.role),
+        environment=shlex.quote(facts.environment),
+        labels={name: shlex.quote(text) for name, text in facts.labels.items()},
+    )
+    return render(command, quoted)

@@ -10,10 +10,12 @@ from datetime import UTC, datetime
 
 from aishell_core.units import format_counted, format_duration, format_value
 from aishell_core.values import Unit
+from alerts.annotations import command_for, facts_of
 from alerts.models import Alert, Evidence, Fingerprint, Level
 from alerts.notify.grouping import Decision, Group, Member, Why
 from alerts.notify.personal import harmless
 from alerts.rule import Rule
+from alerts.templates import render
 
 COLUMNS = 80
 NAMED = 20
@@ -167,8 +169,8 @@ def _look_closer(alert: Alert, rule: Rule | None) -> str:
     steps = rule.steps[:_STEPS] if rule is not None else ()
     lines = [f"  aishell alerts show {alert.fingerprint}" if rule is not None else "  aishell alerts list"]
     for step in steps:
-        lines.append(_wrapped(harmless(step.text), "  ", first="  "))
-        lines += [f"    {harmless(step.command)}"] if step.command else []
+        lines.append(_wrapped(harmless(render(step.text, facts_of(alert))), "  ", first="  "))
+        lines += [f"    {harmless(command_for(step.command, alert))}"] if step.command else []
     return "\n".join(["Look closer", *lines])
 
 

@@ -54,6 +54,13 @@ def test_one_alert_says_what_where_since_when_how_much_why_and_where_to_look() -
     )
 
 
+def test_a_name_that_is_put_into_a_command_is_quoted() -> None:
+    rule = a_rule(steps=(Step("Who holds {{ labels.pool }}?", "aishell sessions -d {{ target }} --pool {{ labels.pool }}"),))
+    alert = an_alert(target="a b; rm -rf ~", own=(("pool", "$(reboot)"),))
+    body = body_of(Decision(None, Why.FIRST, (Member(alert),)), {"PoolFull": rule}, {}, NOON)
+    assert "  Who holds $(reboot)?\n    aishell sessions -d 'a b; rm -rf ~' --pool '$(reboot)'" in body
+
+
 def test_what_is_over_says_when_and_after_how_long() -> None:
     alert = an_alert(phase=Phase.RESOLVED, resolved_at=NOON + 728)
     decision = Decision(None, Why.RESOLVED, (), (Member(alert, Level.WARNING),))
