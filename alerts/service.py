@@ -96,7 +96,7 @@ class AlertService:
             found = look.standing
             return AlertsView(self._clock.now(), found.alerts, found.silences, found.evaluation, False, own.book, self._note)
         evaluation = Evaluation(self._desk.holder, own.now or None, is_alive=own.now > 0)
-        return AlertsView(own.now, in_order(own.alerts.values()), look.silences, evaluation, look.is_evaluator, own.book, self._note)
+        return AlertsView(own.now, in_order(own.alerts.values()), look.silences, evaluation, self._desk.is_claimed, own.book, self._note)
 
     async def acknowledge(self, name: str, owner: str, note: str = "") -> Alert:
         """Take an alert on, by its fingerprint or rule; raises UsageError and StateError."""
@@ -216,7 +216,7 @@ class AlertService:
             self._prune(connection, self._clock.now())
 
         try:
-            await self._desk.write(write, evaluated_at=now or None, is_durable=unsaved.is_urgent)
+            await self._desk.write(write, evaluated_at=now or None, is_durable=unsaved.is_lasting)
         except LeaseLostError:
             own.forget()
         except StateError as error:

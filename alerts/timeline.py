@@ -42,4 +42,4 @@ class Timeline:
         counted = self._now + elapsed
         set_by = wall - counted if abs(wall - counted) > JUMP_SECONDS else 0.0
         self._now = counted + set_by
-        return Tick(self._now, set_by, max(0.0, elapsed - LONGEST_SECONDS))
+        return Tick(self._now, set_by, elapsed if elapsed > LONGEST_SECONDS else 0.0)

@@ -11,6 +11,8 @@ from alerts.store import alert_rows, change_rows
 from alerts.store.database import Fault
 
 _MOST_CHANGES = 10_000
+_PASSING = frozenset({ChangeKind.PENDING, ChangeKind.DROPPED, ChangeKind.RECOVERING, ChangeKind.REFIRED})
+"""Steps that nobody is told of, and that a figure around its threshold takes every second: the history does without them."""
 
 
 class Unsaved:
@@ -29,9 +31,9 @@ class Unsaved:
         return bool(self._changes or self._heard or self._gone)
 
     @property
-    def has_figures(self) -> bool:
-        """Whether anything at all is to be written."""
-        return bool(self._alerts) or self.is_urgent
+    def is_lasting(self) -> bool:
+        """Whether anything of it goes into the history, and must outlive a loss of power."""
+        return any(change.kind not in _PASSING for change in self._changes)
 
     @property
     def told(self) -> tuple[AlertChange, ...]:
@@ -61,7 +63,7 @@ class Unsaved:
         over = [change.after.fingerprint for change in self._changes if change.kind is ChangeKind.RESOLVED]
         alert_rows.unacknowledge(connection, over)
         fault("history")
-        change_rows.append(connection, self._changes)
+        change_rows.append(connection, [change for change in self._changes if change.kind not in _PASSING])
         fault("evidence")
         change_rows.keep_evidence(connection, self._evidence)
 

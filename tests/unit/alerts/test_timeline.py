@@ -26,9 +26,8 @@ def test_a_wall_clock_that_is_set_is_told_once_and_time_goes_on_from_there() -> 
 def test_an_evaluator_that_stood_still_has_not_watched() -> None:
     line = Timeline(NOW, 50.0)
     assert line.tick(NOW + LONGEST_SECONDS, 50.0 + LONGEST_SECONDS) == Tick(NOW + LONGEST_SECONDS)
-    assert line.tick(NOW + LONGEST_SECONDS + 3600, 50.0 + LONGEST_SECONDS + 3600) == Tick(
-        NOW + LONGEST_SECONDS + 3600, 0.0, 3600 - LONGEST_SECONDS
-    )
+    later = LONGEST_SECONDS + 3600
+    assert line.tick(NOW + later, 50.0 + later) == Tick(NOW + later, 0.0, 3600)
 
 
 def test_a_machine_that_was_suspended_is_like_a_clock_that_was_set() -> None:
