@@ -78,6 +78,23 @@ def state_connection() -> sqlite3.Connection:
     return connection
 
 
+@dataclass(frozen=True, slots=True)
+class HourHand:
+    """The office's time as a clock."""
+
+    office: PostOffice
+
+    def now(self) -> float:
+        return self.office.now
+
+    def steady(self) -> float:
+        return self.office.now - self.office.set_by
+
+    async def sleep(self, seconds: float) -> None:
+        """As long as it takes the test to go on."""
+        await asyncio.sleep(0.001)
+
+
 @dataclass
 class PostOffice:
     """A notifier, what lives, and the time; `tick` is one evaluation of the service, `send` one round of sending."""
@@ -107,8 +124,7 @@ class PostOffice:
             self.routes,
             self.transact,
             senders=self.senders or dict.fromkeys(ChannelKind, self.recipient),
-            now=lambda: self.now,
-            steady=lambda: self.now - self.set_by,
+            clock=HourHand(self),
             evidence=lambda _connection, fingerprint: self.evidence.get(fingerprint),
             chance=lambda: 1.0,
             new_id=self.ids,

@@ -1,6 +1,6 @@
 """What the service of alerts calls to have people told.
 
-    notifier = Notifier(routes, transact, senders=all_senders(), now=clock.now, sleep=clock.sleep, evidence=evidence_of)
+    notifier = Notifier(routes, transact, senders=all_senders(), clock=clock, may_send=lease_is_held)
     if changes or notifier.is_due(now):                       # each tick
         store.write(..., also=lambda connection: notifier.queue(connection, changes, alerts, now))
     asyncio.create_task(notifier.run())                       # while this process holds the lease
@@ -11,14 +11,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import sqlite3
-import time
 import uuid
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from aishell_core.clock import Clock
 from aishell_core.errors import StateError
 from alerts.models import Alert, AlertChange, Evidence, Fingerprint
 from alerts.notify import escalation, group_rows, outbox
@@ -28,6 +27,7 @@ from alerts.notify.delivery import Delivery, Transact
 from alerts.notify.grouping import Group, decide, repeat_seconds
 from alerts.notify.models import Channel, ChannelKind, Routes, Sender
 from alerts.rule import Rule
+from alerts.store import change_rows
 from alerts.timeline import JUMP_SECONDS
 
 _LOOK_EVERY_SECONDS = 0.5
@@ -45,11 +45,6 @@ _MOST_EVIDENCE = 64
 EvidenceSource = Callable[[sqlite3.Connection, Fingerprint], Evidence | None]
 
 
-def no_evidence(_connection: sqlite3.Connection, _fingerprint: Fingerprint) -> Evidence | None:
-    """Where no evidence is kept."""
-    return None
-
-
 def new_id() -> str:
     """A message's id, which no other one has."""
     return uuid.uuid4().hex
@@ -64,27 +59,20 @@ class Notifier:
         transact: Transact,
         *,
         senders: Mapping[ChannelKind, Sender],
-        now: Callable[[], float],
-        steady: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        evidence: EvidenceSource = no_evidence,
+        clock: Clock,
+        evidence: EvidenceSource = change_rows.evidence,
         chance: Callable[[], float] = random.random,
         new_id: Callable[[], str] = new_id,
         may_send: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`now` gives epoch seconds, `steady` seconds that never jump, `chance` a number from 0 to 1.
-
-        `may_send` is asked right before each try, in the thread that makes it.
-        """
+        """`chance` gives a number from 0 to 1; `may_send` is asked right before each try, in the thread that makes it."""
         self._routes = routes
         self._transact = transact
-        self._now = now
-        self._steady = steady
-        self._sleep = sleep
+        self._clock = clock
         self._evidence = evidence
         self._new_id = new_id
         self._may_send = may_send
-        self._delivery = Delivery(transact, senders, now=now, chance=chance, may_send=may_send)
+        self._delivery = Delivery(transact, senders, now=clock.now, chance=chance, may_send=may_send)
         self.trouble = ""
         self._rest_until = 0.0
         self._looked_at: tuple[float, float] | None = None
@@ -136,16 +124,16 @@ class Notifier:
         While the state database cannot be written nothing is sent, and `trouble` says why. Raises StateError when this process may
         not tell anybody anything any more.
         """
-        await self._transact(lambda connection: outbox.release_claims(connection, self._now()))
+        await self._transact(lambda connection: outbox.release_claims(connection, self._clock.now()))
         try:
             while True:
                 await self._send_some()
-                await self._sleep(_LOOK_EVERY_SECONDS)
+                await self._clock.sleep(_LOOK_EVERY_SECONDS)
         finally:
             self._delivery.stop()
 
     async def _send_some(self) -> None:
-        now = self._now()
+        now = self._clock.now()
         if not self._delivery.is_busy and now >= self._fresh_until and 0 <= now - self._polled_at < _POLL_SECONDS:
             return
         self._polled_at = now
@@ -160,7 +148,7 @@ class Notifier:
 
     def _follow_clock(self, connection: sqlite3.Connection, now: float) -> None:
         """When the wall clock was set since the last look, all that waits goes on waiting for as long as it would have."""
-        steady = self._steady()
+        steady = self._clock.steady()
         if self._looked_at is not None:
             set_by = (now - self._looked_at[0]) - (steady - self._looked_at[1])
             if abs(set_by) > JUMP_SECONDS:
