@@ -129,7 +129,8 @@ class Reference:
                 ordered = sorted(values)
                 place = parameter * (len(ordered) - 1)
                 low, high = ordered[math.floor(place)], ordered[math.ceil(place)]
-                return low + (high - low) * (place - math.floor(place))
+                part = place - math.floor(place)
+                return low * (1.0 - part) + high * part
             case "deriv" | "predict_linear":
                 return line(inside, None if name == "deriv" else then + parameter)
             case _:
@@ -210,7 +211,7 @@ class Reference:
         name = "sum" if is_condition else tree.name
         made: dict[str, Callable[[list[float]], float]] = {
             "sum": math.fsum,
-            "avg": lambda known: float(statistics.mean(map(Fraction, known))),
+            "avg": lambda known: math.fsum(known) / len(known),
             "min": min,
             "max": max,
             "count": lambda known: float(len(known)),
@@ -265,6 +266,13 @@ class Reference:
         return min(agreeing, key=lambda other: (-len(said(other)), tuple(sorted(said(other)))), default=None)
 
     def beside(self, left: Mapping[InstanceKey, A], right: Mapping[InstanceKey, B]) -> Iterator[tuple[InstanceKey, A | None, B | None]]:
+        """Each with its partner; a single value for all stands beside all there are."""
+        if set(right) == {ALL}:
+            yield from ((key, value, right[ALL]) for key, value in left.items())
+            return
+        if set(left) == {ALL}:
+            yield from ((key, left[ALL], value) for key, value in right.items())
+            return
         used: set[InstanceKey] = set()
         for key in left:
             partner = self.partner(key, right)

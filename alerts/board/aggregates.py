@@ -66,7 +66,8 @@ class Grouped(Values):
         for place, key in enumerate(self._operand.index.keys):
             if chosen is None or not key.target or key.target in chosen:
                 groups.setdefault(self._key(key), []).append(place)
-        self.index = EVERYTHING if not self._by else self._board.indexes.of(groups)
+        is_one = not self._by or tuple(groups) == EVERYTHING.keys
+        self.index = EVERYTHING if is_one else self._board.indexes.of(groups)
         self._groups = list(groups.values())
 
     def _key(self, key: InstanceKey) -> InstanceKey:
