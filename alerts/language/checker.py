@@ -9,21 +9,22 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
+from aishell_core.state.condense import KEPT_SECONDS
 from alerts.language.calls import resolve_call
 from alerts.language.condition import Condition
 from alerts.language.names import labels_of
 from alerts.language.parser import parse_condition
-from alerts.language.plan import Absent, Comparison, Figure, Plan, every_plan
+from alerts.language.plan import RAW_REACH_SECONDS, Absent, Comparison, Figure, Plan, every_plan
 from alerts.language.problems import ConditionError, Problem
 from alerts.language.resolver import Resolver, Shape, reach_seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """For how long figures are known, in seconds: each reading in memory, and means of ten seconds in the state database."""
+    """For how long figures are known, in seconds: each reading in memory, and figures of longer spans in the state database."""
 
-    raw_seconds: float = 900.0
-    stored_seconds: float = 86_400.0 + 600.0
+    raw_seconds: float = RAW_REACH_SECONDS
+    stored_seconds: float = KEPT_SECONDS
 
 
 KEPT = Kept()

@@ -11,6 +11,9 @@ from enum import StrEnum
 
 from alerts.models import Matcher
 
+RAW_REACH_SECONDS = 900.0
+"""Windows that reach no further back are made of single readings, the others of figures of whole steps."""
+
 
 class Stream(StrEnum):
     """What of a series is looked at."""
