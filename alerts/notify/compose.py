@@ -63,7 +63,7 @@ def drafts_of(channel: Channel, parts: Sequence[Part], made_lately: int, around:
 def message_of(channel: Channel, group: Group, decision: Decision, around: Surroundings) -> Draft:
     """The message for one group."""
     rules, now = around.routes.rules, around.now
-    items, left_out = _items(channel, decision, rules)
+    items, left_out = _items(channel, [*decision.firing, *decision.over], rules)
     message = Message(
         id=around.new_id(),
         channel=channel.name,
@@ -116,8 +116,13 @@ def _digest(channel: Channel, parts: Sequence[Part], around: Surroundings) -> Dr
     firing = [member for _group, decision in parts for member in decision.firing]
     id_ = around.new_id()
     level = level_of(firing)
+    over = [member for _group, decision in parts for member in decision.over]
+    items, left_out = _items(channel, [*firing, *over], around.routes.rules)
     message = Message(
-        id_, channel.name, MessageKind.DIGEST, "{digest}", (), incident_of(id_), level, title, body, around.now, reason="digest"
+        *(id_, channel.name, MessageKind.DIGEST, "{digest}", (), incident_of(id_), level, title, body, around.now),
+        items=items,
+        items_left_out=left_out,
+        reason=str(MessageKind.DIGEST),
     )
     return Draft(message, Tells({group.id: _levels(decision) for group, decision in parts}), tuple(parts))
 
@@ -143,11 +148,10 @@ def _escalation_note(channel: Channel, decision: Decision, routes: Routes) -> st
     return ""
 
 
-def _items(channel: Channel, decision: Decision, rules: Mapping[str, Rule]) -> tuple[tuple[Item, ...], int]:
+def _items(channel: Channel, told: Sequence[Member], rules: Mapping[str, Rule]) -> tuple[tuple[Item, ...], int]:
     """The alerts as data; none for people, who read the text."""
     if channel.kind is ChannelKind.APPRISE:
         return (), 0
-    told = [*decision.firing, *decision.over]
     most = len(told) if channel.kind.is_relay else MOST_ITEMS
     return tuple(_item(member, rules.get(member.alert.rule)) for member in told[:most]), max(0, len(told) - most)
 

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import compress
 
 from aishell_core.state.codec import storable
 from aishell_core.values import Labels
@@ -126,8 +127,9 @@ def decide(group: Group, channel: Channel, repeat: float, now: float) -> Decisio
     standings = [(member, standing(member, now)) for member in group.members]
     firing = tuple(member for member, stands in standings if stands is Standing.FIRING)
     ended = [member for member, stands in standings if stands is Standing.OVER]
-    over = tuple(member for member in ended if _is_worth_an_end(member, group, channel))
-    forgotten = tuple(member.alert.fingerprint for member in ended if member not in over)
+    worth = [_is_worth_an_end(member, group, channel) for member in ended]
+    over = tuple(compress(ended, worth))
+    forgotten = tuple(member.alert.fingerprint for member, is_worth in zip(ended, worth, strict=True) if not is_worth)
     released = _released_at(member.alert for member, stands in standings if stands is Standing.QUIET)
     changed = any(member.told != member.alert.level for member in firing) or bool(over)
     known = any(member.told is not None for member, stands in standings if stands is not Standing.OVER)

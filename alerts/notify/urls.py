@@ -39,7 +39,7 @@ def kind_of(url: str) -> ChannelKind:
 
 def keeps_incidents(url: str) -> bool:
     """Whether a receiver opens and closes an incident for each group, so that groups must not be put together in one message."""
-    return kind_of(url) is not ChannelKind.APPRISE or scheme_of(url) in INCIDENT_KEYS
+    return scheme_of(url) in INCIDENT_KEYS
 
 
 def http_url(url: str) -> str:

@@ -42,7 +42,8 @@ def signature(key: str, body: bytes, now: float) -> str:
 
 def payload(message: Message) -> dict[str, object]:
     """The message as Alertmanager would have written it; `title` and `text` are ours."""
-    is_over = message.kind is MessageKind.RESOLVED
+    alerts = [_alert(item, message.made_at) for item in message.items]
+    is_over = message.kind is MessageKind.RESOLVED or (bool(alerts) and all(alert["status"] == "resolved" for alert in alerts))
     return {
         "version": "4",
         "groupKey": message.group,
@@ -54,7 +55,7 @@ def payload(message: Message) -> dict[str, object]:
         "commonLabels": common([item.labels for item in message.items]),
         "commonAnnotations": common([item.annotations for item in message.items]),
         "externalURL": "",
-        "alerts": [_alert(item, message.made_at) for item in message.items],
+        "alerts": alerts,
         "title": message.title,
         "text": message.body,
         "test": message.kind is MessageKind.TEST,

@@ -11,6 +11,7 @@ from aishell_core.targets import Secret
 from alerts.models import Acknowledgement, ChangeKind, Level, Phase
 from alerts.notify.grouping import group_labels, group_name, incident_of
 from alerts.notify.models import Channel, ChannelKind, MessageKind
+from alerts.notify.senders.webhook import payload
 from alerts.rule import Escalation
 from tests.notices import PostOffice, a_channel, a_rule, an_alert, some_routes, titles
 
@@ -288,6 +289,16 @@ def test_more_groups_than_a_channel_may_be_told_of_come_as_one_digest() -> None:
     assert office.pass_time(HOUR, step=10) == []
     ends = office.happen(*(office.resolved(an_alert(target=f"db{number:03}")) for number in range(200)))
     assert titles(ends) == ["[RESOLVED] 200 groups: 0 firing, 200 over"]
+
+
+def test_a_digest_for_a_webhook_has_all_alerts_as_data() -> None:
+    office = PostOffice(some_routes(a_channel("hook", "webhook+http://h.example/x", most_messages=5), rules=[a_rule()]))
+    sent = office.happen(*(office.fired(an_alert(target=f"db{number:03}")) for number in range(200)))
+    assert [(message.kind, len(message.items)) for message in sent] == [(MessageKind.DIGEST, 200)]
+    assert payload(sent[0])["status"] == "firing"
+    office.now += 120
+    ends = office.happen(*(office.resolved(an_alert(target=f"db{number:03}")) for number in range(200)))
+    assert payload(ends[0])["status"] == "resolved"
 
 
 def test_a_channel_that_keeps_incidents_is_told_of_each_group_by_and_by() -> None:
