@@ -74,7 +74,15 @@ TABLE_FOOTER: tuple[tuple[str, int], ...] = (("open", 1), ("sort", 3))
 KEYS: tuple[Key, ...] = (
     Key("target.next", ("n", "right_parenthesis"), "next_target(1)", "next target", "Show the next target.", ("health",), 8),
     Key("target.previous", ("N", "left_parenthesis"), "next_target(-1)", "", "Show the target before.", ("health",)),
-    Key("filter", ("slash",), "filter", "filter", "Filter the rows by a regular expression; ! in front inverts it.", TABLES, 2),
+    Key(
+        "filter",
+        ("slash",),
+        "filter",
+        "filter",
+        "Filter the rows by a regular expression; ^ and $ are the ends of a cell, ! in front inverts it.",
+        TABLES,
+        2,
+    ),
     Key("mode", ("t",), "mode", "live/total", "Switch between live, since reset, and total.", ("queries",), 4),
     Key("reset", ("r",), "reset", "reset", "Count from now in the mode 'since reset'.", ("queries",), 5),
     Key("explain", ("e",), "explain", "explain", "Show the plan of the selected statement.", ("queries",), 6, Ability.EXPLAIN),

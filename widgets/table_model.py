@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aishell_core.values import Severity
@@ -71,9 +71,13 @@ class Row:
         """The cell of a column; empty where the row has none."""
         return self.cells.get(key, EMPTY)
 
+    def texts(self) -> Sequence[str]:
+        """The texts of the row, cell by cell, for filters and searches."""
+        return [*(cell.plain() for cell in self.cells.values()), "".join(text for text, _ in self.note)]
+
     def plain(self) -> str:
-        """All text of the row, for filters and searches."""
-        return " ".join([*(cell.plain() for cell in self.cells.values()), "".join(text for text, _ in self.note)])
+        """All text of the row on one line."""
+        return " ".join(self.texts())
 
     @property
     def height(self) -> int:

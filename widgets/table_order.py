@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from widgets.table_model import Row, ShownRow
 
 _SEARCHED_CHARACTERS = 2000
+_CELL_END = "\n"
+_FLAGS = re.MULTILINE | re.DOTALL
 _SPECIAL = frozenset(".^$*+?{}[]\\|()")
 
 
@@ -17,6 +19,7 @@ class Pattern:
     """What the user typed as a filter or search; `error` says why it is taken literally instead of as an expression.
 
     With `ignores_case` it is looked for in texts in lower case. `literal` is the whole expression where it is plain text.
+    `^` and `$` hold at the ends of each cell; where it `has_blanks` it may also reach from one cell into the next.
     """
 
     text: str
@@ -25,6 +28,7 @@ class Pattern:
     error: str = ""
     ignores_case: bool = False
     literal: str = ""
+    has_blanks: bool = False
 
     def found_in(self, row: Row) -> bool:
         """Whether the row holds the expression, inverted or not."""
@@ -32,15 +36,19 @@ class Pattern:
 
     def matches(self, row: Row) -> bool:
         """Whether the row holds the expression."""
-        return self.finds(self.prepared(row.plain()[:_SEARCHED_CHARACTERS]))
+        return self.finds(self.prepared(row.texts()))
 
-    def prepared(self, text: str) -> str:
-        """A text in the form in which it is searched; worth keeping where that is done again and again."""
-        return text.lower() if self.ignores_case else text
+    def prepared(self, texts: Sequence[str]) -> str:
+        """The texts of cells in the form in which they are searched; worth keeping where that is done again and again."""
+        joined = _CELL_END.join([text.replace(_CELL_END, " ") if _CELL_END in text else text for text in texts])
+        return joined[:_SEARCHED_CHARACTERS].lower() if self.ignores_case else joined[:_SEARCHED_CHARACTERS]
 
     def finds(self, prepared: str) -> bool:
-        """Whether a prepared text holds the expression."""
-        return self.literal in prepared if self.literal else self.expression.search(prepared) is not None
+        """Whether prepared texts hold the expression."""
+        return self._holds(prepared) or (self.has_blanks and self._holds(prepared.replace(_CELL_END, " ")))
+
+    def _holds(self, text: str) -> bool:
+        return self.literal in text if self.literal else self.expression.search(text) is not None
 
 
 def parse_pattern(text: str) -> Pattern | None:
@@ -51,11 +59,11 @@ def parse_pattern(text: str) -> Pattern | None:
         return None
     ignores_case = body == body.lower()
     try:
-        expression, error = re.compile(body), ""
+        expression, error = re.compile(body, _FLAGS), ""
     except re.error as reason:
-        expression, error = re.compile(re.escape(body)), f"not a regular expression ({reason}), searched as it stands"
+        expression, error = re.compile(re.escape(body), _FLAGS), f"not a regular expression ({reason}), searched as it stands"
     literal = body if error or _SPECIAL.isdisjoint(body) else ""
-    return Pattern(text, expression, inverted, error, ignores_case, literal)
+    return Pattern(text, expression, inverted, error, ignores_case, literal, " " in body)
 
 
 class RowOrder:

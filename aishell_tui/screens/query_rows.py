@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from aishell_core.units import format_bytes, format_count, format_duration, format_value
 from aishell_core.values import Part, Statement, Unit
@@ -128,7 +128,7 @@ class DigestTableRow(Row):
     __slots__ = ()
     cells: LazyCells[DigestRow]
 
-    def plain(self) -> str:
+    def texts(self) -> Sequence[str]:
         """What a filter and a search look at: the digest's words, not its figures."""
         return statement_words(self.cells.thing.statement)
 
@@ -158,9 +158,9 @@ def known_columns(statements: Iterable[Statement], mode: DigestMode = DigestMode
     return tuple(column for column in COLUMNS if column.key in known or column.key not in optional)
 
 
-def statement_words(statement: Statement) -> str:
+def statement_words(statement: Statement) -> Sequence[str]:
     """What a filter looks at before a row is made of a statement, and after."""
-    return f"{statement.database} {statement.user} {_one_line(statement)}"
+    return statement.database, statement.user, _one_line(statement)
 
 
 def queries_heading(view: TargetView, mode: DigestMode, span_seconds: float | None, table: DigestTable, now: float) -> Heading:

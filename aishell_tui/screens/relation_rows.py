@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from aishell_core.units import format_bytes, format_count, format_duration
@@ -118,9 +118,9 @@ def of_mode(relations: Iterable[Relation], mode: RelationMode) -> tuple[Relation
     return tuple(sorted([each for each in relations if _belongs(each, mode)], key=lambda each: -(each.size_bytes or 0.0)))
 
 
-def relation_words(relation: Relation) -> str:
+def relation_words(relation: Relation) -> Sequence[str]:
     """What a filter looks at before a row is made of a relation, and after."""
-    return f"{full_name(relation)} {relation.kind} {relation.table} {'; '.join(findings(relation))}"
+    return full_name(relation), relation.kind, relation.table, "; ".join(findings(relation))
 
 
 def known_columns(relations: Iterable[Relation], mode: RelationMode) -> tuple[Column, ...]:
@@ -190,7 +190,7 @@ class RelationTableRow(Row):
     __slots__ = ()
     cells: LazyCells[_At]
 
-    def plain(self) -> str:
+    def texts(self) -> Sequence[str]:
         """What a filter and a search look at: names and findings, not figures."""
         return relation_words(self.cells.thing[0])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aishell_core.catalogue import LOCKS_WAIT, LOCKS_WAITING, QUERY_DURATION, TRANSACTION_IDLE
@@ -37,7 +38,7 @@ _DASH = Cell("–", "dim", math.nan)
 _NOBODY = Session("")
 
 
-NO_LAST_STATEMENT = "its last statement is not known"
+NO_LAST_STATEMENT = "n/a: its last statement is not kept"
 """What stands for the statement of one that is idle in its transaction where the server does not keep it."""
 
 _STATEMENT, _LEAST_STATEMENT = 30, 20
@@ -105,11 +106,11 @@ class SessionTableRow(Row):
         make = _CELLS.get(key)
         return make(self) if make is not None else EMPTY
 
-    def plain(self) -> str:
+    def texts(self) -> Sequence[str]:
         """What a filter and a search look at: the session's words, not its figures."""
         session = self.session
         words = (session.id, session.user, session.database, session.application, session.client, session.state, session.wait)
-        return " ".join((*words, session.text))
+        return (*words, sql_text(session))
 
 
 def session_rows(found: SessionList, limits: SessionLimits, *, wide: bool) -> list[SessionTableRow]:

@@ -40,6 +40,17 @@ def tree_columns(width: int, needed: int) -> tuple[Column, ...]:
     )
 
 
+class LockRow(Row):
+    """A session's row of the tree."""
+
+    __slots__ = ()
+
+    def texts(self) -> Sequence[str]:
+        """What a filter and a search look at: its id in full and without branches, and each word of a cell by itself."""
+        tree = str(self.cell("tree").sort)
+        return [tree, *(text for key, cell in self.cells.items() if key != "tree" for text, _ in cell.pieces())]
+
+
 def tree_row(row: TreeRow, limits: SessionLimits, cells: int, glyphs: Glyphs, *, wide: bool) -> Row:
     """One session of the tree, whose own column has so many cells."""
     session = row.session
@@ -57,7 +68,7 @@ def tree_row(row: TreeRow, limits: SessionLimits, cells: int, glyphs: Glyphs, *,
     }
     if session is not None:
         found |= session_cells(session)
-    return Row(identity(session) if session is not None else f"missing {row.id}", found)
+    return LockRow(identity(session) if session is not None else f"missing {row.id}", found)
 
 
 def session_cells(session: Session) -> dict[str, Cell]:
@@ -100,7 +111,7 @@ def oldest_transactions(sessions: Sequence[Session]) -> list[Session]:
 def transaction_row(session: Session, id_cells: int) -> Row:
     """A session that nobody waits for, in the columns of the tree, with so many cells for its id."""
     cells = {"tree": Cell(short_name(session.id, id_cells), "text", session.id), "wait": Cell("–", "dim", math.nan)}
-    return Row(identity(session), cells | session_cells(session))
+    return LockRow(identity(session), cells | session_cells(session))
 
 
 def tree_heading(view: TargetView, tree: LockTree, now: float) -> Heading:

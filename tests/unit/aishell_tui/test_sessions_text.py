@@ -15,6 +15,7 @@ from tests.scripted_sessions import CHAIN_SESSIONS, CHAIN_WAITS, HEAD, NOW, edge
 from widgets.glyphs import ASCII, UNICODE
 from widgets.table_layout import place_columns
 from widgets.table_model import Row
+from widgets.table_order import parse_pattern
 
 LIMITS = SessionLimits(Thresholds(30_000, 300_000), Thresholds(300, 900), Thresholds(1, 10), Thresholds(10, 60))
 
@@ -169,6 +170,19 @@ def test_a_prepared_transaction_is_named_in_its_row() -> None:
     row = tree_row(tree.rows[0], LIMITS, 19, UNICODE, wide=True)
     assert row.cell("tree").plain() == "prepared"
     assert row.cell("sql").text == "a prepared transaction, which no session owns"
+
+
+def test_a_filter_for_the_beginning_of_a_statement_finds_it_in_the_table_and_in_the_tree() -> None:
+    pattern = parse_pattern("^update orders")
+    assert pattern is not None
+    rows = session_rows(session_list(CHAIN_SESSIONS, CHAIN_WAITS, everyone=True), LIMITS, wide=True)
+    assert {row.session.id for row in rows if pattern.found_in(row)} == {"4121", "4188", "4201", "4230"}
+    tree = lock_tree(CHAIN_SESSIONS, CHAIN_WAITS)
+    found = [tree_row(row, LIMITS, 20, UNICODE, wide=True) for row in tree.rows]
+    assert {str(row.cell("tree").sort) for row in found if pattern.found_in(row)} == {"4121", "4188", "4201", "4230"}
+    one = parse_pattern("^4188$")
+    assert one is not None
+    assert [str(row.cell("tree").sort) for row in found if one.found_in(row)] == ["4188"]
 
 
 LOGICAL = "3f2a09c1-d4e5-4a6b-8c7d-9e0f1a2b3c4d"

@@ -105,6 +105,35 @@ def test_a_filter_is_a_regular_expression_that_may_be_inverted(text: str, kept: 
     assert ids(order) == kept
 
 
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("^select", ["1", "2"]),
+        ("^SELECT", ["1"]),
+        ("^71$", ["1"]),
+        ("orders$", ["1"]),
+        ("!^select", ["3"]),
+        ("^71 shop select", ["1"]),
+        ("shop select", ["1"]),
+        (r"^shop\s+select", ["1"]),
+        ("71.*orders", ["1"]),
+        ("b 1", ["3"]),
+        ("^1", ["3"]),
+    ],
+)
+def test_a_filter_holds_at_the_ends_of_any_cell_and_may_reach_over_them(text: str, kept: list[str]) -> None:
+    """As in a list of k9s or a file in less, what begins with a word is found wherever it stands on its line."""
+    rows = [
+        Row("1", {"id": Cell("71"), "user": Cell("shop"), "sql": Cell("SELECT * FROM orders")}),
+        Row("2", {"id": Cell("72"), "user": Cell("web"), "sql": Cell("select 1")}),
+        Row("3", {"id": Cell("73"), "user": Cell("job"), "sql": Cell("1\nselect\nselection")}),
+    ]
+    order = order_of(*rows)
+    order.pattern = parse_pattern(text)
+    order.arrange()
+    assert ids(order) == kept
+
+
 def test_a_filter_searches_all_cells_their_spans_and_the_note() -> None:
     rows = [
         Row("1", {"a": Cell("x"), "b": Cell(spans=(("ne", "text"), ("edle", "bold")))}),
