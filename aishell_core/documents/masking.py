@@ -21,14 +21,14 @@ _WEB = re.compile(r"(?:\w+\+)?https?", re.IGNORECASE)
 _DATABASES = frozenset(scheme for engine in ENGINES for scheme in engine.schemes)
 _SECRET_WORD = r"(?:pass\w*|pas?sw\w*|pwd|secret\w*|token\w*|credential\w*|api_?key\w*|private_?key\w*)"  # noqa: S105
 _OPTION = re.compile(rf"([?&;]\w*{_SECRET_WORD}=)[^&;\s'\"]+", re.IGNORECASE)
-_KEY = re.compile(rf"((?:^|[\s{{,\"'])\w*{_SECRET_WORD}[\"']?\s*:)\s*(?P<value>\S.*)$", re.IGNORECASE)
+_KEY = re.compile(rf"((?:^|[\s{{,\"'])(?:\w*{_SECRET_WORD}|key)[\"']?\s*:)\s*(?P<value>\S.*)$", re.IGNORECASE)
 _VARIABLE = re.compile(r"\$\{[^}]*\}")
 _REFERENCE = re.compile(r"\{?\s*(?:env|file|command)\s*:.*", re.IGNORECASE)
 
 
 def is_secret_name(name: str) -> bool:
     """Whether a key or option of this name is likely to hold a secret, also when it is misspelt."""
-    return re.search(_SECRET_WORD, name, re.IGNORECASE) is not None
+    return name.lower() == "key" or re.search(_SECRET_WORD, name, re.IGNORECASE) is not None
 
 
 def mask_url(text: str) -> str:

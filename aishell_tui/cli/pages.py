@@ -196,7 +196,7 @@ targets:
 _LATER = """\
 ## Keys of later versions
 
-`alerts`, `backups` and `tests` are known names of parts that this version does not have: each gives a warning with its
+`backups` and `tests` are known names of parts that this version does not have: each gives a warning with its
 line, and the rest of the file is read.
 """
 _VARIABLES = (
@@ -217,7 +217,7 @@ def configuration_page() -> str:
     """The configuration: files, keys, environment."""
     sections = []
     for name, model in SECTIONS:
-        about = section_help(name) if name != "password" else "Where a target's password comes from."
+        about = section_help(name)
         rows = ((f"`{found.key}`", _default(found.default, found.required), found.help) for found in option_help(model))
         sections.append(f"## {name}\n\n{about}\n\n" + _rows(("key", "default", "meaning"), rows))
     above = ((f"`{name}`", f"`{section}.{key}`, above the files") for name, (section, key) in VARIABLES.items())

@@ -32,15 +32,18 @@ class Channels:
     warnings: tuple[Problem, ...] = ()
 
 
-def read_rule_book(configuration: Configuration, kept: Kept = KEPT, before: RuleBook | None = None) -> RuleBook:
+def read_rule_book(
+    configuration: Configuration, kept: Kept = KEPT, before: RuleBook | None = None, *, with_secrets: bool = True
+) -> RuleBook:
     """The book of a configuration: built-in rules, its own, those of its files, with every error and warning; it raises nothing.
 
-    Secrets of channels are fetched, which may run commands that the user's own configuration names. Blocking.
+    Secrets of channels are fetched, which may run commands that the user's own configuration names; without `with_secrets` only
+    URLs that stand in the file are looked at. Blocking.
     """
     alerts = configuration.alerts
     found, lost = find_rule_files(_rule_files(alerts))
     sections, broken = read_rule_files(found)
-    channels = open_channels(alerts)
+    channels = open_channels(alerts, with_secrets=with_secrets)
     spec = alerts.spec
     settings = Settings(
         is_enabled=spec.enabled,
@@ -67,15 +70,17 @@ def _rule_files(alerts: LoadedAlerts) -> Iterator[RuleFiles]:
         yield RuleFiles(named.path, source, int(line), named.confined_to) if line.isdecimal() else RuleFiles(named.path, named.origin)
 
 
-def open_channels(alerts: LoadedAlerts) -> Channels:
+def open_channels(alerts: LoadedAlerts, *, with_secrets: bool = True) -> Channels:
     """The channels with their secrets. What a file says wrongly is a fault, what this environment lacks a warning; never a secret."""
     opened: dict[str, Channel] = {}
     faults: list[Problem] = []
     warnings: list[Problem] = []
     for loaded in alerts.channels.values():
+        if not with_secrets and loaded.spec.url is None:
+            continue
         try:
             url = _url(loaded)
-            key = resolve(loaded.spec.key.source, loaded.around.environ) if loaded.spec.key else None
+            key = resolve(loaded.spec.key.source, loaded.around.environ) if loaded.spec.key and with_secrets else None
         except AishellError as error:
             warnings.append(_problem(loaded.origin, f"the channel {loaded.name!r} cannot be used: {error.message}", error.hint))
             continue

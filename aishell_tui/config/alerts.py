@@ -137,7 +137,7 @@ class ChannelSpec(Spec):
     url: Annotated[ChannelUrl, PlainValidator(_channel_url), WithJsonSchema({"type": "string"})] | None = Field(
         default=None,
         description="Any URL of Apprise, or webhook+https://… or alertmanager+https://… ${NAME} is replaced from the environment.",
-        examples=['"${SLACK_URL}"'],
+        examples=["${SLACK_URL}"],
     )
     url_file: FilePath | None = Field(default=None, description="A file that holds the URL, instead of `url`.", examples=["/run/slack-url"])
     url_command: Command | None = Field(
@@ -194,24 +194,24 @@ class AlertsSpec(Spec):
     override: Annotated[Mapping[str, object] | None, _ReadLater(_override_schema)] = Field(
         default=None,
         description="By the name of a built-in rule: what is different from how it ships.",
-        examples=[{"postgres-connections": {"warn": '"> 70%"', "for": "5m"}}],
+        examples=[{"postgres-connections": {"warn": "> 70%", "for": "5m"}}],
     )
     rules: Annotated[object, _ReadLater(_rules_schema)] = Field(
         default=None,
         description="Rules of your own; docs/alerts.md has their keys.",
-        examples=[[{"name": "slow", "condition": '"query.duration > 5s"'}]],
+        examples=[[{"name": "slow", "condition": "query.duration > 5s"}]],
     )
     files: Annotated[tuple[FilePath, ...], Field(strict=False)] = Field(
         default=(), description="Files of rules, and folders of them; relative paths start at the file's folder.", examples=[["alerts.d"]]
     )
     channels: Annotated[dict[Name, ChannelSpec], BeforeValidator(_by_url), BeforeValidator(_trusted_only)] = Field(
-        default_factory=dict, description="Where messages go, by the names that rules use.", examples=[{"slack": {"url": '"${SLACK_URL}"'}}]
+        default_factory=dict, description="Where messages go, by the names that rules use.", examples=[{"slack": {"url": "${SLACK_URL}"}}]
     )
     default_channels: Words = Field(default=(), description="Who is told of rules that name no channels.", examples=[["slack"]])
     maintenance: Annotated[object, _ReadLater(_maintenance_schema)] = Field(
         default=None,
         description="Times at which nobody is told of some alerts.",
-        examples=[[{"name": "reports", "hours": {"days": "sun", "times": "22:00-04:00"}, "match": ["'environment=\"staging\"'"]}]],
+        examples=[[{"name": "reports", "hours": {"days": "sun", "times": "22:00-04:00"}, "match": ['environment="staging"']}]],
     )
     heartbeat: Annotated[HeartbeatSpec | None, BeforeValidator(_trusted_only)] = Field(
         default=None,

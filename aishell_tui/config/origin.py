@@ -10,9 +10,11 @@ from pydantic import BaseModel
 from aishell_core.catalogue import CATALOGUE
 from aishell_core.documents.masking import MASK
 from aishell_core.units import format_duration, format_value
+from aishell_tui.config.alerts import ChannelSpec, ChannelUrl
 from aishell_tui.config.fields import UrlText
 from aishell_tui.config.load import DEFAULT, Configuration
 from aishell_tui.config.models import TargetSpec
+from aishell_tui.config.secret_sources import FromCommand, FromFile
 
 Value = str | int | float | bool | None | tuple[str, ...]
 
@@ -32,6 +34,7 @@ def effective_values(configuration: Configuration) -> tuple[Effective, ...]:
         *_roles(configuration),
         *_section(configuration, "dashboard", configuration.dashboard),
         *_section(configuration, "history", configuration.history),
+        *_alerts(configuration),
         *_thresholds(configuration),
     ]
     for loaded in configuration.targets:
@@ -46,7 +49,7 @@ def _origin(configuration: Configuration, key: str) -> str:
 def shown(value: object) -> Value:
     """A value of the configuration as it is written in YAML, without its secrets."""
     match value:
-        case UrlText():
+        case UrlText() | ChannelUrl():
             return value.masked
         case bool() | None:
             return value
@@ -69,6 +72,27 @@ def _target(configuration: Configuration, spec: TargetSpec) -> Iterator[Effectiv
             yield Effective(path, f"{MASK} from {spec.password.source.describe()}", _origin(configuration, path))
         elif key != "name" and value is not None:
             yield Effective(path, shown(value), _origin(configuration, path))
+
+
+def _alerts(configuration: Configuration) -> Iterator[Effective]:
+    alerts = configuration.alerts
+    for key in ("enabled", "builtin", "default_channels", "bell"):
+        yield Effective(f"alerts.{key}", shown(getattr(alerts.spec, key)), _origin(configuration, f"alerts.{key}"))
+    if alerts.spec.heartbeat is not None:
+        value = f"{alerts.spec.heartbeat.channel} every {format_duration(alerts.spec.heartbeat.every)}"
+        yield Effective("alerts.heartbeat", value, _origin(configuration, "alerts.heartbeat"))
+    for loaded in alerts.channels.values():
+        yield Effective(f"alerts.channels.{loaded.name}", _channel_source(loaded.spec), loaded.origin)
+    for named in alerts.files:
+        yield Effective("alerts.files", str(named.path), named.origin)
+
+
+def _channel_source(spec: ChannelSpec) -> str:
+    """Where a channel's URL comes from, without any part of it."""
+    if spec.url is not None:
+        return spec.url.masked
+    source = FromFile(spec.url_file) if spec.url_file is not None else FromCommand(spec.url_command or ())
+    return f"{MASK} from {source.describe()}"
 
 
 def _roles(configuration: Configuration) -> Iterator[Effective]:

@@ -1,4 +1,4 @@
-"""Whether what the targets refer to is there: variables of the environment, files that hold secrets."""
+"""Whether what targets and channels refer to is there: variables of the environment, files that hold secrets."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from aishell_core.documents.problems import Problem
+from aishell_tui.config.alert_layers import LoadedChannel
 from aishell_tui.config.load import Configuration, LoadedTarget
 from aishell_tui.config.secret_sources import unset_variable
 
 
 def missing_files(configuration: Configuration) -> tuple[Problem, ...]:
-    """An error for each url_file and each password file that does not exist."""
-    return tuple(problem for loaded in configuration.targets for problem in _missing_files(configuration, loaded))
+    """An error for each file of a URL, a password or a key that does not exist."""
+    of_targets = (problem for loaded in configuration.targets for problem in _missing_files(configuration, loaded))
+    return (*of_targets, *(problem for loaded in configuration.alerts.channels.values() for problem in _missing_channel_files(loaded)))
 
 
 def missing_variables(configuration: Configuration) -> tuple[Problem, ...]:
@@ -35,6 +37,14 @@ def _missing_files(configuration: Configuration, loaded: LoadedTarget) -> Iterat
             yield _problem(configuration, loaded, key, what, "write the secret into it, or correct the path")
 
 
+def _missing_channel_files(loaded: LoadedChannel) -> Iterator[Problem]:
+    key = loaded.spec.key.file if loaded.spec.key is not None else None
+    for path in (loaded.spec.url_file, key):
+        if path is not None and "${" not in str(path) and not path.exists():
+            what = f"the secret file {path} of the channel {loaded.name!r} does not exist"
+            yield _at(loaded.origin, what, "write the secret into it, or correct the path")
+
+
 def _missing_variables(configuration: Configuration, loaded: LoadedTarget) -> Iterator[Problem]:
     spec, environ = loaded.spec, loaded.around.environ
     needed = [("url", spec.url.obstacle)] if spec.url is not None else []
@@ -49,6 +59,9 @@ def _missing_variables(configuration: Configuration, loaded: LoadedTarget) -> It
 
 
 def _problem(configuration: Configuration, loaded: LoadedTarget, key: str, what: str, hint: str) -> Problem:
-    origin = configuration.origins.get(f"targets.{loaded.spec.name}.{key}", loaded.origin)
+    return _at(configuration.origins.get(f"targets.{loaded.spec.name}.{key}", loaded.origin), what, hint)
+
+
+def _at(origin: str, what: str, hint: str) -> Problem:
     source, _, line = origin.rpartition(":")
     return Problem(source, what, hint, int(line)) if line.isdecimal() else Problem(origin, what, hint)

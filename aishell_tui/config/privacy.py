@@ -8,6 +8,7 @@ from pathlib import Path
 
 from aishell_core.documents.document import Document, KeyPath
 from aishell_core.documents.problems import Problem
+from aishell_tui.config.alerts import AlertsSpec
 from aishell_tui.config.models import ConfigSpec, TargetSpec
 from aishell_tui.config.secret_sources import readable_by_others
 
@@ -27,6 +28,23 @@ def privacy_warnings(document: Document, path: Path, spec: ConfigSpec) -> Iterat
                 what = f"others may read this file (mode {mode:03o}), and it holds a password"
                 yield document.problem(place, what, f"chmod 600 {shlex.quote(str(path))}")
         yield from _secret_file_warnings(document, index, target)
+    yield from _channel_warnings(document, path, spec.alerts, mode)
+
+
+def _channel_warnings(document: Document, path: Path, alerts: AlertsSpec, mode: int | None) -> Iterator[Problem]:
+    for name, channel in alerts.channels.items():
+        place: KeyPath = ("alerts", "channels", name)
+        if channel.url is not None and channel.url.written_secret:
+            what = f"the URL of the channel {name!r} is a secret"
+            yield document.problem(place, what, "keep it elsewhere, and write ${NAME}, url_file or url_command", of_key=True)
+            if mode is not None:
+                what = f"others may read this file (mode {mode:03o}), and it holds a secret"
+                yield document.problem(place, what, f"chmod 600 {shlex.quote(str(path))}", of_key=True)
+        key = channel.key.file if channel.key is not None else None
+        for file in (channel.url_file, key):
+            if file is not None and (file_mode := readable_by_others(file)) is not None:
+                what = f"others may read the secret file {file} (mode {file_mode:03o})"
+                yield document.problem(place, what, f"chmod 600 {shlex.quote(str(file))}", of_key=True)
 
 
 def _secret_file_warnings(document: Document, index: int, target: TargetSpec) -> Iterator[Problem]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 
 from aishell_core.catalogue import CATALOGUE
+from aishell_tui.config.alerts import AlertsSpec, ChannelSpec, HeartbeatSpec
 from aishell_tui.config.models import ConfigSpec, DashboardSpec, HistorySpec, RoleSpec, TargetSpec
 from aishell_tui.config.origin import Value, shown
 from aishell_tui.config.secret_spec import SecretSpec
@@ -40,6 +42,9 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("roles", RoleSpec),
     ("dashboard", DashboardSpec),
     ("history", HistorySpec),
+    ("alerts", AlertsSpec),
+    ("channels", ChannelSpec),
+    ("heartbeat", HeartbeatSpec),
 )
 """The parts of the configuration that have keys of their own, in the order of the docs."""
 
@@ -53,9 +58,17 @@ def config_schema() -> str:
     return json.dumps(schema, indent=2, sort_keys=True)
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9_./](?:[\w ./@+~?=-]|:(?! ))*")
+_PARTS = {
+    "password": "Where a target's password comes from.",
+    "channels": "Somewhere messages go, under `alerts: channels:` by its name; a URL alone may stand for it.",
+    "heartbeat": "A sign of life under `alerts:`, for as long as rules are evaluated.",
+}
+
+
 def section_help(name: str) -> str:
-    """What a top-level key is for."""
-    return str(ConfigSpec.model_fields[name].description)
+    """What a top-level key is for, or a part of one that has keys of its own."""
+    return _PARTS.get(name) or str(ConfigSpec.model_fields[name].description)
 
 
 def option_help(model: type[BaseModel]) -> Iterator[OptionHelp]:
@@ -65,22 +78,27 @@ def option_help(model: type[BaseModel]) -> Iterator[OptionHelp]:
 
 
 def _default(field: FieldInfo) -> Value:
-    return None if field.is_required() or field.default is None else shown(field.default)
+    default = None if field.is_required() else field.get_default(call_default_factory=True)
+    is_nothing = isinstance(default, BaseModel | dict) or (isinstance(default, tuple) and bool(default) and not any(default))
+    return None if default is None or is_nothing else shown(default)
 
 
 def _example(field: FieldInfo) -> str:
-    return yaml_value(field.examples[0] if field.examples else shown(field.default))
+    return yaml_value(field.examples[0] if field.examples else shown(field.get_default(call_default_factory=True)), quoted=True)
 
 
-def yaml_value(value: object) -> str:
-    """A value in YAML's one-line form."""
+def yaml_value(value: object, *, quoted: bool = False) -> str:
+    """A value in YAML's one-line form; `quoted` puts quotes around texts that YAML would read otherwise."""
     match value:
         case None:
             return "null"
         case bool():
             return "true" if value else "false"
         case dict():
-            return "{" + ", ".join(f"{key}: {yaml_value(item)}" for key, item in value.items()) + "}"
+            return "{" + ", ".join(f"{key}: {yaml_value(item, quoted=quoted)}" for key, item in value.items()) + "}"
         case list() | tuple():
-            return "[" + ", ".join(yaml_value(item) for item in value) + "]"
-    return str(value)
+            return "[" + ", ".join(yaml_value(item, quoted=quoted) for item in value) + "]"
+    text = str(value)
+    if not quoted or _PLAIN.fullmatch(text):
+        return text
+    return f"'{text}'" if '"' in text else f'"{text}"'

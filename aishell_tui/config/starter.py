@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel
 
+from aishell_tui.config.alerts import AlertsSpec
 from aishell_tui.config.models import DashboardSpec, HistorySpec, RoleSpec, TargetSpec
 from aishell_tui.config.schema import option_help, section_help, yaml_value
 
@@ -36,6 +37,8 @@ def starter_text() -> str:
         *_section("dashboard", DashboardSpec),
         "",
         *_section("history", HistorySpec),
+        "",
+        *_section("alerts", AlertsSpec),
         "",
         *_thresholds(),
     ]

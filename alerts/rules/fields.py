@@ -21,6 +21,9 @@ OWN_LABELS = ("alertname", "target", "engine", "role", "environment", "severity"
 ENGINES = ANY
 """The engines that a rule may be for."""
 
+EVERY_LABEL = ("...",)
+"""Stands in group_by for all labels: each alert is a group of its own."""
+
 _MOST_NAME_CHARACTERS = 120
 _MOST_LABELS = 50
 _LONGEST_FOR_SECONDS = 30 * DAY_SECONDS
@@ -103,7 +106,8 @@ def _scalar_text(value: object) -> str:
 
 
 def _group_by(value: object) -> tuple[str, ...]:
-    return tuple(_label_name(word) for word in _word_or_words(value)) if value != [] else ()
+    words = _names(value)
+    return words if words == EVERY_LABEL else tuple(_label_name(word) for word in words)
 
 
 def _samples(value: object) -> int:

@@ -15,7 +15,7 @@ from alerts.models import Level
 from alerts.rule import Rule
 from alerts.rules.book import BrokenRule
 from alerts.rules.conditions import CONDITION_KEYS, Conditions, Fault, read_conditions
-from alerts.rules.fields import ENGINES, OWN_LABELS
+from alerts.rules.fields import ENGINES, EVERY_LABEL, OWN_LABELS
 from alerts.rules.place import Place
 from alerts.rules.spec import RuleSpec
 from alerts.templates import template_problems, unknown_labels
@@ -150,7 +150,7 @@ def _warnings(
     for inside, text in _templates(content):
         for problem in unknown_labels(text, labels):
             yield place.problem_in_text(inside, problem.span, problem.message, problem.hint)
-    if unknown := [label for label in spec.group_by if label not in labels]:
+    if unknown := [label for label in spec.group_by if label not in labels and spec.group_by != EVERY_LABEL]:
         what = f"no alert of this rule is known to have the label {unknown[0]!r}"
         yield place.problem(("group_by",), what, nearest(unknown[0], sorted(labels)))
     yield from _channel_warnings(place, ("channels",), spec.channels or (), around.channels)

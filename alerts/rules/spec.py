@@ -179,17 +179,17 @@ class RuleSpec(Spec):
     condition: Line | None = Field(
         default=None,
         description="What must hold, or the figure alone where warn and crit say what it is compared with.",
-        examples=['"avg(pool.usage, 5m) > 90%"'],
+        examples=["avg(pool.usage, 5m) > 90%"],
     )
     severity: LevelWord = Field(default=Level.WARNING, description="The level of `condition`: info, warning or critical.")
     warn: Line | None = Field(
-        default=None, description='The condition for a warning, or a comparison of the same figure such as "> 80%".', examples=['"> 80%"']
+        default=None, description='The condition for a warning, or a comparison of the same figure such as "> 80%".', examples=["> 80%"]
     )
-    crit: Line | None = Field(default=None, description="The same for critical.", examples=['"> 95%"'])
+    crit: Line | None = Field(default=None, description="The same for critical.", examples=["> 95%"])
     clear: Line | None = Field(
         default=None,
         description="What ends it, whole or as a comparison; else it ends when no condition holds any more.",
-        examples=['"< 75%"'],
+        examples=["< 75%"],
     )
     for_: Span = Field(default=0.0, alias="for", description="How long the condition holds before it fires.", examples=["2m"])
     keep_firing_for: Span = Field(default=0.0, description="How long it fires on after its end.", examples=["5m"])
@@ -201,12 +201,14 @@ class RuleSpec(Spec):
     annotations: TextPairs = Field(
         default=(),
         description="Texts of its alerts; {{ value }}, {{ labels.x }} and the like are filled in.",
-        examples=[{"summary": '"{{ target }} has {{ value }} of its connections in use"'}],
+        examples=[{"summary": "{{ target }} has {{ value }} of its connections in use"}],
     )
     channels: Names | None = Field(
         default=None, description="Who is told; else default_channels. An empty list means nobody.", examples=[["slack", "email"]]
     )
-    group_by: LabelNames = Field(default=DEFAULT_GROUP_BY, description="Alerts that agree in these labels share one message.")
+    group_by: LabelNames = Field(
+        default=DEFAULT_GROUP_BY, description="Alerts that agree in these labels share a message; ... for all labels."
+    )
     repeat: Pause | None = Field(
         default=None, description="How often it is told again while it fires; else the channel's.", examples=["4h"]
     )
@@ -222,7 +224,7 @@ class RuleSpec(Spec):
         default=MissingSpec(), description="The same for an evaluation that fails.", examples=["keep"]
     )
     inhibits: Annotated[tuple[InhibitSpec, ...], BeforeValidator(_as_list), Field(strict=False)] = Field(
-        default=(), description="Alerts that are not told while this one fires.", examples=[[{"match": ["'severity=\"warning\"'"]}]]
+        default=(), description="Alerts that are not told while this one fires.", examples=[[{"match": ['severity="warning"']}]]
     )
     damping: DampingSpec = Field(
         default=DampingSpec(), description="How the telling is put off when it flaps.", examples=[{"first": "1m", "most": "15m"}]
@@ -246,7 +248,7 @@ class MaintenanceSpec(Spec):
     hours: Annotated[tuple[HoursSpec, ...], BeforeValidator(_as_list), Field(strict=False, min_length=1)] = Field(
         description="When: one entry or a list.", examples=[{"days": "sun", "times": "22:00-04:00"}]
     )
-    match: Matchers = Field(description="Which alerts; all matchers must fit.", examples=[["'environment=\"staging\"'"]])
+    match: Matchers = Field(description="Which alerts; all matchers must fit.", examples=[['environment="staging"']])
     comment: Line | None = Field(default=None, description="Why.", examples=["Reports are made then."])
 
     @property

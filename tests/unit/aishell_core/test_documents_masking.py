@@ -15,6 +15,8 @@ from aishell_core.documents.masking import has_written_secret, mask_line, mask_u
         ("    password: hunter2", "", "    password: ***"),
         ("    Pasword : hunter2 # why", "", "    Pasword : ***"),
         ("  api_key: hunter2", "", "  api_key: ***"),
+        ("hook: {url: x, key: hunter2}", "", "hook: {url: x, key: ***"),
+        ("    key: {env: NAME}", "", "    key: {env: NAME}"),
         ("    password: {env: NAME}", "", "    password: {env: NAME}"),
         ("      hunter2", "    password:", "      ***"),
         ("      hunter2", "    token: |", "      ***"),
