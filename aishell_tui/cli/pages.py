@@ -10,13 +10,14 @@ from typing import Protocol, Union, cast, get_args, get_origin, get_type_hints
 import typer.main
 
 from aishell_core.catalogue import CATALOGUE
+from aishell_tui.cli.condition_page import conditions_page
+from aishell_tui.cli.markdown import page, table
 from aishell_tui.cli.promises import REPORTS
 from aishell_tui.cli.reports.catalogue import thresholds_texts
 from aishell_tui.config.load import VARIABLES
 from aishell_tui.config.origin import Value
 from aishell_tui.config.schema import SECTIONS, option_help, section_help, yaml_value
 
-_MADE = "<!-- Made by `aishell docs build docs`; do not edit by hand. -->\n\n"
 _JSON_NAMES: Mapping[object, str] = {
     object: "any value",
     str: "text",
@@ -34,20 +35,8 @@ def all_pages() -> dict[str, str]:
         "metrics.md": metrics_page(),
         "configuration.md": configuration_page(),
         "commands.md": commands_page(),
+        "alerts-conditions.md": conditions_page(),
     }
-
-
-def _page(title: str, *parts: str) -> str:
-    return _MADE + f"# {title}\n\n" + "\n\n".join(part.strip("\n") for part in parts) + "\n"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
-
-
-def _rows(headings: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
-    lines = [headings, tuple("---" for _ in headings), *(tuple(_cell(cell) for cell in row) for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 # JSON shapes
@@ -89,7 +78,7 @@ def shape_text(shape: type) -> str:
     """One shape as a table of its keys."""
     hints = get_type_hints(shape)
     rows = ((f"`{item.name}`", type_name(hints[item.name]), str(item.metadata["doc"])) for item in fields(shape))
-    return f"### {shape.__name__}\n\n{shape.__doc__}\n\n" + _rows(("key", "type", "meaning"), rows)
+    return f"### {shape.__name__}\n\n{shape.__doc__}\n\n" + table(("key", "type", "meaning"), rows)
 
 
 def json_page() -> str:
@@ -102,7 +91,7 @@ def json_page() -> str:
     )
     rows = ((f"`{command}`" if command.startswith("aishell") else command, type_name(shape)) for command, shape in REPORTS)
     shapes = list(dict.fromkeys(part for _, shape in REPORTS for part in (shape, *nested(shape))))
-    return _page("JSON shapes", intro, _rows(("command", "shape"), rows), "## Shapes", *(shape_text(shape) for shape in shapes))
+    return page("JSON shapes", intro, table(("command", "shape"), rows), "## Shapes", *(shape_text(shape) for shape in shapes))
 
 
 # Metrics
@@ -126,7 +115,7 @@ def metrics_page() -> str:
         )
         for metric in CATALOGUE.values()
     )
-    return _page("Metrics", intro, _rows(("metric", "unit", "kind", "engines", "warning", "critical", "meaning"), rows))
+    return page("Metrics", intro, table(("metric", "unit", "kind", "engines", "warning", "critical", "meaning"), rows))
 
 
 # Configuration
@@ -219,10 +208,10 @@ def configuration_page() -> str:
     for name, model in SECTIONS:
         about = section_help(name)
         rows = ((f"`{found.key}`", _default(found.default, found.required), found.help) for found in option_help(model))
-        sections.append(f"## {name}\n\n{about}\n\n" + _rows(("key", "default", "meaning"), rows))
+        sections.append(f"## {name}\n\n{about}\n\n" + table(("key", "default", "meaning"), rows))
     above = ((f"`{name}`", f"`{section}.{key}`, above the files") for name, (section, key) in VARIABLES.items())
-    environment = "## Environment\n\n" + _rows(("variable", "sets"), iter((*above, *_VARIABLES)))
-    return _page("Configuration", _CONFIGURATION_INTRO, *sections, _THRESHOLDS, _ROLES, _SECRETS, _LATER, environment)
+    environment = "## Environment\n\n" + table(("variable", "sets"), iter((*above, *_VARIABLES)))
+    return page("Configuration", _CONFIGURATION_INTRO, *sections, _THRESHOLDS, _ROLES, _SECRETS, _LATER, environment)
 
 
 def _default(value: Value, required: bool) -> str:
@@ -281,16 +270,16 @@ def commands_page() -> str:
         "aishell, 74 files cannot be written, 77 not allowed or not confirmed, 78 wrong configuration, 130 interrupted.\n"
         "`aishell --install-completion` makes your shell complete commands, options and the names of your databases."
     )
-    return _page("Commands", intro, *(_command_text(name, command) for name, command in command_tree()))
+    return page("Commands", intro, *(_command_text(name, command) for name, command in command_tree()))
 
 
 def _command_text(name: str, command: Command) -> str:
     rows = ((_usage(option), str(option.help or "")) for option in command.params if not option.hidden and option.name != "help")
     about = (command.help or "").replace("\b\n", "")
     parts = [f"## {name}", about.strip()]
-    table = _rows(("option", "meaning"), rows)
-    if table.count("\n") > 1:
-        parts.append(table)
+    options = table(("option", "meaning"), rows)
+    if options.count("\n") > 1:
+        parts.append(options)
     parts.append("```sh\n" + "\n".join(examples_of(command)) + "\n```")
     return "\n\n".join(parts)
 

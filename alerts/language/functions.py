@@ -35,7 +35,6 @@ class Result(Enum):
     SAME = "that of the figure"
     COUNT = "count"
     PER_SECOND = "that of the figure, per second"
-    SQUARE_ROOT = "the root of the value's"
     NUMBER = "a plain number"
     TRUTH = "true or false"
 
