@@ -10,6 +10,7 @@ from typing import Protocol, Union, cast, get_args, get_origin, get_type_hints
 import typer.main
 
 from aishell_core.catalogue import CATALOGUE
+from aishell_tui.cli.alert_page import alert_page
 from aishell_tui.cli.condition_page import conditions_page
 from aishell_tui.cli.markdown import page, table
 from aishell_tui.cli.promises import REPORTS
@@ -35,6 +36,7 @@ def all_pages() -> dict[str, str]:
         "metrics.md": metrics_page(),
         "configuration.md": configuration_page(),
         "commands.md": commands_page(),
+        "alerts.md": alert_page(),
         "alerts-conditions.md": conditions_page(),
     }
 

@@ -148,7 +148,7 @@ class DampingSpec(Spec):
     """How the telling of a flapping alert is put off."""
 
     first: Span = Field(default=Damping().first_seconds, description="The first delay.")
-    factor: float = Field(default=Damping().factor, ge=1, le=10, description="What each further flip multiplies it by.")
+    factor: float = Field(default=2, ge=1, le=10, description="What each further flip multiplies it by.")
     most: Span = Field(default=Damping().most_seconds, description="The longest delay.")
     window: Pause = Field(default=Damping().window_seconds, description="The time in which flips are counted.")
     free_flips: int = Field(default=Damping().free_flips, ge=0, le=1000, description="So many flips are told at once.")
