@@ -193,7 +193,7 @@ def _many(decision: Decision, rules: Mapping[str, Rule], evidence: Mapping[Finge
 def _listed(word: str, members: Sequence[Member], now: float) -> str:
     if not members:
         return ""
-    lines = [_line(member.alert, now) for member in members[:NAMED]]
+    lines = [_line(member, now) for member in members[:NAMED]]
     rest = Counter(str(member.alert.level) for member in members[NAMED:])
     if rest:
         counts = ", ".join(f"{count} {level}" for level, count in sorted(rest.items()))
@@ -201,9 +201,11 @@ def _listed(word: str, members: Sequence[Member], now: float) -> str:
     return "\n".join([f"{word} ({len(members)})", *lines])
 
 
-def _line(alert: Alert, now: float) -> str:
+def _line(member: Member, now: float) -> str:
+    alert = member.alert
     own = _own_labels(alert)
-    parts = [f"{alert.level} {_name(alert)} on {harmless(alert.key.target)}", own, value_text(alert)]
+    was = f" (was {member.told})" if alert.phase.is_active and member.told not in {None, alert.level} else ""
+    parts = [f"{alert.level}{was} {_name(alert)} on {harmless(alert.key.target)}", own, value_text(alert)]
     begin = alert.since if alert.since is not None else alert.fired_at
     if begin is not None:
         end = now if alert.phase.is_active or alert.resolved_at is None else alert.resolved_at

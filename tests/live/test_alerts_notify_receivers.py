@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hmac
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from alerts.notify.trial import try_channel
 from tests.notices import NOON, PostOffice, a_channel, a_rule, an_alert, some_routes
 from tests.servers.certificates import issuer
 from tests.servers.receivers import DRIP, RESET, SILENCE, Receiver, Reply, http_receiver
+from tests.servers.sqlite_client import eventually
 
 TOKEN = "secrettokenwith26characters"
 KINDS = ("webhook", "apprise")
@@ -283,3 +286,30 @@ def test_a_trial_is_marked_as_a_test_and_tells_what_the_other_side_said(receiver
     body = receiver.requests[0].json
     assert body["title"] == "[TEST] aishell can reach you"
     assert "Nothing is wrong" in body["text" if kind == "webhook" else "message"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_program_ends_at_once_although_a_message_is_being_sent(receiver: Receiver, kind: str) -> None:
+    """The receiver says nothing for a minute, and the channel would wait for as long."""
+    receiver.answer(SILENCE)
+    url = channel_to(receiver, kind).url.reveal()
+    program = (
+        "import asyncio, sys, time\n"
+        "from aishell_core.targets import Secret\n"
+        "from alerts.notify.models import Channel\n"
+        "from alerts.notify.senders import all_senders\n"
+        "from alerts.notify.threads import in_daemon_thread\n"
+        "from alerts.notify.trial import try_channel\n"
+        "from alerts.notify.urls import kind_of\n"
+        "channel = Channel('x', Secret(sys.argv[1]), kind_of(sys.argv[1]), timeout_seconds=600.0)\n"
+        "async def main():\n"
+        "    sending = in_daemon_thread(lambda: try_channel(channel, all_senders(), 0.0, lambda: 'x'), 'x')\n"
+        "    task = asyncio.create_task(sending)\n"
+        "    await asyncio.to_thread(sys.stdin.readline)\n"
+        "    task.cancel()\n"
+        "asyncio.run(main())\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, url], stdin=subprocess.PIPE, text=True) as process:
+        eventually(lambda: bool(receiver.requests))
+        process.communicate("\n", timeout=50)
+    assert process.returncode == 0

@@ -112,7 +112,8 @@ def _service(url: str, timeout_seconds: float) -> apprise.NotifyBase | None:
         interpret_emojis=False,
         timezone="UTC",
         language="en",
-        service_timeout=3 * timeout_seconds,
+        # Without a limit of Apprise's own it sends in the thread that calls it, and not in a pool that the program's end waits for.
+        service_timeout=0,
         allow_templates=False,
     )
     service = apprise.Apprise.instantiate(url.strip(), asset=asset, suppress_exceptions=True)
