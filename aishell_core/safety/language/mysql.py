@@ -82,6 +82,7 @@ RULES = SqlRules(
     unknown_prefixes=("asynchronous_", "group_replication_", "audit_", "mysql_firewall_", "keyring_", "wsrep_"),
     analyze_runs=True,
     numbers_are_truths=True,
+    keys_have_lengths=True,
 )
 
 

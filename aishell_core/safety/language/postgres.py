@@ -103,6 +103,7 @@ RULES = SqlRules(
     harmful=_HARMFUL,
     own_schemas=("pg_catalog", "information_schema"),
     unknown_prefixes=("pg_", "lo_", "binary_upgrade", "dblink"),
+    aimed=frozenset({"pg_terminate_backend", "pg_cancel_backend"}),
 )
 """Functions of the server itself that are on neither list administer: most of them do."""
 

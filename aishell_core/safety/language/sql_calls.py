@@ -13,10 +13,11 @@ from aishell_core.safety.risk import Risk, risk_of
 
 
 class Call(NamedTuple):
-    """A function that is called: the schema it is named with ("" for none), and its name."""
+    """A function that is called: the schema it is named with ("" for none), its name, and whether one value alone is its first argument."""
 
     schema: str
     name: str
+    of_one: bool = False
 
 
 def calls(pieces: tuple[Piece, ...]) -> Iterator[Call]:
@@ -30,12 +31,17 @@ def calls(pieces: tuple[Piece, ...]) -> Iterator[Call]:
         before = pieces[place - 1].word if place else ""
         if before == "TABLESAMPLE" or (before == "ON" and piece.word == "CONFLICT"):
             continue
-        yield Call(pieces[place - 2].name if qualified else "", piece.name)
+        yield Call(pieces[place - 2].name if qualified else "", piece.name, _is_of_one(pieces[place + 2 : place + 4]))
+
+
+def _is_of_one(argument: tuple[Piece, ...]) -> bool:
+    return len(argument) == 2 and argument[0].kind in {Kind.NUMBER, Kind.TEXT, Kind.PARAMETER} and argument[1].text in {")", ",", "::"}
 
 
 def call_risks(pieces: tuple[Piece, ...], rules: SqlRules, not_called: Iterable[str] = ()) -> Iterator[Risk]:
     """What the called functions can do; `not_called` are names with columns behind them, once for each place."""
     aliases = Counter(not_called)
+    yield from _several(pieces, rules)
     for call in calls(pieces):
         risk = _call_risk(call, rules)
         if risk is None:
@@ -48,9 +54,18 @@ def call_risks(pieces: tuple[Piece, ...], rules: SqlRules, not_called: Iterable[
 
 def harmful_calls(pieces: tuple[Piece, ...], rules: SqlRules) -> Iterator[Risk]:
     """What the called functions can do that are known to do harm; for statements whose parentheses mean other things."""
+    yield from _several(pieces, rules)
     for call in calls(pieces):
         if call.name.lower() in rules.harmful:
             yield rules.harmful[call.name.lower()]
+
+
+def _several(pieces: tuple[Piece, ...], rules: SqlRules) -> Iterator[Risk]:
+    """Sessions that a function ends or cancels one after the other, without a list of them that somebody has seen."""
+    aimed = [call for call in calls(pieces) if call.name.lower() in rules.aimed]
+    if len(aimed) > 1 or not all(call.of_one for call in aimed):
+        for call in aimed:
+            yield rules.harmful[call.name.lower()].at_least(HIGH, f"{call.name.lower()}() may be about several sessions")
 
 
 def _call_risk(call: Call, rules: SqlRules) -> Risk | None:

@@ -13,19 +13,31 @@ from aishell_core.safety.language.sql_calls import call_risks, harmful_calls
 from aishell_core.safety.language.sql_conditions import may_hold_always
 from aishell_core.safety.language.sql_rules import ADMIN, CRITICAL, HIGH, LOW, MEDIUM, READ_FORBIDS, READING, SCHEMA, WRITE, SqlRules
 from aishell_core.safety.language.sql_words import Kind, Piece, UnreadableError, scan
+from aishell_core.safety.language.sql_wrapped import (
+    QUERIES,
+    Statement,
+    after_word,
+    head_of,
+    is_plain_transaction,
+    keys_of_index,
+    loads_code,
+    query_of_creation,
+    replaces,
+)
 from aishell_core.safety.risk import Risk, not_understood, risk_of, together
 
 # What it cannot parse it tells on standard error, where a person would take it for ours.
 logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
 
-_QUERIES = {"SELECT", "WITH", "VALUES", "TABLE", "("}
 _CHANGES = {"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE"}
 _EXPLAINS = {"EXPLAIN", "DESCRIBE", "DESC"}
-_NOISE = {"OR", "REPLACE", "TEMP", "TEMPORARY", "UNIQUE", "UNLOGGED", "GLOBAL", "LOCAL", "VIRTUAL", "FULLTEXT", "SPATIAL", "BITMAP"}
+_EXPLAIN_OPTIONS = {"ANALYZE", "ANALYSE", "SET"}
 _SERVER_SETTINGS = {"GLOBAL", "PERSIST", "PERSIST_ONLY", "ROLE", "AUTHORIZATION", "PASSWORD"}
+_ROUTINES = {"FUNCTION", "PROCEDURE", "AGGREGATE", "TRIGGER", "LANGUAGE"}
 _MOST_PIECES = 20_000
 
-Statement = tuple[Piece, ...]
+_TRANSACTIONS = {"BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "END", "ABORT"}
+
 ExplainOf = Callable[[Statement], tuple[Statement, bool]]
 
 
@@ -60,27 +72,62 @@ def _judge(statement: Statement, rules: SqlRules) -> Risk:
     if first in _EXPLAINS or (first == "ANALYZE" and rules.analyze_runs and not _is_maintenance(statement)):
         return _explain(statement, rules)
     if first == "SET":
-        return together((_set(statement, rules), *harmful_calls(statement, rules)))
-    if first in _QUERIES or first in _CHANGES:
+        return _set(statement, rules)
+    if first in QUERIES or first in _CHANGES:
         return _parsed(statement, rules)
     if first == "SHOW" and rules.phrases.get("SHOW") == READING:
-        return together((READING, *harmful_calls(statement, rules)))
-    return together((_phrase(statement, rules), *harmful_calls(statement, rules)))
+        return together((READING, *call_risks(statement, rules)))
+    if first == "CREATE":
+        return _creation(statement, rules)
+    if first in _TRANSACTIONS and _phrase(statement, rules).action is WRITE and not is_plain_transaction(statement):
+        return together((_phrase(statement, rules), not_understood(f"more than a transaction stands behind {first}")))
+    found = call_risks(statement[1:], rules) if first == "KILL" else harmful_calls(statement, rules)
+    return together((_phrase(statement, rules), *found))
 
 
 def _phrase(statement: Statement, rules: SqlRules) -> Risk:
     """The risk that the beginning of a statement names; the longest beginning that is known counts."""
-    words = [piece.word for piece in statement[:12]]
-    head = [words[0], *(word for word in words[1:] if word not in _NOISE)] if words[0] in {"CREATE", "DROP", "ALTER"} else words
+    head = head_of(statement)
     for length in range(min(4, len(head)), 0, -1):
         risk = rules.phrases.get(" ".join(head[:length]))
         if risk is not None:
             return risk
-    return not_understood(f"{words[0]} is not known" if words[0] else "it does not begin with a word")
+    return not_understood(f"{head[0]} is not known" if head[0] else "it does not begin with a word")
+
+
+def _creation(statement: Statement, rules: SqlRules) -> Risk:
+    """What is created, what it replaces, and what its making runs: a query, or the functions of an index."""
+    found = [_phrase(statement, rules), *harmful_calls(statement, rules)]
+    kind = head_of(statement)[1:2]
+    dropped = rules.phrases.get(f"DROP {''.join(kind)}")
+    if replaces(statement) and dropped is not None and dropped.level is CRITICAL:
+        found.append(dropped)
+    if kind == ["SCHEMA"] and any(piece.word == "GRANT" for piece in statement):
+        found.append(rules.phrases["GRANT"])
+    if kind and kind[0] in _ROUTINES and loads_code(statement):
+        found.append(risk_of(CRITICAL, ADMIN, "brings code into the server that may do anything to it"))
+    query = query_of_creation(statement)
+    if query is not None:
+        found.append(_judge(query, rules))
+    elif not rules.keys_have_lengths:
+        found += call_risks(keys_of_index(statement), rules)
+    return together(found)
 
 
 def _set(statement: Statement, rules: SqlRules) -> Risk:
-    """SET may name several things at once, and each in several ways: one that is not the session's own counts wherever it stands."""
+    """SET may name several things at once, and run functions for their values; SET STATEMENT … FOR runs another statement."""
+    settings: Statement = statement
+    inner: Statement = ()
+    if len(statement) > 1 and statement[1].word == "STATEMENT":
+        settings, inner = after_word(statement, "FOR")
+        if not inner:
+            return not_understood("SET STATEMENT without the statement that it is for")
+    found = (_settings(settings, rules), *call_risks(settings, rules))
+    return together((*found, _judge(inner, rules)) if inner else found)
+
+
+def _settings(statement: Statement, rules: SqlRules) -> Risk:
+    """One setting that is not the session's own counts wherever it stands, and however it is named."""
     for piece in statement[1:]:
         text = piece.text.upper()
         if piece.word in _SERVER_SETTINGS or text.startswith(("@@GLOBAL", "@@PERSIST")) or "TRANSACTION" in text or "READ_ONLY" in text:
@@ -98,9 +145,15 @@ def _is_maintenance(statement: Statement) -> bool:
 def _explain(statement: Statement, rules: SqlRules) -> Risk:
     """A plan alone changes nothing; with ANALYZE the statement is run."""
     inner = _explained(statement)
+    before = statement[1:-1] if inner is None else statement[1 : len(statement) - len(inner)]
+    begins = {phrase.partition(" ")[0] for phrase in rules.phrases} - _EXPLAIN_OPTIONS
+    if any(piece.word in begins for piece in before) or (inner is None and len(statement) > 4):
+        return not_understood("what is explained could not be told")
     if inner is None:
-        return READING if len(statement) <= 4 else not_understood("what is explained could not be told")
-    options = {piece.word for piece in statement[: len(statement) - len(inner)]}
+        return READING
+    if statement[1].word == "PLAN" and "EXPLAIN PLAN" in rules.phrases:
+        return together((rules.phrases["EXPLAIN PLAN"], *harmful_calls(inner, rules)))
+    options = {piece.word for piece in before}
     runs = statement[0].word == "ANALYZE" or "ANALYZE" in options or "ANALYSE" in options
     risk = _judge(inner, rules)
     if not runs or not rules.explain_runs:
@@ -115,9 +168,9 @@ def _explained(statement: Statement) -> Statement | None:
     depth = 0
     for place, piece in enumerate(statement[1:], 1):
         depth += {"(": 1, ")": -1}.get(piece.text, 0)
-        if depth == 0 and (piece.word in _QUERIES | _CHANGES or piece.word in {"CREATE", "EXECUTE", "DECLARE", "REFRESH"}):
+        if depth == 0 and (piece.word in QUERIES | _CHANGES or piece.word in {"CREATE", "EXECUTE", "DECLARE", "REFRESH"}):
             return statement[place:]
-        if depth == 1 and piece.word in _QUERIES and statement[place - 1].text == "(":
+        if depth == 1 and piece.word in QUERIES and statement[place - 1].text == "(":
             return statement[place - 1 :]
     return None
 

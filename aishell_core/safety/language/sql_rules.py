@@ -30,6 +30,10 @@ class SqlRules:
     analyze_runs: bool = False
     numbers_are_truths: bool = False
     """Whether a number or column alone may stand as a condition."""
+    keys_have_lengths: bool = False
+    """Whether a column of an index is written as name(10), which calls no function."""
+    aimed: frozenset[str] = frozenset()
+    """Functions that end or cancel the one session that their first argument names."""
     quoted_may_be_text: bool = False
     """Whether a quoted name is taken for a text where there is no such column."""
 
