@@ -39,6 +39,9 @@ class Transact(Protocol):
 class Teller(Protocol):
     """Who has people told."""
 
+    trouble: str
+    """Why nothing can be sent just now, "" while all is well; a channel that fails is no such reason."""
+
     def configure(self, routes: Routes) -> None:
         """Use another configuration from now on."""
 

@@ -96,7 +96,8 @@ class AlertService:
             found = look.standing
             return AlertsView(self._clock.now(), found.alerts, found.silences, found.evaluation, False, own.book, self._note)
         evaluation = Evaluation(self._desk.holder, own.now or None, is_alive=own.now > 0)
-        return AlertsView(own.now, in_order(own.alerts.values()), look.silences, evaluation, self._desk.is_claimed, own.book, self._note)
+        note = self._note or self._teller.trouble
+        return AlertsView(own.now, in_order(own.alerts.values()), look.silences, evaluation, self._desk.is_claimed, own.book, note)
 
     async def acknowledge(self, name: str, owner: str, note: str = "") -> Alert:
         """Take an alert on, by its fingerprint or rule; raises UsageError and StateError."""
