@@ -67,7 +67,7 @@ class _Then(windows.Window):
 class Moving:
     """What a window makes of each series that a figure's selector lets through."""
 
-    __slots__ = ("_at", "_index", "_indexes", "_wanted", "_windows", "figure", "reach_seconds", "series", "values", "version")
+    __slots__ = ("_index", "_indexes", "_wanted", "_windows", "figure", "reach_seconds", "series", "values", "version")
 
     def __init__(self, figure: plan.Figure, wanted: plan.Window, indexes: Indexes) -> None:
         self.figure = figure
@@ -79,7 +79,6 @@ class Moving:
         self._windows: list[windows.Window] = []
         self._indexes = indexes
         self._index: Index | None = None
-        self._at = NAN
 
     @property
     def index(self) -> Index:
@@ -133,13 +132,9 @@ class Moving:
     def _changed(self) -> None:
         self._index = None
         self.version += 1
-        self._at = NAN
 
     def refresh(self, now: float) -> None:
         """Move all windows to a moment."""
-        if now == self._at:
-            return
-        self._at = now
         values, parameter, has_changed = self.values, self._wanted.parameter, False
         for place, window in enumerate(self._windows):
             if window.advance(now):
