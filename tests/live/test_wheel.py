@@ -74,7 +74,7 @@ def test_the_wheel_holds_every_file_of_the_packages_and_no_other(wheel: Path) ->
     in_tree = {name for name in listed.stdout.splitlines() if (ROOT / name).is_file()}
     in_wheel = {name for name in members(wheel) if ".dist-info/" not in name}
     assert in_wheel == in_tree
-    assert {Path(name).suffix for name in in_wheel} >= {".py", ".sql", ".toml", ".tcss", ".typed"}
+    assert {Path(name).suffix for name in in_wheel} >= {".py", ".sql", ".toml", ".tcss", ".typed", ".yaml"}
 
 
 def test_every_package_says_that_it_is_typed(wheel: Path) -> None:
