@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from aishell_core.safety.language.mongodb_filters import matches_all
+from aishell_core.safety.language.mongodb_redaction import without_values
 from aishell_core.safety.language.mongodb_shell import Json, UnreadableError, operation_of, parse
 from aishell_core.safety.language.mongodb_words import server_command
 from aishell_core.safety.risk import ActionClass, Risk, RiskLevel, not_understood, risk_of, together
@@ -111,8 +112,6 @@ _HARMFUL: Mapping[str, Risk] = {
     "$merge": risk_of(HIGH, WRITE, "$merge writes into a collection"),
 }
 _FILTERS = ("filter", "query", "q")
-_SHOWN = frozenset({"limit", "skip", "batchsize", "multi", "upsert", "ordered", "new", "remove", "maxtimems", "singlebatch"})
-_NAMES = frozenset({"collection", "coll", "$db", "from", "into", "$out", "$merge", "$unionwith", "database"})
 
 
 def judge(command: str, _parameters: Sequence[Value] = ()) -> Risk:
@@ -140,9 +139,7 @@ def redacted(command: str, literal_hash: Callable[[str], str], _parameters: Sequ
         return None
     if name not in _OPERATIONS:
         return None
-    first = next(iter(document))
-    shown = {key: _hidden(value, key if key != first else "collection", literal_hash) for key, value in document.items()}
-    return json.dumps(shown, ensure_ascii=False)
+    return json.dumps(without_values(document, literal_hash), ensure_ascii=False)
 
 
 _SPELLED = {"deletemany": "deleteMany", "updatemany": "updateMany"}
@@ -161,7 +158,7 @@ def _operation(name: str, arguments: Mapping[str, Json]) -> Risk:
             return together((risk, *_native_changes(name, arguments)))
         case "deletemany" | "updatemany" | "remove":
             if not _is_single(arguments) and matches_all(_filter(arguments)):
-                return risk.at_least(CRITICAL, f"{_SPELLED.get(name, name)} with a filter that every document meets")
+                return risk.at_least(CRITICAL, f"{_SPELLED.get(name, name)} with a filter that may leave none out")
         case "renamecollection" if arguments.get("dropTarget"):
             return risk.at_least(CRITICAL, "drops the collection that has the name")
     if risk.action in {WRITE, SCHEMA} and name not in {"insert", "insertone", "insertmany"} and _unknown_filter(arguments):
@@ -205,9 +202,9 @@ def _native_changes(name: str, arguments: Mapping[str, Json]) -> Iterator[Risk]:
     for part in parts:
         if not isinstance(part, dict):
             continue
-        many = part.get("limit") != 1 if name == "delete" else part.get("multi") not in {None, False}
+        many = part.get("limit") != 1 if name == "delete" else part.get("multi") not in (None, False)
         if many and matches_all(part.get("q", {})):
-            yield risk_of(CRITICAL, WRITE, f"{name}s every document: its filter leaves none out")
+            yield risk_of(CRITICAL, WRITE, f"{name}s every document: its filter may leave none out")
 
 
 def _stages(pipeline: Json) -> Iterator[Risk]:
@@ -236,16 +233,3 @@ def _harmful(value: Json) -> Iterator[Risk]:
     elif isinstance(value, list):
         for inner in value:
             yield from _harmful(inner)
-
-
-def _hidden(value: Json, key: str, literal_hash: Callable[[str], str]) -> Json:
-    """A value with everything hashed that is data: texts, numbers; names of collections and limits stay."""
-    if isinstance(value, dict):
-        return {name: _hidden(inner, name, literal_hash) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_hidden(inner, "", literal_hash) for inner in value]
-    if value is None or isinstance(value, bool) or key.lower() in _SHOWN:
-        return value if not isinstance(value, str) else literal_hash(value)
-    if isinstance(value, str) and key.lower() in _NAMES:
-        return value
-    return literal_hash(str(value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -39,6 +40,30 @@ def shown(engine: str, command: str) -> str:
             '{"find": "users", "filter": {"email": "#", "n": "#"}, "limit": 3}',
         ),
         ("mongodb", 'db.users.deleteMany({"a": true})', '{"deleteMany": "users", "filter": {"a": true}}'),
+        (
+            "mongodb",
+            '{"find": "users", "filter": {"from": "a@b", "collection": "c@d", "limit": 5, "database": "x", "$db": "y"}, "$db": "shop"}',
+            '{"find": "users", "filter": {"from": "#", "collection": "#", "limit": "#", "database": "#", "$db": "#"}, "$db": "shop"}',
+        ),
+        (
+            "mongodb",
+            '{"insert": "users", "documents": [{"from": "a@b", "into": {"coll": "x"}, "limit": 3, "pipeline": [{"$out": "x"}]}]}',
+            '{"insert": "users", "documents": [{"from": "#", "into": {"coll": "#"}, "limit": "#", "pipeline": [{"$out": "#"}]}]}',
+        ),
+        (
+            "mongodb",
+            '{"update": "users", "updates": [{"q": {"limit": 4711}, "u": {"$set": {"from": "a@b"}}, "multi": true}]}',
+            '{"update": "users", "updates": [{"q": {"limit": "#"}, "u": {"$set": {"from": "#"}}, "multi": true}]}',
+        ),
+        (
+            "mongodb",
+            '{"aggregate": "u", "pipeline": [{"$match": {"from": "a@b"}}, {"$lookup": {"from": "v", "pipeline": [{"$limit": 3}]}}, '
+            '{"$group": {"_id": 1, "into": {"$first": "x"}}}, {"$merge": {"into": {"db": "d", "coll": "c"}, "let": {"from": "y"}}}]}',
+            '{"aggregate": "u", "pipeline": [{"$match": {"from": "#"}}, {"$lookup": {"from": "v", "pipeline": [{"$limit": 3}]}}, '
+            '{"$group": {"_id": "#", "into": {"$first": "#"}}}, {"$merge": {"into": {"db": "d", "coll": "c"}, "let": {"from": "#"}}}]}',
+        ),
+        ("mongodb", '{"explain": {"find": "u", "filter": {"from": "a@b"}}}', '{"explain": {"find": "u", "filter": {"from": "#"}}}'),
+        ("mongodb", '{"killOp": 1, "op": 4711}', '{"killOp": "#", "op": "#"}'),
         ("pgbouncer", "SHOW POOLS", "SHOW POOLS"),
     ],
 )
@@ -114,3 +139,15 @@ def test_no_literal_is_left(template: tuple[str, str], value: str) -> None:
 @given(st.sampled_from(sorted(known_languages())), st.text(max_size=200))
 def test_any_text_can_be_hidden(engine: str, text: str) -> None:
     assert isinstance(redacted(engine, text, HASH), str)
+
+
+_FIELDS = st.sampled_from(["from", "collection", "coll", "into", "limit", "database", "$db", "multi", "pipeline", "updates", "a"])
+_DATA = st.recursive(
+    st.just(SECRET), lambda inner: st.lists(inner, max_size=2) | st.dictionaries(_FIELDS, inner, min_size=1, max_size=3), max_leaves=8
+)
+
+
+@given(st.sampled_from(["filter", "documents", "query", "update", "document"]), _DATA)
+def test_no_value_of_a_filter_or_a_document_is_shown_whatever_its_fields_are_called(argument: str, data: object) -> None:
+    command = json.dumps({"find": "users", argument: data, "$db": "shop"})
+    assert SECRET not in shown("mongodb", command)
