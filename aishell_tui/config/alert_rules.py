@@ -1,11 +1,12 @@
 """From the configuration to the rule book that is in force: files of rules are read here, and channels get their secrets.
 
-Others call `read_rule_book` once, or keep a `RuleBookSource`, which reads anew when a file has changed.
+Others call `read_rule_book` once, or keep the source that `rule_book_source` makes, which reads anew when a file has changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from aishell_core.documents.problems import InvalidConfigError, Problem, nearest
 from aishell_core.errors import AishellError
 from aishell_core.targets import Secret
 from aishell_tui.config.alert_layers import ALERTS, LoadedAlerts, LoadedChannel
-from aishell_tui.config.load import Configuration
+from aishell_tui.config.load import Configuration, load_config
+from aishell_tui.config.locate import possible_files
 from aishell_tui.config.secret_sources import FromCommand, FromFile, expand, resolve
+from aishell_tui.places import Places, find_places
 from alerts.language.checker import KEPT, Kept
 from alerts.notify.models import Channel, Heartbeat
 from alerts.notify.urls import kind_of, problems_of
@@ -134,6 +137,24 @@ def _unknown_channels(configuration: Configuration) -> Iterator[Problem]:
 def _problem(origin: str, what: str, hint: str = "") -> Problem:
     source, _, line = origin.rpartition(":")
     return Problem(source, what, hint, int(line)) if line.isdecimal() else Problem(origin, what, hint)
+
+
+def rule_book_source(
+    chosen: Path | None = None,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    working_folder: Path | None = None,
+    places: Places | None = None,
+    kept: Kept = KEPT,
+) -> RuleBookSource:
+    """The rule book of the files that a program is configured by, whether they exist already or not."""
+    folder, places = working_folder or Path.cwd(), places or find_places(environ)
+    candidates = [file.path for file in possible_files(places, folder, chosen, environ)]
+
+    def load() -> Configuration:
+        return load_config(chosen, environ=environ, working_folder=folder, places=places)
+
+    return RuleBookSource(load, candidates, kept)
 
 
 class RuleBookSource:

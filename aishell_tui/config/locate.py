@@ -27,12 +27,18 @@ def config_files(places: Places, working_folder: Path, chosen: Path | None, envi
     and then .ai-shell/dashboard.yml of the working folder, as far as they exist. That last one comes with a checkout of
     somebody else's work, so it is not trusted to name commands.
     """
+    files = possible_files(places, working_folder, chosen, environ)
+    return files if named_file(working_folder, chosen, environ) is not None else tuple(file for file in files if _is_there(file.path))
+
+
+def possible_files(places: Places, working_folder: Path, chosen: Path | None, environ: Mapping[str, str]) -> tuple[ConfigFile, ...]:
+    """The same files, also those that do not exist yet: who waits for a change waits for these."""
     path = named_file(working_folder, chosen, environ)
     if path is not None:
         return (ConfigFile(path, _base(path)),)
     own = ConfigFile(places.config_file, places.config)
     project = ConfigFile(working_folder / PROJECT_FOLDER / PROJECT_NAME, working_folder, trusted=False)
-    return tuple(file for file in (own, project) if _is_there(file.path))
+    return own, project
 
 
 def named_file(working_folder: Path, chosen: Path | None, environ: Mapping[str, str]) -> Path | None:

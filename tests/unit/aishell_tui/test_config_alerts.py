@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aishell_core.documents.problems import InvalidConfigError
-from aishell_tui.config.alert_rules import RuleBookSource, open_channels, read_rule_book
+from aishell_tui.config.alert_rules import RuleBookSource, open_channels, read_rule_book, rule_book_source
 from aishell_tui.config.load import Configuration, load_config
 from aishell_tui.config.origin import effective_values
 from aishell_tui.config.presence import missing_files
@@ -72,6 +72,10 @@ class Folders:
     def load(self) -> Configuration:
         places = Places(self.own, self.own / "state", self.own / "backups")
         return load_config(environ=self.environ, working_folder=self.work, places=places)
+
+    def source(self) -> RuleBookSource:
+        places = Places(self.own, self.own / "state", self.own / "backups")
+        return rule_book_source(environ=self.environ, working_folder=self.work, places=places)
 
     def book(self) -> RuleBook:
         return read_rule_book(self.load())
@@ -301,7 +305,7 @@ def test_a_change_of_a_file_makes_a_new_book_and_keeps_what_did_not_change(folde
     rules = folders.own / "rules.yml"
     rules.write_text("rules:\n  - {name: a, condition: pool.usage > 90%}\n  - {name: b, condition: pool.usage > 80%}\n", encoding="utf-8")
     folders.own_file.write_text("alerts: {builtin: [], files: [rules.yml]}\n", encoding="utf-8")
-    source = RuleBookSource(folders.load, [folders.own_file, folders.project_file])
+    source = folders.source()
     first = source.refresh()
     assert first is not None
     assert source.refresh() is None
