@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ from aishell_core.errors import StateError
 from aishell_core.state.database import StateDatabase
 from aishell_core.state.history import History
 from alerts.board.past import PastRequest
-from alerts.handling import Standing, standing
+from alerts.handling import Evaluation, Standing, evaluation, standing
 from alerts.lease import Lease
 from alerts.models import Acknowledgement, Alert, Fingerprint, Silence
 from alerts.store import alert_rows, lease_rows, silence_rows
@@ -58,6 +58,7 @@ class Desk:
         self._fault = fault
         self._store: AlertStore | None = None
         self._lease: Lease | None = None
+        self._known: tuple[int, Standing] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="aishell-alerts")
 
     @property
@@ -97,6 +98,10 @@ class Desk:
         """The result of work on the store, whoever evaluates; raises StateError and what `work` raises."""
         return await self._in_thread(lambda: work(self._opened()[0]))
 
+    async def compute(self, work: Callable[[], T]) -> T:
+        """The result of work that only computes, but for longer than a screen may wait."""
+        return await self._in_thread(work)
+
     async def history(self, request: PastRequest) -> History:
         """The kept figures that a window asks for; raises StateError."""
 
@@ -124,9 +129,18 @@ class Desk:
         store, lease = self._opened()
         was_claimed = lease.is_claimed
         if not lease.contend():
-            return Look(is_evaluator=False, standing=standing(store, self._clock, self._boot))
+            return Look(is_evaluator=False, standing=self._standing(store))
         nothing = Look(is_evaluator=True)
         return store.read(lambda connection: self._read(connection, is_new=not was_claimed), nothing)
+
+    def _standing(self, store: AlertStore) -> Standing:
+        """What another program found; read again only when something was written since."""
+        version = store.version()
+        known = self._known
+        if known is None or known[0] != version:
+            known = self._known = (version, standing(store, self._clock, self._boot))
+            return known[1]
+        return replace(known[1], evaluation=store.read(lambda connection: evaluation(connection, self._clock, self._boot), Evaluation()))
 
     def _read(self, connection: sqlite3.Connection, *, is_new: bool) -> Look:
         taken = None

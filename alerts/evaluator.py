@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from aishell_core.clock import Clock
 from aishell_core.values import Reading, TargetId
 from alerts.desk import Look, Taken
-from alerts.evaluation import Surroundings, evaluated
+from alerts.evaluation import Evaluated, Surroundings, evaluated
 from alerts.judging import Judging
 from alerts.lifecycle import paused, shifted
 from alerts.models import Alert, ChangeKind, Fingerprint, Traits
 from alerts.ports import EvidenceSource, TraitsSource
 from alerts.rules.book import RuleBook
-from alerts.store.database import Fault
 from alerts.timeline import Tick, Timeline
 from alerts.unsaved import Unsaved
 
@@ -26,7 +25,7 @@ _MOST_EVIDENCE = 50
 class Evaluator:
     """Judges by the newest rules and readings, and knows all alerts as they stand."""
 
-    def __init__(self, clock: Clock, traits: TraitsSource, evidence: EvidenceSource, fault: Fault) -> None:
+    def __init__(self, clock: Clock, traits: TraitsSource, evidence: EvidenceSource) -> None:
         self.judging = Judging()
         self.unsaved = Unsaved()
         self.alerts: Mapping[Fingerprint, Alert] = {}
@@ -38,7 +37,6 @@ class Evaluator:
         self._clock = clock
         self._traits = traits
         self._evidence = evidence
-        self._fault = fault
         self._timeline = Timeline(clock.now(), clock.steady())
         self._began = clock.steady()
 
@@ -69,16 +67,24 @@ class Evaluator:
         move = shifted if gap < 0 else paused
         self.alerts = {fingerprint: move(alert, gap) for fingerprint, alert in taken.alerts.items()} | dict(self.alerts)
 
-    def judge(self, look: Look) -> None:
-        """Evaluate everything once, as the state database was found before."""
+    def judge(self, look: Look) -> Callable[[], Evaluated]:
+        """Judge everything once, as the state database was found before; what is left to do touches nothing here.
+
+        That part takes its time when a thousand alerts fire at once, and may be done in any thread; `take` its result.
+        """
         tick = self._timeline.tick(self._clock.now(), self._clock.steady())
         self._moved(tick)
-        traits = self._traits()
-        judgements = self.judging.judge(tick.now, self.alerts.values(), traits)
-        self._fault("judged")
-        found = evaluated(self.alerts, judgements, self._surroundings(look, traits), tick.now)
-        evidence = [self._evidence(change.after) for change in found.changes if change.kind is ChangeKind.FIRED][:_MOST_EVIDENCE]
-        self.alerts, self.now = found.alerts, tick.now
+        alerts, traits = self.alerts, dict(self._traits())
+        judgements = self.judging.judge(tick.now, alerts.values(), traits)
+        around = self._surroundings(look, traits)
+        self.now = tick.now
+        return lambda: evaluated(alerts, judgements, around, tick.now)
+
+    def take(self, found: Evaluated) -> None:
+        """Go on from what an evaluation came to."""
+        fired = [change.after for change in found.changes if change.kind is ChangeKind.FIRED]
+        evidence = [self._evidence(alert) for alert in fired[:_MOST_EVIDENCE]]
+        self.alerts = found.alerts
         self.unsaved.add(found, [each for each in evidence if each is not None])
 
     def _moved(self, tick: Tick) -> None:

@@ -46,7 +46,7 @@ def standing(store: AlertStore, clock: Clock, boot: str) -> Standing:
 
     def read(connection: sqlite3.Connection) -> Standing:
         found = in_order(alert_rows.load(connection).values())
-        return Standing(found, silence_rows.load(connection, clock.now()), _evaluation(connection, clock, boot))
+        return Standing(found, silence_rows.load(connection, clock.now()), evaluation(connection, clock, boot))
 
     return store.read(read, Standing())
 
@@ -163,7 +163,8 @@ def _changed_silence(store: AlertStore, identity: str, now: float, change: Calla
     return store.transact(write)
 
 
-def _evaluation(connection: sqlite3.Connection, clock: Clock, boot: str) -> Evaluation:
+def evaluation(connection: sqlite3.Connection, clock: Clock, boot: str) -> Evaluation:
+    """Who evaluates, by a look at an open database."""
     tenure = lease_rows.load(connection)
     if tenure is None:
         return Evaluation()

@@ -73,7 +73,7 @@ class AlertService:
         self._new_id = new_id
         self._desk = Desk(folder, clock, holder=holder or own_name(), boot=boot or own_boot(), fault=fault)
         self._teller = make_teller(self._transact, lambda: self._desk.may_tell)
-        self._evaluator = Evaluator(clock, traits, evidence, fault)
+        self._evaluator = Evaluator(clock, traits, evidence)
         self._look = Look(is_evaluator=False)
         self._valued_at = 0.0
         self._pruned_at: float | None = None
@@ -197,7 +197,9 @@ class AlertService:
         if self._desk.is_claimed or not self._desk.is_open:
             self._fault("evaluate")
             if self._evaluator.has_rules:
-                self._evaluator.judge(self._look)
+                rest = self._evaluator.judge(self._look)
+                self._fault("judged")
+                self._evaluator.take(await self._desk.compute(rest))
             await self._save()
 
     async def _save(self) -> None:

@@ -76,6 +76,14 @@ class AlertStore:
             finally:
                 connection.execute("COMMIT")
 
+    def version(self) -> int:
+        """A number that is another one after any other connection has written; raises StateError."""
+        connection = self._connection
+        if connection is None:
+            return 0
+        with told(self._path, "read"):
+            return int(connection.execute("PRAGMA data_version").fetchone()[0])
+
     def transact(self, work: Callable[[sqlite3.Connection], T], *, is_durable: bool = True) -> T:
         """The result of `work`, in one transaction: what raises leaves the database as it was. Raises StateError.
 
