@@ -79,6 +79,7 @@ async def _run(plan: Plan) -> None:
         tell(SAY, "waiting for the replica")
         replica = await connect(plan, REPLICA, servers[1])
         await _caught_up(primary, replica)
+        await _forget_statements(plan)
         tell(READY)
         name_process("shop-keeper")
         await _live(plan, primary, replica)
@@ -92,6 +93,16 @@ async def _fill(plan: Plan) -> None:
         with suppress(ServerError):
             await session.run("CREATE EXTENSION pg_stat_statements")
     await session.execute(Path(__file__).with_name("postgres_schema.sql").read_text(encoding="utf-8"))
+    session.abandon()
+
+
+async def _forget_statements(plan: Plan) -> None:
+    """Let the server count from here on: what filled the shop is none of its work."""
+    if not plan.statements:
+        return
+    session = await Connection.open(plan.address(PRIMARY), SUPERUSER, DATABASE, "shop-keeper")
+    with suppress(ServerError):
+        await session.run("SELECT pg_stat_statements_reset()")
     session.abandon()
 
 

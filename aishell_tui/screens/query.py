@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 
 from aishell_core.errors import AishellError
 from aishell_core.units import format_duration, format_value
-from aishell_core.values import Ability, Part, PlanNode, Statement, TargetId, Unit
+from aishell_core.values import Ability, Part, PlanNode, Session, Statement, TargetId, Unit
 from aishell_tui.digests import digest_key
 from aishell_tui.export import PaneData
 from aishell_tui.frame import Frame, TargetView
@@ -32,6 +32,7 @@ from widgets.text_view import TextView
 
 _MEASURE_SECONDS = 30.0
 _LOW_ROWS = 22
+_LEAST_RUNNER_ROWS = 3
 _DIGEST_CHARACTERS = 20
 """The longest that an engine's own numbers are; digests of text are told apart by fewer."""
 
@@ -55,6 +56,7 @@ class QueryScreen(DashboardScreen):
         self._target = target
         self._statement = statement
         self._measuring = False
+        self._most_runners = 0
 
     def compose_body(self) -> ComposeResult:
         """Figures, text, plan, latency, who runs it."""
@@ -161,9 +163,17 @@ class QueryScreen(DashboardScreen):
         self.recall(view.name)
         chart = self.query_one("#latency", TimeChart)
         chart.set_data(latency_data(view, found.digest, self.kept.of(view.name, look, frame.at), look, frame.at, chart.bucket_count))
-        self.query_one("#runners", TextView).set_lines(runner_lines(running(view.sessions, found)))
+        self._show_runners(running(view.sessions, found))
         allowed = self._may_measure
         self.query_one("#keys", KeyBar).set_hints([hint for hint in footer_hints(self.SCREEN) if allowed or hint.action != "analyze"])
+
+    def _show_runners(self, runners: tuple[Session, ...]) -> None:
+        """Who runs it, a line each as far as there is room; the pane grows and does not shrink again under the reader's eyes."""
+        pane = self.query_one("#runners", TextView)
+        self._most_runners = max(self._most_runners, len(runners))
+        pane.styles.height = max(_LEAST_RUNNER_ROWS, min(1 + self._most_runners, self.size.height // 4))
+        pane.set_heading(Heading("who runs it", ((f"{len(runners)}", "bold"),) if runners else ()))
+        pane.set_lines(runner_lines(runners))
 
     def copy_text(self) -> str:
         """The statement's text."""

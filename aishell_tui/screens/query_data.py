@@ -22,6 +22,30 @@ from widgets.chart import ChartData
 from widgets.lines import Span, Spans
 
 _ASKED_CHARACTERS = 300
+_RESERVED = frozenset(
+    {
+        *("ALL", "AND", "ANY", "AS", "ASC", "BETWEEN", "BY", "CASE", "CROSS", "DELETE", "DESC", "DISTINCT", "ELSE", "END", "EXCEPT"),
+        *(
+            "EXISTS",
+            "FETCH",
+            "FOR",
+            "FROM",
+            "FULL",
+            "GROUP",
+            "HAVING",
+            "IN",
+            "INNER",
+            "INSERT",
+            "INTERSECT",
+            "INTO",
+            "IS",
+            "JOIN",
+            "LATERAL",
+        ),
+        *("LEFT", "LIKE", "LIMIT", "NATURAL", "NOT", "NULL", "OFFSET", "ON", "OR", "ORDER", "OUTER", "RECURSIVE", "RETURNING", "RIGHT"),
+        *("SELECT", "SET", "THEN", "UNION", "UPDATE", "USING", "VALUES", "WHEN", "WHERE", "WITH"),
+    }
+)
 
 
 def formatted(sql: str) -> str:
@@ -36,7 +60,14 @@ def formatted(sql: str) -> str:
 
     if len(sql) > 20_000:
         return sql
-    return str(sqlparse.format(sql, reindent=True, keyword_case="upper")).strip() or sql
+    laid_out = str(sqlparse.format(sql, reindent=True)).strip()
+    tokens = (token for statement in sqlparse.parse(laid_out) for token in statement.flatten())  # type: ignore[no-untyped-call]
+    return "".join(_written(token.value, is_keyword=token.is_keyword) for token in tokens) or sql
+
+
+def _written(text: str, *, is_keyword: bool) -> str:
+    """Words that no table or column can be named by in capitals; the parser takes names such as events for keywords too."""
+    return text.upper() if is_keyword and all(word in _RESERVED for word in text.upper().split()) else text
 
 
 def latency_data(view: TargetView, digest: str, history: History | None, look: Look, now: float, count: int) -> ChartData:

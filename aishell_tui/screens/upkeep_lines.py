@@ -15,6 +15,7 @@ from widgets.glyphs import Glyphs
 from widgets.lines import Span, Spans
 from widgets.palette import Role, severity_role
 
+_BY_A_WORKER = ("autovacuum", "autoanalyze")
 _BAR_CELLS = 20
 _MOST_HOLDERS = 8
 _MOST_SETTINGS = 12
@@ -138,6 +139,10 @@ def id_lines(view: TargetView) -> tuple[Spans, ...]:
         lines.append(_line("multixacts", _figure(view, "postgres.wraparound.multixact.usage", "{} of the ids used")))
     if _value(view, "postgres.dead_rows") is not None:
         workers = _value(view, "postgres.vacuum.workers")
+        # Operations are read more often than workers are counted: one that is seen runs.
+        seen = len({each.session for each in view.progress or () if each.operation.startswith(_BY_A_WORKER)})
+        if workers is not None or seen:
+            workers = max(workers or 0.0, float(seen))
         now = "" if workers is None else f"   {format_counted(workers, 'autovacuum worker runs', 'autovacuum workers run')}"
         lines.append(_line("dead rows", _figure(view, "postgres.dead_rows"), (now, "text")))
     prepared = _value(view, "postgres.prepared_transactions")

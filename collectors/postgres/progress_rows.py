@@ -65,7 +65,7 @@ def _progress(row: Row) -> Progress:
 
 
 def _operation(row: Row) -> str:
-    """What the statement was: `cluster` is also the view of VACUUM FULL, `create index` that of REINDEX."""
+    """What the statement was: `cluster` is also the view of VACUUM FULL, `create index` that of REINDEX; a worker has none."""
     command = row["command"]
     return f"copy {command.removeprefix('copy ')}" if row["operation"] == "copy" and command else command or str(row["operation"])
 

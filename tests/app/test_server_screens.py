@@ -30,6 +30,7 @@ from tests.scripted_server import (
     NAME,
     NO_EXTENSION,
     RELATIONS,
+    RUNNERS,
     STATEMENTS,
     VACUUM_COUNT,
     ServerScript,
@@ -142,6 +143,20 @@ async def test_a_statements_detail_fits_a_low_terminal(size: tuple[int, int]) ->
         await until(pilot, lambda: "a line is taken" in text_of(app) and "who runs it" in text_of(app))
         body = app.screen.query_one("#body").region
         await until(pilot, lambda: app.screen.query_one("#runners").region.bottom <= body.bottom)
+
+
+async def test_all_who_run_a_statement_are_seen_on_a_small_terminal() -> None:
+    """Three of them, and how many they are; as many as a quarter of the screen holds."""
+    one = RUNNERS[0]
+    script = ServerScript(sessions=tuple(replace(one, id=f"{4188 + number}") for number in range(3)))
+    async with server(script) as (app, pilot):
+        await detail_of(app, pilot, "8f21c4", "Seq Scan")
+        await until(pilot, lambda: "who runs it  3" in text_of(app))
+        await until(pilot, lambda: all(f" {4188 + number}  web@" in text_of(app) for number in range(3)))
+        script.sessions = tuple(replace(one, id=f"{4188 + number}") for number in range(90))
+        await until(pilot, lambda: "who runs it  90" in text_of(app))
+        pane = app.screen.query_one("#runners")
+        await until(pilot, lambda: pane.region.height == app.screen.size.height // 4)
 
 
 def test_an_engines_own_number_is_shown_whole() -> None:

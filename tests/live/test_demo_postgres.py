@@ -169,6 +169,8 @@ def test_statements_are_counted_where_the_module_exists(shop: Demo) -> None:
         return
     assert preloaded == "pg_stat_statements"
     until(lambda: ask(shop.target, "SELECT count(*) FROM pg_stat_statements WHERE calls > 5"), "statements that were counted")
+    made = "SELECT string_agg(query, '; ') FROM pg_stat_statements WHERE query ILIKE 'create table%' OR query ILIKE '%generate_series%'"
+    assert ask(shop.target, made) is None, "what filled the shop is not among its statements"
 
 
 def test_a_client_that_was_thrown_out_comes_back(shop: Demo) -> None:

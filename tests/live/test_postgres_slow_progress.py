@@ -76,6 +76,26 @@ async def test_a_vacuum_tells_its_table_and_how_many_blocks_it_has_seen(version:
                 assert str(pid) not in {holder.name for holder in holders}, "a vacuum holds nothing back"
 
 
+@pytest.mark.parametrize("version", ["15", "17"])
+async def test_a_vacuum_of_the_servers_own_is_told_as_such(version: str) -> None:
+    """With a person's one beside it: only the first is work of an autovacuum worker."""
+    settings = {"autovacuum_naptime": "1s", "autovacuum_vacuum_cost_delay": "100ms", "autovacuum_vacuum_cost_limit": "1"}
+    with postgres(version, settings=settings) as server:
+        server.execute(
+            "CREATE TABLE worn AS SELECT g AS id, repeat('x', 500) AS note FROM generate_series(1, 20000) g",
+            "CREATE TABLE other (LIKE worn) WITH (autovacuum_enabled = off)",
+            "INSERT INTO other SELECT * FROM worn",
+            "DELETE FROM worn WHERE id % 2 = 0",
+        )
+        slowly = ("SET vacuum_cost_delay = '100ms'", "SET vacuum_cost_limit = 1", "VACUUM other")
+        async with tiers_of(server) as tiers:
+            with _running(server, *slowly):
+                by_hand = await _progress(tiers, lambda each: each.object == "public.other")
+                own = await _progress(tiers, lambda each: each.object == "public.worn" and each.operation.startswith("auto"))
+        assert by_hand.operation == "vacuum"
+        assert own.operation in {"autovacuum", "autoanalyze"}
+
+
 @pytest.mark.parametrize("version", ["14", "18"])
 async def test_an_operation_in_another_database_is_seen_without_a_wrong_name(version: str) -> None:
     with postgres(version, settings={"autovacuum": "off"}) as server:

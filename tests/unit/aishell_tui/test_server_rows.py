@@ -15,7 +15,7 @@ from aishell_tui.frame import Frame, OwnCost
 from aishell_tui.progress import Pace, ProgressHistory
 from aishell_tui.screens.fleet_rows import fleet_columns
 from aishell_tui.screens.health_data import cost_sentence, status_lines
-from aishell_tui.screens.query_data import runner_lines, running, runs
+from aishell_tui.screens.query_data import formatted, runner_lines, running, runs
 from aishell_tui.screens.query_rows import digest_table_row, known_columns, why_empty
 from aishell_tui.screens.relation_rows import (
     RelationMode,
@@ -237,6 +237,34 @@ def test_estimates_wear_a_sign_and_sort_as_numbers() -> None:
     assert made.cell("calls").sort == 120_400
     assert made == digest_table_row(row)
     assert made != digest_table_row(replace(row, calls=1))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "select count(*) from events e left join users u on u.id = e.user",
+            "SELECT count(*) FROM events e LEFT JOIN users u ON u.id = e.user",
+        ),
+        ("INSERT INTO events (kind, data) VALUES ($1, $2)", "INSERT INTO events (kind, data) VALUES ($1, $2)"),
+        ("select type, level from public.role where key is not null", "SELECT type, level FROM public.role WHERE key IS NOT NULL"),
+    ],
+)
+def test_a_statement_is_laid_out_and_its_names_keep_their_case(text: str, words: str) -> None:
+    laid_out = formatted(text)
+    assert " ".join(laid_out.split()) == words
+
+
+def test_a_worker_that_is_seen_at_work_counts_though_the_workers_were_counted_before() -> None:
+    seen = ServerScript(
+        samples=lambda second: tuple(
+            replace(each, value=0.0) if each.metric is catalogue.PG_VACUUM_WORKERS else each for each in samples(second)
+        ),
+        progress=lambda second: (replace(vacuum(second), operation="autovacuum"), replace(vacuum(second), session="7", operation="vacuum")),
+    )
+    assert "1 autovacuum worker runs" in told(upkeep_lines(server_view(seen, last=2), ProgressHistory(), 80, UNICODE))
+    none = replace(seen, progress=lambda second: (vacuum(second),))
+    assert "0 autovacuum workers run" in told(upkeep_lines(server_view(none, last=2), ProgressHistory(), 80, UNICODE))
 
 
 def test_a_filter_looks_at_words_and_makes_no_cell() -> None:

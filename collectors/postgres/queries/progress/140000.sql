@@ -2,7 +2,7 @@
 -- Names are looked up in the connected database alone: the numbers of other databases mean nothing here.
 SELECT /* aishell */
     running.operation,
-    running.command,
+    CASE WHEN worker.pid IS NOT NULL THEN 'auto' || running.operation ELSE running.command END AS command,
     running.pid,
     running.database::text AS database,
     running.phase,
@@ -68,6 +68,8 @@ FROM
         blocks_done, blocks_total, rows_done, rows_total, bytes_done, bytes_total,
         parts_done, parts_total, passes, waits_for
     )
+    LEFT JOIN pg_catalog.pg_stat_activity AS worker
+        ON worker.pid = running.pid AND worker.backend_type = 'autovacuum worker' AND running.operation IN ('vacuum', 'analyze')
     LEFT JOIN pg_catalog.pg_class AS relation ON relation.oid = running.relid AND running.database = pg_catalog.current_database()
     LEFT JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relation.relnamespace
     LEFT JOIN pg_catalog.pg_class AS part ON part.oid = running.part AND running.database = pg_catalog.current_database()
