@@ -107,6 +107,11 @@ def _draw(line: str, number: int, start: int, length: int) -> str:
     return f"    {number:>4} | {text.rstrip()}\n         | {' ' * start}{caret}"
 
 
+def leads_out_of(path: Path, folder: Path | None) -> bool:
+    """Whether a path, its links followed, lies outside of a folder; None is any folder."""
+    return folder is not None and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
 def read_document(path: Path, *, only_regular: bool = False) -> Document:
     """The document in a file; raises InvalidConfigError when it cannot be read or is no YAML.
 

@@ -89,7 +89,8 @@ and the other one told.
 
 YAML is read as plain values: no tags, no merge keys, no aliases without end; a file has up to 1 MiB and 50 levels, a folder up to
 500 files, and there are up to 10,000 rules. A file of the working folder may have come with somebody else's checkout. So
-it may not say where messages go (`channels`, `heartbeat`), and may name only files below the working folder, whatever links say.
+it may not say where messages go (`channels`, `heartbeat`), and neither it nor the files that it names may lead out of the
+working folder by a path or a link.
 """
 _TEMPLATES = """\
 ## Texts with values in them

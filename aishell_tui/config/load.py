@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from aishell_core.catalogue import CATALOGUE
-from aishell_core.documents.document import Document, KeyPath, Plain, plain_scalar, read_document
+from aishell_core.documents.document import Document, KeyPath, Plain, leads_out_of, plain_scalar, read_document
 from aishell_core.documents.problems import InvalidConfigError, Problem
 from aishell_core.safety.roles import Policy
 from aishell_core.targets import Environment
@@ -132,7 +132,10 @@ def load_config(
 
 
 def _read_file(file: ConfigFile, environ: Mapping[str, str]) -> _Layer:
-    document = read_document(file.path)
+    if not file.trusted and leads_out_of(file.path, file.base):
+        # A link that came with a checkout could have any file of this machine shown in an error.
+        raise InvalidConfigError([Problem(str(file.path), f"the file leads out of {file.base}", "name its true place by --config")])
+    document = read_document(file.path, only_regular=not file.trusted)
     around = Surroundings(file.base, environ, file.trusted)
     checked = check_document(document, around, theme_names())
     warnings = (*checked.warnings, *privacy_warnings(document, file.path, checked.spec))

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aishell_core.documents.document import read_document
+from aishell_core.documents.document import leads_out_of, read_document
 from aishell_core.documents.problems import InvalidConfigError, Problem
 from alerts.rules.book import BrokenRule
 from alerts.rules.load import Section, section_of
@@ -49,11 +49,8 @@ def find_rule_files(entries: Iterable[RuleFiles]) -> tuple[tuple[RuleFiles, ...]
             continue
         for path in inside:
             single = RuleFiles(path, entry.named_in, entry.line, entry.confined_to)
-            if _leaves(single):
-                what = f"{path} leads out of {entry.confined_to}"
-                broken.append(
-                    _broken(entry, what, "a file in the working folder may only name files below it; name this one in your own config.yaml")
-                )
+            if refusal := _refusal(single):
+                broken.append(_broken(entry, *refusal))
             else:
                 found.setdefault(os.path.realpath(path), single)
     return tuple(found.values()), tuple(broken)
@@ -62,16 +59,21 @@ def find_rule_files(entries: Iterable[RuleFiles]) -> tuple[tuple[RuleFiles, ...]
 def _inside(entry: RuleFiles) -> list[Path]:
     if not entry.path.is_dir():
         return [entry.path]
-    if _leaves(entry):
+    if leads_out_of(entry.path, entry.confined_to):
         return [entry.path]
     return sorted(path for path in entry.path.iterdir() if path.suffix in SUFFIXES and not path.name.startswith(".") and not path.is_dir())
 
 
-def _leaves(entry: RuleFiles) -> bool:
-    """Whether a path, its links followed, lies outside of where it has to be."""
-    if entry.confined_to is None:
-        return False
-    return not Path(os.path.realpath(entry.path)).is_relative_to(os.path.realpath(entry.confined_to))
+def _refusal(entry: RuleFiles) -> tuple[str, str] | None:
+    """Why a file is not even opened, and what to do: its lines would be shown in errors, whatever it is."""
+    real = Path(os.path.realpath(entry.path))
+    if leads_out_of(entry.path, entry.confined_to):
+        hint = "a file in the working folder may only name files below it; name this one in your own config.yaml"
+        return f"{entry.path} leads out of {entry.confined_to}", hint
+    if real.suffix not in SUFFIXES:
+        where = f"{entry.path} leads to {real}, which" if entry.path.is_symlink() else str(entry.path)
+        return f"{where} is no file of rules: it does not end in {' or '.join(SUFFIXES)}", "give the file of rules such a name"
+    return None
 
 
 def _broken(entry: RuleFiles, what: str, hint: str) -> BrokenRule:

@@ -196,6 +196,14 @@ def test_a_file_of_the_working_folder_names_no_files_outside_of_it(folders: Fold
     assert "hunter2" not in str(book.errors)
 
 
+def test_a_configuration_that_is_a_link_out_of_the_working_folder_is_not_opened(folders: Folders, tmp_path: Path) -> None:
+    (tmp_path / "secret.yml").write_text("hunter2: [\n", encoding="utf-8")
+    folders.project_file.symlink_to(tmp_path / "secret.yml")
+    with pytest.raises(InvalidConfigError, match="leads out of") as caught:
+        folders.load()
+    assert "hunter2" not in str(caught.value)
+
+
 def test_files_and_folders_of_rules_are_read(folders: Folders) -> None:
     (folders.own / "alerts.d").mkdir()
     for number, name in enumerate(("b.yml", "a.yaml")):
