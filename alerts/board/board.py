@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 
-from aishell_core.catalogue import CATALOGUE
 from aishell_core.series.rates import gap_seconds
 from aishell_core.state.history import History
 from aishell_core.values import Labels, Metric, Reading, Sample, TargetId, Tier
@@ -18,7 +18,7 @@ from alerts.board.absences import Absences, Known
 from alerts.board.index import Indexes
 from alerts.board.moving import Moving
 from alerts.board.newest import Column, Newest
-from alerts.board.past import PastRequest
+from alerts.board.past import Past, PastRequest, fill
 from alerts.board.selection import passes
 from alerts.board.series import Series
 from alerts.language.checker import plan_of
@@ -28,7 +28,7 @@ from alerts.language.plan import Absent, Figure, every_plan
 from alerts.models import Traits
 
 _SWEEP_SECONDS = 60.0
-_FORGOTTEN_SECONDS = 3_600.0
+_FORGOTTEN_SECONDS = 300.0
 """How long an instance that its target does not report any more is still known at least, as one without a value."""
 
 Leaf = Figure | Absent
@@ -45,6 +45,8 @@ class _Track:
     expires_at: float = -float("inf")
     is_stale: bool = True
     plan: list[tuple[Metric, Labels, Series | None]] = field(default_factory=list)
+    samples: tuple[Sample, ...] = ()
+    hold_seconds: float = 0.0
 
 
 class Board:
@@ -60,8 +62,7 @@ class Board:
         self._series: dict[TargetId, dict[_SeriesName, Series]] = {}
         self._tracks: dict[tuple[TargetId, Tier], _Track] = {}
         self._vanished: dict[int, Series] = {}
-        self._lacking: list[Series] = []
-        self._now = -float("inf")
+        self._past = Past()
         self._swept_at = -float("inf")
         self.traits_version = 0
         """Another one whenever a target comes, goes, or is something else than before."""
@@ -101,8 +102,11 @@ class Board:
         self._of_metric = {metric: columns for metric, columns in self._of_metric.items() if columns}
         self._drop(series for found in self._series.values() for series in found.values() if series.metric.name not in self._of_metric)
         self._fill(new)
-        for track in self._tracks.values():
+        for track in sorted(self._tracks.values(), key=attrgetter("at")):
+            # What nobody wanted before is in the newest readings: a rare one would else be missed for long.
             track.plan = []
+            if not track.is_stale:
+                self._take(track)
 
     def _made(self, leaf: Leaf) -> _Columns:
         if isinstance(leaf, Absent):
@@ -121,8 +125,8 @@ class Board:
 
     def _attach(self, column: _Columns, series: Series) -> None:
         column.attach(series)
-        if isinstance(column, Moving) and column.is_long and series not in self._lacking:
-            self._lacking.append(series)
+        if isinstance(column, Moving) and column.is_long:
+            self._past.note(series)
 
     def column(self, leaf: Leaf) -> Column:
         """The column of a leaf that is wanted."""
@@ -169,7 +173,11 @@ class Board:
             self._take_back(target, at)
         hold = gap_seconds(interval_seconds)
         track.at, track.expires_at, track.is_stale = at, at + hold, False
-        samples = reading.samples
+        track.samples, track.hold_seconds = reading.samples, hold
+        self._take(track)
+
+    def _take(self, track: _Track) -> None:
+        at, samples, hold = track.at, track.samples, track.hold_seconds
         if not self._as_before(track, samples):
             self._plan(track, samples)
         for sample, (_, _, series) in zip(samples, track.plan, strict=True):
@@ -187,7 +195,7 @@ class Board:
         return True
 
     def _plan(self, track: _Track, samples: tuple[Sample, ...]) -> None:
-        before = [series for _, _, series in track.plan if series is not None]
+        before = [series for series in self._series[track.target].values() if series.source is track]
         track.plan = [(each.metric, each.labels, self._series_of(track.target, each)) for each in samples]
         brought = {id(series) for _, _, series in track.plan if series is not None}
         self._vanished.update((id(series), series) for series in before if id(series) not in brought)
@@ -235,12 +243,11 @@ class Board:
 
     def advance(self, now: float) -> None:
         """Let go of what does not stand any more at a moment, and of instances that have long been gone."""
-        self._now = now
         for track in self._tracks.values():
             if track.expires_at < now and not track.is_stale:
                 track.is_stale = True
-                for _, _, series in track.plan:
-                    if series is not None and series.source is track:
+                for series in self._series[track.target].values():
+                    if series.source is track:
                         series.expire()
         for series in self._vanished.values():
             if series.at + series.hold_seconds < now:
@@ -261,33 +268,18 @@ class Board:
         for series in gone.values():
             self._series.get(series.key.target, {}).pop((series.metric.name, series.key.labels), None)
             self._vanished.pop(id(series), None)
+            self._indexes.forget(series.key)
+            self._past.forget(series)
         for track in self._tracks.values():
             if any(id(series) in gone for _, _, series in track.plan if series is not None):
                 track.plan = []
-        self._lacking = [series for series in self._lacking if id(series) not in gone]
 
     # The past
 
     def lacking(self) -> tuple[PastRequest, ...]:
         """What windows need of the time before the first readings; each is said once, and `remember` answers it."""
-        requests: dict[TargetId, tuple[set[str], float, float]] = {}
-        for series in self._lacking:
-            if series.began_at < 0.0:
-                continue
-            metrics, since, until = requests.setdefault(series.key.target, (set(), series.began_at, series.began_at))
-            metrics.add(series.metric.name)
-            since, until = min(since, series.began_at - series.reach_seconds), max(until, series.began_at)
-            requests[series.key.target] = metrics, since, until
-        self._lacking = [series for series in self._lacking if series.began_at < 0.0]
-        return tuple(PastRequest(target, tuple(sorted(metrics)), since, until) for target, (metrics, since, until) in requests.items())
+        return self._past.requests()
 
     def remember(self, request: PastRequest, history: History) -> None:
         """Take in what is kept of the time that a request named."""
-        found = self._series.get(request.target, {})
-        for name in request.metrics:
-            for key in history.find(CATALOGUE[name].name):
-                series = found.get(key.name_and_labels)
-                if series is not None:
-                    rollups = history.rollups(key).between(request.since, request.until)
-                    for steps in series.steps.values():
-                        steps.put_before(rollups)
+        fill(self._series.get(request.target, {}), request, history)

@@ -38,12 +38,11 @@ class Steps:
     it rose by, over the time in which it did.
     """
 
-    __slots__ = ("_gain", "_high", "_last", "_low", "_number", "_seconds", "_sum", "_values", "begins_at", "rings", "step_seconds")
+    __slots__ = ("_gain", "_high", "_last", "_low", "_number", "_seconds", "_sum", "_values", "rings", "step_seconds")
 
     def __init__(self, step_seconds: float) -> None:
         self.step_seconds = step_seconds
         self.rings: dict[Part, Ring] = {}
-        self.begins_at: float | None = None
         self._number: float | None = None
         self._clear()
 
@@ -65,8 +64,6 @@ class Steps:
         if number != self._number:
             self._finish()
             self._number = number
-            if self.begins_at is None:
-                self.begins_at = number * self.step_seconds
         self._values += 1
         self._sum += value
         self._gain += gain
@@ -96,7 +93,7 @@ class Steps:
 
     def put_before(self, rollups: Rollups) -> None:
         """What the history keeps of the time before the first reading."""
-        until = math.inf if self.begins_at is None else self.begins_at
+        until = math.inf if self._number is None else self._number * self.step_seconds
         found = [(at, figures) for at, figures in _steps(rollups, self.step_seconds) if at <= until]
         times = [at for at, _ in found]
         for place, part in enumerate(Part):

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from alerts.board.aggregates import Grouped
 from alerts.board.board import Board
-from alerts.board.nodes import FUNCTIONS, OPPOSITES, Compared, Computed, Fixed, Joined, Leaf, Matched, Number, Truth, Values
+from alerts.board.nodes import FUNCTIONS, Computed, Fixed, Leaf, Matched, Values
 from alerts.board.selection import EVERY_TARGET
+from alerts.board.truths import OPPOSITES, Compared, Joined, Number, Truth
 from alerts.language import plan
 from alerts.language.plan import Plan, every_plan
 from alerts.rule import Selector

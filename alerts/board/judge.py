@@ -8,7 +8,8 @@ from aishell_core.values import TargetId
 from alerts.board.board import Board
 from alerts.board.compiler import Compiler, asks_status, with_status
 from alerts.board.index import Index, all_words
-from alerts.board.nodes import Compared, Tick, Truth, Values
+from alerts.board.nodes import Tick, Values
+from alerts.board.truths import Compared, Truth
 from alerts.judgement import Judgement
 from alerts.language.checker import understood
 from alerts.language.condition import Condition

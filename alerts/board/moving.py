@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from aishell_core.series.rates import GAP_INTERVALS, NAN
-from alerts.board import windows
+from alerts.board import lines, windows
 from alerts.board.buckets import Part, step_seconds_of
 from alerts.board.index import Index, Indexes
 from alerts.board.ring import Ring
@@ -23,11 +23,11 @@ _MAKINGS: Mapping[str, tuple[type[windows.Window], Part]] = MappingProxyType(
         "min": (windows.Lowest, Part.LOW),
         "max": (windows.Highest, Part.HIGH),
         "quantile": (windows.Ordered, Part.MEAN),
-        "stddev": (windows.Spread, Part.MEAN),
+        "stddev": (lines.Spread, Part.MEAN),
         "last": (windows.Newest, Part.LAST),
         "delta": (windows.Difference, Part.LAST),
-        "deriv": (windows.Slope, Part.MEAN),
-        "predict_linear": (windows.Ahead, Part.MEAN),
+        "deriv": (lines.Slope, Part.MEAN),
+        "predict_linear": (lines.Ahead, Part.MEAN),
         "changes": (windows.Total, Part.MEAN),
         "resets": (windows.Total, Part.MEAN),
         "increase": (windows.Total, Part.GAIN),

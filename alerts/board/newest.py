@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from aishell_core.series.rates import NAN
 from alerts.board.index import EVERYTHING, Index, Indexes
 from alerts.board.series import Series
 from alerts.language.plan import Figure
@@ -52,21 +51,20 @@ class Newest:
         return [1] * len(self.values)
 
     def attach(self, series: Series) -> None:
-        """Take a series in, without a value as yet."""
+        """Take a series in, with the value that stands."""
         series.newest = (*series.newest, (self, len(self.values)))
         self.series.append(series)
-        self.values.append(NAN)
+        self.values.append(series.value)
         self._changed()
 
     def detach(self, gone: set[int]) -> None:
         """Let go of some series, by identity."""
-        kept = [(series, value) for series, value in zip(self.series, self.values, strict=True) if id(series) not in gone]
+        kept = [series for series in self.series if id(series) not in gone]
         for series in self.series:
             series.newest = tuple(pair for pair in series.newest if pair[0] is not self)
         self.series, self.values = [], []
-        for series, value in kept:
+        for series in kept:
             self.attach(series)
-            self.values[-1] = value
         self._changed()
 
     def _changed(self) -> None:

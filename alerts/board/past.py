@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from aishell_core.series.keys import NameAndLabels
+from aishell_core.state.history import History
 from aishell_core.values import TargetId
+from alerts.board.series import Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +19,49 @@ class PastRequest:
     metrics: tuple[str, ...]
     since: float
     until: float
+
+
+class Past:
+    """The series with long windows that nobody has been asked about yet."""
+
+    __slots__ = ("_lacking",)
+
+    def __init__(self) -> None:
+        self._lacking: dict[int, Series] = {}
+
+    def note(self, series: Series) -> None:
+        """A long window over a series has begun."""
+        self._lacking[id(series)] = series
+
+    def forget(self, series: Series) -> None:
+        """The series is gone."""
+        self._lacking.pop(id(series), None)
+
+    def requests(self) -> tuple[PastRequest, ...]:
+        """What to ask, one request for each target; a series that was never read is not asked for yet."""
+        due = [series for series in self._lacking.values() if series.was_read]
+        for series in due:
+            del self._lacking[id(series)]
+        found: dict[TargetId, list[Series]] = {}
+        for series in due:
+            found.setdefault(series.key.target, []).append(series)
+        return tuple(
+            PastRequest(
+                target,
+                tuple(sorted({series.metric.name for series in several})),
+                min(series.at - series.reach_seconds for series in several),
+                max(series.at for series in several),
+            )
+            for target, several in found.items()
+        )
+
+
+def fill(found: Mapping[NameAndLabels, Series], request: PastRequest, history: History) -> None:
+    """Give series what is kept of them."""
+    for name in request.metrics:
+        for key in history.find(name):
+            series = found.get(key.name_and_labels)
+            if series is not None:
+                rollups = history.rollups(key).between(request.since, request.until)
+                for steps in series.steps.values():
+                    steps.put_before(rollups)

@@ -21,7 +21,7 @@ class Series:
     """What is read of one instance of a metric; only what some rule asks for is kept.
 
     `source` is the track that brings it: of several tiers the most frequent one that still does. `at` is when it was last
-    read and `hold_seconds` how long that stands.
+    read, `hold_seconds` how long that stands, and `value` what stands now (of a counter its rate), NaN for nothing.
     """
 
     __slots__ = (
@@ -31,7 +31,6 @@ class Series:
         "_long",
         "_short",
         "at",
-        "began_at",
         "hold_seconds",
         "is_counter",
         "key",
@@ -39,13 +38,15 @@ class Series:
         "newest",
         "source",
         "steps",
+        "value",
     )
 
     def __init__(self, metric: Metric, key: InstanceKey) -> None:
         self.metric = metric
         self.key = key
         self.is_counter = metric.kind is Kind.COUNTER
-        self.at = self.began_at = -_INFINITE
+        self.at = -_INFINITE
+        self.value = NAN
         self.hold_seconds = 0.0
         self.source: object = None
         self.newest: tuple[tuple[Newest, int], ...] = ()
@@ -87,8 +88,13 @@ class Series:
             ring.take_back(at)
         for steps in self._long:
             steps.take_back(at)
-        self.at = -_INFINITE
+        self.at, self.value = -_INFINITE, NAN
         self.tear()
+
+    @property
+    def was_read(self) -> bool:
+        """Whether it has had a value at all."""
+        return self.at > -_INFINITE
 
     def add(self, at: float, value: float, hold_seconds: float, source: object) -> None:
         """One reading; an infinite value is none, and a rarer tier's is left out while the more frequent one's stands."""
@@ -98,8 +104,6 @@ class Series:
             if hold_seconds > self.hold_seconds and at <= self.at + self.hold_seconds:
                 return
             self.source = source
-        if self.began_at < 0.0:
-            self.began_at = at
         self.at = at
         if self.is_counter:
             value = self._count(at, value, hold_seconds)
@@ -107,6 +111,7 @@ class Series:
             if self._short or self._long:
                 self._keep(at, value)
         self.hold_seconds = hold_seconds
+        self.value = value
         for column, place in self.newest:
             values = column.values
             if values[place] != value:
@@ -157,6 +162,7 @@ class Series:
 
     def expire(self) -> None:
         """Its newest value does not stand any more."""
+        self.value = NAN
         for column, place in self.newest:
             if column.values[place] == column.values[place]:
                 column.values[place] = NAN

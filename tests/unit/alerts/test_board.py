@@ -14,6 +14,7 @@ from aishell_core.series.rollup import RollupBatch, RollupRow
 from aishell_core.state.database import StateDatabase
 from aishell_core.values import TargetId, Tier
 from alerts.board.past import PastRequest
+from alerts.language.plan import Figure, Stream
 from alerts.models import Health
 from tests.board_values import BEGIN, Bench, key_of, rule_of, sample, traits_of
 
@@ -150,15 +151,44 @@ def test_rules_that_are_reloaded_keep_their_windows() -> None:
     assert bench.one(61).value == 60, "a new window begins with what others have kept"
 
 
-def test_what_no_rule_wants_any_more_is_let_go() -> None:
+def test_a_new_rule_is_judged_by_the_newest_readings_at_once() -> None:
+    bench = Bench()
+    bench.read(0, sample("uptime", 5.0), sample("pool.usage", 0.95))
+    bench.read(0, sample("disk.used", 50.0), tier=Tier.COLD, interval=600.0)
+    bench.read(300, sample("uptime", 305.0))
+    bench.reload(rule_of("disk.used > 10B", "pool.usage > 90%", "uptime > 300s"))
+    (judged,) = bench.judge(300)
+    assert (judged.value, judged.unit) == (50.0, "bytes")
+    bench.reload(rule_of("pool.usage > 90%", "uptime > 300s"))
+    (judged,) = bench.judge(300)
+    assert judged.unit == "s", "that of the pool is five minutes old"
+
+
+def test_rules_that_are_reloaded_while_a_target_is_away_let_its_values_grow_stale() -> None:
     bench = Bench(rule_of("pool.usage > 90%"))
     bench.read(0, sample("pool.usage", 0.95))
-    bench.reload()
-    bench.read(1, sample("pool.usage", 0.95))
-    bench.reload(rule_of("pool.usage > 90%"))
-    assert bench.judge(1) == []
-    bench.read(2, sample("pool.usage", 0.95))
-    assert bench.judge(2)
+    bench.reload(rule_of("pool.usage > 90%"), rule_of("max(uptime, 1m) > 1s", name="second"))
+    assert bench.judge(4)
+    assert bench.judge(6) == []
+
+
+def test_an_instance_that_ends_as_rules_are_reloaded_grows_stale() -> None:
+    peer = (("peer", "a"),)
+    bench = Bench(rule_of("replication.lag.bytes > 1KiB"))
+    bench.read(0, sample("replication.lag.bytes", 5000, peer), sample("uptime", 1.0))
+    bench.reload(rule_of("replication.lag.bytes > 2KiB"))
+    for at in range(1, 7):
+        bench.read(at, sample("uptime", 1.0))
+    assert bench.judge(4)
+    assert bench.judge(6) == []
+
+
+def test_labels_that_come_and_go_are_let_go_after_some_minutes() -> None:
+    bench = Bench(rule_of("process.memory.used > 1KiB"))
+    for at in range(0, 1200, 2):
+        bench.read(at, sample("process.memory.used", 2000, (("pid", str(at)),)))
+        bench.judge(at)
+    assert len(bench.board.column(Figure("process.memory.used", Stream.VALUE)).index.keys) < 250
 
 
 def test_what_no_collector_read_is_absent_after_its_time() -> None:
@@ -189,7 +219,7 @@ def test_long_windows_begin_with_what_the_state_database_keeps(tmp_path: Path) -
         bench.read(at, sample("connections.used", 20.0))
     assert bench.one(600).value == 20.0
     (request,) = bench.board.lacking()
-    assert request == PastRequest(ORDERS, ("connections.used",), BEGIN - 1200, BEGIN)
+    assert request == PastRequest(ORDERS, ("connections.used",), BEGIN - 600, BEGIN + 600)
     assert bench.board.lacking() == (), "each is said once"
     bench.board.remember(request, database.history(request.target, request.since, request.until))
     assert bench.one(600).value == pytest.approx(30.0)
@@ -219,6 +249,6 @@ def test_a_counter_of_the_history_goes_on_where_it_is(tmp_path: Path) -> None:
         bench.read(at, sample("deadlocks.rate", at))
     for request in bench.board.lacking():
         bench.board.remember(request, database.history(request.target, request.since, request.until))
-    # 600 s at 1.5 per second from the history, then one per second; the first reading has nothing before it.
-    assert bench.one(600).value == pytest.approx(900 + 599, abs=10)
+    # 589 s at 1.5 per second from the history, then one per second; steps are whole ones.
+    assert bench.one(611).value == pytest.approx(589 * 1.5 + 611, abs=20)
     database.close()
