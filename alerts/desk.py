@@ -17,12 +17,17 @@ from aishell_core.state.database import StateDatabase
 from aishell_core.state.history import History
 from alerts.board.past import PastRequest
 from alerts.handling import Evaluation, Standing, evaluation, standing
-from alerts.lease import Lease
+from alerts.lease import Lease, LeaseLostError
 from alerts.models import Acknowledgement, Alert, Fingerprint, Silence
 from alerts.store import alert_rows, lease_rows, silence_rows
 from alerts.store.database import AlertStore, Fault, no_fault
+from alerts.store.spare import carry_back, carry_over
 
 T = TypeVar("T")
+
+SPARE_AFTER_SECONDS = 3.0
+"""So long the disk may take nothing before alerts go on in memory."""
+BACK_EVERY_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,11 @@ class Desk:
         self._fault = fault
         self._store: AlertStore | None = None
         self._lease: Lease | None = None
+        self._spare: tuple[AlertStore, Lease] | None = None
+        self._failing_since: float | None = None
+        self._tried_at = 0.0
+        self.note = ""
+        """Why alerts are not kept on the disk although they are told, "" while they are."""
         self._known: tuple[int, Standing] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="aishell-alerts")
 
@@ -67,19 +77,32 @@ class Desk:
         return self._store is not None
 
     @property
+    def is_spare(self) -> bool:
+        """Whether alerts are kept in memory alone, because the disk takes nothing."""
+        return self._spare is not None
+
+    @property
     def is_claimed(self) -> bool:
         """Whether this program evaluates, as far as it knows."""
-        return self._lease is not None and self._lease.is_claimed
+        lease = self._current_lease
+        return lease is not None and lease.is_claimed
 
     @property
     def may_tell(self) -> bool:
         """Whether this program surely is the one who evaluates; may be asked from any thread."""
-        return self._lease is not None and self._lease.is_held
+        lease = self._current_lease
+        return lease is not None and lease.is_held
 
     @property
     def needs_beat(self) -> bool:
         """Whether the others are to be shown that this program lives."""
-        return self._lease is not None and self._lease.needs_beat
+        lease = self._current_lease
+        return lease is not None and lease.needs_beat
+
+    @property
+    def _current_lease(self) -> Lease | None:
+        spare = self._spare
+        return self._lease if spare is None else spare[1]
 
     async def look(self) -> Look:
         """What there is to know before an evaluation; raises StateError."""
@@ -89,8 +112,16 @@ class Desk:
         """The result of `work`, in one transaction of the one who evaluates; raises StateError."""
 
         def write() -> T:
-            _, lease = self._opened()
-            return lease.write(work, evaluated_at=evaluated_at, is_durable=is_durable)
+            try:
+                result = self._opened()[1].write(work, evaluated_at=evaluated_at, is_durable=is_durable)
+            except LeaseLostError:
+                raise
+            except StateError as error:
+                if self._spare is None:
+                    self._failed(error)
+                raise
+            self._failing_since = None
+            return result
 
         return await self._in_thread(write)
 
@@ -119,13 +150,48 @@ class Desk:
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
+    def _failed(self, error: StateError) -> None:
+        """The disk took nothing. When that lasts, go on in memory, so that people are told; then this program must be the one who may."""
+        steady = self._clock.steady()
+        if self._failing_since is None:
+            self._failing_since = steady
+        if steady - self._failing_since < SPARE_AFTER_SECONDS or self._store is None or not self.is_claimed:
+            return
+        store = AlertStore.spare()
+        with suppress(StateError):  # what cannot be read either is lost
+            rows = self._store
+            store.transact(lambda target: rows.read(lambda source: carry_over(source, target), None))
+        lease = Lease(store, self._clock, holder=self.holder, boot=self._boot)
+        lease.contend()
+        self._spare, self._tried_at = (store, lease), steady
+        self.note = f"alerts are told, but kept in memory alone: {error.message} ({error.hint})"
+
+    def _back_to_disk(self) -> None:
+        """Try to go on where others see it; what came to be in memory goes there too, unless another program evaluates by now."""
+        steady = self._clock.steady()
+        if self._spare is None or self._lease is None or steady - self._tried_at < BACK_EVERY_SECONDS:
+            return
+        self._tried_at = steady
+        store = self._spare[0]
+        try:
+            self._lease.write(lambda target: store.read(lambda source: carry_back(source, target), None))
+        except LeaseLostError:
+            pass
+        except StateError:
+            return
+        self._spare, self._failing_since, self.note = None, None, ""
+        store.close()
+
     def _opened(self) -> tuple[AlertStore, Lease]:
+        if self._spare is not None:
+            return self._spare
         if self._store is None or self._lease is None:
             self._store = AlertStore.open(self._folder, now=self._clock.now, fault=self._fault)
             self._lease = Lease(self._store, self._clock, holder=self.holder, boot=self._boot)
         return self._store, self._lease
 
     def _look(self) -> Look:
+        self._back_to_disk()
         store, lease = self._opened()
         was_claimed = lease.is_claimed
         if not lease.contend():
@@ -151,6 +217,9 @@ class Desk:
         return Look(is_evaluator=True, acknowledgements=alert_rows.acknowledgements(connection), silences=silences, taken=taken)
 
     def _close(self) -> None:
+        if self._spare is not None:
+            self._tried_at = -BACK_EVERY_SECONDS
+            self._back_to_disk()
         if self._lease is not None:
             with suppress(StateError):
                 self._lease.give_back()

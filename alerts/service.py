@@ -96,7 +96,7 @@ class AlertService:
             found = look.standing
             return AlertsView(self._clock.now(), found.alerts, found.silences, found.evaluation, False, own.book, self._note)
         evaluation = Evaluation(self._desk.holder, own.now or None, is_alive=own.now > 0)
-        note = self._note or self._teller.trouble
+        note = self._note or self._desk.note or self._teller.trouble
         return AlertsView(own.now, in_order(own.alerts.values()), look.silences, evaluation, self._desk.is_claimed, own.book, note)
 
     async def acknowledge(self, name: str, owner: str, note: str = "") -> Alert:
@@ -224,6 +224,9 @@ class AlertService:
             own.forget()
         except StateError as error:
             self._note = _noted(error)
+            if self._desk.is_spare:
+                # It begins with what could be read of the disk; the next try brings it all that is known here.
+                unsaved.put(own.alerts.values())
         else:
             if is_due:
                 unsaved.clear()

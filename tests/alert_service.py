@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from aishell_core.catalogue import CATALOGUE
+from aishell_core.errors import StateError
 from aishell_core.targets import Secret
 from aishell_core.values import NO_LABELS, Labels, Reading, Sample, TargetId, Tier
 from alerts.language.parser import parse_condition
@@ -106,7 +108,8 @@ class Station:
                 self.service.observe(usage(value, self.clock.now(), target), 1.0)
             await self.service.tick()
             if self.service.view().is_evaluator:
-                await self._send()
+                with suppress(StateError):  # as the service itself goes on where the state cannot be written
+                    await self._send()
         return self.service.view()
 
     async def _send(self) -> None:

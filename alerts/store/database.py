@@ -18,6 +18,7 @@ from aishell_core.folders import make_private_folders
 from aishell_core.state.faults import told
 from aishell_core.state.opening import NAME, connect, open_to_write
 from aishell_core.state.upgrade import Steps, checked_version, shipped_steps
+from alerts.store.spare import in_memory
 
 T = TypeVar("T")
 Fault = Callable[[str], None]
@@ -63,6 +64,11 @@ class AlertStore:
                 raise
             connection.close()
             return cls(path, None)
+
+    @classmethod
+    def spare(cls, steps: Steps | None = None) -> AlertStore:
+        """One in memory, empty, for while the disk takes nothing."""
+        return cls(Path("the state database in memory"), in_memory(shipped_steps() if steps is None else steps))
 
     def read(self, work: Callable[[sqlite3.Connection], T], nothing: T) -> T:
         """What `work` reads, all of one moment; `nothing` where there is no database. Raises StateError."""

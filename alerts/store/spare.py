@@ -1,0 +1,54 @@
+"""A state database in memory for while the disk takes nothing: a full disk is what people most need to be told of.
+
+What has to be known to go on (alerts, what people said, what is told and queued) is copied there and back again. Of what
+only grows (the history, evidence, the ledger of deliveries) the part that came to be there is added to the disk's.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from aishell_core.state.upgrade import Steps
+
+_FAMILIES = ("alert", "notice")
+_GROWING = {"alert_change": "id", "notice_attempt": "id", "alert_evidence": ""}
+"""By table, the column that numbers its rows, if any."""
+_LEASE = "alert_lease"
+
+
+def in_memory(steps: Steps) -> sqlite3.Connection:
+    """An empty state database that no other program sees."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    for script in steps:
+        connection.executescript(script)
+    return connection
+
+
+def carry_over(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    """Make the target's alerts and notices what the source's are, but for the lease and what only grows."""
+    for table in _tables(source):
+        if table not in _GROWING:
+            target.execute(f"DELETE FROM {table}")  # noqa: S608 - names of tables come from our own schema
+            _insert(source, target, table, _columns(source, table))
+
+
+def carry_back(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    """The same, and add to what only grows."""
+    carry_over(source, target)
+    for table, number in _GROWING.items():
+        _insert(source, target, table, [name for name in _columns(source, table) if name != number])
+
+
+def _tables(connection: sqlite3.Connection) -> list[str]:
+    names = [str(name) for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY rowid")]
+    return [name for name in names if name.startswith(_FAMILIES) and name != _LEASE]
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> list[str]:
+    return [str(row[1]) for row in connection.execute(f"PRAGMA table_info({table})")]
+
+
+def _insert(source: sqlite3.Connection, target: sqlite3.Connection, table: str, columns: list[str]) -> None:
+    names = ", ".join(columns)
+    rows = source.execute(f"SELECT {names} FROM {table}")  # noqa: S608
+    target.executemany(f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})", rows)  # noqa: S608
