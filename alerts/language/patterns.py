@@ -64,7 +64,7 @@ def _refuse_slow(text: str) -> None:
             branching[-1] = True
             repeats += piece != "?"
             options += piece == "?"
-        elif piece.startswith("\\") and (piece[1].isdigit() or piece[1] == "g"):
+        elif piece.startswith("\\") and (piece[1:].isdigit() or piece[1:] == "g"):
             raise PatternError("a pattern may not refer to its own groups")
     if "(?" in text.replace("(?:", ""):
         raise PatternError("of the groups that begin with (? only (?: is allowed")
