@@ -7,7 +7,7 @@ import statistics
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alerts.board.lines import Ahead, Slope, Spread
@@ -49,6 +49,9 @@ def line(points: list[tuple[float, float]]) -> tuple[Fraction, Fraction, Fractio
 
 @settings(deadline=None, max_examples=150)
 @given(taken=steps, span=spans, offset=offsets)
+@example(  # a sum that is made anew while a large value is in it
+    taken=[(0.5, 0.0, 0)] * 4 + [(1.0, 67108863.0, 0), (0.5, 0.0, 0), (0.5, 1.938, 0), (2.0, 0.0, 0), (0.5, 0.0, 3)], span=3.0, offset=2.0
+)
 def test_every_window_is_as_if_made_anew(taken: list[tuple[float, float, int]], span: float, offset: float) -> None:
     ring = Ring(span + offset)
     windows = [kind(ring, span, offset) for kind in (Total, Mean, Lowest, Highest, Ordered, Newest, Difference, Spread, Window)]
