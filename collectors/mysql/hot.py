@@ -17,6 +17,8 @@ from collectors.mysql.deadlock import Deadlock
 from collectors.mysql.hints import process_hint
 from collectors.mysql.hot_questions import HotQuestions
 from collectors.mysql.locks import LocksLook, LocksReader
+from collectors.mysql.replication_channel import channel_of
+from collectors.mysql.replication_lag import ChannelTimes
 from collectors.mysql.statements import StatementsBeside, StatementsLook, StatementsReader
 from collectors.mysql.statements_digests import DigestNames
 from collectors.mysql.statements_rows import calls_seen, statement_samples
@@ -47,9 +49,11 @@ class _Look:
 class HotTier:
     """Reads one server each second, and remembers what the next reading needs to compare."""
 
-    def __init__(self, session: MysqlSession, target: Target, clock: Clock, watched: WatchedBeside) -> None:
-        """`watched` reads what a visible pane demands of replication, progress and the horizon."""
+    def __init__(self, session: MysqlSession, target: Target, clock: Clock, watched: WatchedBeside, times: ChannelTimes) -> None:
+        """`watched` reads what a visible pane demands of replication, progress and the horizon; `times` knows the channels."""
         self._watched = watched
+        self._times = times
+        self._asked_channels = False
         self._target = target
         self._clock = clock
         self._questions = HotQuestions(session, clock)
@@ -83,6 +87,7 @@ class HotTier:
         deadlock, more = await self._counters.deadlock(server, counters, budget)
         cost = counters.cost + activity.cost + (locks.cost if locks is not None else Cost()) + more
         look = _Look(counters, activity, figures, locks, deadlock, cost)
+        replicates = await self._replicates(server, activity, budget)
         counted = await self._take_statements(look, demand, budget.left)
         watched = await self._watched.take(budget.left)
         reading = Reading(
@@ -90,7 +95,7 @@ class HotTier:
             Tier.HOT,
             at,
             (*self._samples(look, server), *statement_samples(counted.statements or ())),
-            facts_of(server, deadlock, replicates=any(thread.kind.startswith("replication") for thread, _, _ in activity.looked)),
+            facts_of(server, deadlock, replicates=replicates),
             sessions=self._sessions(look, demand),
             lock_waits=self._lock_waits(look, demand),
             statements=counted.statements,
@@ -99,6 +104,21 @@ class HotTier:
             cost=look.cost + counted.cost + watched.cost,
         )
         return replace(reading, **watched.parts) if watched.parts else reading
+
+    async def _replicates(self, server: ServerFacts, activity: ActivityLook, budget: Budget) -> bool:
+        """Whether it follows another server: also one whose threads have stopped, as its channels tell.
+
+        These are the slow connection's to read, because a server that stops a thread may let who asks for them wait. They are
+        asked for here once, so that the first reading knows the role too.
+        """
+        if any(thread.kind.startswith("replication") for thread, _, _ in activity.looked):
+            return True
+        if self._times.names is None and not self._asked_channels:
+            self._asked_channels = True
+            answer = await self._questions.ask_or_note(server, "channels", Part.REPLICATION, budget)
+            if not isinstance(answer, Failure):
+                self._times.keep(channel.name for channel in map(channel_of, answer.rows) if channel.host)
+        return bool(self._times.names)
 
     def _digest_of(self, thread: Thread, text: str) -> str:
         return self._names.seen(thread.digest, text, thread.db or "") if text else ""
@@ -152,7 +172,7 @@ class HotTier:
 
 
 def facts_of(server: ServerFacts, deadlock: Deadlock | None = None, *, replicates: bool = False) -> Facts:
-    """What is shown of a server; it is a replica where it `replicates` or lets nobody write."""
+    """What is shown of a server; it is a replica where it `replicates`, whether or not that works now, or lets nobody write."""
     details = (
         ("product", f"{server.product} ({server.comment})" if server.comment else server.product),
         ("address", server.address),

@@ -272,3 +272,24 @@ def test_a_text_that_runs_and_the_servers_digest_text_of_it_are_one_statement() 
     assert names.seen(digest, text, "other") == "0123456789abcdef@other"
     assert names.seen(None, "SELECT something else", "shop") not in {"", "0123456789abcdef"}
     assert readable_text("SELECT `a` . `b` , COUNT ( * ) FROM `t`") == "SELECT a.b, COUNT(*) FROM t"
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "kind", "does"),
+    [
+        ("thread/sql/slave_io", "Waiting for master to send event", "replication receiver", ""),
+        ("thread/sql/replica_worker", "Waiting for an event from Coordinator", "replication worker", ""),
+        ("thread/sql/replica_worker", "Applying batch of row changes (update)", "replication worker", "active"),
+        ("thread/sql/slave_sql", "Slave has read all relay log; waiting for more updates", "replication applier", ""),
+        ("thread/sql/one_connection", "Sending data", "", "active"),
+        ("thread/thread_pool/worker", "Sending data", "", "active"),
+    ],
+)
+def test_a_replicas_threads_are_its_own_also_under_the_name_of_who_started_them(name: str, state: str, kind: str, does: str) -> None:
+    # MySQL 8.0 after START REPLICA typed by app: performance_schema.threads gives all of them that user.
+    thread = _thread(7, command="Connect" if "_io" in name else "Query", state=state, seconds=101.0, name=name)
+    session = _session(thread)
+    assert (session.kind, session.state) == (kind, does)
+    assert session.user == ("system user" if kind else "app")
+    figures = activity_of([(thread, None, session)], None)
+    assert figures.statement_seconds == (0 if kind else 101)
