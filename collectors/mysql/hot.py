@@ -8,6 +8,7 @@ from aishell_core.clock import Clock
 from aishell_core.engines.mysql import MysqlSession, ServerFacts
 from aishell_core.targets import Target
 from aishell_core.values import Cost, Facts, Failure, FailureCode, LockWait, Part, Reading, Sample, Session, Tier
+from collectors.budget import Budget
 from collectors.contract import Demand
 from collectors.mysql.activity import ActivityLook, ActivityReader
 from collectors.mysql.activity_rows import Activity, activity_of, activity_samples
