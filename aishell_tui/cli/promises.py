@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aishell_tui.cli.alert_trying_shapes import AlertCheckReport, AlertTestReport
 from aishell_tui.cli.audit_shapes import AuditReport, AuditVerifyReport
 from aishell_tui.cli.setup_shapes import ConnectReport, EffectiveReport, ValidateReport
 from aishell_tui.cli.shapes import (
@@ -29,6 +30,8 @@ REPORTS: tuple[tuple[str, type], ...] = (
     ("aishell metrics --json", MetricsReport),
     ("aishell metrics --catalogue --json", CatalogueReport),
     ("aishell connect URL --json", ConnectReport),
+    ("aishell alerts check --json", AlertCheckReport),
+    ("aishell alerts test --json", AlertTestReport),
     ("aishell audit show --json", AuditReport),
     ("aishell audit verify --json", AuditVerifyReport),
     ("aishell config validate --json", ValidateReport),

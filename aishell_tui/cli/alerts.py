@@ -1,0 +1,17 @@
+"""aishell alerts: what fires, what is done about it, and trying rules before they are trusted."""
+
+from __future__ import annotations
+
+import typer
+
+from aishell_tui.cli import alerts_trying
+from aishell_tui.cli.arguments import examples
+
+app = typer.Typer(
+    help="What fires, who has it, and whether the rules are right.",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    epilog=examples("aishell alerts check", "aishell alerts test rules-test.yaml"),
+)
+for part in (alerts_trying,):
+    part.register(app)
