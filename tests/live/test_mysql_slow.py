@@ -16,6 +16,7 @@ from aishell_core.values import Failure, FailureCode, HorizonHolder, Part, Progr
 from collectors.mysql.relations import RelationsReader
 from tests.servers.galera import galera
 from tests.servers.mysql import MARIADB, VERSIONS, MysqlServer, mysql
+from tests.servers.mysql_clients import look, watching
 from tests.servers.mysql_tiers import AheadClock, Tiers, figure, tiers_of, until
 
 _SHOP = (
@@ -336,3 +337,18 @@ async def test_a_warm_reading_that_nobody_looks_at_costs_few_statements() -> Non
             reading = await tiers.warm()
             assert reading.cost.queries <= 4
             assert (reading.relations, reading.progress, reading.horizon, reading.settings, reading.replication) == (None,) * 5
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_the_checkpoints_age_is_told_by_every_version(version: str) -> None:
+    """MySQL before 8.0.30 has it in InnoDB's report alone, which is not read each second."""
+    with mysql(version) as server:
+        server.execute("CREATE DATABASE shop", "CREATE TABLE shop.t (id INT PRIMARY KEY)", "INSERT INTO shop.t VALUES (1)")
+        async with tiers_of(server) as tiers, watching(server.target()) as collector:
+            slow, quick = await tiers.warm(), await look(collector)
+    readings = [each for each in (slow, quick) if figure(each, catalogue.MYSQL_CHECKPOINT_AGE) is not None]
+    assert len(readings) == 1, "a series has one cadence"
+    assert (figure(readings[0], catalogue.MYSQL_CHECKPOINT_AGE) or 0) >= 0
+    usage = figure(readings[0], catalogue.MYSQL_CHECKPOINT_USAGE)
+    assert usage is not None
+    assert 0 <= usage <= 1

@@ -11,11 +11,12 @@ from aishell_core.values import Session
 from collectors.mysql.activity_rows import Transaction, activity_of, session_of
 from collectors.mysql.activity_threads import Thread
 from collectors.mysql.activity_waits import wait_of
-from collectors.mysql.counters_rows import counter_samples, counters_of, hit_ratio, was_reset
+from collectors.mysql.counters_rows import counter_samples, counters_of, hit_ratio, transactions, was_reset
 from collectors.mysql.deadlock import last_deadlock
 from collectors.mysql.locks_rows import lock_waits_of
 from collectors.mysql.metadata_locks_rows import MetadataLock, conflicts, mentions, mode_of
 from collectors.mysql.metadata_locks_rows import lock_waits_of as metadata_waits_of
+from collectors.mysql.redo_rows import checkpoint_samples
 from collectors.mysql.statements_digests import DigestNames, key_of, readable_text
 from collectors.text_digests import TextDigests
 
@@ -293,3 +294,20 @@ def test_a_replicas_threads_are_its_own_also_under_the_name_of_who_started_them(
     assert session.user == ("system user" if kind else "app")
     figures = activity_of([(thread, None, session)], None)
     assert figures.statement_seconds == (0 if kind else 101)
+
+
+def test_transactions_are_all_where_they_are_counted_else_those_that_wrote_else_unknown() -> None:
+    # MariaDB 10.11: ten INSERTs with autocommit add 20 to Innodb_max_trx_id and nothing to Com_commit.
+    assert transactions({"Innodb_max_trx_id": 20.0, "Com_commit": 0.0}, None) == 10
+    assert transactions({"Com_rollback": 2.0}, {"transactions": 12}) == 10
+    assert transactions({"Com_commit": 7.0}, None) is None
+    assert transactions({"Com_commit": 7.0}, {"transactions": None}) is None
+
+
+def test_older_mysql_tells_the_checkpoints_age_in_its_report() -> None:
+    report = "---\nLOG\n---\nLog sequence number          19061075\nLast checkpoint at           19000000\n"
+    age, usage = checkpoint_samples(report, 8_388_608.0)
+    assert (age.metric, age.value) == (catalogue.MYSQL_CHECKPOINT_AGE, 61_075)
+    assert usage.value == pytest.approx(61_075 / 7_340_032)
+    assert [each.metric for each in checkpoint_samples(report, None)] == [catalogue.MYSQL_CHECKPOINT_AGE]
+    assert checkpoint_samples("", 1.0) == ()
