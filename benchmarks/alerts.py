@@ -158,8 +158,8 @@ def _notes() -> tuple[str, ...]:
         f"All {TARGETS * METRICS:,} values change each second and about one instance in 400 breaches; medians of {_TICKS} ticks, CPU time.",
         "One condition is an instance's share of a tick in which all rules are evaluated; the mean of one series counts reading, "
         "window and judgement, with nothing else in the program.",
-        "Prometheus scrapes the same figures each second: the mean of prometheus_rule_group_last_duration_seconds, and the CPU of its "
-        "process beyond what it takes without rules.",
+        "Prometheus scrapes the same figures each second: the mean of prometheus_rule_group_last_duration_seconds (wall time), and "
+        "the CPU of its process per evaluation, beyond what it takes without rules.",
         f"One evaluation of cel-python, in its own process, took {_CEL_MICROSECONDS:.0f} µs.",
     )
 
