@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING
 
+from aishell_core.engines.bounded import Bounded
 from aishell_core.engines.redis_commands import (
     SUBSCRIBING,
     WAITING,
@@ -161,28 +162,9 @@ def _raise_refused(answer: Reply, line: Line, name: str) -> None:
 
 def _result(table: Table, limits: Limits) -> CommandResult:
     """The rows within the limits, and which of these ended them."""
-    kept: list[tuple[Value, ...]] = []
-    size, cut = 0, ""
-    for row in table.rows:
-        size += sum(map(_weight, row))
-        if len(kept) >= limits.rows:
-            cut = "rows"
-            break
-        if size > limits.bytes:
-            cut = "bytes"
-            break
-        kept.append(row)
-    return CommandResult(table.columns, tuple(kept), table.affected, cut=cut, note=table.note)
-
-
-def _weight(value: Value) -> int:
-    if isinstance(value, str | bytes):
-        return len(value)
-    if isinstance(value, tuple):
-        return sum(map(_weight, value))
-    if isinstance(value, Mapping):
-        return sum(len(key) + _weight(each) for key, each in value.items())
-    return 8
+    found = Bounded(limits.rows, limits.bytes)
+    found.take_all(table.rows)
+    return CommandResult(table.columns, tuple(found.rows), table.affected, cut=found.cut, note=table.note)
 
 
 def _shown(name: str) -> str:
