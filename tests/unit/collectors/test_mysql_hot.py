@@ -14,7 +14,7 @@ from collectors.mysql.activity_waits import wait_of
 from collectors.mysql.counters_rows import counter_samples, counters_of, hit_ratio, transactions, was_reset
 from collectors.mysql.deadlock import last_deadlock
 from collectors.mysql.locks_rows import lock_waits_of
-from collectors.mysql.metadata_locks_rows import MetadataLock, conflicts, mentions, mode_of
+from collectors.mysql.metadata_locks_rows import MetadataLock, conflicts, locks_of, mentions, mode_of
 from collectors.mysql.metadata_locks_rows import lock_waits_of as metadata_waits_of
 from collectors.mysql.redo_rows import checkpoint_samples
 from collectors.mysql.statements_digests import DigestNames, key_of, readable_text
@@ -311,3 +311,12 @@ def test_older_mysql_tells_the_checkpoints_age_in_its_report() -> None:
     assert usage.value == pytest.approx(61_075 / 7_340_032)
     assert [each.metric for each in checkpoint_samples(report, None)] == [catalogue.MYSQL_CHECKPOINT_AGE]
     assert checkpoint_samples("", 1.0) == ()
+
+
+def test_our_own_threads_are_nobody_that_waits() -> None:
+    def row(thread: int | None, mode: str, granted: int) -> dict[str, object]:
+        return {"thread": thread, "type": "TABLE", "schema": "s", "name": "a", "mode": mode, "granted": granted}
+
+    rows = [row(51, "SHARED_READ", 1), row(52, "EXCLUSIVE", 0), row(60, "SHARED", 0), row(None, "SHARED_WRITE", 1)]
+    locks = locks_of(rows, {51: 11, 52: 12})
+    assert {(one.waiter, one.holder) for one in metadata_waits_of(locks, {})} == {("12", "11"), ("12", "0")}
