@@ -130,7 +130,7 @@ def alerts_section() -> Section:
     taken_for_windows, of_windows, _ = tick_milliseconds(window_rules(), WINDOW_SECONDS + 5)
     instances = RULES * TARGETS
     per_condition = judged / instances * 1000
-    peer_condition = simple.duration_milliseconds / instances * 1000 if simple else None
+    peer_condition = simple.cpu_milliseconds / instances * 1000 if simple else None
     rows = (
         bounded(
             "one simple condition, evaluated with all others",
