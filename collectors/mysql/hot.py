@@ -151,11 +151,14 @@ class HotTier:
 
     @staticmethod
     def _sessions(look: _Look, demand: Demand) -> tuple[Session, ...] | None:
-        return look.activity.sessions if Part.SESSIONS in demand else None
+        """Those that may be seen; where the others are hidden that none is seen says nothing."""
+        if Part.SESSIONS not in demand:
+            return None
+        return look.activity.sessions or (() if look.activity.sees_all else None)
 
     @staticmethod
     def _lock_waits(look: _Look, demand: Demand) -> tuple[LockWait, ...] | None:
-        if Part.LOCKS not in demand:
+        if Part.LOCKS not in demand or not look.activity.sees_all:
             return None
         return look.locks.waits if look.locks is not None else ()
 
@@ -163,8 +166,13 @@ class HotTier:
     def _hidden(look: _Look, server: ServerFacts, at: float) -> tuple[Failure, ...]:
         if look.activity.sees_all:
             return ()
-        message = f"what sessions of other accounts do is hidden from {server.account or server.user}"
-        return (Failure(Part.SESSIONS, FailureCode.PRIVILEGE, message, process_hint(server), at),)
+        account, hint = server.account or server.user, process_hint(server)
+        message = f"what sessions of other accounts do is hidden from {account}"
+        locks = f"who waits for a lock is hidden from {account}"
+        return (
+            Failure(Part.SESSIONS, FailureCode.PRIVILEGE, message, hint, at),
+            Failure(Part.LOCKS, FailureCode.PRIVILEGE, locks, hint, at),
+        )
 
     def close(self) -> None:
         """Give up what is under way."""

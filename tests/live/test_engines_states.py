@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -23,7 +22,8 @@ def told(server: str, arguments: tuple[str, ...], wanted: str) -> tuple[Ran, dic
     window = () if arguments[0] == "connections" else ("--window", "200ms")
     for _ in range(_TRIES):
         ran = run_process(*arguments, "-t", server, *window, "--json")
-        (row,) = ran.json()["connections" if arguments[0] == "connections" else "targets"]  # type: ignore[misc]
+        rows: Any = ran.json()["connections" if arguments[0] == "connections" else "targets"]
+        (row,) = rows
         if any(wanted in reason for reason in row["reasons"]):
             return ran, row
     raise AssertionError(f"{arguments} never told of {wanted!r}: {row}")
@@ -72,7 +72,7 @@ def test_status_shows_sizes_that_only_the_slowest_tier_brings(broken: MysqlServe
 @pytest.mark.parametrize("arguments", _REPORTS)
 def test_slots_without_a_node_are_critical_in_every_report(arguments: tuple[str, ...]) -> None:
     with cluster() as nodes:
-        nodes[2].signal(signal.SIGKILL)
+        nodes[2].kill()
         ran, row = told(nodes[0].url(), arguments, "slots of the cluster that no node serves")
     assert (ran.code, row["state"]) == (2, "critical")
 
@@ -86,3 +86,25 @@ def test_numbers_that_run_out_are_in_every_report(arguments: tuple[str, ...]) ->
     assert (ran.code, row["state"]) == (1, "warning")
     if arguments == ("health-check",):
         assert any(check["metric"].startswith("mysql.auto_increment") and check["state"] == "warning" for check in row["checks"])
+
+
+@pytest.mark.parametrize("version", ["mariadb-10.11", "mysql-8.0"])
+def test_who_may_see_nothing_is_not_told_that_nobody_is_there(version: str) -> None:
+    with mysql(version, performance_schema=True) as server:
+        server.execute("CREATE USER nobody@'%' IDENTIFIED BY 'x'")
+        url = server.url(user="nobody", password="x")
+        hidden = "who waits for a lock is hidden from nobody@%"
+
+        def shown(*arguments: str) -> str:
+            for _ in range(_TRIES):
+                ran = run_process(*arguments)
+                if hidden in ran.out:
+                    return ran.out
+            raise AssertionError(f"{arguments} never said it: {ran.out}")
+
+        for text in (shown("sessions", "-t", url), shown("sessions", "--waiting", "-t", url)):
+            assert "nobody waits for a lock" not in text
+            assert "no session" not in text
+            assert "GRANT PROCESS ON *.* TO 'nobody'@'%';" in text
+        test = shown("connect", url, "--test")
+        assert not [line for line in test.splitlines() if "✓ locks" in line or "✓ sessions" in line]
