@@ -223,3 +223,9 @@ def test_a_rule_that_is_wrong_is_told_and_its_tests_are_not_run() -> None:
     file = file_of("    tests: [{series: {pool.usage: 1}, checks: [{at: 5m, alerts: none}]}]\n", POOL.replace("> 80%", "> 80 s"))
     assert len(file.problems) == 1
     assert file.trials == ()
+
+
+def test_the_example_of_the_page_passes() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "alerts-trying.md").read_text(encoding="utf-8")
+    example = page.partition("```yaml\n")[2].partition("```")[0]
+    assert [result.differences for result in results("", example)] == [()]
