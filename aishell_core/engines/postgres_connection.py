@@ -196,6 +196,11 @@ class PostgresConnection:
         """
         with self._asking():
             await self._driver.prepare(sql, name="")
+        return await self.fetch_message(sql)
+
+    async def fetch_message(self, sql: str) -> tuple[str, ...]:
+        """The first column of all rows that statements of our own bring, in one message and so in one transaction. Raises ServerError."""
+        with self._asking():
             self._driver.counter.kept = kept = bytearray()
             try:
                 await self._driver.execute(sql)
