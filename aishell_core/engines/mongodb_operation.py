@@ -21,17 +21,8 @@ READING = frozenset(
         *("find", "aggregate", "count", "distinct", "listCollections", "listIndexes", "listDatabases", "collStats", "dbStats", "dataSize"),
         *("explain", "serverStatus", "hello", "isMaster", "buildInfo", "ping", "getParameter", "getCmdLineOpts", "hostInfo", "top"),
         *("connectionStatus", "usersInfo", "rolesInfo", "replSetGetStatus", "replSetGetConfig", "balancerStatus", "listShards", "getLog"),
-        *(
-            "planCacheListFilters",
-            "listCommands",
-            "whatsmyuri",
-            "currentOp",
-            "getDefaultRWConcern",
-            "serverInfo",
-            "features",
-            "getShardMap",
-            "isdbgrid",
-        ),
+        *("planCacheListFilters", "listCommands", "whatsmyuri", "currentOp", "getDefaultRWConcern", "serverInfo", "features"),
+        *("getShardMap", "isdbgrid"),
     }
 )
 _WRITING = frozenset(
@@ -55,7 +46,7 @@ _OF_THE_SERVER = frozenset(
     {
         *("listDatabases", "serverStatus", "hello", "isMaster", "buildInfo", "ping", "getParameter", "setParameter", "getCmdLineOpts"),
         *("hostInfo", "top", "connectionStatus", "replSetGetStatus", "replSetGetConfig", "balancerStatus", "listShards", "getLog"),
-        *("listCommands", "planCacheListFilters", "whatsmyuri", "currentOp", "getDefaultRWConcern", "killOp", "killSessions", "features", "getShardMap"),
+        *("listCommands", "whatsmyuri", "currentOp", "getDefaultRWConcern", "killOp", "killSessions", "features", "getShardMap"),
     }
 )
 """Commands about the server, whose database is admin."""

@@ -28,7 +28,7 @@ _READING = (
 OPERATIONS = _table(
     (_READING, NONE, READ, ""),
     (
-        "currentop top hostinfo getcmdlineopts getparameter getlog planccachelistfilters",
+        "currentop top hostinfo getcmdlineopts getparameter getlog plancachelistfilters",
         LOW,
         READ,
         "shows what others do, or the server's settings",
