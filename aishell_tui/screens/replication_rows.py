@@ -11,7 +11,7 @@ from aishell_core.values import Ability, Metric, Part, ReplicationPeer, Severity
 from aishell_tui.catch_up import TREND_SECONDS, UNKNOWN_TREND, Trend, trend, trend_words
 from aishell_tui.frame import TargetView
 from aishell_tui.screens.fields import field_lines
-from aishell_tui.text import data_age_text, why_unknown
+from aishell_tui.text import data_age_text, server_text, why_unknown
 from widgets.glyphs import Glyphs
 from widgets.heading import Heading
 from widgets.lines import Span, Spans
@@ -218,7 +218,7 @@ def why_none(view: TargetView) -> str:
     if failure is not None and not view.replication:
         return why_unknown(failure)
     if view.abilities and Ability.REPLICATION not in view.abilities:
-        return f"n/a: {view.target.engine} has no replication that aishell can read"
+        return f"n/a: {server_text(view)} has no replication that aishell can read"
     if view.replication is None:
         return "reading …"
     return "nothing replicates: nobody takes this server's log, it follows none, and it is in no cluster"

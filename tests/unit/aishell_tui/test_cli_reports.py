@@ -238,7 +238,7 @@ def test_every_ability_is_listed_with_its_reason() -> None:
     assert rows["connect"].detail == "sqlite 3.45.0 file"
     assert (rows["statements"].works, rows["statements"].detail) == (True, "3 read")
     assert (rows["sessions"].works, rows["sessions"].detail, rows["sessions"].hint) == (False, "not allowed", "GRANT it")
-    assert (rows["replication"].works, rows["replication"].detail) == (False, "sqlite does not offer it")
+    assert (rows["replication"].works, rows["replication"].detail) == (False, "SQLite does not offer it")
     assert (rows["explain"].works, rows["integrity"].works, rows["schema"].detail) == (True, False, "the file is empty")
 
 
