@@ -123,7 +123,14 @@ def _errors(peer: ReplicationPeer) -> str:
 
 def _is_unused(peer: ReplicationPeer) -> bool:
     details = dict(peer.details)
-    return peer.role == "slot" and peer.active is False and "temporary" not in details and "copied from the primary" not in details
+    keeps_log = peer.retained_bytes is not None
+    return (
+        keeps_log
+        and peer.role == "slot"
+        and peer.active is False
+        and "temporary" not in details
+        and "copied from the primary" not in details
+    )
 
 
 def peer_note(peer: ReplicationPeer, found: Trend) -> str:
@@ -131,6 +138,8 @@ def peer_note(peer: ReplicationPeer, found: Trend) -> str:
     words = [trend_words(found)] if peer.lag_bytes else []
     if peer.state == "lost" or peer.wal_status == "lost":
         words.append("the log that it needs is gone: it has to be made anew")
+    elif peer.role == "slot" and peer.active is False and peer.retained_bytes is None:
+        words.append("nobody has used it yet, and no log is kept for it")
     elif _is_unused(peer):
         words.append("nobody uses it, and log is kept " + ("for it" if peer.safe_bytes is not None else "without end"))
     if peer.wal_status in {"extended", "unreserved"} and peer.safe_bytes is not None:

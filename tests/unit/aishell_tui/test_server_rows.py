@@ -70,7 +70,12 @@ def test_a_slot_stands_under_the_standby_that_uses_it_and_others_stand_alone() -
     [
         (ReplicationPeer("a", "standby", "streaming", 0.0, 0.0), Severity.OK, ""),
         (ReplicationPeer("a", "standby", "streaming", 61.0, 0.0), Severity.CRITICAL, ""),
-        (ReplicationPeer("a", "slot", "inactive", active=False), Severity.WARNING, "nobody uses it, and log is kept without end"),
+        (
+            ReplicationPeer("a", "slot", "inactive", active=False, retained_bytes=1.0),
+            Severity.WARNING,
+            "nobody uses it, and log is kept without end",
+        ),
+        (ReplicationPeer("a", "slot", "no log yet", active=False), Severity.OK, "nobody has used it yet, and no log is kept for it"),
         (ReplicationPeer("a", "slot", "inactive", active=False, details=(("temporary", "yes"),)), Severity.OK, ""),
         (
             ReplicationPeer("a", "slot", "lost", active=False, wal_status="lost"),
