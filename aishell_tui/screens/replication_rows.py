@@ -121,16 +121,15 @@ def _errors(peer: ReplicationPeer) -> str:
     return ", ".join(f"{name} {value}" for name, value in peer.details if name.startswith("errors ") and value not in {"", "0"})
 
 
-def _is_unused(peer: ReplicationPeer) -> bool:
+def _has_no_user(peer: ReplicationPeer) -> bool:
+    """Whether a slot waits for somebody: a temporary one ends with its session, a copied one is for a failover."""
     details = dict(peer.details)
-    keeps_log = peer.retained_bytes is not None
-    return (
-        keeps_log
-        and peer.role == "slot"
-        and peer.active is False
-        and "temporary" not in details
-        and "copied from the primary" not in details
-    )
+    return peer.role == "slot" and peer.active is False and "temporary" not in details and "copied from the primary" not in details
+
+
+def _is_unused(peer: ReplicationPeer) -> bool:
+    """Whether log is kept for nobody: a slot that was never used keeps none."""
+    return _has_no_user(peer) and peer.retained_bytes is not None
 
 
 def peer_note(peer: ReplicationPeer, found: Trend) -> str:
@@ -138,9 +137,9 @@ def peer_note(peer: ReplicationPeer, found: Trend) -> str:
     words = [trend_words(found)] if peer.lag_bytes else []
     if peer.state == "lost" or peer.wal_status == "lost":
         words.append("the log that it needs is gone: it has to be made anew")
-    elif peer.role == "slot" and peer.active is False and peer.retained_bytes is None:
+    elif _has_no_user(peer) and peer.retained_bytes is None:
         words.append("nobody has used it yet, and no log is kept for it")
-    elif _is_unused(peer):
+    elif _has_no_user(peer):
         words.append("nobody uses it, and log is kept " + ("for it" if peer.safe_bytes is not None else "without end"))
     if peer.wal_status in {"extended", "unreserved"} and peer.safe_bytes is not None:
         words.append(f"lost after {format_bytes(max(0.0, peer.safe_bytes))} more")
