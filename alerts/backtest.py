@@ -7,7 +7,7 @@ by the board, the program and the life cycle of production (`alerts/trials/cours
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from aishell_core.values import TargetId
@@ -133,7 +133,8 @@ def backtest(
     def run(some: Sequence[Rule], begin: float, share: float) -> _Run:
         return _pass(some, targets, _playback(some, targets, source, since, until), lambda done: progress(begin + done * share))
 
-    first = run(tried, 0.0, 0.6)
+    engines = {traits.engine for traits in targets}
+    first = run([rule for rule in tried if _can_be_judged(rule, engines)], 0.0, 0.6)
     fired = _fired(first)
     noisy = [rule for rule in tried if fired.get(rule.name, 0) >= _ENOUGH_TO_HALVE]
     variants = {rule.name: stricter(rule, first.peaks.get(rule.name, Peaks())) for rule in noisy}
@@ -165,6 +166,15 @@ def _halved(variants: Iterable[Variant], fired: int, again: Mapping[str, int]) -
 def _tried(rule: Rule) -> Rule:
     """The rule for targets of any role: which one a target had is not kept."""
     return replace(rule, targets=replace(rule.targets, roles=())) if rule.targets.roles else rule
+
+
+def _can_be_judged(rule: Rule, engines: Collection[str]) -> bool:
+    """Whether any target of these engines ("" for one that is not known) can have its figures; the others only take time."""
+    if "" in engines:
+        return True
+    selected = not rule.targets.engines or not set(rule.targets.engines).isdisjoint(engines)
+    known = understood(rule.triggers[0].condition).engines
+    return selected and (known is None or not known.isdisjoint(engines))
 
 
 def _leaves(rule: Rule) -> Iterator[Figure | Absent]:

@@ -93,7 +93,10 @@ def _candidates(judged: Judged, values: Sequence[float]) -> list[float]:
     ranked = sorted(values, reverse=not judged.is_above)
     chosen = [ranked[ceil(share * (len(ranked) - 1))] for share in _SHARES] if ranked else []
     rounded = dict.fromkeys(rounded_to(value, is_up=judged.is_above) for value in chosen)
-    return [value for value in rounded if (value > judged.threshold if judged.is_above else value < judged.threshold)]
+    if judged.is_above:
+        return [value for value in rounded if value > judged.threshold]
+    # Below nothing there is nothing: that would switch the rule off.
+    return [value for value in rounded if value < judged.threshold and (value > 0 or judged.threshold <= 0)]
 
 
 def rounded_to(value: float, *, is_up: bool) -> float:

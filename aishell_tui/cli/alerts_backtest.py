@@ -55,6 +55,7 @@ def run_backtest(
     import time
     from contextlib import closing
 
+    from aishell_core.state.condense import KEPT_SECONDS
     from aishell_core.state.database import StateDatabase
     from aishell_core.units import parse_duration
     from aishell_tui.alert_past import kept_targets
@@ -68,9 +69,10 @@ def run_backtest(
     chosen = choice(context, config)
     rules = _rules(files or [], rule or [], chosen.config)
     loaded, now = configuration(chosen), time.time()
+    since = now - min(span, KEPT_SECONDS)
     with closing(StateDatabase.open(find_places().state, writable=False)) as database:
-        targets = kept_targets(database, loaded, now - span, now, target)
-        found = backtest(rules, targets, database.history, now - span, now, _tell if sys.stderr.isatty() else _be_quiet)
+        targets = kept_targets(database, loaded, since, now, target)
+        found = backtest(rules, targets, database.history, since, now, _tell if sys.stderr.isatty() else _be_quiet)
     report = backtest_report(found, span)
     say(to_json(report) if json else backtest_text(report))
     return 0
