@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from aishell_core.engines.statement_log import default_log, flush_statements, logged_connect
+from tests.alert_pages import furnish
 from tests.servers.mongodb_ferretdb import FerretServer, ferretdb
 from tests.servers.mongodb_subject import fill
 from tests.servers.mysql import VERSIONS as MYSQL_VERSIONS
@@ -24,6 +25,7 @@ from tests.servers.mysql import MysqlServer, mysql
 from tests.servers.pgbouncer import Pgbouncer, pgbouncer
 from tests.servers.postgres import PostgresServer, postgres
 from tests.servers.postgres_clients import clients
+from tests.servers.receivers import Receiver, http_receiver
 from tests.servers.redis import RedisServer, redis_server
 from tests.terminal import AISHELL, opened, surroundings
 
@@ -43,6 +45,9 @@ MYSQL_ADDRESS = "localhost:3306"
 REDIS_PAGE = ROOT / "docs" / "redis.md"
 REDIS_ADDRESS = "localhost:6379"
 DOCUMENTS_ADDRESS = "localhost:27017"
+ALERTS = "aishell alerts"
+STATES = {0, 1, 2, 3}
+"""What `aishell alerts list` ends with: it says how things stand, and here an alert fires and nobody evaluates."""
 # The reader's role has a password, and the pages say where it is found.
 ACCESS = """
 local all all trust
@@ -158,6 +163,13 @@ def documents() -> Iterator[FerretServer]:
 
 
 @pytest.fixture
+def channel() -> Iterator[Receiver]:
+    """What stands behind the channel that the pages speak of."""
+    with http_receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
 def queue() -> Iterator[PostgresServer]:
     """A server on which one session waits for another."""
     with postgres() as server:
@@ -194,6 +206,9 @@ def test_the_commands_of_a_block_run_one_after_the_other(block: Block, workplace
     tables: MysqlServer | None = request.getfixturevalue("orders") if MYSQL_ADDRESS in block.body else None
     if not re.search(r"--save|config init", block.body):
         configure(workplace, blocked.url() if blocked is not None else "")
+    if ALERTS in block.body:
+        receiver: Receiver = request.getfixturevalue("channel")
+        furnish(workplace, receiver.address)
     for command in commands(block):
         if redis is not None:
             run(command.replace(REDIS_ADDRESS, f"localhost:{redis.port}"), workplace)
@@ -228,7 +243,8 @@ def run(command: str, workplace: Path, **around: str) -> None:
             text=True,
             stdin=subprocess.DEVNULL,
         )
-        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        expected = STATES if command.startswith(f"{ALERTS} list") else {0}
+        assert done.returncode in expected, f"{command}\n{done.stdout}{done.stderr}"
 
 
 def opens_dashboard(words: list[str]) -> bool:

@@ -225,7 +225,9 @@ def test_a_rule_that_is_wrong_is_told_and_its_tests_are_not_run() -> None:
     assert file.trials == ()
 
 
-def test_the_example_of_the_page_passes() -> None:
+def test_the_example_of_the_page_passes(tmp_path: Path) -> None:
     page = (Path(__file__).parents[3] / "docs" / "alerts-trying.md").read_text(encoding="utf-8")
-    example = page.partition("```yaml\n")[2].partition("```")[0]
-    assert [result.differences for result in results("", example)] == [()]
+    (tmp_path / "rules.yaml").write_text(page.partition("```yaml\n")[2].partition("```")[0])
+    file = read_trial_file(tmp_path / "rules.yaml")
+    assert file.problems == ()
+    assert [run_trial(trial, file.book.rules).differences for trial in file.trials] == [()]
