@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from alerts.rules.book import RuleBook
     from alerts.service import AlertService
 
-    OpenAlerts = Callable[[Mapping[TargetId, Traits], Callable[[Alert], Evidence | None]], tuple[AlertService, Witness]]
+
+OpenAlerts = Callable[[Mapping[TargetId, Traits], Callable[[Alert], Evidence | None]], "tuple[AlertService, Witness]"]
+"""Opens the service, given what every target is (which changes as more is known) and who says what was seen; in a thread."""
 
 START_SECONDS = 1.5
 AGAIN_SECONDS = 30.0

@@ -8,6 +8,7 @@ from aishell_core.values import Event, EventKind, Severity, TargetId
 from alerts.models import Alert, Level, Phase
 
 SEVERITIES = {Level.INFO: Severity.OK, Level.WARNING: Severity.WARNING, Level.CRITICAL: Severity.CRITICAL}
+LEVEL_WORDS = {Level.INFO: "info", Level.WARNING: "warn", Level.CRITICAL: "crit"}
 _NAMED = 20
 
 

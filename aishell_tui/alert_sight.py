@@ -23,16 +23,20 @@ _REMARKS = 3
 
 def sight_of(view: TargetView, alert: Alert, rule: Rule | None, events: tuple[Event, ...], at: float) -> Sight:
     """What is known at a moment; parts that were read too long ago to say anything of it are left out."""
+    key = figure_of(view, alert, rule)
+    of_itself = key.metric.name if key is not None else ""
     fresh = {part for part, read_at in view.part_at.items() if abs(at - read_at) <= FRESH_SECONDS}
+    told_by_locks = "sessions" if Part.LOCKS in fresh and view.lock_waits else None
+    others = (reason for reason in view.assessment.reasons if reason.metric != of_itself and reason.leads_to != told_by_locks)
     return Sight(
         at,
-        window_of(view, alert, rule, at),
+        window_of(view, key, at),
         sessions=view.sessions if Part.SESSIONS in fresh else None,
         lock_waits=view.lock_waits if Part.LOCKS in fresh else None,
         statements=view.statements if Part.STATEMENTS in fresh else None,
         statement_rates=_statement_rates(view) if Part.STATEMENTS in fresh else {},
         events=tuple(event for event in events if event.target in {view.name, ""} and 0 <= at - event.at <= SETTINGS_SECONDS),
-        remarks=tuple(reason.text for reason in view.assessment.reasons[:_REMARKS]),
+        remarks=tuple(reason.text for reason in others)[:_REMARKS],
     )
 
 
@@ -47,9 +51,8 @@ def figure_of(view: TargetView, alert: Alert, rule: Rule | None) -> SeriesKey | 
     return None
 
 
-def window_of(view: TargetView, alert: Alert, rule: Rule | None, at: float) -> tuple[tuple[float, float], ...]:
+def window_of(view: TargetView, key: SeriesKey | None, at: float) -> tuple[tuple[float, float], ...]:
     """The figure of the last minutes in at most so many points; empty where the rule looks at none that is kept."""
-    key = figure_of(view, alert, rule)
     if key is None:
         return ()
     buckets = view.snapshot.buckets(key, at - WINDOW_SECONDS, at, _POINTS)

@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from aishell_core.clock import Clock
 from aishell_core.engines.base import Cancellable
@@ -20,16 +19,13 @@ from aishell_core.series.store import SeriesStore
 from aishell_core.state.history import History
 from aishell_core.targets import Location, Target
 from aishell_core.values import Event, EventKind, Failure, PlanNode, Severity, TargetId, Thresholds
-from aishell_tui.alert_feed import AlertFeed
+from aishell_tui.alert_feed import AlertFeed, OpenAlerts
 from aishell_tui.frame import Frame, OwnCost, TargetView
 from aishell_tui.history import HistoryKeeper
 from aishell_tui.wait_history import WaitHistory
 from aishell_tui.watch import OpenCollector, Watch
 from collectors.contract import NOTHING, Demand
 from collectors.schedule import Schedule
-
-if TYPE_CHECKING:
-    from aishell_tui.alert_feed import OpenAlerts
 
 HOST_NAME = TargetId("this host")
 _EVENTS_SHOWN = 2000

@@ -179,13 +179,15 @@ def _events(sight: Sight, seconds: float, wanted: Callable[[Event], bool]) -> It
 def _causes(sight: Sight, busy: list[Session], by_id: Mapping[str, Session], redact: Redact) -> Iterator[str]:
     """What may be behind it: who blocks, what changed, what runs for long, what takes the time, what else is wrong."""
     edges = [wait for wait in sight.lock_waits or () if wait.waiter]
-    for head, _ in _heads(edges)[:2]:
+    heads = [head for head, _ in _heads(edges)[:2]]
+    tied = {*heads, *(wait.waiter for wait in edges)}
+    for head in heads:
         count = format_counted(len(_behind(head, edges)), "session waits", "sessions wait")
         session = by_id.get(head)
         yield masked(f"{count} behind {_who(session)}, {_doing(session)}" if session is not None else f"{count} behind session {head}")
     for event in [each for each in sight.events if each.kind in _NEWS and 0 <= sight.at - each.at <= _NEWS_SECONDS][:2]:
         yield masked(f"{format_duration(round(sight.at - event.at))} before: {event.text}")
-    for session in [each for each in busy if (_age(each) or 0.0) >= _LONG_SECONDS][:1]:
+    for session in [each for each in busy if (_age(each) or 0.0) >= _LONG_SECONDS and each.id not in tied][:1]:
         yield masked(f"{_who(session)} is {_doing(session)}")
     for statement, share, is_now in _ranked(sight)[:1]:
         if is_now and share >= _LARGE_SHARE:
