@@ -4,6 +4,7 @@ AishellError                  exit 70, an operation failed
 ├── UsageError                exit 64, the command line cannot be carried out
 ├── ConfigError               exit 78, the configuration is wrong (file, line, column)
 ├── TargetError               exit 3,  a database cannot be read; carries a FailureCode
+│   └── ConsentError          the same, not done because it may do more than read; a person may want it all the same
 ├── StateError                exit 74, the state folder or database cannot be used
 └── RefusedError              exit 77, a role, a protection or the person at the keyboard says no
 """
@@ -86,3 +87,7 @@ class TargetError(AishellError):
     def failure(self, part: str, at: float) -> Failure:
         """This error as a value to be shown, for the part that could not be read."""
         return Failure(part, self.reason, self.message, self.hint, at)
+
+
+class ConsentError(TargetError):
+    """What was asked for may do more than read, so nothing was done; it can be asked for again with a person's consent."""

@@ -157,6 +157,16 @@ KEYS: tuple[Key, ...] = (
         4,
     ),
     Key(
+        "query.explain",
+        ("e",),
+        "explain",
+        "explain all the same",
+        "Have the statement planned, after a question, where planning it may already do something.",
+        ("query",),
+        2,
+        Ability.EXPLAIN,
+    ),
+    Key(
         "analyze",
         ("a",),
         "analyze",

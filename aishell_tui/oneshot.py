@@ -112,13 +112,12 @@ class _Look:
     async def _read(self, collector: Collector) -> None:
         if not await self._collect(collector, Tier.HOT):
             return
-        slower = [asyncio.create_task(self._collect(collector, tier)) for tier in self._plan.tiers]
         if self._plan.window_seconds > 0:
             await self._clock.sleep(self._plan.window_seconds)
-            if slower:
-                await asyncio.wait(slower)
             await self._collect(collector, Tier.HOT)
-        elif slower:
+        # Not within the window: the rates would be those of our own questions, and without any where these take long.
+        slower = [asyncio.create_task(self._collect(collector, tier)) for tier in self._plan.tiers]
+        if slower:
             await asyncio.wait(slower)
 
     async def _check(self, collector: Collector) -> None:

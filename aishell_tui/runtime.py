@@ -182,6 +182,10 @@ class Runtime:
         """The plan of a statement; raises TargetError."""
         return await self._watch(target).explain(sql, database)
 
+    async def explain_with_consent(self, target: TargetId, sql: str, database: str) -> tuple[PlanNode, ...]:
+        """The plan of a statement although asking for it may do something; raises TargetError."""
+        return await self._watch(target).explain_with_consent(sql, database)
+
     async def explain_analyze(self, target: TargetId, sql: str, database: str, deadline_seconds: float) -> tuple[PlanNode, ...]:
         """The measured plan of a statement that is run for it; raises TargetError."""
         return await self._watch(target).explain_analyze(sql, database, deadline_seconds)

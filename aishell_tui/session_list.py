@@ -11,7 +11,7 @@ from aishell_core.values import LockWait, Session, Severity, Thresholds
 _IDLE_IN_TRANSACTION = frozenset({"idle in transaction", "idle in transaction (aborted)"})
 _YOUNG_SECONDS = 1.0
 _HEAD, _WORKING, _IDLE, _OWN = range(4)
-_ACTIVE = frozenset({"active", "running", "writing", "reading", "waiting", "fastpath function call"})
+_ACTIVE = frozenset({"active", "running", "writing", "reading", "waiting", "blocked", "fastpath function call"})
 _SHORT_STATES = {
     "idle in transaction": "idle in tx",
     "idle in transaction (aborted)": "aborted tx",

@@ -11,12 +11,12 @@ from aishell_core.engines.base import Cancellable, Introspectable
 from aishell_core.errors import TargetError
 from aishell_core.series.store import SeriesStore
 from aishell_core.targets import Target
-from aishell_core.values import Ability, Event, Facts, Failure, FailureCode, PlanNode, Reading, TargetId, Thresholds, Tier
+from aishell_core.values import Ability, Event, Facts, Failure, FailureCode, PlanNode, Reading, TargetId, Thresholds
 from aishell_tui.assess import assess, judged_metrics
 from aishell_tui.changes import counted_events, view_events
 from aishell_tui.frame import TargetView, absorb
 from aishell_tui.wait_history import WaitHistory
-from collectors.contract import NOTHING, Analyzing, Collector, Demand
+from collectors.contract import NOTHING, Analyzing, Collector, Consenting, Demand
 from collectors.poller import Poller
 from collectors.schedule import Schedule
 
@@ -102,9 +102,9 @@ class Watch:
             self.waits.add(reading.at, reading.waits, interval_seconds)
         view = absorb(before, reading, self._store.snapshot(before.name), interval_seconds)
         self.view = self._assessed(replace(view, abilities=self.abilities))
-        if reading.tier is Tier.HOT or reading.facts is not None or reading.settings is not None:
-            for event in view_events(before, self.view, reading.at):
-                self._emit(event)
+        # Of every tier: what a slower one brings may change the state too, and the next hot reading would find it changed already.
+        for event in view_events(before, self.view, reading.at):
+            self._emit(event)
         if self._listener is not None:
             self._listener.heard(self.view, reading, interval_seconds)
 
@@ -130,6 +130,13 @@ class Watch:
     async def explain(self, sql: str, database: str = "") -> tuple[PlanNode, ...]:
         """The plan of a statement on this target; raises TargetError."""
         return await self._ready().explain(sql, database)
+
+    async def explain_with_consent(self, sql: str, database: str) -> tuple[PlanNode, ...]:
+        """The plan of a statement although asking for it may do something; raises TargetError."""
+        collector = self._ready()
+        if not isinstance(collector, Consenting):
+            return await collector.explain(sql, database)
+        return await collector.explain_with_consent(sql, database)
 
     async def explain_analyze(self, sql: str, database: str, deadline_seconds: float) -> tuple[PlanNode, ...]:
         """The measured plan of a statement that is run for it; raises TargetError."""

@@ -66,6 +66,7 @@ class Desk:
         self._spare: tuple[AlertStore, Lease] | None = None
         self._failing_since: float | None = None
         self._tried_at = 0.0
+        self._is_closed = False
         self.note = ""
         """Why alerts are not kept on the disk although they are told, "" while they are."""
         self._known: tuple[int, Standing] | None = None
@@ -145,9 +146,12 @@ class Desk:
     async def close(self) -> None:
         """Let another program evaluate at once, and let go of the file; never raises StateError."""
         await self._in_thread(self._close)
+        self._is_closed = True
         self._thread.shutdown(wait=False)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
+        if self._is_closed:
+            raise StateError("alerts are closed", "the program is ending")
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _failed(self, error: StateError) -> None:

@@ -2,7 +2,7 @@
 
 Blocking, over an open store; a dashboard calls these through `AlertService`, the command line directly. All times are epoch
 seconds of the wall clock. An alert is named by its fingerprint or the beginning of it that no other one has, or by its rule
-where that has one alert alone.
+where that has one alert alone, or one alone that fires.
 """
 
 from __future__ import annotations
@@ -65,8 +65,9 @@ def named(alerts: Mapping[Fingerprint, Alert], name: str) -> Alert:
     found = [alert for alert in alerts.values() if alert.phase is not Phase.INACTIVE and alert.rule == wanted]
     if not found and len(wanted) >= _SHORTEST_PREFIX:
         found = [alert for alert in alerts.values() if alert.fingerprint.startswith(wanted.lower())]
-    if len(found) == 1:
-        return found[0]
+    active = [alert for alert in found if alert.phase.is_active]
+    if len(found) == 1 or len(active) == 1:
+        return (active or found)[0]
     if found:
         several = ", ".join(f"{alert.fingerprint} ({alert.key.target})" for alert in found[:5])
         raise UsageError(f"{name!r} means {len(found)} alerts", f"name one of them: {several}")

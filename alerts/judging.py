@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from aishell_core.state.history import History
-from aishell_core.values import Reading, TargetId
+from aishell_core.values import Labels, Reading, TargetId
 from alerts.board.board import Board
 from alerts.board.past import PastRequest
 from alerts.board.program import Program
@@ -34,6 +34,10 @@ class Judging:
     def gap(self, target: TargetId) -> None:
         """A target began anew or was away."""
         self._board.gap(target)
+
+    def end(self, target: TargetId, metric: str, labels: Labels) -> None:
+        """A target has no such figure any more."""
+        self._board.end(target, metric, labels)
 
     def judge(self, now: float, alerts: Iterable[Alert], traits: Mapping[TargetId, Traits]) -> list[Judgement]:
         """How everything stands at `now` (epoch seconds): what breaches, what has an alert, what lacks figures."""

@@ -130,7 +130,7 @@ def alerts_section() -> Section:
     taken_for_windows, of_windows, _ = tick_milliseconds(window_rules(), WINDOW_SECONDS + 5)
     instances = RULES * TARGETS
     per_condition = judged / instances * 1000
-    peer_condition = simple.duration_milliseconds / instances * 1000 if simple else None
+    peer_condition = simple.cpu_milliseconds / instances * 1000 if simple else None
     rows = (
         bounded(
             "one simple condition, evaluated with all others",
@@ -158,8 +158,8 @@ def _notes() -> tuple[str, ...]:
         f"All {TARGETS * METRICS:,} values change each second and about one instance in 400 breaches; medians of {_TICKS} ticks, CPU time.",
         "One condition is an instance's share of a tick in which all rules are evaluated; the mean of one series counts reading, "
         "window and judgement, with nothing else in the program.",
-        "Prometheus scrapes the same figures each second: the mean of prometheus_rule_group_last_duration_seconds, and the CPU of its "
-        "process beyond what it takes without rules.",
+        "Prometheus scrapes the same figures each second: the mean of prometheus_rule_group_last_duration_seconds (wall time), and "
+        "the CPU of its process per evaluation, beyond what it takes without rules.",
         f"One evaluation of cel-python, in its own process, took {_CEL_MICROSECONDS:.0f} µs.",
     )
 

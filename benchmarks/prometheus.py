@@ -22,15 +22,17 @@ import psutil
 from benchmarks.alert_rules import exposition, figures
 
 _WARM_UP_SECONDS = 75.0
-_MEASURED_SECONDS = 15.0
+_MEASURED_SECONDS = 20.0
 _READY_SECONDS = 60.0
+_ITERATIONS = re.compile(r"^prometheus_rule_group_iterations_total\{[^}]*\} (\S+)$", re.MULTILINE)
+_MISSED = re.compile(r"^prometheus_rule_group_iterations_missed_total\{[^}]*\} (\S+)$", re.MULTILINE)
 _DURATION = re.compile(r"^prometheus_rule_group_last_duration_seconds\{[^}]*\} (\S+)$", re.MULTILINE)
 _RULES = re.compile(r"^prometheus_rule_group_rules\{[^}]*\} (\S+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """What the evaluation of all rules takes: by Prometheus' own measure, and the CPU of its process beyond that of scraping."""
+    """What one evaluation of all rules takes: by Prometheus' own measure, and the CPU of its process beyond that of scraping."""
 
     duration_milliseconds: float
     cpu_milliseconds: float
@@ -51,26 +53,42 @@ def measure(folder: Path, rule_files: list[str]) -> list[Evaluated]:
     """What each set of rules takes per second; all run one after the other in one Prometheus, over windows that are full."""
     with _targets() as port, _running(folder, port) as (process, own_port):
         time.sleep(_WARM_UP_SECONDS)
-        idle = _cpu_milliseconds(process, own_port)[0]
+        idle = _spent(process, own_port)
         found = []
         for rules in rule_files:
             (folder / "rules.yml").write_text(rules, encoding="utf-8")
             process.send_signal(1)
             _wait(own_port, rules.count("- alert:"))
-            cpu, duration = _cpu_milliseconds(process, own_port)
-            found.append(Evaluated(duration, cpu - idle))
+            spent = _spent(process, own_port)
+            cpu = (spent.cpu_milliseconds - idle.cpu_milliseconds) / max(spent.evaluations, 1e-9)
+            found.append(Evaluated(spent.duration_milliseconds, cpu))
         return found
 
 
-def _cpu_milliseconds(process: psutil.Process, port: int) -> tuple[float, float]:
-    """CPU of the process per second, and the mean duration of the evaluations, both in milliseconds."""
-    begin, before, durations = time.monotonic(), process.cpu_times(), list[float]()
+@dataclass(frozen=True, slots=True)
+class _Spent:
+    """CPU of the process, evaluations of all rules, both per second, and the mean duration of these."""
+
+    cpu_milliseconds: float
+    evaluations: float
+    duration_milliseconds: float
+
+
+def _spent(process: psutil.Process, port: int) -> _Spent:
+    begin, before, durations, done = time.monotonic(), process.cpu_times(), list[float](), _evaluations(port)
     while time.monotonic() - begin < _MEASURED_SECONDS:
         time.sleep(1.0)
         durations += [float(text) * 1000 for text in _DURATION.findall(_metrics(port))]
     after, seconds = process.cpu_times(), time.monotonic() - begin
-    spent = after.user + after.system - before.user - before.system
-    return spent / seconds * 1000, statistics.mean(durations) if durations else 0.0
+    cpu = after.user + after.system - before.user - before.system
+    evaluations = _evaluations(port) - done
+    return _Spent(cpu / seconds * 1000, evaluations / seconds, statistics.mean(durations) if durations else 0.0)
+
+
+def _evaluations(port: int) -> float:
+    """How often the rules were evaluated; those that were skipped because the last one took too long are counted apart."""
+    text = _metrics(port)
+    return sum(map(float, _ITERATIONS.findall(text))) - sum(map(float, _MISSED.findall(text)))
 
 
 def _wait(port: int, rules: int) -> None:

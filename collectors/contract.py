@@ -49,5 +49,13 @@ class Analyzing(Protocol):
         """The plan with what each step took; raises TargetError where it writes, lacks values or passes the deadline."""
 
 
+@runtime_checkable
+class Consenting(Protocol):
+    """A collector whose `explain` raises ConsentError where asking for the plan may already do something."""
+
+    async def explain_with_consent(self, sql: str, database: str) -> tuple[PlanNode, ...]:
+        """The plan all the same, because a person wants it; raises TargetError."""
+
+
 CollectorFactory = Callable[[Target, Clock], Collector]
 """What an entry point of the group `aishell.collectors` names; the entry point's name is the engine's."""

@@ -260,6 +260,7 @@ class ServerScript:
     measured: tuple[PlanNode, ...] | TargetError = MEASURED
     answers: asyncio.Event | None = None
     explained: list[tuple[str, str]] = field(default_factory=list)
+    consented: list[tuple[str, str]] = field(default_factory=list)
     analyzed: list[tuple[str, str, float]] = field(default_factory=list)
 
 
@@ -317,6 +318,10 @@ class ServerCollector:
         if isinstance(self._script.plan, TargetError):
             raise self._script.plan
         return self._script.plan
+
+    async def explain_with_consent(self, sql: str, database: str) -> tuple[PlanNode, ...]:
+        self._script.consented.append((sql, database))
+        return PLAN
 
     async def explain_analyze(self, sql: str, database: str, deadline_seconds: float) -> tuple[PlanNode, ...]:
         self._script.analyzed.append((sql, database, deadline_seconds))

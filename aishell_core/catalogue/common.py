@@ -21,7 +21,7 @@ TRANSACTIONS_RATE = rate(
     "transactions.rate",
     Unit.PER_SECOND,
     (*TRANSACTED, "sqlite", *PGBOUNCER),
-    "Transactions that committed; for SQLite, those that wrote; for a pooler, all that ended.",
+    "Transactions that committed; for SQLite and MariaDB, those that wrote; for a pooler, all that ended.",
 )
 ROWS_RATE = rate("rows.rate", Unit.PER_SECOND, DATABASES, "Rows that statements returned or changed.")
 ERRORS_RATE = rate("errors.rate", Unit.PER_SECOND, DATABASES, "Statements that failed.")

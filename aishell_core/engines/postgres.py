@@ -71,12 +71,13 @@ class PostgresSession:
             seconds = self._clock.steady() - began
             return Answer(rows, Cost(line.queries - queries, seconds, max(0, connection.bytes_received - received)))
 
-    async def explain(self, sql: str, database: str, deadline_seconds: float) -> tuple[PlanNode, ...]:
+    async def explain(self, sql: str, database: str, deadline_seconds: float, *, consent: bool = False) -> tuple[PlanNode, ...]:
         """The plan of a statement as seen in a database ("" for the target's own), without running it.
 
-        Raises TargetError that says in words why a statement has none.
+        Raises TargetError that says in words why a statement has none, and ConsentError where planning it may already run
+        functions that do something; `consent` lets them, and the connection with all that they leave in it is dropped.
         """
-        return await self._explaining.explain(sql, database, deadline_seconds)
+        return await self._explaining.explain(sql, database, deadline_seconds, consent=consent)
 
     async def explain_analyze(self, sql: str, database: str, deadline_seconds: float) -> tuple[PlanNode, ...]:
         """The plan with what its steps took: the statement is run in a read-only transaction, which is rolled back.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 import asyncpg
 
+from aishell_core.engines.bounded import Bounded
 from aishell_core.engines.postgres_cells import reader, written
 from aishell_core.engines.postgres_errors import ServerError
 from aishell_core.engines.postgres_place import SYSTEM_CERTIFICATES, Place, Server
@@ -35,28 +36,47 @@ _CLOSE_SECONDS = 0.5
 _CANCEL_SECONDS = 1.0
 """How long the server gets to hear that nobody waits for a question any more, and to stop it."""
 _PIECE_ROWS = 50
+_SLACK_BYTES = 2**20
+"""So much more than the limit may come in before the connection is dropped: the protocol's own, and a row that is left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """What a statement of a person brought: its columns, its rows, the server's command tag, and the limit that cut the rows."""
+    """What a statement of a person brought: its columns, its rows, the server's command tag, and the limit that cut the rows.
+
+    `dropped` where the connection had to be given up for it: the server takes back what the statement has done.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Value, ...], ...]
     status: str
     cut: str
+    dropped: bool = False
 
 
 class _Counter(asyncio.Protocol):
-    """Stands between the socket and the driver, counts what comes in, and keeps it where that is wanted."""
+    """Stands between the socket and the driver, counts what comes in, and keeps it where that is wanted.
 
-    def __init__(self, inner: asyncio.Protocol) -> None:
+    Where more than `most` comes in, the connection is dropped: the driver would hold a row of any size.
+    """
+
+    def __init__(self, inner: asyncio.Protocol, transport: asyncio.Transport) -> None:
         self._inner = inner
+        self._transport = transport
         self.bytes = 0
         self.kept: bytearray | None = None
+        self.most: int | None = None
+
+    @property
+    def too_much(self) -> bool:
+        """Whether more has come in than was to be held."""
+        return self.most is not None and self.bytes > self.most
 
     def data_received(self, data: bytes) -> None:
         self.bytes += len(data)
+        if self.too_much:
+            self._transport.abort()
+            return
         if self.kept is not None:
             self.kept += data
         self._inner.data_received(data)
@@ -81,7 +101,7 @@ class _Counted(asyncpg.Connection):  # type: ignore[misc]
 
     def __init__(self, protocol: asyncio.Protocol, transport: asyncio.Transport, *arguments: object) -> None:
         super().__init__(protocol, transport, *arguments)
-        self.counter = _Counter(protocol)
+        self.counter = _Counter(protocol, transport)
         transport.set_protocol(self.counter)
 
 
@@ -176,6 +196,11 @@ class PostgresConnection:
         """
         with self._asking():
             await self._driver.prepare(sql, name="")
+        return await self.fetch_message(sql)
+
+    async def fetch_message(self, sql: str) -> tuple[str, ...]:
+        """The first column of all rows that statements of our own bring, in one message and so in one transaction. Raises ServerError."""
+        with self._asking():
             self._driver.counter.kept = kept = bytearray()
             try:
                 await self._driver.execute(sql)
@@ -197,13 +222,16 @@ class PostgresConnection:
             if not columns:
                 await statement.fetch(*values)
                 return Brought((), (), statement.get_statusmsg() or "", "")
-            found, cut = await self._fetch_some(statement, values, rows, max_bytes)
-        read = [reader(column.type.oid) for column in columns]
+            found = await self._fetch_some(statement, values, Bounded(rows, max_bytes))
+        read: list[Callable[[Any], Value]] = [reader(column.type.oid) for column in columns]
         return Brought(
             tuple(column.name for column in columns),
-            tuple(tuple(None if value is None else as_value(value) for as_value, value in zip(read, row, strict=True)) for row in found),
-            statement.get_statusmsg() or "",
-            cut,
+            tuple(
+                tuple(None if value is None else as_value(value) for as_value, value in zip(read, row, strict=True)) for row in found.rows
+            ),
+            "" if self.closed else statement.get_statusmsg() or "",
+            found.cut,
+            self.closed,
         )
 
     def _take_text(self, statement: asyncpg.prepared_stmt.PreparedStatement) -> None:
@@ -214,25 +242,22 @@ class PostgresConnection:
             if each.oid not in known:
                 self._driver.get_settings().add_python_codec(each.oid, each.name, each.schema, (), "scalar", str, str, "text")
 
-    async def _fetch_some(
-        self, statement: asyncpg.prepared_stmt.PreparedStatement, values: list[str | None], rows: int, max_bytes: int
-    ) -> tuple[list[Row], str]:
-        """The rows within the limits, and the name of the limit that ended them; in a transaction they come piece by piece."""
-        if not self.in_transaction:
-            everything = await statement.fetch(*values)
-            return everything[:rows], "rows" if len(everything) > rows else ""
-        cursor = await statement.cursor(*values)
-        most = self.bytes_received + max_bytes
-        found: list[Row] = []
-        while True:
-            piece = await cursor.fetch(min(_PIECE_ROWS, rows + 1 - len(found)))
-            found += piece
-            if len(found) > rows:
-                return found[:rows], "rows"
-            if self.bytes_received > most:
-                return found, "bytes"
-            if len(piece) < _PIECE_ROWS:
-                return found, ""
+    async def _fetch_some(self, statement: asyncpg.prepared_stmt.PreparedStatement, values: list[str | None], found: Bounded) -> Bounded:
+        """The rows within the limits; in a transaction they come piece by piece."""
+        counter = self._driver.counter
+        counter.most = counter.bytes + 2 * found.most_bytes + _SLACK_BYTES
+        try:
+            if self.in_transaction:
+                await _fetch_pieces(await statement.cursor(*values), found)
+            else:
+                found.take_all(tuple(row) for row in await statement.fetch(*values))
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            if not counter.too_much:
+                raise
+            found.cut = "bytes"
+        finally:
+            counter.most = None
+        return found
 
     async def execute(self, sql: str) -> None:
         """Run statements of our own that bring no rows, in one message; raises ServerError."""
@@ -279,6 +304,15 @@ class PostgresConnection:
                     await self._driver.close(timeout=seconds)
         finally:
             self.abort()
+
+
+async def _fetch_pieces(cursor: asyncpg.cursor.Cursor, found: Bounded) -> None:
+    asked = 1
+    while True:
+        piece = await cursor.fetch(asked)
+        if not found.take_all(tuple(row) for row in piece) or len(piece) < asked:
+            return
+        asked = found.next_piece(_PIECE_ROWS)
 
 
 def _tls_dsn(place: Place) -> str:

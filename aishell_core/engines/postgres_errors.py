@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aishell_core.engines.postgres_pooler_words import meaning_of
-from aishell_core.errors import TargetError
+from aishell_core.errors import ConsentError, TargetError
 from aishell_core.values import FailureCode
 
 
@@ -31,6 +31,10 @@ class PostgresError(TargetError):
     def __init__(self, reason: FailureCode, message: str, hint: str = "", sqlstate: str = "") -> None:
         super().__init__(reason, message, hint)
         self.sqlstate = sqlstate
+
+
+class PostgresConsentError(PostgresError, ConsentError):
+    """Something that is done only with a person's consent."""
 
 
 @dataclass(frozen=True, slots=True)

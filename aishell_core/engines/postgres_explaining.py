@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aishell_core.engines.postgres_errors import PostgresError
 from aishell_core.engines.postgres_explain import plans_of
 from aishell_core.engines.postgres_lane import Line, patience_milliseconds
+from aishell_core.engines.postgres_refusing import SERVERS_OWN, refuse_lasting, refuse_to_plan, refuse_to_run
 from aishell_core.engines.postgres_statement import Outline, grammatical, outline
 from aishell_core.values import FailureCode, PlanNode
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 _GENERIC_SINCE = 160000
 _WRITING = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE"})
 _PREPARED = "aishell_plan"
-_SERVERS_OWN = "SET LOCAL search_path = DEFAULT"
-"""A statement is planned as its own sessions would see it, not as we read the server's views."""
 _HIDDEN = "<insufficient privilege>"
 _PLANNED = {"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "VALUES", "WITH", "TABLE", "CREATE", "DECLARE"}
 _READING = {"SELECT", "VALUES", "WITH", "TABLE"}
@@ -36,21 +35,37 @@ class Explaining:
     def __init__(self, line: Line) -> None:
         self._line = line
 
-    async def explain(self, sql: str, database: str, seconds: float) -> tuple[PlanNode, ...]:
-        """The plan of a statement, which is not run; raises PostgresError."""
+    async def explain(self, sql: str, database: str, seconds: float, *, consent: bool = False) -> tuple[PlanNode, ...]:
+        """The plan of a statement, which is not run; raises PostgresError, and PostgresConsentError as the session says."""
         text, seen = checked(sql)
         async with self._at(database, seconds) as (reached, until):
             try:
                 async with self._transaction(reached, until):
-                    if not seen.parameters:
-                        return await self._plan(f"EXPLAIN /* aishell */ (FORMAT JSON) {text}")
-                    if reached.facts.version_num >= _GENERIC_SINCE:
-                        return await self._generic(grammatical(text))
-                    if not self._line.transactions:
-                        raise _without_transactions("a statement with parameters cannot be prepared and forgotten again")
-                    return await self._prepared(grammatical(text), seen.parameters)
+                    if consent:
+                        self._refuse_pooler()
+                    else:
+                        await refuse_to_plan(self._line, text)
+                    return await self._estimated(text, seen, reached)
             except PostgresError as error:
                 raise reasoned(error, seen) from error
+            finally:
+                if consent:
+                    self._line.drop()
+
+    async def _estimated(self, text: str, seen: Outline, reached: Reached) -> tuple[PlanNode, ...]:
+        if not seen.parameters:
+            return await self._plan(f"EXPLAIN /* aishell */ (FORMAT JSON) {text}")
+        if reached.facts.version_num >= _GENERIC_SINCE:
+            return await self._generic(grammatical(text))
+        if not self._line.transactions:
+            raise _without_transactions("a statement with parameters cannot be prepared and forgotten again")
+        return await self._prepared(grammatical(text), seen.parameters)
+
+    def _refuse_pooler(self) -> None:
+        """Raise PostgresError through a pooler: what a function leaves in a connection would stay there for other clients."""
+        if self._line.pooled:
+            message = "what its functions leave in a connection would meet other clients of the pooler, so its plan is not asked for"
+            raise PostgresError(FailureCode.UNSUPPORTED, message, "connect to the server itself")
 
     async def explain_analyze(self, sql: str, database: str, seconds: float) -> tuple[PlanNode, ...]:
         """The plan with what its steps took; the statement is run read-only and rolled back. Raises PostgresError."""
@@ -61,10 +76,11 @@ class Explaining:
         if seen.first not in _READING or "INTO" in seen.words:
             # A read-only transaction lets EXPLAIN ANALYZE fill a table, which only its end undoes.
             raise _writes()
-        _refuse_lasting(text)
+        refuse_lasting(text)
         async with self._at(database, seconds) as (reached, until):
             try:
                 async with self._transaction(reached, until, must=True):
+                    await refuse_to_run(self._line, text)
                     return await self._plan(f"EXPLAIN /* aishell */ (ANALYZE, BUFFERS, FORMAT JSON) {text}")
             except PostgresError as error:
                 raise reasoned(error, seen, measured=True) from error
@@ -89,7 +105,7 @@ class Explaining:
     @asynccontextmanager
     async def _transaction(self, reached: Reached, until: float, *, must: bool = False) -> AsyncIterator[None]:
         milliseconds = patience_milliseconds(until - asyncio.get_running_loop().time())
-        if not await self._line.begun(milliseconds, _SERVERS_OWN):
+        if not await self._line.begun(milliseconds, SERVERS_OWN):
             if must:
                 raise _without_transactions("a statement cannot be run without a risk")
             await self._line.connected(until, reached.facts.database)
@@ -174,21 +190,6 @@ def _makes_table(seen: Outline) -> bool:
 
 def _cut_off() -> PostgresError:
     return PostgresError(FailureCode.UNSUPPORTED, "the text was cut off, so it cannot be explained", _CUT_OFF)
-
-
-def _refuse_lasting(text: str) -> None:
-    """Raise PostgresError for a statement that may do what no rollback undoes, such as ending sessions or switching the log.
-
-    A read-only transaction lets functions act outside of it; only those that are known to change nothing may run.
-    """
-    from aishell_core.safety.languages import judge  # it loads a parser, which nobody needs who measures no plan
-
-    risk = judge("postgres", text)
-    if risk.is_read:
-        return
-    why = "; ".join(risk.reasons) or "it may change something"
-    message = f"the statement may do what no rollback undoes, so it was not run and nothing has changed: {why}"
-    raise PostgresError(FailureCode.UNSUPPORTED, message, "its estimated plan can be shown")
 
 
 def _writes(sqlstate: str = "") -> PostgresError:

@@ -68,6 +68,11 @@ class Line:
         """Whether there are any: a pooler that lends its connections for one statement has none."""
         return not self._route.bare
 
+    @property
+    def pooled(self) -> bool:
+        """Whether a pooler stands between, so that others get the connection after us."""
+        return self._route.wrapped
+
     @asynccontextmanager
     async def turn(self, seconds: float) -> AsyncIterator[float]:
         """The line for oneself until the block ends; gives the moment of the deadline in the event loop's time.
@@ -184,6 +189,12 @@ class Line:
         if self._reached is None:
             raise PostgresError(FailureCode.REFUSED, "there is no connection")
         return await self.asked(self._reached.connection.fetch_once(sql))
+
+    async def fetch_message(self, sql: str) -> tuple[str, ...]:
+        """The first column of all rows that statements of our own bring in one message; raises PostgresError."""
+        if self._reached is None:
+            raise PostgresError(FailureCode.REFUSED, "there is no connection")
+        return await self.asked(self._reached.connection.fetch_message(sql))
 
     async def fetch_unbound(self, sql: str) -> tuple[str, ...]:
         """The first column of one statement whose parameters have no values; raises PostgresError."""

@@ -12,6 +12,7 @@ from aishell_core.engines.postgres_lane import UNREADABLE, Line, patience_millis
 from aishell_core.engines.postgres_route import Route
 from aishell_core.engines.postgres_statement import outline
 from aishell_core.targets import Target
+from aishell_core.units import format_bytes
 from aishell_core.values import CommandResult, FailureCode, Limits, Value
 
 if TYPE_CHECKING:
@@ -80,6 +81,10 @@ async def _within(
         if error.sqlstate != _OWN_TRANSACTION or read_only:
             raise _explained(error, limits) from error
     else:
+        if brought.dropped:
+            if read_only:
+                return brought
+            raise _taken_back(limits)
         await line.execute("ROLLBACK /* aishell */" if read_only else "COMMIT /* aishell */")
         return brought
     await line.execute("ROLLBACK /* aishell */")
@@ -92,6 +97,11 @@ async def _within(
 async def _in_time(line: Line, connection: PostgresConnection, command: str, parameters: Sequence[Value], limits: Limits) -> Brought:
     async with asyncio.timeout(limits.seconds):
         return await line.asked(connection.run(command, parameters, limits.rows, limits.bytes))
+
+
+def _taken_back(limits: Limits) -> PostgresError:
+    message = f"a row is much larger than {format_bytes(limits.bytes)}, so the answer was broken off and nothing was changed"
+    return PostgresError(FailureCode.UNSUPPORTED, message, "return less of it, or raise the limit of bytes")
 
 
 def _explained(error: PostgresError, limits: Limits) -> PostgresError:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from aishell_core.engines.redis_text import readable
 from aishell_core.errors import TargetError
+from aishell_core.safety.language.lists import listed_words
 from aishell_core.values import FailureCode, Value
 
 CONTAINERS = frozenset(
@@ -18,6 +19,12 @@ CONTAINERS = frozenset(
 )
 """Commands whose second word says what they do."""
 SUBSCRIBING = frozenset({"subscribe", "psubscribe", "ssubscribe"})
+WAITING = frozenset(
+    {
+        *("blpop", "brpop", "blmove", "blmpop", "brpoplpush", "bzpopmin", "bzpopmax", "bzmpop", "xread", "xreadgroup", "wait", "waitaof"),
+    }
+)
+"""Commands that wait for something to come, and hold up nobody but their own connection."""
 _SCRIPTS = frozenset({"eval", "evalsha", "eval_ro", "evalsha_ro", "fcall", "fcall_ro"})
 _ENDLESS = {
     "monitor": "shows every command of every client and slows the server down",
@@ -28,20 +35,9 @@ _ENDLESS = {
     "client|tracking": "needs a connection that stays open",
     "reset": "changes the protocol of the connection",
 }
-_HARMLESS = frozenset(
-    {
-        *("acl|cat", "acl|dryrun", "acl|getuser", "acl|help", "acl|list", "acl|log", "acl|users", "acl|whoami", "client|getname"),
-        *("client|id", "client|info", "client|list", "cluster|countkeysinslot", "cluster|info", "cluster|keyslot", "cluster|links"),
-        *("cluster|myid", "cluster|nodes", "cluster|replicas", "cluster|shards", "cluster|slots", "command", "command|count"),
-        *("command|docs", "command|getkeys", "command|info", "command|list", "config|get", "dbsize", "echo", "function|dump"),
-        *("function|list", "function|stats", "info", "lastsave", "latency|doctor", "latency|graph", "latency|histogram"),
-        *("latency|history", "latency|latest", "lolwut", "memory|doctor", "memory|malloc-stats", "memory|stats", "memory|usage"),
-        *("module|list", "object|encoding", "object|freq", "object|idletime", "object|refcount", "ping", "pubsub|channels"),
-        *("pubsub|numpat", "pubsub|numsub", "pubsub|shardchannels", "pubsub|shardnumsub", "role", "script|exists", "slowlog|get"),
-        *("slowlog|len", "time", "xinfo|consumers", "xinfo|groups", "xinfo|stream"),
-    }
-)
-"""What only reads, though the server counts it among the commands of an administrator or gives it no flag."""
+_READING = ("redis_reading.txt",)
+_SHOWING = frozenset({"acl|dryrun", "acl|getuser", "acl|list", "acl|log", "acl|users", "config|get"})
+"""What only shows something, though the risk of what it shows is not that of a read."""
 _ESCAPES = {"n": b"\n", "r": b"\r", "t": b"\t", "b": b"\b", "a": b"\a"}
 _PLAIN_NAME = re.compile(r"[A-Za-z_.-]{1,32}")
 _MORE = re.compile(r"\.\.\. \(\d+ more (arguments|bytes)\)")
@@ -155,20 +151,23 @@ def why_not_read_only(name: str, traits: Traits) -> str:
     """Why a command is refused where only reading is allowed; empty where it is allowed.
 
     By what the server says of it (COMMAND INFO): only what it marks as reading, and not as dangerous or for the
-    administrator, and some commands of his that only show something.
+    administrator, and commands that are known to only read, though the server gives them no flag or that of his. No script
+    is among them, whatever its name promises.
     """
-    if name in _HARMLESS:
-        return ""
+    if is_script(name):
+        return "a script keeps the server from serving anybody else, and may do what its commands may not"
     own = traits.parts.get(name, traits)
     if "write" in own.flags:
         return "it writes"
+    if name in _SHOWING or name in listed_words(_READING):
+        return ""
     if "admin" in own.flags:
         return "it is for the administrator"
     if "@dangerous" in own.categories:
         return "it reads all keys at once; SCAN does it in steps" if name == "keys" else "the server calls it dangerous"
     if name in SUBSCRIBING or "readonly" in own.flags:
         return ""
-    return "it may write" if is_script(name) or "may_replicate" in own.flags else "it is not known to read only"
+    return "it may write" if "may_replicate" in own.flags else "it is not known to read only"
 
 
 def shape_of(words: Sequence[bytes | str], traits: Traits | None) -> str:

@@ -119,6 +119,11 @@ _WORDS: tuple[tuple[re.Pattern[str], _Saying], ...] = (
     (re.compile("protected mode"), _SAYINGS["DENIED"]),
 )
 _COMMAND_NAMED = re.compile("'([^']+)'")
+_SAID_SINCE_7 = "access a key"
+_READING = frozenset(
+    {"memory|usage", "object|encoding", "type", "pttl", "ttl", "strlen", "llen", "scard", "zcard", "hlen", "xlen", "get", "exists"}
+)
+"""Commands that only read their keys: those that aishell itself sends."""
 
 
 def told(said: str, where: Whereabouts, command: str = "") -> RedisError:
@@ -144,11 +149,14 @@ def told(said: str, where: Whereabouts, command: str = "") -> RedisError:
 def _grant(said: str, user: str, command: str) -> str:
     """The statement that allows what was refused: a command, a key or a channel."""
     if "key" in said and "command" not in said:
-        return f"ACL SETUSER {user} ~<the key's pattern>"
+        # Only from 7 on a key may be opened for reading alone; a server before that says it in other words.
+        return f"ACL SETUSER {user} {'%R' if command in _READING and _SAID_SINCE_7 in said else ''}~*"
     if "channel" in said:
-        return f"ACL SETUSER {user} &<the channel's pattern>"
+        return f"ACL SETUSER {user} &*"
     named = _COMMAND_NAMED.search(said)
-    return acl_grant(user, named[1] if named else command)
+    # Before 7 only the first word of CONFIG GET is named, and with that one might change settings too.
+    exact = not named or command.startswith(f"{named[1].lower()}|")
+    return acl_grant(user, command if exact or named is None else named[1])
 
 
 def acl_grant(user: str, *commands: str) -> str:

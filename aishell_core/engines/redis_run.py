@@ -6,12 +6,25 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import partial
 from typing import TYPE_CHECKING
 
-from aishell_core.engines.redis_commands import SUBSCRIBING, name_of, traits_of, why_not_read_only, why_not_run, word_of, words_of
+from aishell_core.engines.bounded import Bounded
+from aishell_core.engines.redis_commands import (
+    SUBSCRIBING,
+    WAITING,
+    is_script,
+    name_of,
+    traits_of,
+    why_not_read_only,
+    why_not_run,
+    word_of,
+    words_of,
+)
 from aishell_core.engines.redis_errors import Lost, RedisError, broken, told
 from aishell_core.engines.redis_lane import Line
 from aishell_core.engines.redis_rows import Table, messages_table, table_of
+from aishell_core.engines.redis_script import answer_of_script
 from aishell_core.engines.redis_text import readable
 from aishell_core.targets import Target
 from aishell_core.units import format_duration
@@ -40,7 +53,8 @@ async def run_command(
 
     `parameters` are further words after those of the text. With `read_only` a command is refused unless the server
     marks it as one that reads (COMMAND INFO). Redis bounds no command by time: after the deadline the connection is
-    closed, which ends one that waits, and lets one that works go on to its end.
+    closed, which ends one that waits, and lets one that works go on to its end; a script is ended where the server
+    lets it be.
     """
     words = (*words_of(command), *map(word_of, parameters))
     if not words:
@@ -51,19 +65,33 @@ async def run_command(
         raise RedisError(FailureCode.UNSUPPORTED, f"{_shown(name)} is not run here: it {reason}", "use the server's own client for it")
     most_bytes = max(_LEAST_HELD_BYTES, _HELD_FACTOR * limits.bytes)
     # In the newer protocol, what a subscriber hears comes beside the answers.
-    line = Line(target, environ, database=database, most_bytes=most_bytes, newest=name not in SUBSCRIBING)
+    new_line = partial(Line, target, environ, database=database, most_bytes=most_bytes, newest=name not in SUBSCRIBING)
     began = time.monotonic()
+    if is_script(name) and not read_only:
+        table = table_of(name, await answer_of_script(words, name, limits, new_line))
+    else:
+        table = await _table(new_line(), words, name, limits, read_only=read_only)
+    return replace(_result(table, limits), milliseconds=(time.monotonic() - began) * 1000)
+
+
+async def _table(line: Line, words: tuple[bytes, ...], name: str, limits: Limits, *, read_only: bool) -> Table:
+    until, sent = time.monotonic() + limits.seconds, False
     try:
         async with line.turn(limits.seconds):
             if read_only:
                 await _check_reads(line, words, name)
             if name in SUBSCRIBING:
-                table = await _listen(line, words, limits, began + limits.seconds)
-            else:
-                table = await _answer(line, words, name)
+                return await _listen(line, words, limits, until)
+            await line.connected()
+            sent = True
+            return await _answer(line, words, name)
+    except RedisError as error:
+        if sent and name in WAITING and error.reason is FailureCode.TIMEOUT:
+            message = f"nothing came within {format_duration(limits.seconds)}, and the waiting was ended"
+            raise RedisError(error.reason, message, "give it more time") from error
+        raise
     finally:
         await line.close()
-    return replace(_result(table, limits), milliseconds=(time.monotonic() - began) * 1000)
 
 
 async def _check_reads(line: Line, words: tuple[bytes, ...], name: str) -> None:
@@ -134,28 +162,9 @@ def _raise_refused(answer: Reply, line: Line, name: str) -> None:
 
 def _result(table: Table, limits: Limits) -> CommandResult:
     """The rows within the limits, and which of these ended them."""
-    kept: list[tuple[Value, ...]] = []
-    size, cut = 0, ""
-    for row in table.rows:
-        size += sum(map(_weight, row))
-        if len(kept) >= limits.rows:
-            cut = "rows"
-            break
-        if size > limits.bytes:
-            cut = "bytes"
-            break
-        kept.append(row)
-    return CommandResult(table.columns, tuple(kept), table.affected, cut=cut, note=table.note)
-
-
-def _weight(value: Value) -> int:
-    if isinstance(value, str | bytes):
-        return len(value)
-    if isinstance(value, tuple):
-        return sum(map(_weight, value))
-    if isinstance(value, Mapping):
-        return sum(len(key) + _weight(each) for key, each in value.items())
-    return 8
+    found = Bounded(limits.rows, limits.bytes)
+    found.take_all(table.rows)
+    return CommandResult(table.columns, tuple(found.rows), table.affected, cut=found.cut, note=table.note)
 
 
 def _shown(name: str) -> str:

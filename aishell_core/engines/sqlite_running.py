@@ -9,12 +9,15 @@ from contextlib import closing
 from functools import partial
 from urllib.parse import quote
 
+from aishell_core.engines.bounded import Bounded
 from aishell_core.engines.sqlite_reading import Queries, SqliteReader, mapped, read_text
 from aishell_core.engines.statement_text import TokenKind, tokens
 from aishell_core.errors import TargetError
+from aishell_core.units import format_bytes
 from aishell_core.values import CommandResult, FailureCode, Limits, Value
 
-_PIECE_ROWS = 50
+_LONGEST_BYTES = 16 * 2**20
+"""The longest text that a statement may make or read, where the limit of bytes is no higher: a single function can make one of any size."""
 _CHANGING = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "WITH"})
 
 
@@ -53,25 +56,23 @@ def _write(reader: SqliteReader, work: Callable[[Queries], CommandResult], limit
 
 
 def _fetch(queries: Queries, *, command: str, values: tuple[str | int | float | bytes | None, ...], limits: Limits) -> CommandResult:
-    """The rows up to the limits; raises sqlite3.Error."""
+    """The rows up to the limits; raises sqlite3.Error and TargetError."""
     _refuse_other_files(queries.connection, command)
+    longest = max(_LONGEST_BYTES, limits.bytes)
+    queries.connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
     began = time.monotonic()
-    cursor = queries.cursor(command, values)
-    rows: list[tuple[Value, ...]] = []
-    size_bytes, cut = 0, ""
-    while not cut:
-        piece = cursor.fetchmany(_PIECE_ROWS)
-        rows += piece
-        size_bytes += sum(len(value) if isinstance(value, str | bytes) else 8 for row in piece for value in row)
-        if len(rows) > limits.rows:
-            rows, cut = rows[: limits.rows], "rows"
-        elif size_bytes > limits.bytes:
-            cut = "bytes"
-        elif len(piece) < _PIECE_ROWS:
-            break
+    found = Bounded(limits.rows, limits.bytes)
+    try:
+        cursor = queries.cursor(command, values)
+        found.take_all(cursor)
+    except sqlite3.DataError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_TOOBIG:
+            raise
+        message = f"a text or a row in this statement is larger than {format_bytes(longest)}"
+        raise TargetError(FailureCode.UNSUPPORTED, message, "take a part of it, or raise the limit of bytes") from error
     columns = tuple(str(each[0]) for each in cursor.description or ())
     affected = cursor.rowcount if cursor.rowcount >= 0 and _first_word(command) in _CHANGING else None
-    return CommandResult(columns, tuple(rows), affected, 1000 * (time.monotonic() - began), cut)
+    return CommandResult(columns, tuple(found.rows), affected, 1000 * (time.monotonic() - began), found.cut)
 
 
 def _refuse_other_files(connection: sqlite3.Connection, command: str) -> None:

@@ -28,8 +28,10 @@ def redacted(engine: str, command: str, literal_hash: LiteralHash, parameters: S
     """A command of an engine's language without its literals and comments.
 
     Of what could not be understood, and of a language that nobody here knows, nothing but a hash and the length is
-    left: it may be a password that went into the wrong window.
+    left: it may be a password that went into the wrong window. Of an act that has no command there is nothing.
     """
+    if not command:
+        return ""
     language = language_of(engine)
     try:
         shape = language.redacted(command, literal_hash, parameters) if language is not None and understood else None

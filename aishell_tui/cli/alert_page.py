@@ -29,7 +29,7 @@ from alerts.templates import FILTERS, NAMES
 _INTRO = """\
 A rule says when somebody should be told. Rules for every engine and the machine ship with aishell and are in force without any
 configuration; your own stand under `alerts:` in `config.yaml`, in `.ai-shell/dashboard.yml` of a working folder, or in files of
-rules. [alerts-channels.md](alerts-channels.md) is about who is told.
+rules. [alerts-life.md](alerts-life.md) is about what becomes of an alert, [alerts-channels.md](alerts-channels.md) about who is told.
 
 ```yaml
 alerts:

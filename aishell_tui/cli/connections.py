@@ -50,10 +50,10 @@ def connections(
 
     chosen = choice(context, config, target, database, everything)
     if health:
-        from aishell_tui.cli.looking import look
+        from aishell_tui.cli.looking import JUDGED, look
         from aishell_tui.cli.reports.looked import exit_code
 
-        looked = look(chosen, "0")
+        looked = look(chosen, "0", tiers=JUDGED, brief=True)
         rows, code = tuple(connection_row(view.target, view) for view in looked.views), exit_code(looked.state)
     else:
         loaded = configuration(chosen)

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from aishell_core.values import Tier
 from aishell_tui.cli.arguments import (
     AllOption,
     ConfigOption,
@@ -53,11 +52,11 @@ def health_check(
     The exit code is the worst state: 0 ok, 1 warning, 2 critical, 3 unknown; damage is critical, and a check that
     cannot be finished within five minutes is unknown.
     """
-    from aishell_tui.cli.looking import look
+    from aishell_tui.cli.looking import JUDGED, look
     from aishell_tui.cli.reports import health
     from aishell_tui.cli.reports.looked import exit_code
 
-    looked = look(choice(context, config, target, database, everything), window, tiers=(Tier.WARM,), integrity=integrity)
+    looked = look(choice(context, config, target, database, everything), window, tiers=JUDGED, integrity=integrity)
     report = health.health_report(looked, integrity=integrity)
     say(to_json(report) if json else health.health_text(looked, report, unicode=speaks_unicode()))
     return exit_code(looked.state)

@@ -10,17 +10,34 @@ from aishell_tui.cli.reports.looked import Looked
 from aishell_tui.oneshot import LookPlan, look_at, run
 from collectors.contract import Demand
 from collectors.registry import open_collector
+from collectors.schedule import Schedule
+
+JUDGED = (Tier.WARM, Tier.COLD)
+"""The tiers that a state needs besides the hot one: what is judged in a dashboard comes from all three."""
 
 _INTEGRITY_SECONDS = 300.0
+_BRIEF_SECONDS = 3.0
 
 
-def look(chosen: Choice, window: str, *, tiers: tuple[Tier, ...] = (), demand: Demand = frozenset(), integrity: bool = False) -> Looked:
-    """Read the targets that were asked for; raises UsageError and ConfigError, never an error of a target."""
+def look(
+    chosen: Choice,
+    window: str,
+    *,
+    tiers: tuple[Tier, ...] = (),
+    demand: Demand = frozenset(),
+    integrity: bool = False,
+    brief: bool = False,
+) -> Looked:
+    """Read the targets that were asked for; raises UsageError and ConfigError, never an error of a target.
+
+    A `brief` look leaves out of the cold tier what takes longer than three seconds, as sizes do with very many tables.
+    """
     seconds = 0.0 if window == "0" else parse_duration(window)
     loaded = configuration(chosen)
     targets = selected(chosen, loaded)
     tell_warnings(chosen, loaded)
-    plan = LookPlan(tiers, demand, max(0.0, seconds), loaded.thresholds, integrity_seconds=_INTEGRITY_SECONDS if integrity else 0.0)
+    deadlines = Schedule(cold_deadline_seconds=_BRIEF_SECONDS) if brief else Schedule()
+    plan = LookPlan(tiers, demand, max(0.0, seconds), loaded.thresholds, deadlines, _INTEGRITY_SECONDS if integrity else 0.0)
     clock = SystemClock()
     views = run(look_at(targets, plan, open_collector, clock))
     ordered = sorted(views, key=lambda view: -view.assessment.severity.rank)

@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+from aishell_tui.cli.alert_shapes import (
+    AlertActReport,
+    AlertHistoryReport,
+    AlertReport,
+    AlertsReport,
+    BuiltinRulesReport,
+    ChannelsReport,
+    ChannelTestReport,
+    SilenceReport,
+    SilencesReport,
+)
+from aishell_tui.cli.alert_trying_shapes import AlertCheckReport, AlertTestReport
 from aishell_tui.cli.audit_shapes import AuditReport, AuditVerifyReport
 from aishell_tui.cli.setup_shapes import ConnectReport, EffectiveReport, ValidateReport
 from aishell_tui.cli.shapes import (
@@ -29,6 +41,17 @@ REPORTS: tuple[tuple[str, type], ...] = (
     ("aishell metrics --json", MetricsReport),
     ("aishell metrics --catalogue --json", CatalogueReport),
     ("aishell connect URL --json", ConnectReport),
+    ("aishell alerts list --json", AlertsReport),
+    ("aishell alerts show ALERT --json", AlertReport),
+    ("aishell alerts history --json", AlertHistoryReport),
+    ("aishell alerts ack ALERT --json", AlertActReport),
+    ("aishell alerts silence MATCHER --json", SilenceReport),
+    ("aishell alerts silences --json", SilencesReport),
+    ("aishell alerts channels --json", ChannelsReport),
+    ("aishell alerts channels test --json", ChannelTestReport),
+    ("aishell alerts builtin --json", BuiltinRulesReport),
+    ("aishell alerts check --json", AlertCheckReport),
+    ("aishell alerts test --json", AlertTestReport),
     ("aishell audit show --json", AuditReport),
     ("aishell audit verify --json", AuditVerifyReport),
     ("aishell config validate --json", ValidateReport),

@@ -43,12 +43,15 @@ def status(
 
     One line for each, and the reasons below it.
 
+    All that the dashboard judges is judged here, except what takes longer than three seconds to read, as sizes do with
+    very many tables.
+
     The exit code is the worst state: 0 ok, 1 warning, 2 critical, 3 unknown.
     """
-    from aishell_tui.cli.looking import look
+    from aishell_tui.cli.looking import JUDGED, look
     from aishell_tui.cli.reports import status as report
     from aishell_tui.cli.reports.looked import exit_code
 
-    looked = look(choice(context, config, target, database, everything), window)
+    looked = look(choice(context, config, target, database, everything), window, tiers=JUDGED, brief=True)
     say(to_json(report.status_report(looked)) if json else report.status_text(looked, unicode=speaks_unicode()))
     return exit_code(looked.state)

@@ -11,6 +11,8 @@ from typing import TextIO
 
 _WIDTH, _NARROWEST = 120, 40
 _SHORTEST_CUT = 12
+_MOST_CHARACTERS = 4000
+"""So much of a cell is looked at: no terminal is wider, and a text of a database may have millions."""
 
 
 def say(text: str) -> None:
@@ -30,6 +32,8 @@ def _write(stream: TextIO | None, text: str) -> None:
 
 def printable(text: str) -> str:
     """A text from elsewhere on one line, with control characters and direction marks made visible and harmless."""
+    if text.isprintable():
+        return text
     return "".join(character if character.isprintable() else _harmless(character) for character in text)
 
 
@@ -41,6 +45,8 @@ def _harmless(character: str) -> str:
 
 def cell_width(text: str) -> int:
     """Columns that a text takes on a terminal."""
+    if text.isascii():
+        return len(text)
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
@@ -64,24 +70,27 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], numeric: Itera
     Where a row is wider than `line_width`, the widest columns of text are cut until it fits, unless it is to stay `whole`.
     """
     right = set(numeric)
-    cells = [list(headings), *([printable(cell) for cell in row] for row in rows)]
+    most = None if whole else _MOST_CHARACTERS
+    cells = [list(headings), *([printable(cell[:most]) for cell in row] for row in rows)]
     widths = [max(cell_width(row[column]) for row in cells) for column in range(len(headings))]
     if not whole and (over := sum(widths) + 2 * (len(widths) - 1) - line_width()) > 0:
-        widths = _narrowed(widths, right, over)
+        widths = narrowed(widths, right, over)
         cells = [[fit(cell, width) for cell, width in zip(row, widths, strict=True)] for row in cells]
     return "\n".join(_line(row, widths, right) for row in cells)
 
 
-def _narrowed(widths: Sequence[int], right: set[int], over: int) -> list[int]:
+def narrowed(widths: Sequence[int], right: set[int], over: int) -> list[int]:
     """The widths with columns taken from the widest ones of text; figures and short words are never cut."""
-    narrowed = list(widths)
-    while over > 0:
-        column = max((column for column in range(len(widths)) if column not in right), key=narrowed.__getitem__, default=None)
-        if column is None or narrowed[column] <= _SHORTEST_CUT:
-            break
-        narrowed[column] -= 1
-        over -= 1
-    return narrowed
+    left = list(widths)
+    columns = [column for column in range(len(widths)) if column not in right]
+    while over > 0 and columns and (top := max(left[column] for column in columns)) > _SHORTEST_CUT:
+        widest = [column for column in columns if left[column] == top]
+        below = max((left[column] for column in columns if left[column] < top), default=0)
+        each, more = divmod(min(over, len(widest) * (top - max(below, _SHORTEST_CUT))), len(widest))
+        for place, column in enumerate(widest):
+            left[column] -= each + (place < more)
+        over -= each * len(widest) + more
+    return left
 
 
 def _line(row: Sequence[str], widths: Sequence[int], right: set[int]) -> str:
@@ -101,7 +110,7 @@ def speaks_unicode() -> bool:
 
 
 def line_width() -> int:
-    """Columns of a table: those of the terminal, else of a usual one that scripts and log files can show."""
-    if sys.stdout is not None and sys.stdout.isatty():
+    """Columns of a table: what COLUMNS says, those of the terminal, else of a usual one that scripts and log files can show."""
+    if os.environ.get("COLUMNS", "").isdecimal() or (sys.stdout is not None and sys.stdout.isatty()):
         return max(_NARROWEST, shutil.get_terminal_size((_WIDTH, 24)).columns)
     return _WIDTH

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from aishell_tui.cli import (
+    alerts,
     audit,
     configure,
     connect,
@@ -69,6 +70,7 @@ def root(
 
 for group in (dashboard, status, health, statements, query, connections, metrics, connect):
     group.register(app)
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(audit.app, name="audit")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(configure.app, name="config")

@@ -44,7 +44,7 @@ def read_rule_book(
     URLs that stand in the file are looked at. Blocking.
     """
     alerts = configuration.alerts
-    found, lost = find_rule_files(_rule_files(alerts))
+    found, lost = find_rule_files(rule_files_of(alerts))
     sections, broken = read_rule_files(found)
     channels = open_channels(alerts, with_secrets=with_secrets)
     spec = alerts.spec
@@ -67,7 +67,8 @@ def read_rule_book(
     return replace(book, broken=(*lost, *broken, *book.broken), faults=channels.faults, warnings=warnings)
 
 
-def _rule_files(alerts: LoadedAlerts) -> Iterator[RuleFiles]:
+def rule_files_of(alerts: LoadedAlerts) -> Iterator[RuleFiles]:
+    """The files and folders of rules that a configuration names."""
     for named in alerts.files:
         source, _, line = named.origin.rpartition(":")
         yield RuleFiles(named.path, source, int(line), named.confined_to) if line.isdecimal() else RuleFiles(named.path, named.origin)
@@ -196,4 +197,4 @@ class RuleBookSource:
         yield from self._candidates
         if self._configuration is not None:
             yield from self._configuration.files
-            yield from (file.path for file in find_rule_files(_rule_files(self._configuration.alerts))[0])
+            yield from (file.path for file in find_rule_files(rule_files_of(self._configuration.alerts))[0])

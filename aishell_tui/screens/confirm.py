@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -14,11 +14,14 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 from typing_extensions import override
 
-from aishell_core.targets import Environment, Target
+from aishell_core.targets import Environment
 from widgets.format import wrap
 from widgets.heading import Heading
 from widgets.lines import Spans
 from widgets.text_view import TextView
+
+if TYPE_CHECKING:
+    from aishell_core.safety.decision import Place
 
 _LEAST_CELLS = 20
 
@@ -36,11 +39,14 @@ class Confirmation:
     refused: bool = False
 
 
-def confirmation_on(target: Target, title: str, sentences: tuple[str, ...], *, several: bool = False) -> Confirmation:
-    """The question for an act on a target: where it is in production, or where several things are done at once, its name is typed."""
-    where = f"{target.name} ({target.environment})"
-    careful = several or target.environment is Environment.PRODUCTION
-    return Confirmation(f"{title} on {where}", sentences, target.name if careful else "")
+def where_words(place: Place) -> str:
+    """A target with what the configuration says that it is."""
+    return f"{place.target} ({place.environment if place.known else 'not configured, so taken for production'})"
+
+
+def confirmation_on(place: Place, title: str, sentences: tuple[str, ...]) -> Confirmation:
+    """The question for an act on a target: where that is production, or nobody has said what it is, its name is typed."""
+    return Confirmation(f"{title} on {where_words(place)}", sentences, place.target if place.care is Environment.PRODUCTION else "")
 
 
 class _Question(TextView, can_focus=False):

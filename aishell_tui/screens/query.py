@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 
-from aishell_core.errors import AishellError
+from aishell_core.errors import AishellError, ConsentError
 from aishell_core.units import format_duration, format_value
 from aishell_core.values import Ability, Part, PlanNode, Session, Statement, TargetId, Unit
 from aishell_tui.digests import digest_key
@@ -18,8 +18,9 @@ from aishell_tui.look import Look
 from aishell_tui.plans import judged_plan, lacks_values, measured_seconds, plan_words
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of, footer_hints
-from aishell_tui.screens.confirm import ConfirmScreen, confirmation_on
-from aishell_tui.screens.query_data import effects, formatted, latency_data, runner_lines, running, summary_line
+from aishell_tui.screens.confirm import ConfirmScreen
+from aishell_tui.screens.plan_questions import measuring_question, place_of, planning_question, why_no_plan
+from aishell_tui.screens.query_data import formatted, latency_data, runner_lines, running, summary_line
 from aishell_tui.text import why_unknown
 from collectors.contract import Demand
 from widgets.chart import TimeChart
@@ -56,6 +57,7 @@ class QueryScreen(DashboardScreen):
         self._target = target
         self._statement = statement
         self._measuring = False
+        self._unplanned: ConsentError | None = None
         self._most_runners = 0
 
     def compose_body(self) -> ComposeResult:
@@ -82,15 +84,19 @@ class QueryScreen(DashboardScreen):
         super().on_resize(event)
         self.set_class(event.size.height < _LOW_ROWS, "-low")
 
-    async def _explain(self) -> None:
+    async def _explain(self, *, consent: bool = False) -> None:
         view, statement = self.dashboard.frame.view(self._target), self._statement
         if view is not None and view.abilities and Ability.EXPLAIN not in view.abilities:
             self._say_plan("plan", "n/a: this engine shows no plans")
             return
+        runtime = self.dashboard.runtime
+        explain = runtime.explain_with_consent if consent else runtime.explain
+        self._unplanned = None
         try:
-            plan = await self.dashboard.runtime.explain(self._target, statement.text, statement.database)
+            plan = await explain(self._target, statement.text, statement.database)
         except AishellError as error:
-            self._say_plan("plan", why_unknown(error))
+            self._unplanned = error if isinstance(error, ConsentError) else None
+            self._say_plan("plan", why_no_plan(error, may_ask=not self.dashboard.look.read_only))
             return
         self._show_plan("plan", plan)
 
@@ -113,6 +119,8 @@ class QueryScreen(DashboardScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Running a statement is not offered where the engine cannot or the session is read-only."""
+        if action == "explain":
+            return self._unplanned is not None and not self.dashboard.look.read_only
         return self._may_measure if action == "analyze" else super().check_action(action, parameters)
 
     def _measurable(self, view: TargetView) -> Statement | None:
@@ -121,6 +129,17 @@ class QueryScreen(DashboardScreen):
             return self._statement
         candidates = (replace(self._statement, text=each.text, sampled=False) for each in running(view.sessions, self._statement))
         return next((each for each in candidates if not lacks_values(each)), None)
+
+    def action_explain(self) -> None:
+        """Ask whether the statement is to be planned although that may do something, then have it planned."""
+        view = self.dashboard.frame.view(self._target)
+        if view is None or self._unplanned is None:
+            return
+        question = planning_question(place_of(view.target, self.dashboard.options), self._unplanned)
+        self.app.push_screen(ConfirmScreen(question), lambda yes: self._plan_all_the_same() if yes else None)
+
+    def _plan_all_the_same(self) -> None:
+        self.run_worker(self._explain(consent=True), group="explain", exclusive=True)
 
     def action_analyze(self) -> None:
         """Ask, then run the statement to measure its plan."""
@@ -131,7 +150,7 @@ class QueryScreen(DashboardScreen):
         if statement is None:
             self.say("its values are missing: this text has places for them ($1, ?); the plan shown is the one without values", bad=True)
             return
-        question = confirmation_on(view.target, "Run this statement to measure its plan", effects(statement, _MEASURE_SECONDS))
+        question = measuring_question(place_of(view.target, self.dashboard.options), statement, _MEASURE_SECONDS)
         self.app.push_screen(ConfirmScreen(question), lambda yes: self._measure(statement) if yes else None)
 
     def _measure(self, statement: Statement) -> None:
@@ -164,8 +183,8 @@ class QueryScreen(DashboardScreen):
         chart = self.query_one("#latency", TimeChart)
         chart.set_data(latency_data(view, found.digest, self.kept.of(view.name, look, frame.at), look, frame.at, chart.bucket_count))
         self._show_runners(running(view.sessions, found))
-        allowed = self._may_measure
-        self.query_one("#keys", KeyBar).set_hints([hint for hint in footer_hints(self.SCREEN) if allowed or hint.action != "analyze"])
+        withheld = {action for action in ("analyze", "explain") if not self.check_action(action, ())}
+        self.query_one("#keys", KeyBar).set_hints([hint for hint in footer_hints(self.SCREEN) if hint.action not in withheld])
 
     def _show_runners(self, runners: tuple[Session, ...]) -> None:
         """Who runs it, a line each as far as there is room; the pane grows and does not shrink again under the reader's eyes."""

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 
-from aishell_core.errors import AishellError
+from aishell_core.errors import AishellError, ConsentError
 from aishell_core.values import Ability, Part, Session, TargetId
 from aishell_tui.export import PaneData
 from aishell_tui.frame import Frame, TargetView
@@ -14,13 +14,14 @@ from aishell_tui.lock_tree import waiting_behind, waiting_for
 from aishell_tui.look import Look
 from aishell_tui.plans import judged_plan, plan_words
 from aishell_tui.screens.bindings import bindings_of
+from aishell_tui.screens.confirm import ConfirmScreen
 from aishell_tui.screens.fields import field_lines
+from aishell_tui.screens.plan_questions import place_of, planning_question, why_no_plan
 from aishell_tui.screens.query_data import formatted
 from aishell_tui.screens.session_acts import ActingScreen
 from aishell_tui.screens.sessions_detail import Surroundings, end_sentence, lock_lines, session_fields
 from aishell_tui.screens.sessions_rows import fresh_and_stale
 from aishell_tui.session_list import identity
-from aishell_tui.text import why_unknown
 from collectors.contract import Demand
 from widgets.heading import Heading
 from widgets.lines import Spans
@@ -42,6 +43,7 @@ class SessionScreen(ActingScreen):
         self._target = target
         self._session = session
         self._explain_at_once = explain
+        self._unplanned: tuple[str, ConsentError] | None = None
 
     def compose_body(self) -> ComposeResult:
         """Fields, locks, statement, plan."""
@@ -112,11 +114,19 @@ class SessionScreen(ActingScreen):
         pane.styles.height = len(lines) + 1
 
     def action_explain(self) -> None:
-        """Ask for the plan of its statement."""
+        """Ask for the plan of its statement; a question comes first where that may do something."""
         self.query_one("#session-plan", PlanTree).display = True
-        self.run_worker(self._explain(), group="explain", exclusive=True)
+        view, unplanned = self.dashboard.frame.view(self._target), self._unplanned
+        if view is None or unplanned is None or unplanned[0] != self._session.text or self.dashboard.look.read_only:
+            self.run_worker(self._explain(), group="explain", exclusive=True)
+            return
+        question = planning_question(place_of(view.target, self.dashboard.options), unplanned[1])
+        self.app.push_screen(ConfirmScreen(question), lambda yes: self._plan_all_the_same() if yes else None)
 
-    async def _explain(self) -> None:
+    def _plan_all_the_same(self) -> None:
+        self.run_worker(self._explain(consent=True), group="explain", exclusive=True)
+
+    async def _explain(self, *, consent: bool = False) -> None:
         session, view = self._session, self.dashboard.frame.view(self._target)
         if view is not None and view.abilities and Ability.EXPLAIN not in view.abilities:
             self._say_plan("n/a: this engine shows no plans")
@@ -124,10 +134,14 @@ class SessionScreen(ActingScreen):
         if not session.text.strip():
             self._say_plan("n/a: it has no statement")
             return
+        runtime = self.dashboard.runtime
+        explain = runtime.explain_with_consent if consent else runtime.explain
+        self._unplanned = None
         try:
-            plan = await self.dashboard.runtime.explain(self._target, session.text, session.database)
+            plan = await explain(self._target, session.text, session.database)
         except AishellError as error:
-            self._say_plan(why_unknown(error))
+            self._unplanned = (session.text, error) if isinstance(error, ConsentError) else None
+            self._say_plan(why_no_plan(error, may_ask=not self.dashboard.look.read_only))
             return
         judged = judged_plan(plan)
         words, has_costly = plan_words(judged)

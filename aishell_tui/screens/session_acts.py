@@ -8,7 +8,7 @@ from aishell_core.errors import AishellError, RefusedError
 from aishell_core.units import format_duration
 from aishell_core.values import Ability, EventKind, LockWait, Session, Severity
 from aishell_tui.screens.base import DashboardScreen
-from aishell_tui.screens.confirm import Confirmation, ConfirmScreen
+from aishell_tui.screens.confirm import Confirmation, ConfirmScreen, where_words
 from widgets.format import clean, truncate
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def question_of(plan: Plan) -> Confirmation:
     if len(plan.victims) > _LISTED:
         sentences.append(f"and {len(plan.victims) - _LISTED} more")
     sentences.append(f"as {plan.decision.role}; each is looked at again at the moment of the act")
-    title = f"{plan.title[:1].upper()}{plan.title[1:]} on {plan.place.target} ({plan.place.environment})"
+    title = f"{plan.title[:1].upper()}{plan.title[1:]} on {where_words(plan.place)}"
     return Confirmation(title, tuple(sentences), plan.place.target if plan.confirmation is Wanted.TYPED_NAME else "")
 
 

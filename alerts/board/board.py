@@ -230,6 +230,13 @@ class Board:
         for series in self._series.get(target, {}).values():
             series.tear()
 
+    def end(self, target: TargetId, name: str, labels: Labels) -> None:
+        """A target has no such figure any more: what it had stands no longer, and what comes later begins anew."""
+        series = self._series.get(target, {}).get((name, labels))
+        if series is not None:
+            series.expire()
+            series.tear()
+
     def forget(self, target: TargetId) -> None:
         """A target is not watched any more."""
         if target in self._traits:

@@ -135,6 +135,7 @@ class RuleJudge:
         self._states: dict[int, tuple[_State, ...]] = {}
         self._clear: dict[int, _State] = {}
         self._clear_asks_status = rule.clear is not None and asks_status(understood(rule.clear).plan)
+        self._engines = understood(rule.triggers[0].condition).engines
         self._of: object = None
         self._found: list[Judgement] = []
 
@@ -231,7 +232,7 @@ class RuleJudge:
                     seen.add(key)
                     yield key
         there = {key.target for state in self._triggers(0) for key in state.truth.index.keys}
-        if TargetId("") not in there and understood(self.rule.triggers[0].condition).engines is not None:
+        if TargetId("") not in there and self._engines is not None:
             for target in self._board.traits:
                 key = self._board.indexes.key(target)
                 if target not in there and self._is_for(key) and self._can_have(target):
@@ -239,9 +240,8 @@ class RuleJudge:
 
     def _can_have(self, target: TargetId) -> bool:
         """Whether the target's engine has all figures of the rule; one without a target goes across all."""
-        engines = understood(self.rule.triggers[0].condition).engines
         traits = self._board.traits.get(target)
-        return engines is None or traits is None or traits.engine in engines
+        return self._engines is None or traits is None or traits.engine in self._engines
 
     def failed(self, watched: Collection[InstanceKey], reason: str) -> list[Judgement]:
         """What is said when the evaluation itself failed: of each alert, and where the policy asks for it of each target."""

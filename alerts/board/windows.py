@@ -132,7 +132,9 @@ class Total(Window):
             self._take(-value)
 
     def _make_anew(self, begin: int, end: int) -> None:
-        self._sum, self._lost = exact_sum(self.ring.values[begin:end]), 0.0
+        values = self.ring.values[begin:end]
+        self._sum = exact_sum(values)
+        self._lost = exact_sum((*values, -self._sum))
 
 
 class Mean(Total):

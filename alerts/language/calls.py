@@ -154,7 +154,7 @@ def _absent(resolver: Resolver, tree: syntax.Call, function: Function, offset_se
     metric, _ = found
     span = _seconds(resolver, tree.arguments[1], function)[0] if len(tree.arguments) > 1 else 0.0
     resolver.check_figure(figure, metric.name, metric.engines)
-    _check_kept(resolver, tree, replace(function, is_raw_only=True), span, 0.0)
+    _check_kept(resolver, tree, function, span, 0.0)
     return Typed(plan.Absent(metric.name, figure.matchers, span), Shape.CONDITION, engines=frozenset(metric.engines))
 
 

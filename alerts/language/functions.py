@@ -110,8 +110,9 @@ _FUNCTIONS = (
         Sort.ABSENCE,
         _OVER,
         Result.TRUTH,
-        "True for each target that should have the figure and has had no value of it in the window, by default at present.",
+        "True for each target that should have the figure and has had no value of it in the window, by default a minute.",
         optional=1,
+        is_raw_only=True,
     ),
     Function(
         "if",

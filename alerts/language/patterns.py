@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import warnings
 from functools import lru_cache
+from math import comb
 
 LONGEST_PATTERN = 200
-LONGEST_VALUE = 500
+LONGEST_VALUE = 300
 """Characters of a label that a pattern looks at."""
 
-_MOST_REPEATS = 4
+_MOST_WAYS = 10_000_000
+"""So many ways to match may be tried at worst: a tenth of a second, once for each series."""
+
 _PIECE = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?:|\(|\)|\||[*+?]|\{\d*,?\d*\}|.", re.DOTALL)
 
 
@@ -22,8 +25,8 @@ class PatternError(ValueError):
 def compile_pattern(text: str) -> re.Pattern[str]:
     """A pattern for `fullmatch`; raises PatternError for one that is wrong, too long, or could take longer than a label is long.
 
-    A group that holds a repetition or alternatives may not be repeated, and at most four repetitions without an end are
-    allowed: backtracking then stays a small power of the label's length.
+    A group that holds a repetition or alternatives may not be repeated, and the number of repetitions is limited by how
+    many ways there could be to match a label with them.
     """
     if len(text) > LONGEST_PATTERN:
         raise PatternError(f"the pattern is longer than {LONGEST_PATTERN} characters")
@@ -44,7 +47,7 @@ def matches_whole(pattern: str, value: str) -> bool:
 
 def _refuse_slow(text: str) -> None:
     # Whether each open group holds a repetition or alternatives; the first is the whole pattern.
-    branching, closed, repeats = [False], False, 0
+    branching, closed, repeats, options, alternatives = [False], False, 0, 0, 1
     for piece in _PIECE.findall(text):
         was_group, closed = closed, False
         if piece in {"(", "(?:"}:
@@ -54,14 +57,16 @@ def _refuse_slow(text: str) -> None:
             branching[-1] = branching[-1] or closed
         elif piece == "|":
             branching[-1] = True
+            alternatives += 1
         elif piece in {"*", "+", "?"} or (piece.startswith("{") and len(piece) > 1):
             if was_group and piece != "?":
                 raise PatternError("a group with a repetition or alternatives in it may not be repeated")
-            repeats += piece != "?"
             branching[-1] = True
+            repeats += piece != "?"
+            options += piece == "?"
         elif piece.startswith("\\") and (piece[1:].isdigit() or piece[1:] == "g"):
             raise PatternError("a pattern may not refer to its own groups")
     if "(?" in text.replace("(?:", ""):
         raise PatternError("of the groups that begin with (? only (?: is allowed")
-    if repeats > _MOST_REPEATS:
-        raise PatternError(f"a pattern may have {_MOST_REPEATS} repetitions at most")
+    if comb(LONGEST_VALUE + repeats, repeats) * 2**options * alternatives > _MOST_WAYS:
+        raise PatternError("the pattern has more repetitions than may be tried")

@@ -239,6 +239,7 @@ class RuleSpec(Spec):
         BeforeValidator(_as_list),
         Field(strict=False),
     ] = Field(default=(), description="The first things to look at.", examples=[["Who holds the connections?"]])
+    tests: object = Field(default=None, description="Tests of the rule, which `aishell alerts test` runs.")
 
 
 class MaintenanceSpec(Spec):

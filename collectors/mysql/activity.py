@@ -30,7 +30,8 @@ _ALL = 0
 class ActivityLook:
     """All sessions but ours at one moment, `complete` where the idle ones are among them; `own` counts our connections.
 
-    `transactions` are those of all sessions; `sees_all` is False where the account may not see what others do.
+    `transactions` are those of all sessions; `sees_all` is False where the account may not see what others do. `threads` has
+    the ids of the sessions by the number of their thread.
     """
 
     looked: tuple[Look, ...]
@@ -82,7 +83,7 @@ class ActivityReader:
         texts = self._take_texts(threads)
         others = [one for one in threads if one.id not in own and not _is_opening(one, server)]
         looked = await self._looked(others, transactions, texts, names, complete=complete, keeps_last=self._by_schema)
-        numbers = {one.thread: one.id for one in threads if one.thread is not None}
+        numbers = {one.thread: one.id for one in others if one.thread is not None}
         return ActivityLook(looked, transactions, complete, sees_all, numbers, len(threads) - len(looked), failures, cost)
 
     async def _open_transactions(

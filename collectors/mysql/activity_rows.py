@@ -122,7 +122,7 @@ def session_of(
     forgotten = state == IN_TRANSACTION and not text and not keeps_last
     return Session(
         id=str(thread.id),
-        user=thread.user or "",
+        user=thread.account,
         client=thread.client,
         application=application,
         database=thread.db or "",

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from aishell_core.engines.mysql import Row
 
 _STATEMENTS = frozenset({"Query", "Execute", "Prepare", "Fetch", "Long Data", "Field List", "Bulk Execute"})
-_PROGRAM_USERS = frozenset({"system user", "event_scheduler"})
-_BY_NAME: tuple[tuple[str, str], ...] = (
-    ("_io", "replication receiver"),
-    ("_sql", "replication applier"),
-    ("_worker", "replication worker"),
-    ("event_scheduler", "event scheduler"),
-)
+_SYSTEM_USER = "system user"
+_PROGRAM_USERS = frozenset({_SYSTEM_USER, "event_scheduler"})
+_BY_NAME: Mapping[str, str] = {
+    "slave_io": "replication receiver",
+    "slave_sql": "replication applier",
+    "slave_worker": "replication worker",
+    "replica_io": "replication receiver",
+    "replica_sql": "replication applier",
+    "replica_worker": "replication worker",
+    "rpl_parallel_thread": "replication worker",
+    "event_scheduler": "event scheduler",
+}
 """Ends of the names of a server's own threads in performance_schema: `thread/sql/slave_sql`, since 8.0.26 `replica_sql`."""
+
+_AT_REST = frozenset(
+    {
+        "Waiting for an event from Coordinator",
+        "Waiting for work from SQL thread",
+        "Slave has read all relay log; waiting for more updates",
+        "Replica has read all relay log; waiting for more updates",
+        "Slave has read all relay log; waiting for the slave I/O thread to update it",
+        "Waiting for slave workers to process their queues",
+        "Waiting for replica workers to process their queues",
+    }
+)
+"""States of threads of replication that have nothing to do, though their command stays that of their last event."""
 
 _BACKGROUND: tuple[tuple[str, str], ...] = (
     ("Binlog Dump", "binlog sender"),
@@ -60,17 +78,25 @@ class Thread(NamedTuple):
         for beginning, kind in _BACKGROUND:
             if command.startswith(beginning):
                 return kind
+        if self.name:
+            # First of all: performance_schema gives a replica's threads the user who typed START REPLICA.
+            kind = _BY_NAME.get(self.name.rpartition("/")[2], "")
+            if kind:
+                return kind
         if self.user in _PROGRAM_USERS or not self.user:
-            for ending, kind in _BY_NAME:
-                if self.name and self.name.endswith(ending):
-                    return kind
             return "event scheduler" if self.user == "event_scheduler" else "background"
         return ""
 
     @property
+    def account(self) -> str:
+        """The user's name; that of the server's own threads where it is another's only because that one started them."""
+        user = self.user or ""
+        return _SYSTEM_USER if user not in {"", *_PROGRAM_USERS} and self.kind.startswith("replication") else user
+
+    @property
     def runs(self) -> bool:
         """Whether it is in the midst of a statement."""
-        return self.command in _STATEMENTS
+        return self.command in _STATEMENTS and self.state not in _AT_REST
 
     @property
     def sleeps(self) -> bool:

@@ -48,7 +48,7 @@ def open_mysql(target: Target, clock: Clock) -> Collector:
     watched = WatchedBeside(clock, WatchedReader(session, clock, states, times).read)
     return MysqlCollector(
         session,
-        HotTier(session, target, clock, watched),
+        HotTier(session, target, clock, watched, times),
         WarmTier(session, target, clock, relations, states, times),
         ColdTier(session, target, clock, relations, states),
     )

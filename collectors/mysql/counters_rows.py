@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from aishell_core import catalogue
 from aishell_core.engines.mysql import Row
 from aishell_core.values import Metric, Sample
+from collectors.mysql.redo_rows import checkpoint_figures
 
 Counters = Mapping[str, float]
 """Status variables by name, those that are numbers."""
@@ -85,7 +86,7 @@ def counter_samples(
         (catalogue.WAL_BYTES, _first(now, "Innodb_lsn_current", "Innodb_redo_log_current_lsn", "Innodb_os_log_written")),
         (catalogue.MYSQL_POOL_DIRTY, share(now.get("Innodb_buffer_pool_pages_dirty"), now.get("Innodb_buffer_pool_pages_total"))),
         (catalogue.MYSQL_POOL_USED, share(now.get("Innodb_buffer_pool_pages_data"), now.get("Innodb_buffer_pool_pages_total"))),
-        *_checkpoint(now),
+        *checkpoint_figures(now),
         *_rows(now, totals),
         (catalogue.TRANSACTIONS_RATE, transactions(now, totals)),
         (catalogue.ERRORS_RATE, _number(totals, "errors")),
@@ -119,14 +120,16 @@ def deadlocks(now: Counters, metrics: Mapping[str, float], totals: Row | None) -
 
 
 def transactions(now: Counters, totals: Row | None) -> float | None:
-    """Transactions that committed: all where performance_schema counts them, else those that ended by a COMMIT.
+    """Transactions that committed where performance_schema counts them, else on MariaDB those that wrote; None elsewhere.
 
-    What autocommit ends is not counted apart by a server without that.
+    InnoDB gives a transaction that writes two numbers of one row, when it begins to and when it ends. Com_commit counts the
+    statements COMMIT alone and so nothing of what autocommit ends, Handler_commit each statement of a transaction too.
     """
     ended = _number(totals, "transactions")
     if ended:
         return max(0.0, ended - now.get("Com_rollback", 0.0))
-    return now.get("Com_commit")
+    numbers = now.get("Innodb_max_trx_id")
+    return None if numbers is None else numbers / 2
 
 
 def latency_milliseconds(totals: Row | None, before: Row | None) -> float | None:
@@ -138,19 +141,6 @@ def latency_milliseconds(totals: Row | None, before: Row | None) -> float | None
 def share(part: float | None, whole: float | None) -> float | None:
     """One figure as a share of another, at most 1; None where either is unknown or the whole is nothing."""
     return min(1.0, max(0.0, part / whole)) if part is not None and whole else None
-
-
-def _checkpoint(now: Counters) -> tuple[tuple[Metric, float | None], ...]:
-    """The age of the last checkpoint in bytes of redo, and the share of what is allowed.
-
-    MariaDB tells both; MySQL since 8.0.30 tells the positions and the log's capacity, of which InnoDB uses 7/8 before
-    writes have to wait.
-    """
-    age, most = now.get("Innodb_checkpoint_age"), now.get("Innodb_checkpoint_max_age")
-    if age is None and "Innodb_redo_log_current_lsn" in now and "Innodb_redo_log_checkpoint_lsn" in now:
-        age = max(0.0, now["Innodb_redo_log_current_lsn"] - now["Innodb_redo_log_checkpoint_lsn"])
-        most = now.get("Innodb_redo_log_capacity_resized", 0.0) * 7 / 8
-    return (catalogue.MYSQL_CHECKPOINT_AGE, age), (catalogue.MYSQL_CHECKPOINT_USAGE, share(age, most))
 
 
 def _rows(now: Counters, totals: Row | None) -> tuple[tuple[Metric, float | None], ...]:

@@ -8,6 +8,7 @@ from aishell_core.clock import Clock
 from aishell_core.engines.mysql import MysqlSession, ServerFacts
 from aishell_core.targets import Target
 from aishell_core.values import Cost, Facts, Failure, FailureCode, LockWait, Part, Reading, Sample, Session, Tier
+from collectors.budget import Budget
 from collectors.contract import Demand
 from collectors.mysql.activity import ActivityLook, ActivityReader
 from collectors.mysql.activity_rows import Activity, activity_of, activity_samples
@@ -17,6 +18,8 @@ from collectors.mysql.deadlock import Deadlock
 from collectors.mysql.hints import process_hint
 from collectors.mysql.hot_questions import HotQuestions
 from collectors.mysql.locks import LocksLook, LocksReader
+from collectors.mysql.replication_channel import channel_of
+from collectors.mysql.replication_lag import ChannelTimes
 from collectors.mysql.statements import StatementsBeside, StatementsLook, StatementsReader
 from collectors.mysql.statements_digests import DigestNames
 from collectors.mysql.statements_rows import calls_seen, statement_samples
@@ -47,9 +50,11 @@ class _Look:
 class HotTier:
     """Reads one server each second, and remembers what the next reading needs to compare."""
 
-    def __init__(self, session: MysqlSession, target: Target, clock: Clock, watched: WatchedBeside) -> None:
-        """`watched` reads what a visible pane demands of replication, progress and the horizon."""
+    def __init__(self, session: MysqlSession, target: Target, clock: Clock, watched: WatchedBeside, times: ChannelTimes) -> None:
+        """`watched` reads what a visible pane demands of replication, progress and the horizon; `times` knows the channels."""
         self._watched = watched
+        self._times = times
+        self._asked_channels = False
         self._target = target
         self._clock = clock
         self._questions = HotQuestions(session, clock)
@@ -83,6 +88,7 @@ class HotTier:
         deadlock, more = await self._counters.deadlock(server, counters, budget)
         cost = counters.cost + activity.cost + (locks.cost if locks is not None else Cost()) + more
         look = _Look(counters, activity, figures, locks, deadlock, cost)
+        replicates = await self._replicates(server, activity, budget)
         counted = await self._take_statements(look, demand, budget.left)
         watched = await self._watched.take(budget.left)
         reading = Reading(
@@ -90,7 +96,7 @@ class HotTier:
             Tier.HOT,
             at,
             (*self._samples(look, server), *statement_samples(counted.statements or ())),
-            facts_of(server, deadlock, replicates=any(thread.kind.startswith("replication") for thread, _, _ in activity.looked)),
+            facts_of(server, deadlock, replicates=replicates),
             sessions=self._sessions(look, demand),
             lock_waits=self._lock_waits(look, demand),
             statements=counted.statements,
@@ -99,6 +105,21 @@ class HotTier:
             cost=look.cost + counted.cost + watched.cost,
         )
         return replace(reading, **watched.parts) if watched.parts else reading
+
+    async def _replicates(self, server: ServerFacts, activity: ActivityLook, budget: Budget) -> bool:
+        """Whether it follows another server: also one whose threads have stopped, as its channels tell.
+
+        These are the slow connection's to read, because a server that stops a thread may let who asks for them wait. They are
+        asked for here once, so that the first reading knows the role too.
+        """
+        if any(thread.kind.startswith("replication") for thread, _, _ in activity.looked):
+            return True
+        if self._times.names is None and not self._asked_channels:
+            self._asked_channels = True
+            answer = await self._questions.ask_or_note(server, "channels", Part.REPLICATION, budget)
+            if not isinstance(answer, Failure):
+                self._times.keep(channel.name for channel in map(channel_of, answer.rows) if channel.host)
+        return bool(self._times.names)
 
     def _digest_of(self, thread: Thread, text: str) -> str:
         return self._names.seen(thread.digest, text, thread.db or "") if text else ""
@@ -130,11 +151,14 @@ class HotTier:
 
     @staticmethod
     def _sessions(look: _Look, demand: Demand) -> tuple[Session, ...] | None:
-        return look.activity.sessions if Part.SESSIONS in demand else None
+        """Those that may be seen; where the others are hidden that none is seen says nothing."""
+        if Part.SESSIONS not in demand:
+            return None
+        return look.activity.sessions or (() if look.activity.sees_all else None)
 
     @staticmethod
     def _lock_waits(look: _Look, demand: Demand) -> tuple[LockWait, ...] | None:
-        if Part.LOCKS not in demand:
+        if Part.LOCKS not in demand or not look.activity.sees_all:
             return None
         return look.locks.waits if look.locks is not None else ()
 
@@ -142,8 +166,13 @@ class HotTier:
     def _hidden(look: _Look, server: ServerFacts, at: float) -> tuple[Failure, ...]:
         if look.activity.sees_all:
             return ()
-        message = f"what sessions of other accounts do is hidden from {server.account or server.user}"
-        return (Failure(Part.SESSIONS, FailureCode.PRIVILEGE, message, process_hint(server), at),)
+        account, hint = server.account or server.user, process_hint(server)
+        message = f"what sessions of other accounts do is hidden from {account}"
+        locks = f"who waits for a lock is hidden from {account}"
+        return (
+            Failure(Part.SESSIONS, FailureCode.PRIVILEGE, message, hint, at),
+            Failure(Part.LOCKS, FailureCode.PRIVILEGE, locks, hint, at),
+        )
 
     def close(self) -> None:
         """Give up what is under way."""
@@ -152,7 +181,7 @@ class HotTier:
 
 
 def facts_of(server: ServerFacts, deadlock: Deadlock | None = None, *, replicates: bool = False) -> Facts:
-    """What is shown of a server; it is a replica where it `replicates` or lets nobody write."""
+    """What is shown of a server; it is a replica where it `replicates`, whether or not that works now, or lets nobody write."""
     details = (
         ("product", f"{server.product} ({server.comment})" if server.comment else server.product),
         ("address", server.address),

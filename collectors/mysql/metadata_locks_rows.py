@@ -79,7 +79,10 @@ class MetadataLock:
 
 
 def locks_of(rows: Iterable[Row], sessions: Mapping[int, int]) -> tuple[MetadataLock, ...]:
-    """The locks of rows of `metadata_locks`; `sessions` are the connection ids by the number of a thread."""
+    """The locks of rows of `metadata_locks`; `sessions` are the connection ids by the number of a thread.
+
+    Those of other threads are left out: our own, and sessions that came or went since. A prepared transaction has no thread.
+    """
     return tuple(
         MetadataLock(
             sessions.get(row["thread"], 0),
@@ -90,6 +93,7 @@ def locks_of(rows: Iterable[Row], sessions: Mapping[int, int]) -> tuple[Metadata
             bool(row["granted"]),
         )
         for row in rows
+        if row["thread"] is None or row["thread"] in sessions
     )
 
 

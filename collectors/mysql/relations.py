@@ -50,6 +50,7 @@ class _Asked:
     questions: SlowQuestions
     server: ServerFacts
     budget: Budget
+    clock: Clock
     failures: list[Failure] = field(default_factory=list)
     cost: Cost = field(default_factory=Cost)
 
@@ -87,11 +88,14 @@ class RelationsReader:
                 rest = max(_LEAST_REST_SECONDS, _REST_AFTER_READING * known.seconds)
                 if self._clock.steady() - known.at < rest:
                     return Piece((), (("relations", known.relations),), known.failures)
-            return await self._read(_Asked(questions, server, budget), state)
+            return await self._read(_Asked(questions, server, budget, self._clock), state)
 
     async def auto_increments(self, questions: SlowQuestions, server: ServerFacts, budget: Budget) -> Piece:
         """How full the numbers of AUTO_INCREMENT columns are; raises TargetError."""
-        asked = _Asked(questions, server, budget)
+        asked = _Asked(questions, server, budget, self._clock)
+        locked = await _in_the_way(asked)
+        if locked is not None:
+            return Piece((), (), (replace(locked, part="auto-increment"),), asked.cost)
         lists, known = await self._dictionary(asked, numbers_alone=True)
         samples: tuple[Sample, ...] = ()
         if known > self._most_tables:
@@ -103,6 +107,9 @@ class RelationsReader:
 
     async def _read(self, asked: _Asked, state: ServerState) -> Piece:
         began = self._clock.steady()
+        locked = await _in_the_way(asked)
+        if locked is not None:
+            return await self._by_files(asked, locked)
         lists, known = await self._dictionary(asked)
         if lists is None:
             return Piece((), (), tuple(asked.failures), asked.cost)
@@ -123,6 +130,16 @@ class RelationsReader:
         failures = (*asked.failures, *self._limits(known, len(tables)))
         self._known = _Known(relations, failures, self._clock.steady(), self._clock.steady() - began)
         return Piece((), (("relations", relations),), failures, asked.cost)
+
+    async def _by_files(self, asked: _Asked, locked: Failure) -> Piece:
+        """What can be known while InnoDB's lists would wait for a lock: the tables as they were before, else their files alone."""
+        if self._known is not None:
+            return Piece((), (), (locked, *asked.failures), asked.cost)
+        spaces = await asked.rows("tablespaces", self._most_tables) or ()
+        # The numbers of tables are in the lists that cannot be read: those of their files stand for them, and are no table's.
+        tables = tables_of(Lists(spaces, [{**row, "id": -int(row["space"]), "row_format": ""} for row in spaces]))
+        relations = await asyncio.to_thread(relations_of, tables, (), asked.server.started_at)
+        return Piece((), (("relations", relations),), (locked, *asked.failures), asked.cost)
 
     async def _dictionary(self, asked: _Asked, *, numbers_alone: bool = False) -> tuple[Lists | None, int]:
         """InnoDB's own lists of tables, figures, indexes and columns, and how many files of tables there are.
@@ -189,6 +206,16 @@ class RelationsReader:
             return ()
         message = f"these are the {listed:,} largest of {known:,} tables; their rows are those of the last time they were analyzed"
         return (Failure(Part.RELATIONS, FailureCode.UNSUPPORTED, message, "", self._clock.now()),)
+
+
+async def _in_the_way(asked: _Asked) -> Failure | None:
+    """Why InnoDB's lists of tables are not asked for now: MySQL takes a lock on each table for them, and so would wait for it."""
+    rows = await asked.rows("table_in_the_way", told=False)
+    if not rows:
+        return None
+    name = f"{rows[0]['schema_name']}.{rows[0]['name']}"
+    message = f"a session has {name} for itself alone, or waits for that: rows and indexes of tables are read once that is over"
+    return Failure(Part.RELATIONS, FailureCode.UNSUPPORTED, message, "the Sessions screen shows who waits for whom", asked.clock.now())
 
 
 async def _with_kept(asked: _Asked, tables: Sequence[Row], figures: Sequence[Row]) -> tuple[Row, ...]:

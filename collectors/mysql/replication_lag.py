@@ -21,10 +21,12 @@ class ChannelTimes:
         self._received: dict[str, LogTimes] = {}
         self._connected: dict[str, float] = {}
         self._in_step: set[str] = set()
+        self.names: frozenset[str] | None = None
+        """The channels at the last look, whoever took it; None before one or where they cannot be read."""
 
     def keep(self, names: Iterable[str]) -> None:
-        """Forget the channels that are gone."""
-        known = set(names)
+        """Note which channels there are, and forget those that are gone."""
+        known = self.names = frozenset(names)
         self._in_step &= known
         self._received = {name: times for name, times in self._received.items() if name in known}
         self._connected = {name: at for name, at in self._connected.items() if name in known}

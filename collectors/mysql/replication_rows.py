@@ -49,7 +49,7 @@ def workers_of(rows: Iterable[Mapping[str, Any]]) -> tuple[Worker, ...]:
     return tuple(
         Worker(
             channel=str(row["channel"] or ""),
-            name=str(row["worker"]),
+            name=str(row["worker"] or number),
             runs=str(row["state"]).upper() == "ON",
             transaction=str(row["transaction_id"] or ""),
             seconds=_optional(row["seconds"]),
@@ -57,7 +57,8 @@ def workers_of(rows: Iterable[Mapping[str, Any]]) -> tuple[Worker, ...]:
             retries=_optional(row["retries"]),
             error=error_words(_optional(row["error_number"]), str(row["error_message"] or "")),
         )
-        for row in rows
+        # MariaDB knows a worker by its thread, and it has none while the SQL thread is stopped.
+        for number, row in enumerate(rows, 1)
     )
 
 

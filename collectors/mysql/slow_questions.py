@@ -22,8 +22,8 @@ _REFUSED_SECONDS = 300.0
 _SLOW_SECONDS = 60.0
 """After what time a statement that took longer than it may is tried again."""
 
-_ENDED_BY_SERVER = frozenset({1317, 1969, 3024})
-"""Errors of a statement that the server itself ended at its time limit: interrupted, max_statement_time, max_execution_time."""
+_ENDED_BY_SERVER = frozenset({1205, 1317, 1969, 3024})
+"""Errors of a statement that the server itself ended at its time limit: for a lock, interrupted, max_statement_time, max_execution_time."""
 
 _LEAST_SECONDS = 0.2
 """A statement that has less time left is not begun."""
@@ -132,7 +132,8 @@ class SlowQuestions:
             self._refused[name] = _Refusal(self._clock.steady() + _REFUSED_SECONDS, failure)
         elif getattr(error, "number", 0) in _ENDED_BY_SERVER:
             # The server was well and the statement slow. A failure that may pass has the whole tier read again in seconds.
-            message = f"reading {part} took too long; it is tried again every {format_duration(_SLOW_SECONDS)}"
+            why = failure.message if error.reason is FailureCode.LOCKED else f"reading {part} took too long"
+            message = f"{why}; it is tried again every {format_duration(_SLOW_SECONDS)}"
             resting = replace(failure, code=FailureCode.UNSUPPORTED, message=message)
             self._refused[name] = _Refusal(self._clock.steady() + _SLOW_SECONDS, resting)
         return failure

@@ -30,14 +30,19 @@ _ABILITIES = (
     | Ability.TERMINATE
     | Ability.RUN
 )
+_EXPLAIN_SECONDS = 5.0
 
 
 class PostgresCollector(ServedCollector):
-    """Three tiers over one session, which also measures plans."""
+    """Three tiers over one session, which also measures plans and asks before it lets functions run for one."""
 
     def __init__(self, session: PostgresSession, hot: HotTier, warm: WarmTier, cold: ColdTier) -> None:
         super().__init__(_ABILITIES, session, hot, warm, cold)
         self._measuring = session
+
+    async def explain_with_consent(self, sql: str, database: str) -> tuple[PlanNode, ...]:
+        """The plan of a statement of which functions may run while it is made; raises TargetError."""
+        return await self._measuring.explain(sql, database, _EXPLAIN_SECONDS, consent=True)
 
     async def explain_analyze(self, sql: str, database: str, deadline_seconds: float) -> tuple[PlanNode, ...]:
         """The measured plan of a statement that changes nothing; raises TargetError."""

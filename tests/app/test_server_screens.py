@@ -13,7 +13,7 @@ import pytest
 from textual.pilot import Pilot
 
 from aishell_core.clock import SystemClock
-from aishell_core.errors import TargetError
+from aishell_core.errors import ConsentError, TargetError
 from aishell_core.targets import Environment, Target
 from aishell_core.values import Ability, Failure, FailureCode, Part, Relation, Severity, Statement
 from aishell_tui.app import AishellApp
@@ -306,6 +306,33 @@ async def test_after_a_yes_the_measured_plan_is_shown_and_keys_never_wait() -> N
         text = text_of(app)
         assert "41k rows came where 12 were expected" in text
         assert "801ms" in text
+
+
+async def test_what_planning_may_do_is_asked_first_and_planned_after_a_yes() -> None:
+    acts = ConsentError(FailureCode.UNSUPPORTED, "planning this statement may already run what does something: public.tenant()", "hint")
+    script = ServerScript(plan=acts)
+    async with server(script, size=LARGE) as (app, pilot):
+        await detail_of(app, pilot, "c0ffee", "e asks whether the server is to plan it all the same")
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        assert "public.tenant()" in text_of(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, DashboardScreen))
+        assert script.consented == []
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await pilot.press("y")
+        await until(pilot, lambda: "1 costly step marked" in text_of(app))
+        assert script.consented == [(VACUUM_COUNT, "shop")]
+
+
+async def test_nobody_is_asked_about_a_plan_that_is_there() -> None:
+    async with server(ServerScript(), size=LARGE) as (app, pilot):
+        await detail_of(app, pilot, "c0ffee", "costly step marked")
+        await pilot.press("e")
+        await pilot.pause()
+        assert isinstance(app.screen, DashboardScreen)
+        assert "explain all the same" not in text_of(app)
 
 
 async def test_in_production_the_targets_name_has_to_be_typed() -> None:

@@ -35,7 +35,7 @@ def test_show_says_who_did_what_where_and_how_it_ended(capsys: pytest.CaptureFix
 
 
 @pytest.mark.usefixtures("state")
-def test_show_for_scripts_and_its_filters(capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_for_scripts_and_its_filters(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     attempts = run_here(capsys, "audit", "show", "--json").json()["attempts"]
     assert isinstance(attempts, list)
     done, refused = attempts
@@ -46,6 +46,10 @@ def test_show_for_scripts_and_its_filters(capsys: pytest.CaptureFixture[str]) ->
     assert (refused["decision"], refused["actions"], refused["ssh_client"]) == ("refused", ["schema"], "192.0.2.7 50000 22")
     assert run_here(capsys, "audit", "show", "--target", "other", "--json").json()["attempts"] == []
     assert run_here(capsys, "audit", "show", "--since", "2999-01-01", "--json").json()["attempts"] == []
+    narrow = str(run_here(capsys, "audit", "show", "--since", "2000-01-01", "--target", "shop").out).splitlines()
+    assert len(narrow) == 6, "each statement stands below its row where there is little room"
+    assert all("Z  ann" in line for line in narrow[1::5]), "times are never cut"
+    monkeypatch.setenv("COLUMNS", "200")
     assert len(str(run_here(capsys, "audit", "show", "--since", "2000-01-01", "--target", "shop").out).splitlines()) == 4
 
 

@@ -212,3 +212,35 @@ def test_the_words_of_mongodbs_shell_do_what_they_do_there(desk: Desk) -> None:
     assert (refused.code, "may not write to it" in refused.err) == (77, True), refused.err
     assert note_of_first(desk.engines, "papers") == "many"
     assert rows('{"countDocuments": "orders"}') == [[ORDERS]]
+
+
+LARGE = {
+    "orders": "SELECT repeat('x', 1000000) FROM orders",
+    "shop": "SELECT repeat('x', 1000000) FROM orders",
+    "shelf": "SELECT hex(zeroblob(500000)) FROM orders",
+}
+
+
+@pytest.mark.parametrize("target", LARGE)
+@pytest.mark.parametrize(("size", "rows"), [("1KiB", 0), ("2500KB", 2)])
+def test_no_more_bytes_come_than_were_asked_for(desk: Desk, target: str, size: str, rows: int) -> None:
+    """Rows of a million bytes: those that fit, not one that does not, and never fifty before anybody counts."""
+    ran = desk.run("query", "-d", target, LARGE[target], "--bytes", size, "--json", "--yes")
+    assert ran.code == 0, ran.err
+    found = ran.json()["rows"]
+    assert isinstance(found, list)
+    assert (len(found), ran.json()["cut"]) == (rows, "bytes")
+    table = desk.run("query", "-d", target, LARGE[target], "--bytes", size, "--yes")
+    assert all(len(line) <= 120 for line in table.out.splitlines())
+    assert "cut off at --bytes" in table.err
+
+
+def test_a_row_of_any_size_is_not_held(desk: Desk) -> None:
+    """The server is left in the middle of it; what a write has done is taken back and said."""
+    big = "repeat('x', 100000000)"
+    read = desk.run("query", "-d", "orders", f"SELECT {big}", "--bytes", "1KiB", "--json")
+    assert (read.code, read.json()["rows"], read.json()["cut"]) == (0, [], "bytes"), read.err
+    desk.configure("developer")
+    wrote = desk.run("query", "-d", "orders", f"UPDATE orders SET note = 'gone' WHERE id = 1 RETURNING {big}", "--bytes", "1KiB", "--yes")
+    assert (wrote.code, "nothing was changed" in wrote.err) == (3, True), wrote.err
+    assert note_of_first(desk.engines, "orders") == "x"

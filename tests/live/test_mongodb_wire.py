@@ -1,4 +1,4 @@
-"""The MongoDB collector over the real wire protocol, against documents of MongoDB 6, 7 and 8 and servers in trouble."""
+"""The MongoDB collector over the real wire protocol, against documents of MongoDB 5 to 8 and servers in trouble."""
 
 from __future__ import annotations
 

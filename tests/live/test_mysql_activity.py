@@ -159,6 +159,7 @@ async def test_counters_follow_what_is_done(server: MysqlServer) -> None:
     assert gained(catalogue.ROWS_UPDATED) >= 3
     assert gained(catalogue.ROWS_DELETED) >= 3
     assert gained(catalogue.ROLLBACKS_RATE) == 1
+    assert gained(catalogue.TRANSACTIONS_RATE) >= 3, "also what autocommit ends"
     assert gained(catalogue.QUERIES_RATE) >= 6
     assert gained(catalogue.WAL_BYTES) >= 0
     assert 0 <= (figure(after, catalogue.MYSQL_POOL_DIRTY) or 0.0) <= 1

@@ -148,6 +148,8 @@ async def test_a_role_with_nothing_still_gets_a_dashboard_and_is_told_the_grants
         assert figure(reading, catalogue.LOCKS_WAITING) is None
         hidden = [failure for failure in reading.failures if failure.part == Part.SESSIONS and failure.code is FailureCode.PRIVILEGE]
         assert any("GRANT PROCESS ON *.* TO 'nobody'@'%';" in failure.hint for failure in hidden)
+        assert (reading.sessions, reading.lock_waits) == (None, None)
+        assert any("GRANT PROCESS" in failure.hint for failure in reading.failures if failure.part == Part.LOCKS)
     assert all(failure.hint for reading in (*readings, *slow) for failure in reading.failures if failure.code is FailureCode.PRIVILEGE)
     other.close()
 

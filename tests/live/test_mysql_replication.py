@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import pytest
 
 from aishell_core import catalogue
-from aishell_core.values import FailureCode, Part, Reading, ReplicationPeer
+from aishell_core.values import FailureCode, Part, Reading, ReplicationPeer, Tier
+from collectors.contract import NOTHING
 from tests.servers.mysql import VERSIONS, MysqlServer
+from tests.servers.mysql_clients import look, watching
 from tests.servers.mysql_replication import REPLICATOR, pair, replica_of, source
 from tests.servers.mysql_tiers import AheadClock, Tiers, figure, tiers_of, until
 
@@ -132,6 +134,39 @@ async def test_a_stopped_sql_thread_falls_behind_in_seconds_though_the_server_te
         assert (figure(await lower.warm(), catalogue.REPLICATION_LAG) or 0) >= 300, "late by the time since it was received"
 
         below.execute("START SLAVE SQL_THREAD")
+        await _caught_up(lower, linked)
+
+
+async def test_a_replicas_threads_are_no_clients_and_it_stays_a_replica_when_they_stop(linked: Linked) -> None:
+    """Also where somebody typed START REPLICA: MySQL then lists the threads under the name of who did."""
+    above, below = linked.above, linked.below
+    async with tiers_of(below) as lower:
+        await _caught_up(lower, linked)
+        below.execute("STOP SLAVE", "START SLAVE")
+        _write(above, 15)
+        await _caught_up(lower, linked)
+        async with watching(below.target()) as collector:
+
+            async def at_rest() -> Reading | None:
+                reading = await look(collector)
+                return None if any(one.state == "active" for one in reading.sessions or ()) else reading
+
+            reading = await until(at_rest)
+            assert reading.facts is not None
+            assert reading.facts.role == "replica"
+            assert figure(reading, catalogue.QUERY_DURATION) == 0
+            assert {one.user for one in reading.sessions or () if one.kind.startswith("replication")} <= {"system user"}
+        for stopped in ("STOP SLAVE SQL_THREAD", "STOP SLAVE"):
+            below.execute(stopped)
+            async with watching(below.target()) as collector:
+                first = await look(collector)
+                assert first.facts is not None
+                assert first.facts.role == "replica", stopped
+                await collector.collect(Tier.WARM, NOTHING)
+                again = await look(collector)
+                assert again.facts is not None
+                assert again.facts.role == "replica", stopped
+        below.execute("START SLAVE")
         await _caught_up(lower, linked)
 
 

@@ -16,6 +16,7 @@ from aishell_core.values import Failure, FailureCode, HorizonHolder, Part, Progr
 from collectors.mysql.relations import RelationsReader
 from tests.servers.galera import galera
 from tests.servers.mysql import MARIADB, VERSIONS, MysqlServer, mysql
+from tests.servers.mysql_clients import look, waiters, watching
 from tests.servers.mysql_tiers import AheadClock, Tiers, figure, tiers_of, until
 
 _SHOP = (
@@ -336,3 +337,49 @@ async def test_a_warm_reading_that_nobody_looks_at_costs_few_statements() -> Non
             reading = await tiers.warm()
             assert reading.cost.queries <= 4
             assert (reading.relations, reading.progress, reading.horizon, reading.settings, reading.replication) == (None,) * 5
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_the_checkpoints_age_is_told_by_every_version(version: str) -> None:
+    """MySQL before 8.0.30 has it in InnoDB's report alone, which is not read each second."""
+    with mysql(version) as server:
+        server.execute("CREATE DATABASE shop", "CREATE TABLE shop.t (id INT PRIMARY KEY)", "INSERT INTO shop.t VALUES (1)")
+        async with tiers_of(server) as tiers, watching(server.target()) as collector:
+            slow, quick = await tiers.warm(), await look(collector)
+    readings = [each for each in (slow, quick) if figure(each, catalogue.MYSQL_CHECKPOINT_AGE) is not None]
+    assert len(readings) == 1, "a series has one cadence"
+    assert (figure(readings[0], catalogue.MYSQL_CHECKPOINT_AGE) or 0) >= 0
+    usage = figure(readings[0], catalogue.MYSQL_CHECKPOINT_USAGE)
+    assert usage is not None
+    assert 0 <= usage <= 1
+
+
+async def test_a_change_of_a_table_that_waits_blinds_no_other_and_makes_no_victim_of_who_looks() -> None:
+    """MySQL takes a lock on each table for its lists of them: whoever asks then waits behind the change, and fails."""
+    with mysql("mysql-8.0", performance_schema=True) as server:
+        server.execute("CREATE DATABASE shop", "CREATE TABLE shop.mdl (id INT PRIMARY KEY)", "CREATE TABLE shop.t (id INT PRIMARY KEY)")
+        async with watching(server.target()) as collector, tiers_of(server) as tiers:
+            with waiters(server, 2, database="shop") as (head, change):
+                head.run("BEGIN", "SELECT * FROM mdl")
+                change.wait_for("ALTER TABLE mdl ADD COLUMN more INT")
+
+                async def held() -> bool:
+                    return {(one.waiter, one.holder) for one in (await look(collector)).lock_waits or ()} == {(change.id, head.id)}
+
+                await until(held)
+                for reading in (await tiers.warm(Part.RELATIONS), await tiers.cold()):
+                    codes = [each.code for each in reading.failures if "shop.mdl" in each.message]
+                    assert codes == [FailureCode.UNSUPPORTED]
+                    if reading.relations is not None:
+                        assert {each.name for each in reading.relations} == {"mdl", "t"}
+                        assert all(each.size_bytes and each.rows is None for each in reading.relations)
+                await until(held)
+            failed = "SELECT SUM(SUM_ERRORS) FROM performance_schema.events_statements_summary_by_digest"
+            assert server.execute(f"{failed} WHERE DIGEST_TEXT LIKE '%INNODB_TABLES%'")[0][0] in {None, 0}
+
+            async def read_again() -> Reading | None:
+                reading = await tiers.warm(Part.RELATIONS)
+                return reading if reading.relations and not reading.failures else None
+
+            reading = await until(read_again)
+            assert any(each.rows is not None for each in reading.relations or ())

@@ -98,7 +98,7 @@ async def test_a_function_of_somebody_else_is_not_called_in_place_of_the_servers
             assert await value(session, "SHOW search_path", lane=lane) == "pg_catalog"
             assert await value(session, "SHOW jit", lane=lane) == "off"
             assert (await refusal(session.query("SELECT upper(date '2026-01-01')", lane=lane, deadline_seconds=20.0))).sqlstate == "42883"
-        (plan,) = await session.explain("SELECT upper(date '2026-01-01')", "", 20.0)
+        (plan,) = await session.explain("SELECT upper(date '2026-01-01')", "", 20.0, consent=True)
         assert plan.text == "Result"
     server.execute("DROP FUNCTION public.upper(date)", "ALTER DATABASE postgres RESET jit")
 

@@ -108,4 +108,4 @@ def make_odd(server: WireServer) -> None:
     )
 
 
-SUBJECTS = (FerretSubject(), WireSubject("6", "primary"), WireSubject("8", "secondary"))
+SUBJECTS = (FerretSubject(), WireSubject("5", "primary"), WireSubject("8", "secondary"))

@@ -108,7 +108,7 @@ class WireServer:
 def wire_server(
     version: str = "7", kind: str = "primary", *, user: str = "", password: str = "", tls: tuple[Path, Path] | None = None
 ) -> Iterator[WireServer]:
-    """A server for as long as the block lasts: primary, secondary, standalone or mongos of MongoDB 6, 7 or 8.
+    """A server for as long as the block lasts: primary, secondary, standalone or mongos of MongoDB 5 to 8.
 
     With a user it lets nobody else in; `tls` are the files of its certificate and key.
     """

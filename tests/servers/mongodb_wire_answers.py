@@ -117,7 +117,8 @@ def _aggregate(world: World, command: Document) -> Document:
 
 
 def _index_statistics(index: Document, started: object) -> Document:
-    spec = {"v": 2, "key": index["key"], "name": index["name"]}
+    options: Document = {name: index[name] for name in ("unique", "hidden", "expireAfterSeconds") if name in index}
+    spec = {"v": 2, "key": index["key"], "name": index["name"], **options}
     building = {"building": True} if index.get("building") else {}
     return {
         "name": index["name"],

@@ -14,7 +14,7 @@ from typing import Any
 from bson import json_util
 
 DATA = Path(__file__).parents[1] / "data" / "mongodb"
-VERSIONS = ("6", "7", "8")
+VERSIONS = ("5", "6", "7", "8")
 Document = dict[str, Any]
 
 

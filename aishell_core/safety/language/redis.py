@@ -35,14 +35,18 @@ def _table(*entries: tuple[str, RiskLevel, ActionClass, str]) -> dict[str, Risk]
 _KNOWN = _table(
     ("flushall flushdb", CRITICAL, ADMIN, "deletes every key of a database or of all of them"),
     ("swapdb", HIGH, ADMIN, "exchanges two databases under all clients"),
-    ("keys", HIGH, READ, "goes through all keys at once, and nobody else is served meanwhile; SCAN does it in steps"),
+    ("keys", HIGH, ADMIN, "goes through all keys at once, and nobody else is served meanwhile; SCAN does it in steps"),
     ("smembers hgetall hkeys hvals sunion sinter sdiff zunion zinter zdiff lcs", LOW, READ, "reads whole collections"),
     ("del unlink getdel hgetdel", MEDIUM, WRITE, "deletes keys"),
     ("rename renamenx copy move", MEDIUM, WRITE, "may overwrite or move keys"),
     ("subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe", LOW, READ, "waits for messages"),
     ("wait waitaof", MEDIUM, READ, "holds a connection until replicas have answered"),
-    ("eval evalsha fcall", HIGH, ADMIN, "runs a script whose effect nobody can tell from its name"),
-    ("eval_ro evalsha_ro fcall_ro", MEDIUM, READ, "runs a script, and nobody else is served meanwhile"),
+    (
+        "eval evalsha fcall eval_ro evalsha_ro fcall_ro",
+        HIGH,
+        ADMIN,
+        "runs a script whose effect nobody can tell from its name, and nobody else is served meanwhile",
+    ),
     (
         "script|load script|flush script|kill script|debug function|load function|delete function|kill",
         HIGH,

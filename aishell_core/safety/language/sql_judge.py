@@ -10,7 +10,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from aishell_core.safety.language.sql_calls import call_risks, harmful_calls
-from aishell_core.safety.language.sql_conditions import may_hold_always
+from aishell_core.safety.language.sql_changes import leaves_none_out
 from aishell_core.safety.language.sql_rules import ADMIN, CRITICAL, HIGH, LOW, MEDIUM, READ_FORBIDS, READING, SCHEMA, WRITE, SqlRules
 from aishell_core.safety.language.sql_words import Kind, Piece, UnreadableError, scan
 from aishell_core.safety.language.sql_wrapped import (
@@ -261,10 +261,18 @@ def _change(node: exp.Update | exp.Delete, rules: SqlRules) -> Risk:
         if node.args.get("limit") is not None:
             return risk_of(HIGH, WRITE, f"{word} rows without a WHERE, up to its limit")
         return risk_of(CRITICAL, WRITE, f"{word} every row: it has no WHERE")
-    options = {"numbers_are_truths": rules.numbers_are_truths, "quoted_may_be_text": rules.quoted_may_be_text}
-    if may_hold_always(where.this, **options):
-        return risk_of(CRITICAL, WRITE, f"{word} every row: its WHERE holds for all of them")
+    if _leaves_none_out(node, where.this, rules):
+        return risk_of(CRITICAL, WRITE, f"{word} every row: its WHERE may hold for all of them")
     return risk_of(MEDIUM, WRITE, f"{word} rows")
+
+
+def _leaves_none_out(node: exp.Update | exp.Delete, where: exp.Expr, rules: SqlRules) -> bool:
+    options = {"numbers_are_truths": rules.numbers_are_truths, "quoted_may_be_text": rules.quoted_may_be_text}
+    try:
+        return leaves_none_out(node, where, **options)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        # A tree of a shape that nobody expected: in doubt it leaves none out.
+        return True
 
 
 def _not_called(tree: exp.Expr) -> Iterator[str]:

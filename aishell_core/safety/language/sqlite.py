@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from aishell_core.safety.language.sql_judge import judge_sql
 from aishell_core.safety.language.sql_redaction import redacted_sql
@@ -28,7 +30,7 @@ _HARMFUL = {
         ("load_extension", Risk(CRITICAL, (ADMIN,), ("load_extension() runs code from a file",))),
         ("fts3_tokenizer", Risk(CRITICAL, (ADMIN,), ("fts3_tokenizer() can be made to run code",))),
         ("writefile edit readfile lsdir fsdir", Risk(HIGH, (ADMIN,), ("reads or writes files",))),
-        ("randomblob zeroblob", Risk(MEDIUM, (READ,), ("can take as much memory as it is told",))),
+        ("randomblob zeroblob printf format", Risk(MEDIUM, (READ,), ("can take as much memory as it is told",))),
     )
     for name in names.split()
 }
@@ -61,9 +63,30 @@ RULES = SqlRules(
 )
 
 
+_FORMATS = frozenset({"printf", "format"})
+_RULES_OF_SHORT_FORMATS = replace(RULES, harmful={name: risk for name, risk in _HARMFUL.items() if name not in _FORMATS})
+_LONG_FORMAT = re.compile(r"\*|\d{4}")
+"""A width that is an argument, or one of thousands."""
+
+
 def judge(command: str, _parameters: Sequence[Value] = ()) -> Risk:
     """The risk of a statement for SQLite; bound parameters are values and change nothing of it. Never raises."""
-    return _pragma(command) or judge_sql(command, RULES)
+    return _pragma(command) or judge_sql(command, _RULES_OF_SHORT_FORMATS if _formats_are_short(command) else RULES)
+
+
+def _formats_are_short(command: str) -> bool:
+    """Whether every printf() has its format written out, without a width that could fill the memory."""
+    try:
+        pieces = [piece for piece in scan(command, RULES.lexis) if piece.kind is not Kind.COMMENT]
+    except UnreadableError:
+        return False
+    for place, piece in enumerate(pieces):
+        if piece.name.lower() in _FORMATS and [each.text for each in pieces[place + 1 : place + 2]] == ["("]:
+            arguments = pieces[place + 2 : place + 4]
+            written = len(arguments) == 2 and arguments[0].kind is Kind.TEXT and arguments[1].text in {",", ")"}
+            if not written or _LONG_FORMAT.search(arguments[0].text):
+                return False
+    return True
 
 
 def redacted(command: str, literal_hash: Callable[[str], str], _parameters: Sequence[Value] = ()) -> str | None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aishell_core.safety.audit_reading import Entry, Reading
 from aishell_core.safety.audit_verify import Verification
 from aishell_core.units import format_duration
 from aishell_tui.cli.audit_shapes import AuditDamageRow, AuditReport, AuditRow, AuditVerifyReport
 from aishell_tui.cli.encode import utc_text
-from aishell_tui.cli.terminal import printable, table
+from aishell_tui.cli.terminal import cell_width, fit, line_width, printable, table
 
 _TITLES = ("NUMBER", "TIME", "USER", "ROLE", "TARGET", "ACTION", "RISK", "DECISION", "RESULT", "TOOK", "STATEMENT")
+_WHOLE = (0, 1, 9)
+"""Columns of figures and times, which are never cut."""
+_LEAST_STATEMENT = 30
 _MOST_UNFINISHED = 10
 
 
@@ -53,15 +58,26 @@ def show_text(reading: Reading) -> str:
     if not reading.entries:
         lines = ["no attempt is recorded here"]
     else:
-        heading, *rows = table(_TITLES, map(_cells, reading.entries), (0, 9)).splitlines()
-        lines = [heading]
-        for entry, line in zip(reading.entries, rows, strict=True):
-            lines.append(line)
-            if entry.why:
-                lines.append(f"  {printable(entry.why)}")
+        lines = _lines(reading.entries)
     if reading.strange_lines:
         lines.append(f"{reading.strange_lines} lines are no records; aishell audit verify says what is wrong")
     return "\n".join(lines)
+
+
+def _lines(entries: Sequence[Entry]) -> list[str]:
+    """The table; where too little room is left for statements, each stands below its row."""
+    cells = [_cells(entry) for entry in entries]
+    narrow = table(_TITLES[:-1], (row[:-1] for row in cells), _WHOLE).splitlines()
+    below = max(map(cell_width, narrow)) + _LEAST_STATEMENT > line_width()
+    heading, *rows = narrow if below else table(_TITLES, cells, _WHOLE).splitlines()
+    lines = [heading]
+    for entry, row, line in zip(entries, cells, rows, strict=True):
+        lines.append(line)
+        if below:
+            lines.append(f"  {fit(printable(row[-1]), line_width() - 2)}")
+        if entry.why:
+            lines.append(f"  {printable(entry.why)}")
+    return lines
 
 
 def _cells(entry: Entry) -> tuple[str, ...]:

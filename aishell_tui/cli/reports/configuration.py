@@ -15,7 +15,7 @@ from aishell_tui.config.schema import yaml_value
 
 def validate_report(errors: tuple[Problem, ...], warnings: tuple[Problem, ...], files: tuple[str, ...]) -> ValidateReport:
     """The findings as scripts get them."""
-    return ValidateReport(not errors, files, _problem_rows(errors), _problem_rows(warnings))
+    return ValidateReport(not errors, files, problem_rows(errors), problem_rows(warnings))
 
 
 def effective_report(values: Iterable[Effective], files: tuple[Path, ...]) -> EffectiveReport:
@@ -24,7 +24,8 @@ def effective_report(values: Iterable[Effective], files: tuple[Path, ...]) -> Ef
     return EffectiveReport(tuple(str(path) for path in files), rows)
 
 
-def _problem_rows(problems: Iterable[Problem]) -> tuple[ProblemRow, ...]:
+def problem_rows(problems: Iterable[Problem]) -> tuple[ProblemRow, ...]:
+    """Errors or warnings as scripts get them."""
     return tuple(ProblemRow(found.source, found.line or None, found.column or None, found.what, found.hint) for found in problems)
 
 

@@ -64,7 +64,7 @@ def summary(result: CommandResult, limits: Limits) -> str:
         words.append(f"{_count(result.affected, 'row')} changed")
     words.append(format_duration(result.milliseconds / 1000))
     if result.cut:
-        limit = f"--rows {limits.rows}" if result.cut == "rows" else f"--bytes {limits.bytes}"
+        limit = f"--rows {limits.rows}" if result.cut == "rows" else f"--bytes {limits.bytes}B"
         words.append(f"there is more: cut off at {limit}")
     return ", ".join(words)
 

@@ -37,6 +37,8 @@ def _target_sessions(view: TargetView, waiting: bool) -> TargetSessions:
     if found is not None and waiting and view.lock_waits is not None:
         involved = {name for wait in view.lock_waits if wait.waiter for name in (wait.waiter, wait.holder)}
         found = tuple(session for session in found if session.id in involved)
+    elif waiting and view.failure_of(Part.LOCKS) is not None:
+        found = None
     return TargetSessions(
         name=view.name,
         engine=view.target.engine,

@@ -7,12 +7,13 @@ import subprocess
 import unicodedata
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aishell_core.values import NO_LABELS
 from aishell_tui.cli.reports.looked import series_name
-from aishell_tui.cli.terminal import cell_width, fit, printable, table
+from aishell_tui.cli.terminal import cell_width, fit, narrowed, printable, table
 from tests.command_line import PROGRAM
 
 
@@ -55,6 +56,29 @@ def test_a_table_is_cut_to_the_width_of_a_log_where_names_are_long() -> None:
     assert "warning" in drawn
     assert "short" in drawn
     assert "n" * 80 in drawn
+
+
+@given(st.lists(st.integers(1, 400), min_size=1, max_size=8), st.sets(st.integers(0, 7)), st.integers(1, 600))
+def test_the_widest_columns_of_text_give_way_evenly(widths: list[int], right: set[int], over: int) -> None:
+    """As if one column after the other were taken from the widest, and just as fast for a text of millions."""
+    expected, left = list(widths), over
+    text = [column for column in range(len(widths)) if column not in right]
+    while left and text and expected[widest := max(text, key=expected.__getitem__)] > 12:
+        expected[widest] -= 1
+        left -= 1
+    assert narrowed(widths, right, over) == expected
+    assert narrowed([width * 10**7 for width in widths], right, over * 10**7)
+
+
+def test_a_text_of_megabytes_is_cut_without_looking_at_all_of_it() -> None:
+    """Each of its characters would need a look otherwise: this would take minutes."""
+    drawn = table(("ID", "TEXT"), [("1", "x\x1b" * 10_000_000), ("2", "é" * 10_000_000)], numeric=(0,))
+    assert [cell_width(line) for line in drawn.splitlines()[1:]] == [120, 120]
+
+
+def test_a_table_is_as_wide_as_columns_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    assert max(map(cell_width, table(("NAME", "MORE"), (("n" * 300, "m" * 90),)).splitlines())) == 160
 
 
 def test_a_terminal_of_ascii_gets_ascii(tmp_path: Path) -> None:

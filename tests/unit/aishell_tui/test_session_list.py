@@ -90,3 +90,9 @@ def test_states_and_waits_are_short_where_room_is() -> None:
     assert short_state("writing") == "writing"
     assert wait_text(session(1, wait_class="IO", wait="DataFileRead"), wide=True) == "IO:DataFileRead"
     assert wait_text(session(1, wait_class="IO", wait="DataFileRead"), wide=False) == "DataFileRead"
+
+
+def test_a_client_that_hangs_in_a_blocking_command_is_shown_and_works() -> None:
+    found = session_list((session(1, state="blocked", wait="BLPOP", wait_class="Blocked"), session(2, state="idle")), (), everyone=False)
+    assert [each.id for each in found.shown] == ["1"]
+    assert (found.counts.active, found.counts.hidden) == (1, 1)

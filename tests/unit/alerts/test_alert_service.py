@@ -119,6 +119,36 @@ async def test_all_of_it_survives_a_restart(folder: Path, clock: FakeClock) -> N
     assert told == 2
 
 
+@pytest.mark.parametrize("jump", [86_400.0, -86_400.0])
+async def test_a_wall_clock_that_was_set_between_two_lives_neither_fires_nor_resolves(folder: Path, clock: FakeClock, jump: float) -> None:
+    rules = (usage_rule("hot", "pool.usage > 80%", keep_firing_seconds=60.0), WAITING_TOO)
+    first = Station(folder, *rules, clock=clock)
+    await first.watch(5, orders=0.95)
+    assert first.told == ["firing warning"]
+    await clock.advance(TAKEN_AFTER_SECONDS)
+    clock.jump(jump)
+    second = Station(folder, *rules, clock=clock)
+    view = await second.watch(2, orders=0.5)
+    assert {alert.rule: alert.phase for alert in view.alerts} == {"hot": Phase.RECOVERING}
+    view = await second.watch(4, orders=0.95)
+    assert {alert.rule: alert.phase for alert in view.alerts} == {"hot": Phase.FIRING, "waits": Phase.PENDING}
+    # After a day by the clock the channel may be reminded, but nothing has happened.
+    assert [change.kind for change in await second.service.history(0, clock.now() + 1e6)] == [ChangeKind.FIRED]
+    assert set(second.told) <= {"firing warning"}
+
+
+async def test_an_alert_that_flaps_is_told_of_ever_later_and_as_it_is_in_the_end(folder: Path, clock: FakeClock) -> None:
+    station = Station(folder, RULE, clock=clock)
+    for _ in range(150):
+        await station.watch(2, orders=0.95)
+        await station.watch(2, orders=0.5)
+    assert station.told[:2] == ["firing warning", "resolved warning"]
+    assert len(station.told) <= 4
+    assert len(station.inbox.messages) == len({message.id for message in station.inbox.messages})
+    await station.watch(1000, orders=0.95)
+    assert (station.told[-1], only(station.service.view()).phase) == ("firing warning", Phase.FIRING)
+
+
 async def test_missing_figures_after_a_restart_end_nothing_even_where_the_rule_takes_them_for_clear(folder: Path, clock: FakeClock) -> None:
     rule = usage_rule(no_data=Missing(Absence.OK))
     await Station(folder, rule, clock=clock).watch(2, orders=0.95)

@@ -171,18 +171,39 @@ def test_every_function_is_explained() -> None:
         assert function.help.endswith(".")
 
 
-@pytest.mark.parametrize("pattern", ["a.*", "a|b", "(?:db|cache)-[0-9]+", "a{1,3}", "x?", r"\d+\.\d+", "(ab)?", "[^]*+]*"])
+@pytest.mark.parametrize(
+    "pattern",
+    ["a.*", "a|b", "(?:db|cache)-[0-9]+", "a{1,3}", "x?", r"\d+\.\d+", "(ab)?", "[^]*+]*", "eu-[0-9]+-[a-z]+-db.*", "|".join("abcdefgh")],
+)
 def test_simple_patterns_are_taken(pattern: str) -> None:
     assert compile_pattern(pattern)
 
 
 @pytest.mark.parametrize(
     "pattern",
-    ["(a+)+", "(a|aa)*", "(a*){5}", r"(a)\1", "(?=a)", "(?P<x>a)", "a*a*a*a*a*", "(", "[", "a" * 201, "(?:(?:a+)b)+"],
+    [
+        "(a+)+",
+        "(a|aa)*",
+        "(a*){5}",
+        r"(a)\1",
+        "(?=a)",
+        "(?P<x>a)",
+        "a*a*a*a*",
+        "a?" * 30 + "a" * 30,
+        ".*.*.*x?y?z?",
+        "(",
+        "[",
+        "a" * 201,
+        "(?:(?:a+)b)+",
+    ],
 )
 def test_patterns_that_could_be_slow_are_refused(pattern: str) -> None:
     with pytest.raises(PatternError):
         compile_pattern(pattern)
+
+
+def test_the_slowest_pattern_that_is_taken_ends() -> None:
+    assert not matches_whole(".*.*.*x", "a" * 5000)
 
 
 def test_a_pattern_matches_the_whole_value() -> None:

@@ -22,5 +22,5 @@ def test_an_example_has_no_fault(text: str) -> None:
 
 def test_every_function_is_on_the_page() -> None:
     page = conditions_page()
-    for declared in (*FUNCTIONS.values(), *AGGREGATIONS.values()):
-        assert f"`{declared.usage}`" in page
+    for usage in (*(each.usage for each in FUNCTIONS.values()), *(each.usage for each in AGGREGATIONS.values())):
+        assert f"`{usage}`" in page

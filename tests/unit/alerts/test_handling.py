@@ -67,12 +67,18 @@ def test_an_alert_is_named_by_its_fingerprint_or_by_a_rule_that_has_one_alone(na
     assert named(alerts, name) == FULL
 
 
+def test_a_rule_means_the_one_of_its_alerts_that_fires() -> None:
+    alerts = {alert.fingerprint: alert for alert in (FULL, HIGH, PENDING)}
+    assert named(alerts, "high") == HIGH
+
+
 @pytest.mark.parametrize(
     ("name", "message", "hint"),
-    [("high", "means 2 alerts", "orders"), ("fulll", "no alert 'fulll'", "did you mean full"), ("", "no alert", "alerts list")],
+    [("high", "means 3 alerts", "orders"), ("fulll", "no alert 'fulll'", "did you mean full"), ("", "no alert", "alerts list")],
 )
 def test_a_name_that_means_none_or_several_is_told_with_the_nearest(name: str, message: str, hint: str) -> None:
-    alerts = {alert.fingerprint: alert for alert in (FULL, HIGH, PENDING)}
+    other = an_alert(key=key_of("ledger"))
+    alerts = {alert.fingerprint: alert for alert in (FULL, HIGH, other, PENDING)}
     with pytest.raises(UsageError, match=message) as caught:
         named(alerts, name)
     assert hint in caught.value.hint

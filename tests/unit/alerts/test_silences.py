@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aishell_core.errors import UsageError
@@ -56,7 +56,7 @@ def test_all_matchers_have_to_fit() -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern", ["(", "[[a]]", "(a+)+b", "(a|aa)*b", "((a*))*", "(a*){9}", r"(a)\1", "(?P<x>a)(?P=x)", "a*a*a*a*a*b", "a" * 201]
+    "pattern", ["(", "\\", "[[a]]", "(a+)+b", "(a|aa)*b", "((a*))*", "(a*){9}", r"(a)\1", "(?P<x>a)(?P=x)", "a*a*a*a*a*b", "a" * 201]
 )
 def test_a_pattern_that_is_wrong_or_might_take_for_ever_is_refused(pattern: str) -> None:
     assert problem_of(Matcher("target", FITS, pattern))
@@ -69,6 +69,7 @@ def test_plain_patterns_are_fine(pattern: str) -> None:
     assert problem_of(Matcher("target", FITS, pattern)) == ""
 
 
+@example("\\")
 @given(st.text(alphabet="ab(|)*+?{}[]\\.^$1,:=P<>!", max_size=40))
 def test_whatever_the_pattern_a_matcher_raises_nothing_and_answers(pattern: str) -> None:
     matches((Matcher("target", FITS, pattern),), {"target": "ab" * 30})

@@ -11,11 +11,12 @@ from aishell_core.values import Session
 from collectors.mysql.activity_rows import Transaction, activity_of, session_of
 from collectors.mysql.activity_threads import Thread
 from collectors.mysql.activity_waits import wait_of
-from collectors.mysql.counters_rows import counter_samples, counters_of, hit_ratio, was_reset
+from collectors.mysql.counters_rows import counter_samples, counters_of, hit_ratio, transactions, was_reset
 from collectors.mysql.deadlock import last_deadlock
 from collectors.mysql.locks_rows import lock_waits_of
-from collectors.mysql.metadata_locks_rows import MetadataLock, conflicts, mentions, mode_of
+from collectors.mysql.metadata_locks_rows import MetadataLock, conflicts, locks_of, mentions, mode_of
 from collectors.mysql.metadata_locks_rows import lock_waits_of as metadata_waits_of
+from collectors.mysql.redo_rows import checkpoint_samples
 from collectors.mysql.statements_digests import DigestNames, key_of, readable_text
 from collectors.text_digests import TextDigests
 
@@ -272,3 +273,50 @@ def test_a_text_that_runs_and_the_servers_digest_text_of_it_are_one_statement() 
     assert names.seen(digest, text, "other") == "0123456789abcdef@other"
     assert names.seen(None, "SELECT something else", "shop") not in {"", "0123456789abcdef"}
     assert readable_text("SELECT `a` . `b` , COUNT ( * ) FROM `t`") == "SELECT a.b, COUNT(*) FROM t"
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "kind", "does"),
+    [
+        ("thread/sql/slave_io", "Waiting for master to send event", "replication receiver", ""),
+        ("thread/sql/replica_worker", "Waiting for an event from Coordinator", "replication worker", ""),
+        ("thread/sql/replica_worker", "Applying batch of row changes (update)", "replication worker", "active"),
+        ("thread/sql/slave_sql", "Slave has read all relay log; waiting for more updates", "replication applier", ""),
+        ("thread/sql/one_connection", "Sending data", "", "active"),
+        ("thread/thread_pool/worker", "Sending data", "", "active"),
+    ],
+)
+def test_a_replicas_threads_are_its_own_also_under_the_name_of_who_started_them(name: str, state: str, kind: str, does: str) -> None:
+    # MySQL 8.0 after START REPLICA typed by app: performance_schema.threads gives all of them that user.
+    thread = _thread(7, command="Connect" if "_io" in name else "Query", state=state, seconds=101.0, name=name)
+    session = _session(thread)
+    assert (session.kind, session.state) == (kind, does)
+    assert session.user == ("system user" if kind else "app")
+    figures = activity_of([(thread, None, session)], None)
+    assert figures.statement_seconds == (0 if kind else 101)
+
+
+def test_transactions_are_all_where_they_are_counted_else_those_that_wrote_else_unknown() -> None:
+    # MariaDB 10.11: ten INSERTs with autocommit add 20 to Innodb_max_trx_id and nothing to Com_commit.
+    assert transactions({"Innodb_max_trx_id": 20.0, "Com_commit": 0.0}, None) == 10
+    assert transactions({"Com_rollback": 2.0}, {"transactions": 12}) == 10
+    assert transactions({"Com_commit": 7.0}, None) is None
+    assert transactions({"Com_commit": 7.0}, {"transactions": None}) is None
+
+
+def test_older_mysql_tells_the_checkpoints_age_in_its_report() -> None:
+    report = "---\nLOG\n---\nLog sequence number          19061075\nLast checkpoint at           19000000\n"
+    age, usage = checkpoint_samples(report, 8_388_608.0)
+    assert (age.metric, age.value) == (catalogue.MYSQL_CHECKPOINT_AGE, 61_075)
+    assert usage.value == pytest.approx(61_075 / 7_340_032)
+    assert [each.metric for each in checkpoint_samples(report, None)] == [catalogue.MYSQL_CHECKPOINT_AGE]
+    assert checkpoint_samples("", 1.0) == ()
+
+
+def test_our_own_threads_are_nobody_that_waits() -> None:
+    def row(thread: int | None, mode: str, granted: int) -> dict[str, object]:
+        return {"thread": thread, "type": "TABLE", "schema": "s", "name": "a", "mode": mode, "granted": granted}
+
+    rows = [row(51, "SHARED_READ", 1), row(52, "EXCLUSIVE", 0), row(60, "SHARED", 0), row(None, "SHARED_WRITE", 1)]
+    locks = locks_of(rows, {51: 11, 52: 12})
+    assert {(one.waiter, one.holder) for one in metadata_waits_of(locks, {})} == {("12", "11"), ("12", "0")}

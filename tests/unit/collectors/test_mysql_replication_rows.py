@@ -327,3 +327,10 @@ def test_a_server_outside_of_any_group_has_a_row_without_an_id() -> None:
     alone = [_member(1, id="", state="OFFLINE", port=None)]
     assert group_peers(alone, "") == ()
     assert group_samples(alone) == ()
+
+
+def test_workers_without_a_thread_are_told_apart_by_number() -> None:
+    # MariaDB 10.11 after the SQL thread has stopped: THREAD_ID is NULL for all of them.
+    row = {"channel": "", "worker": None, "state": "OFF", "transaction_id": "", "seconds": None, "idle_seconds": 30}
+    workers = workers_of([row | {"retries": 0, "error_number": 0, "error_message": ""}] * 2)
+    assert [worker.name for worker in workers] == ["1", "2"]

@@ -4,7 +4,6 @@ SHOW /* aishell */ GLOBAL STATUS WHERE Variable_name IN (
     'Aborted_connects',
     'Bytes_received',
     'Bytes_sent',
-    'Com_commit',
     'Com_rollback',
     'Connection_errors_max_connections',
     'Connections',

@@ -1,0 +1,231 @@
+"""What `aishell alerts list`, `show`, `history` and those that act print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from aishell_core.units import format_counted, format_duration
+from aishell_core.values import Severity, worst
+from aishell_tui.cli.alert_shapes import (
+    AlertChangeRow,
+    AlertHistoryReport,
+    AlertReport,
+    AlertRow,
+    AlertsReport,
+    DeliveryRow,
+    EvaluationRow,
+    EvidenceRow,
+    SilenceRow,
+    StepRow,
+)
+from aishell_tui.cli.encode import utc_text
+from aishell_tui.cli.terminal import printable, table
+from alerts.annotations import command_for, facts_of
+from alerts.handling import Evaluation, Standing
+from alerts.models import Alert, AlertChange, Attempt, Evidence, Level, Phase, Silence
+from alerts.notify.text import value_text
+from alerts.rule import Rule
+from alerts.rules.matchers import format_matcher
+from alerts.silences import is_active
+from alerts.templates import render
+
+_SHORT = 8
+_SEVERITIES = {Level.INFO: Severity.OK, Level.WARNING: Severity.WARNING, Level.CRITICAL: Severity.CRITICAL}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All that is known of one alert."""
+
+    alert: Alert
+    evaluation: Evaluation
+    rule: Rule | None = None
+    evidence: Evidence | None = None
+    deliveries: tuple[Attempt, ...] = ()
+    changes: tuple[AlertChange, ...] = ()
+
+
+def state_of(standing: Standing) -> Severity:
+    """The worst of the alerts that people are told of; unknown when nobody evaluates."""
+    told = [_SEVERITIES[alert.level] for alert in standing.alerts if alert.phase.is_active and not alert.is_muted]
+    return worst([*told, *([] if standing.evaluation.is_alive else [Severity.UNKNOWN])])
+
+
+def alerts_report(standing: Standing, shown: Iterable[Alert], now: float) -> AlertsReport:
+    """The alerts as scripts get them."""
+    silences = tuple(silence_row(each, now) for each in standing.silences)
+    state = state_of(standing).value
+    return AlertsReport(utc_text(now), _evaluation(standing.evaluation), state, tuple(map(alert_row, shown)), silences)
+
+
+def _evaluation(found: Evaluation) -> EvaluationRow:
+    return EvaluationRow(found.is_alive, found.holder, _moment(found.evaluated_at))
+
+
+def _moment(at: float | None) -> str | None:
+    return None if at is None else utc_text(at)
+
+
+def alert_row(alert: Alert) -> AlertRow:
+    """One alert as scripts get it."""
+    said = alert.acknowledgement
+    return AlertRow(
+        id=alert.fingerprint,
+        rule=alert.rule,
+        target=str(alert.key.target),
+        labels=dict(alert.labels),
+        phase=alert.phase.value,
+        level=alert.level.value,
+        health=alert.health.value,
+        health_reason=alert.health_reason,
+        value=alert.value,
+        threshold=alert.threshold,
+        unit=alert.unit,
+        since=_moment(alert.since),
+        fired_at=_moment(alert.fired_at),
+        resolved_at=_moment(alert.resolved_at),
+        owner=said.owner if said else None,
+        note=said.note if said else None,
+        acknowledged_at=_moment(said.at) if said else None,
+        silenced_by=alert.silenced_by,
+        inhibited_by=alert.inhibited_by,
+        annotations=dict(alert.annotations),
+    )
+
+
+def silence_row(silence: Silence, now: float) -> SilenceRow:
+    """One silence as scripts get it."""
+    return SilenceRow(
+        silence.id,
+        tuple(map(format_matcher, silence.matchers)),
+        utc_text(silence.starts_at),
+        utc_text(silence.ends_at),
+        silence.author,
+        silence.comment,
+        is_active(silence, now),
+        silence.ended_by,
+    )
+
+
+def alerts_text(standing: Standing, shown: Sequence[Alert], now: float) -> str:
+    """The alerts as people get them, and who evaluates."""
+    lines = []
+    if shown:
+        lines.append(table(("LEVEL", "STATE", "FOR", "ALERT", "TARGET", "VALUE", "OWNER", "ID"), (_cells(each, now) for each in shown)))
+    else:
+        lines.append("no alerts" if not standing.alerts else "no such alerts")
+    hold = sum(is_active(silence, now) for silence in standing.silences)
+    if hold:
+        lines.append(f"{format_counted(hold, 'silence holds', 'silences hold')}; aishell alerts silences lists them")
+    lines.append(evaluation_text(standing.evaluation, now))
+    return "\n".join(lines)
+
+
+def _cells(alert: Alert, now: float) -> tuple[str, ...]:
+    begun = _begun(alert)
+    return (
+        str(alert.level),
+        state_text(alert),
+        format_duration(max(0.0, now - begun)) if begun is not None else "",
+        name_text(alert),
+        str(alert.key.target) or "all",
+        value_text(alert),
+        alert.acknowledgement.owner if alert.acknowledgement else "",
+        alert.fingerprint[:_SHORT],
+    )
+
+
+def _begun(alert: Alert) -> float | None:
+    if alert.phase is Phase.RESOLVED:
+        return alert.resolved_at
+    return alert.fired_at if alert.phase.is_active else alert.since
+
+
+def state_text(alert: Alert) -> str:
+    """How an alert stands, in a word or two."""
+    quiet = "silenced" if alert.silenced_by else "muted" if alert.inhibited_by else ""
+    return " ".join(part for part in (str(alert.phase), quiet, "" if alert.health == "ok" else str(alert.health).replace("_", " ")) if part)
+
+
+def name_text(alert: Alert) -> str:
+    """The rule, and the labels that tell its figure from the others of its target."""
+    own = ", ".join(f"{name}={text}" for name, text in alert.key.labels)
+    return f"{alert.rule} ({own})" if own else alert.rule
+
+
+def evaluation_text(found: Evaluation, now: float) -> str:
+    """Who evaluates, in one line."""
+    last = "" if found.evaluated_at is None else f" {format_duration(max(0.0, now - found.evaluated_at))} ago"
+    if not found.is_alive:
+        before = f"; the last evaluation was{last}" if last else ""
+        return f"nobody evaluates alerts now, and nobody is told: open a dashboard{before}"
+    machine, _, rest = found.holder.partition(":")
+    return printable(f"evaluated by process {rest.partition(':')[0]} on {machine}{f',{last}' if last else ''}")
+
+
+def history_report(changes: Sequence[AlertChange], since: float, until: float, *, is_truncated: bool) -> AlertHistoryReport:
+    """What happened as scripts get it."""
+    return AlertHistoryReport(utc_text(since), utc_text(until), tuple(map(_change, changes)), is_truncated)
+
+
+def _change(change: AlertChange) -> AlertChangeRow:
+    return AlertChangeRow(utc_text(change.at), change.kind.value, change.reason, alert_row(change.after))
+
+
+def history_text(changes: Sequence[AlertChange], *, is_truncated: bool) -> str:
+    """What happened as people get it, one on each line."""
+    if not changes:
+        return "nothing has happened"
+    text = table(("TIME", "WHAT", "LEVEL", "ALERT", "TARGET", "VALUE", "WHY", "ID"), map(_history_cells, changes))
+    return f"{text}\nolder changes are left out; --last narrows the span" if is_truncated else text
+
+
+def _history_cells(change: AlertChange) -> tuple[str, ...]:
+    alert = change.after
+    said = alert.acknowledgement.owner if alert.acknowledgement and change.kind == "acknowledged" else ""
+    why = ": ".join(part for part in (said, change.reason) if part)
+    what = change.kind.replace("_", " ")
+    where = str(alert.key.target) or "all"
+    return (utc_text(change.at), what, str(alert.level), name_text(alert), where, value_text(alert), why, alert.fingerprint[:_SHORT])
+
+
+def alert_report(known: Known) -> AlertReport:
+    """One alert as scripts get it."""
+    rule = known.rule
+    return AlertReport(
+        alert_row(known.alert),
+        _evaluation(known.evaluation),
+        rule.reason if rule else "",
+        runbook_of(known),
+        steps_of(known),
+        _evidence(known.evidence) if known.evidence else None,
+        tuple(DeliveryRow(each.channel, each.group, utc_text(each.at), each.is_delivered, each.answer) for each in known.deliveries),
+        tuple(map(_change, known.changes)),
+    )
+
+
+def runbook_of(known: Known) -> str:
+    """Where the way out is written down."""
+    return dict(known.alert.annotations).get("runbook") or (known.rule.runbook if known.rule else "")
+
+
+def steps_of(known: Known) -> tuple[StepRow, ...]:
+    """The first things to look at, with the alert's own names in them."""
+    steps = known.rule.steps if known.rule else ()
+    facts = facts_of(known.alert)
+    return tuple(StepRow(render(step.text, facts), command_for(step.command, known.alert) if step.command else "") for step in steps)
+
+
+def _evidence(found: Evidence) -> EvidenceRow:
+    return EvidenceRow(
+        utc_text(found.at),
+        found.value,
+        found.causes,
+        found.statements,
+        found.sessions,
+        found.lock_tree,
+        found.events,
+        found.setting_changes,
+        found.last_backup,
+    )

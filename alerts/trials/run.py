@@ -1,0 +1,66 @@
+"""Running tests of rules: readings are made of the invented series, and at each check the alerts are held against those expected.
+
+Others call `run_trial`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from aishell_core.documents.problems import Problem
+from aishell_core.values import Facts, Reading, Sample, TargetId, Tier
+from alerts.models import Alert, Phase, Traits
+from alerts.rule import Maintenance, Rule
+from alerts.trials.compare import differences
+from alerts.trials.course import Course
+from alerts.trials.models import InventedSeries, Trial, TrialResult
+from alerts.trials.notation import Gap
+
+
+def run_trial(trial: Trial, rules: Iterable[Rule], maintenance: tuple[Maintenance, ...] = ()) -> TrialResult:
+    """What came of one test of rules; pure, however long the time is that it plays through."""
+    course = Course(rules, trial.targets, maintenance)
+    problems: list[Problem] = []
+    step, seen = 0, trial.starts_at
+    for check in trial.checks:
+        while step * trial.interval_seconds <= check.at_seconds:
+            seen = _step(course, trial, step)
+            step += 1
+        problems += differences(trial, check, shown(course.alerts.values()), seen)
+    return TrialResult(trial, tuple(problems))
+
+
+def shown(alerts: Iterable[Alert]) -> list[Alert]:
+    """The alerts that a test is about, in a steady order."""
+    return sorted(
+        (alert for alert in alerts if alert.phase is not Phase.INACTIVE), key=lambda alert: (alert.rule, alert.key.target, alert.key.labels)
+    )
+
+
+def _step(course: Course, trial: Trial, step: int) -> float:
+    """One reading of each target, and an evaluation behind it; its moment."""
+    now = trial.starts_at + step * trial.interval_seconds
+    for traits in trial.targets:
+        own = [series for series in trial.series if series.target == traits.target]
+        course.read(_reading(traits, own, step, now), trial.interval_seconds)
+        for series in own:
+            if _value(series, step) is Gap.STALE:
+                course.end(TargetId(series.target), series.metric.name, series.labels)
+    course.evaluate(now)
+    return now
+
+
+def _reading(traits: Traits, own: list[InventedSeries], step: int, now: float) -> Reading:
+    return Reading(traits.target, Tier.HOT, now, samples=tuple(_samples(own, step)), facts=Facts(traits.engine, role=traits.role))
+
+
+def _samples(own: list[InventedSeries], step: int) -> Iterator[Sample]:
+    for series in own:
+        value = _value(series, step)
+        if not isinstance(value, Gap):
+            yield Sample(series.metric, value, series.labels)
+
+
+def _value(series: InventedSeries, step: int) -> float | Gap:
+    """The value of a reading; behind its last one a series has none."""
+    return series.values[step] if step < len(series.values) else Gap.MISSING

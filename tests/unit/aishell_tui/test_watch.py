@@ -1,0 +1,61 @@
+"""One target under watch: what its readings of all tiers are told as."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from aishell_core.catalogue import CONNECTIONS_USED, MYSQL_REPLICATION_STOPPED
+from aishell_core.clock import Clock
+from aishell_core.series.store import SeriesStore
+from aishell_core.targets import Target, parse_location
+from aishell_core.values import Ability, Event, EventKind, Facts, PlanNode, Reading, Sample, Severity, TargetId, Tier
+from aishell_tui.watch import Watch
+from collectors.contract import Demand
+from collectors.schedule import Schedule
+from tests.fake_clock import FakeClock
+
+
+@dataclass
+class Replica:
+    """A collector whose warm tier alone tells of replication."""
+
+    target: Target
+    clock: Clock
+    stopped: float = 0.0
+
+    @property
+    def abilities(self) -> Ability:
+        return Ability.REPLICATION
+
+    async def collect(self, tier: Tier, demand: Demand) -> Reading:
+        sample = Sample(MYSQL_REPLICATION_STOPPED, self.stopped) if tier is Tier.WARM else Sample(CONNECTIONS_USED, 1)
+        facts = Facts("mysql", "8.0.36", "replica", 1000.0) if tier is Tier.HOT else None
+        return Reading(self.target.name, tier, self.clock.now(), (sample,) if tier is not Tier.COLD else (), facts)
+
+    async def explain(self, sql: str, database: str = "") -> tuple[PlanNode, ...]:
+        return ()
+
+    async def close(self) -> None:
+        return
+
+
+async def test_a_state_that_a_slower_tier_changes_is_an_event_once_and_so_is_its_end() -> None:
+    clock, told = FakeClock(), list[Event]()
+    target = Target(TargetId("db"), parse_location("mysql://db.example/"))
+    replica = Replica(target, clock)
+    watch = Watch(target, SeriesStore(), clock, lambda *_: replica, Schedule(), {}, told.append, lambda: 0.0)
+    running = asyncio.create_task(watch.poller.run())
+    try:
+        await clock.advance(20)
+        assert told == []
+        replica.stopped = 1.0
+        await clock.advance(60)
+        assert [(event.kind, event.severity) for event in told] == [(EventKind.STATE, Severity.CRITICAL)]
+        assert told[0].text == "threads of replication that do not run: 1"
+        replica.stopped = 0.0
+        await clock.advance(60)
+        assert [event.severity for event in told] == [Severity.CRITICAL, Severity.OK]
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)

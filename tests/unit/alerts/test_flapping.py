@@ -1,0 +1,69 @@
+"""How the telling of an alert that goes up and down is put off."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.flapping import delay_seconds, flipped
+from alerts.lifecycle import step
+from alerts.models import Alert, ChangeKind, Level
+from alerts.rule import Damping
+from tests.alert_values import NOW, TRAITS, a_rule, an_alert, breach
+
+PLAIN = Damping()
+
+
+def test_the_delay_grows_with_each_flip_up_to_the_cap() -> None:
+    assert [delay_seconds(flips, PLAIN) for flips in range(9)] == [0, 0, 0, 60, 120, 240, 480, 900, 900]
+    assert delay_seconds(10**6, Damping(factor=1e300)) == PLAIN.most_seconds
+
+
+def test_the_first_flips_are_told_at_once_and_later_ones_are_put_off() -> None:
+    alert = an_alert()
+    held = []
+    for second in range(4):
+        alert = flipped(alert, NOW + second, PLAIN)
+        held.append(alert.held_until)
+    assert held == [None, None, NOW + 2 + 60, NOW + 3 + 120]
+    assert alert.held_since == NOW + 2
+
+
+def test_flips_that_are_long_ago_do_not_count() -> None:
+    alert = an_alert(flips=tuple(NOW - PLAIN.window_seconds - second for second in range(9)))
+    assert flipped(alert, NOW, PLAIN).held_until is None
+
+
+@given(st.lists(st.integers(1, 120), min_size=30, max_size=60))
+def test_an_alert_that_flaps_without_end_is_told_of_in_the_end(seconds: list[int]) -> None:
+    """Whenever it is looked at, the next telling is not further away than the cap from the first flip that was put off."""
+    alert, now, begun = an_alert(), NOW, None
+    for passed in seconds:
+        now += passed
+        is_over = alert.held_until is not None and alert.held_until <= now
+        alert = flipped(alert, now, PLAIN)
+        if alert.held_until is None:
+            begun = None
+            continue
+        begun = now if begun is None or is_over else begun
+        assert alert.held_until <= begun + PLAIN.most_seconds
+
+
+def leveled(*levels: Level) -> list[bool]:
+    """Whether each change of level counts as a flip."""
+    rule = a_rule(levels=(Level.CRITICAL, Level.WARNING))
+    alert: Alert | None = an_alert(rule, value=0.0)
+    counted = []
+    for second, level in enumerate(levels, start=1):
+        assert alert is not None
+        flips = len(alert.flips)
+        alert, (change,) = step(rule, alert, breach(level, float(second)), NOW + second, TRAITS)
+        assert change.kind is ChangeKind.LEVEL
+        assert alert is not None
+        counted.append(len(alert.flips) > flips)
+    return counted
+
+
+def test_a_level_that_rises_or_falls_is_no_flip_and_one_that_rises_again_is() -> None:
+    up, down = Level.CRITICAL, Level.WARNING
+    assert leveled(up, down, up, down, up) == [False, False, True, False, True]
