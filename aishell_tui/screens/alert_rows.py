@@ -27,14 +27,15 @@ COLUMNS: tuple[Column, ...] = (
     Column("alert", "ALERT", None, 10, help="The rule's name"),
     Column("target", "TARGET", 10, help="Which target"),
     Column("labels", "OF", 24, priority=8, help="Which figure of it"),
-    Column("value", "VALUE", 7, align="right", help="The figure now"),
-    Column("limit", "LIMIT", 7, align="right", priority=3, help="What it is compared with"),
+    Column("value", "VALUE", 8, align="right", help="The figure now"),
+    Column("limit", "LIMIT", 8, align="right", priority=3, help="What it is compared with"),
     Column("since", "FOR", 6, align="right", priority=1, help="How long it has held, or how long ago it ended"),
     Column("owner", "OWNER", 6, priority=2, help="Who has taken it on"),
     Column("told", "TOLD", 6, priority=4, help="Which channel was told last, or that none could be"),
 )
 WIDE_CELLS = 120
 _WIDER = {"target": 20, "value": 9, "limit": 9, "owner": 14, "told": 14}
+_IN_NOTE = frozenset({"labels", "owner", "told"})
 _COMMON = frozenset({"alertname", "target", "engine", "role", "environment", "severity"})
 
 Deliveries = Mapping[Fingerprint, Attempt]
@@ -42,9 +43,9 @@ Deliveries = Mapping[Fingerprint, Attempt]
 
 
 def alert_columns(cells: int) -> tuple[Column, ...]:
-    """The columns, with more room for names where there is some."""
+    """The columns, with more room for names where there is some; where there is little, who has it and was told stands in the note."""
     if cells < WIDE_CELLS:
-        return COLUMNS
+        return tuple(column for column in COLUMNS if column.key not in _IN_NOTE)
     widths = {column.key: _WIDER.get(column.key, column.width) for column in COLUMNS}
     return tuple(Column(each.key, each.title, widths[each.key], each.min_width, each.align, each.priority, each.help) for each in COLUMNS)
 
@@ -83,8 +84,8 @@ def lasted_seconds(alert: Alert, now: float) -> float | None:
     return None if begun is None else max(0.0, now - begun)
 
 
-def alert_row(alert: Alert, now: float, told: Attempt | None) -> Row:
-    """One alert; its sentence stands under it while it is not over."""
+def alert_row(alert: Alert, now: float, told: Attempt | None, *, wide: bool = False) -> Row:
+    """One alert; its sentence stands under it while it is not over, with who has it and who was told where no column says so."""
     active, seconds = alert.phase.is_active, lasted_seconds(alert, now)
     severity = SEVERITIES[alert.level]
     role: Role = severity_role(severity) if active and not alert.is_muted else "dim"
@@ -101,9 +102,18 @@ def alert_row(alert: Alert, now: float, told: Attempt | None) -> Row:
         "owner": Cell(owner.owner if owner is not None else "–", "accent" if owner is not None else "dim"),
         "told": _told(told),
     }
-    words = alert_words(alert)
-    note: tuple[Span, ...] = ((words, role),) if alert.phase is not Phase.RESOLVED and words != alert.rule else ()
-    return Row(alert.fingerprint, cells, note=note, severity=_mark(alert, severity))
+    words, known = alert_words(alert), _known_by(alert, told) if not wide else ""
+    has_note = alert.phase is not Phase.RESOLVED and (words != alert.rule or known)
+    note: tuple[Span, ...] = ((words, role),) if has_note else ()
+    right: Span | None = (known, "label") if has_note and known else None
+    return Row(alert.fingerprint, cells, note=note, note_right=right, severity=_mark(alert, severity))
+
+
+def _known_by(alert: Alert, told: Attempt | None) -> str:
+    """Who has taken it on and who was told, in a few words."""
+    owner = alert.acknowledgement.owner if alert.acknowledgement is not None else ""
+    sent = "" if told is None else f"told {told.channel}" if told.is_delivered else f"{told.channel} failed"
+    return ", ".join(filter(None, (owner, sent)))
 
 
 def _mark(alert: Alert, severity: Severity) -> Severity | None:
@@ -131,10 +141,10 @@ def broken_row(place: int, broken: BrokenRule) -> Row:
     return Row(f"{BROKEN}{place}", cells, note=((problem.what, "warning"),), severity=Severity.WARNING)
 
 
-def alert_rows(view: AlertsView, now: float, told: Deliveries) -> list[Row]:
+def alert_rows(view: AlertsView, now: float, told: Deliveries, *, wide: bool = False) -> list[Row]:
     """All rows: what fires, broken rules, what is about to fire, what is over."""
-    active = [alert_row(alert, now, told.get(alert.fingerprint)) for alert in view.alerts if alert.phase.is_active]
-    others = [alert_row(alert, now, told.get(alert.fingerprint)) for alert in view.alerts if not alert.phase.is_active]
+    active = [alert_row(alert, now, told.get(alert.fingerprint), wide=wide) for alert in view.alerts if alert.phase.is_active]
+    others = [alert_row(alert, now, told.get(alert.fingerprint), wide=wide) for alert in view.alerts if not alert.phase.is_active]
     return [*active, *(broken_row(place, broken) for place, broken in enumerate(view.broken)), *others]
 
 

@@ -17,6 +17,7 @@ from aishell_tui.screens.alert_lines import AlertFile, broken_lines, detail_line
 from aishell_tui.screens.alert_rows import (
     BROKEN,
     COLUMNS,
+    WIDE_CELLS,
     alert_columns,
     alert_rows,
     alerts_heading,
@@ -72,7 +73,7 @@ class AlertsScreen(AlertActingScreen):
         if columns != table.columns:
             table.set_columns(columns)
         if view is not None:
-            table.set_rows(alert_rows(view, frame.at, self._told))
+            table.set_rows(alert_rows(view, frame.at, self._told, wide=self.size.width - _FRAME_CELLS >= WIDE_CELLS))
             self._read(frame.at)
         self._show_detail(frame)
 
