@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 from aishell_core.errors import UsageError
 from aishell_core.units import parse_duration
@@ -49,3 +50,8 @@ def matchers_of(alert: Alert) -> tuple[Matcher, ...]:
     """What silences this alert and no other one."""
     labels = (("alertname", dict(alert.labels).get("alertname", alert.rule)), ("target", str(alert.key.target)), *alert.key.labels)
     return tuple(Matcher(name, MatchOperator.EQUAL, value) for name, value in dict(labels).items())
+
+
+def new_identity() -> str:
+    """The id of a new silence."""
+    return uuid4().hex[:12]

@@ -35,7 +35,7 @@ from alerts.notify import outbox
 from alerts.ports import AlertsView, EvidenceSource, MakeTeller, RuleSource, TraitsSource
 from alerts.rules.book import RuleBook
 from alerts.store import change_rows, silence_rows
-from alerts.store.database import Fault, no_fault
+from alerts.store.database import AlertStore, Fault, no_fault
 
 T = TypeVar("T")
 
@@ -130,6 +130,10 @@ class AlertService:
     async def evidence(self, fingerprint: Fingerprint, at: float | None = None) -> Evidence | None:
         """What was seen when an alert fired; raises StateError."""
         return await self._desk.with_store(lambda store: handling.evidence(store, fingerprint, at))
+
+    async def with_store(self, work: Callable[[AlertStore], T]) -> T:
+        """The result of something that people do (`alerts.handling`), in the thread of the disk; raises StateError and what it raises."""
+        return await self._desk.with_store(work)
 
     async def keep_evidence(self, evidence: Evidence) -> None:
         """Keep more of what was seen when an alert fired, instead of what is kept of that moment; raises StateError."""

@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING
 
 from aishell_core.errors import AishellError
 from aishell_core.units import format_counted
+from aishell_tui.alert_authority import quiet
 from aishell_tui.look import at_moment
 from aishell_tui.screens.alert_lines import runbook_of
 from aishell_tui.screens.ask import AskScreen
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.choices import ChoiceScreen
-from aishell_tui.silencing import CHOICES, end_of, matchers_of
+from aishell_tui.silencing import CHOICES, end_of, matchers_of, new_identity
 from aishell_tui.text import moment_text
+from alerts import handling
 from alerts.models import Alert
 from alerts.rule import Rule
-
-if TYPE_CHECKING:
-    from alerts.service import AlertService
+from alerts.store.database import AlertStore
 
 _ACTS = frozenset({"acknowledge", "give_back", "silence"})
 _END = "end:"
@@ -54,18 +53,28 @@ class AlertActingScreen(DashboardScreen):
         view = self.dashboard.frame.alerts
         return next((rule for rule in view.book.rules if rule.name == alert.rule), None) if view is not None else None
 
-    def act(self, work: Callable[[AlertService, str], Awaitable[object]], done: str) -> None:
-        """Do something as the person at the keyboard in the background, and say how it went."""
+    def act(self, alerts: tuple[Alert, ...], verb: str, work: Callable[[AlertStore, Alert, str], object], done: str) -> None:
+        """Do something to alerts as the person at the keyboard, each allowed and recorded, in the background; then say how it went.
+
+        `work` gets the store, the alert and who does it, in the thread of the disk.
+        """
         feed, authorise = self.dashboard.runtime.alerts, self.dashboard.options.authorise
         service = feed.service if feed is not None else None
         if service is None or authorise is None:
             self.say("the alerts are not there yet", bad=True)
             return
-        self.run_worker(self._do(service, work, authorise().actor.user, done), group="alerts")
+        authority = authorise()
 
-    async def _do(self, service: AlertService, work: Callable[[AlertService, str], Awaitable[object]], user: str, done: str) -> None:
+        def all_of_it(store: AlertStore) -> None:
+            for alert in alerts:
+                subject = f"{verb} alert {alert.fingerprint} of {alert.rule}"
+                quiet(authority, (str(alert.key.target),), subject, partial(work, store, alert, authority.actor.user))
+
+        self.run_worker(self._do(service.with_store(all_of_it), done), group="alerts")
+
+    async def _do(self, work: Awaitable[None], done: str) -> None:
         try:
-            await work(service, user)
+            await work
         except AishellError as error:
             self.say_error(error)
         else:
@@ -91,23 +100,25 @@ class AlertActingScreen(DashboardScreen):
             self.app.push_screen(AskScreen("take on " + _counted(alerts), question), partial(self._acknowledge, alerts))
 
     def _acknowledge(self, alerts: tuple[Alert, ...], note: str | None) -> None:
-        async def work(service: AlertService, user: str) -> None:
-            for alert in alerts:
-                await service.acknowledge(alert.fingerprint, user, note or "")
+        now = self.dashboard.runtime.now()
+
+        def work(store: AlertStore, alert: Alert, user: str) -> object:
+            return handling.acknowledge(store, alert.fingerprint, user, note or "", now)
 
         if note is not None:
-            self.act(work, f"taken on: {_counted(alerts)}")
+            self.act(alerts, "acknowledge", work, f"taken on: {_counted(alerts)}")
 
     def action_give_back(self) -> None:
         """Give the chosen alerts back."""
         alerts = self._fitting(lambda alert: alert.acknowledgement is not None, "nobody has taken it on")
 
-        async def work(service: AlertService, _user: str) -> None:
-            for alert in alerts:
-                await service.unacknowledge(alert.fingerprint)
+        now = self.dashboard.runtime.now()
+
+        def work(store: AlertStore, alert: Alert, _user: str) -> object:
+            return handling.unacknowledge(store, alert.fingerprint, now)
 
         if alerts:
-            self.act(work, f"given back: {_counted(alerts)}")
+            self.act(alerts, "give back", work, f"given back: {_counted(alerts)}")
 
     def action_silence(self) -> None:
         """Ask until when, then why, and silence the chosen alerts; or end what silences them."""
@@ -128,12 +139,21 @@ class AlertActingScreen(DashboardScreen):
             return
         if choice.startswith(_END):
             identity = choice.removeprefix(_END)
-            self.act(lambda service, user: service.end_silence(identity, user), f"the silence {identity} is over")
+            self._end_silence(alerts, identity)
         elif choice == "own":
             question = ("For how long, or until what time of day? 90m, 2h, 3d, 18:00",)
             self.app.push_screen(AskScreen(f"silence {_counted(alerts)}", question), partial(self._own_end, alerts))
         else:
             self._own_end(alerts, choice)
+
+    def _end_silence(self, alerts: tuple[Alert, ...], identity: str) -> None:
+        now = self.dashboard.runtime.now()
+
+        def work(store: AlertStore, _alert: Alert, user: str) -> object:
+            return handling.end_silence(store, identity, user, now)
+
+        silenced = tuple(alert for alert in alerts if identity in alert.silenced_by)[:1]
+        self.act(silenced, f"end silence {identity} of", work, f"the silence {identity} is over")
 
     def _own_end(self, alerts: tuple[Alert, ...], said: str | None) -> None:
         if said is None:
@@ -148,12 +168,17 @@ class AlertActingScreen(DashboardScreen):
         self.app.push_screen(AskScreen(f"silence {_counted(alerts)}", question), partial(self._silence, alerts, now, ends_at))
 
     def _silence(self, alerts: tuple[Alert, ...], now: float, ends_at: float, comment: str | None) -> None:
-        async def work(service: AlertService, user: str) -> None:
-            for alert in alerts:
-                await service.silence(matchers_of(alert), now, ends_at, user, comment or "")
+        def work(store: AlertStore, alert: Alert, user: str) -> object:
+            identity = new_identity()
+            return handling.silence(store, identity, matchers_of(alert), now, ends_at, author=user, comment=comment or "", now=now)
 
         if comment is not None:
-            self.act(work, f"silenced until {moment_text(ends_at, now)} UTC: {_counted(alerts)}")
+            self.act(
+                alerts,
+                f"silence until {moment_text(ends_at, now)} UTC",
+                work,
+                f"silenced until {moment_text(ends_at, now)} UTC: {_counted(alerts)}",
+            )
 
     def action_runbook(self) -> None:
         """Say where the runbook is, and copy that: a browser may be on another machine."""
