@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from aishell_core.documents.problems import Problem
 from aishell_core.units import format_counted, format_duration, format_value
@@ -86,7 +87,7 @@ def lasted_seconds(alert: Alert, now: float) -> float | None:
 
 def alert_row(alert: Alert, now: float, told: Attempt | None, *, wide: bool = False) -> Row:
     """One alert; its sentence stands under it while it is not over, with who has it and who was told where no column says so."""
-    active, seconds = alert.phase.is_active, lasted_seconds(alert, now)
+    active = alert.phase.is_active
     severity = SEVERITIES[alert.level]
     role: Role = severity_role(severity) if active and not alert.is_muted else "dim"
     owner = alert.acknowledgement
@@ -98,7 +99,7 @@ def alert_row(alert: Alert, now: float, told: Attempt | None, *, wide: bool = Fa
         "labels": Cell(own_labels(alert), "label"),
         "value": Cell(quantity(alert.value, alert.unit), role, math.nan if alert.value is None else alert.value),
         "limit": Cell(quantity(alert.threshold, alert.unit), "dim", math.nan if alert.threshold is None else alert.threshold),
-        "since": Cell("–" if seconds is None else format_duration(round(seconds)), "text" if active else "dim", seconds or 0.0),
+        "since": _since(alert, now),
         "owner": Cell(owner.owner if owner is not None else "–", "accent" if owner is not None else "dim"),
         "told": _told(told),
     }
@@ -141,11 +142,37 @@ def broken_row(place: int, broken: BrokenRule) -> Row:
     return Row(f"{BROKEN}{place}", cells, note=((problem.what, "warning"),), severity=Severity.WARNING)
 
 
-def alert_rows(view: AlertsView, now: float, told: Deliveries, *, wide: bool = False) -> list[Row]:
-    """All rows: what fires, broken rules, what is about to fire, what is over."""
-    active = [alert_row(alert, now, told.get(alert.fingerprint), wide=wide) for alert in view.alerts if alert.phase.is_active]
-    others = [alert_row(alert, now, told.get(alert.fingerprint), wide=wide) for alert in view.alerts if not alert.phase.is_active]
-    return [*active, *(broken_row(place, broken) for place, broken in enumerate(view.broken)), *others]
+class AlertRows:
+    """Makes the rows, anew only for alerts that changed: a thousand of them must not hold up a key."""
+
+    def __init__(self) -> None:
+        self._made: dict[Fingerprint, tuple[Alert, Attempt | None, bool, Row]] = {}
+
+    def rows(self, view: AlertsView, now: float, told: Deliveries, *, wide: bool = False) -> list[Row]:
+        """All rows: what fires, broken rules, what is about to fire, what is over."""
+        before, self._made = self._made, {}
+        active: list[Row] = []
+        others: list[Row] = []
+        for alert in view.alerts:
+            known, sent = before.get(alert.fingerprint), told.get(alert.fingerprint)
+            if known is not None and known[0] is alert and known[1] is sent and known[2] == wide:
+                row = _aged(known[3], alert, now)
+            else:
+                row = alert_row(alert, now, sent, wide=wide)
+            self._made[alert.fingerprint] = (alert, sent, wide, row)
+            (active if alert.phase.is_active else others).append(row)
+        return [*active, *(broken_row(place, broken) for place, broken in enumerate(view.broken)), *others]
+
+
+def _since(alert: Alert, now: float) -> Cell:
+    seconds = lasted_seconds(alert, now)
+    role: Role = "text" if alert.phase.is_active else "dim"
+    return Cell("–" if seconds is None else format_duration(round(seconds)), role, seconds and round(seconds))
+
+
+def _aged(row: Row, alert: Alert, now: float) -> Row:
+    cell = _since(alert, now)
+    return row if row.cells["since"] == cell else replace(row, cells={**row.cells, "since": cell})
 
 
 def alerts_heading(view: AlertsView | None, note: str = "") -> Heading:

@@ -18,8 +18,8 @@ from aishell_tui.screens.alert_rows import (
     BROKEN,
     COLUMNS,
     WIDE_CELLS,
+    AlertRows,
     alert_columns,
-    alert_rows,
     alerts_heading,
     empty_text,
     trouble_text,
@@ -56,7 +56,7 @@ class AlertsScreen(AlertActingScreen):
         self._told: dict[Fingerprint, Attempt] = {}
         self._evidence: dict[Fingerprint, Evidence | None] = {}
         self._read_at = -_READ_SECONDS
-        self._drawn: object = None
+        self._rows = AlertRows()
 
     def compose_body(self) -> ComposeResult:
         """The table, and the selected alert in sentences."""
@@ -73,7 +73,7 @@ class AlertsScreen(AlertActingScreen):
         if columns != table.columns:
             table.set_columns(columns)
         if view is not None:
-            table.set_rows(alert_rows(view, frame.at, self._told, wide=self.size.width - _FRAME_CELLS >= WIDE_CELLS))
+            table.set_rows(self._rows.rows(view, frame.at, self._told, wide=self.size.width - _FRAME_CELLS >= WIDE_CELLS))
             self._read(frame.at)
         self._show_detail(frame)
 
@@ -95,7 +95,9 @@ class AlertsScreen(AlertActingScreen):
                 self._evidence[chosen.fingerprint] = await service.evidence(chosen.fingerprint)
         except StateError:
             return  # the service says what ails the state
-        self._told = {name: attempt for attempt in reversed(attempts) for name in attempt.fingerprints}
+        newest = {name: attempt for attempt in reversed(attempts) for name in attempt.fingerprints}
+        # Equal ones stay the same objects, so that their rows are not made anew.
+        self._told = {name: self._told[name] if self._told.get(name) == attempt else attempt for name, attempt in newest.items()}
         self.show(self.dashboard.frame, self.dashboard.look)
 
     def acted(self) -> None:
