@@ -13,6 +13,7 @@ from aishell_core.values import Failure, FailureCode, LockWait, Metric, Part, Se
 from aishell_tui.frame import Assessment, Reason, TargetView
 from aishell_tui.lock_tree import lock_tree
 from aishell_tui.lock_words import holder_text
+from aishell_tui.reason_phrases import PHRASES
 
 # What a failure to read the whole target means: something is certainly broken, or we only cannot tell.
 _BROKEN = {FailureCode.MISSING, FailureCode.REFUSED, FailureCode.TRUNCATED, FailureCode.NOT_A_DATABASE, FailureCode.DAMAGED}
@@ -31,94 +32,6 @@ _IDLE_TRANSACTION = "transaction.idle"
 _OF_A_SESSION = {_IDLE_TRANSACTION, "transaction.duration"}
 _IDLE_IN_TRANSACTION = "idle in transaction"
 _FRESH_INTERVALS = 3.0
-_PHRASES: Mapping[str, tuple[str, str]] = {
-    "pool.usage": ("{value} of the connection limit is used, limit {limit}", "sessions"),
-    "query.duration": ("the longest statement has run {value}, limit {limit}", "queries"),
-    "locks.waiting": ("sessions that wait for a lock: {value}, limit {limit}", "sessions"),
-    "locks.wait": ("a session has waited {value} for a lock, limit {limit}", "sessions"),
-    "cache.hit_ratio": ("cache hits are down to {value}, limit {limit}", "health"),
-    "transaction.duration": ("a transaction has been open for {value}, limit {limit}", "sessions"),
-    "transaction.idle": ("a session has been idle in its transaction for {value}, limit {limit}", "sessions"),
-    "sessions.idle_in_transaction": ("sessions idle in a transaction: {value}, limit {limit}", "sessions"),
-    "transaction.latency": ("a transaction takes {value} on average, limit {limit}", "queries"),
-    "query.latency": ("a statement takes {value} on average, limit {limit}", "queries"),
-    "deadlocks.rate": ("there are {value} deadlocks, limit {limit}", "sessions"),
-    "rollbacks.rate": ("{value} transactions are rolled back, limit {limit}", "health"),
-    "temp.bytes.rate": ("statements write {value} to temporary files, limit {limit}", "queries"),
-    "wal.bytes.rate": ("the server writes {value} of log, limit {limit}", "health"),
-    "replication.lag": ("replication lags by {value}, limit {limit}", "replication"),
-    "replication.lag.bytes": ("{value} of log are not applied yet, limit {limit}", "replication"),
-    "replication.slot.retained": ("{value} of log are kept for this slot, limit {limit}", "replication"),
-    "postgres.slots.inactive": ("replication slots that nobody uses and that keep log without end: {value}, limit {limit}", "replication"),
-    "postgres.conflicts.rate": ("{value} queries are cancelled by replaying the log, limit {limit}", "replication"),
-    "postgres.subscription.errors.rate": ("applying what the subscription brings fails: {value}, limit {limit}", "replication"),
-    "postgres.subscription.down": ("no worker applies what the subscription brings", "replication"),
-    "postgres.checksum.failures": ("pages with a wrong checksum: {value}, data is damaged", "health"),
-    "postgres.archive.failed.rate": ("archiving the log fails: {value}, limit {limit}", "maintenance"),
-    "postgres.archive.backlog": ("log files that wait to be archived: {value}, limit {limit}", "maintenance"),
-    "postgres.archive.age": ("no log file was archived for {value}, limit {limit}", "maintenance"),
-    "postgres.wraparound.usage": ("{value} of the transaction ids are used up, limit {limit}: vacuum must freeze", "maintenance"),
-    "postgres.wraparound.multixact.usage": ("{value} of the multixact ids are used up, limit {limit}: vacuum must freeze", "maintenance"),
-    "postgres.xid.age": ("the oldest transaction id is {value} transactions old, limit {limit}", "maintenance"),
-    "postgres.horizon.age": ("dead rows of the last {value} transactions cannot be removed, limit {limit}", "maintenance"),
-    "postgres.dead_rows": ("{value} dead rows wait for vacuum, limit {limit}", "maintenance"),
-    "postgres.prepared_transactions": ("prepared transactions that nobody has ended: {value}, limit {limit}", "maintenance"),
-    "postgres.settings.pending_restart": ("settings that wait for a restart: {value}, limit {limit}", "maintenance"),
-    "postgres.checkpoint.age": ("the last checkpoint began {value} ago, limit {limit}", "maintenance"),
-    "postgres.checkpoints.requested.rate": ("{value} checkpoints are forced by the amount of log, limit {limit}", "maintenance"),
-    "mongodb.queued": ("operations that wait for a lock or a ticket: {value}, limit {limit}", "sessions"),
-    "mongodb.tickets.usage": ("{value} of the storage engine's tickets are in use, limit {limit}", "sessions"),
-    "mongodb.cache.used": ("{value} of the cache is used, limit {limit}", "health"),
-    "mongodb.cache.dirty": ("{value} of the cache is not written yet, limit {limit}", "health"),
-    "mongodb.members.unhealthy": ("members of the set that are down or serve nothing: {value}", "replication"),
-    "mongodb.oplog.window": ("the oplog reaches back {value} only, limit {limit}", "replication"),
-    "mongodb.oplog.headroom": ("the slowest member falls out of the oplog in {value}, limit {limit}", "replication"),
-    "mongodb.elections.rate": ("this member calls elections: {value}", "replication"),
-    "mongodb.flow_control.lagged": ("writes are slowed down because the majority lags behind", "replication"),
-    "mongodb.cursors.open": ("open cursors: {value}, limit {limit}", "sessions"),
-    "mongodb.cursors.timed_out.rate": ("{value} cursors end because nobody reads on, limit {limit}", "sessions"),
-    "mongodb.connections.rejected.rate": ("the server refuses connections: {value}", "sessions"),
-    "mongodb.chunks.jumbo": ("chunks that are too large to be moved: {value}", "replication"),
-    "mysql.replication.stopped": ("threads of replication that do not run: {value}", "replication"),
-    "mysql.galera.missing": ("members of the cluster that are missing: {value}", "replication"),
-    "mysql.galera.offline": ("this node takes no statements: it is cut off from its cluster, or not ready", "replication"),
-    "mysql.galera.unsynced": ("this node is not synced with its cluster", "replication"),
-    "mysql.galera.queue.receive": ("write sets that wait to be applied: {value}, limit {limit}", "replication"),
-    "mysql.galera.queue.send": ("write sets that wait to be sent: {value}, limit {limit}", "replication"),
-    "mysql.galera.paused.time.rate": ("flow control holds the cluster's writes for {value}, limit {limit}", "replication"),
-    "mysql.group.offline": ("members of the group that are not online: {value}", "replication"),
-    "mysql.group.queue": ("transactions that wait at a member of the group: {value}, limit {limit}", "replication"),
-    "mysql.auto_increment.usage": ("{value} of the numbers of its AUTO_INCREMENT column are used, limit {limit}", "tables"),
-    "mysql.settings.pending_restart": ("settings that wait for a restart: {value}, limit {limit}", "maintenance"),
-    "pool.clients.waiting": ("clients that wait for a server connection: {value}, limit {limit}", "pools"),
-    "pool.wait": ("a client has waited {value} for a server connection, limit {limit}", "pools"),
-    "redis.memory.usage": ("{value} of maxmemory is used, limit {limit}", "health"),
-    "redis.memory.fragmentation": ("the server holds {value} times the memory that it uses, limit {limit}", "health"),
-    "redis.evicted.rate": ("{value} keys are thrown out because maxmemory is reached, limit {limit}", "health"),
-    "redis.connections.rejected.rate": ("{value} connections are refused because maxclients is reached, limit {limit}", "sessions"),
-    "redis.clients.evicted.rate": ("{value} clients are thrown out for their memory, limit {limit}", "sessions"),
-    "redis.cpu.main.rate": ("the thread that runs all commands is busy {value}, limit {limit}", "queries"),
-    "redis.rdb.age": ("the data was last saved {value} ago, limit {limit}", "maintenance"),
-    "redis.rdb.failed": ("the last save of the data failed", "maintenance"),
-    "redis.rdb.duration": ("the last save took {value}, limit {limit}", "maintenance"),
-    "redis.aof.failed": ("the last write of the append-only file failed", "maintenance"),
-    "redis.aof.delayed.rate": ("{value} flushes of the append-only file held up clients, limit {limit}", "maintenance"),
-    "redis.fork.duration": ("the last fork kept all clients waiting for {value}, limit {limit}", "maintenance"),
-    "redis.replication.link.down": ("this replica has had no link to its primary for {value}", "replication"),
-    "redis.cluster.down": ("this node takes its cluster for down", "replication"),
-    "redis.cluster.slots.unserved": ("slots of the cluster that no node serves: {value}", "replication"),
-    "redis.cluster.nodes.failed": ("nodes of the cluster that are down: {value}", "replication"),
-    "redis.sentinel.primaries.down": ("watched primaries that are down: {value}", "replication"),
-    "sqlite.wal.size": ("the write-ahead log has grown to {value}, limit {limit}", "health"),
-    "sqlite.wal.pending": ("{value} log frames wait for a checkpoint, limit {limit}", "health"),
-    "sqlite.freelist.ratio": ("{value} of the file holds nothing, limit {limit}; VACUUM gives it back", "health"),
-    "sqlite.write_lock.held": ("one process has held the write lock {value}, limit {limit}", "health"),
-    "host.cpu.usage": ("the CPU is {value} busy, limit {limit}", "health"),
-    "host.cpu.iowait": ("the CPU waits for I/O {value} of the time, limit {limit}", "health"),
-    "host.memory.usage": ("{value} of the memory is taken, limit {limit}", "health"),
-    "host.swap.usage": ("{value} of the swap is used, limit {limit}", "health"),
-    "host.disk.usage": ("{value} of the file system is used, limit {limit}", "health"),
-}
 
 
 def judged_metrics(engine: str, thresholds: Mapping[str, Thresholds]) -> tuple[tuple[Metric, Thresholds], ...]:
@@ -136,7 +49,7 @@ def _limit_passed(limits: Thresholds, severity: Severity) -> float | None:
 
 
 def _metric_reason(key: SeriesKey, value: float, severity: Severity, limits: Thresholds) -> Reason:
-    phrase, leads_to = _PHRASES.get(key.metric.name, (key.metric.name + " is {value}, limit {limit}", "health"))
+    phrase, leads_to = PHRASES.get(key.metric.name, (key.metric.name + " is {value}, limit {limit}", "health"))
     text = phrase.format(value=format_value(value, key.metric.unit), limit=format_limit(_limit_passed(limits, severity), key.metric.unit))
     where = ", ".join(value for _, value in key.labels)
     return Reason(severity, f"{where}: {text}" if where else text, key.metric.name, leads_to)

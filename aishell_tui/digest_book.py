@@ -7,13 +7,15 @@ from collections.abc import Iterable
 from aishell_core.values import Part, TargetId
 from aishell_tui.digests import DigestHistory
 from aishell_tui.frame import TargetView
+from aishell_tui.latency_book import LatencyBook
 
 
 class DigestBook:
-    """One history of readings per target."""
+    """One history of readings per target, and what the latency of its statements was."""
 
     def __init__(self) -> None:
         self._histories: dict[TargetId, DigestHistory] = {}
+        self._latencies: dict[TargetId, LatencyBook] = {}
         self._counted: dict[TargetId, str] = {}
 
     def read(self, views: Iterable[TargetView]) -> None:
@@ -28,7 +30,13 @@ class DigestBook:
             if self._counted.setdefault(view.name, counted) != counted:
                 self._counted[view.name] = counted
                 self._histories.pop(view.name, None)
+                self._latencies.pop(view.name, None)
             self.history(view.name).add(read_at, view.statements)
+            self.latencies(view.name).add(read_at, view.statements)
+
+    def latencies(self, target: TargetId) -> LatencyBook:
+        """The latency of one target's statements over time; empty when nothing was read yet."""
+        return self._latencies.setdefault(target, LatencyBook())
 
     def history(self, target: TargetId) -> DigestHistory:
         """The readings of one target; empty when there is none yet."""

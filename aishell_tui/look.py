@@ -54,9 +54,12 @@ def slower(look: Look, steps: int) -> Look:
 
 
 def moved(look: Look, quarters: int, now: float) -> Look:
-    """A look a quarter of the span further in time; past the present it follows the present again."""
+    """A look a quarter of the span further in time; past the present it follows the present again.
+
+    So it does half a step before the present: as many steps forward as back lead there, though it has moved on meanwhile.
+    """
     until = (now if look.until is None else look.until) + quarters * look.span_seconds / 4
-    if until >= now:
+    if until >= now - (look.span_seconds / 8 if quarters > 0 else 0.0):
         return replace(look, until=None)
     return replace(look, until=max(until, now - KEPT_SECONDS + look.span_seconds))
 

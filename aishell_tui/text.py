@@ -45,6 +45,12 @@ def engine_title(engine: str) -> str:
     return _TITLES.get(engine, engine)
 
 
+def server_text(view: TargetView) -> str:
+    """What the server says that it is, as FerretDB does behind MongoDB's protocol, else the engine's name for people."""
+    details = dict(view.facts.details) if view.facts is not None else {}
+    return details.get("server") or engine_title(view.target.engine)
+
+
 def severity_counts(frame: Frame) -> dict[Severity, int]:
     """How many targets have each severity, the worst severity first; those with none are left out."""
     counts = dict.fromkeys(sorted(Severity, key=lambda each: -each.rank), 0)

@@ -6,25 +6,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from aishell_core.values import NO_LABELS, Labels, TargetId
+from alerts.level import Level as Level
 
 Fingerprint = str
 """What an alert is known by for ever: made of its rule's name, its target and its labels, never of a value or a time."""
-
-
-class Level(StrEnum):
-    """How much an alert matters; the value is also the word in rules and messages."""
-
-    INFO = "info"
-    WARNING = "warning"
-    CRITICAL = "critical"
-
-    @property
-    def rank(self) -> int:
-        """1 for info up to 3 for critical; an alert that is clear has 0."""
-        return _RANKS[self]
-
-
-_RANKS = {Level.INFO: 1, Level.WARNING: 2, Level.CRITICAL: 3}
 
 
 class Phase(StrEnum):

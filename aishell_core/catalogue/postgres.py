@@ -72,9 +72,17 @@ PG_SLOTS_INACTIVE = gauge(
     "postgres.slots.inactive",
     Unit.COUNT,
     POSTGRES,
-    "Replication slots that nobody uses: log is kept for them without end.",
+    "Replication slots that keep log and that nobody uses.",
     1,
     sustained_seconds=60,
+)
+PG_SLOTS_LOST = gauge(
+    "postgres.slots.lost",
+    Unit.COUNT,
+    POSTGRES,
+    "Replication slots whose log is gone or that a conflict has ended: what used them has to be made anew.",
+    None,
+    1,
 )
 PG_ARCHIVE_FAILED = rate("postgres.archive.failed.rate", Unit.PER_SECOND, POSTGRES, "Log files that could not be archived.", 0.001)
 PG_ARCHIVE_AGE = gauge("postgres.archive.age", Unit.SECONDS, POSTGRES, "Time since a log file was last archived.")

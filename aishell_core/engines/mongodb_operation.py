@@ -9,19 +9,20 @@ from typing import Any
 
 from aishell_core.engines.mongodb_documents import parse_extended
 from aishell_core.engines.mongodb_errors import MongoError
-from aishell_core.safety.language.mongodb_shell import UnreadableError, document_of_call
+from aishell_core.safety.language.mongodb_shell import UnreadableError, document_of_call, values_of
 from aishell_core.safety.language.mongodb_words import counts_documents, server_command
 from aishell_core.values import FailureCode
 
 CURSORS = frozenset({"find", "aggregate", "listCollections", "listIndexes"})
 """Commands that answer with documents instead of one."""
 
-_READING = frozenset(
+READING = frozenset(
     {
         *("find", "aggregate", "count", "distinct", "listCollections", "listIndexes", "listDatabases", "collStats", "dbStats", "dataSize"),
         *("explain", "serverStatus", "hello", "isMaster", "buildInfo", "ping", "getParameter", "getCmdLineOpts", "hostInfo", "top"),
         *("connectionStatus", "usersInfo", "rolesInfo", "replSetGetStatus", "replSetGetConfig", "balancerStatus", "listShards", "getLog"),
-        *("listCommands", "whatsmyuri", "currentOp", "getDefaultRWConcern", "serverInfo", "features", "getShardMap", "isdbgrid"),
+        *("planCacheListFilters", "listCommands", "whatsmyuri", "currentOp", "getDefaultRWConcern", "serverInfo", "features"),
+        *("getShardMap", "isdbgrid"),
     }
 )
 _WRITING = frozenset(
@@ -74,7 +75,10 @@ def parse_operation(text: str) -> dict[str, Any]:
 
 
 def read_operation(text: str) -> Operation:
-    """The command of a text in extended JSON or as a call of the shell, `db.orders.findOne({…})`; raises MongoError."""
+    """The command of a text in extended JSON or as the shell writes it, also as a call such as `db.orders.findOne({…})`.
+
+    Raises MongoError.
+    """
     if not text.strip() or len(text) > _MOST_CHARACTERS:
         message = "there is no operation" if not text.strip() else "the operation is longer than a document may be"
         raise MongoError(FailureCode.UNSUPPORTED, message, _EXAMPLE)
@@ -89,23 +93,27 @@ def read_operation(text: str) -> Operation:
 
 def _document(text: str) -> dict[str, Any]:
     """The one object that a text holds."""
+    if text.lstrip().startswith("db."):
+        return _of_call(text)
     try:
-        found = parse_extended(text)
+        found = _read(text)
     except ValueError as error:
-        if text.lstrip().startswith("db."):
-            return _of_call(text)
         reason = str(error).encode("utf-8", "replace").decode()
-        raise MongoError(FailureCode.UNSUPPORTED, f"the operation is no JSON: {reason}", _EXAMPLE) from error
+        raise MongoError(FailureCode.UNSUPPORTED, f"the operation is no document: {reason}", _EXAMPLE) from error
     if not isinstance(found, dict) or not found:
-        raise MongoError(FailureCode.UNSUPPORTED, "the operation is no JSON object with a command as its first name", _EXAMPLE)
+        raise MongoError(FailureCode.UNSUPPORTED, "the operation is no document with a command as its first name", _EXAMPLE)
     return found
+
+
+def _read(text: str) -> Any:  # noqa: ANN401  (what extended JSON holds)
+    return parse_extended(values_of(text))
 
 
 def _of_call(text: str) -> dict[str, Any]:
     try:
-        return document_of_call(text, parse_extended)
+        return document_of_call(text, _read)
     except UnreadableError as error:
-        hint = 'write one call with JSON in it, for example db.orders.findOne({"status": "open"})'
+        hint = 'write one call with values in it, for example db.orders.findOne({"status": "open"})'
         raise MongoError(FailureCode.UNSUPPORTED, f"the call cannot be read: {error}", hint) from error
 
 
@@ -152,7 +160,7 @@ def refuse_writes(command: Mapping[str, Any]) -> None:
         if command.get("verbosity", "queryPlanner") != "queryPlanner":
             # It runs what it explains, and a plan of a write with all its documents may take long.
             refuse_writes(command["explain"])
-    elif name not in _READING:
+    elif name not in READING:
         raise MongoError(FailureCode.UNSUPPORTED, f"{name} may change something, and only what reads is run here", _hint(name))
     for found in _names(command):
         reason = _STAGES_THAT_WRITE.get(found) or _CODE.get(found)
@@ -165,5 +173,5 @@ def refuse_writes(command: Mapping[str, Any]) -> None:
 def _hint(name: str) -> str:
     if name in _WRITING:
         return "run it as a write"
-    near = get_close_matches(name, _READING | _WRITING, n=1, cutoff=0.6)
-    return f"did you mean {near[0]}?" if near else "commands that read are " + ", ".join(sorted(_READING)[:8]) + " …"
+    near = get_close_matches(name, READING | _WRITING, n=1, cutoff=0.6)
+    return f"did you mean {near[0]}?" if near else "commands that read are " + ", ".join(sorted(READING)[:8]) + " …"

@@ -73,8 +73,7 @@ class Acting:
             return PostgresError(FailureCode.UNSUPPORTED, f"session {session.id} is aishell's own", "quit aishell to end it")
         return PostgresError(FailureCode.GONE, f"session {session.id} runs nothing now", _GONE_HINT)
 
-    @staticmethod
-    def _identity(session: Session) -> tuple[int, float]:
+    def _identity(self, session: Session) -> tuple[int, float]:
         """The process and its start; raises PostgresError when the start is hidden, because then nobody could tell it from another."""
         if not session.id.isdecimal():
             raise PostgresError(FailureCode.UNSUPPORTED, f"{session.id!r} is no process id of a server", "give the number of a session")
@@ -82,7 +81,7 @@ class Acting:
             raise PostgresError(
                 FailureCode.PRIVILEGE,
                 f"when session {session.id} started is hidden from this role, so it cannot be told from a later one",
-                "GRANT pg_monitor TO the role that aishell uses;",
+                f"GRANT pg_monitor TO {self._line.where().role};",
             )
         return int(session.id), session.started_at
 

@@ -55,6 +55,17 @@ def names_in(sql: str) -> Names:
     return Names(tuple(sorted(names)), tuple(sorted(called)), tuple(sorted(operators)), readable)
 
 
+def qualifiers(sql: str) -> tuple[str, ...]:
+    """The names that stand before a point: schemas among them."""
+    found: dict[str, None] = {}
+    latest: tuple[str, ...] = ()
+    for piece in pieces(sql):
+        if piece.text == ".":
+            found.update(dict.fromkeys(latest))
+        latest = tuple(_spellings(piece.text)) if piece.kind in {"WORD", "QUOTED"} else ()
+    return tuple(found)
+
+
 def _spellings(written: str) -> Iterator[str]:
     """A name as the catalogs may have it: folded unless it is quoted, and cut to the length that they keep."""
     if written.endswith('"'):

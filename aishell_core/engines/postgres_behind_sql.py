@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 
 from aishell_core.engines.postgres_behind import Names
+from aishell_core.engines.postgres_text import text_literal
 
 PATH = "SELECT /* aishell */ pg_catalog.current_schemas(true)::pg_catalog.text[] AS path"
 """The schemas in which a session's own names are looked up."""
@@ -169,6 +170,4 @@ def behind_question(schemas: Iterable[str], names: Names) -> str:
 
 
 def _array(texts: Iterable[str]) -> str:
-    """Texts as an array, whatever standard_conforming_strings says of backslashes."""
-    written = (each.replace("\\", "\\\\").replace("'", "''") for each in dict.fromkeys(texts))
-    return "ARRAY[" + ", ".join(f"E'{each}'" for each in written) + "]::text[]"
+    return "ARRAY[" + ", ".join(text_literal(each) for each in dict.fromkeys(texts)) + "]::text[]"

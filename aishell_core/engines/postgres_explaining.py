@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from aishell_core.engines.postgres_errors import PostgresError
+from aishell_core.engines.postgres_errors import PostgresError, quoted
 from aishell_core.engines.postgres_explain import plans_of
+from aishell_core.engines.postgres_grants import DENIED, WRITING, path_of, rights_for
 from aishell_core.engines.postgres_lane import Line, patience_milliseconds
 from aishell_core.engines.postgres_refusing import SERVERS_OWN, refuse_lasting, refuse_to_plan, refuse_to_run
 from aishell_core.engines.postgres_statement import Outline, grammatical, outline
@@ -20,13 +20,11 @@ if TYPE_CHECKING:
     from aishell_core.engines.postgres_route import Reached
 
 _GENERIC_SINCE = 160000
-_WRITING = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE"})
 _PREPARED = "aishell_plan"
 _HIDDEN = "<insufficient privilege>"
 _PLANNED = {"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "VALUES", "WITH", "TABLE", "CREATE", "DECLARE"}
 _READING = {"SELECT", "VALUES", "WITH", "TABLE"}
 _CUT_OFF = "raise track_activity_query_size (needs a restart), or take the text from pg_stat_statements, which keeps all of it"
-_TABLE = re.compile(r"permission denied for (table|view|materialized view|foreign table|sequence|schema|function) (.+)")
 
 
 class Explaining:
@@ -37,7 +35,7 @@ class Explaining:
 
     async def explain(self, sql: str, database: str, seconds: float, *, consent: bool = False) -> tuple[PlanNode, ...]:
         """The plan of a statement, which is not run; raises PostgresError, and PostgresConsentError as the session says."""
-        text, seen = checked(sql)
+        text, seen = checked(sql, self._line.where().role)
         async with self._at(database, seconds) as (reached, until):
             try:
                 async with self._transaction(reached, until):
@@ -47,7 +45,7 @@ class Explaining:
                         await refuse_to_plan(self._line, text)
                     return await self._estimated(text, seen, reached)
             except PostgresError as error:
-                raise reasoned(error, seen) from error
+                raise await self._reasoned(error, text, seen, database) from error
             finally:
                 if consent:
                     self._line.drop()
@@ -61,6 +59,19 @@ class Explaining:
             raise _without_transactions("a statement with parameters cannot be prepared and forgotten again")
         return await self._prepared(grammatical(text), seen.parameters)
 
+    async def _reasoned(self, error: PostgresError, text: str, seen: Outline, database: str, *, measured: bool = False) -> PostgresError:
+        """The error with what it means for a plan, and the GRANT for the very thing that the statement's names lead to."""
+        if error.sqlstate != DENIED:
+            return reasoned(error, seen, measured=measured)
+        schemas: Sequence[str] = ()
+        with suppress(PostgresError):
+            schemas = await path_of(self._line, text)
+        exact = await self._line.mend(error, schemas, rights_for(seen))
+        found = reasoned(error, seen, exact=exact, measured=measured)
+        if database and database != self._line.database and found.hint:
+            found.hint += f" -- in database {quoted(database)}"
+        return found
+
     def _refuse_pooler(self) -> None:
         """Raise PostgresError through a pooler: what a function leaves in a connection would stay there for other clients."""
         if self._line.pooled:
@@ -69,7 +80,7 @@ class Explaining:
 
     async def explain_analyze(self, sql: str, database: str, seconds: float) -> tuple[PlanNode, ...]:
         """The plan with what its steps took; the statement is run read-only and rolled back. Raises PostgresError."""
-        text, seen = checked(sql)
+        text, seen = checked(sql, self._line.where().role)
         if seen.parameters:
             message = f"the values of its {_count(seen.parameters, 'parameter')} are not known, so it cannot be run"
             raise PostgresError(FailureCode.UNSUPPORTED, message, "its estimated plan can be shown; write the values in to measure it")
@@ -83,7 +94,7 @@ class Explaining:
                     await refuse_to_run(self._line, text)
                     return await self._plan(f"EXPLAIN /* aishell */ (ANALYZE, BUFFERS, FORMAT JSON) {text}")
             except PostgresError as error:
-                raise reasoned(error, seen, measured=True) from error
+                raise await self._reasoned(error, text, seen, database, measured=True) from error
             finally:
                 # A function may have left something in the connection that no rollback undoes, such as a session's lock.
                 self._line.drop()
@@ -158,14 +169,14 @@ def _read(value: object) -> list[Any]:
     raise PostgresError(FailureCode.UNSUPPORTED, "the server gives no plan for this statement", "it may be a utility statement")
 
 
-def checked(sql: str) -> tuple[str, Outline]:
-    """The text to send and its outline; raises PostgresError that says why there cannot be a plan."""
+def checked(sql: str, role: str) -> tuple[str, Outline]:
+    """The text to send and its outline; raises PostgresError that says why there cannot be a plan. `role` as it is written."""
     text = sql.strip().rstrip(";").rstrip()
     if text == _HIDDEN:
         raise PostgresError(
             FailureCode.PRIVILEGE,
             "the text of other roles' statements is hidden from this role",
-            "GRANT pg_read_all_stats TO the role that aishell uses",
+            f"GRANT pg_read_all_stats TO {role};",
         )
     if "\0" in text or "\ufffd" in text:
         raise PostgresError(FailureCode.UNSUPPORTED, "the text holds bytes that could not be read", "give the statement as it was written")
@@ -205,8 +216,8 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def reasoned(error: PostgresError, seen: Outline, *, measured: bool = False) -> PostgresError:
-    """The error with what it means for a plan; others as they are."""
+def reasoned(error: PostgresError, seen: Outline, *, exact: str = "", measured: bool = False) -> PostgresError:
+    """The error with what it means for a plan, `exact` being the GRANT that lifts a refusal; others as they are."""
 
     def said(reason: FailureCode, message: str, hint: str) -> PostgresError:
         return PostgresError(reason, message, hint, error.sqlstate)
@@ -236,12 +247,12 @@ def reasoned(error: PostgresError, seen: Outline, *, measured: bool = False) -> 
             words,
             "it may be in another schema or a temporary table: write the schema, or set the search_path of the role",
         )
-    if state == "42501":
-        found = _TABLE.search(words)
+    if state == DENIED:
         role = error.hint.rpartition(" TO ")[2].rstrip(";")
-        if seen.first in _WRITING:
+        if seen.first in WRITING:
             why = "a write is planned only for who may write, and our own connections stay read-only"
-            return said(FailureCode.PRIVILEGE, words, f"GRANT pg_read_all_data, pg_write_all_data TO {role}; {why}")
-        grant = f"GRANT SELECT ON {found[2]} TO {role}; or " if found and "table" in found[1] else ""
-        return said(FailureCode.PRIVILEGE, words, f"{grant}GRANT pg_read_all_data TO {role};")
+            return said(FailureCode.PRIVILEGE, words, f"{exact or f'GRANT pg_read_all_data, pg_write_all_data TO {role};'} {why}")
+        if exact and "SELECT ON" not in exact and " ON SCHEMA " not in exact:
+            return said(FailureCode.PRIVILEGE, words, exact)
+        return said(FailureCode.PRIVILEGE, words, f"{exact}{' or ' if exact else ''}GRANT pg_read_all_data TO {role};")
     return error

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from aishell_core.engines.postgres_errors import PostgresError, ServerError, Whereabouts, no_answer, told, unreachable
+from aishell_core.engines.postgres_errors import PostgresError, ServerError, Whereabouts, entry_grant, no_answer, told, unreachable
 from aishell_core.engines.postgres_facts import ServerFacts
+from aishell_core.engines.postgres_grants import grant_of
 from aishell_core.engines.postgres_place import Place, Server, find_place
 from aishell_core.engines.postgres_route import LOCK_MILLISECONDS, Reached, Route, misfit_of, reach, whereabouts
 from aishell_core.targets import Target
@@ -69,6 +70,11 @@ class Line:
         return not self._route.bare
 
     @property
+    def database(self) -> str:
+        """The target's own database, "" before anything was connected."""
+        return self._place.database if self._place is not None else ""
+
+    @property
     def pooled(self) -> bool:
         """Whether a pooler stands between, so that others get the connection after us."""
         return self._route.wrapped
@@ -122,7 +128,22 @@ class Line:
         return replace(reached.facts, in_recovery=in_recovery == "on")
 
     async def fetch(self, sql: str, parameters: Sequence[object], until: float) -> tuple[Row, ...]:
-        """The rows of one statement; raises PostgresError."""
+        """The rows of one statement; raises PostgresError, with the very GRANT as the hint where a privilege is missing."""
+        try:
+            return await self._fetch(sql, parameters, until)
+        except PostgresError as error:
+            await self.mend(error)
+            raise
+
+    async def mend(self, error: PostgresError, schemas: Sequence[str] = (), rights: Sequence[str] = ("SELECT",)) -> str:
+        """Make the statement that lifts a refusal the error's hint, and give it; "" where the server does not tell what it is."""
+        exact = entry_grant(error.message, self.where().user)
+        with suppress(PostgresError):
+            exact = exact or await grant_of(error, self.fetch_message, self.where().user, schemas, rights)
+        error.hint = exact or error.hint
+        return exact
+
+    async def _fetch(self, sql: str, parameters: Sequence[object], until: float) -> tuple[Row, ...]:
         reached = await self.connected(until)
         milliseconds = patience_milliseconds(until - asyncio.get_running_loop().time())
         if self._route.wrapped:

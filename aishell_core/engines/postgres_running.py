@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from aishell_core.engines.postgres_errors import PostgresError
+from aishell_core.engines.postgres_grants import DENIED, path_of, rights_for
 from aishell_core.engines.postgres_lane import UNREADABLE, Line, patience_milliseconds
 from aishell_core.engines.postgres_route import Route
 from aishell_core.engines.postgres_statement import outline
@@ -78,6 +79,9 @@ async def _within(
             await line.execute("ROLLBACK /* aishell */")
             await line.asked(connection.read_raw())
             return await _within(line, connection, command, parameters, limits, read_only=read_only)
+        if error.sqlstate == DENIED:
+            await line.execute("ROLLBACK /* aishell */")
+            await line.mend(error, await path_of(line, command), rights_for(outline(command)))
         if error.sqlstate != _OWN_TRANSACTION or read_only:
             raise _explained(error, limits) from error
     else:

@@ -144,3 +144,9 @@ def first_column(messages: bytes) -> Iterator[bytes]:
             if columns > 0 and size >= 0:
                 yield messages[at + 11 : at + 11 + size]
         at += 1 + length
+
+
+def text_literal(text: str) -> str:
+    """A text as a literal of SQL, whatever standard_conforming_strings says of backslashes."""
+    written = text.replace("\\", "\\\\").replace("'", "''")
+    return f"E'{written}'"

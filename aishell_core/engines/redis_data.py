@@ -88,7 +88,10 @@ class Strings:
         return Page()
 
     async def get_many(self, *keys: Word) -> tuple[Value, ...]:
-        """The values of some keys in their order, None where there is none."""
+        """The values of some keys in their order, None where there is none; for no more keys than the limit of rows."""
+        if len(keys) > self._store.limits.rows:
+            message = f"{len(keys)} keys are more than the limit of {self._store.limits.rows} rows"
+            raise RedisError(FailureCode.UNSUPPORTED, message, "ask for fewer at once, or raise the limit")
         return tuple(value_of(value) for value in await self._store.ask("MGET", *keys, reads=True))
 
     async def set(self, key: Word, value: Word, seconds: float | None = None, *, absent: bool = False, present: bool = False) -> bool:
@@ -290,7 +293,7 @@ class Channels:
         return int(await self._store.ask("PUBLISH", channel, message))
 
     async def listen(self, *channels: str, patterns: Sequence[str] = (), seconds: float = 5.0, messages: int = 100) -> Page:
-        """Messages (`Message`) until the time is over or so many came; the store's limit of bytes holds too."""
+        """Messages (`Message`) until the time is over or so many came, within the store's limits of seconds, rows and bytes."""
         return await self._store.listen(channels, tuple(patterns), seconds, messages)
 
 

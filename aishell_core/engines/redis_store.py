@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -120,6 +121,9 @@ class RedisStore:
         """What is said on some channels until the time is over or so many messages came; on a connection of its own."""
         import asyncio
 
+        if not math.isfinite(seconds) or seconds <= 0:
+            raise RedisError(FailureCode.UNSUPPORTED, f"{seconds} is no time to listen", "give seconds above zero")
+        seconds, messages = min(seconds, self.limits.seconds), min(messages, self.limits.rows)
         if not channels and not patterns:
             raise RedisError(FailureCode.UNSUPPORTED, "there is no channel to listen to", "name a channel or a pattern")
         line, taken = self._new_line(), Taken(Limits(messages, self.limits.bytes, seconds))

@@ -13,6 +13,9 @@ from aishell_core.safety.audit_head import FoundHead, Head, read_head
 from aishell_core.safety.audit_record import Field, Keys, Link, Record, decode, torn_note
 
 _OTHERS = 0o077
+NO_LOG = "there is no audit log yet"
+LOG_GONE = "a log was begun here, for its lock is left, and its files, head and key are gone"
+"""What also a start leaves behind that failed half-way, as on a full disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ def verify(state: Path, expected: Link | None = None) -> Verification:
 
 def _without_key(folder: AuditFolder, segments: tuple[Segment, ...]) -> Verification:
     if not segments and not folder.head_path.exists():
-        return Verification(remarks=("there is no audit log yet",))
+        return Verification(remarks=(LOG_GONE if folder.lock_path.exists() else NO_LOG,))
     return Verification(segments=len(segments), damage=(Damage(folder.key_path, 0, "the key is gone, so that nothing can be checked"),))
 
 
@@ -113,7 +116,12 @@ class _Checker:
     def _check_files(self, segments: tuple[Segment, ...]) -> None:
         for path in self._folder.strangers():
             self._add(path, 0, "this is no file of the log")
-        for number, segment in enumerate(segments, segments[0].number if segments else 0):
+        known = self._found is not None and self._found.head is not None
+        first = self._head.first_segment if known else segments[0].number if segments else 0
+        for segment in segments:
+            if segment.path.is_symlink() or not segment.path.is_file():
+                self._add(segment.path, 0, "this is no file of the log, but a link to one or something else")
+        for number, segment in enumerate(segments, first):
             if segment.number != number:
                 self._add(segment.path, 0, "the file before this one is missing, or its number is taken twice")
                 break

@@ -82,8 +82,9 @@ def _confirmation(place: Place, risk: Risk, count: int) -> Confirmation:
 
 
 def _read_only(place: Place, risk: Risk) -> Decision:
-    why = f"this session is read-only, and this would {_verb(risk.action)} {place.target}"
-    return Decision(False, message=why, hint="leave out --read-only, or take read_only: true out of the configuration")
+    why = f"{place.target} is read-only here, and this would {_verb(risk.action)} it"
+    hint = "read_only: true in the configuration says so, for it or for all, or AISHELL_READ_ONLY, or the dashboard's --read-only"
+    return Decision(False, message=why, hint=hint)
 
 
 def _no_roles(actor: Actor, policy: Policy, place: Place, risk: Risk) -> Decision:

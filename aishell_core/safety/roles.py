@@ -97,4 +97,4 @@ def roles_with(actions: Iterable[ActionClass], environment: Environment) -> tupl
     """The roles that may do all of these, those that may do least first."""
     table = PRODUCTION_ACTIONS if environment is Environment.PRODUCTION else ROLE_ACTIONS
     wanted = frozenset(actions)
-    return tuple(sorted((role for role in Role if wanted <= table[role]), key=lambda role: len(table[role])))
+    return tuple(sorted((role for role in Role if wanted <= table[role]), key=lambda role: (len(table[role]), len(ROLE_ACTIONS[role]))))

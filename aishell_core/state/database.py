@@ -153,6 +153,10 @@ class StateDatabase:
         """The events of a span, the newest first; raises StateError."""
         return self._read(lambda connection: event_rows.read(connection, since, until, limit), ())
 
+    def targets(self) -> tuple[TargetId, ...]:
+        """The targets of which series are kept; raises StateError."""
+        return self._read(rollup_rows.targets, ())
+
     def history(self, target: TargetId, since: float, until: float) -> History:
         """All kept series of a target over a span; raises StateError."""
         return self._read(lambda connection: rollup_rows.read(connection, target, since, until), History(target))

@@ -98,6 +98,11 @@ def prune(connection: sqlite3.Connection, before: float) -> None:
     connection.execute("DELETE FROM layout WHERE NOT EXISTS (SELECT 1 FROM rollup WHERE rollup.layout = layout.id)")
 
 
+def targets(connection: sqlite3.Connection) -> tuple[TargetId, ...]:
+    """The targets of which anything is kept, by their names."""
+    return tuple(TargetId(name) for (name,) in connection.execute("SELECT DISTINCT target FROM layout ORDER BY target"))
+
+
 def read(connection: sqlite3.Connection, target: TargetId, since: float, until: float) -> History:
     """All series of a target over a span; one that several tiers bring is taken from the most frequent."""
     bodies = [_Body(*row) for row in connection.execute(_OF_TARGET, (storable(target), since, until))]

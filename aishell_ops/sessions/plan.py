@@ -80,7 +80,8 @@ def _victim(act: Act, session: Session, waiting: int) -> Victim:
 def _effect(act: Act, session: Session, waiting: int) -> str:
     """What happens when it is done, in words."""
     if act is Act.CANCEL:
-        words = ["its statement ends with an error"]
+        runs = session.statement_seconds is not None
+        words = ["its statement ends with an error" if runs else "no statement of it is known to run, so there may be nothing to cancel"]
         if session.transaction_seconds is not None:
             words.append("its transaction stays open until the client ends it")
     else:

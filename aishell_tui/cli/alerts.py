@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from aishell_tui.cli import alerts_builtin, alerts_channels, alerts_handling, alerts_looking, alerts_trying
+from aishell_tui.cli import alerts_backtest, alerts_builtin, alerts_channels, alerts_handling, alerts_looking, alerts_trying
 from aishell_tui.cli.arguments import examples
 
 app = typer.Typer(
@@ -18,6 +18,6 @@ app = typer.Typer(
         "aishell alerts test rules-test.yaml",
     ),
 )
-for part in (alerts_looking, alerts_handling, alerts_trying, alerts_builtin):
+for part in (alerts_looking, alerts_handling, alerts_trying, alerts_backtest, alerts_builtin):
     part.register(app)
 app.add_typer(alerts_channels.app, name="channels")

@@ -68,6 +68,7 @@ def verify(
     The exit code is 0 when it is whole, 1 when there is something to look at (what a crash has left, files that others
     may read), 2 when it is damaged.
     """
+    from aishell_core.safety.audit_verify import NO_LOG
     from aishell_core.safety.audit_verify import verify as verify_log
     from aishell_tui.cli.reports.audit import verify_report, verify_text
     from aishell_tui.places import find_places
@@ -76,7 +77,7 @@ def verify(
     say(to_json(verify_report(found)) if json else verify_text(found))
     if found.damage:
         return int(ExitCode.CRITICAL)
-    return int(ExitCode.WARNING if found.remarks and found.records else ExitCode.OK)
+    return int(ExitCode.WARNING if found.remarks and found.remarks != (NO_LOG,) else ExitCode.OK)
 
 
 def _moment(text: str, now: float) -> float:

@@ -13,7 +13,7 @@ from aishell_tui.cli.alert_shapes import (
     SilenceReport,
     SilencesReport,
 )
-from aishell_tui.cli.alert_trying_shapes import AlertCheckReport, AlertTestReport
+from aishell_tui.cli.alert_trying_shapes import AlertCheckReport, AlertTestReport, BacktestReport
 from aishell_tui.cli.audit_shapes import AuditReport, AuditVerifyReport
 from aishell_tui.cli.setup_shapes import ConnectReport, EffectiveReport, ValidateReport
 from aishell_tui.cli.shapes import (
@@ -52,6 +52,7 @@ REPORTS: tuple[tuple[str, type], ...] = (
     ("aishell alerts builtin --json", BuiltinRulesReport),
     ("aishell alerts check --json", AlertCheckReport),
     ("aishell alerts test --json", AlertTestReport),
+    ("aishell alerts backtest --json", BacktestReport),
     ("aishell audit show --json", AuditReport),
     ("aishell audit verify --json", AuditVerifyReport),
     ("aishell config validate --json", ValidateReport),

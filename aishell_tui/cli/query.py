@@ -69,7 +69,8 @@ def query(
             "--param",
             "-p",
             metavar="VALUE",
-            help="A value to bind, as text, or behind json: as JSON; may be given several times.",
+            help="A value to bind, as text, or behind json: as JSON; may be given several times, in the order of the places: "
+            "$1 for PostgreSQL, ? for MySQL and SQLite, :1 for Oracle; for Redis a further word.",
             show_default=False,
         ),
     ] = None,
@@ -78,7 +79,9 @@ def query(
     ] = "",
     rows: Annotated[int, typer.Option("--rows", min=1, max=_MOST_ROWS, help="How many rows at most.")] = 1000,
     size: Annotated[str, typer.Option("--bytes", metavar="SIZE", help="How many bytes of rows at most.")] = "4MiB",
-    timeout: Annotated[str, typer.Option("--timeout", metavar="TIME", help="How long it may take; the server stops it then.")] = "30s",
+    timeout: Annotated[
+        str, typer.Option("--timeout", metavar="TIME", help="How long it may take; it is stopped then, where the server lets it be.")
+    ] = "30s",
     csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
     json: JsonOption = False,
     yes: YesOption = False,
@@ -99,6 +102,8 @@ def query(
     if csv and json:
         raise UsageError("--csv and --json contradict each other", "leave one of them out")
     limits = Limits(rows, int(parse_size(size)), parse_duration(timeout))
+    if limits.seconds <= 0 or limits.bytes <= 0:
+        raise UsageError("--timeout and --bytes are above zero", "leave them out for 30s and 4MiB")
     chosen = choice(context, config, target, database)
     loaded = configuration(chosen)
     one = only_target(selected(chosen, loaded))

@@ -38,7 +38,7 @@ from aishell_core.documents.spec import Spec
 from aishell_core.targets import Secret
 from aishell_tui.config.fields import Command, FilePath, trusted
 from aishell_tui.config.secret_spec import SecretSpec
-from alerts.models import Level
+from alerts.level import Level
 from alerts.rules.builtin import BUILTIN_SETS
 
 _DAY_SECONDS = 86_400.0

@@ -17,6 +17,8 @@ from aishell_tui.config.secret_sources import FromCommand, FromFile, SecretSourc
 
 STATEMENT_LOG = "statement_log"
 
+_COMMAND_LINE = "command line"
+
 
 def open_target(loaded: LoadedTarget) -> Target:
     """The target with its secret; where its URL or secret cannot be had, a target with the obstacle, so that the others are read."""
@@ -75,7 +77,20 @@ def chosen_targets(configuration: Configuration, words: Sequence[str], working_f
     for word in words:
         target = open_target(by_name[word]) if word in by_name else _from_url(word, tuple(by_name), working_folder or Path.cwd())
         found.setdefault(_free_name(target, found), target)
+    found = _named_by_user(found)
     return tuple(replace(target, name=name) for name, target in found.items())
+
+
+def _named_by_user(found: Mapping[TargetId, Target]) -> dict[TargetId, Target]:
+    """Those of one place that only the user tells apart named by it: a number behind a port would read as one."""
+    named: dict[TargetId, Target] = {}
+    for target in found.values():
+        alike = [each for each in found.values() if each.name == target.name]
+        users = {each.location.user for each in alike}
+        apart = 1 < len(alike) == len(users) and all(each.origin == _COMMAND_LINE for each in alike)
+        name = TargetId(f"{target.location.user or 'default'}/{target.name}") if apart else target.name
+        named[_free_name(replace(target, name=name), named)] = target
+    return named
 
 
 def _free_name(target: Target, taken: Mapping[TargetId, Target]) -> TargetId:
@@ -90,7 +105,7 @@ def _from_url(word: str, names: tuple[str, ...], folder: Path) -> Target:
     if not looks_like_url(word) and not _names_a_file(folder / word):
         raise unknown_name(word, names)
     location = named_location(word, folder)
-    return Target(default_name(location), location, origin="command line")
+    return Target(default_name(location), location, origin=_COMMAND_LINE)
 
 
 def _names_a_file(path: Path) -> bool:

@@ -14,7 +14,7 @@ from aishell_tui.progress import ProgressHistory
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
 from aishell_tui.screens.upkeep_lines import upkeep_lines
-from aishell_tui.text import data_age_text
+from aishell_tui.text import data_age_text, server_text
 from collectors.contract import Demand
 from widgets.heading import Heading
 from widgets.text_view import TextView
@@ -67,7 +67,7 @@ class MaintenanceScreen(DashboardScreen):
         page = self.query_one("#upkeep", TextView)
         page.set_heading(maintenance_heading(view, frame.at))
         if view.abilities and not view.abilities & (Ability.PROGRESS | Ability.HORIZON):
-            page.set_lines([(("  ", "text"), (f"n/a: {view.target.engine} tells nothing of its upkeep", "unknown"))])
+            page.set_lines([(("  ", "text"), (f"n/a: {server_text(view)} tells nothing of its upkeep", "unknown"))])
             return
         page.set_lines(upkeep_lines(view, self.dashboard.progress.history(view.name), page.size.width, page.glyphs))
 

@@ -181,7 +181,8 @@ class QueryScreen(DashboardScreen):
         self.query_one("#summary", TextView).set_lines((summary_line(found, found.total_milliseconds / spent if spent else None),))
         self.recall(view.name)
         chart = self.query_one("#latency", TimeChart)
-        chart.set_data(latency_data(view, found.digest, self.kept.of(view.name, look, frame.at), look, frame.at, chart.bucket_count))
+        seen, kept = self.dashboard.digests.latencies(view.name), self.kept.of(view.name, look, frame.at)
+        chart.set_data(latency_data(view, found, seen, kept, look, frame.at, chart.bucket_count))
         self._show_runners(running(view.sessions, found))
         withheld = {action for action in ("analyze", "explain") if not self.check_action(action, ())}
         self.query_one("#keys", KeyBar).set_hints([hint for hint in footer_hints(self.SCREEN) if hint.action not in withheld])

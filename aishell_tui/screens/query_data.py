@@ -14,6 +14,7 @@ from aishell_core.state.history import History
 from aishell_core.units import format_bytes, format_count, format_duration, format_value
 from aishell_core.values import Session, Statement, Unit
 from aishell_tui.frame import TargetView
+from aishell_tui.latency_book import LatencyBook
 from aishell_tui.look import Look
 from aishell_tui.screens.health_data import last_known, series_buckets
 from aishell_tui.session_list import is_active, is_idle_in_transaction
@@ -70,14 +71,20 @@ def _written(text: str, *, is_keyword: bool) -> str:
     return text.upper() if is_keyword and all(word in _RESERVED for word in text.upper().split()) else text
 
 
-def latency_data(view: TargetView, digest: str, history: History | None, look: Look, now: float, count: int) -> ChartData:
-    """Mean milliseconds per call over the window that is looked at: time spent divided by calls, bucket by bucket."""
+def latency_data(
+    view: TargetView, statement: Statement, seen: LatencyBook, history: History | None, look: Look, now: float, count: int
+) -> ChartData:
+    """Mean milliseconds per call over the window that is looked at: time spent divided by calls, bucket by bucket.
+
+    Only the heaviest statements of all time have series of their own; `seen` knows those that were heavy lately.
+    """
     title, span = "mean latency of this statement", span_text(look.span_seconds)
-    labels = (("digest", digest),)
+    labels = (("digest", statement.digest),)
     window = look.window(now)
     spent = series_buckets(SeriesKey(STATEMENT_TIME, labels), view.snapshot, history, window, count)
     calls = series_buckets(SeriesKey(STATEMENT_CALLS, labels), view.snapshot, history, window, count)
     mean = array("d", (time / rate if rate > 0 else math.nan for time, rate in zip(spent.mean, calls.mean, strict=True)))
+    mean = seen.fill(statement, mean, spent.start, spent.step_seconds)
     known = last_known(mean)
     now_text = format_value(known, Unit.MILLISECONDS)
     return ChartData(title, Unit.MILLISECONDS, mean, start=spent.start, step_seconds=spent.step_seconds, span_text=span, now_text=now_text)

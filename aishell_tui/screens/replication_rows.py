@@ -11,7 +11,7 @@ from aishell_core.values import Ability, Metric, Part, ReplicationPeer, Severity
 from aishell_tui.catch_up import TREND_SECONDS, UNKNOWN_TREND, Trend, trend, trend_words
 from aishell_tui.frame import TargetView
 from aishell_tui.screens.fields import field_lines
-from aishell_tui.text import data_age_text, why_unknown
+from aishell_tui.text import data_age_text, server_text, why_unknown
 from widgets.glyphs import Glyphs
 from widgets.heading import Heading
 from widgets.lines import Span, Spans
@@ -121,9 +121,15 @@ def _errors(peer: ReplicationPeer) -> str:
     return ", ".join(f"{name} {value}" for name, value in peer.details if name.startswith("errors ") and value not in {"", "0"})
 
 
-def _is_unused(peer: ReplicationPeer) -> bool:
+def _has_no_user(peer: ReplicationPeer) -> bool:
+    """Whether a slot waits for somebody: a temporary one ends with its session, a copied one is for a failover."""
     details = dict(peer.details)
     return peer.role == "slot" and peer.active is False and "temporary" not in details and "copied from the primary" not in details
+
+
+def _is_unused(peer: ReplicationPeer) -> bool:
+    """Whether log is kept for nobody: a slot that was never used keeps none."""
+    return _has_no_user(peer) and peer.retained_bytes is not None
 
 
 def peer_note(peer: ReplicationPeer, found: Trend) -> str:
@@ -131,7 +137,9 @@ def peer_note(peer: ReplicationPeer, found: Trend) -> str:
     words = [trend_words(found)] if peer.lag_bytes else []
     if peer.state == "lost" or peer.wal_status == "lost":
         words.append("the log that it needs is gone: it has to be made anew")
-    elif _is_unused(peer):
+    elif _has_no_user(peer) and peer.retained_bytes is None:
+        words.append("nobody has used it yet, and no log is kept for it")
+    elif _has_no_user(peer):
         words.append("nobody uses it, and log is kept " + ("for it" if peer.safe_bytes is not None else "without end"))
     if peer.wal_status in {"extended", "unreserved"} and peer.safe_bytes is not None:
         words.append(f"lost after {format_bytes(max(0.0, peer.safe_bytes))} more")
@@ -218,7 +226,7 @@ def why_none(view: TargetView) -> str:
     if failure is not None and not view.replication:
         return why_unknown(failure)
     if view.abilities and Ability.REPLICATION not in view.abilities:
-        return f"n/a: {view.target.engine} has no replication that aishell can read"
+        return f"n/a: {server_text(view)} has no replication that aishell can read"
     if view.replication is None:
         return "reading …"
     return "nothing replicates: nobody takes this server's log, it follows none, and it is in no cluster"

@@ -73,7 +73,12 @@ def operation_lines(progress: Progress, found: Pace, width: int, glyphs: Glyphs)
         cells = min(_BAR_CELLS, max(5, width - 60))
         filled = bar(share, cells, glyphs).rstrip()
         spans += [(filled, "bar"), (glyphs.track * (cells - len(filled)), "track"), (f" {share * 100:.0f}%  ", "bold")]
-    lines.append((*spans, (progress_words(progress, found), "text")))
+    words = progress_words(progress, found)
+    if sum(len(text) for text, _ in spans) + len(words) <= width:
+        lines.append((*spans, (words, "text")))
+    else:
+        # When it ends must not be what is cut off.
+        lines += [tuple(spans), ((f"    {words}", "text"),)]
     if progress.details:
         told = "   ".join(f"{name} {value}" for name, value in progress.details)
         lines.append(((f"    {told}", "dim"),))
@@ -219,6 +224,12 @@ def setting_lines(view: TargetView, width: int) -> tuple[Spans, ...]:
     return (_line("settings", (f"{format_counted(len(waiting), *_WAITING)}: ", "warning"), (names + more, "text")),)
 
 
+def deadlock_lines(view: TargetView, width: int) -> tuple[Spans, ...]:
+    """The last deadlock that the server broke, with the shapes of its statements; nothing where it tells of none."""
+    text = dict(view.facts.details).get("last deadlock", "") if view.facts is not None else ""
+    return tuple((("  ", "text"), (line, "text")) for line in wrap(text, max(20, width - 4))) if text else ()
+
+
 def _waiting_name(setting: Setting) -> str:
     """A setting of the server's command line stays as it is there, however often the server is started so."""
     return f"{setting.name} (set on the command line)" if setting.source == "command line" else setting.name
@@ -231,9 +242,11 @@ def _section(title: str, lines: Sequence[Spans]) -> tuple[Spans, ...]:
 def upkeep_lines(view: TargetView, history: ProgressHistory, width: int, glyphs: Glyphs) -> tuple[Spans, ...]:
     """The whole page, section by section."""
     kept = (*id_lines(view), *checkpoint_lines(view), *history_lines(view), *archiver_lines(view), *setting_lines(view, width))
+    deadlock = deadlock_lines(view, width)
     holders = horizon_lines(view, width) if Ability.HORIZON in view.abilities or view.horizon is not None else ()
     return (
         *_section("running", running_lines(view, history, width, glyphs)),
         *_section("what keeps old row versions from being removed", holders),
+        *_section("the last deadlock", deadlock),
         *_section("the server", kept),
     )

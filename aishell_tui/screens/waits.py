@@ -98,7 +98,7 @@ class WaitsScreen(DashboardScreen):
         fresh = f"live {round(max(0.0, frame.at - last))}s" if last is not None and live else ""
         stale = data_age_text(view, frame.at) if live and view.is_stale(frame.at) else ""
         heading = chart_heading(look, frame.at, self._average, narrowed, fresh, stale)
-        self.query_one("#waits-chart", StackedChart).set_data(self._data, heading, self._why)
+        self.query_one("#waits-chart", StackedChart).set_data(self._data, heading, self._why.partition("\n")[0])
         self.query_one("#waits", LineTable).set_stale(bool(stale))
 
     def action_dimension(self, steps: int) -> None:

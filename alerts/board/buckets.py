@@ -103,7 +103,7 @@ class Steps:
 
 def _steps(rollups: Rollups, step_seconds: float) -> Iterator[tuple[float, tuple[float, ...]]]:
     """The windows of the history as steps, by their ends, with the parts of each; windows without a value are left out."""
-    known = ((window, seconds) for window, seconds in _lasting(rollups) if window[3] == window[3])
+    known = ((window, seconds) for window, seconds in lasting(rollups) if window[3] == window[3])
     for number, group in groupby(known, key=lambda pair: pair[0][0] // step_seconds):
         inside = list(group)
         lengths = [seconds for _, seconds in inside]
@@ -116,7 +116,7 @@ def _steps(rollups: Rollups, step_seconds: float) -> Iterator[tuple[float, tuple
             yield (number + place + 1) * step_seconds, (mean, low, high, inside[-1][0][4], mean * seconds, seconds)
 
 
-def _lasting(rollups: Rollups) -> Iterator[tuple[Window, float]]:
+def lasting(rollups: Rollups) -> Iterator[tuple[Window, float]]:
     """The windows of the history, each with its length: older ones are longer, whatever the newest ones are."""
     found = list(windows(rollups))
     for place, window in enumerate(found):

@@ -25,6 +25,10 @@ class Course:
         self._judging = Judging()
         self._judging.use(tuple(self._around.rules.values()))
 
+    def join(self, traits: Traits) -> None:
+        """Watch one more target from the next evaluation on."""
+        self._traits[traits.target] = traits
+
     def read(self, reading: Reading, interval_seconds: float) -> None:
         """Take in a reading of one of the targets."""
         self._judging.add(reading, interval_seconds, self._traits[reading.target])

@@ -156,6 +156,7 @@ class ActivityReader:
                     started_at=starts[one.id],
                     application=names.get(one.id, ""),
                     keeps_last=keeps_last,
+                    connected_seconds=now - starts[one.id],
                 )
                 looked.append((one, transactions.get(one.id), session))
             await asyncio.sleep(0)

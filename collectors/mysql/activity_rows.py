@@ -111,8 +111,9 @@ def session_of(
     started_at: float | None,
     application: str = "",
     keeps_last: bool = True,
+    connected_seconds: float | None = None,
 ) -> Session:
-    """One session with its text and digest; no age is negative.
+    """One session with its text and digest; no age is negative, and no transaction older than the session's `connected_seconds`.
 
     `keeps_last` is False where the server forgets a statement as soon as it has ended: the process list has none of an idle session.
     """
@@ -130,7 +131,7 @@ def session_of(
         wait=wait,
         started_at=started_at,
         statement_seconds=seconds if thread.runs else None,
-        transaction_seconds=transaction_seconds(thread, transaction),
+        transaction_seconds=_at_most(transaction_seconds(thread, transaction), connected_seconds),
         text=text,
         details=(*_details(thread, transaction), *(((LAST_STATEMENT, _FORGOTTEN),) if forgotten else ())),
         kind=thread.kind,
@@ -227,6 +228,11 @@ def activity_samples(activity: Activity, *, hidden: bool) -> tuple[Sample, ...]:
     found = [Sample(metric, float(value)) for metric, value in known]
     found += (Sample(catalogue.SESSIONS_BY_STATE, float(count), (("state", state),)) for state, count in states.items())
     return tuple(found)
+
+
+def _at_most(seconds: float | None, limit: float | None) -> float | None:
+    """Servers tell some ages in whole seconds: what began right after another thing may seem to have begun before it."""
+    return seconds if seconds is None or limit is None else min(seconds, max(0.0, limit))
 
 
 def _age(seconds: float | None) -> float | None:

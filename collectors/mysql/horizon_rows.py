@@ -65,7 +65,11 @@ def holders_of(rows: Iterable[Mapping[str, Any]], views: Views, *, all_told: boo
     found = [_holder(row, views) for row in rows]
     if not all_told:
         found.append(_oldest(rows, views))
-    return tuple(sorted((each for each in found if each is not None), key=lambda each: (-each.transactions, -(each.seconds or 0.0))))
+    oldest: dict[str, HorizonHolder] = {}
+    for each in sorted((each for each in found if each is not None), key=lambda each: (-each.transactions, -(each.seconds or 0.0))):
+        # A session that changes a table has a transaction for the dictionary besides its own: it is told once.
+        oldest.setdefault(each.name, each)
+    return tuple(oldest.values())
 
 
 def _oldest(rows: Iterable[Mapping[str, Any]], views: Views) -> HorizonHolder | None:

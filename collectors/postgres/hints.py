@@ -6,13 +6,11 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-from aishell_core.engines.postgres_errors import entry_grant
 from collectors.postgres.slow_questions import monitor_grant, quoted
 
 __all__ = [
     "CREATE_EXTENSION",
     "forget_unreadable",
-    "grant_for",
     "libraries_of",
     "monitor_grant",
     "preload_statement",
@@ -21,24 +19,6 @@ __all__ = [
 ]
 
 CREATE_EXTENSION = "CREATE EXTENSION pg_stat_statements;"
-
-
-_DENIED = re.compile(r"permission denied for (function|view|table|relation) (\w+)")
-
-
-def grant_for(message: str, user: str) -> str:
-    """The statement that lifts a refusal: the grant of the very schema, function or view that the server's message names.
-
-    Where it names none, or in another language than English, the grant of the role that sees what a monitor needs.
-    """
-    entry = entry_grant(message, user)
-    if entry:
-        return entry
-    found = _DENIED.search(message)
-    if found is None:
-        return monitor_grant(user)
-    right = "EXECUTE ON FUNCTION" if found[1] == "function" else "SELECT ON"
-    return f"GRANT {right} pg_catalog.{quoted(found[2])} TO {quoted(user)};"
 
 
 _OF_ENCODING = re.compile(r'encoding "(\w+)"')

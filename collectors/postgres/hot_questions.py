@@ -9,7 +9,6 @@ from aishell_core.clock import Clock
 from aishell_core.engines.postgres import Answer, Lane, PostgresSession, ServerFacts
 from aishell_core.errors import TargetError
 from aishell_core.values import Failure, FailureCode
-from collectors.postgres.hints import grant_for
 from collectors.postgres.slow_questions import QUERIES, Budget
 
 _AGAIN_SECONDS = 600.0
@@ -95,7 +94,5 @@ class HotQuestions:
             if not is_refusal(error):
                 raise
             failure = error.failure(part, self._clock.now())
-            if error.reason is FailureCode.PRIVILEGE:
-                failure = replace(failure, hint=grant_for(error.message, server.user))
             self._refused[name] = _Refusal(self._clock.steady() + _AGAIN_SECONDS, failure)
             return failure

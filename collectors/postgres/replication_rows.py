@@ -15,6 +15,9 @@ from collectors.postgres.replication_lag import LogTimes, lag_seconds
 _MOST_SLOTS = 50
 """Slots whose retained log becomes a figure of its own, those with most of it first."""
 
+_NO_LOG_YET = "no log yet"
+"""The state of a slot that was never used and so keeps nothing."""
+
 _CONFLICTING_ROWS = (
     *("insert_exists", "update_origin_differs", "update_exists", "update_missing"),
     *("delete_origin_differs", "delete_missing", "multiple_unique_conflicts"),
@@ -117,8 +120,11 @@ def slot_peers(rows: Iterable[Row], decoding: Mapping[str, Row]) -> tuple[Replic
 
 def _slot(row: Row, decoded: Row | None) -> ReplicationPeer:
     state = "active" if row["active"] else "inactive"
-    if row["wal_status"] == "lost" or row["conflicting"] or row["invalidation_reason"]:
+    lost = _is_lost(row)
+    if lost:
         state = "lost"
+    elif not row["active"] and not _keeps_log(row):
+        state = _NO_LOG_YET
     return ReplicationPeer(
         str(row["name"]),
         "slot",
@@ -136,14 +142,24 @@ def _slot(row: Row, decoded: Row | None) -> ReplicationPeer:
             ("temporary", _yes(row["temporary"])),
             ("not in use for", _duration(row["inactive_seconds"])),
             ("lost because of", row["invalidation_reason"] or ("a conflict with recovery" if row["conflicting"] else None)),
-            ("horizon held back by", _count(row["xmin_age"], "transaction")),
-            ("horizon of catalogs held back by", _count(row["catalog_xmin_age"], "transaction")),
+            ("horizon held back by", None if lost else _count(row["xmin_age"], "transaction")),
+            ("horizon of catalogs held back by", None if lost else _count(row["catalog_xmin_age"], "transaction")),
             ("follows a failover", _yes(row["failover"])),
             ("copied from the primary", _yes(row["synced"])),
             ("two-phase", _yes(row["two_phase"])),
             *(_decoding(decoded) if decoded is not None else ()),
         ),
     )
+
+
+def _is_lost(row: Row) -> bool:
+    """Whether nobody can use it any more: it keeps neither log nor the horizon back, and has to be made anew."""
+    return bool(row["wal_status"] == "lost" or row["conflicting"] or row["invalidation_reason"])
+
+
+def _keeps_log(row: Row) -> bool:
+    """Whether log is kept for it: nothing is before it was used for the first time, unless it was made to keep some at once."""
+    return row["retained_bytes"] is not None and not _is_lost(row)
 
 
 def _decoding(row: Row) -> tuple[tuple[str, Any], ...]:
@@ -158,14 +174,15 @@ def _decoding(row: Row) -> tuple[tuple[str, Any], ...]:
 
 
 def slot_samples(rows: Sequence[Row]) -> tuple[Sample, ...]:
-    """The log kept for each slot by the label `slot`, and how many slots nobody uses.
+    """The log kept for each slot by the label `slot`, how many slots keep it for nobody, and how many are lost.
 
     A slot that a standby copies from its primary is not used before a failover, and a temporary one ends with its session.
     """
     kept = sorted((row for row in rows if row["retained_bytes"] is not None), key=lambda row: -float(row["retained_bytes"]))
-    unused = sum(1 for row in rows if not row["active"] and not row["temporary"] and not row["synced"])
+    unused = sum(1 for row in rows if _keeps_log(row) and not row["active"] and not row["temporary"] and not row["synced"])
     return (
         Sample(catalogue.PG_SLOTS_INACTIVE, float(unused)),
+        Sample(catalogue.PG_SLOTS_LOST, float(sum(1 for row in rows if _is_lost(row)))),
         *(
             Sample(catalogue.REPLICATION_SLOT_RETAINED, max(0.0, row["retained_bytes"]), (("slot", str(row["name"])),))
             for row in kept[:_MOST_SLOTS]

@@ -9,7 +9,6 @@ from typing import Any
 
 from aishell_core.clock import Clock
 from aishell_core.engines.postgres import Lane, PostgresSession, Row, ServerFacts
-from aishell_core.engines.postgres_errors import entry_grant
 from aishell_core.errors import TargetError
 from aishell_core.units import format_duration
 from aishell_core.values import Cost, Failure, FailureCode, Sample
@@ -109,13 +108,11 @@ class SlowQuestions:
         except TargetError as error:
             if error.reason in _WHOLE_TARGET and not getattr(error, "sqlstate", ""):
                 raise
-            return Found(None, (self._failure(name, part, error, server),), Cost(1))
+            return Found(None, (self._failure(name, part, error),), Cost(1))
         return Found(answer.rows, (), answer.cost)
 
-    def _failure(self, name: str, part: str, error: TargetError, server: ServerFacts) -> Failure:
+    def _failure(self, name: str, part: str, error: TargetError) -> Failure:
         failure = error.failure(part, self._clock.now())
-        if error.reason is FailureCode.PRIVILEGE:
-            failure = replace(failure, hint=entry_grant(error.message, server.user) or monitor_grant(server.user))
         if error.reason in _LASTING:
             self._refused[name] = _Refusal(self._clock.steady() + _REFUSED_SECONDS, failure)
         elif getattr(error, "sqlstate", "") == _CANCELLED:

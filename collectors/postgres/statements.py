@@ -7,10 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from aishell_core.clock import Clock
 from aishell_core.engines.postgres import Lane, PostgresSession, Row, ServerFacts
-from aishell_core.engines.postgres_errors import entry_grant
 from aishell_core.errors import TargetError
 from aishell_core.values import Cost, Failure, FailureCode, Part, Statement
-from collectors.postgres.hints import forget_unreadable, monitor_grant
+from collectors.postgres.hints import forget_unreadable
 from collectors.postgres.hot_questions import is_refusal
 from collectors.postgres.slow_questions import QUERIES, Budget
 from collectors.postgres.statements_place import StatementPlace, missing, place_of
@@ -78,8 +77,7 @@ class StatementsReader:
             self._place_until = 0.0
             if error.reason is not FailureCode.PRIVILEGE:
                 raise
-            hint = entry_grant(error.message, server.user) or monitor_grant(server.user)
-            refused = replace(error.failure(Part.STATEMENTS, self._clock.now()), hint=hint)
+            refused = error.failure(Part.STATEMENTS, self._clock.now())
             self.place = None
             return StatementsLook(None, (refused,), self._cost)
         await self._learn(server, place, rows, budget)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aishell_core.clock import Clock
 from aishell_core.engines.redis import RedisSession
 from aishell_core.errors import TargetError
@@ -28,6 +30,9 @@ _ABILITIES = (
 )
 
 
+_OF_SENTINEL = Ability.SESSIONS | Ability.WAITS | Ability.REPLICATION | Ability.TERMINATE | Ability.RUN
+
+
 class RedisCollector:
     """Three tiers over one session, which also ends clients and runs commands of people."""
 
@@ -39,11 +44,18 @@ class RedisCollector:
 
     @property
     def abilities(self) -> Ability:
-        """All but locks and plans, which Redis has none of."""
-        return _ABILITIES
+        """All but locks and plans, which Redis has none of; a sentinel has neither data nor settings, and counts no commands."""
+        return _OF_SENTINEL if self._hot.of_sentinel else _ABILITIES
 
     async def collect(self, tier: Tier, demand: Demand) -> Reading:
         """One reading of one tier; raises TargetError when the server cannot be read at all."""
+        reading = await self._read(tier, demand)
+        if self._hot.of_sentinel:
+            # It knows few commands by its nature: there is nothing that somebody has taken away from it.
+            return replace(reading, failures=tuple(each for each in reading.failures if each.code is not FailureCode.MISSING))
+        return reading
+
+    async def _read(self, tier: Tier, demand: Demand) -> Reading:
         match tier:
             case Tier.HOT:
                 return await self._hot.read(demand)

@@ -44,6 +44,7 @@ _KNOWS_SECTIONS = 7
 _CLIENTS_SHARE = 20.0
 """A list of many clients is asked for again no sooner than so many times as long as the last one took."""
 
+SENTINEL = "sentinel"
 _QUICK_SECONDS = 0.05
 _NODES_SECONDS = 5.0
 
@@ -78,6 +79,11 @@ class HotTier:
         self._nodes: tuple[Node, ...] = ()
         self._nodes_again_at = 0.0
         self._known: Mapping[str, str] = {}
+
+    @property
+    def of_sentinel(self) -> bool:
+        """Whether the server keeps no data and watches over others."""
+        return mode_of(self._info or {}) == SENTINEL
 
     def learn(self, settings: Mapping[str, str]) -> None:
         """Settings that the meaning of some figures depends on."""
@@ -194,13 +200,18 @@ class HotTier:
         return told
 
 
+def mode_of(info: Fields) -> str:
+    """How the server was started: standalone, cluster or sentinel; "" where it does not tell."""
+    return info.get("server_mode") or info.get("redis_mode") or ""
+
+
 def facts_of(info: Fields, started_at: float | None) -> Facts:
     """What the server says of itself."""
     valkey = info.get("valkey_version")
-    mode = info.get("server_mode") or info.get("redis_mode") or ""
+    mode = mode_of(info)
     role = {"master": "primary", "slave": "replica"}.get(info.get("role", ""), info.get("role", ""))
     details = (
-        ("server", "Valkey" if valkey else "Redis"),
+        ("server", f"{'Valkey' if valkey else 'Redis'}{' Sentinel' if mode == SENTINEL else ''}"),
         ("mode", mode),
         ("process", info.get("process_id", "")),
         ("port", info.get("tcp_port", "")),
@@ -211,7 +222,7 @@ def facts_of(info: Fields, started_at: float | None) -> Facts:
     )
     version = f"{valkey} valkey" if valkey else info.get("redis_version", "")
     known = tuple((name, value) for name, value in details if value)
-    return Facts("redis", version, "sentinel" if mode == "sentinel" else role, started_at, known)
+    return Facts("redis", version, SENTINEL if mode == SENTINEL else role, started_at, known)
 
 
 def _states(info: Fields, at: float) -> tuple[Failure, ...]:

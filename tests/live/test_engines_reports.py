@@ -245,6 +245,7 @@ def test_a_server_that_lacks_something_is_well_connected(desk: Desk, name: str) 
     last = ran.out.splitlines()[-1]
     assert last.startswith("n/a here, which is no fault of the connection: ")
     assert {"papers": "sessions", "cache": "integrity"}[name] in last
+    assert {"papers": "FerretDB does not offer it", "cache": "Redis does not offer it"}[name] in ran.out
     # One line for each ability: none is said to work in one and to fail in another.
     abilities = [line[4:17].strip() for line in ran.out.splitlines()[1:-1] if not line.startswith("     ")]
     assert len(abilities) == len(set(abilities))

@@ -10,7 +10,8 @@ import pytest
 from tests.command_line import Ran, run_process
 from tests.servers.mysql import VERSIONS, MysqlServer, mysql
 from tests.servers.mysql_replication import pair
-from tests.servers.redis_groups import cluster
+from tests.servers.redis import redis_server
+from tests.servers.redis_groups import cluster, sentinel
 from tests.servers.sqlite_client import eventually
 
 _TRIES = 40
@@ -108,3 +109,15 @@ def test_who_may_see_nothing_is_not_told_that_nobody_is_there(version: str) -> N
             assert "GRANT PROCESS ON *.* TO 'nobody'@'%';" in text
         test = shown("connect", url, "--test")
         assert not [line for line in test.splitlines() if "✓ locks" in line or "✓ sessions" in line]
+
+
+def test_a_healthy_sentinel_is_well_connected() -> None:
+    with redis_server() as primary, sentinel(primary) as watcher:
+
+        def test() -> Ran:
+            return run_process("connect", watcher.url(), "--test")
+
+        eventually(lambda: test().code == 0)
+        lines = test().out.splitlines()
+    assert any("Redis Sentinel does not offer it" in line for line in lines)
+    assert not [line for line in lines if "rename-command" in line]

@@ -150,7 +150,7 @@ async def test_a_missing_privilege_names_what_would_mend_it(server: PostgresServ
     async with asking(server.target(user="plain")) as session:
         error = await refusal(session.explain("SELECT * FROM orders", "", 20.0))
     assert error.reason is FailureCode.PRIVILEGE
-    assert error.hint == 'GRANT SELECT ON orders TO "plain"; or GRANT pg_read_all_data TO "plain";'
+    assert error.hint == 'GRANT SELECT ON public.orders TO "plain"; or GRANT pg_read_all_data TO "plain";'
 
 
 async def test_another_database_is_visited_and_left_with_two_connections_at_most(server: PostgresServer) -> None:

@@ -270,3 +270,34 @@ async def test_a_role_with_nothing_is_told_which_grant_shows_replication() -> No
 
 async def _has_role(standby: PostgresServer) -> bool:
     return bool(standby.execute("SELECT 1 FROM pg_roles WHERE rolname = 'monitor'"))
+
+
+@pytest.mark.parametrize("version", ["14", "15", "18-contrib"])
+async def test_a_lost_slot_and_one_that_was_never_used_keep_and_hold_nothing(version: str) -> None:
+    settings = _LOGICAL | {"max_slot_wal_keep_size": "1MB", "min_wal_size": "32MB", "max_wal_size": "32MB"}
+    with postgres(version, settings=settings) as server:
+        server.execute(
+            "SELECT pg_create_physical_replication_slot('fresh')",
+            "SELECT pg_create_logical_replication_slot('gone', 'test_decoding')",
+            "CREATE TABLE filled (note text)",
+        )
+        for _ in range(6):
+            server.execute(
+                "INSERT INTO filled SELECT repeat('x', 1000) FROM generate_series(1, 3000)", "SELECT pg_switch_wal()", "CHECKPOINT"
+            )
+        async with tiers_of(server) as tiers:
+
+            async def settled() -> Reading | None:
+                reading = await tiers.warm(Part.REPLICATION, Part.HORIZON)
+                slot = _peer(reading, "slot", "gone")
+                return reading if slot is not None and slot.state == "lost" else None
+
+            reading = await until(settled)
+            fresh, gone = _peer(reading, "slot", "fresh"), _peer(reading, "slot", "gone")
+            assert fresh is not None
+            assert gone is not None
+            assert (fresh.state, fresh.retained_bytes) == ("no log yet", None)
+            assert not [name for name, _ in gone.details if name.startswith("horizon")]
+            assert [holder for holder in reading.horizon or () if holder.kind == "slot"] == []
+            assert figure(reading, catalogue.PG_SLOTS_INACTIVE) == 0
+            assert figure(reading, catalogue.PG_SLOTS_LOST) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -256,3 +257,17 @@ async def test_a_session_lives_on_while_it_is_used_and_ends(server: RedisServer)
         assert await sessions.read(one) is None
         assert not await sessions.write(one, {"user": "ghost"})
         assert server.execute("EXISTS", f"session:{one}") == 0
+
+
+async def test_limits_hold_for_what_is_asked_by_name_and_for_listening(server: RedisServer) -> None:
+    few = RedisData(server.target(), Limits(rows=5, seconds=1.0))
+    try:
+        with pytest.raises(RedisError, match="more than the limit of 5 rows"):
+            await few.strings.get_many(*(f"k{number}" for number in range(6)))
+        heard = await few.channels.listen("news", seconds=3600.0)
+        assert (heard.rows, heard.cut) == ((), "time")
+        for wrong in (math.nan, math.inf, 0.0, -1.0):
+            with pytest.raises(RedisError, match="no time to listen"):
+                await few.channels.listen("news", seconds=wrong)
+    finally:
+        await few.close()

@@ -21,19 +21,19 @@ def _table(*entries: tuple[str, RiskLevel, ActionClass, str]) -> dict[str, Risk]
 
 
 _READING = (
-    "find findone aggregate count countdocuments estimateddocumentcount distinct getmore listcollections listindexes listdatabases "
-    "listcollectionnames listdatabasenames collstats dbstats datasize explain ping hello ismaster buildinfo connectionstatus serverstatus "
-    "whatsmyuri replsetgetstatus replsetgetconfig listcommands getindexes indexinformation indexes stats collections databases indexstats"
+    "find findone aggregate count countdocuments estimateddocumentcount distinct listcollections listindexes listdatabases "
+    "collstats dbstats datasize explain ping hello ismaster buildinfo connectionstatus serverstatus whatsmyuri replsetgetstatus "
+    "replsetgetconfig listcommands getindexes getcollectionnames stats"
 )
-_OPERATIONS = _table(
+OPERATIONS = _table(
     (_READING, NONE, READ, ""),
     (
-        "currentop top hostinfo getcmdlineopts getparameter getlog planccachelistfilters",
+        "currentop top hostinfo getcmdlineopts getparameter getlog plancachelistfilters",
         LOW,
         READ,
         "shows what others do, or the server's settings",
     ),
-    ("validate dbhash", HIGH, READ, "reads whole collections, and locks them meanwhile"),
+    ("validate dbhash", HIGH, ADMIN, "reads whole collections, and locks them meanwhile"),
     ("insert insertone insertmany", LOW, WRITE, "inserts documents"),
     ("update updateone updatemany replaceone findandmodify findoneandupdate findoneandreplace", MEDIUM, WRITE, "changes documents"),
     ("delete deleteone deletemany remove findoneanddelete", MEDIUM, WRITE, "deletes documents"),
@@ -137,7 +137,7 @@ def redacted(command: str, literal_hash: Callable[[str], str], _parameters: Sequ
         name, _ = operation_of(document)
     except UnreadableError:
         return None
-    if name not in _OPERATIONS:
+    if name not in OPERATIONS:
         return None
     return json.dumps(without_values(document, literal_hash), ensure_ascii=False)
 
@@ -146,7 +146,7 @@ _SPELLED = {"deletemany": "deleteMany", "updatemany": "updateMany"}
 
 
 def _operation(name: str, arguments: Mapping[str, Json]) -> Risk:
-    risk = _OPERATIONS.get(name)
+    risk = OPERATIONS.get(name)
     if risk is None:
         return not_understood(f"the operation {name[:40]!r} is not known")
     match name:

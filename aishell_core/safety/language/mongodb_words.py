@@ -27,7 +27,7 @@ def server_command(document: Mapping[str, Any]) -> Command:
     name = next(iter(document), "")
     if name == "explain" and isinstance(document[name], Mapping):
         return {**document, "explain": server_command(document[name])}
-    make = _WORDS.get(name)
+    make = WORDS.get(name)
     if make is None:
         return dict(document)
     rest = {key: value for key, value in document.items() if key != name}
@@ -93,11 +93,58 @@ def _delete(word: str, limit: int) -> Callable[[object, Command], Command]:
     return make
 
 
+def _and_modify(word: str, change: str) -> Callable[[object, Command], Command]:
+    def make(collection: object, rest: Command) -> Command:
+        found: Command = {"findAndModify": collection, "query": _needed(rest, "filter", Mapping, word)}
+        if change:
+            found["update"] = _changed(word, rest.pop(change, None), replaces=change == "replacement")
+            found["new"] = rest.pop("returnDocument", "before") == "after" or rest.pop("returnNewDocument", False) is True
+        else:
+            found["remove"] = True
+        if "projection" in rest:
+            found["fields"] = rest.pop("projection")
+        return found
+
+    return make
+
+
+def _changed(word: str, change: object, *, replaces: bool) -> object:
+    operators = isinstance(change, Mapping) and bool(change) and all(map(_is_operator, change))
+    if replaces:
+        if not isinstance(change, Mapping) or any(map(_is_operator, change)):
+            raise UnreadableError(f'{word} needs "replacement" with a document without operators')
+    elif not operators and not isinstance(change, list):
+        raise UnreadableError(f'{word} needs "update" with operators, as in {{"$set": {{…}}}}, or a pipeline')
+    return change
+
+
+def _create_index(collection: object, rest: Command) -> Command:
+    keys = _needed(rest, "keys", Mapping, "createIndex")
+    name = "_".join(f"{field}_{order}" for field, order in dict(keys).items())  # type: ignore[call-overload]
+    options = {option: rest.pop(option) for option in list(rest) if not option.startswith("$") and option != "commitQuorum"}
+    return {"createIndexes": collection, "indexes": [{"key": keys, "name": name, **options}]}
+
+
+def _drop_index(collection: object, rest: Command) -> Command:
+    index = rest.pop("index", None)
+    if not isinstance(index, str | Mapping):
+        raise UnreadableError('dropIndex needs "index" with a name or the keys')
+    return {"dropIndexes": collection, "index": index}
+
+
+def _create_collection(_one: object, rest: Command) -> Command:
+    return {"create": _needed(rest, "name", str, "createCollection")}
+
+
+def _stats(collection: object, _rest: Command) -> Command:
+    return {"dbStats": 1} if collection == 1 else {"collStats": collection}
+
+
 def _needed(rest: Command, name: str, kind: type, word: str) -> object:
     """What a word cannot do without: a filter that is left out by mistake must not mean every document."""
     found = rest.pop(name, None)
     if not isinstance(found, kind):
-        what = "a list of documents" if kind is list else "a document"
+        what = "a list of documents" if kind is list else "a name" if kind is str else "a document"
         raise UnreadableError(f'{word} needs "{name}" with {what}')
     return found
 
@@ -106,7 +153,7 @@ def _is_operator(key: object) -> bool:
     return str(key).startswith("$")
 
 
-_WORDS: Mapping[str, Callable[[object, Command], Command]] = {
+WORDS: Mapping[str, Callable[[object, Command], Command]] = {
     "findOne": _find_one,
     "countDocuments": _count,
     "estimatedDocumentCount": lambda collection, _rest: {"count": collection},
@@ -117,4 +164,13 @@ _WORDS: Mapping[str, Callable[[object, Command], Command]] = {
     "replaceOne": _replace,
     "deleteOne": _delete("deleteOne", 1),
     "deleteMany": _delete("deleteMany", 0),
+    "findOneAndUpdate": _and_modify("findOneAndUpdate", "update"),
+    "findOneAndReplace": _and_modify("findOneAndReplace", "replacement"),
+    "findOneAndDelete": _and_modify("findOneAndDelete", ""),
+    "getIndexes": lambda collection, _rest: {"listIndexes": collection},
+    "createIndex": _create_index,
+    "dropIndex": _drop_index,
+    "createCollection": _create_collection,
+    "getCollectionNames": lambda _one, _rest: {"listCollections": 1, "nameOnly": True},
+    "stats": _stats,
 }

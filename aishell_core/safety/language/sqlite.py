@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from aishell_core.safety.language.lists import listed_words
 from aishell_core.safety.language.sql_judge import judge_sql
 from aishell_core.safety.language.sql_redaction import redacted_sql
 from aishell_core.safety.language.sql_rules import ADMIN, COMMON, CRITICAL, HIGH, MEDIUM, READ, READING, SCHEMA, WRITE, SqlRules, phrases
@@ -63,8 +64,12 @@ RULES = SqlRules(
 )
 
 
-_FORMATS = frozenset({"printf", "format"})
-_RULES_OF_SHORT_FORMATS = replace(RULES, harmful={name: risk for name, risk in _HARMFUL.items() if name not in _FORMATS})
+_FORMATS = listed_words(("sqlite_formats.txt",))
+_RULES_OF_SHORT_FORMATS = replace(
+    RULES,
+    functions=("sqlite_functions.txt", "sqlite_formats.txt"),
+    harmful={name: risk for name, risk in _HARMFUL.items() if name not in _FORMATS},
+)
 _LONG_FORMAT = re.compile(r"\*|\d{4}")
 """A width that is an argument, or one of thousands."""
 

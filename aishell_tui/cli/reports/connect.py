@@ -11,6 +11,7 @@ from aishell_tui.cli.reports.looked import glyph, told_once
 from aishell_tui.cli.setup_shapes import AbilityRow, ConnectReport
 from aishell_tui.cli.terminal import printable
 from aishell_tui.frame import TargetView
+from aishell_tui.text import server_text
 
 _PARTS: tuple[tuple[Ability, Part, str], ...] = (
     (Ability.SESSIONS, Part.SESSIONS, "sessions"),
@@ -94,7 +95,7 @@ def _part_row(view: TargetView, ability: Ability, part: Part, field: str) -> Abi
 
 
 def _absent_row(view: TargetView, name: str) -> AbilityRow:
-    return AbilityRow(name, False, f"{view.target.engine} does not offer it", "", absent=True)
+    return AbilityRow(name, False, f"{server_text(view)} does not offer it", "", absent=True)
 
 
 def connect_report(view: TargetView | None, location: Location, state: Severity, saved: Saved | None) -> ConnectReport:

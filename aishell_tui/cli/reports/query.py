@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
+import math
+import re
+import sys
 from collections.abc import Mapping
 
 from aishell_core.units import format_duration
@@ -12,9 +13,10 @@ from aishell_core.values import CommandResult, Limits, Value
 from aishell_ops.commands.models import Plan
 from aishell_tui.cli.encode import Json, to_json, to_plain
 from aishell_tui.cli.shapes import QueryReport, RiskBody
-from aishell_tui.cli.terminal import table
+from aishell_tui.cli.terminal import printable, table
 
 _ABSENT = "NULL"
+_QUOTED = re.compile(r"[\",\r\n]|^\s|\s$")
 
 
 def query_json(plan: Plan, result: CommandResult | None) -> str:
@@ -49,12 +51,18 @@ def _table(result: CommandResult) -> str:
 
 
 def _separated(result: CommandResult) -> str:
-    """RFC 4180, with lines that end in a line feed; what is absent is an empty field."""
-    written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\n")
-    writer.writerow(result.columns)
-    writer.writerows(["" if value is None else _text(value) for value in row] for row in result.rows)
-    return written.getvalue().removesuffix("\n")
+    """RFC 4180, with lines that end in a line feed; what is absent is an empty field, and an empty text is two quotes."""
+    to_person = sys.stdout is not None and sys.stdout.isatty()
+    rows = ((None if value is None else _text(value) for value in row) for row in result.rows)
+    return "\n".join(",".join(_field(text, to_person=to_person) for text in row) for row in (result.columns, *rows))
+
+
+def _field(text: str | None, *, to_person: bool) -> str:
+    """A field; a script gets every byte, a terminal none that could change it."""
+    if text is None:
+        return ""
+    shown = "\n".join(map(printable, text.split("\n"))) if to_person else text
+    return '"' + shown.replace('"', '""') + '"' if not shown or _QUOTED.search(shown) else shown
 
 
 def summary(result: CommandResult, limits: Limits) -> str:
@@ -82,12 +90,21 @@ def _text(value: Value) -> str:
         return "true" if value else "false"
     if isinstance(value, bytes):
         return f"\\x{value.hex()}"
+    if isinstance(value, float):
+        return _number(value)
     if isinstance(value, tuple | Mapping):
         return json.dumps(_plain(value), ensure_ascii=False)
     return str(value)
 
 
+def _number(value: float) -> str:
+    """A number as databases write it; NaN and the infinities have a word, which JSON gets as a text."""
+    return str(value) if math.isfinite(value) else "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
 def _plain(value: Value) -> Json:
+    if isinstance(value, float) and not math.isfinite(value):
+        return _number(value)
     if isinstance(value, bytes):
         return f"\\x{value.hex()}"
     if isinstance(value, Mapping):

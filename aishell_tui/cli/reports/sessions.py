@@ -93,7 +93,7 @@ def sessions_text(looked: Looked, report: SessionsReport, *, waiting: bool = Fal
         elif not failures:
             lines.append("  this target does not list its sessions")
         if not waiting:
-            lines.extend(printable(_sentence(wait)) for wait in target.lock_waits or ())
+            lines.extend(printable(_sentence(wait)) for wait in _told_waits(target.lock_waits or ()))
         lines.extend(printable(line) for line in failure_lines(failures))
         lines.append("")
     return "\n".join(lines).rstrip()
@@ -156,6 +156,12 @@ def _cells(session: Session) -> tuple[str, ...]:
         session.wait,
         statement,
     )
+
+
+def _told_waits(waits: Sequence[LockWaitRow]) -> list[LockWaitRow]:
+    """The waits without those behind who only waits further ahead, for sessions of which it is known who holds the lock."""
+    behind_holders = {wait.waiter for wait in waits if wait.held_mode}
+    return [wait for wait in waits if wait.held_mode or not wait.waiter or wait.waiter not in behind_holders]
 
 
 def _sentence(wait: LockWaitRow) -> str:

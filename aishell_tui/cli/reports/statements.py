@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from aishell_core.units import format_count, format_value
-from aishell_core.values import Part, Statement, Unit
+from aishell_core.values import FailureCode, Part, Statement, Unit
 from aishell_tui.cli.encode import utc_text
 from aishell_tui.cli.reports.looked import Looked, failure_lines, failure_rows, failures_about
 from aishell_tui.cli.shapes import StatementRow, StatementsReport, TargetStatements
@@ -69,7 +69,8 @@ def statements_text(looked: Looked, report: StatementsReport) -> str:
             rows = (_cells(row) for row in target.statements)
             lines.append(table(("  SHARE", "CALLS", "MEAN", "MAX", "P95", "STATEMENT"), rows, numeric=range(5)))
         elif target.statements is not None:
-            lines.append("  no statement has been counted yet")
+            hidden = any(each.code is FailureCode.PRIVILEGE for each in failures)
+            lines.append("  no statement that this role may see has been counted" if hidden else "  no statement has been counted yet")
         elif not failures:
             lines.append("  this target does not count its statements")
         lines.extend(printable(line) for line in failure_lines(failures))

@@ -11,8 +11,12 @@ import pytest
 from aishell_core.engines.mongodb_documents import extended, from_extended, json_text, plain
 from aishell_core.engines.mongodb_errors import MongoError, Whereabouts, told, unreachable
 from aishell_core.engines.mongodb_explaining import explain_command
-from aishell_core.engines.mongodb_operation import database_of, parse_operation, read_operation, refuse_writes
+from aishell_core.engines.mongodb_operation import READING, database_of, parse_operation, read_operation, refuse_writes
 from aishell_core.engines.mongodb_running import affected_of, refuse_failed, table_of
+from aishell_core.safety.language.mongodb import OPERATIONS
+from aishell_core.safety.language.mongodb_words import WORDS
+from aishell_core.safety.languages import judge
+from aishell_core.safety.risk import ActionClass
 from aishell_core.values import FailureCode
 
 WHERE = Whereabouts("db1:27017", 'o"neil')
@@ -117,6 +121,17 @@ def test_a_count_of_documents_is_an_aggregate_that_looks_at_them() -> None:
         ('db.getCollection("a b").insertOne({"a": 1})', {"insert": "a b", "documents": [{"a": 1}]}),
         ('db.o.aggregate([{"$match": {}}])', {"aggregate": "o", "pipeline": [{"$match": {}}], "cursor": {}}),
         ("db.dropDatabase()", {"dropDatabase": 1}),
+        ("db.o.find({a: 1}).sort({b: -1}).limit(5).pretty();", {"find": "o", "filter": {"a": 1}, "sort": {"b": -1}, "limit": 5}),
+        ("db.o.find({'a b': 'x) \\'y\\' \"('}).skip(2)", {"filter": {"a b": "x) 'y' \"("}, "skip": 2}),
+        ("db.getCollection('a b').getIndexes()", {"listIndexes": "a b"}),
+        ("db.o.createIndex({a: 1, b: -1}, {unique: true})", {"indexes": [{"key": {"a": 1, "b": -1}, "name": "a_1_b_-1", "unique": True}]}),
+        ("db.o.dropIndex('a_1')", {"dropIndexes": "o", "index": "a_1"}),
+        ("db.o.findOneAndDelete({a: 1})", {"findAndModify": "o", "query": {"a": 1}, "remove": True}),
+        ("db.o.stats()", {"collStats": "o"}),
+        ("db.stats()", {"dbStats": 1}),
+        ("db.adminCommand({listDatabases: 1})", {"listDatabases": 1, "$db": "admin"}),
+        ("{find: 'o', filter: {at: {$gte: ISODate('2026-01-01')}}}", {"filter": {"at": {"$gte": dt.datetime(2026, 1, 1, tzinfo=dt.UTC)}}}),
+        ("{find: 'o', filter: {n: NumberLong(5), k: NumberInt('6')}}", {"filter": {"n": 5, "k": 6}}),
     ],
 )
 def test_a_call_of_the_shell_with_json_in_it_is_understood(call: str, sent: dict[str, object]) -> None:
@@ -134,8 +149,15 @@ def test_a_call_of_the_shell_with_json_in_it_is_understood(call: str, sent: dict
         ('{"insertMany": "o", "documents": {"a": 1}}', "a list of documents"),
         ('{"deleteOne": "o", "filter": {}, "deletes": []}', "deletes of its own"),
         ('{"findOne": "o", "limit": 5}', "limit of its own"),
-        ('db.o.find({"a": 1}).limit(5)', "the arguments are no JSON"),
-        ("db.o.find({a: 1})", "the arguments are no JSON"),
+        ('db.o.find({"a": 1}).forEach(print)', "the arguments are no values"),
+        ('db.o.find({"a": 1}).explain()', "not understood behind find"),
+        ('db.o.deleteMany({"a": 1}).limit(5)', "not understood behind deleteMany"),
+        ("db.o.find({a: 1 + 1})", "the arguments are no values"),
+        ("db.o.find({a: 1}); db.o.drop()", "more stands behind"),
+        ("db.o.find({a: 1}", "not closed"),
+        ('{"createIndex": "o"}', 'createIndex needs "keys"'),
+        ('{"findOneAndReplace": "o", "filter": {}, "replacement": {"$set": {}}}', "without operators"),
+        ('{"createCollection": 1, "name": 5}', "a name"),
         ('db.o.deleteOne({"a": 1}, {}, {})', "more arguments"),
     ],
 )
@@ -222,3 +244,13 @@ def test_why_there_is_no_connection_is_said_in_words(said: str, reason: FailureC
     assert error.reason is reason
     assert word in error.message
     assert error.hint
+
+
+def test_what_is_judged_a_read_is_run_where_only_reading_is_allowed_and_the_other_way_round() -> None:
+    """Of the server's commands; the words of the shell are commands by then."""
+    words = {word.lower() for word in WORDS}
+    judged = {name for name, risk in OPERATIONS.items() if risk.is_read} - words
+    assert judged - {name.lower() for name in READING} == set()
+    for name in READING:
+        risk = judge("mongodb", json.dumps({name: 1, "pipeline": []} if name != "explain" else {name: {"find": "o"}}))
+        assert risk.is_read or risk.action is ActionClass.ADMIN, name

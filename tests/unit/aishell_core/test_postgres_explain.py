@@ -233,7 +233,7 @@ def test_any_plan_becomes_a_tree_whose_shares_add_up(fields: Fields, around: Fie
 )
 def test_what_cannot_have_a_plan_is_not_even_sent(sql: str, reason: FailureCode, said: str) -> None:
     with pytest.raises(PostgresError) as caught:
-        checked(sql)
+        checked(sql, '"mon"')
     assert caught.value.reason is reason
     assert said in caught.value.message
 
@@ -243,5 +243,5 @@ def test_what_cannot_have_a_plan_is_not_even_sent(sql: str, reason: FailureCode,
     ["SELECT 1", "/* a */ with x as (select 1) table x;", "(SELECT 1)", "create table t as select 1", "DECLARE c CURSOR FOR VALUES (1)"],
 )
 def test_what_may_have_a_plan_is_sent_without_its_end(sql: str) -> None:
-    text, _ = checked(f" {sql}; ")
+    text, _ = checked(f" {sql}; ", '"mon"')
     assert text == sql.rstrip(";")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from aishell_core.safety.audit import AuditLog
 from aishell_core.safety.audit_record import Link
-from aishell_core.safety.audit_verify import Verification, verify
+from aishell_core.safety.audit_verify import LOG_GONE, NO_LOG, Verification, verify
 from aishell_core.safety.audit_writer import AuditLimits
 from tests.fake_clock import FakeClock
 from tests.safety import DAY_SECONDS, attempt, segments, write_days
@@ -179,6 +179,28 @@ def test_files_that_changed_places_are_found(log: Path, tmp_path: Path) -> None:
         first.write_bytes(second.read_bytes())
         second.write_bytes(content)
         assert verify(copy).damage
+
+
+def test_the_only_file_with_another_number_is_found(tmp_path: Path) -> None:
+    write_days(tmp_path, 1)
+    (only,) = segments(tmp_path)
+    only.rename(only.with_name(only.name.replace("000001", "000002")))
+    assert verify(tmp_path).damage
+
+
+def test_a_file_that_became_a_link_is_found(state: Path, tmp_path: Path) -> None:
+    first = segments(state)[0]
+    first.rename(tmp_path / "elsewhere")
+    first.symlink_to(tmp_path / "elsewhere")
+    assert any("a link" in each.what for each in verify(state).damage)
+
+
+def test_a_log_of_which_nothing_but_the_lock_is_left_is_no_log_that_never_was(state: Path, tmp_path: Path) -> None:
+    shutil.rmtree(state / "audit")
+    for name in ("audit.head", "audit.key"):
+        (state / name).unlink()
+    assert verify(state).remarks == (LOG_GONE,)
+    assert verify(tmp_path / "none").remarks == (NO_LOG,)
 
 
 def test_a_file_with_another_day_in_its_name_is_found(state: Path) -> None:

@@ -25,6 +25,12 @@ def shown(engine: str, command: str) -> str:
     [
         ("postgres", "SELECT * FROM t WHERE a = 'x' AND b IN (1, 2.5) -- note", "SELECT * FROM t WHERE a = # AND b IN (#, #)"),
         ("postgres", 'SELECT "Name", $1, $$ secret $$ FROM t', 'SELECT "Name", $1, # FROM t'),
+        (
+            "postgres",
+            'SELECT "First Name" FROM t WHERE name = "bob" OR "a@b" LIKE "x"',
+            'SELECT "First Name" FROM t WHERE name = # OR # LIKE #',
+        ),
+        ("postgres", 'SELECT 1 FROM t JOIN "U" ON t.id = "U".id', 'SELECT # FROM t JOIN "U" ON t.id = "U".id'),
         ("postgres", "ALTER ROLE ann PASSWORD 'x'", "ALTER ROLE ann PASSWORD #"),
         ("mysql", "UPDATE `t` SET a = \"x\" WHERE b = 'it\\'s'", "UPDATE `t` SET a = # WHERE b = #"),
         ("mysql", "CREATE USER ann IDENTIFIED BY 'x'", "CREATE USER ann IDENTIFIED BY #"),

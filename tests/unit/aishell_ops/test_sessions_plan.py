@@ -58,6 +58,8 @@ def test_what_happens_is_said_for_each_session() -> None:
     assert victim.effect == "its connection is closed, its open transaction is rolled back, 2 wait behind it"
     (victim,) = plan(Act.CANCEL, ACTIVE, edges=edges).victims
     assert victim.effect == "its statement ends with an error, 1 waits behind it"
+    (victim,) = plan(Act.CANCEL, IDLE).victims
+    assert victim.effect.startswith("no statement of it is known to run, so there may be nothing to cancel, its transaction stays open")
 
 
 def test_head_blockers_come_by_the_length_of_their_queues() -> None:

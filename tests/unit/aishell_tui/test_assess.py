@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aishell_core.catalogue import (
     CACHE_HIT_RATIO,
+    CATALOGUE,
     HOST_CPU,
     HOST_DISK_USAGE,
     LOCKS_WAITING,
@@ -26,6 +28,8 @@ from aishell_core.values import Failure, FailureCode, Kind, LockWait, Reading, S
 from aishell_tui.assess import assess, blocking_sentence, judged_metrics
 from aishell_tui.changes import view_events
 from aishell_tui.frame import TargetView, absorb
+from aishell_tui.keys import lead_key
+from aishell_tui.reason_phrases import PHRASES
 
 NOW = 1_800_000_000.0
 APP = Target(TargetId("app"), Location("sqlite", path=Path("/srv/app.db")))
@@ -243,3 +247,11 @@ def test_waits_that_were_read_long_ago_are_not_told_as_if_they_were_now() -> Non
         store.add(reading, 1.0)
         view = absorb(view, reading, store.snapshot(SERVER.name), 1.0)
     assert lead(view) == [("sessions that wait for a lock: 2, limit 1", "sessions")]
+
+
+@pytest.mark.parametrize("engine", sorted({name for metric in CATALOGUE.values() for name in metric.engines}))
+def test_every_figure_that_is_judged_has_words_of_its_own_and_a_screen_to_go_to(engine: str) -> None:
+    for metric, _ in judged_metrics(engine, {}):
+        words, screen = PHRASES[metric.name]
+        assert metric.name not in words
+        assert screen == "health" or lead_key(screen, "health"), metric.name

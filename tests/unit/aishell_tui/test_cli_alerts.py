@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import re
 import time
+from array import array
+from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from aishell_core.catalogue import CATALOGUE
 from aishell_core.safety.audit_reading import read_audit
-from alerts.models import Level, Phase
+from aishell_core.series.keys import SeriesKey
+from aishell_core.series.rollup import RollupBatch, RollupRow
+from aishell_core.state.database import StateDatabase
+from aishell_core.values import TargetId, Tier
+from alerts.models import Alert, InstanceKey, Level, Phase
+from alerts.store import alert_rows
+from alerts.store.database import AlertStore
 from tests.alert_service import Station, usage_rule
 from tests.alert_values import NOW
 from tests.command_line import Ran, run_here
@@ -30,12 +39,12 @@ def station(aishell_home: Path) -> Station:
     return Station(aishell_home / "state", warning, critical, clock=clock, targets=("orders", "stock"))
 
 
-def rows(ran: Ran, name: str = "alerts") -> list[dict[str, Any]]:
+def rows_of(ran: Ran, name: str = "alerts") -> list[dict[str, Any]]:
     return cast(list[dict[str, Any]], ran.json()[name])
 
 
 def listed(capsys: Capture, *options: str) -> list[dict[str, Any]]:
-    return rows(run_here(capsys, "alerts", "list", "--json", *options))
+    return rows_of(run_here(capsys, "alerts", "list", "--json", *options))
 
 
 def configured(home: Path, text: str) -> None:
@@ -132,7 +141,7 @@ async def test_a_silence_is_made_extended_ended_and_recorded(station: Station, a
     ran = run_here(capsys, "alerts", "silence", "target=orders", "--for", "2h", "--comment", "moving", "--json")
     made = cast(dict[str, Any], ran.json()["silence"])
     assert (ran.code, ran.json()["matching"], made["matchers"], made["comment"]) == (0, 1, ['target="orders"'], "moving")
-    assert rows(run_here(capsys, "alerts", "silences", "--json"), "silences") == [made]
+    assert rows_of(run_here(capsys, "alerts", "silences", "--json"), "silences") == [made]
     view = await station.watch(LONGER_SECONDS, orders=0.95, stock=0.95)
     assert {str(each.key.target): each.silenced_by for each in view.alerts} == {"orders": (made["id"],), "stock": ()}
     longer = run_here(capsys, "alerts", "extend", made["id"][:5], "--for", "3h", "--json").json()["silence"]
@@ -188,16 +197,16 @@ def _user(station: Station, capsys: Capture) -> str:
 async def test_the_history_has_what_happened_and_is_narrowed(station: Station, capsys: Capture) -> None:
     await station.watch(2, orders=0.95, stock=0.95)
     await station.watch(2, orders=0.5, stock=0.95)
-    changes = rows(run_here(capsys, "alerts", "history", "--json"), "changes")
+    changes = rows_of(run_here(capsys, "alerts", "history", "--json"), "changes")
     assert sorted((change["kind"], change["alert"]["target"]) for change in changes) == [
         ("fired", "orders"),
         ("fired", "stock"),
         ("resolved", "orders"),
     ]
     assert changes[0]["kind"] == "resolved"
-    own = rows(run_here(capsys, "alerts", "history", changes[0]["alert"]["id"], "--json"), "changes")
+    own = rows_of(run_here(capsys, "alerts", "history", changes[0]["alert"]["id"], "--json"), "changes")
     assert [change["kind"] for change in own] == ["resolved", "fired"]
-    assert [change["alert"]["target"] for change in rows(run_here(capsys, "alerts", "history", "-t", "stock", "--json"), "changes")] == [
+    assert [change["alert"]["target"] for change in rows_of(run_here(capsys, "alerts", "history", "-t", "stock", "--json"), "changes")] == [
         "stock"
     ]
     assert run_here(capsys, "alerts", "history", "--last", "10s").out == "nothing has happened\n"
@@ -205,7 +214,7 @@ async def test_the_history_has_what_happened_and_is_narrowed(station: Station, c
 
 
 def test_built_in_rules_are_listed_by_set_and_shown_by_name(capsys: Capture) -> None:
-    found = rows(run_here(capsys, "alerts", "builtin", "postgres", "--json"), "rules")
+    found = rows_of(run_here(capsys, "alerts", "builtin", "postgres", "--json"), "rules")
     assert {rule["set"] for rule in found} == {"postgres"}
     assert all(rule["reason"] and len(rule["steps"]) == 3 and rule["conditions"] for rule in found)
     out = run_here(capsys, "alerts", "builtin", "postgres-connections").out
@@ -216,14 +225,76 @@ def test_built_in_rules_are_listed_by_set_and_shown_by_name(capsys: Capture) -> 
 
 
 def test_a_text_of_a_target_cannot_write_to_the_terminal(aishell_home: Path, capsys: Capture) -> None:
-    from aishell_core.values import TargetId
-    from alerts.models import Alert, InstanceKey
-    from alerts.store import alert_rows
-    from alerts.store.database import AlertStore
-
     key = InstanceKey(TargetId("o"), (("table", "a\x1b[2Jb"),))
     store = AlertStore.open(aishell_home / "state")
     store.transact(lambda connection: alert_rows.save(connection, [Alert("f" * 16, "r", key, key.labels, Phase.FIRING, since=NOW)]))
     store.close()
     for words in (("list",), ("show", "ffff")):
         assert "\x1b" not in run_here(capsys, "alerts", *words).out
+
+
+def test_a_backtest_says_what_rules_would_have_done(aishell_home: Path, capsys: Capture) -> None:
+    now = time.time()
+    with closing(StateDatabase.open(aishell_home / "state")) as database:
+        rows = tuple(RollupRow(now - 7200 + 10 * number, array("f", [0.95 if number % 100 < 20 else 0.5] * 4)) for number in range(700))
+        key = SeriesKey(CATALOGUE["pool.usage"])
+        database.write_rollups([RollupBatch(TargetId("orders"), Tier.HOT, 10.0, (key,), rows)])
+    (aishell_home / "rules.yaml").write_text(
+        "rules:\n  - {name: full, condition: pool.usage > 90%}\n  - {name: idle, condition: pool.usage < 1%}\n"
+    )
+    ran = run_here(capsys, "alerts", "backtest", str(aishell_home / "rules.yaml"), "--last", "3h")
+    assert ran.code == 0
+    assert re.search(r"^full on orders +7 +2\dm\d\ds +1[34] +warning +90%", ran.out, re.MULTILINE)
+    assert "1 rule would never have fired; of 0 others no figures are kept" in ran.out
+    assert "1 target from " in ran.out
+    found = rows_of(run_here(capsys, "alerts", "backtest", str(aishell_home / "rules.yaml"), "--rule", "full", "--json"), "rules")
+    assert [(row["name"], row["fired"]) for row in found] == [("full", 7)]
+    for words, message in (
+        (("--rule", "ful"), "there is no rule 'ful'"),
+        (("--target", "order"), "did you mean orders?"),
+        (("--last", "soon"), "duration"),
+    ):
+        ran = run_here(capsys, "alerts", "backtest", *words)
+        assert (ran.code, message in ran.err) == (64, True), ran.err
+
+
+def test_rules_are_checked_and_tested_with_their_exit_codes(tmp_path: Path, capsys: Capture) -> None:
+    rules = tmp_path / "rules.yaml"
+    test = "tests: [{series: {pool.usage: 50%x5 95%x9}, checks: [{at: 2m, alerts: LEVEL}]}]"
+    rules.write_text(f"rules:\n  - name: full\n    condition: pool.usage > 90%\n    {test.replace('LEVEL', 'warning')}\n")
+    ran = run_here(capsys, "alerts", "check", str(rules))
+    assert (ran.code, ran.out.startswith("ok: 1 rule of your own, ")) == (0, True)
+    ran = run_here(capsys, "alerts", "test", str(rules))
+    assert (ran.code, ran.out.splitlines()[-1]) == (0, "1 test passed")
+    rules.write_text(rules.read_text().replace("alerts: warning", "alerts: critical"))
+    ran = run_here(capsys, "alerts", "test", str(rules), "--json")
+    (row,) = rows_of(ran, "tests")
+    assert (ran.code, row["passed"], row["differences"][0]["line"]) == (1, False, 4)
+    assert "expected level critical, got warning" in run_here(capsys, "alerts", "test", str(rules)).out
+    rules.write_text(rules.read_text().replace("pool.usage > 90%", "pool.usag > 90%"))
+    ran = run_here(capsys, "alerts", "check", str(rules), "--json")
+    (error,) = rows_of(ran, "errors")
+    assert (ran.code, error["line"], error["column"], "pool.usage" in error["hint"]) == (78, 3, 16, True)
+    assert run_here(capsys, "alerts", "test", str(rules)).code == 78
+    rules.write_text("rules: []\n")
+    assert run_here(capsys, "alerts", "test", str(rules)).code == 64
+    assert run_here(capsys, "alerts", "check", str(tmp_path / "nothing.yaml")).code == 78
+
+
+def test_without_files_the_configuration_in_force_is_checked(aishell_home: Path, capsys: Capture) -> None:
+    (aishell_home / "more").mkdir()
+    (aishell_home / "more" / "own.yaml").write_text("rules:\n  - {name: own, condition: pool.usage > 90%, channels: [hook]}\n")
+    hook = "{hook: 'webhook+https://hooks.example/x'}"
+    configured(
+        aishell_home,
+        f"alerts:\n  builtin: [sqlite]\n  files: [more]\n  channels: {hook}\n  override: {{sqlite-busy: {{enabled: false}}}}\n",
+    )
+    report = run_here(capsys, "alerts", "check", "--json").json()
+    assert {key: report[key] for key in ("ok", "rules", "builtin_rules", "disabled_rules", "channels", "warnings")} == {
+        "ok": True,
+        "rules": 1,
+        "builtin_rules": 5,
+        "disabled_rules": 1,
+        "channels": 1,
+        "warnings": [],
+    }

@@ -157,6 +157,10 @@ def test_unknown_figures_of_a_statement_are_null() -> None:
 def test_none_counted_and_none_countable_are_told_apart() -> None:
     """An empty log is another thing than an engine that cannot count."""
     empty, without = _view(statements=()), _view()
+    hidden = replace(
+        empty, failures_by_tier=((Tier.HOT, (Failure(Part.STATEMENTS, FailureCode.PRIVILEGE, "hidden from ada", "GRANT x"),)),)
+    )
+    assert "no statement that this role may see" in statements_text(_looked(hidden), statements_report(_looked(hidden), Order.TOTAL, 5))
     assert "no statement has been counted yet" in statements_text(_looked(empty), statements_report(_looked(empty), Order.TOTAL, 5))
     assert "does not count its statements" in statements_text(_looked(without), statements_report(_looked(without), Order.TOTAL, 5))
     assert statements_report(_looked(without), Order.TOTAL, 5).targets[0].statements is None
@@ -238,7 +242,7 @@ def test_every_ability_is_listed_with_its_reason() -> None:
     assert rows["connect"].detail == "sqlite 3.45.0 file"
     assert (rows["statements"].works, rows["statements"].detail) == (True, "3 read")
     assert (rows["sessions"].works, rows["sessions"].detail, rows["sessions"].hint) == (False, "not allowed", "GRANT it")
-    assert (rows["replication"].works, rows["replication"].detail) == (False, "sqlite does not offer it")
+    assert (rows["replication"].works, rows["replication"].detail) == (False, "SQLite does not offer it")
     assert (rows["explain"].works, rows["integrity"].works, rows["schema"].detail) == (True, False, "the file is empty")
 
 

@@ -84,3 +84,16 @@ def test_the_json_has_all_that_is_known_of_a_session_and_null_for_the_rest() -> 
     assert worker.started_at.endswith("Z")
     assert next(row for row in target.sessions if row.id == "90").kind == "checkpointer"
     assert [wait.held_mode for wait in target.lock_waits][:4] == ["ExclusiveLock", "ExclusiveLock", "ExclusiveLock", ""]
+
+
+def test_a_waiter_is_told_once_where_it_is_known_who_holds_the_lock() -> None:
+    waits = (
+        LockWait("3", "1", "orders", "X", 4.0, "X"),
+        LockWait("3", "2", "orders", "X", 4.0),
+        LockWait("2", "1", "orders", "X", 5.0, "X"),
+    )
+    found = looked((), waits)
+    text = sessions_text(found, sessions_report(found))
+    assert "3 waits for 4s behind 1" in text
+    assert "3 waits for 4s behind 2" not in text
+    assert len(sessions_report(found).targets[0].lock_waits or ()) == 3, "JSON has all of them"

@@ -209,6 +209,13 @@ def test_files_of_the_same_name_become_two_targets(home: Path, work: Path) -> No
     assert [(target.name, str(target.location.path)) for target in found] == [("app.db", "/srv/a/app.db"), ("app.db-2", "/srv/b/app.db")]
 
 
+def test_users_of_one_server_become_targets_that_are_named_by_them(home: Path, work: Path) -> None:
+    """A number behind the port would read as a part of it."""
+    urls = ("postgresql://ada@h:5433/shop", "postgresql://bob@h:5433/shop", "postgresql://bob@h:5433/other")
+    assert [target.name for target in chosen_targets(_load(home, work), urls)] == ["ada/shop@h:5433", "bob/shop@h:5433", "other@h:5433"]
+    assert len({target.name for target in chosen_targets(_load(home, work), (*urls, "postgresql://bob@h:5433/shop?sslmode=require"))}) == 4
+
+
 @pytest.mark.parametrize(
     ("entry", "reason", "engine", "address"),
     [

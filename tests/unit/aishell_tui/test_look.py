@@ -27,6 +27,8 @@ def test_going_back_and_forward_again_is_live_again() -> None:
     back = moved(look, -2, NOW)
     assert back.until == NOW - 450
     assert moved(back, 2, NOW).until is None
+    assert moved(moved(look, -1, NOW), 1, NOW + 3).until is None, "the present has moved on by three seconds"
+    assert moved(moved(look, -2, NOW), 1, NOW + 3).until == NOW - 225
 
 
 def test_the_span_stops_at_its_ends() -> None:

@@ -36,6 +36,7 @@ from aishell_tui.screens.upkeep_lines import (
     checkpoint_lines,
     horizon_lines,
     ids_left,
+    operation_lines,
     progress_words,
     setting_lines,
     upkeep_lines,
@@ -69,7 +70,12 @@ def test_a_slot_stands_under_the_standby_that_uses_it_and_others_stand_alone() -
     [
         (ReplicationPeer("a", "standby", "streaming", 0.0, 0.0), Severity.OK, ""),
         (ReplicationPeer("a", "standby", "streaming", 61.0, 0.0), Severity.CRITICAL, ""),
-        (ReplicationPeer("a", "slot", "inactive", active=False), Severity.WARNING, "nobody uses it, and log is kept without end"),
+        (
+            ReplicationPeer("a", "slot", "inactive", active=False, retained_bytes=1.0),
+            Severity.WARNING,
+            "nobody uses it, and log is kept without end",
+        ),
+        (ReplicationPeer("a", "slot", "no log yet", active=False), Severity.OK, "nobody has used it yet, and no log is kept for it"),
         (ReplicationPeer("a", "slot", "inactive", active=False, details=(("temporary", "yes"),)), Severity.OK, ""),
         (
             ReplicationPeer("a", "slot", "lost", active=False, wal_status="lost"),
@@ -369,3 +375,22 @@ def test_what_an_engine_has_in_place_of_tables_goes_by_its_own_name() -> None:
     assert (has_lists(RELATIONS), tables_word(RELATIONS)) == (True, "tables")
     keys = (Relation("database 0", "database"), Relation("jobs", "list"))
     assert not has_lists(keys)
+
+
+def test_when_a_long_named_phase_ends_stands_whole_at_80_columns() -> None:
+    altered = Progress("52", "alter table", "stage 1 of 2: copy to tmp table", 39, 100, "shop.orders", unit="%")
+    lines = told(operation_lines(altered, Pace(1.5, 95), 80, UNICODE)).splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert any("phase ends in 1m35s" in line for line in lines)
+
+
+def test_the_last_deadlock_stands_on_the_page_of_upkeep() -> None:
+    view = server_view(ServerScript(), last=2)
+    assert view.facts is not None
+    assert "deadlock" not in told(upkeep_lines(view, ProgressHistory(), 80, UNICODE))
+    text = "2026-11-21 19:00:01: session 5 waited for shop.orders: UPDATE orders SET a = ? WHERE id = ?; session 6, was rolled back: DELETE"
+    view = replace(view, facts=replace(view.facts, details=(("last deadlock", text),)))
+    page = told(upkeep_lines(view, ProgressHistory(), 80, UNICODE))
+    assert "the last deadlock" in page
+    assert "UPDATE orders SET a = ?" in " ".join(page.split())
+    assert all(len(line) <= 80 for line in page.splitlines())

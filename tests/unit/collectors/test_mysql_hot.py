@@ -320,3 +320,10 @@ def test_our_own_threads_are_nobody_that_waits() -> None:
     rows = [row(51, "SHARED_READ", 1), row(52, "EXCLUSIVE", 0), row(60, "SHARED", 0), row(None, "SHARED_WRITE", 1)]
     locks = locks_of(rows, {51: 11, 52: 12})
     assert {(one.waiter, one.holder) for one in metadata_waits_of(locks, {})} == {("12", "11"), ("12", "0")}
+
+
+def test_no_transaction_is_older_than_its_session() -> None:
+    # InnoDB tells when a transaction began in whole seconds, the session's own age is exact.
+    open_one = Transaction("7", 1, "RUNNING", 41.0, None, 1, 1, "")
+    session = session_of(_thread(1, "Sleep", "", 40.2), open_one, text="", digest="", started_at=1.0, connected_seconds=40.3)
+    assert session.transaction_seconds == 40.3

@@ -12,7 +12,7 @@ from aishell_core.engines.postgres import ServerFacts
 from aishell_core.values import FailureCode, Session, Statement
 from collectors.postgres.activity_backends import Backend
 from collectors.postgres.activity_rows import session_of
-from collectors.postgres.hints import grant_for, libraries_of, preload_statement, quoted
+from collectors.postgres.hints import libraries_of, preload_statement, quoted
 from collectors.postgres.statements_place import missing, place_of
 from collectors.postgres.statements_rows import Entry, EntryNames, Meaning, entry_of, statement_samples, statements_of
 from collectors.postgres.statements_sampled import SampledStatements, numbered
@@ -252,15 +252,3 @@ def test_libraries_with_odd_names_come_quoted() -> None:
 
 def test_a_name_is_quoted_whatever_is_in_it() -> None:
     assert quoted('a"b') == '"a""b"'
-
-
-@pytest.mark.parametrize(
-    ("message", "hint"),
-    [
-        ("permission denied for function pg_current_wal_lsn", 'GRANT EXECUTE ON FUNCTION pg_catalog."pg_current_wal_lsn" TO "a""b";'),
-        ("role may not: permission denied for view pg_stat_wal", 'GRANT SELECT ON pg_catalog."pg_stat_wal" TO "a""b";'),
-        ("keine Berechtigung für Funktion pg_current_wal_lsn", 'GRANT pg_monitor TO "a""b";'),
-    ],
-)
-def test_the_grant_is_for_what_the_server_s_message_names(message: str, hint: str) -> None:
-    assert grant_for(message, 'a"b') == hint

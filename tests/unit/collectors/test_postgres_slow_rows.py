@@ -150,21 +150,28 @@ def test_a_standby_without_connection_knows_its_lag_in_seconds_at_most(
     assert (peer.state, peer.lag_bytes, peer.lag_seconds, peer.active) == ("not connected", None, seconds, False)
 
 
-def _slot(name: str, retained: float | None, *, active: bool, temporary: bool = False, synced: bool = False) -> dict[str, Any]:
-    return {"name": name, "retained_bytes": retained, "active": active, "temporary": temporary, "synced": synced}
+def _slot(name: str, retained: float | None, *, active: bool, temporary: bool = False, **more: object) -> dict[str, Any]:
+    unknown = dict.fromkeys(("wal_status", "conflicting", "invalidation_reason", "synced"))
+    return {**unknown, "name": name, "retained_bytes": retained, "active": active, "temporary": temporary, **more}
 
 
 @given(st.lists(st.tuples(_maybe, st.booleans(), st.booleans()), max_size=80))
 def test_slots_are_counted_and_the_largest_are_figures(slots: list[tuple[float | None, bool, bool]]) -> None:
     rows = [_slot(str(place), retained, active=active, temporary=temporary) for place, (retained, active, temporary) in enumerate(slots)]
-    first, *others = slot_samples(rows)
-    assert first.value == sum(1 for _, active, temporary in slots if not active and not temporary)
+    unused, lost, *others = slot_samples(rows)
+    assert unused.value == sum(1 for retained, active, temporary in slots if retained is not None and not active and not temporary)
+    assert lost.value == 0
     known = sorted((retained for retained, _, _ in slots if retained is not None), reverse=True)
     assert [sample.value for sample in others] == known[:50]
 
 
 def test_a_slot_copied_from_the_primary_is_not_called_inactive() -> None:
     assert slot_samples([_slot("x", 1.0, active=False, synced=True)])[0].value == 0
+
+
+def test_a_lost_slot_is_counted_as_lost_and_as_nothing_else() -> None:
+    rows = [_slot("a", None, active=False, wal_status="lost"), _slot("b", 1.0, active=False, invalidation_reason="idle_timeout")]
+    assert [sample.value for sample in slot_samples(rows)[:2]] == [0, 2]
 
 
 # Progress and horizon.

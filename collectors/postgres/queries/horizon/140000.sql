@@ -1,5 +1,6 @@
 -- What keeps vacuum from removing dead row versions, oldest first: sessions and standbys by their xmin (pg_stat_activity), slots
--- (pg_replication_slots), prepared transactions (pg_prepared_xacts). A running VACUUM holds nothing back (PROC_IN_VACUUM).
+-- (pg_replication_slots), prepared transactions (pg_prepared_xacts). A running VACUUM holds nothing back (PROC_IN_VACUUM),
+-- nor does a slot that is lost, though it shows an xmin.
 SELECT /* aishell */ holders.*
 FROM
     (
@@ -28,7 +29,7 @@ FROM
             END,
             greatest(pg_catalog.age(xmin), pg_catalog.age(catalog_xmin))::float8, NULL, NULL
         FROM pg_catalog.pg_replication_slots
-        WHERE xmin IS NOT NULL OR catalog_xmin IS NOT NULL
+        WHERE (xmin IS NOT NULL OR catalog_xmin IS NOT NULL) AND wal_status IS DISTINCT FROM 'lost'
         UNION ALL
         SELECT
             'prepared transaction', gid::text, NULL, owner::text, database::text, 'prepared',

@@ -1,6 +1,7 @@
 -- How old the oldest unfrozen transaction and multixact ids are (pg_database), how many transactions the horizon of vacuum is behind
 -- (pg_stat_activity, pg_replication_slots, pg_prepared_xacts) and how many prepared transactions are open.
--- A running VACUUM has an xmin that holds nothing back (PROC_IN_VACUUM), so those in pg_stat_progress_vacuum are left out.
+-- A running VACUUM has an xmin that holds nothing back (PROC_IN_VACUUM), so those in pg_stat_progress_vacuum are left out;
+-- so has a slot that is lost.
 SELECT /* aishell */
     ids.xid_age,
     ids.multixact_age,
@@ -22,6 +23,7 @@ FROM
     (
         SELECT max(greatest(pg_catalog.age(xmin), pg_catalog.age(catalog_xmin))) AS age
         FROM pg_catalog.pg_replication_slots
+        WHERE wal_status IS DISTINCT FROM 'lost'
     ) AS slots,
     (
         SELECT max(pg_catalog.age(transaction)) AS age, count(*)::float8 AS count
