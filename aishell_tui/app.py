@@ -66,6 +66,12 @@ def _palette() -> type[Provider]:
     return DashboardCommands
 
 
+def _alerts() -> DashboardScreen:
+    from aishell_tui.screens.alerts import AlertsScreen  # what shows alerts needs what makes them, which is loaded later
+
+    return AlertsScreen()
+
+
 def _wall() -> DashboardScreen:
     from aishell_tui.screens.wall import WallScreen
 
@@ -86,6 +92,7 @@ class AishellApp(App[int]):
         "health": HealthScreen,
         "queries": QueriesScreen,
         "sessions": SessionsScreen,
+        "alerts": _alerts,
         "events": EventsScreen,
         "wall": _wall,
     }
@@ -157,7 +164,9 @@ class AishellApp(App[int]):
     def tick(self) -> None:
         """Take the newest frame, unless the screen is frozen, and show it."""
         if not self.look.paused:
-            self.frame = self.runtime.frame()
+            bells, self.frame = self.frame.bells, self.runtime.frame()
+            if self.frame.bells > bells:
+                self.bell()
             self.digests.read(self.frame.targets)
             self.progress.read(self.frame.targets)
         self.show()
@@ -186,7 +195,7 @@ class AishellApp(App[int]):
 
     def go(self, mode: str) -> None:
         """Go to a screen by its name; with no target chosen so far the worst one is looked at."""
-        if self.look.target is None and mode not in {"fleet", "events", "wall"}:
+        if self.look.target is None and mode not in {"fleet", "alerts", "events", "wall"}:
             worst = next(iter(worst_first(self.frame)), None)
             self.look = replace(self.look, target=worst.name if worst is not None else None)
         if mode != self.current_mode:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from aishell_core.series.snapshot import Snapshot
 from aishell_core.targets import Target
@@ -31,6 +32,10 @@ from aishell_core.values import (
     Tier,
     WaitCount,
 )
+
+if TYPE_CHECKING:
+    # Loaded after the first frame.
+    from alerts.ports import AlertsView
 
 _NEVER: Mapping[Part, float] = MappingProxyType({})
 _DEFAULTS: Mapping[str, Thresholds] = MappingProxyType({})
@@ -134,7 +139,7 @@ class OwnCost:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Everything that one tick shows."""
+    """Everything that one tick shows; `alerts` is None until something is known of them."""
 
     at: float
     targets: tuple[TargetView, ...] = ()
@@ -142,6 +147,9 @@ class Frame:
     events: tuple[Event, ...] = ()
     own: OwnCost = OwnCost()
     notes: tuple[str, ...] = ()
+    alerts: AlertsView | None = None
+    bells: int = 0
+    """How often the bell was to ring since the start."""
 
     def view(self, name: TargetId) -> TargetView | None:
         """The view of one target; the host's own counts too."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from aishell_core.values import Ability
@@ -53,6 +53,7 @@ SCREENS: tuple[tuple[str, str, str], ...] = (
     ("2", "health", "Health"),
     ("3", "queries", "Queries"),
     ("4", "sessions", "Sessions"),
+    ("7", "alerts", "Alerts"),
     ("8", "events", "Events"),
 )
 """The digit, name and title of each screen; digits stay with their screens when others come between."""
@@ -65,7 +66,7 @@ HEALTH_PANES: tuple[tuple[str, str], ...] = (
 )
 """The action and title of panes that have no digit and are opened from Health, or by the palette from anywhere."""
 
-TABLES = ("fleet", "queries", "events", "metrics", "tables", "replication", "sessions", "waits", "pools")
+TABLES = ("fleet", "queries", "events", "metrics", "tables", "replication", "sessions", "waits", "pools", "alerts")
 """The screens that are a table; the table widget brings its own keys (move, open, sort, mark)."""
 
 TABLE_FOOTER: tuple[tuple[str, int], ...] = (("open", 1), ("sort", 3))
@@ -228,6 +229,28 @@ KEYS: tuple[Key, ...] = (
     Key("sessions.next", ("right_parenthesis",), "next_target(1)", "", "Show the next target.", ("sessions", "waits")),
     Key("sessions.previous", ("left_parenthesis",), "next_target(-1)", "", "Show the target before.", ("sessions", "waits")),
     Key("waits.by", ("t",), "dimension(1)", "group by", "List waits, statements, users, applications or databases.", ("waits",), 3),
+    Key(
+        "alerts.acknowledge",
+        ("a",),
+        "acknowledge",
+        "take on",
+        "Take the marked or selected alerts on, with a note.",
+        ("alerts", "alert"),
+        4,
+    ),
+    Key("alerts.give_back", ("A",), "give_back", "", "Give an alert that somebody has taken on back.", ("alerts", "alert")),
+    Key(
+        "alerts.silence",
+        ("s",),
+        "silence",
+        "silence",
+        "Silence the marked or selected alerts until a time, or end what silences them.",
+        ("alerts", "alert"),
+        5,
+    ),
+    Key("alerts.runbook", ("R",), "runbook", "runbook", "Say where the alert's runbook is, and copy that.", ("alerts", "alert"), 6),
+    Key("alerts.health", ("v",), "health", "health", "Show the Health charts of the alert's moment.", ("alerts", "alert"), 7),
+    Key("alerts.sort", ("o",), "sort_table", "sort", "Sort by the column; again the other way round.", ("alerts",), 8),
     Key("integrity", ("i",), "integrity", "", "Check the database's integrity now.", ("health",)),
     Key("pause", ("p",), "pause", "pause", "Freeze the screen; again goes on.", (EVERYWHERE,), 20),
     Key("refresh", ("R", "f5"), "refresh_now", "", "Read everything now."),
@@ -243,9 +266,11 @@ KEYS: tuple[Key, ...] = (
 
 
 def keys_of(screen: str) -> tuple[Key, ...]:
-    """The keys that are valid on a screen, its own first, then those of every screen."""
+    """The keys that are valid on a screen, its own first, then those of every screen that it has no other use for."""
     own = tuple(key for key in KEYS if screen != EVERYWHERE and screen in key.where)
-    return own + tuple(key for key in KEYS if EVERYWHERE in key.where)
+    taken = {pressed for key in own for pressed in key.keys}
+    common = (replace(key, keys=tuple(pressed for pressed in key.keys if pressed not in taken)) for key in KEYS if EVERYWHERE in key.where)
+    return own + tuple(key for key in common if key.keys)
 
 
 def footer_of(screen: str) -> tuple[Key, ...]:

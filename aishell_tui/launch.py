@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,10 +20,17 @@ from collectors.registry import open_collector
 from collectors.schedule import Schedule
 
 if TYPE_CHECKING:
+    from aishell_core.clock import Clock
     from aishell_core.targets import Target
+    from aishell_core.values import TargetId
+    from aishell_tui.alert_feed import OpenAlerts
+    from aishell_tui.alerting import Witness
     from aishell_tui.authority import Authority
     from aishell_tui.demo.launch import Demo
     from aishell_tui.demo.postgres_programs import Search
+    from alerts.models import Alert, Evidence, Traits
+    from alerts.ports import RuleSource
+    from alerts.service import AlertService
 
 _COLOR_SYSTEMS = {"16": "standard", "256": "256", "true": "truecolor"}
 _PLAIN_TERMINALS = {"linux", "dumb", "vt100", "vt220"}
@@ -74,20 +81,32 @@ def _show(options: DashboardOptions, state: Path, ready: Callable[[], None] | No
     gc.disable()
     from aishell_tui.app import AishellApp
 
+    clock = SystemClock()
     runtime = Runtime(
         options.targets,
-        clock=SystemClock(),
+        clock=clock,
         open_collector=open_collector,
         schedule=Schedule(hot_seconds=options.interval_seconds),
         thresholds=options.thresholds,
         state_folder=state if options.history else None,
         notice=options.notice,
+        open_alerts=_alerts(options.rules, state, clock) if options.rules is not None else None,
     )
     if ready is not None:
         ready()
     app = AishellApp(runtime, options, on_end=stop)
     code = app.run(mouse=options.mouse)
     return code if isinstance(code, int) else app.return_code or 0
+
+
+def _alerts(rules: Callable[[], RuleSource], state: Path, clock: Clock) -> OpenAlerts:
+    def opened(traits: Mapping[TargetId, Traits], saw: Callable[[Alert], Evidence | None]) -> tuple[AlertService, Witness]:
+        # Half a second of loading, for which no first frame waits.
+        from aishell_tui.alerting import open_alerts
+
+        return open_alerts(state, rules(), clock, traits, saw)
+
+    return opened
 
 
 def run_demo(options: DashboardOptions) -> int:
@@ -122,6 +141,13 @@ def _demo_authority(targets: tuple[Target, ...], state: Path, *, read_only: bool
     return authority_over(targets, state, read_only=read_only)
 
 
+def _demo_rules() -> RuleSource:
+    """The rules that ship, whatever is configured: a demo tells nobody anything."""
+    from aishell_tui.config.alert_rules import shipped_rules
+
+    return shipped_rules()
+
+
 def _show_demo(options: DashboardOptions, demo: Demo, ready: Callable[[], None]) -> int:
     try:
         state = demo.folder / "state"
@@ -131,6 +157,7 @@ def _show_demo(options: DashboardOptions, demo: Demo, ready: Callable[[], None])
             span_seconds=_DEMO_SPAN_SECONDS,
             notice=options.notice or HOW_TO_ADD,
             authorise=partial(_demo_authority, demo.targets, state, read_only=options.read_only),
+            rules=_demo_rules,
         )
         return _show(shown, state, ready, demo.stop)
     finally:

@@ -11,6 +11,7 @@ from aishell_core.values import Thresholds
 
 if TYPE_CHECKING:
     from aishell_tui.authority import Authority
+    from alerts.ports import RuleSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class DashboardOptions:
     """How the dashboard starts; `thresholds` holds only what the configuration changes, `notice` is one line to show at the start.
 
     `authorise` says who acts, when somebody does for the first time; without it nothing can be done, only looked at.
+    `rules` says where the rules of alerts come from, once the screen is there; without it there are no alerts.
     """
 
     targets: tuple[Target, ...] = ()
@@ -33,3 +35,4 @@ class DashboardOptions:
     span_seconds: float = 900.0
     notice: str = ""
     authorise: Callable[[], Authority] | None = field(default=None, compare=False)
+    rules: Callable[[], RuleSource] | None = field(default=None, compare=False)

@@ -19,7 +19,8 @@ from aishell_core.series.store import SeriesStore
 from aishell_core.state.history import History
 from aishell_core.targets import Location, Target
 from aishell_core.values import Event, EventKind, Failure, PlanNode, Severity, TargetId, Thresholds
-from aishell_tui.frame import Frame, OwnCost
+from aishell_tui.alert_feed import AlertFeed, OpenAlerts
+from aishell_tui.frame import Frame, OwnCost, TargetView
 from aishell_tui.history import HistoryKeeper
 from aishell_tui.wait_history import WaitHistory
 from aishell_tui.watch import OpenCollector, Watch
@@ -30,12 +31,14 @@ HOST_NAME = TargetId("this host")
 _EVENTS_SHOWN = 2000
 _FLEET = 20
 _GOODBYE_SECONDS = 2.0
+_NEED_SECONDS = 0.5
 
 
 class Runtime:
     """Runs one watch per target and builds the frames.
 
-    The host that aishell runs on is always watched, besides the configured targets; `state_folder` None keeps no history.
+    The host that aishell runs on is always watched, besides the configured targets; `state_folder` None keeps no history, and
+    without `open_alerts` no rule is evaluated.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class Runtime:
         state_folder: Path | None,
         notice: str = "",
         jitter: Callable[[], float] = random.random,
+        open_alerts: OpenAlerts | None = None,
     ) -> None:
         self._clock = clock
         self._notice = notice
@@ -64,11 +68,13 @@ class Runtime:
 
         def watch(target: Target) -> Watch:
             own = replace(schedule, hot_seconds=target.interval_seconds) if target.interval_seconds else schedule
-            return Watch(target, self._store, clock, open_collector, own, thresholds, self._emit, spread)
+            return Watch(target, self._store, clock, open_collector, own, thresholds, self.emit, spread, self._alerts)
 
+        local = next((target for target in targets if target.engine == "host"), None)
+        host = local or Target(HOST_NAME, Location("host", host="localhost"))
+        self._alerts = AlertFeed(open_alerts, clock, (*targets, host), self) if open_alerts is not None else None
         self._watches = {target.name: watch(target) for target in targets}
-        local = next((name for name, each in self._watches.items() if each.view.target.engine == "host"), None)
-        self._host = self._watches[local] if local is not None else watch(Target(HOST_NAME, Location("host", host="localhost")))
+        self._host = self._watches[local.name] if local is not None else watch(host)
         self._cpu = (clock.steady(), time.process_time())
         self._own = OwnCost()
         self._told_note = ""
@@ -77,7 +83,8 @@ class Runtime:
     def _take_rollups(self, include_open: bool) -> tuple[RollupBatch, ...]:
         return self._store.take_rollups(include_open=include_open)
 
-    def _emit(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
+        """Put an event before those that are known, and keep it."""
         self._events.appendleft(event)
         if self._history is not None:
             self._history.remember(event)
@@ -95,12 +102,22 @@ class Runtime:
                 if self._history is not None:
                     group.create_task(self._recall(self._history))
                     group.create_task(self._history.run())
+                if self._alerts is not None:
+                    group.create_task(self._alerts.run())
+                    group.create_task(self._need(self._alerts))
         finally:
             if self._history is not None:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_GOODBYE_SECONDS):
                         await self._history.close()
             self.stopped.set()
+
+    async def _need(self, alerts: AlertFeed) -> None:
+        """Have the parts read that rules and their evidence need, whoever looks."""
+        while True:
+            for watch in self._all_watches():
+                watch.want(needed=alerts.demand(watch.view))
+            await self._clock.sleep(_NEED_SECONDS)
 
     async def _recall(self, history: HistoryKeeper) -> None:
         """Put the events of the last day behind those that have happened since the start."""
@@ -115,14 +132,17 @@ class Runtime:
         """Everything that is known now."""
         now = self._clock.now()
         self._tell_note(now)
-        notes = tuple(note for note in (self._notice, self._history.note if self._history is not None else "") if note)
+        history, alerts = self._history, self._alerts
+        notes = (self._notice, history.note if history is not None else "", alerts.note if alerts is not None else "")
         return Frame(
             at=now,
             targets=tuple(watch.current() for watch in self._watches.values()),
             host=self._host.current(),
             events=tuple(self._events),
             own=self._own_cost(),
-            notes=notes,
+            notes=tuple(note for note in notes if note),
+            alerts=alerts.view() if alerts is not None else None,
+            bells=alerts.bells if alerts is not None else 0,
         )
 
     def _tell_note(self, now: float) -> None:
@@ -131,7 +151,7 @@ class Runtime:
         if note != self._told_note:
             text, severity = (note, Severity.WARNING) if note else ("history is kept again", Severity.OK)
             self._told_note = note
-            self._emit(Event(now, TargetId(""), EventKind.AISHELL, severity, text))
+            self.emit(Event(now, TargetId(""), EventKind.AISHELL, severity, text))
 
     def _own_cost(self) -> OwnCost:
         """Measured over at least a second, so that a burst of frames does not read as load."""
@@ -146,11 +166,7 @@ class Runtime:
     def want(self, target: TargetId | None, parts: Demand) -> None:
         """Say which parts the visible pane needs, of one target or (None) of all; the others' cost is not paid."""
         for watch in self._all_watches():
-            wanted = parts if target is None or watch.view.name == target else NOTHING
-            if wanted - watch.demand:
-                watch.demand = wanted
-                watch.poller.poke()
-            watch.demand = wanted
+            watch.want(shown=parts if target is None or watch.view.name == target else NOTHING)
 
     def refresh(self) -> None:
         """Read everything now."""
@@ -180,11 +196,24 @@ class Runtime:
 
     def tell(self, target: TargetId, kind: EventKind, severity: Severity, text: str) -> None:
         """Put something that was done among the events."""
-        self._emit(Event(self._clock.now(), target, kind, severity, text))
+        self.emit(Event(self._clock.now(), target, kind, severity, text))
 
     async def check_integrity(self, target: TargetId) -> tuple[Failure, ...]:
         """What is damaged in a database, nothing when all is well; raises TargetError where it cannot be told."""
         return await self._watch(target).check_integrity()
+
+    @property
+    def alerts(self) -> AlertFeed | None:
+        """Where alerts are acted on; None in a runtime without them."""
+        return self._alerts
+
+    def view_of(self, target: TargetId) -> TargetView | None:
+        """What is known of a target now; None for one that is not watched."""
+        return next((watch.view for watch in self._all_watches() if watch.view.name == target), None)
+
+    def known_events(self) -> tuple[Event, ...]:
+        """What has happened, the newest first."""
+        return tuple(self._events)
 
     def _watch(self, target: TargetId) -> Watch:
         return next(watch for watch in self._all_watches() if watch.view.name == target)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Protocol
 
 from aishell_core.clock import Clock
 from aishell_core.engines.base import Cancellable, Introspectable
 from aishell_core.errors import TargetError
 from aishell_core.series.store import SeriesStore
 from aishell_core.targets import Target
-from aishell_core.values import Ability, Event, Facts, Failure, FailureCode, PlanNode, Reading, Thresholds
+from aishell_core.values import Ability, Event, Facts, Failure, FailureCode, PlanNode, Reading, TargetId, Thresholds
 from aishell_tui.assess import assess, judged_metrics
 from aishell_tui.changes import counted_events, view_events
 from aishell_tui.frame import TargetView, absorb
@@ -22,6 +23,16 @@ from collectors.schedule import Schedule
 _INTEGRITY_SECONDS = 300.0
 
 OpenCollector = Callable[[Target, Clock], Collector]
+
+
+class Listener(Protocol):
+    """Who hears of every reading."""
+
+    def heard(self, view: TargetView, reading: Reading, interval_seconds: float) -> None:
+        """A target was read, or could not be; `view` is what is known of it now."""
+
+    def gap(self, target: TargetId) -> None:
+        """A target began anew."""
 
 
 class Watch:
@@ -37,8 +48,11 @@ class Watch:
         thresholds: Mapping[str, Thresholds],
         emit: Callable[[Event], None],
         jitter: Callable[[], float],
+        listener: Listener | None = None,
     ) -> None:
-        self.demand: Demand = NOTHING
+        self.shown: Demand = NOTHING
+        self.needed: Demand = NOTHING
+        self._listener = listener
         self._store = store
         self._clock = clock
         self._open = open_collector
@@ -51,6 +65,19 @@ class Watch:
         self.poller = Poller(
             target, self._open_collector, self._publish, schedule=schedule, clock=clock, demand=lambda: self.demand, jitter=jitter
         )
+
+    @property
+    def demand(self) -> Demand:
+        """The parts that are wanted now: those that are shown, and those that are needed although nobody looks at them."""
+        return self.shown | self.needed
+
+    def want(self, *, shown: Demand | None = None, needed: Demand | None = None) -> None:
+        """Say what is shown or needed from now on; what was not wanted before is read at once."""
+        before = self.demand
+        self.shown = self.shown if shown is None else shown
+        self.needed = self.needed if needed is None else needed
+        if self.demand - before:
+            self.poller.poke()
 
     def _open_collector(self) -> Collector:
         self._collector = self._open(self.view.target, self._clock)
@@ -67,6 +94,8 @@ class Watch:
             self._emit(event)
         if _restarted(before.facts, reading.facts):
             self._store.gap(before.name)
+            if self._listener is not None:
+                self._listener.gap(before.name)
         self._store.add(reading, interval_seconds)
         if reading.waits is not None:
             # Here and not with the frames, so that none is lost while the screen is frozen or busy.
@@ -76,6 +105,8 @@ class Watch:
         # Of every tier: what a slower one brings may change the state too, and the next hot reading would find it changed already.
         for event in view_events(before, self.view, reading.at):
             self._emit(event)
+        if self._listener is not None:
+            self._listener.heard(self.view, reading, interval_seconds)
 
     def _assessed(self, view: TargetView) -> TargetView:
         status = self.poller.status

@@ -30,11 +30,12 @@ from alerts.desk import Desk, Look
 from alerts.evaluator import Evaluator
 from alerts.handling import Evaluation, in_order
 from alerts.lease import LeaseLostError, own_boot, own_name
-from alerts.models import Alert, AlertChange, Evidence, Fingerprint, Matcher, Silence
+from alerts.models import Alert, AlertChange, Attempt, Evidence, Fingerprint, Matcher, Silence
+from alerts.notify import outbox
 from alerts.ports import AlertsView, EvidenceSource, MakeTeller, RuleSource, TraitsSource
 from alerts.rules.book import RuleBook
 from alerts.store import change_rows, silence_rows
-from alerts.store.database import Fault, no_fault
+from alerts.store.database import AlertStore, Fault, no_fault
 
 T = TypeVar("T")
 
@@ -129,6 +130,18 @@ class AlertService:
     async def evidence(self, fingerprint: Fingerprint, at: float | None = None) -> Evidence | None:
         """What was seen when an alert fired; raises StateError."""
         return await self._desk.with_store(lambda store: handling.evidence(store, fingerprint, at))
+
+    async def with_store(self, work: Callable[[AlertStore], T]) -> T:
+        """The result of something that people do (`alerts.handling`), in the thread of the disk; raises StateError and what it raises."""
+        return await self._desk.with_store(work)
+
+    async def keep_evidence(self, evidence: Evidence) -> None:
+        """Keep more of what was seen when an alert fired, instead of what is kept of that moment; raises StateError."""
+        await self._transact(lambda connection: change_rows.keep_evidence(connection, [evidence]))
+
+    async def deliveries(self, fingerprint: Fingerprint | None = None) -> tuple[Attempt, ...]:
+        """The last tries to tell of an alert, or of any, the newest first; raises StateError."""
+        return await self._desk.with_store(lambda store: store.read(lambda connection: outbox.ledger(connection, fingerprint), ()))
 
     # What runs
 

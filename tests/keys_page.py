@@ -14,6 +14,7 @@ _SECTIONS = (
     ("tables", "Tables"),
     ("sessions", "Sessions"),
     ("waits", "Waits"),
+    ("alerts", "Alerts"),
 )
 _HEAD = """\
 # Keys

@@ -14,6 +14,7 @@ from aishell_core.values import (
     Ability,
     Cost,
     Facts,
+    LockWait,
     PlanNode,
     Reading,
     Relation,
@@ -47,6 +48,7 @@ class Script:
     calls: int = 0
     closed: int = 0
     extra: tuple[Sample, ...] = field(default_factory=tuple)
+    lock_waits: tuple[LockWait, ...] | None = None
 
 
 class ScriptedCollector:
@@ -57,7 +59,8 @@ class ScriptedCollector:
 
     @property
     def abilities(self) -> Ability:
-        return Ability.SESSIONS | Ability.STATEMENTS | Ability.RELATIONS | Ability.EXPLAIN
+        found = Ability.SESSIONS | Ability.STATEMENTS | Ability.RELATIONS | Ability.EXPLAIN
+        return found if self._script.lock_waits is None else found | Ability.LOCKS
 
     async def collect(self, tier: Tier, demand: Demand) -> Reading:
         script = self._script
@@ -85,7 +88,9 @@ class ScriptedCollector:
             replace(each, calls=each.calls + script.calls, total_milliseconds=each.total_milliseconds + script.calls * 5)
             for each in script.statements
         )
-        return replace(reading, samples=samples, statements=grown, sessions=script.sessions, relations=RELATIONS)
+        return replace(
+            reading, samples=samples, statements=grown, sessions=script.sessions, lock_waits=script.lock_waits, relations=RELATIONS
+        )
 
     async def explain(self, sql: str, database: str = "") -> tuple[PlanNode, ...]:
         return PLAN

@@ -18,8 +18,8 @@ from widgets.palette import severity_role
 class TitleState:
     """What the title bar says.
 
-    `counts` are the targets by severity, `place` is where we are, `detail` further words, `moment` the time that is looked
-    at when it is not now, `clock` and `interval` stand at the right end.
+    `counts` are the targets by severity, `place` is where we are, `state` how that is, `alerts` how many alerts fire, `detail`
+    further words, `moment` the time that is looked at when it is not now, `clock` and `interval` stand at the right end.
     """
 
     place: str = ""
@@ -31,6 +31,7 @@ class TitleState:
     moment: str = ""
     clock: str = ""
     interval: str = ""
+    state: Spans = ()
 
 
 class TitleBar(LineView):
@@ -81,7 +82,7 @@ def _sections(state: TitleState, glyphs: Glyphs) -> list[Spans]:
             counts.append((f"{' ' if counts else ''}{glyphs.severity(severity)} {count}", severity_role(severity)))
     if counts:
         sections.append(tuple(counts))
-    sections += [part for part in (state.alerts, state.detail) if part]
+    sections += [part for part in (state.state, state.alerts, state.detail) if part]
     return sections
 
 

@@ -141,6 +141,7 @@ class EventKind(StrEnum):
     REPLICATION = "replication"
     DEADLOCK = "deadlock"
     ACTION = "action"
+    ALERT = "alert"
     AISHELL = "aishell"
 
 

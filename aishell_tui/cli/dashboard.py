@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from aishell_tui.authority import Authority
     from aishell_tui.config.load import Configuration
     from aishell_tui.options import DashboardOptions
+    from alerts.ports import RuleSource
 
 Overrides = dict[tuple[str, str], str | bool]
 
@@ -139,7 +141,7 @@ def _open(chosen: Choice, overrides: Overrides, *, wall: bool) -> int:
     loaded = configuration(chosen, overrides)
     targets = selected(chosen, loaded, needed=chosen.all)
     tell_warnings(chosen, loaded)
-    options = dashboard_options(loaded, targets, wall=wall)
+    options = dashboard_options(loaded, targets, wall=wall, config=chosen.config)
     return run_dashboard(options) if targets else run_demo(options)
 
 
@@ -149,8 +151,15 @@ def _authority(loaded: Configuration, targets: tuple[Target, ...]) -> Authority:
     return authority_of(loaded, targets)
 
 
-def dashboard_options(loaded: Configuration, targets: tuple[Target, ...], *, wall: bool) -> DashboardOptions:
-    """What the dashboard needs to know of the configuration."""
+def _rules(config: Path | None, *, keeps_history: bool) -> RuleSource:
+    from aishell_tui.config.alert_rules import rule_book_source
+    from alerts.language.checker import KEPT
+
+    return rule_book_source(config, kept=KEPT if keeps_history else replace(KEPT, stored_seconds=0.0))
+
+
+def dashboard_options(loaded: Configuration, targets: tuple[Target, ...], *, wall: bool, config: Path | None = None) -> DashboardOptions:
+    """What the dashboard needs to know of the configuration; `config` is the file that was asked for, if any."""
     from aishell_tui.options import DashboardOptions
 
     settings = loaded.dashboard
@@ -169,4 +178,5 @@ def dashboard_options(loaded: Configuration, targets: tuple[Target, ...], *, wal
         history=loaded.history.enabled,
         notice=f"{Path(first.source).name}:{first.line}: {first.what}{more}" if first else "",
         authorise=partial(_authority, loaded, targets),
+        rules=partial(_rules, config, keeps_history=loaded.history.enabled),
     )

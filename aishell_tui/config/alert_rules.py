@@ -158,6 +158,11 @@ def rule_book_source(
     return RuleBookSource(load, candidates, kept)
 
 
+def shipped_rules() -> RuleBookSource:
+    """The rules that ship with their own values and nothing else: no file is read, and nobody is told."""
+    return RuleBookSource(Configuration)
+
+
 class RuleBookSource:
     """The rule book as the files say it now. `load` reads the configuration; `candidates` are files that may come to be."""
 

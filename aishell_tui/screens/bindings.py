@@ -25,9 +25,11 @@ def bindings_of(screen: str) -> list[BindingType]:
     return digits + [_binding(key) for key in keys_of("")]
 
 
-def _table_bindings() -> Iterator[Binding]:
+def _table_bindings(screen: str) -> Iterator[Binding]:
+    """The table's own keys, but those that the screen has another use for."""
+    taken = {pressed for key in keys_of(screen) if screen in key.where for pressed in key.keys}
     for binding in LineTable.BINDINGS:
-        if isinstance(binding, Binding):
+        if isinstance(binding, Binding) and not taken & set(binding.key.split(",")):
             yield binding
 
 
@@ -36,7 +38,9 @@ def footer_hints(screen: str) -> tuple[KeyHint, ...]:
     ranked = [(key.rank, KeyHint(key.shown, key.label, key.action)) for key in footer_of(screen)]
     if screen in TABLES:
         ranks = dict(TABLE_FOOTER)
-        ranked += [(ranks[each.action], KeyHint(each.key.split(",")[0], each.action)) for each in _table_bindings() if each.action in ranks]
+        ranked += [
+            (ranks[each.action], KeyHint(each.key.split(",")[0], each.action)) for each in _table_bindings(screen) if each.action in ranks
+        ]
     return tuple(hint for _, hint in sorted(ranked, key=lambda pair: pair[0]))
 
 
@@ -45,8 +49,8 @@ def help_lines(screen: str, withheld: frozenset[str] = frozenset()) -> tuple[tup
     own = [(_printed(key.keys, key.shown), key.help) for key in keys_of(screen) if screen in key.where and key.action not in withheld]
     table = []
     if screen in TABLES:
-        table = [(_printed(tuple(each.key.split(",")), ""), each.description.capitalize() + ".") for each in _table_bindings()]
-    common = [(_printed(key.keys, key.shown), key.help) for key in keys_of("")]
+        table = [(_printed(tuple(each.key.split(",")), ""), each.description.capitalize() + ".") for each in _table_bindings(screen)]
+    common = [(_printed(key.keys, key.shown), key.help) for key in keys_of(screen) if screen not in key.where]
     digits = [(digit, f"Go to {title}.") for digit, _, title in SCREENS]
     return (*own, *table, *common, *digits)
 

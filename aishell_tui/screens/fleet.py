@@ -23,7 +23,7 @@ from widgets.line_view import LineView
 from widgets.lines import Spans
 from widgets.table import LineTable
 
-_ONE_TARGET = {name for _, name, _ in SCREENS} - {"fleet", "events"}
+_ONE_TARGET = {name for _, name, _ in SCREENS} - {"fleet", "alerts", "events"}
 """The screens of one target that a reason may lead to."""
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from aishell_core.catalogue import CATALOGUE
 from aishell_core.units import format_count, format_duration, format_value
 from aishell_core.values import Severity, TargetId, Unit
+from aishell_tui.alert_news import LEVEL_WORDS, SEVERITIES, firing, level_counts
 from aishell_tui.charts import combined_value
 from aishell_tui.export import PaneData
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.keys import lead_key
 from aishell_tui.text import engine_text, without_path, worst_first
+from alerts.models import Alert, Level
 from widgets.format import bar, sparkline
 from widgets.glyphs import Glyphs
 from widgets.lines import Span
@@ -31,6 +35,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("queries", "STMT/S", 8, align="right", priority=7, help="Statements per second"),
     Column("hits", "HIT%", 6, align="right", priority=6, help="Cache hit ratio"),
     Column("lag", "LAG", 6, align="right", priority=5, help="Replication lag"),
+    Column("alerts", "ALERTS", 7, priority=2, help="Alerts that fire and are told: those of the worst level; + where there are lower ones"),
     Column("longest", "LONGEST", 7, align="right", priority=1, help="Running time of the longest active statement"),
     Column("waiting", "WAIT", 5, align="right", priority=7, help="Sessions that wait for a lock"),
     Column("size", "SIZE", 9, align="right", priority=8, help="Size on disk"),
@@ -40,15 +45,34 @@ _FIGURES = {"queries": "queries.rate", "hits": "cache.hit_ratio", "lag": "replic
 """Columns that are there only where a target has the figure, with its metric."""
 
 _ENGINE_CELLS = (8, 14)
+_NONE: Mapping[Level, int] = MappingProxyType({})
 
 
 def fleet_columns(frame: Frame) -> tuple[Column, ...]:
     """The columns for which some target has a figure; that of the engine is as wide as it has to be."""
     known = {key for key, metric in _FIGURES.items() if any(view.snapshot.find(metric) for view in frame.targets)}
+    known |= {"alerts"} if alerts_of(frame) else set()
     longest = max((len(engine_text(view.target.engine, view.facts)) for view in frame.targets), default=0)
     width = min(max(longest, _ENGINE_CELLS[0]), _ENGINE_CELLS[1])
-    columns = (column for column in COLUMNS if column.key not in _FIGURES or column.key in known)
+    columns = (column for column in COLUMNS if column.key not in {*_FIGURES, "alerts"} or column.key in known)
     return tuple(replace(column, width=width) if column.key == "engine" else column for column in columns)
+
+
+def alerts_of(frame: Frame) -> Mapping[TargetId, Mapping[Level, int]]:
+    """How many alerts fire on each target by level, the worst first; without targets that have none."""
+    by_target: dict[TargetId, list[Alert]] = {}
+    for alert in firing(frame.alerts.alerts) if frame.alerts is not None else ():
+        by_target.setdefault(alert.key.target, []).append(alert)
+    return {target: level_counts(alerts) for target, alerts in by_target.items()}
+
+
+def _alerts(counts: Mapping[Level, int]) -> Cell:
+    if not counts:
+        return Cell("–", "dim", 0.0)
+    level, count = next(iter(counts.items()))
+    more = "+" if len(counts) > 1 else ""
+    order = float(sum(each * 1000 ** (one.rank - 1) for one, each in counts.items()))
+    return Cell(f"{count} {LEVEL_WORDS[level]}{more}", severity_role(SEVERITIES[level]), order)
 
 
 def _number(view: TargetView, metric: str, combine: str = "sum") -> float | None:
@@ -109,8 +133,8 @@ def _age(view: TargetView, now: float) -> Cell:
     return Cell(format_duration(round(age)), "critical" if view.is_stale(now) else "dim", round(age))
 
 
-def fleet_row(view: TargetView, now: float, glyphs: Glyphs) -> Row:
-    """One target as a row."""
+def fleet_row(view: TargetView, now: float, glyphs: Glyphs, alerts: Mapping[Level, int] = _NONE) -> Row:
+    """One target as a row; `alerts` counts those that fire by level."""
     note, leads = _note(view)
     cells = {
         "target": Cell(view.name, "bold"),
@@ -121,6 +145,7 @@ def fleet_row(view: TargetView, now: float, glyphs: Glyphs) -> Row:
         "queries": _plain(_number(view, "queries.rate"), Unit.COUNT),
         "hits": _plain(_number(view, "cache.hit_ratio", "max"), Unit.RATIO),
         "lag": _plain(_number(view, "replication.lag", "max"), Unit.SECONDS),
+        "alerts": _alerts(alerts),
         "longest": _plain(_number(view, "query.duration", "max"), Unit.MILLISECONDS, zero="–"),
         "waiting": _plain(_number(view, "locks.waiting"), Unit.COUNT, zero="–"),
         "size": _plain(_number(view, "disk.used"), Unit.BYTES),
@@ -133,16 +158,18 @@ class FleetRows:
     """Makes the rows of a frame, anew only for targets that were read since: hundreds of targets must not hold up a key."""
 
     def __init__(self) -> None:
-        self._made: dict[TargetId, tuple[TargetView, Row]] = {}
+        self._made: dict[TargetId, tuple[TargetView, Mapping[Level, int], Row]] = {}
 
     def rows(self, frame: Frame, glyphs: Glyphs) -> list[Row]:
         """All targets, worst first."""
         before, self._made = self._made, {}
         rows = []
+        alerts = alerts_of(frame)
         for view in worst_first(frame):
-            known = before.get(view.name)
-            row = _aged(known[1], view, frame.at) if known is not None and known[0] is view else fleet_row(view, frame.at, glyphs)
-            self._made[view.name] = (view, row)
+            known, counts = before.get(view.name), alerts.get(view.name, _NONE)
+            is_known = known is not None and known[0] is view and known[1] == counts
+            row = _aged(known[2], view, frame.at) if known is not None and is_known else fleet_row(view, frame.at, glyphs, counts)
+            self._made[view.name] = (view, counts, row)
             rows.append(row)
         return rows
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from aishell_core.units import format_counted
+from aishell_tui.alert_news import LEVEL_WORDS, SEVERITIES, firing, level_counts
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.look import Look
 from aishell_tui.text import WORDS, clock_text, engine_text, moment_text, severity_counts
@@ -24,6 +25,7 @@ def title_state(frame: Frame, look: Look, viewed: TargetView | None) -> TitleSta
         interval=f"{look.interval_seconds:g}s",
     )
     counts = tuple(severity_counts(frame).items())
+    common = replace(common, alerts=alerts_text(frame, viewed))
     if viewed is None:
         return replace(common, place=format_counted(len(frame.targets), "target"), counts=counts)
     severity = viewed.assessment.severity
@@ -33,4 +35,16 @@ def title_state(frame: Frame, look: Look, viewed: TargetView | None) -> TitleSta
     if viewed.target.environment.value == "production":
         detail.append((" production", "warning"))
     state: Spans = ((WORDS[severity], severity_role(severity)),)
-    return replace(common, place=viewed.name, detail=tuple(detail), alerts=state, counts=counts if len(frame.targets) > 1 else ())
+    return replace(common, place=viewed.name, detail=tuple(detail), state=state, counts=counts if len(frame.targets) > 1 else ())
+
+
+def alerts_text(frame: Frame, viewed: TargetView | None = None) -> Spans:
+    """How many alerts fire by level, of the target that is looked at or of all; a question mark when nobody evaluates any."""
+    if frame.alerts is None:
+        return ()
+    shown = frame.alerts.alerts if viewed is None else [each for each in frame.alerts.alerts if each.key.target == viewed.name]
+    spans: list[Span] = [("alerts", "label")]
+    if not frame.alerts.evaluation.is_alive:
+        return (*spans, (" ?", "warning"))
+    spans += [(f" {count} {LEVEL_WORDS[level]}", severity_role(SEVERITIES[level])) for level, count in level_counts(firing(shown)).items()]
+    return tuple(spans) if len(spans) > 1 else ()

@@ -9,6 +9,7 @@ from textual.containers import Horizontal
 
 from aishell_core.units import format_value
 from aishell_core.values import Severity
+from aishell_tui.alert_news import SEVERITIES, alert_words, firing
 from aishell_tui.charts import FIGURES, chart_specs, combined_value, severity_of
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.look import Look
@@ -17,6 +18,7 @@ from aishell_tui.screens.bindings import bindings_of
 from aishell_tui.screens.chart_grid import ChartGrid
 from aishell_tui.screens.health_data import chart_data
 from aishell_tui.text import WORDS, worst_first
+from alerts.models import Alert
 from widgets.big_figure import BigFigure, BigFigureState
 from widgets.chart import ChartData
 from widgets.lines import Spans
@@ -25,13 +27,14 @@ from widgets.text_view import TextView
 
 DWELL_SECONDS = 10.0
 _FIGURES = 4
+_SENTENCES = 3
 
 
 def wall_order(frame: Frame) -> list[TargetView]:
-    """What the wall cycles through: all targets when all are well, else each bad one between every two good ones."""
-    views = worst_first(frame)
-    bad = [view for view in views if view.assessment.severity is not Severity.OK]
-    good = [view for view in views if view.assessment.severity is Severity.OK]
+    """What the wall cycles through: all targets when all are well, else each bad one, or one with an alert, between every two good ones."""
+    views, alarmed = worst_first(frame), {alert.key.target for alert in _firing(frame)}
+    bad = [view for view in views if view.assessment.severity is not Severity.OK or view.name in alarmed]
+    good = [view for view in views if view.assessment.severity is Severity.OK and view.name not in alarmed]
     if not bad or not good:
         return views
     order: list[TargetView] = []
@@ -58,11 +61,17 @@ def wall_figures(view: TargetView) -> list[BigFigureState]:
     return [BigFigureState(label, text, severity=severity) for severity, label, text in found[:_FIGURES]]
 
 
-def wall_sentences(view: TargetView) -> tuple[Spans, ...]:
-    """The state in a word and the reasons."""
+def _firing(frame: Frame) -> tuple[Alert, ...]:
+    return firing(frame.alerts.alerts) if frame.alerts is not None else ()
+
+
+def wall_sentences(view: TargetView, alerts: tuple[Alert, ...] = ()) -> tuple[Spans, ...]:
+    """The state in a word, then the alerts that fire and the reasons, as many as there is room for."""
     severity = view.assessment.severity
     lines: list[Spans] = [((f" {view.name}", "title"), (f"   {WORDS[severity]}", severity_role(severity)))]
-    lines += [((f" {reason.text}", severity_role(reason.severity)),) for reason in view.assessment.reasons[:3]]
+    told = {alert_words(alert): SEVERITIES[alert.level] for alert in alerts if alert.key.target == view.name}
+    told |= {reason.text: reason.severity for reason in view.assessment.reasons}
+    lines += [((f" {text}", severity_role(each)),) for text, each in list(told.items())[:_SENTENCES]]
     return tuple(lines)
 
 
@@ -88,7 +97,7 @@ class WallScreen(DashboardScreen):
         view = wall_target(frame, look.memory_since)
         if view is None:
             return
-        self.query_one("#wall-state", TextView).set_lines(wall_sentences(view))
+        self.query_one("#wall-state", TextView).set_lines(wall_sentences(view, _firing(frame)))
         states = wall_figures(view)
         for index in range(_FIGURES):
             self.query_one(f"#wall-{index}", BigFigure).set_state(states[index] if index < len(states) else None)

@@ -1,0 +1,242 @@
+"""Alerts and broken rules as table rows: what fires first, then what is about to, what is over, and what cannot be evaluated. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from aishell_core.documents.problems import Problem
+from aishell_core.units import format_counted, format_duration, format_value
+from aishell_core.values import Severity, Unit
+from aishell_tui.alert_news import LEVEL_WORDS, SEVERITIES, alert_words, firing, level_counts
+from alerts.models import Alert, Attempt, Fingerprint, Health, Phase, Silence
+from alerts.ports import AlertsView
+from alerts.rules.book import BrokenRule, RuleBook
+from alerts.silences import MAINTENANCE, OUT_OF_HOURS
+from widgets.heading import Heading
+from widgets.lines import Span
+from widgets.palette import Role, severity_role
+from widgets.table_model import Cell, Column, Row
+
+BROKEN = "rule:"
+"""What the id of a row of a broken rule begins with; its place in the book follows."""
+
+COLUMNS: tuple[Column, ...] = (
+    Column("level", "LEVEL", 5, help="How much it matters"),
+    Column("state", "STATE", 8, help="firing, pending, clearing, silenced, muted, no data, over, or broken"),
+    Column("alert", "ALERT", None, 10, help="The rule's name"),
+    Column("target", "TARGET", 10, help="Which target"),
+    Column("labels", "OF", 24, priority=8, help="Which figure of it"),
+    Column("value", "VALUE", 8, align="right", help="The figure now"),
+    Column("limit", "LIMIT", 8, align="right", priority=3, help="What it is compared with"),
+    Column("since", "FOR", 6, align="right", priority=1, help="How long it has held, or how long ago it ended"),
+    Column("owner", "OWNER", 6, priority=2, help="Who has taken it on"),
+    Column("told", "TOLD", 6, priority=4, help="Which channel was told last, or that none could be"),
+)
+WIDE_CELLS = 120
+_WIDER = {"target": 20, "value": 9, "limit": 9, "owner": 14, "told": 14}
+_IN_NOTE = frozenset({"labels", "owner", "told"})
+_COMMON = frozenset({"alertname", "target", "engine", "role", "environment", "severity"})
+
+Deliveries = Mapping[Fingerprint, Attempt]
+"""The last try to tell of each alert."""
+
+
+def alert_columns(cells: int) -> tuple[Column, ...]:
+    """The columns, with more room for names where there is some; where there is little, who has it and was told stands in the note."""
+    if cells < WIDE_CELLS:
+        return tuple(column for column in COLUMNS if column.key not in _IN_NOTE)
+    widths = {column.key: _WIDER.get(column.key, column.width) for column in COLUMNS}
+    return tuple(Column(each.key, each.title, widths[each.key], each.min_width, each.align, each.priority, each.help) for each in COLUMNS)
+
+
+def quantity(value: float | None, unit: str) -> str:
+    """A figure in its unit, `–` where there is none."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    try:
+        return format_value(value, Unit(unit))
+    except ValueError:
+        return f"{value:g} {unit}".strip()
+
+
+def own_labels(alert: Alert) -> str:
+    """The labels that tell this instance from others of its rule and target."""
+    return ", ".join(f"{name}={value}" for name, value in alert.key.labels if name not in _COMMON)
+
+
+def state_word(alert: Alert) -> str:
+    """Where it is in its life, in a word of at most eight letters."""
+    if alert.phase.is_active:
+        if alert.silenced_by:
+            return "silenced"
+        if alert.inhibited_by:
+            return "muted"
+        if alert.health is not Health.OK:
+            return str(alert.health).replace("_", " ")
+        return "clearing" if alert.phase is Phase.RECOVERING else "firing"
+    return {Phase.PENDING: "pending", Phase.RESOLVED: "over"}.get(alert.phase, str(alert.phase))
+
+
+def lasted_seconds(alert: Alert, now: float) -> float | None:
+    """How long it has held; of one that is over, how long ago it ended."""
+    begun = alert.resolved_at if alert.phase is Phase.RESOLVED else alert.since if alert.since is not None else alert.fired_at
+    return None if begun is None else max(0.0, now - begun)
+
+
+def alert_row(alert: Alert, now: float, told: Attempt | None, *, wide: bool = False) -> Row:
+    """One alert; its sentence stands under it while it is not over, with who has it and who was told where no column says so."""
+    active = alert.phase.is_active
+    severity = SEVERITIES[alert.level]
+    role: Role = severity_role(severity) if active and not alert.is_muted else "dim"
+    owner = alert.acknowledgement
+    cells = {
+        "level": Cell(LEVEL_WORDS[alert.level], role, float(alert.level.rank)),
+        "state": Cell(state_word(alert), "text" if active else "dim"),
+        "alert": Cell(alert.rule, "bold" if active and not alert.is_muted else "text"),
+        "target": Cell(alert.key.target),
+        "labels": Cell(own_labels(alert), "label"),
+        "value": Cell(quantity(alert.value, alert.unit), role, math.nan if alert.value is None else alert.value),
+        "limit": Cell(quantity(alert.threshold, alert.unit), "dim", math.nan if alert.threshold is None else alert.threshold),
+        "since": _since(alert, now),
+        "owner": Cell(owner.owner if owner is not None else "–", "accent" if owner is not None else "dim"),
+        "told": _told(told),
+    }
+    words, known = alert_words(alert), _known_by(alert, told) if not wide else ""
+    has_note = alert.phase is not Phase.RESOLVED and (words != alert.rule or known)
+    note: tuple[Span, ...] = ((words, role),) if has_note else ()
+    right: Span | None = (known, "label") if has_note and known else None
+    return Row(alert.fingerprint, cells, note=note, note_right=right, severity=_mark(alert, severity))
+
+
+def _known_by(alert: Alert, told: Attempt | None) -> str:
+    """Who has taken it on and who was told, in a few words."""
+    owner = alert.acknowledgement.owner if alert.acknowledgement is not None else ""
+    sent = "" if told is None else f"told {told.channel}" if told.is_delivered else f"{told.channel} failed"
+    return ", ".join(filter(None, (owner, sent)))
+
+
+def _mark(alert: Alert, severity: Severity) -> Severity | None:
+    """The glyph in front: none as long as nothing has happened yet."""
+    if alert.phase is Phase.RESOLVED:
+        return Severity.OK
+    return severity if alert.phase.is_active else None
+
+
+def _told(told: Attempt | None) -> Cell:
+    if told is None:
+        return Cell("–", "dim")
+    return Cell(told.channel, "text") if told.is_delivered else Cell("failed", "critical")
+
+
+def broken_row(place: int, broken: BrokenRule) -> Row:
+    """A rule that is not evaluated, with the first thing that is wrong with it."""
+    problem = broken.problems[0] if broken.problems else Problem("", "it cannot be read")
+    cells = {
+        "level": Cell("–", "dim"),
+        "state": Cell("broken", "warning"),
+        "alert": Cell(broken.name, "bold"),
+        "target": Cell(problem.place.rpartition("/")[2], "label"),
+    }
+    return Row(f"{BROKEN}{place}", cells, note=((problem.what, "warning"),), severity=Severity.WARNING)
+
+
+class AlertRows:
+    """Makes the rows, anew only for alerts that changed: a thousand of them must not hold up a key."""
+
+    def __init__(self) -> None:
+        self._made: dict[Fingerprint, tuple[Alert, Attempt | None, bool, Row]] = {}
+
+    def rows(self, view: AlertsView, now: float, told: Deliveries, *, wide: bool = False) -> list[Row]:
+        """All rows: what fires, broken rules, what is about to fire, what is over."""
+        before, self._made = self._made, {}
+        active: list[Row] = []
+        others: list[Row] = []
+        for alert in view.alerts:
+            known, sent = before.get(alert.fingerprint), told.get(alert.fingerprint)
+            if known is not None and known[0] is alert and known[1] is sent and known[2] == wide:
+                row = _aged(known[3], alert, now)
+            else:
+                row = alert_row(alert, now, sent, wide=wide)
+            self._made[alert.fingerprint] = (alert, sent, wide, row)
+            (active if alert.phase.is_active else others).append(row)
+        return [*active, *(broken_row(place, broken) for place, broken in enumerate(view.broken)), *others]
+
+
+def _since(alert: Alert, now: float) -> Cell:
+    seconds = lasted_seconds(alert, now)
+    role: Role = "text" if alert.phase.is_active else "dim"
+    return Cell("–" if seconds is None else format_duration(round(seconds)), role, seconds and round(seconds))
+
+
+def _aged(row: Row, alert: Alert, now: float) -> Row:
+    cell = _since(alert, now)
+    return row if row.cells["since"] == cell else replace(row, cells={**row.cells, "since": cell})
+
+
+def alerts_heading(view: AlertsView | None, note: str = "") -> Heading:
+    """How many fire, how many rules there are, and who evaluates them; that nobody does stands where staleness does."""
+    if view is None:
+        return Heading("alerts", ((note or "the rules are being loaded …", "dim"),))
+    counts: list[Span] = [
+        (f"{count} {LEVEL_WORDS[level]}  ", severity_role(SEVERITIES[level])) for level, count in level_counts(firing(view.alerts)).items()
+    ]
+    told = sum(alert.phase.is_active and alert.is_muted for alert in view.alerts)
+    counts += [(f"{told} muted  ", "label")] if told else []
+    rules = format_counted(len(view.book.rules), "rule")
+    broken = f", {len(view.broken)} broken" if view.broken else ""
+    return Heading("alerts", (*counts, (rules, "label"), (broken, "warning")), evaluator_text(view), nobody_text(view))
+
+
+def evaluator_text(view: AlertsView) -> str:
+    """Who evaluates."""
+    if view.is_evaluator:
+        return "evaluated here"
+    machine, _, rest = view.evaluation.holder.partition(":")
+    return f"evaluated by process {rest.partition(':')[0]} on {machine}" if machine else "evaluated here"
+
+
+def nobody_text(view: AlertsView) -> str:
+    """That nobody evaluates, "" while somebody does."""
+    return "" if view.evaluation.is_alive else "nobody evaluates the rules"
+
+
+def trouble_text(view: AlertsView) -> str:
+    """What is wrong with the keeping, telling or configuring of alerts, in one line."""
+    if view.note:
+        return view.note
+    wrong = [*view.book.faults, *view.book.warnings]
+    if not wrong:
+        return ""
+    return wrong[0].line_text + (f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else "")
+
+
+def empty_text(view: AlertsView | None, book: RuleBook | None) -> str:
+    """Why there are no rows."""
+    if view is None or book is None:
+        return "the rules are being loaded"
+    if not book.settings.is_enabled:
+        return "alerts are switched off: alerts: {enabled: false} in the configuration"
+    if not book.rules:
+        return "there are no rules: alerts: {builtin: [...]} or {rules: [...]} in the configuration"
+    return "nothing fires, and nothing did in the last quarter of an hour"
+
+
+def muted_by(alert: Alert, silences: Iterable[Silence], alerts: Iterable[Alert]) -> list[str]:
+    """Why nobody is told of an alert, in sentences."""
+    known = {silence.id: silence for silence in silences}
+    names = {other.fingerprint: other for other in alerts}
+    found = []
+    for each in alert.silenced_by:
+        silence = known.get(each)
+        if silence is not None:
+            found.append(f"silenced by {silence.author}" + (f": {silence.comment}" if silence.comment else "") + f" ({silence.id})")
+        elif each.startswith(MAINTENANCE):
+            found.append(f"in the maintenance {each.removeprefix(MAINTENANCE)}")
+        else:
+            found.append("outside of its active hours" if each.startswith(OUT_OF_HOURS) else f"silenced by {each}")
+    for fingerprint in alert.inhibited_by:
+        other = names.get(fingerprint)
+        found.append(f"muted by {other.rule} on {other.key.target}" if other is not None else "muted by another alert")
+    return found
