@@ -28,6 +28,7 @@ B = TypeVar("B")
 ALL = InstanceKey(TargetId(""))
 SCALE = {Unit.MILLISECONDS: 0.001, Unit.MILLISECONDS_PER_SECOND: 0.001}
 RAW_SECONDS = 900.0
+OF_THE_WHOLE = {"avg", "min", "quantile", "stddev", "rate", "deriv", "predict_linear"}
 
 
 class TooNearError(Exception):
@@ -98,6 +99,8 @@ class Reference:
                 pairs = stepped(name, points, metric.kind is Kind.COUNTER, span + offset, now)
             inside = [pair for pair in pairs if now - offset - span < pair[0] <= now - offset]
             value = self.made(name, inside, parameter, now - offset)
+            if name in OF_THE_WHOLE and inside and now - offset - inside[0][0] + points[-1].hold < span / 2:
+                value = None
             plain = name in {"count", "changes", "resets"}
             found[key] = value if value is None or plain else value * scale
         return found

@@ -36,6 +36,10 @@ _MAKINGS: Mapping[str, tuple[type[windows.Window], Part]] = MappingProxyType(
 )
 """For each function of the language its window, and what of a step it looks at."""
 
+_OF_THE_WHOLE = frozenset({"avg", "min", "quantile", "stddev", "rate", "deriv", "predict_linear"})
+"""Functions that speak of the whole span: the first seconds of a start, or of a server that is back, say nothing of ten minutes."""
+_SEEN_SHARE = 0.5
+
 
 class _Then(windows.Window):
     """What stood at a moment of the past; the ring keeps the last point before it."""
@@ -67,7 +71,7 @@ class _Then(windows.Window):
 class Moving:
     """What a window makes of each series that a figure's selector lets through."""
 
-    __slots__ = ("_index", "_indexes", "_wanted", "_windows", "figure", "reach_seconds", "series", "values", "version")
+    __slots__ = ("_index", "_indexes", "_seen_seconds", "_wanted", "_windows", "figure", "reach_seconds", "series", "values", "version")
 
     def __init__(self, figure: plan.Figure, wanted: plan.Window, indexes: Indexes) -> None:
         self.figure = figure
@@ -76,6 +80,7 @@ class Moving:
         self.version = 0
         self.reach_seconds = wanted.span_seconds + wanted.offset_seconds
         self._wanted = wanted
+        self._seen_seconds = _SEEN_SHARE * wanted.span_seconds if wanted.function in _OF_THE_WHOLE else 0.0
         self._windows: list[windows.Window] = []
         self._indexes = indexes
         self._index: Index | None = None
@@ -135,10 +140,13 @@ class Moving:
 
     def refresh(self, now: float) -> None:
         """Move all windows to a moment."""
-        values, parameter, has_changed = self.values, self._wanted.parameter, False
+        values, parameter, seen_seconds, has_changed = self.values, self._wanted.parameter, self._seen_seconds, False
         for place, window in enumerate(self._windows):
-            if window.advance(now):
+            # What waits to be seen for long enough may be so without another reading.
+            if window.advance(now) or (seen_seconds and values[place] != values[place]):
                 value = window.result(parameter, now)
+                if seen_seconds and window.seen_seconds(now) + self.series[place].hold_seconds < seen_seconds:
+                    value = NAN
                 if values[place] != value and (value == value or values[place] == values[place]):  # one of them is not NaN
                     values[place] = value
                     has_changed = True

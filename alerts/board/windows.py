@@ -35,6 +35,10 @@ class Window:
         """How many points are inside."""
         return self.tail - self.head
 
+    def seen_seconds(self, now: float) -> float:
+        """How long before the window's end its oldest point is; 0 when it is empty."""
+        return now - self.offset_seconds - self.ring.times[self.head - self.ring.first] if self.size else 0.0
+
     def advance(self, now: float) -> bool:
         """Move to a moment; whether any point came or went."""
         ring = self.ring

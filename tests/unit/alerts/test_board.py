@@ -95,7 +95,7 @@ def test_a_clock_that_goes_back_takes_back_what_is_later() -> None:
 
 
 def test_a_clock_that_goes_far_forward_empties_windows_and_does_no_harm() -> None:
-    bench = Bench(rule_of("avg(pool.usage, 1m) > 1%"))
+    bench = Bench(rule_of("avg(pool.usage, 10s) > 1%"))
     for at in range(10):
         bench.read(at, sample("pool.usage", 0.9))
     assert bench.one(86_400).health is Health.NO_DATA
@@ -103,8 +103,31 @@ def test_a_clock_that_goes_far_forward_empties_windows_and_does_no_harm() -> Non
     assert bench.one(86_400).value == pytest.approx(0.1)
 
 
+def test_a_window_says_nothing_of_the_whole_before_half_of_it_was_seen() -> None:
+    """A start on a busy machine is no ten busy minutes, and neither are the first seconds of a server that is back."""
+    bench = Bench(rule_of("avg(pool.usage, 10m) > 90%"))
+    for begin in (0, 7200):
+        for at in range(begin, begin + 300, 10):
+            bench.read(at, sample("pool.usage", 0.95))
+            assert bench.judge(at, key_of())[0].health is (Health.NO_DATA if at < begin + 295 else Health.OK)
+        bench.read(begin + 300, sample("pool.usage", 0.95))
+        assert bench.one(begin + 300).level
+
+
+def test_a_window_of_readings_that_are_rare_is_seen_at_once() -> None:
+    bench = Bench(rule_of("avg(pool.usage, 10m) > 90%"), interval_seconds=600.0)
+    bench.read(0, sample("pool.usage", 0.95))
+    assert bench.one(0).level
+
+
+def test_what_happened_in_a_window_is_told_however_little_of_it_was_seen() -> None:
+    bench = Bench(rule_of("max(pool.usage, 10m) > 90%"))
+    bench.read(0, sample("pool.usage", 0.95))
+    assert bench.one(0).level
+
+
 def test_values_that_are_no_numbers_are_left_out() -> None:
-    bench = Bench(rule_of("avg(disk.used, 1m) > 1B"))
+    bench = Bench(rule_of("avg(disk.used, 10s) > 1B"))
     for at, value in enumerate((5.0, math.nan, math.inf, -math.inf, 7.0)):
         bench.read(at, sample("disk.used", value))
     assert bench.one(4).value == 6.0
