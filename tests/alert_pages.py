@@ -31,12 +31,11 @@ tests: [{series: {pool.usage: 50%x9}, checks: [{at: 1m, rule: own pool, alerts: 
 """
 
 
-def furnish(workplace: Path, receiver: str) -> None:
+def furnish(workplace: Path, home: Path, receiver: str) -> None:
     """Make all of it in the reader's working folder and home; `receiver` is the address of an HTTP server behind the channel."""
     (workplace / "rules").mkdir(exist_ok=True)
     for path, text in (("rules/own.yaml", RULES), ("rules.yaml", RULES), ("tests.yaml", TESTS), ("rules-test.yaml", TESTS)):
         (workplace / path).write_text(text)
-    home = workplace / "home"
     with (home / "config.yaml").open("a") as file:
         file.write(f"alerts:\n  channels:\n    slack: webhook+http://{receiver}/\n")
     _history(home / "state")

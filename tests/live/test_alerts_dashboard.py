@@ -100,8 +100,8 @@ def test_a_rule_of_the_project_fires_is_told_acknowledged_and_ends(tmp_path: Pat
         terminal.wait_for(re.compile(r"took it on at .*: mine"), PATIENCE_SECONDS)
         terminal.send("\r")
         terminal.wait_for("https://runbooks.example/growth", PATIENCE_SECONDS)
-        terminal.send("G")
-        terminal.wait_for(re.compile(r"hook +delivered"), PATIENCE_SECONDS)
+        # The end moves on while what was seen is still being gathered.
+        scroll_until(terminal, re.compile(r"hook +delivered"))
         terminal.send("7")
         here.shrink()
         terminal.wait_for(re.compile(r"crit +over +log-grows"), PATIENCE_SECONDS)
@@ -146,6 +146,16 @@ def test_the_demo_shows_its_own_trouble_and_tells_nobody(tmp_path: Path) -> None
             terminal.wait_for("evaluated here", PATIENCE_SECONDS)
             assert "hook" not in terminal.text
         assert receiver.requests == []
+
+
+def scroll_until(terminal: Terminal, what: re.Pattern[str]) -> None:
+    """Go to the end until something is there."""
+
+    def is_there() -> bool:
+        terminal.send("G")
+        return what.search(terminal.text) is not None
+
+    keep(terminal, is_there)
 
 
 def keep(terminal: Terminal, condition: Callable[[], bool]) -> None:

@@ -208,7 +208,7 @@ def test_the_commands_of_a_block_run_one_after_the_other(block: Block, workplace
         configure(workplace, blocked.url() if blocked is not None else "")
     if ALERTS in block.body:
         receiver: Receiver = request.getfixturevalue("channel")
-        furnish(workplace, receiver.address)
+        furnish(workplace, workplace / "home", receiver.address)
     for command in commands(block):
         if redis is not None:
             run(command.replace(REDIS_ADDRESS, f"localhost:{redis.port}"), workplace)
