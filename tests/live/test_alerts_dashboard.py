@@ -100,6 +100,7 @@ def test_a_rule_of_the_project_fires_is_told_acknowledged_and_ends(tmp_path: Pat
         terminal.wait_for(re.compile(r"took it on at .*: mine"), PATIENCE_SECONDS)
         terminal.send("\r")
         terminal.wait_for("https://runbooks.example/growth", PATIENCE_SECONDS)
+        terminal.wait_for("what was seen at", PATIENCE_SECONDS)  # then all that is kept of it has been read
         terminal.send("G")
         terminal.wait_for(re.compile(r"hook +delivered"), PATIENCE_SECONDS)
         terminal.send("7")
