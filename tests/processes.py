@@ -39,6 +39,23 @@ def _is_over(process: psutil.Process) -> bool:
     return process.status() == psutil.STATUS_ZOMBIE and len([*Path(f"/proc/{process.pid}/task").glob("*")]) <= 1
 
 
+def suspend(pid: int) -> None:
+    """Stop a process, and return when all its threads stand still: the signal reaches one after the other."""
+    os.kill(pid, signal.SIGSTOP)
+    until = time.monotonic() + 60
+    while any(state not in "TtZ" for state in _thread_states(pid)):
+        assert time.monotonic() < until, f"process {pid} does not stand still"
+        time.sleep(0.001)
+
+
+def _thread_states(pid: int) -> list[str]:
+    states = []
+    for task in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with suppress(OSError):  # it ends while we look
+            states.append(task.read_text(errors="replace").rpartition(")")[2].split()[0])
+    return states
+
+
 def children(pid: int | None = None) -> frozenset[ProcessMark]:
     """All running descendants of a process, of this one by default."""
     found: set[ProcessMark] = set()

@@ -44,11 +44,12 @@ class Script:
     longest_milliseconds: float = 0.0
     started_at: float = 1_000.0
     statements: tuple[Statement, ...] = STATEMENTS
-    sessions: tuple[Session, ...] = (Session("p41", "app", "local", "shop", state="active", text="SELECT 1", statement_seconds=1.5),)
+    sessions: tuple[Session, ...] | None = (Session("p41", "app", "local", "shop", state="active", text="SELECT 1", statement_seconds=1.5),)
     calls: int = 0
     closed: int = 0
     extra: tuple[Sample, ...] = field(default_factory=tuple)
     lock_waits: tuple[LockWait, ...] | None = None
+    demanded: list[Demand] = field(default_factory=list)
 
 
 class ScriptedCollector:
@@ -65,6 +66,8 @@ class ScriptedCollector:
     async def collect(self, tier: Tier, demand: Demand) -> Reading:
         script = self._script
         script.calls += 1
+        if not script.demanded or script.demanded[-1] != demand:
+            script.demanded.append(demand)
         if script.hang:
             await asyncio.Event().wait()
         if script.error is not None:

@@ -7,18 +7,24 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from textual.pilot import Pilot
 
 from aishell_core.clock import SystemClock
 from aishell_core.documents.problems import Problem
 from aishell_core.safety.roles import Actor, Policy
-from aishell_core.values import LockWait, Session
+from aishell_core.values import EventKind, LockWait, Part, Session
+from aishell_tui.alert_feed import OpenAlerts
+from aishell_tui.alerting import Witness
 from aishell_tui.app import AishellApp
 from aishell_tui.authority import Authority
 from aishell_tui.options import DashboardOptions
 from aishell_tui.runtime import Runtime
-from alerts.models import Alert, Phase
+from alerts.language.parser import parse_condition
+from alerts.models import Alert, Level, Phase
+from alerts.rule import Trigger
 from alerts.rules.book import BrokenRule
+from alerts.service import AlertService
 from collectors.schedule import Schedule
 from tests.alert_dashboard import Room, waiting_rule
 from tests.alert_service import book_of
@@ -186,3 +192,67 @@ async def test_without_rules_the_screen_says_so(tmp_path: Path) -> None:
     async with dashboard({"b.db": Script()}, tmp_path, room=room) as (app, pilot, _room):
         await pilot.press("7")
         await until(pilot, lambda: "there are no rules" in text_of(app))
+
+
+async def test_sessions_are_read_for_the_evidence_although_nobody_looks_at_them_and_then_no_more(tmp_path: Path) -> None:
+    script = Script(sessions=None)
+    async with dashboard({"a.db": Script(), "b.db": script}, tmp_path) as (app, pilot, _room):
+        await until(pilot, lambda: app.frame.alerts is not None and app.frame.alerts.is_evaluator)
+        assert not any(Part.SESSIONS in demand for demand in script.demanded)
+        script.waiting = 17
+        await until(pilot, lambda: fires(app))
+        await until(pilot, lambda: any(Part.SESSIONS in demand for demand in script.demanded))
+        await until(pilot, lambda: not script.demanded[-1])
+
+
+async def test_a_part_that_a_rule_needs_is_read_all_the_time(tmp_path: Path) -> None:
+    script = Script()
+    rule = replace(waiting_rule(), triggers=(Trigger(Level.WARNING, parse_condition("statement.time.rate > 1e9")),))
+    async with dashboard({"b.db": script, "a.db": Script()}, tmp_path, room=Room(tmp_path, SystemClock(), rule)) as (_app, pilot, _room):
+        await until(pilot, lambda: bool(script.demanded) and script.demanded[-1] == {Part.STATEMENTS})
+
+
+@pytest.mark.parametrize("has_bell", [False, True])
+async def test_the_bell_rings_when_an_alert_begins_to_fire_where_it_is_asked_for(tmp_path: Path, has_bell: bool) -> None:
+    book = book_of(waiting_rule())
+    room = Room(tmp_path, SystemClock(), book=replace(book, settings=replace(book.settings, has_bell=has_bell)))
+    async with dashboard({"b.db": Script(waiting=17)}, tmp_path, room=room) as (app, pilot, _room):
+        await until(pilot, lambda: any(event.kind is EventKind.ALERT for event in app.frame.events))
+        await until(pilot, lambda: app.frame.bells == int(has_bell))
+
+
+async def test_a_fault_of_the_alerts_is_said_and_ends_nothing_else(tmp_path: Path) -> None:
+    class Faulty(Room):
+        @property
+        def open(self) -> OpenAlerts:
+            def opened(_traits: object, _saw: object) -> tuple[AlertService, Witness]:
+                raise RuntimeError("no such luck")
+
+            return opened
+
+    async with dashboard({"b.db": Script()}, tmp_path, room=Faulty(tmp_path, SystemClock())) as (app, pilot, _room):
+        await until(pilot, lambda: "alerts are not evaluated: RuntimeError: no such luck" in text_of(app))
+        reads = app.frame.targets[0].last_ok_at
+        await until(pilot, lambda: app.frame.targets[0].last_ok_at != reads)
+
+
+async def test_an_act_on_an_alert_is_recorded(tmp_path: Path) -> None:
+    async with dashboard({"b.db": Script(waiting=17)}, tmp_path) as (app, pilot, _room):
+        await until(pilot, lambda: fires(app))
+        await pilot.press("7", "j", "a")
+        await until(pilot, lambda: "A note for the others" in text_of(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: alerts(app)[0].acknowledgement is not None)
+        assert any("acknowledge alert" in path.read_text() for path in (tmp_path / "audit").rglob("*") if path.is_file())
+
+
+async def test_who_has_no_role_may_not_quiet_an_alert(tmp_path: Path) -> None:
+    policy = Policy((), configured=True, file="config.yaml")
+    authority = Authority(Actor("eve", 1001), policy, tmp_path)
+    async with dashboard({"b.db": Script(waiting=17)}, tmp_path, authorise=lambda: authority) as (app, pilot, _room):
+        await until(pilot, lambda: fires(app))
+        await pilot.press("7", "j", "a")
+        await until(pilot, lambda: "A note for the others" in text_of(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: "eve has no role" in text_of(app))
+        assert alerts(app)[0].acknowledgement is None

@@ -195,7 +195,7 @@ async def test_a_missing_privilege_names_the_grant(server: PostgresServer) -> No
         assert not (await session.facts()).superuser
         error = await refusal(session.query("SELECT * FROM pg_authid", lane=Lane.QUICK, deadline_seconds=20.0))
     assert (error.reason, error.sqlstate) == (FailureCode.PRIVILEGE, "42501")
-    assert error.hint == 'GRANT pg_monitor TO "plain";'
+    assert error.hint == 'GRANT SELECT ON pg_catalog.pg_authid TO "plain";'
 
 
 async def test_a_database_and_a_role_that_are_not_there_are_named(server: PostgresServer) -> None:

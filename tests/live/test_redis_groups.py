@@ -17,6 +17,7 @@ from aishell_core.targets import Target, parse_location
 from aishell_core.values import Ability, FailureCode, Part, Reading, ReplicationPeer, TargetId, Tier
 from collectors.contract import EVERYTHING, Collector
 from collectors.redis.collector import open_redis
+from tests.processes import suspend
 from tests.servers.redis import VERSIONS, RedisServer, redis_server
 from tests.servers.redis_groups import cluster, sentinel, with_replicas
 
@@ -87,7 +88,7 @@ async def test_a_replica_that_stands_still_is_seen_to_lag_in_bytes_and_seconds()
         collector = open_redis(primary.target(), SystemClock())
         name = f"127.0.0.1:{two.port}"
         process = psutil.Process(two.pid)
-        process.suspend()
+        suspend(process.pid)
         try:
             primary.execute("SET", "k", "x" * 100_000)
             seen = await until(

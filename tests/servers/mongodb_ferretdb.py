@@ -20,6 +20,7 @@ import pytest
 
 from aishell_core.targets import Target, parse_location
 from aishell_core.values import TargetId
+from tests.processes import suspend
 from tests.servers.mongodb_wire_protocol import ask
 from tests.servers.required import REQUIRE_SERVERS
 
@@ -76,7 +77,7 @@ class FerretServer:
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """The process stands still, as on a machine whose disk or memory hangs; its port still accepts."""
-        os.kill(self.pid, signal.SIGSTOP)
+        suspend(self.pid)
         try:
             yield
         finally:

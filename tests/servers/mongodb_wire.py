@@ -22,6 +22,7 @@ if __name__ == "__main__":
 
 from aishell_core.targets import Target, parse_location
 from aishell_core.values import TargetId
+from tests.processes import suspend
 from tests.servers.mongodb_wire_answers import answer
 from tests.servers.mongodb_wire_login import Login
 from tests.servers.mongodb_wire_protocol import ask, read_request, reply_to
@@ -84,7 +85,7 @@ class WireServer:
     @contextmanager
     def frozen(self) -> Iterator[None]:
         assert self.process is not None
-        self.process.send_signal(signal.SIGSTOP)
+        suspend(self.process.pid)
         try:
             yield
         finally:

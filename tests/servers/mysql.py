@@ -24,6 +24,7 @@ import pymysql
 
 from aishell_core.targets import Target, TlsPolicy, parse_location
 from aishell_core.values import TargetId
+from tests.processes import suspend
 from tests.servers.mysql_binaries import MysqlBinaries, require_mysql
 from tests.servers.postgres import free_port
 
@@ -182,7 +183,7 @@ class MysqlServer:
     def frozen(self) -> Iterator[None]:
         """The server stands still, as on a machine whose disk or memory hangs; its port still accepts."""
         process = psutil.Process(self.pid)
-        process.suspend()
+        suspend(process.pid)
         try:
             yield
         finally:

@@ -19,6 +19,7 @@ import psutil
 
 from aishell_core.targets import Target, TlsPolicy, parse_location
 from aishell_core.values import TargetId
+from tests.processes import suspend
 from tests.servers.postgres import SUPERUSER, PostgresServer, free_port, own_folder, write_as_server
 from tests.servers.postgres_binaries import server_user
 from tests.servers.required import require_server
@@ -151,7 +152,7 @@ class Pgbouncer:
     def frozen(self) -> Iterator[None]:
         """It stands still; its port still accepts."""
         process = psutil.Process(self.pid)
-        process.suspend()
+        suspend(process.pid)
         try:
             yield
         finally:

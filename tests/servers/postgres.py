@@ -24,7 +24,7 @@ import psutil
 
 from aishell_core.targets import Target, parse_location
 from aishell_core.values import TargetId
-from tests.processes import marked, survivors
+from tests.processes import marked, survivors, suspend
 from tests.servers.postgres_binaries import PostgresBinaries, require_postgres, server_user
 
 _START_SECONDS = 120.0
@@ -186,11 +186,11 @@ class PostgresServer:
     def frozen(self) -> Iterator[None]:
         """All its processes stand still, as on a machine whose disk or memory hangs; its port still accepts."""
         # The main process comes first, so that it starts no others while they are being counted.
-        psutil.Process(self.pid).suspend()
+        suspend(self.pid)
         stopped = self.processes()
         for process in stopped:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.suspend()
+            with contextlib.suppress(ProcessLookupError):
+                suspend(process.pid)
         try:
             yield
         finally:

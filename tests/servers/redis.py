@@ -20,6 +20,7 @@ import redis
 
 from aishell_core.targets import Target, TlsPolicy, parse_location
 from aishell_core.values import TargetId
+from tests.processes import suspend
 from tests.servers.postgres import free_port
 from tests.servers.required import REQUIRE_SERVERS, require_server
 
@@ -140,7 +141,7 @@ class RedisServer:
     def frozen(self) -> Iterator[None]:
         """It stands still; its port still accepts."""
         process = psutil.Process(self.pid)
-        process.suspend()
+        suspend(process.pid)
         try:
             yield
         finally:
