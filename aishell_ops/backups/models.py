@@ -230,13 +230,21 @@ class Record:
 class Holder:
     """Who works on something: enough to tell whether that process still lives, on this machine or another.
 
-    `process_started_at` is the system's own time of the process' start, so that a pid that came again is no proof of life.
+    `machine` names one start of one machine and, on Linux, its space of process ids. `process_started_at` is the system's
+    own time of the process' start, so that a pid that came again is no proof of life. `beat` counts signs of life.
     """
 
     host: str
+    machine: str
     pid: int
     process_started_at: float
     user: str = ""
+    what: str = ""
+    beat: int = 0
+
+    def __str__(self) -> str:
+        who = f"{self.user}@{self.host}" if self.user else self.host
+        return f"{who}, process {self.pid}"
 
 
 @dataclass(frozen=True, slots=True)

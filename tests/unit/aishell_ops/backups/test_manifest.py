@@ -75,7 +75,7 @@ def test_a_manifest_comes_back_as_it_was(manifest: Manifest) -> None:
 
 def test_records_and_holders_come_back_too() -> None:
     record = Record(RecordKind.VERIFIED, 1.5, "ops", level="deep", seconds=2.0)
-    holder = Holder("db1", 17, 1795226400.0, "ops")
+    holder = Holder("db1", "b00t", 17, 1795226400.0, "ops")
     assert decode(Record, encode(record), "it") == record
     assert decode(Holder, encode(holder), "it") == holder
 
