@@ -19,6 +19,7 @@ from aishell_ops.backups.storage.keys import as_part, from_part
 MANIFEST = "manifest.json"
 STARTED = "started.json"
 RECOVERY = "RECOVERY.txt"
+LOCKED_KEY = "key.age"
 _LEASE = "lease.json"
 _PARTS = "parts"
 _RECORDS = "records"
@@ -68,6 +69,11 @@ class Spot:
     def recovery_key(self) -> str:
         """The object that people read when there is no aishell."""
         return f"{self.prefix}{RECOVERY}"
+
+    @property
+    def key_key(self) -> str:
+        """The object with the secret key behind a passphrase, where there is one."""
+        return f"{self.prefix}{LOCKED_KEY}"
 
     def part_key(self, name: str) -> str:
         """The object of a part."""

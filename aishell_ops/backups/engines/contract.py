@@ -28,7 +28,10 @@ class SaveRequest:
 
 @dataclass(frozen=True, slots=True)
 class SavePlan:
-    """What would be done: printable, without any secret, and all that is needed to do it."""
+    """What would be done: printable, without any secret, and all that is needed to do it.
+
+    `steps` say it to a person; `recovery` are the shell commands that restore the opened parts without aishell.
+    """
 
     request: SaveRequest
     method: str
@@ -38,6 +41,7 @@ class SavePlan:
     skipped: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
+    recovery: tuple[str, ...] = ()
 
 
 class Saving(Protocol):

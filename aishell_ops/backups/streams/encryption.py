@@ -18,7 +18,6 @@ from aishell_ops.backups.models import Encryption
 from aishell_ops.backups.streams.contract import Keys, Reader, Writer
 
 SUFFIX = ".age"
-KEY_NAME = "key.age"
 _PIECE_BYTES = 1 << 20
 
 
