@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from aishell_core.targets import Location, Target
 from aishell_core.values import TargetId
-from aishell_ops.backups.engines.contract import SavePlan, SaveRequest
+from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan, SaveRequest
 from aishell_ops.backups.errors import BackupError
-from aishell_ops.backups.models import ObjectProof, Position, ProofLevel, Source, Tool
-from aishell_ops.backups.streams.contract import PlainSource, Stop
+from aishell_ops.backups.models import Manifest, ObjectProof, Part, Position, ProofLevel, Source, Tool
+from aishell_ops.backups.streams.contract import PlainSink, PlainSource, Progress, Stop, Writer
 from tests.unit.aishell_ops.backups.streams.situation import Given
 
 TARGET = Target(TargetId("orders-eu"), Location("toy", "db1", database="orders"))
-TABLES = {"orders": ["one", "two"], "users": []}
+Tables = dict[str, list[str]]
+
+TABLES: Tables = {"orders": ["one", "two"], "users": []}
 
 
 class ToyEngine:
@@ -25,7 +27,7 @@ class ToyEngine:
 
     def __init__(
         self,
-        tables: dict[str, list[str]] | None = None,
+        tables: Tables | None = None,
         *,
         stream_fault: BaseException | None = None,
         proof_fault: BaseException | None = None,
@@ -58,7 +60,7 @@ class _Moment:
 
     def __init__(
         self,
-        tables: dict[str, list[str]],
+        tables: Tables,
         stream_fault: BaseException | None,
         proof_fault: BaseException | None,
         end_fault: BaseException | None,
@@ -97,3 +99,70 @@ def toy_proof(name: str, rows: list[str]) -> ObjectProof:
 def failing(words: str) -> BackupError:
     """A fault with words of its own."""
     return BackupError(words)
+
+
+class ToyLoads:
+    """Takes backups of `ToyEngine` back into `databases`; `load_fault` is raised while a part is taken, `loses` drops a row."""
+
+    def __init__(self, databases: dict[str, Tables], *, load_fault: BaseException | None = None, loses: bool = False) -> None:
+        self.databases = databases
+        self.staged: list[str] = []
+        self._load_fault = load_fault
+        self._loses = loses
+
+    async def plan_load(self, target: Target, manifest: Manifest, request: LoadRequest) -> LoadPlan:
+        name = request.database or manifest.source.database
+        taken = name in self.databases and not request.replace
+        obstacles = (f"{name} is there and not empty",) if taken else ()
+        losses = (name,) if name in self.databases else ()
+        return LoadPlan(request, name, f"{name}_restoring", writes=(name,), losses=losses, obstacles=obstacles)
+
+    @asynccontextmanager
+    async def loading(self, target: Target, manifest: Manifest, plan: LoadPlan) -> AsyncIterator[_Staging]:
+        self.staged.append(plan.staging)
+        try:
+            yield _Staging(self, plan)
+        finally:
+            self.staged.remove(plan.staging)
+
+
+class _Staging:
+    def __init__(self, engine: ToyLoads, plan: LoadPlan) -> None:
+        self._engine = engine
+        self._plan = plan
+        self._tables: Tables = {}
+
+    def sink(self, part: Part) -> PlainSink:
+        return _ToySink(self, part)
+
+    def take(self, part: Part, content: bytes) -> None:
+        if self._engine._load_fault is not None:
+            raise self._engine._load_fault
+        if part.name.startswith("data.dump"):
+            self._tables = json.loads(content.rstrip(b"\0"))
+        if self._engine._loses and self._tables:
+            self._tables["orders"] = self._tables["orders"][1:]
+
+    async def finish(self, progress: Progress, stop: Stop) -> None:
+        return
+
+    async def proofs(self, level: ProofLevel, stop: Stop) -> tuple[ObjectProof, ...]:
+        return tuple(toy_proof(name, rows) for name, rows in self._tables.items())
+
+    async def publish(self) -> None:
+        self._engine.databases[self._plan.database] = self._tables
+
+
+class _ToySink:
+    def __init__(self, staging: _Staging, part: Part) -> None:
+        self._staging = staging
+        self._part = part
+        self._pieces: list[bytes] = []
+
+    @contextmanager
+    def opened(self, stop: Stop) -> Iterator[Writer]:
+        yield self
+        self._staging.take(self._part, b"".join(self._pieces))
+
+    def write(self, data: bytes | memoryview) -> None:
+        self._pieces.append(bytes(data))
