@@ -84,7 +84,8 @@ def message_of(channel: Channel, group: Group, decision: Decision, around: Surro
 
 def heartbeat_of(channel: Channel, every_seconds: float, around: Surroundings) -> Message:
     """A sign of life, for a receiver that raises an alarm when the next one does not come."""
-    text = f"aishell evaluates {len(around.routes.rules)} alert rules. The next sign of life comes within {format_duration(every_seconds)}."
+    rules, every = len(around.routes.rules), format_duration(every_seconds)
+    text = f"aishell evaluates {rules} alert rules on all targets. The next sign of life comes within {every}."
     labels = (("alertname", "AishellHeartbeat"), ("severity", "none"))
     item = Item("heartbeat", labels, (("summary", text),), around.now, around.now + 3 * every_seconds)
     return _plain(channel, MessageKind.HEARTBEAT, "aishell is watching", text, labels, item, around)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from aishell_core.state.codec import storable
-from alerts.models import Alert, AlertChange, ChangeKind, Fingerprint
+from alerts.models import Alert, AlertChange, ChangeKind
+from alerts.notify.custody import Custody
 from alerts.notify.group_rows import LONGEST_WAIT_SECONDS, join
 from alerts.notify.models import Routes
 
@@ -26,11 +27,13 @@ def note_changes(connection: sqlite3.Connection, changes: Iterable[AlertChange],
             _wait(connection, alert, routes, now)
 
 
-def raise_due(connection: sqlite3.Connection, alerts: Mapping[Fingerprint, Alert], routes: Routes, now: float) -> None:
+def raise_due(connection: sqlite3.Connection, custody: Custody, routes: Routes, now: float) -> None:
     """Tell the further channels of what nobody has taken on; an alert that is muted now waits until it is not."""
     sql = "SELECT fingerprint, after_seconds, channels FROM notice_escalation WHERE due_at <= ? OR due_at > ?"
     for fingerprint, after_seconds, channels in connection.execute(sql, (now, now + LONGEST_WAIT_SECONDS)).fetchall():
-        alert = alerts.get(fingerprint)
+        alert = custody.alert(connection, fingerprint)
+        if alert is not None and not custody.is_ours(alert.key.target):
+            continue
         row = (fingerprint, after_seconds, channels)
         if alert is not None and alert.phase.is_active and alert.acknowledgement is None and alert.is_muted:
             again = "UPDATE notice_escalation SET due_at = ? WHERE fingerprint = ? AND after_seconds = ? AND channels = ?"
@@ -41,9 +44,9 @@ def raise_due(connection: sqlite3.Connection, alerts: Mapping[Fingerprint, Alert
             join(connection, alert, json.loads(channels), routes, now)
 
 
-def next_due(connection: sqlite3.Connection) -> float | None:
-    """When the first escalation is due, None when none is."""
-    found = connection.execute("SELECT min(due_at) FROM notice_escalation").fetchone()[0]
+def next_due(connection: sqlite3.Connection, now: float) -> float | None:
+    """When the first escalation will be due, None when none will; what is due already and was left is another program's."""
+    found = connection.execute("SELECT min(due_at) FROM notice_escalation WHERE due_at > ?", (now,)).fetchone()[0]
     return None if found is None else float(found)
 
 

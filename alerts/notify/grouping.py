@@ -35,15 +35,19 @@ class Standing(StrEnum):
     FIRING = "firing"
     OVER = "over"
     QUIET = "quiet"
-    """Muted, or a change of it is held back because it flaps: as it was told last."""
+    """Muted, judged by nobody, or a change of it is held back because it flaps: as it was told last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One alert in one group of one channel. `told` is the level that the receiver knows of, None for nothing."""
+    """One alert in one group of one channel. `told` is the level that the receiver knows of, None for nothing.
+
+    While it `is_idle`, nobody judges its target, and nothing is told of it.
+    """
 
     alert: Alert
     told: Level | None = None
+    is_idle: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,8 @@ def decide(group: Group, channel: Channel, repeat: float, now: float) -> Decisio
 def standing(member: Member, now: float) -> Standing:
     """How a member looks from outside: an alert that is muted or held back stays as it was told, and an end always counts."""
     alert = member.alert
+    if member.is_idle:
+        return Standing.QUIET
     if alert.held_until is not None and now < alert.held_until:
         return Standing.QUIET
     if not alert.phase.is_active:
