@@ -76,8 +76,8 @@ class Watch:
         before = self.demand
         self.shown = self.shown if shown is None else shown
         self.needed = self.needed if needed is None else needed
-        if self.demand - before:
-            self.poller.poke()
+        if more := self.demand - before:
+            self.poller.poke(more)
 
     def _open_collector(self) -> Collector:
         self._collector = self._open(self.view.target, self._clock)

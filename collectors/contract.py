@@ -15,6 +15,11 @@ Demand = frozenset[Part]
 EVERYTHING: Demand = frozenset(Part)
 NOTHING: Demand = frozenset()
 
+Tiers = frozenset[Tier]
+_MOMENT: Tiers = frozenset({Tier.HOT})
+_SLOW: Tiers = frozenset({Tier.WARM, Tier.COLD})
+_SLOW_PARTS: Demand = frozenset({Part.RELATIONS, Part.SETTINGS})
+
 
 class Collector(Protocol):
     """Reads one target.
@@ -55,6 +60,25 @@ class Consenting(Protocol):
 
     async def explain_with_consent(self, sql: str, database: str) -> tuple[PlanNode, ...]:
         """The plan all the same, because a person wants it; raises TargetError."""
+
+
+@runtime_checkable
+class Placing(Protocol):
+    """A collector that reads some parts in other tiers than most (see `tiers_of`)."""
+
+    def tiers_of(self, part: Part) -> Tiers:
+        """The tiers in which it reads a part, or says why it cannot."""
+
+
+def usual_tiers(part: Part) -> Tiers:
+    """In which tiers a part is read: tables and settings, which take long, in the slower ones, all else in the hot one."""
+    return _SLOW if part in _SLOW_PARTS else _MOMENT
+
+
+def tiers_of(collector: Collector, demand: Demand) -> Tiers:
+    """In which tiers these parts are read."""
+    tiers = collector.tiers_of if isinstance(collector, Placing) else usual_tiers
+    return frozenset[Tier]().union(*(tiers(part) for part in demand))
 
 
 CollectorFactory = Callable[[Target, Clock], Collector]
