@@ -101,9 +101,17 @@ class Reference:
             value = self.made(name, inside, parameter, now - offset)
             if name in OF_THE_WHOLE and inside and now - offset - inside[0][0] + points[-1].hold < span / 2:
                 value = None
+            if not offset and name != "last" and not self.answers(key.target, now):
+                value = None
             plain = name in {"count", "changes", "resets"}
             found[key] = value if value is None or plain else value * scale
         return found
+
+    def answers(self, target: TargetId, now: float) -> bool:
+        """Whether the last reading of a target still stands."""
+        return any(
+            reading.target == target and reading.at <= now <= reading.at + gap_seconds(interval) for reading, interval in self.readings
+        )
 
     def made(self, name: str, inside: list[tuple[float, ...]], parameter: float, then: float) -> float | None:
         values = [pair[1] for pair in inside]
