@@ -50,6 +50,9 @@ class Collector(Protocol):
 class Analyzing(Protocol):
     """A collector that can also run a statement to measure its plan (`Ability.ANALYZE`), so that nothing is changed by it."""
 
+    async def check_measuring(self, sql: str, database: str) -> None:
+        """Raise the TargetError with which a statement would not be run, so that nobody is asked for what is refused then."""
+
     async def explain_analyze(self, sql: str, database: str, deadline_seconds: float) -> tuple[PlanNode, ...]:
         """The plan with what each step took; raises TargetError where it writes, lacks values or passes the deadline."""
 

@@ -361,6 +361,28 @@ async def test_a_failed_measurement_says_why_in_full() -> None:
         assert "a statement that writes is not measured" in text_of(app)
 
 
+@pytest.mark.parametrize("size", [LARGE, SMALL])
+async def test_what_would_be_refused_is_not_asked_about_and_the_plan_stays(size: tuple[int, int]) -> None:
+    error = TargetError(
+        FailureCode.UNSUPPORTED, "the statement writes, so it was not run and nothing has changed", "its estimated plan can be shown"
+    )
+    script = ServerScript(unmeasurable=error)
+    async with server(script, size=size, target=server_target(environment=Environment.PRODUCTION)) as (app, pilot):
+        await detail_of(app, pilot, "c0ffee", "plan")
+        await pilot.press("a")
+        await until(pilot, lambda: "not measured: the statement writes" in text_of(app))
+        assert "costly step marked" in text_of(app)
+        assert not isinstance(app.screen, ConfirmScreen)
+        assert (script.checked, script.analyzed) == ([(VACUUM_COUNT, "shop")], [])
+
+
+async def test_why_a_text_without_values_is_not_run_is_said_in_full_on_a_small_screen() -> None:
+    async with server(ServerScript(sessions=()), size=SMALL) as (app, pilot):
+        await detail_of(app, pilot, "8f21c4", "plan")
+        await pilot.press("a")
+        await until(pilot, lambda: "the plan shown is the one without values" in " ".join(text_of(app).split()))
+
+
 async def test_a_text_without_values_is_not_run_unless_somebody_runs_it_with_values_now() -> None:
     script = ServerScript(sessions=())
     async with server(script, size=LARGE) as (app, pilot):
