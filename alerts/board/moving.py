@@ -38,9 +38,13 @@ _MAKINGS: Mapping[str, tuple[type[windows.Window], Part]] = MappingProxyType(
 )
 """For each function of the language its window, and what of a step it looks at."""
 
-_OF_THE_WHOLE = frozenset({"avg", "min", "quantile", "stddev", "rate", "deriv", "predict_linear"})
-"""Functions that speak of the whole span: the first seconds of a start, or of a server that is back, say nothing of ten minutes."""
-_SEEN_SHARE = 0.5
+SEEN_SHARES: Mapping[str, float] = MappingProxyType(
+    {**dict.fromkeys(("avg", "min", "quantile", "stddev", "rate"), 0.9), **dict.fromkeys(("deriv", "predict_linear"), 0.5)}
+)
+"""How much of its span a function that speaks of the whole has to have seen: half of ten minutes is no "for ten minutes".
+
+A straight line goes through half of its points as well.
+"""
 
 
 class _Then(windows.Window):
@@ -95,7 +99,7 @@ class Moving:
         self.version = 0
         self.reach_seconds = wanted.span_seconds + wanted.offset_seconds
         self._wanted = wanted
-        self._seen_seconds = _SEEN_SHARE * wanted.span_seconds if wanted.function in _OF_THE_WHOLE else 0.0
+        self._seen_seconds = SEEN_SHARES.get(wanted.function, 0.0) * wanted.span_seconds
         # What was a while ago stays true, and `last` asks for what is older than a figure stands.
         self._silent = silent if not wanted.offset_seconds and wanted.function != "last" else frozenset[TargetId]()
         self._windows: list[windows.Window] = []
