@@ -204,6 +204,20 @@ async def test_queries_of_a_server_show_hits_databases_and_users_where_there_is_
         assert re.search(r"71(\.0)?%", text)
 
 
+async def test_a_statement_that_runs_no_more_has_no_figures_while_the_order_is_held() -> None:
+    script = ServerScript()
+    async with server(script, size=LARGE) as (app, pilot):
+        await pilot.press("3", "t", "t")
+        await until(pilot, lambda: VACUUM_COUNT in text_of(app))
+        await pilot.press("j")
+        await until(pilot, lambda: "order held" in text_of(app))
+        script.statements = tuple(each for each in script.statements or () if each.digest != "c0ffee")
+        await until(pilot, lambda: "† " in text_of(app))
+        gone = next(line for line in text_of(app).splitlines() if line.startswith("† "))
+        assert VACUUM_COUNT in gone
+        assert not any(character.isdigit() for character in gone.partition(VACUUM_COUNT)[0])
+
+
 async def test_queries_at_80_columns_keep_the_statement() -> None:
     async with server(ServerScript()) as (app, pilot):
         await pilot.press("3")
