@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from aishell_core.values import TargetId
 from alerts.annotations import annotated
+from alerts.flapping import risen
 from alerts.judgement import Judgement
 from alerts.lifecycle import aged, broken, ended, fingerprint_of, is_watched, paused, step
 from alerts.models import Acknowledgement, Alert, AlertChange, ChangeKind, Fingerprint, Health, InstanceKey, Silence, Traits
@@ -37,6 +38,8 @@ class Surroundings:
     is_settling: bool = False
     judged: frozenset[TargetId] | None = None
     others: tuple[Alert, ...] = ()
+    silent: Mapping[TargetId, float] = field(default_factory=dict)
+    """The targets that do not answer, and since when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +74,14 @@ def evaluated(before: Alerts, judgements: Iterable[Judgement], around: Surroundi
         rule = around.rules[judgement.rule]
         stepped, happened = step(rule, after.get(fingerprint), judgement, now, traits)
         if stepped is not None and happened and happened[-1].kind in _TOLD_ANEW:
-            stepped = annotated(rule, stepped)
+            stepped = annotated(rule, risen(stepped, now, rule.damping))
             happened = (*happened[:-1], replace(happened[-1], after=stepped))
         changes += happened
         _put(after, fingerprint, stepped)
     changes += _without_judge(after, around, now)
     for alert in [alert for alert in after.values() if not is_watched(alert)]:
         _put(after, alert.fingerprint, aged(around.rules.get(alert.rule), alert, now))
-    mutes = Mutes(around.rules, around.silences, around.windows, around.traits)
+    mutes = Mutes(around.rules, around.silences, around.windows, around.traits, around.silent)
     quiet, hushed = muted([*after.values(), *(alert for alert in around.others if alert.fingerprint not in after)], mutes, now)
     after |= {alert.fingerprint: alert for alert in quiet if alert.fingerprint in after}
     changes = [*_as_muted(changes, after), *(change for change in hushed if change.after.fingerprint in after)]
