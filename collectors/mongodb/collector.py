@@ -46,6 +46,10 @@ class MongoCollector:
         """The plan of an operation, without running it; raises TargetError."""
         return await self._session.explain(sql, database, _EXPLAIN_SECONDS)
 
+    async def estimated_rows(self, command: str, database: str, deadline_seconds: float) -> float | None:
+        """About how many documents an operation would touch, which no plan tells; raises TargetError."""
+        return await self._session.estimated_rows(command, database, deadline_seconds)
+
     async def cancel(self, session: Session, deadline_seconds: float) -> None:
         """End the running operation of exactly this session; raises TargetError."""
         await self._session.cancel(session, deadline_seconds)
