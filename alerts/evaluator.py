@@ -131,6 +131,7 @@ class Evaluator:
             is_settling=self._clock.steady() - self._began < SETTLING_SECONDS,
             judged=_judged(look, traits),
             others=look.others,
+            silent=self.judging.silent(),
         )
 
 
