@@ -15,6 +15,9 @@ _SIZES = {"B": 1.0} | {
 }
 _SIZES["kB"] = 1000.0
 _QUANTITY = re.compile(r"\s*([-+]?\d+(?:\.\d+)?)\s*([A-Za-z%]*)\s*")
+_SPAN_UNITS = {"us": 0.000001, **_DURATIONS}
+_SPAN_PART = re.compile(r"(\d+(?:\.\d+)?)([A-Za-z]+)")
+_MOST_PARTS = 6
 _UNKNOWN = "n/a"
 
 
@@ -35,8 +38,24 @@ def _scale(text: str, units: dict[str, float], what: str, example: str) -> float
 
 
 def parse_duration(text: str) -> float:
-    """Seconds in a text such as `200ms`, `5m` or `1.5h`; raises UsageError naming the valid units."""
-    return _scale(text, _DURATIONS, "duration", "5m")
+    """Seconds in a text such as `200ms`, `1.5h`, `1h30m`, or what `format_duration` prints; raises UsageError naming the units."""
+    span = _composed(text.strip())
+    return span if span is not None else _scale(text, _DURATIONS, "duration", "5m")
+
+
+def _composed(text: str) -> float | None:
+    """The seconds of several amounts, each of a smaller unit than the one before: 2d04h, -1m30s; None for anything else."""
+    sign, bare = (-1.0, text[1:]) if text.startswith("-") else (1.0, text.removeprefix("+"))
+    seconds, smaller_than, at = 0.0, math.inf, 0
+    for _ in range(_MOST_PARTS):
+        part = _SPAN_PART.match(bare, at)
+        unit = _SPAN_UNITS.get(part[2], math.inf) if part is not None else math.inf
+        if part is None or unit >= smaller_than:
+            return None
+        seconds, smaller_than, at = seconds + float(part[1]) * unit, unit, part.end()
+        if at == len(bare):
+            return sign * seconds
+    return None
 
 
 def parse_size(text: str) -> float:

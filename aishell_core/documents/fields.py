@@ -128,7 +128,9 @@ def _flag(value: object) -> bool:
     raise fault(f"true or false is wanted here, but {kind_of(value)} was found", f"write true or false{guess}")
 
 
-DURATION_SCHEMA = WithJsonSchema({"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*(ms|s|m|h|d|w)\s*$", "examples": ["1s", "500ms"]})
+DURATION_SCHEMA = WithJsonSchema(
+    {"type": "string", "pattern": r"^\s*([0-9]+(\.[0-9]+)?\s*(us|ms|s|m|h|d|w))+\s*$", "examples": ["1s", "500ms", "1h30m"]}
+)
 
 Name = Annotated[str, PlainValidator(_name), WithJsonSchema({"type": "string", "pattern": r"^\w[\w.@:+-]*$", "maxLength": 64})]
 Text = Annotated[str, PlainValidator(_text), WithJsonSchema({"type": "string"})]
