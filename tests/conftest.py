@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -35,13 +38,41 @@ _CHANGES_OUTPUT = (
 _CHANGES_OUTPUT_PREFIXES = ("AISHELL_", "AI_SHELL_", "TEXTUAL", "LC_")
 _KEPT = ("AISHELL_REQUIRE_SERVERS", "TEXTUAL_SNAPSHOT_TEMPDIR")
 _PR_SET_CHILD_SUBREAPER = 36
+_OF_PYTEST = "PYTEST_DEBUG_TEMPROOT"
+"""Where pytest keeps the folders of the last runs."""
+_TESTS = Path(__file__).parent
+_LONGEST_FIRST = ("contract", "live", "app", "snapshots")
+_LEFT = "left"
+_left_by_workers: list[str] = []
 
 
-def pytest_configure() -> None:
-    """Make orphans come back to this process on Linux, so that no test can lose one unseen."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Make orphans come back to this process on Linux, so that no test can lose one unseen, and give it a temporary folder."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    _temporary_folder(config)
+
+
+def _temporary_folder(config: pytest.Config) -> None:
+    """A folder of this process's own for what servers and demos keep: neither another worker nor another run sweeps it."""
+    os.environ.setdefault(_OF_PYTEST, tempfile.gettempdir())
+    folder = Path(tempfile.mkdtemp(prefix="aishell-tests-", dir=os.environ[_OF_PYTEST]))
+    folder.chmod(0o1777)  # as the usual one: servers run as users of their own
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let workers begin with the folders whose tests take longest: the short ones at the end fill up whoever has time."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: _rank(item.path))
+
+
+def _rank(path: Path) -> int:
+    folder = path.relative_to(_TESTS).parts[0]
+    return _LONGEST_FIRST.index(folder) if folder in _LONGEST_FIRST else len(_LONGEST_FIRST)
 
 
 @pytest.fixture(autouse=True)
@@ -70,10 +101,23 @@ def _no_process_outlives_its_test(_own_surroundings: None) -> Iterator[None]:
         pytest.fail("still running after the test: " + "; ".join(f"{mark.pid} {mark.command}" for mark in left))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Keep what a worker tells at its end."""
+    _left_by_workers.extend(getattr(node, "workeroutput", {}).get(_LEFT, ()))
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail the run when a server that the session started is still there."""
-    left = survivors(children())
-    end_all(left)
+    """Fail the run when a server that the session started is still there; a worker leaves the word to who started it."""
+    alive = survivors(children())
+    end_all(alive)
+    left = [f"{mark.pid} {mark.command}" for mark in alive]
+    output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output[_LEFT] = left
+        return
+    left += _left_by_workers
     if left:
-        print("still running after the last test:", *(f"{mark.pid} {mark.command}" for mark in left), sep="\n  ", file=sys.stderr)
+        print("still running after the last test:", *left, sep="\n  ", file=sys.stderr)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
