@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.processes import children, end_all, survivors
+from tests.processes import ProcessMark, children, end_all, marked, survivors
 
 # The same examples each time and no limit of time: a run tells about the code alone. `make soak` searches for new ones.
 settings.register_profile("default", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -71,8 +71,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _rank(path: Path) -> int:
-    folder = path.relative_to(_TESTS).parts[0]
-    return _LONGEST_FIRST.index(folder) if folder in _LONGEST_FIRST else len(_LONGEST_FIRST)
+    return next((rank for rank, folder in enumerate(_LONGEST_FIRST) if _TESTS / folder in path.parents), len(_LONGEST_FIRST))
 
 
 @pytest.fixture(autouse=True)
@@ -95,10 +94,16 @@ def aishell_home() -> Path:
 def _no_process_outlives_its_test(_own_surroundings: None) -> Iterator[None]:
     before = children()
     yield
-    left = survivors(children() - before)
+    left = survivors(_started_since(before))
     end_all(left)
     if left:
         pytest.fail("still running after the test: " + "; ".join(f"{mark.pid} {mark.command}" for mark in left))
+
+
+def _started_since(before: frozenset[ProcessMark]) -> frozenset[ProcessMark]:
+    """What has been started since, without that which hangs below older processes: a server's own ends with the server."""
+    new = children() - before
+    return new.difference(*(children(mark.pid) for mark in before if new and marked(mark.pid) == mark))
 
 
 @pytest.hookimpl(optionalhook=True)
