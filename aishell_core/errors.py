@@ -7,6 +7,8 @@ AishellError                  exit 70, an operation failed
 │   └── ConsentError          the same, not done because it may do more than read; a person may want it all the same
 ├── StateError                exit 74, the state folder or database cannot be used
 └── RefusedError              exit 77, a role, a protection or the person at the keyboard says no
+
+Rooms have errors of their own below it: those of backups stand in `aishell_ops/backups/errors.py`.
 """
 
 from __future__ import annotations
@@ -25,8 +27,11 @@ class ExitCode(IntEnum):
     CRITICAL = 2
     UNKNOWN = 3
     USAGE = 64
+    DATA = 65
+    UNAVAILABLE = 69
     SOFTWARE = 70
     STATE = 74
+    BUSY = 75
     REFUSED = 77
     CONFIG = 78
 

@@ -1,8 +1,8 @@
 """Between the pollers and the service of alerts: readings and traits in, what is wanted and what has happened out.
 
-The service is loaded and opened some seconds after the pollers have begun, in a thread, so that neither the first readings
-nor the first frame pay for it. What was read until then reaches it too. A fault of the service ends nothing but itself: it is
-said, and the service is opened anew after a while.
+The service is loaded and opened some seconds after every target was read for the first time, in a thread, so that neither
+the first readings nor the first frame pay for it, nor for the values that it works with. What was read until then reaches it
+too. A fault of the service ends nothing but itself: it is said, and the service is opened anew after a while.
 """
 
 from __future__ import annotations
@@ -17,24 +17,28 @@ from aishell_core.errors import StateError
 from aishell_core.targets import Target
 from aishell_core.values import Ability, Event, EventKind, Part, Reading, Severity, TargetId, Tier
 from aishell_tui.alert_news import alert_events, newly_firing
-from aishell_tui.alert_traits import addresses_of, traits_of, upstream_of
 from aishell_tui.frame import TargetView
-from alerts.models import Alert, Evidence, Fingerprint, Phase, Traits
 from collectors.contract import NOTHING, Demand
 
 if TYPE_CHECKING:
+    # None of it is loaded before the service is opened.
+    from aishell_tui.alert_traits import KnownTraits
     from aishell_tui.alerting import Witness
     from aishell_tui.rule_parts import EngineParts
+    from alerts.models import Alert, Evidence, Fingerprint, Traits
     from alerts.ports import AlertsView
     from alerts.rules.book import RuleBook
     from alerts.service import AlertService
 
 
-OpenAlerts = Callable[[Mapping[TargetId, Traits], Callable[[Alert], Evidence | None]], "tuple[AlertService, Witness]"]
+OpenAlerts = Callable[["Mapping[TargetId, Traits]", "Callable[[Alert], Evidence | None]"], "tuple[AlertService, Witness]"]
 """Opens the service, given what every target is (which changes as more is known) and who says what was seen; in a thread."""
 
 START_SECONDS = 1.5
+MOST_START_SECONDS = 10.0
+"""A target that has not answered by then is not waited for."""
 AGAIN_SECONDS = 30.0
+_EARLY_SECONDS = 0.5
 _LOOK_SECONDS = 1.0
 _WITNESS_SECONDS = 10.0
 _LINKS_SECONDS = 300.0
@@ -81,9 +85,8 @@ class AlertFeed:
         self._open = open_alerts
         self._clock = clock
         self._targets = {target.name: target for target in targets}
-        self._addresses = addresses_of(self._targets.values())
         self._known = known
-        self._traits = {name: traits_of(target, None) for name, target in self._targets.items()}
+        self._traits: KnownTraits | None = None
         self._early: dict[tuple[TargetId, Tier], tuple[Reading, float]] = {}
         self._service: AlertService | None = None
         self._witness: Witness | None = None
@@ -110,8 +113,8 @@ class AlertFeed:
 
     def heard(self, view: TargetView, reading: Reading, interval_seconds: float) -> None:
         """A target was read, or could not be."""
-        if reading.facts is not None or reading.replication is not None:
-            self._know(view)
+        if self._traits is not None and (reading.facts is not None or reading.replication is not None):
+            self._traits.know(view)
         if self._service is not None:
             self._service.observe(reading, interval_seconds)
         else:
@@ -122,17 +125,9 @@ class AlertFeed:
         if self._service is not None:
             self._service.gap(target)
 
-    def _know(self, view: TargetView) -> None:
-        known = self._traits.get(view.name)
-        upstream = known.upstream if known is not None else None
-        if view.replication is not None:
-            upstream = upstream_of(view.target, view.replication, self._addresses)
-        found = traits_of(view.target, view.facts, upstream)
-        if found != known:
-            self._traits[view.name] = found
-
     async def run(self) -> None:
         """Evaluate and tell until cancelled."""
+        await self._first_readings()
         await self._clock.sleep(START_SECONDS)
         while True:
             try:
@@ -143,8 +138,18 @@ class AlertFeed:
                 self._say(f"alerts are not evaluated: {_cause(error)}; the next try is in {AGAIN_SECONDS:g} s")
             await self._clock.sleep(AGAIN_SECONDS)
 
+    async def _first_readings(self) -> None:
+        """Wait until every target was read or could not be, but not for long."""
+        until = self._clock.steady() + MOST_START_SECONDS
+        while self._clock.steady() < until and self._targets.keys() - {target for target, _ in self._early}:
+            await self._clock.sleep(_EARLY_SECONDS)
+
     async def _serve(self) -> None:
-        service, self._witness = await asyncio.to_thread(self._open, self._traits, self._saw)
+        traits = self._traits = await asyncio.to_thread(_traits, tuple(self._targets.values()))
+        for name in self._targets:
+            if (view := self._known.view_of(name)) is not None:
+                traits.know(view)
+        service, self._witness = await asyncio.to_thread(self._open, traits.found, self._saw)
         for reading, interval_seconds in self._early.values():
             service.observe(reading, interval_seconds)
         self._early.clear()
@@ -190,7 +195,7 @@ class AlertFeed:
 
     def _lacks_upstream(self, view: TargetView) -> bool:
         """Whether it is not known, or was not looked up for a while, whom a target replicates from."""
-        if not self._maps_replicas or len(self._addresses) <= 1 or Ability.REPLICATION not in view.abilities:
+        if not self._maps_replicas or self._traits is None or not self._traits.may_replicate or Ability.REPLICATION not in view.abilities:
             return False
         if view.facts is None or view.facts.role in {"", "primary"}:
             return False
@@ -203,7 +208,7 @@ class AlertFeed:
         found: dict[TargetId, Demand] = {}
         now = self._clock.now()
         # What is about to fire is looked at before, so that the first message has its causes.
-        about_to = [alert.key.target for alert in view.alerts if alert.phase is Phase.PENDING][:_MOST_OPEN]
+        about_to = [alert.key.target for alert in view.alerts if alert.phase.is_pending][:_MOST_OPEN]
         since = dict.fromkeys(about_to, now - _FORESIGHT_SECONDS)
         since |= {gap.alert.key.target: gap.at for gap in self._open_gaps.values()}
         for target, moment in since.items():
@@ -241,6 +246,12 @@ class AlertFeed:
                 await service.keep_evidence(found)
             except StateError:
                 return  # what was seen at first is kept with the alert; the service says what ails the state
+
+
+def _traits(targets: tuple[Target, ...]) -> KnownTraits:
+    from aishell_tui.alert_traits import KnownTraits  # in a thread: it loads what alerts are made of
+
+    return KnownTraits(targets)
 
 
 def _cause(error: BaseException) -> str:

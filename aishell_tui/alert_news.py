@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from aishell_core.values import Event, EventKind, Severity, TargetId
-from alerts.models import Alert, Level, Phase
+from alerts.level import Level
+
+if TYPE_CHECKING:
+    from alerts.models import Alert  # loaded with the alerts themselves, after the first frame
 
 SEVERITIES = {Level.INFO: Severity.OK, Level.WARNING: Severity.WARNING, Level.CRITICAL: Severity.CRITICAL}
 LEVEL_WORDS = {Level.INFO: "info", Level.WARNING: "warn", Level.CRITICAL: "crit"}
@@ -60,7 +64,7 @@ def _event(before: Alert | None, after: Alert, at: float, since: float) -> Event
         return Event(after.fired_at or at, target, EventKind.ALERT, SEVERITIES[after.level], f"{after.rule} fires: {words}")
     if before is None:
         return None
-    if was_active and after.phase is Phase.RESOLVED:
+    if was_active and after.phase.is_over:
         return Event(after.resolved_at or at, target, EventKind.ALERT, Severity.OK, f"{after.rule} is over: {words}")
     if not after.phase.is_active:
         return None

@@ -1,4 +1,4 @@
-"""What rules may select a target by, from its configuration and what it says of itself. Pure."""
+"""What rules may select a target by, from its configuration and what it says of itself. Pure but for what is known of all."""
 
 from __future__ import annotations
 
@@ -7,10 +7,35 @@ from ipaddress import ip_address
 
 from aishell_core.targets import Target
 from aishell_core.values import Facts, ReplicationPeer, TargetId
+from aishell_tui.frame import TargetView
 from alerts.models import Traits
 
 LOCAL = "localhost"
 _UPSTREAM = "upstream"
+
+
+class KnownTraits:
+    """The traits of all targets as far as they are known by now."""
+
+    def __init__(self, targets: Iterable[Target]) -> None:
+        targets = tuple(targets)
+        self._addresses = addresses_of(targets)
+        self.found = {target.name: traits_of(target, None) for target in targets}
+
+    @property
+    def may_replicate(self) -> bool:
+        """Whether a target could replicate from another one of them."""
+        return len(self._addresses) > 1
+
+    def know(self, view: TargetView) -> None:
+        """Take in what a target says of itself."""
+        known = self.found.get(view.name)
+        upstream = known.upstream if known is not None else None
+        if view.replication is not None:
+            upstream = upstream_of(view.target, view.replication, self._addresses)
+        found = traits_of(view.target, view.facts, upstream)
+        if found != known:
+            self.found[view.name] = found
 
 
 def traits_of(target: Target, facts: Facts | None, upstream: TargetId | None = None) -> Traits:

@@ -36,7 +36,7 @@ class Listener(Protocol):
 
 
 class Watch:
-    """Keeps the newest view of one target; a restart of the target becomes a gap in its series."""
+    """Keeps the newest view of one target; a restart or another role of the target becomes a gap in its series."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class Watch:
         before = self.view
         for event in counted_events(before, reading):
             self._emit(event)
-        if _restarted(before.facts, reading.facts):
+        if _began_anew(before.facts, reading.facts):
             self._store.gap(before.name)
             if self._listener is not None:
                 self._listener.gap(before.name)
@@ -163,11 +163,9 @@ class Watch:
         return self._collector or self._open_collector()
 
 
-def _restarted(before: Facts | None, after: Facts | None) -> bool:
-    return (
-        before is not None
-        and after is not None
-        and before.started_at is not None
-        and after.started_at is not None
-        and before.started_at != after.started_at
-    )
+def _began_anew(before: Facts | None, after: Facts | None) -> bool:
+    """Whether it was started again, or has another role, in which what it told in the one before is true no longer."""
+    if before is None or after is None:
+        return False
+    restarted = before.started_at is not None and after.started_at is not None and before.started_at != after.started_at
+    return restarted or (bool(before.role and after.role) and before.role != after.role)

@@ -26,6 +26,16 @@ class Phase(StrEnum):
         """Whether somebody may have been told and was not told of an end."""
         return self in {Phase.FIRING, Phase.RECOVERING}
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether it is about to fire."""
+        return self is Phase.PENDING
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has fired and has ended."""
+        return self is Phase.RESOLVED
+
 
 class Health(StrEnum):
     """Whether the last evaluation of an alert could be made."""

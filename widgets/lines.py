@@ -10,6 +10,7 @@ from textual.strip import Strip
 
 from widgets.format import Align, cell_width, clean, fit, truncate
 from widgets.glyphs import Glyphs
+from widgets.line_strip import LineStrip
 from widgets.palette import Role, Styles
 
 Span = tuple[str, Role]
@@ -84,7 +85,7 @@ def pack_strip(spans: Iterable[Span], width: int, styles: Styles) -> Strip:
         pending, last = text, style
     if pending:
         segments.append(Segment(pending, last))
-    return Strip(segments, width)
+    return LineStrip(segments, width)
 
 
 def make_strip(spans: Iterable[Span], width: int, styles: Styles) -> Strip:

@@ -45,7 +45,7 @@ class Snapshot:
         if track is None:
             return None
         name = key.name_and_labels
-        place = track.newest(name, track.newest_at - track.longest_seconds)
+        place = track.standing(name)
         if place is None:
             return None
         if not key.is_counter:

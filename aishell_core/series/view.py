@@ -105,6 +105,24 @@ class TrackView:
                 return Place(newest, self.rows - 1, column) if newest.values[start] >= since else None
         return self._newest_behind(name, since)
 
+    def standing(self, name: NameAndLabels) -> Place | None:
+        """Where the newest known value of a series is, if it may stand now: not too old, and from after the last gap."""
+        newest = self.blocks[-1]
+        column, start = newest.layout.columns.get(name), (self.rows - 1) * newest.stride
+        if column is not None and newest.values[start + column] == newest.values[start + column]:  # not NaN
+            return Place(newest, self.rows - 1, column)
+        since = self.newest_at - self.longest_seconds
+        return self._newest_behind(name, max(since, self._torn_at(since)))
+
+    def _torn_at(self, since: float) -> float:
+        """The time of the row behind the last gap; some time before `since` if that is earlier."""
+        for block, rows in self._newest_first():
+            if block.breaks:
+                return block.time(max(block.breaks))
+            if block.time(rows - 1) < since:
+                break
+        return since
+
     def _newest_behind(self, name: NameAndLabels, since: float) -> Place | None:
         for block, rows in self._newest_first():
             column, stride, values = block.layout.columns.get(name), block.stride, block.values

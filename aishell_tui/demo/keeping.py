@@ -1,4 +1,7 @@
-"""What both demos' keepers do alike: what they tell those who started them, and how they remove their folder; standard library only."""
+"""What both demos' keepers do alike: how they name things, what they tell those who started them, how they remove their folder.
+
+Standard library only: the plain demo's start reads this and nothing else of a keeper.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,9 @@ from pathlib import Path
 READY = "ready"
 SAY = "say"
 FAILED = "failed"
+DATABASE_NAME = "shop.db"
+SERVER_FOLDER = "server"
+"""Where the servers of the PostgreSQL demo lie in its folder."""
 _REMOVE_TRIES = 20
 
 

@@ -20,9 +20,8 @@ from typing import NoReturn
 from aishell_core.errors import AishellError, StateError
 from aishell_core.targets import Environment, Location, Target
 from aishell_core.values import TargetId
-from aishell_tui.demo.keeping import FAILED, READY, SAY
+from aishell_tui.demo.keeping import DATABASE_NAME, FAILED, READY, SAY
 from aishell_tui.demo.strays import end_strays
-from aishell_tui.demo.workload import DATABASE_NAME
 from aishell_tui.places import make_folder
 
 TARGET_NAME = TargetId("shop")

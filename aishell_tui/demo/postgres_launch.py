@@ -8,10 +8,11 @@ from pathlib import Path
 
 from aishell_core.targets import Environment, Location, Target
 from aishell_core.values import TargetId
+from aishell_tui.demo.keeping import SERVER_FOLDER
 from aishell_tui.demo.launch import Demo, drop_folder, new_folder, start_keeper, temporary_folder, writable
 from aishell_tui.demo.postgres_clients import DATABASE
 from aishell_tui.demo.postgres_programs import PostgresPrograms, runnable_programs, server_user
-from aishell_tui.demo.postgres_servers import PORTS, PRIMARY, REPLICA, SERVER_FOLDER
+from aishell_tui.demo.postgres_servers import PORTS, PRIMARY, REPLICA
 
 NAMES = {PRIMARY: TargetId("shop"), REPLICA: TargetId("shop-replica")}
 ROLE = "aishell"

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aishell_core.errors import AishellError
+from aishell_tui.demo.keeping import SERVER_FOLDER
 from aishell_tui.demo.postgres_client import Address, Connection, ServerError
 from aishell_tui.demo.postgres_programs import ServerUser, as_user
 
-SERVER_FOLDER = "server"
 PRIMARY, REPLICA = "primary", "replica"
 PORTS = {PRIMARY: 5432, REPLICA: 5433}
 SUPERUSER = "postgres"

@@ -6,7 +6,7 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from aishell_tui.demo.postgres_servers import SERVER_FOLDER
+from aishell_tui.demo.keeping import SERVER_FOLDER
 
 _END_SECONDS = 3.0
 

@@ -22,11 +22,10 @@ from pathlib import Path
 from aishell_core.engines.statement_log import default_log, flush_statements
 from aishell_tui.demo import shop
 from aishell_tui.demo.clients import open_client
-from aishell_tui.demo.keeping import READY, name_process, remove, tell
+from aishell_tui.demo.keeping import DATABASE_NAME, READY, name_process, remove, tell
 from aishell_tui.demo.rhythm import next_arrival_seconds
 from aishell_tui.demo.seed import create_database
 
-DATABASE_NAME = "shop.db"
 BUSY_SECONDS = 5.0
 REPORT_SECONDS = 1.4
 _SEEDED_REPORT_USERS = 1_500

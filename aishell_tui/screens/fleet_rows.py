@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from aishell_core.catalogue import CATALOGUE
 from aishell_core.units import format_count, format_duration, format_value
@@ -16,12 +17,15 @@ from aishell_tui.export import PaneData
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.keys import lead_key
 from aishell_tui.text import engine_text, without_path, worst_first
-from alerts.models import Alert, Level
+from alerts.level import Level
 from widgets.format import bar, sparkline
 from widgets.glyphs import Glyphs
 from widgets.lines import Span
 from widgets.palette import severity_role
 from widgets.table_model import Cell, Column, Row
+
+if TYPE_CHECKING:
+    from alerts.models import Alert  # loaded with the alerts themselves, after the first frame
 
 _SPARK_SECONDS = 60.0
 _SPARK_CELLS = 4

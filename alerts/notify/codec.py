@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import cache
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -11,8 +12,6 @@ from aishell_core.state.codec import storable
 from aishell_core.values import Labels
 from alerts.models import Fingerprint, Level
 from alerts.notify.models import Message
-
-_MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,31 +21,39 @@ class Tells:
     groups: dict[int, dict[Fingerprint, Level | None]] = field(default_factory=dict)
 
 
-_TELLS: TypeAdapter[Tells] = TypeAdapter(Tells)
+# Made when the first message is: a program that tells nobody anything needs none.
+@cache
+def _messages() -> TypeAdapter[Message]:
+    return TypeAdapter(Message)
+
+
+@cache
+def _tells() -> TypeAdapter[Tells]:
+    return TypeAdapter(Tells)
 
 
 def encode_message(message: Message) -> str:
     """A message as JSON; it holds no secret of its channel."""
-    return _MESSAGE.dump_json(message).decode()
+    return _messages().dump_json(message).decode()
 
 
 def decode_message(text: str) -> Message | None:
     """The message; None of a text that is damaged."""
     try:
-        return _MESSAGE.validate_json(text)
+        return _messages().validate_json(text)
     except ValidationError:
         return None
 
 
 def encode_tells(tells: Tells) -> str:
     """What a message tells, as JSON."""
-    return _TELLS.dump_json(tells).decode()
+    return _tells().dump_json(tells).decode()
 
 
 def decode_tells(text: str) -> Tells:
     """What a message tells; nothing where the text is damaged."""
     try:
-        return _TELLS.validate_json(text)
+        return _tells().validate_json(text)
     except ValidationError:
         return Tells()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from importlib.resources import files
 
 from aishell_core.catalogue.declare import DATABASES
@@ -16,9 +15,8 @@ _FOLDER = "builtin"
 _SHOWN_FOLDER = "aishell:alerts/builtin"
 
 
-@cache
 def builtin_documents() -> Mapping[str, Document]:
-    """Every set by its name."""
+    """Every set by its name, read anew: whoever makes rules of them for long keeps the rules, not a megabyte of places in files."""
     folder = files("alerts") / _FOLDER
     return {
         name: parse_document(f"{_SHOWN_FOLDER}/{name}.yaml", (folder / f"{name}.yaml").read_text(encoding="utf-8")) for name in BUILTIN_SETS

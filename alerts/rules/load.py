@@ -184,6 +184,8 @@ def _own_drafts(sections: Sequence[Section], sheet: _Sheet) -> Iterator[_Draft]:
 def _builtin_drafts(names: Sequence[str], sections: Sequence[Section], sheet: _Sheet) -> Iterator[_Draft]:
     """The rules of the sets that are named, with what the sections lay over them."""
     overrides = _Overrides(sections, sheet)
+    if overrides.are_none and not names:
+        return
     for name, document in builtin_documents().items():
         rules = Section(document).part(RULES)
         for number, content in enumerate(rules if isinstance(rules, list) else ()):
@@ -204,6 +206,11 @@ class _Overrides:
         self.seen: list[str] = []
         for section in sections:
             self._collect(section)
+
+    @property
+    def are_none(self) -> bool:
+        """Whether no section has any."""
+        return not self._named
 
     def _collect(self, section: Section) -> None:
         overrides = section.part(OVERRIDE)

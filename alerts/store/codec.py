@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from math import isfinite
 from typing import TypeVar
 
@@ -14,39 +15,51 @@ from alerts.models import Alert, Evidence, Matcher
 
 T = TypeVar("T")
 
-_ALERT: TypeAdapter[Alert] = TypeAdapter(Alert)
-_EVIDENCE: TypeAdapter[Evidence] = TypeAdapter(Evidence)
-_MATCHERS: TypeAdapter[tuple[Matcher, ...]] = TypeAdapter(tuple[Matcher, ...])
+
+# Each is made when the first of its kind is written or read: while all is well there is none.
+@cache
+def _alerts() -> TypeAdapter[Alert]:
+    return TypeAdapter(Alert)
+
+
+@cache
+def _evidence() -> TypeAdapter[Evidence]:
+    return TypeAdapter(Evidence)
+
+
+@cache
+def _matchers() -> TypeAdapter[tuple[Matcher, ...]]:
+    return TypeAdapter(tuple[Matcher, ...])
 
 
 def encode_alert(alert: Alert) -> str:
     """An alert as JSON; figures that are no numbers become null, odd bytes harmless text."""
-    return _encoded(_ALERT, alert)
+    return _encoded(_alerts(), alert)
 
 
 def decode_alert(text: str) -> Alert | None:
     """The alert; None of a text that is damaged or of a version that cannot be read."""
-    return _decoded(_ALERT, text)
+    return _decoded(_alerts(), text)
 
 
 def encode_evidence(evidence: Evidence) -> str:
     """Evidence as JSON."""
-    return _encoded(_EVIDENCE, evidence)
+    return _encoded(_evidence(), evidence)
 
 
 def decode_evidence(text: str) -> Evidence | None:
     """The evidence; None of a text that is damaged."""
-    return _decoded(_EVIDENCE, text)
+    return _decoded(_evidence(), text)
 
 
 def encode_matchers(matchers: tuple[Matcher, ...]) -> str:
     """Matchers as JSON."""
-    return _encoded(_MATCHERS, matchers)
+    return _encoded(_matchers(), matchers)
 
 
 def decode_matchers(text: str) -> tuple[Matcher, ...] | None:
     """The matchers; None of a text that is damaged."""
-    return _decoded(_MATCHERS, text)
+    return _decoded(_matchers(), text)
 
 
 def _encoded(adapter: TypeAdapter[T], value: T) -> str:

@@ -10,7 +10,8 @@ from aishell_core.units import format_duration
 from aishell_core.values import Progress
 
 _MOST_OBJECT = 64
-_NAME = r"(?:`(?:[^`]|``)+`|[\w$-￿]+)"
+# A name without quotes is said by what cannot stand in it: to compile the range of what can takes 0.1 CPU seconds.
+_NAME = r"(?:`(?:[^`]|``)+`|[^\x00-#%-/:-@\[-^`{-\x7f]+)"
 _FULL_NAME = rf"({_NAME}(?:\s*\.\s*{_NAME})?)"
 _SKIPPED = (
     r"(?:\s+(?:ONLINE|OFFLINE|IGNORE|OR\s+REPLACE|UNIQUE|FULLTEXT|SPATIAL|TEMPORARY|LOCAL|NO_WRITE_TO_BINLOG|IF\s+(?:NOT\s+)?EXISTS))*"

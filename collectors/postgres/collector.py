@@ -10,7 +10,7 @@ from collectors.contract import Collector
 from collectors.postgres.cold import ColdTier
 from collectors.postgres.hot import HotTier
 from collectors.postgres.relations import RelationsReader
-from collectors.postgres.replication_lag import LogTimes
+from collectors.postgres.replication_lag import LagMemory
 from collectors.postgres.warm import WarmTier
 from collectors.served import ServedCollector
 
@@ -52,7 +52,7 @@ class PostgresCollector(ServedCollector):
 def open_postgres(target: Target, clock: Clock) -> Collector:
     """The collector of a server; nothing is connected before the first reading."""
     session = PostgresSession(target, clock)
-    relations, times = RelationsReader(clock), LogTimes()
-    hot = HotTier(session, target, clock, times)
-    warm = WarmTier(session, target, clock, relations, times)
+    relations, memory = RelationsReader(clock), LagMemory()
+    hot = HotTier(session, target, clock, memory)
+    warm = WarmTier(session, target, clock, relations, memory)
     return PostgresCollector(session, hot, warm, ColdTier(session, target, clock, relations))

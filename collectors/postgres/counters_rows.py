@@ -6,6 +6,7 @@ from aishell_core import catalogue
 from aishell_core.engines.postgres import Row
 from aishell_core.values import Metric, Sample
 from collectors.postgres.figures import samples_of
+from collectors.postgres.replication_lag import StandbyLag
 
 _COLUMNS: tuple[tuple[Metric, str], ...] = (
     (catalogue.TRANSACTIONS_RATE, "commits"),
@@ -39,28 +40,12 @@ def counter_samples(row: Row, before: Row | None, lag_seconds: float | None = No
     return (*found, *(Sample(metric, value) for metric, value in derived if value is not None))
 
 
-class StandbyLag:
-    """How far a standby is behind, bounded by the time since it was seen to have applied all that it had been sent.
-
-    The age of the last transaction that was applied says nothing on a primary that is idle: each record that comes
-    then, and is not applied for a moment, would show as a lag of hours.
-    """
-
-    def __init__(self) -> None:
-        self._caught_up_at: float | None = None
-
-    def advance(self, row: Row) -> float | None:
-        """Seconds behind at this look, by the server's clock; None where there is no standby or it is not known."""
-        now, lag = row.get("now"), row.get("lag_seconds")
-        if not row.get("in_recovery") or now is None:
-            self._caught_up_at = None
-            return None
-        if lag == 0:
-            self._caught_up_at = now
-        bounds = [float(lag)] if lag is not None else []
-        if self._caught_up_at is not None:
-            bounds.append(float(now - self._caught_up_at))
-        return max(0.0, min(bounds)) if bounds else None
+def standby_lag(row: Row, lag: StandbyLag) -> float | None:
+    """How many seconds the server is behind at this look; None where it is no standby or that is not known."""
+    if not row.get("in_recovery"):
+        lag.forget()
+        return None
+    return lag.at(row.get("now"), row.get("lag_seconds"))
 
 
 def hit_ratio(row: Row, before: Row | None) -> float | None:

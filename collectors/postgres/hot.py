@@ -14,12 +14,12 @@ from collectors.contract import Demand
 from collectors.postgres.activity import ActivityLook, ActivityReader
 from collectors.postgres.activity_rows import Activity, Seen, activity_of, activity_samples, connection_samples
 from collectors.postgres.counters import COUNTERS, CountersLook, read_counters, read_pulse
-from collectors.postgres.counters_rows import StandbyLag, counter_samples
+from collectors.postgres.counters_rows import counter_samples, standby_lag
 from collectors.postgres.hints import monitor_grant
 from collectors.postgres.hot_questions import HotQuestions
 from collectors.postgres.locks import LocksLook, LocksReader
 from collectors.postgres.processes import SessionProcesses
-from collectors.postgres.replication_lag import LogTimes
+from collectors.postgres.replication_lag import LagMemory
 from collectors.postgres.slow_questions import Budget
 from collectors.postgres.statements import StatementsLook
 from collectors.postgres.statements_beside import StatementsBeside
@@ -52,19 +52,19 @@ class _Look:
 class HotTier:
     """Reads one server each second, and remembers what the next reading needs to compare."""
 
-    def __init__(self, session: PostgresSession, target: Target, clock: Clock, times: LogTimes | None = None) -> None:
-        """`times` is shared with the warm tier, where both read where the log ends."""
+    def __init__(self, session: PostgresSession, target: Target, clock: Clock, memory: LagMemory | None = None) -> None:
+        """`memory` is shared with the warm tier, where both read how late anybody is."""
         self._target = target
         self._clock = clock
         self._questions = HotQuestions(session, clock)
         self._digests = TextDigests()
         self._statements = StatementsBeside(session, clock)
         self._sampled = SampledStatements(self._digests)
-        self._watched = WatchedBeside(clock, WatchedReader(session, clock, times or LogTimes()).read)
+        self._memory = memory or LagMemory()
+        self._watched = WatchedBeside(clock, WatchedReader(session, clock, self._memory).read)
         self._activity = ActivityReader(self._questions, self._digests, self._statements.reader.names, SessionProcesses(clock))
         self._locks = LocksReader(self._questions)
         self._before: Mapping[str, Any] | None = None
-        self._lag = StandbyLag()
         self._timeline: tuple[object, str] | None = None
 
     async def read(self, demand: Demand) -> Reading:
@@ -141,12 +141,13 @@ class HotTier:
         row = look.counters.row
         before, self._before = self._before, row
         if before is not None and before.get("started_at") != row.get("started_at"):
-            before, self._lag = None, StandbyLag()
+            before = None
+            self._memory.own.forget()
         if look.locks is not None:
             waiters, longest = look.locks.waiting, look.locks.longest_seconds
         else:
             waiters, longest = row.get("lock_waiters"), row.get("lock_wait_seconds")
-        counted = counter_samples(row, before, self._lag.advance(row))
+        counted = counter_samples(row, before, standby_lag(row, self._memory.own))
         limit = row.get("max_connections")
         if look.figures is None:
             return (*counted, *connection_samples(row.get("backends"), limit))

@@ -8,7 +8,7 @@ from aishell_core.clock import Clock
 from aishell_core.engines.postgres import Row, ServerFacts
 from aishell_core.values import Cost, Failure, FailureCode, Part, ReplicationPeer
 from collectors.postgres.pieces import Piece
-from collectors.postgres.replication_lag import LogTimes
+from collectors.postgres.replication_lag import LagMemory
 from collectors.postgres.replication_rows import (
     publication_peers,
     recovery_conflict_details,
@@ -46,29 +46,29 @@ class _Links:
 
 
 async def _read_links(
-    questions: SlowQuestions, server: ServerFacts, state: ServerState, times: LogTimes, at: float, budget: Budget
+    questions: SlowQuestions, server: ServerFacts, state: ServerState, memory: LagMemory, at: float, budget: Budget
 ) -> _Links:
     standbys = await questions.ask(server, "standbys", Part.REPLICATION, budget)
     slots = await questions.ask(server, "slots", Part.REPLICATION, budget)
     upstream = await questions.ask(server, "upstream", Part.REPLICATION, budget) if state.in_recovery else None
-    peers = standby_peers(standbys.rows or (), times, at)
+    peers = standby_peers(standbys.rows or (), memory.log, at)
     if upstream is not None and upstream.row is not None:
-        peers = (upstream_peer(upstream.row, at), *peers)
+        peers = (upstream_peer(upstream.row, memory.own, at), *peers)
     return _Links(standbys, slots, upstream, peers, _hidden(standbys, upstream, state, server, at))
 
 
 class LagReader:
     """Reads how late standbys are, what slots keep and what goes wrong with either side, as samples."""
 
-    def __init__(self, questions: SlowQuestions, clock: Clock, times: LogTimes) -> None:
-        """`times` is shared with whoever else reads where the log ends."""
+    def __init__(self, questions: SlowQuestions, clock: Clock, memory: LagMemory) -> None:
+        """`memory` is shared with whoever else reads how late anybody is."""
         self._questions = questions
         self._clock = clock
-        self._times = times
+        self._memory = memory
 
     async def read(self, server: ServerFacts, state: ServerState, budget: Budget) -> Piece:
         """Lag, slots, conflicts and subscriptions as samples; raises TargetError."""
-        links = await _read_links(self._questions, server, state, self._times, self._clock.now(), budget)
+        links = await _read_links(self._questions, server, state, self._memory, self._clock.now(), budget)
         samples = [*standby_samples(each for each in links.peers if each.role == "standby")]
         samples += slot_samples(links.slots.rows) if links.slots.rows is not None else ()
         samples += (sample for each in links.peers if each.role == "upstream" for sample in upstream_samples(each))
@@ -85,18 +85,18 @@ class LagReader:
 class PeersReader:
     """Reads all that is at the other end of replication, as peers; remembers for a while what changes seldom."""
 
-    def __init__(self, questions: SlowQuestions, clock: Clock, times: LogTimes) -> None:
-        """`times` is shared with whoever else reads where the log ends."""
+    def __init__(self, questions: SlowQuestions, clock: Clock, memory: LagMemory) -> None:
+        """`memory` is shared with whoever else reads how late anybody is."""
         self._questions = questions
         self._clock = clock
-        self._times = times
+        self._memory = memory
         self._details: list[Found] = []
         self._details_until = 0.0
 
     async def read(self, server: ServerFacts, state: ServerState, budget: Budget) -> Piece:
         """The peers; raises TargetError."""
         at, now = self._clock.now(), self._clock.steady()
-        links = await _read_links(self._questions, server, state, self._times, at, budget)
+        links = await _read_links(self._questions, server, state, self._memory, at, budget)
         asked = list(links.found)
         failures = list(links.failures)
         if now >= self._details_until or not self._details:

@@ -10,7 +10,7 @@ from aishell_core import catalogue
 from aishell_core.engines.postgres import Row
 from aishell_core.units import format_bytes, format_duration
 from aishell_core.values import ReplicationPeer, Sample
-from collectors.postgres.replication_lag import LogTimes, lag_seconds
+from collectors.postgres.replication_lag import LogTimes, StandbyLag, lag_seconds
 
 _MOST_SLOTS = 50
 """Slots whose retained log becomes a figure of its own, those with most of it first."""
@@ -78,22 +78,23 @@ def standby_samples(peers: Iterable[ReplicationPeer]) -> tuple[Sample, ...]:
     return tuple(Sample(metric, value, (("peer", name),)) for metric, value, name in values if value is not None)
 
 
-def upstream_peer(row: Row, at: float) -> ReplicationPeer:
+def upstream_peer(row: Row, own: StandbyLag, at: float) -> ReplicationPeer:
     """What this standby follows, with its own lag.
 
-    With a connection and all that was received replayed the lag is 0; without one the server cannot know what it
-    misses, so the lag is the age of the last transaction that it has replayed.
+    With a connection and all that was received replayed the lag is 0. Else it is the age of the last transaction that the
+    server has replayed, but no more than the time since it was seen to miss nothing, which `own` remembers; without a
+    connection it cannot know what it misses.
     """
     connected = row["pid"] is not None
     waiting = (row["receive_lag_bytes"] or 0.0) + (row["replay_lag_bytes"] or 0.0)
-    caught_up = connected and waiting <= 0
+    behind = 0.0 if connected and waiting <= 0 else row["replayed_seconds"]
     host = row["host"]
     state = row["state"] or ("connected" if connected else "not connected")
     return ReplicationPeer(
         f"{host}:{row['port']:.0f}" if host and row["port"] else "upstream",
         "upstream",
         state,
-        lag_seconds=0.0 if caught_up else _not_below_zero(row["replayed_seconds"]),
+        lag_seconds=own.at(row["now"], behind),
         lag_bytes=max(0.0, waiting) if connected else None,
         client=str(host or ""),
         active=connected,

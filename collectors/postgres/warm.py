@@ -13,7 +13,7 @@ from collectors.postgres.io_rows import io_samples, slru_samples
 from collectors.postgres.pieces import Piece, reading_of
 from collectors.postgres.relations import RelationsReader
 from collectors.postgres.replication import LagReader
-from collectors.postgres.replication_lag import LogTimes
+from collectors.postgres.replication_lag import LagMemory
 from collectors.postgres.settings_rows import settings_hidden, settings_of
 from collectors.postgres.slow_questions import Budget, Found, SlowQuestions
 from collectors.postgres.wal_rows import archiver_samples, archives, backlog_samples, checkpoint_samples, control_samples, wal_samples
@@ -42,13 +42,13 @@ class WarmTier:
         target: Target,
         clock: Clock,
         relations: RelationsReader | None = None,
-        times: LogTimes | None = None,
+        memory: LagMemory | None = None,
     ) -> None:
-        """`relations` is shared with the cold tier, where both read tables, and `times` with whoever reads peers closely."""
+        """`relations` is shared with the cold tier, where both read tables, and `memory` with whoever reads peers closely."""
         self._target = target
         self._clock = clock
         self._questions = SlowQuestions(session, clock)
-        self._lag = LagReader(self._questions, clock, times or LogTimes())
+        self._lag = LagReader(self._questions, clock, memory or LagMemory())
         self._relations = relations or RelationsReader(clock)
         self._dead_rows: tuple[Sample, ...] = ()
         self._count_again_at = 0.0

@@ -9,7 +9,7 @@ from collectors.contract import Demand
 from collectors.postgres import horizon_rows, progress_rows
 from collectors.postgres.pieces import Piece
 from collectors.postgres.replication import PeersReader
-from collectors.postgres.replication_lag import LogTimes
+from collectors.postgres.replication_lag import LagMemory
 from collectors.postgres.slow_questions import Budget, SlowQuestions, monitor_grant
 from collectors.postgres.warm_rows import ServerState, state_of
 from collectors.watched_beside import WATCHED
@@ -18,10 +18,11 @@ from collectors.watched_beside import WATCHED
 class WatchedReader:
     """Reads the demanded ones of these parts on the slow connection; one that fails is a Failure."""
 
-    def __init__(self, session: PostgresSession, clock: Clock, times: LogTimes) -> None:
+    def __init__(self, session: PostgresSession, clock: Clock, memory: LagMemory) -> None:
+        """`memory` is shared with whoever else reads how late anybody is."""
         self._clock = clock
         self._questions = SlowQuestions(session, clock)
-        self._peers = PeersReader(self._questions, clock, times)
+        self._peers = PeersReader(self._questions, clock, memory)
 
     async def read(self, demand: Demand, budget: Budget) -> list[Piece]:
         """A piece for each part; raises TargetError when the server cannot be reached."""

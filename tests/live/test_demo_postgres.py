@@ -21,10 +21,11 @@ import pytest
 
 from aishell_core.errors import AishellError
 from aishell_core.targets import Target
+from aishell_tui.demo.keeping import SERVER_FOLDER
 from aishell_tui.demo.launch import Demo, sweep
 from aishell_tui.demo.postgres_launch import start_postgres_demo
 from aishell_tui.demo.postgres_programs import PostgresPrograms, Search, find_programs, server_user
-from aishell_tui.demo.postgres_servers import PRIMARY, SERVER_FOLDER
+from aishell_tui.demo.postgres_servers import PRIMARY
 from tests.processes import ProcessMark, children, end_all, marked, survivors
 from tests.servers.postgres_binaries import require_postgres
 from tests.terminal import AISHELL, Terminal, opened, surroundings

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from aishell_core.errors import AishellError
+from aishell_tui.demo.keeping import DATABASE_NAME
 from aishell_tui.demo.launch import Demo, start_demo, sweep
-from aishell_tui.demo.workload import CLIENTS, DATABASE_NAME
+from aishell_tui.demo.workload import CLIENTS
 from tests.processes import ProcessMark, children, survivors
 
 DASHBOARD = """

@@ -9,7 +9,10 @@ import pytest
 
 from aishell_core import catalogue
 from aishell_core.values import FailureCode, Part, Reading, ReplicationPeer
+from collectors.contract import NOTHING
+from collectors.postgres.replication_lag import LagMemory
 from tests.servers.postgres import PostgresServer, postgres, standby_of
+from tests.servers.postgres_clients import hot_tier
 from tests.servers.postgres_tiers import AheadClock, Tiers, figure, tiers_of, until
 
 _LOGICAL = {"wal_level": "logical"}
@@ -128,6 +131,33 @@ async def test_a_standby_without_its_primary_does_not_call_itself_current() -> N
             assert alone.lag_bytes is None
             assert (alone.lag_seconds or 0) > 0
             assert figure(await tiers.warm(), catalogue.REPLICATION_LAG_BYTES) is None
+
+
+@pytest.mark.parametrize("trouble", ["paused", "alone"])
+async def test_a_standby_tells_the_same_lag_everywhere_however_long_its_primary_was_idle(trouble: str) -> None:
+    memory = LagMemory()
+    with postgres("15") as primary, standby_of(primary) as standby:
+        _write(primary)
+        async with hot_tier(standby, memory=memory) as tier, tiers_of(standby, memory=memory) as tiers:
+            await _peer_in(tiers, "upstream", "streaming")
+
+            async def idle() -> bool:
+                age = standby.execute("SELECT extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())::float8")[0][0]
+                return age is not None and age >= 5 and figure(await tier.read(NOTHING), catalogue.REPLICATION_LAG) == 0
+
+            await until(idle)
+            if trouble == "paused":
+                standby.execute("SELECT pg_wal_replay_pause()")
+                await until(lambda: _paused(tiers))
+                _write(primary)
+                peer = await until(lambda: _waiting(tiers))
+            else:
+                primary.stop()
+                peer = await _peer_in(tiers, "upstream", "not connected")
+            afterwards = figure(await tier.read(NOTHING), catalogue.REPLICATION_LAG)
+            assert peer.lag_seconds is not None
+            assert afterwards is not None
+            assert 0 < peer.lag_seconds <= afterwards
 
 
 async def _replayed(standby: PostgresServer) -> bool:

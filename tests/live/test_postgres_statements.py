@@ -60,7 +60,7 @@ class Looking:
 @asynccontextmanager
 async def looking(server: PostgresServer, **parts: str) -> AsyncIterator[Looking]:
     clock = AheadClock()
-    async with hot_tier(server, clock=clock, **parts) as tier:
+    async with hot_tier(server, clock=clock, **parts) as tier:  # type: ignore[arg-type]
         yield Looking(tier, clock)
 
 

@@ -15,6 +15,7 @@ from aishell_core.clock import Clock, SystemClock
 from aishell_core.values import Reading
 from collectors.contract import Demand
 from collectors.postgres.hot import HotTier
+from collectors.postgres.replication_lag import LagMemory
 from tests.servers.postgres import SUPERUSER, PostgresServer, pids_waiting
 from tests.servers.postgres_session import PatientSession
 from tests.servers.sqlite_client import eventually
@@ -65,13 +66,19 @@ def clients(server: PostgresServer, count: int, *, database: str = "postgres", a
 
 @asynccontextmanager
 async def hot_tier(
-    server: PostgresServer, *, user: str = SUPERUSER, database: str = "postgres", password: str = "", clock: Clock | None = None
+    server: PostgresServer,
+    *,
+    user: str = SUPERUSER,
+    database: str = "postgres",
+    password: str = "",
+    clock: Clock | None = None,
+    memory: LagMemory | None = None,
 ) -> AsyncIterator[HotTier]:
     """The quick tier of a server, as a role and in a database, for as long as the block lasts."""
     used = clock or SystemClock()
     target = server.target(user=quote(user, safe=""), database=quote(database, safe=""), password=password)
     session = PatientSession(target, used, {"HOME": "/nonexistent"})
-    tier = HotTier(session, target, used)
+    tier = HotTier(session, target, used, memory)
     try:
         yield tier
     finally:

@@ -16,7 +16,7 @@ from collectors.contract import Demand
 from collectors.postgres.cold import ColdTier
 from collectors.postgres.pieces import reading_of
 from collectors.postgres.relations import RelationsReader
-from collectors.postgres.replication_lag import LogTimes
+from collectors.postgres.replication_lag import LagMemory
 from collectors.postgres.slow_questions import Budget
 from collectors.postgres.warm import WarmTier
 from collectors.postgres.watched import WatchedReader
@@ -91,18 +91,19 @@ async def tiers_of(
     clock: Clock | None = None,
     relations: RelationsReader | None = None,
     patient: bool = True,
+    memory: LagMemory | None = None,
 ) -> AsyncIterator[Tiers]:
     """Warm and cold tier of a server, as a role and in a database, for as long as the block lasts.
 
-    Without `patient` each statement has the time that it has in the program.
+    `memory` is what another reader of the server knows. Without `patient` each statement has the time that it has in the program.
     """
     used = clock or SystemClock()
     target = server.target(user=user, database=database)
     session = (PatientSession if patient else PostgresSession)(target, used)
     try:
-        times = LogTimes()
-        warm, cold = WarmTier(session, target, used, relations, times), ColdTier(session, target, used, relations)
-        yield Tiers(session, used, warm, cold, WatchedReader(session, used, times))
+        memory = memory or LagMemory()
+        warm, cold = WarmTier(session, target, used, relations, memory), ColdTier(session, target, used, relations)
+        yield Tiers(session, used, warm, cold, WatchedReader(session, used, memory))
     finally:
         await session.close()
 

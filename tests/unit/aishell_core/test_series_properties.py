@@ -61,10 +61,13 @@ class Run:
         self.store = SeriesStore(fine_seconds=fine_seconds)
         self.at, self.newest_at, self.count = NOW, NOW, 0.0
         self.interval_seconds = interval_seconds
+        self.began_at, self._torn = NOW, False
+        """When the first row since the last gap was read."""
 
     def take(self, step: Step) -> Snapshot:
         if step.torn:
             self.store.gap(APP)
+            self._torn = True
         self.at += step.seconds
         self.count = 0.0 if step.reset else self.count + (step.increase or 0.0)
         samples = [Sample(PROCESS_CPU, self.count + pid, (("pid", str(pid)),)) for pid in step.labels]
@@ -72,7 +75,9 @@ class Run:
             samples.append(Sample(CONNECTIONS_USED, step.gauge))
         if step.increase is not None:
             samples.append(Sample(QUERIES_RATE, self.count))
-        self.newest_at = self.at if samples else self.newest_at
+        if samples:
+            self.newest_at = self.at
+            self.began_at, self._torn = self.at if self._torn else self.began_at, False
         self.store.add(Reading(APP, Tier.HOT, self.at, tuple(samples)), self.interval_seconds)
         return self.store.snapshot(APP)
 
@@ -146,7 +151,7 @@ def test_the_newest_rate_is_the_last_of_the_points_while_it_is_fresh(taken: list
         snapshot = run.take(step)
         points, at = all_points(snapshot, COUNTER), snapshot.updated_at(COUNTER)
         last = next((value for moment, value in zip(points.times, points.values, strict=True) if moment == at), math.nan)
-        fresh = at is not None and run.newest_at - at <= 5.0
+        fresh = at is not None and run.newest_at - at <= 5.0 and at >= run.began_at
         assert snapshot.value(COUNTER) == (last if fresh and not math.isnan(last) else None)
 
 

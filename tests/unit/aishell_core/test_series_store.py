@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aishell_core.catalogue import CONNECTIONS_USED, POLL_QUERIES, PROCESS_MEMORY, QUERIES_RATE
+from aishell_core.catalogue import CONNECTIONS_USED, POLL_QUERIES, PROCESS_MEMORY, QUERIES_RATE, REPLICATION_LAG
 from aishell_core.series.keys import SeriesKey
 from aishell_core.series.roller import KEPT_WINDOWS
 from aishell_core.series.snapshot import Snapshot
@@ -71,6 +71,21 @@ def test_a_counter_tells_its_rate_and_keeps_its_raw_value() -> None:
 
 def test_the_first_reading_of_a_counter_has_no_rate() -> None:
     assert filled(COUNTER, [100]).snapshot(APP).value(COUNTER) is None
+
+
+@pytest.mark.parametrize("rows", [1, 200])
+def test_what_is_not_told_any_more_after_a_gap_stood_before_it(rows: int) -> None:
+    """A server that has another role since a moment ago must not be judged by what it was before."""
+    store, lag = filled(COUNTER, [10 * index for index in range(rows)]), SeriesKey(REPLICATION_LAG)
+    add(store, rows, sample(COUNTER, 10 * rows), sample(lag, 35))
+    store.gap(APP)
+    assert store.snapshot(APP).value(lag) == 35
+    add(store, rows + 1, sample(COUNTER, 10 * rows))
+    assert store.snapshot(APP).value(lag) is None
+    assert store.snapshot(APP).raw(lag) == 35
+    add(store, rows + 2, sample(COUNTER, 10 * rows), sample(lag, 1))
+    add(store, rows + 3, sample(COUNTER, 10 * rows))
+    assert store.snapshot(APP).value(lag) == 1, "it was told since"
 
 
 def test_a_counter_reset_is_a_gap() -> None:

@@ -1,5 +1,7 @@
 """The short way to the demo does what the long way does."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,3 +59,15 @@ def test_the_completion_script_is_for_the_name_that_was_called(name: str, tmp_pa
     ran = run_process("--show-completion", "bash", command=(PROGRAM.with_name(name),), environment=home, cwd=tmp_path)
     assert ran.code == 0
     assert f"_{name.replace('-', '_').upper()}_COMPLETE" in ran.out
+
+
+def test_the_first_frame_of_the_demo_waits_for_no_driver_parser_or_room_of_alerts() -> None:
+    program = (
+        "import sys, aishell_tui.cli.boundary, aishell_tui.cli.quick, aishell_tui.launch, aishell_tui.demo.launch, aishell_tui.app\n"
+        "import collectors.host.collector, collectors.sqlite.collector\n"
+        "print(*sys.modules, sep='\\n')"
+    )
+    loaded = set(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split())
+    assert {"textual", "aishell_tui.alert_feed"} <= loaded
+    assert not loaded & {"asyncpg", "aiomysql", "motor", "redis", "pg8000", "oracledb", "pydantic", "yaml", "sqlglot", "typer", "apprise"}
+    assert {name for name in loaded if name.startswith("alerts.")} == {"alerts.level"}

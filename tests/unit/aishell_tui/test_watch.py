@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from aishell_core.catalogue import CONNECTIONS_USED, MYSQL_REPLICATION_STOPPED
+from aishell_core.catalogue import CONNECTIONS_USED, MYSQL_REPLICATION_STOPPED, REPLICATION_LAG
 from aishell_core.clock import Clock
 from aishell_core.series.store import SeriesStore
 from aishell_core.targets import Target, parse_location
@@ -23,6 +23,8 @@ class Replica:
     target: Target
     clock: Clock
     stopped: float = 0.0
+    role: str = "replica"
+    lag_seconds: float | None = None
 
     @property
     def abilities(self) -> Ability:
@@ -30,8 +32,9 @@ class Replica:
 
     async def collect(self, tier: Tier, demand: Demand) -> Reading:
         sample = Sample(MYSQL_REPLICATION_STOPPED, self.stopped) if tier is Tier.WARM else Sample(CONNECTIONS_USED, 1)
-        facts = Facts("mysql", "8.0.36", "replica", 1000.0) if tier is Tier.HOT else None
-        return Reading(self.target.name, tier, self.clock.now(), (sample,) if tier is not Tier.COLD else (), facts)
+        late = (Sample(REPLICATION_LAG, self.lag_seconds),) if self.lag_seconds is not None and tier is Tier.HOT else ()
+        facts = Facts("mysql", "8.0.36", self.role, 1000.0) if tier is Tier.HOT else None
+        return Reading(self.target.name, tier, self.clock.now(), (sample, *late) if tier is not Tier.COLD else (), facts)
 
     async def explain(self, sql: str, database: str = "") -> tuple[PlanNode, ...]:
         return ()
@@ -56,6 +59,23 @@ async def test_a_state_that_a_slower_tier_changes_is_an_event_once_and_so_is_its
         replica.stopped = 0.0
         await clock.advance(60)
         assert [event.severity for event in told] == [Severity.CRITICAL, Severity.OK]
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_server_that_is_promoted_is_not_called_late_any_more() -> None:
+    clock, told = FakeClock(), list[Event]()
+    target = Target(TargetId("db"), parse_location("mysql://db.example/"))
+    replica = Replica(target, clock, lag_seconds=3500.0)
+    watch = Watch(target, SeriesStore(), clock, lambda *_: replica, Schedule(), {}, told.append, lambda: 0.0)
+    running = asyncio.create_task(watch.poller.run())
+    try:
+        await clock.advance(60)
+        assert [reason.metric for reason in watch.view.assessment.reasons] == [REPLICATION_LAG.name]
+        replica.role, replica.lag_seconds = "primary", None
+        await clock.advance(1)
+        assert watch.view.assessment.reasons == ()
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

@@ -29,6 +29,7 @@ from collectors.mysql.warm_rows import binlog_file_samples, binlog_samples, rete
         ("alter online ignore table orders force", "alter table", "orders"),
         ("/* by hand */ ALTER TABLE IF EXISTS we$ird FORCE", "alter table", "we$ird"),
         ("CREATE UNIQUE INDEX i ON orders (a)", "create index", "orders"),
+        ("CREATE INDEX i ON bestände(a)", "create index", "bestände"),
         ("CREATE TABLE IF NOT EXISTS t2 AS SELECT 1", "create table", "t2"),
         ("optimize local table `a b`", "optimize table", "a b"),
         ("LOAD DATA LOCAL INFILE 'x' INTO TABLE t", "load data", "t"),

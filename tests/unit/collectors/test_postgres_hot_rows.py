@@ -21,8 +21,9 @@ from collectors.postgres.activity_rows import (
     seen_of,
     session_of,
 )
-from collectors.postgres.counters_rows import StandbyLag, counter_samples, hit_ratio, transaction_milliseconds
+from collectors.postgres.counters_rows import counter_samples, hit_ratio, standby_lag, transaction_milliseconds
 from collectors.postgres.processes import Usage
+from collectors.postgres.replication_lag import StandbyLag
 
 COUNTERS = (
     *("backends", "commits", "rollbacks", "blocks_hit", "blocks_read", "rows_returned", "rows_fetched", "rows_inserted", "rows_updated"),
@@ -278,29 +279,29 @@ def test_after_any_reset_no_figure_is_negative_or_above_its_whole(before: dict[s
 
 
 def test_a_standby_that_has_applied_everything_is_not_behind() -> None:
-    assert StandbyLag().advance(counters(in_recovery=True, lag_seconds=0.0)) == 0
+    assert standby_lag(counters(in_recovery=True, lag_seconds=0.0), StandbyLag()) == 0
 
 
 def test_a_record_that_comes_on_an_idle_day_is_no_lag_of_a_day() -> None:
     lag = StandbyLag()
-    assert lag.advance(counters(in_recovery=True, lag_seconds=0.0, now=100_000.0)) == 0
-    assert lag.advance(counters(in_recovery=True, lag_seconds=86_400.0, now=100_001.0)) == 1
-    assert lag.advance(counters(in_recovery=True, lag_seconds=0.0, now=100_002.0)) == 0
+    assert standby_lag(counters(in_recovery=True, lag_seconds=0.0, now=100_000.0), lag) == 0
+    assert standby_lag(counters(in_recovery=True, lag_seconds=86_400.0, now=100_001.0), lag) == 1
+    assert standby_lag(counters(in_recovery=True, lag_seconds=0.0, now=100_002.0), lag) == 0
 
 
 def test_a_standby_that_falls_behind_does_so_as_fast_as_time_goes() -> None:
     lag = StandbyLag()
-    lag.advance(counters(in_recovery=True, lag_seconds=0.0, now=100.0))
-    assert [lag.advance(counters(in_recovery=True, lag_seconds=None, now=now)) for now in (101.0, 130.0)] == [1, 30]
-    assert lag.advance(counters(in_recovery=True, lag_seconds=5.0, now=131.0)) == 5
+    standby_lag(counters(in_recovery=True, lag_seconds=0.0, now=100.0), lag)
+    assert [standby_lag(counters(in_recovery=True, lag_seconds=None, now=now), lag) for now in (101.0, 130.0)] == [1, 30]
+    assert standby_lag(counters(in_recovery=True, lag_seconds=5.0, now=131.0), lag) == 5
 
 
 def test_how_far_behind_is_unknown_where_nothing_was_ever_applied() -> None:
-    assert StandbyLag().advance(counters(in_recovery=True, lag_seconds=None)) is None
+    assert standby_lag(counters(in_recovery=True, lag_seconds=None), StandbyLag()) is None
 
 
 def test_a_primary_has_no_lag_and_forgets_that_of_its_life_as_a_standby() -> None:
     lag = StandbyLag()
-    lag.advance(counters(in_recovery=True, lag_seconds=0.0, now=100.0))
-    assert lag.advance(counters(in_recovery=False, lag_seconds=None, now=101.0)) is None
-    assert lag.advance(counters(in_recovery=True, lag_seconds=None, now=102.0)) is None
+    standby_lag(counters(in_recovery=True, lag_seconds=0.0, now=100.0), lag)
+    assert standby_lag(counters(in_recovery=False, lag_seconds=None, now=101.0), lag) is None
+    assert standby_lag(counters(in_recovery=True, lag_seconds=None, now=102.0), lag) is None

@@ -17,7 +17,7 @@ from collectors.postgres.progress_rows import hidden, progress_of
 from collectors.postgres.relations_bloat import Column, bloat_bytes, btree_pages, entry_bytes, row_bytes, table_pages
 from collectors.postgres.relations_indexes import index_remarks
 from collectors.postgres.relations_rows import relations_of
-from collectors.postgres.replication_lag import LogTimes, lag_seconds
+from collectors.postgres.replication_lag import LogTimes, StandbyLag, lag_seconds
 from collectors.postgres.replication_rows import slot_samples, standby_peers, standby_samples, upstream_peer
 from collectors.postgres.settings_rows import masked, settings_of
 from collectors.postgres.slow_questions import quoted
@@ -136,7 +136,7 @@ def _upstream(**values: Any) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(
         (
             *("pid", "state", "host", "port", "slot", "timeline", "message_at"),
-            *("receive_lag_bytes", "replay_lag_bytes", "replayed_seconds", "pause"),
+            *("receive_lag_bytes", "replay_lag_bytes", "replayed_seconds", "pause", "now"),
         )
     )
     return row | values
@@ -146,8 +146,18 @@ def _upstream(**values: Any) -> dict[str, Any]:
 def test_a_standby_without_connection_knows_its_lag_in_seconds_at_most(
     received: float | None, replayed: float | None, seconds: float | None
 ) -> None:
-    peer = upstream_peer(_upstream(receive_lag_bytes=received, replay_lag_bytes=replayed, replayed_seconds=seconds), 0.0)
+    row = _upstream(receive_lag_bytes=received, replay_lag_bytes=replayed, replayed_seconds=seconds, now=9.0)
+    peer = upstream_peer(row, StandbyLag(), 0.0)
     assert (peer.state, peer.lag_bytes, peer.lag_seconds, peer.active) == ("not connected", None, seconds, False)
+
+
+@given(st.none() | st.just(1), st.floats(0, 1e9), st.floats(0, 1e9))
+def test_a_standby_is_not_later_than_the_time_since_it_missed_nothing(pid: int | None, idle: float, since: float) -> None:
+    own = StandbyLag()
+    caught_up = _upstream(pid=1, receive_lag_bytes=0.0, replay_lag_bytes=0.0, replayed_seconds=idle, now=1e9)
+    assert upstream_peer(caught_up, own, 0.0).lag_seconds == 0
+    late = _upstream(pid=pid, receive_lag_bytes=0.0, replay_lag_bytes=160.0, replayed_seconds=idle + since, now=1e9 + since)
+    assert upstream_peer(late, own, 0.0).lag_seconds == pytest.approx(since, abs=1e-3)
 
 
 def _slot(name: str, retained: float | None, *, active: bool, temporary: bool = False, **more: object) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from rich.style import Style
+from textual.strip import Strip
 
 from widgets.format import Align, clean
 from widgets.glyphs import ASCII, UNICODE
@@ -68,3 +70,18 @@ def test_neighbours_in_the_same_style_become_one_segment() -> None:
 
 def test_half_a_wide_character_is_a_blank() -> None:
     assert make_strip([("a漢", "text")], 2, MONO.plain).text == "a "
+
+
+def test_a_line_gives_the_same_pieces_as_a_strip_of_the_library() -> None:
+    styles = MONO.plain
+    line = make_strip([("wide 漢字 ", "text"), ("and more", "title")], 24, styles)
+    strip = Strip(list(line), 24)
+    for _ in range(2):
+        assert line == strip
+        assert line.crop(3, 9) == strip.crop(3, 9)
+        assert line.divide([4, 12, 24]) == strip.divide([4, 12, 24])
+        assert line.adjust_cell_length(30) == strip.adjust_cell_length(30)
+        assert line.crop_extend(2, 40, None) == strip.crop_extend(2, 40, None)
+        assert line.apply_style(Style(bold=True)) == strip.apply_style(Style(bold=True))
+        assert line.apply_offsets(1, 2) == strip.apply_offsets(1, 2)
+        assert Strip.join([line, line]) == Strip.join([strip, strip])

@@ -10,6 +10,7 @@ SELECT /* aishell */
     extract(epoch FROM receiver.last_msg_receipt_time)::float8 AS message_at,
     pg_catalog.pg_wal_lsn_diff(receiver.latest_end_lsn, own.received)::float8 AS receive_lag_bytes,
     pg_catalog.pg_wal_lsn_diff(greatest(own.received, own.replayed), own.replayed)::float8 AS replay_lag_bytes,
+    extract(epoch FROM pg_catalog.now())::float8 AS now,
     extract(epoch FROM pg_catalog.now() - own.replayed_at)::float8 AS replayed_seconds,
     own.pause
 FROM

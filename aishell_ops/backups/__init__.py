@@ -1,0 +1,1 @@
+"""Backups: taken, kept, verified, tested and restored, for every engine and storage."""

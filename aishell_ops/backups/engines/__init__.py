@@ -1,0 +1,1 @@
+"""How each engine is saved and restored: one file per engine, found by entry point (`aishell.backups`)."""

@@ -1,0 +1,139 @@
+"""What an engine must be able to do to be saved, restored and tested; callers ask for these, never for its name.
+
+Planning only reads. Everything raises AishellError alone: TargetError of the server, ToolError of a missing program,
+BackupError of what went wrong.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from aishell_core.targets import Target
+from aishell_ops.backups.models import Format, Manifest, ObjectProof, Part, Position, ProofLevel, Source, Tool
+from aishell_ops.backups.streams.contract import PlainSink, PlainSource, Progress, Stop
+
+
+@dataclass(frozen=True, slots=True)
+class SaveRequest:
+    """What somebody wants saved. `database` "" is the target's own; without `tables` all of it; `method` "" is the engine's choice."""
+
+    database: str = ""
+    format: Format = Format.NATIVE
+    tables: tuple[str, ...] = ()
+    method: str = ""
+    jobs: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SavePlan:
+    """What would be done: printable, without any secret, and all that is needed to do it.
+
+    `steps` say it to a person; `recovery` are the shell commands that restore the opened parts without aishell.
+    """
+
+    request: SaveRequest
+    method: str
+    source: Source
+    tools: tuple[Tool, ...] = ()
+    expected_bytes: int | None = None
+    skipped: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
+    recovery: tuple[str, ...] = ()
+
+
+class Saving(Protocol):
+    """A moment of the database that is held while it is saved: everything it gives shows that one moment."""
+
+    @property
+    def streams(self) -> tuple[PlainSource, ...]:
+        """The parts, in the order in which they are taken."""
+
+    @property
+    def start(self) -> Position:
+        """The place in the server's log that belongs to the moment; empty where the engine has none."""
+
+    @property
+    def server_time(self) -> float | None:
+        """What the server's clock said, in epoch seconds."""
+
+    async def proofs(self, level: ProofLevel, stop: Stop) -> tuple[ObjectProof, ...]:
+        """Counts and hashes of what is saved, from the same moment."""
+
+    async def end(self) -> Position:
+        """The place in the server's log up to which the backup needs it; asked for after all streams."""
+
+
+@runtime_checkable
+class Saves(Protocol):
+    """Can be saved."""
+
+    async def plan_save(self, target: Target, request: SaveRequest) -> SavePlan:
+        """What would be saved and how; raises UsageError for what it cannot do, ToolError for a program that is missing."""
+
+    def saving(self, target: Target, plan: SavePlan) -> AbstractAsyncContextManager[Saving]:
+        """Hold a moment of the database; let go of it when the block ends, however it ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadRequest:
+    """Where a backup is to go. `database` "" is the one it came from; `replace` allows that what is there is lost."""
+
+    database: str = ""
+    tables: tuple[str, ...] = ()
+    replace: bool = False
+    go_on: bool = False
+    jobs: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPlan:
+    """What a restore would do: what it writes, what is lost by it, what forbids it; printable, without any secret."""
+
+    request: LoadRequest
+    database: str
+    staging: str
+    writes: tuple[str, ...] = ()
+    losses: tuple[str, ...] = ()
+    obstacles: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    tools: tuple[Tool, ...] = ()
+    needed_bytes: int | None = None
+    free_bytes: int | None = None
+
+
+class Loading(Protocol):
+    """A staging place that takes the parts of a backup; nobody sees it before it is published, and it goes when it is not."""
+
+    def sink(self, part: Part) -> PlainSink:
+        """What takes a part; parts come in the manifest's order."""
+
+    async def finish(self, progress: Progress, stop: Stop) -> None:
+        """What has to be done after the last part, such as building indexes."""
+
+    async def proofs(self, level: ProofLevel, stop: Stop) -> tuple[ObjectProof, ...]:
+        """Counts and hashes of what is now in the staging place, in the way of those that the manifest has."""
+
+    async def publish(self) -> None:
+        """Put it in its place; what was there before is gone after this and not earlier."""
+
+
+@runtime_checkable
+class Loads(Protocol):
+    """Can take a backup back."""
+
+    async def plan_load(self, target: Target, manifest: Manifest, request: LoadRequest) -> LoadPlan:
+        """What a restore would do; what forbids it stands among the plan's obstacles."""
+
+    def loading(self, target: Target, manifest: Manifest, plan: LoadPlan) -> AbstractAsyncContextManager[Loading]:
+        """Make the staging place; it is removed when the block ends before it was published."""
+
+
+@runtime_checkable
+class HasScratch(Protocol):
+    """Can start a server, or make a database, of its own for a test restore."""
+
+    def scratch(self, target: Target, manifest: Manifest) -> AbstractAsyncContextManager[Target]:
+        """A fresh place for a restore, on this machine where its programs are found; gone when the block ends."""

@@ -1,0 +1,64 @@
+"""Errors of backups, below the one tree.
+
+BackupError           exit 70, a backup or restore failed
+├── StorageError      exit 74, the storage cannot be read or written; carries a StorageFault
+├── DamagedError      exit 65, what was read is not what was written
+├── BusyError         exit 75, somebody else works on it; trying again later may do
+└── ToolError         exit 69, a program that is needed is missing or of the wrong version
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+from aishell_core.errors import AishellError, ExitCode
+
+
+class BackupError(AishellError):
+    """A backup, a restore or what belongs to them could not be done."""
+
+    code = "backup"
+
+
+class StorageFault(StrEnum):
+    """Why a storage does not do what it is asked for."""
+
+    MISSING = "missing"
+    EXISTS = "exists"
+    CHANGED = "changed"
+    REFUSED = "refused"
+    FULL = "full"
+    UNAVAILABLE = "unavailable"
+
+
+class StorageError(BackupError):
+    """A storage cannot be read or written."""
+
+    code = "storage"
+    exit_code: ClassVar[ExitCode] = ExitCode.STATE
+
+    def __init__(self, fault: StorageFault, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.fault = fault
+
+
+class DamagedError(BackupError):
+    """What was read from a storage is not what was written there."""
+
+    code = "damaged"
+    exit_code: ClassVar[ExitCode] = ExitCode.DATA
+
+
+class BusyError(BackupError):
+    """Somebody else works on the same thing now."""
+
+    code = "busy"
+    exit_code: ClassVar[ExitCode] = ExitCode.BUSY
+
+
+class ToolError(BackupError):
+    """A program that is needed is missing, or too old or too new for the server."""
+
+    code = "tool"
+    exit_code: ClassVar[ExitCode] = ExitCode.UNAVAILABLE

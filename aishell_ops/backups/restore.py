@@ -1,0 +1,144 @@
+"""Restoring: into a staging place, compared with what was saved, and only then put where it is wanted."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from aishell_core.clock import Clock
+from aishell_core.errors import RefusedError
+from aishell_core.targets import Target
+from aishell_ops.backups.comparison import Comparison, compare
+from aishell_ops.backups.engines.contract import Loading, LoadPlan, LoadRequest, Loads
+from aishell_ops.backups.errors import BackupError
+from aishell_ops.backups.layout import Spot
+from aishell_ops.backups.models import Backup, Part, ProofLevel
+from aishell_ops.backups.progress import Stage, Step, Tell, nobody
+from aishell_ops.backups.repository import Repository
+from aishell_ops.backups.streams.contract import Keys, PlainSink, Progress, Stride
+from aishell_ops.backups.streams.fetch import fetch
+from aishell_ops.backups.verify import unlock
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreOrder:
+    """A restore that is wanted: into which target, how, with which keys. Without `proves` nothing is counted afterwards."""
+
+    target: Target
+    request: LoadRequest = field(default_factory=LoadRequest)
+    keys: Keys | None = None
+    proves: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A restore that was carried out: where it went, what was compared, how long it took."""
+
+    database: str
+    comparison: Comparison
+    seconds: float
+
+
+async def plan_restore(engine: Loads, backup: Backup, order: RestoreOrder) -> LoadPlan:
+    """What a restore would do; what the backup itself forbids stands among the obstacles too."""
+    plan = await engine.plan_load(order.target, backup.manifest, order.request)
+    if backup.state.restorable:
+        return plan
+    return replace(plan, obstacles=(f"the backup is {backup.state}", *plan.obstacles))
+
+
+async def restore(
+    engine: Loads,
+    repository: Repository,
+    spot: Spot,
+    backup: Backup,
+    order: RestoreOrder,
+    plan: LoadPlan,
+    clock: Clock,
+    *,
+    tell: Tell = nobody,
+) -> Restored:
+    """Carry out a planned restore.
+
+    Raises RefusedError for a plan with obstacles, DamagedError for parts that are not what was written, BackupError when the
+    restored is not what was saved: then what was there before is there still, and the staging place is gone.
+    """
+    if plan.obstacles:
+        raise RefusedError(f"backup {backup.id} is not restored: {plan.obstacles[0]}", "; ".join(plan.obstacles[1:]))
+    begun, stop = clock.steady(), threading.Event()
+    keys = await asyncio.to_thread(unlock, repository, spot, backup, order.keys)
+    async with engine.loading(order.target, backup.manifest, plan) as loading:
+        await _load_all(loading, repository, spot, backup, keys, tell, stop)
+        tell(Step(Stage.FINISHING))
+        await loading.finish(lambda stride: tell(Step(Stage.FINISHING, stride.part, stride.plain_bytes)), stop)
+        tell(Step(Stage.PROVING))
+        comparison = await _prove(loading, backup, order, stop)
+        if comparison.differences and not order.request.go_on:
+            raise BackupError(
+                _told(backup, comparison), "what was there before is untouched; --continue-on-error keeps what could be restored"
+            )
+        tell(Step(Stage.PUBLISHING))
+        await loading.publish()
+    tell(Step(Stage.DONE))
+    return Restored(plan.database, comparison, clock.steady() - begun)
+
+
+async def _load_all(
+    loading: Loading, repository: Repository, spot: Spot, backup: Backup, keys: Keys | None, tell: Tell, stop: threading.Event
+) -> None:
+    plain = stored = 0
+    for part in backup.manifest.parts:
+
+        def stride(one: Stride, before: tuple[int, int] = (plain, stored)) -> None:
+            tell(Step(Stage.LOADING, one.part, before[0] + one.plain_bytes, before[1] + one.stored_bytes, backup.manifest.plain_bytes))
+
+        await _in_thread(repository, spot, backup, part, loading.sink(part), keys, stride, stop)
+        plain, stored = plain + part.plain_bytes, stored + part.stored_bytes
+
+
+async def _in_thread(
+    repository: Repository,
+    spot: Spot,
+    backup: Backup,
+    part: Part,
+    sink: PlainSink,
+    keys: Keys | None,
+    stride: Progress,
+    stop: threading.Event,
+) -> None:
+    """Fetch a part in a thread; when this is cancelled, the thread is told to stop and waited for."""
+    work = asyncio.ensure_future(
+        asyncio.to_thread(
+            fetch,
+            part,
+            repository.storage,
+            spot.part_key(part.name),
+            sink,
+            stride,
+            stop,
+            compression=backup.manifest.compression,
+            keys=keys,
+        )
+    )
+    try:
+        await asyncio.shield(work)
+    except asyncio.CancelledError:
+        stop.set()
+        with suppress(BackupError):
+            await work
+        raise
+
+
+async def _prove(loading: Loading, backup: Backup, order: RestoreOrder, stop: threading.Event) -> Comparison:
+    manifest = backup.manifest
+    if not order.proves or manifest.proof is ProofLevel.NONE:
+        return Comparison()
+    return compare(manifest.objects, await loading.proofs(manifest.proof, stop), order.request.tables)
+
+
+def _told(backup: Backup, comparison: Comparison) -> str:
+    first = "; ".join(map(str, comparison.differences[:3]))
+    more = f" and {len(comparison.differences) - 3} more" if len(comparison.differences) > 3 else ""
+    return f"what was restored of backup {backup.id} is not what was saved: {first}{more}"

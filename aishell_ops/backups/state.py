@@ -1,0 +1,73 @@
+"""The state of a backup in the light of all that is known of it; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from aishell_ops.backups.models import Backup, BackupId, BackupKind, BackupState, Manifest, Record, RecordKind
+
+_JUDGING = {
+    RecordKind.VERIFIED: BackupState.VERIFIED,
+    RecordKind.TESTED: BackupState.TESTED,
+    RecordKind.DAMAGED: BackupState.CORRUPT,
+}
+_PINNING = {RecordKind.PINNED: True, RecordKind.UNPINNED: False}
+_HOLDING = {RecordKind.HELD: True, RecordKind.RELEASED: False}
+
+
+def state_of(records: Sequence[Record], now: float) -> BackupState:
+    """The state by the records alone: damage that was found later than it was proven counts, and the other way round.
+
+    A backup that was tested and later merely verified stays tested: both say that it is whole, and one says more.
+    """
+    trashed = max((record for record in records if record.kind is RecordKind.TRASHED), key=_moment, default=None)
+    if trashed is not None and (trashed.until is None or now < trashed.until):
+        return BackupState.TRASHED
+    judged = sorted((record for record in records if record.kind in _JUDGING), key=_moment)
+    if not judged:
+        return BackupState.COMMITTED
+    if judged[-1].kind is RecordKind.DAMAGED:
+        return BackupState.CORRUPT
+    since = max((number for number, record in enumerate(judged) if record.kind is RecordKind.DAMAGED), default=-1)
+    tested = any(record.kind is RecordKind.TESTED for record in judged[since + 1 :])
+    return BackupState.TESTED if tested else BackupState.VERIFIED
+
+
+def backup_of(manifest: Manifest, sha256: str, location: str, records: Sequence[Record], now: float) -> Backup:
+    """A backup as it is found, without regard to others."""
+    return Backup(manifest, sha256, location, state_of(records, now), tuple(sorted(records, key=_moment)))
+
+
+def orphans(backups: Mapping[BackupId, Backup]) -> frozenset[BackupId]:
+    """Backups that need another one which is missing or cannot be restored from."""
+    return frozenset(id_ for id_, backup in backups.items() if _lacks_parent(backup, backups))
+
+
+def _lacks_parent(backup: Backup, backups: Mapping[BackupId, Backup]) -> bool:
+    seen = {backup.id}
+    while backup.manifest.kind is not BackupKind.FULL:
+        parent = backups.get(backup.manifest.parent_id) if backup.manifest.parent_id is not None else None
+        if parent is None or parent.id in seen or not parent.state.restorable:
+            return True
+        seen.add(parent.id)
+        backup = parent
+    return False
+
+
+def is_pinned(backup: Backup, now: float) -> bool:
+    """Whether somebody wants it kept, whatever the rules of retention say."""
+    return _is_on(backup, _PINNING, now)
+
+
+def is_held(backup: Backup, now: float) -> bool:
+    """Whether it may not be removed at all, by anybody, until it is released."""
+    return _is_on(backup, _HOLDING, now)
+
+
+def _is_on(backup: Backup, switch: Mapping[RecordKind, bool], now: float) -> bool:
+    last = max((record for record in backup.records if record.kind in switch), key=_moment, default=None)
+    return last is not None and switch[last.kind] and (last.until is None or now < last.until)
+
+
+def _moment(record: Record) -> float:
+    return record.at

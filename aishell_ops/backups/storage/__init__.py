@@ -1,0 +1,1 @@
+"""Where backups lie: a folder or a cloud's bucket, behind one small contract."""

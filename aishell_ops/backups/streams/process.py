@@ -1,0 +1,247 @@
+"""Programs as sources and sinks of streams: none of them is believed on its exit code alone."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from aishell_ops.backups.errors import BackupError, ToolError
+from aishell_ops.backups.streams.contract import Reader, Stop, Writer
+
+_PIPE_BYTES = 1 << 20
+_LOOK_SECONDS = 0.2
+"""How often a silent program is looked at while somebody may want it to end."""
+_PATIENCE_SECONDS = 5.0
+"""How long a program has to end after it was asked to, before it is killed."""
+_TAIL_BYTES = 4096
+_REMARKS_BYTES = 64 << 10
+
+Trailer = Callable[[bytes], bool]
+"""Whether the last bytes of a stream (up to 4096) are those of a whole one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program to run, as a list of arguments; `secrets` go into its environment and are shown nowhere."""
+
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    folder: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return Path(self.arguments[0]).name
+
+
+class ProgramSource:
+    """What a program prints, as a stream. `remarks` is what it said on standard error though it went well."""
+
+    def __init__(self, name: str, program: Program, *, trailer: Trailer | None = None, expected_bytes: int | None = None) -> None:
+        self.name = name
+        self.expected_bytes = expected_bytes
+        self.remarks = ""
+        self._program = program
+        self._trailer = trailer
+
+    @contextmanager
+    def opened(self, stop: Stop) -> Iterator[Reader]:
+        """Run the program; the block's end raises BackupError unless it went well and the stream is whole."""
+        with _running(self._program, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as run:
+            reader = _Output(run.process.stdout, stop)
+            yield reader
+            run.expect_success(stop)
+        self.remarks = run.said()
+        self._check(reader)
+
+    def _check(self, reader: _Output) -> None:
+        name = self._program.name
+        if not reader.count:
+            raise BackupError(f"{name} gave nothing though it reported success", "look whether the database is the one that was meant")
+        if self._trailer is not None and not self._trailer(reader.tail):
+            raise BackupError(
+                f"what {name} gave ends too early: its last bytes are not those of a whole {self.name}", "look at the server's log"
+            )
+
+
+class ProgramSink:
+    """A program that takes a stream on its standard input. `remarks` is what it said though it went well."""
+
+    def __init__(self, program: Program) -> None:
+        self.remarks = ""
+        self._program = program
+
+    @contextmanager
+    def opened(self, stop: Stop) -> Iterator[Writer]:
+        """Run the program; the block's end closes its input and raises BackupError unless it went well."""
+        with _running(self._program, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as run:
+            writer = _Input(run, run.process.stdin, stop)
+            yield writer
+            writer.end()
+            run.expect_success(stop)
+        self.remarks = run.said()
+
+
+class _Run:
+    """A running program and what it says."""
+
+    def __init__(self, program: Program, process: subprocess.Popen[bytes]) -> None:
+        self.program = program
+        self.process = process
+        self._said = bytearray()
+        self._listener = threading.Thread(target=self._listen, name=f"stderr-{program.name}", daemon=True)
+        self._listener.start()
+
+    def _listen(self) -> None:
+        descriptor = _descriptor(self.process.stderr)
+        while piece := os.read(descriptor, 1 << 16):
+            self._said += piece
+            del self._said[:-_REMARKS_BYTES]
+
+    def said(self) -> str:
+        """What it has written to standard error, the last of it, without any secret."""
+        text = bytes(self._said).decode(errors="replace").strip()
+        for secret in self.program.secrets.values():
+            text = text.replace(secret, "***") if secret else text
+        return text
+
+    def expect_success(self, stop: Stop) -> None:
+        """Wait for the end; raises BackupError with what it said unless the exit code is 0."""
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(_LOOK_SECONDS)
+                break
+            if stop.is_set():
+                raise BackupError(f"{self.program.name} was stopped", "nothing of it is kept")
+        self._listener.join(_PATIENCE_SECONDS)
+        if code := self.process.returncode:
+            raise self.failure(code)
+
+    def failure(self, code: int) -> BackupError:
+        """What to say of a program that failed."""
+        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"failed with exit code {code}"
+        last = self.said().splitlines()[-5:]
+        return BackupError(
+            f"{self.program.name} {how}{': ' + ' / '.join(last) if last else ''}", "its own words above say what it could not do"
+        )
+
+    def end(self) -> None:
+        """End it with all that it has started."""
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, sign)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(_PATIENCE_SECONDS)
+                break
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+
+@contextmanager
+def _running(program: Program, *, stdin: int, stdout: int) -> Iterator[_Run]:
+    """Run a program in a session of its own, which ends with the block."""
+    try:
+        process = subprocess.Popen(
+            program.arguments,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **program.environment, **program.secrets},
+            cwd=program.folder,
+            start_new_session=True,
+        )
+    except OSError as fault:
+        raise ToolError(
+            f"{program.name} cannot be run: {(fault.strerror or str(fault)).lower()}", "install it, or name its folder"
+        ) from fault
+    for end in (process.stdin, process.stdout):
+        if end is not None:
+            _widen(end)
+    run = _Run(program, process)
+    try:
+        yield run
+    finally:
+        if process.poll() is None:
+            run.end()
+        run._listener.join(_PATIENCE_SECONDS)
+        for end in (process.stdin, process.stdout, process.stderr):
+            if end is not None:
+                with suppress(OSError):
+                    end.close()
+
+
+def _widen(end: IO[bytes]) -> None:
+    """A wide pipe wakes both sides up less often; how wide it may be is the system's own to say."""
+    with suppress(OSError, AttributeError):
+        fcntl.fcntl(end.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+
+
+class _Output:
+    """Reads what a program prints, and looks up while it is silent."""
+
+    def __init__(self, stream: IO[bytes] | None, stop: Stop) -> None:
+        self.count = 0
+        self.tail = b""
+        self._descriptor = _descriptor(stream)
+        self._stop = stop
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes; empty at the end alone. Raises BackupError when somebody wants it to end."""
+        _wait(self._descriptor, select.POLLIN, self._stop)
+        piece = os.read(self._descriptor, size)
+        self.count += len(piece)
+        self.tail = piece[-_TAIL_BYTES:] if len(piece) >= _TAIL_BYTES else (self.tail + piece)[-_TAIL_BYTES:]
+        return piece
+
+
+class _Input:
+    """Writes to a program, and looks up while it does not take anything."""
+
+    def __init__(self, run: _Run, stream: IO[bytes] | None, stop: Stop) -> None:
+        self._run = run
+        self._stream = stream
+        self._stop = stop
+        self._descriptor = _descriptor(stream)
+        os.set_blocking(self._descriptor, False)
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Write all of it; raises BackupError with the program's words when it has ended."""
+        rest = memoryview(data)
+        while rest:
+            try:
+                rest = rest[os.write(self._descriptor, rest) :]
+            except BlockingIOError:
+                _wait(self._descriptor, select.POLLOUT, self._stop)
+            except BrokenPipeError:
+                self._run.expect_success(self._stop)
+                raise BackupError(f"{self._run.program.name} ended before it had taken all", self._run.said()) from None
+
+    def end(self) -> None:
+        """Say that nothing more comes."""
+        if self._stream is not None:
+            with suppress(BrokenPipeError):
+                self._stream.close()
+
+
+def _descriptor(stream: IO[bytes] | None) -> int:
+    if stream is None:
+        raise BackupError("a program was started without the pipe that was asked for", "this is a fault of aishell: please report it")
+    return stream.fileno()
+
+
+def _wait(descriptor: int, for_what: int, stop: Stop) -> None:
+    poll = select.poll()
+    poll.register(descriptor, for_what)
+    while not poll.poll(_LOOK_SECONDS * 1000):
+        if stop.is_set():
+            raise BackupError("it was stopped before its end", "nothing of it is kept")

@@ -1,0 +1,205 @@
+"""Taking a backup: plan, lease, streams and proofs of one moment, and the manifest last."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+
+from aishell_core.clock import Clock
+from aishell_core.targets import Target
+from aishell_ops.backups.engines.contract import SavePlan, SaveRequest, Saves, Saving
+from aishell_ops.backups.errors import BackupError
+from aishell_ops.backups.holder import own_holder
+from aishell_ops.backups.ids import new_id
+from aishell_ops.backups.layout import Line, Spot
+from aishell_ops.backups.lease import BEAT_SECONDS, Lease, take_lease
+from aishell_ops.backups.models import Backup, BackupKind, Holder, Manifest, ObjectProof, Part, ProofLevel
+from aishell_ops.backups.progress import Stage, Step, Tell, nobody
+from aishell_ops.backups.repository import Repository
+from aishell_ops.backups.sheet import recovery_sheet
+from aishell_ops.backups.streams.contract import PlainSource, Recipe, Stride
+from aishell_ops.backups.streams.store import part_name, store
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A backup that is wanted. `locked_key` is the content of `key.age` where a passphrase opens the backup."""
+
+    target: Target
+    request: SaveRequest = field(default_factory=SaveRequest)
+    job: str = ""
+    recipe: Recipe = field(default_factory=Recipe)
+    proof: ProofLevel = ProofLevel.COUNTS
+    annotations: tuple[tuple[str, str], ...] = ()
+    locked_key: bytes | None = None
+
+
+async def take(
+    engine: Saves, repository: Repository, order: Order, clock: Clock, *, tell: Tell = nobody, holder: Holder | None = None
+) -> Backup:
+    """Take a full backup and commit it.
+
+    When this raises (BackupError and its kin, TargetError, UsageError) or is cancelled, nothing is there that looks like a
+    backup; what could not be removed at once is swept by whoever comes next.
+    """
+    tell(Step(Stage.PLANNING))
+    plan = await engine.plan_save(order.target, order.request)
+    line = Line(plan.source.target, plan.source.database)
+    holder = holder or own_holder(f"saving {line.database or line.target}")
+    stop = threading.Event()
+    async with _leased(repository, line, holder, clock, stop):
+        inventory = await asyncio.to_thread(repository.scan, line)
+        # Whoever holds the lease is the only one who may be writing here: what others have begun will not be ended.
+        await asyncio.to_thread(repository.sweep, inventory.unfinished, lambda _: False)
+        previous = inventory.backups[-1].sha256 if inventory.backups else ""
+        spot = Spot(line, new_id(clock.now()))
+        try:
+            await asyncio.to_thread(repository.begin, spot, holder)
+            manifest = await _save(engine, repository, order, plan, spot, clock, tell, stop)
+            tell(Step(Stage.COMMITTING, "", manifest.plain_bytes, manifest.stored_bytes))
+            backup = await asyncio.to_thread(_commit, repository, spot, replace(manifest, previous_sha256=previous), order, plan)
+        except BaseException:
+            stop.set()
+            with suppress(BackupError):
+                await asyncio.shield(asyncio.to_thread(repository.remove, spot))
+            raise
+    tell(Step(Stage.DONE, "", backup.manifest.plain_bytes, backup.manifest.stored_bytes))
+    return backup
+
+
+@asynccontextmanager
+async def _leased(repository: Repository, line: Line, holder: Holder, clock: Clock, stop: threading.Event) -> AsyncIterator[None]:
+    """Hold the line's lease and give signs of life; who loses it has to stop."""
+    lease = await asyncio.to_thread(take_lease, repository.storage, line, holder)
+    beating = asyncio.create_task(_beat(lease, clock, stop))
+    try:
+        yield
+        if beating.done():
+            beating.result()
+    finally:
+        beating.cancel()
+        with suppress(asyncio.CancelledError, BackupError):
+            await beating
+        with suppress(BackupError):
+            await asyncio.shield(asyncio.to_thread(lease.release))
+
+
+async def _beat(lease: Lease, clock: Clock, stop: threading.Event) -> None:
+    while True:
+        await clock.sleep(BEAT_SECONDS)
+        try:
+            await asyncio.to_thread(lease.beat)
+        except BackupError:
+            stop.set()
+            raise
+
+
+async def _save(
+    engine: Saves, repository: Repository, order: Order, plan: SavePlan, spot: Spot, clock: Clock, tell: Tell, stop: threading.Event
+) -> Manifest:
+    """Store all parts of one moment, with its proofs; the manifest to be committed."""
+    begun = clock.now()
+    async with engine.saving(order.target, plan) as saving, _proving(saving, order.proof, stop) as proving:
+        parts = await _store_all(saving, repository, order, plan, spot, tell, stop)
+        tell(Step(Stage.PROVING, "", sum(part.plain_bytes for part in parts), sum(part.stored_bytes for part in parts)))
+        objects = await proving
+        end = await saving.end()
+        return _manifest(order, plan, spot, saving, parts, objects, end, begun, clock.now())
+
+
+@asynccontextmanager
+async def _proving(saving: Saving, level: ProofLevel, stop: threading.Event) -> AsyncIterator[asyncio.Task[tuple[ObjectProof, ...]]]:
+    """Count and hash beside the streams; where that fails they are stopped, and its fault is the one that is told."""
+
+    async def prove() -> tuple[ObjectProof, ...]:
+        try:
+            return await saving.proofs(level, stop)
+        except BaseException:
+            stop.set()
+            raise
+
+    proving = asyncio.create_task(prove())
+    try:
+        yield proving
+    except BackupError:
+        if proving.done() and not proving.cancelled() and (fault := proving.exception()) is not None:
+            raise fault from None
+        raise
+    finally:
+        proving.cancel()
+        await asyncio.gather(proving, return_exceptions=True)
+
+
+async def _store_all(
+    saving: Saving, repository: Repository, order: Order, plan: SavePlan, spot: Spot, tell: Tell, stop: threading.Event
+) -> tuple[Part, ...]:
+    parts: list[Part] = []
+    for source in saving.streams:
+        before = (sum(part.plain_bytes for part in parts), sum(part.stored_bytes for part in parts))
+
+        def stride(one: Stride, before: tuple[int, int] = before) -> None:
+            tell(Step(Stage.SAVING, one.part, before[0] + one.plain_bytes, before[1] + one.stored_bytes, plan.expected_bytes))
+
+        parts.append(await _in_thread(repository, source, spot, order.recipe, stride, stop))
+    return tuple(parts)
+
+
+async def _in_thread(
+    repository: Repository, source: PlainSource, spot: Spot, recipe: Recipe, stride: Callable[[Stride], None], stop: threading.Event
+) -> Part:
+    """Store a stream in a thread; when this is cancelled, the thread is told to stop and waited for."""
+    key = spot.part_key(part_name(source.name, recipe))
+    work = asyncio.ensure_future(asyncio.to_thread(store, source, repository.storage, key, recipe, stride, stop))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        stop.set()
+        with suppress(BackupError):
+            await work
+        raise
+
+
+def _manifest(
+    order: Order,
+    plan: SavePlan,
+    spot: Spot,
+    saving: Saving,
+    parts: tuple[Part, ...],
+    objects: tuple[ObjectProof, ...],
+    end: tuple[tuple[str, str], ...],
+    begun: float,
+    ended: float,
+) -> Manifest:
+    return Manifest(
+        id=spot.id,
+        job=order.job,
+        source=plan.source,
+        kind=BackupKind.FULL,
+        method=plan.method,
+        format=order.request.format,
+        started_at=begun,
+        finished_at=ended,
+        compression=order.recipe.compression,
+        parts=parts,
+        proof=order.proof,
+        objects=objects,
+        tables=order.request.tables,
+        skipped=plan.skipped,
+        encryption=order.recipe.encryption,
+        tools=plan.tools,
+        server_time=saving.server_time,
+        start=saving.start,
+        end=end,
+        annotations=order.annotations,
+    )
+
+
+def _commit(repository: Repository, spot: Spot, manifest: Manifest, order: Order, plan: SavePlan) -> Backup:
+    """Write what belongs to it, and the manifest last."""
+    if order.locked_key is not None:
+        repository.storage.put_new(spot.key_key, order.locked_key)
+    repository.storage.put_new(spot.recovery_key, recovery_sheet(manifest, plan.recovery).encode())
+    return repository.commit(spot, manifest)

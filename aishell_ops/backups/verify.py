@@ -1,0 +1,141 @@
+"""Looking whether a backup is whole: fast by sizes, deep by every byte. What is found is recorded beside the backup."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+
+from aishell_core.clock import Clock
+from aishell_ops.backups.errors import BackupError, DamagedError
+from aishell_ops.backups.layout import Spot
+from aishell_ops.backups.models import Backup, Part, Record, RecordKind
+from aishell_ops.backups.progress import Stage, Step, Tell, nobody
+from aishell_ops.backups.repository import Repository
+from aishell_ops.backups.streams.contract import Keys, Progress, Stop, Stride, Writer
+from aishell_ops.backups.streams.fetch import check_stored, fetch
+
+
+class Depth(StrEnum):
+    """How deep a verification goes: what is there and how large; its hash; its content, decrypted and decompressed."""
+
+    FAST = "fast"
+    STORED = "stored"
+    DEEP = "deep"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What a verification has found. `remarks` say what could not be looked at, and are no fault of the backup."""
+
+    backup: Backup
+    depth: Depth
+    faults: tuple[str, ...]
+    remarks: tuple[str, ...]
+    seconds: float
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing wrong was found."""
+        return not self.faults
+
+
+async def verify(
+    repository: Repository,
+    spot: Spot,
+    depth: Depth,
+    clock: Clock,
+    *,
+    keys: Keys | None = None,
+    by: str = "",
+    tell: Tell = nobody,
+    stop: Stop | None = None,
+) -> Verification:
+    """Verify a backup and record the result. Raises StorageError when the storage cannot be asked: that is no damage.
+
+    A backup whose manifest itself cannot be believed raises DamagedError, because nothing can be recorded beside it.
+    """
+    begun, stop = clock.steady(), stop or threading.Event()
+    backup = await asyncio.to_thread(repository.read, spot)
+    faults, remarks = await asyncio.to_thread(_look, repository, spot, backup, depth, keys, tell, stop)
+    seconds = clock.steady() - begun
+    record = Record(
+        RecordKind.DAMAGED if faults else RecordKind.VERIFIED, clock.now(), by, detail="; ".join(faults), level=depth.value, seconds=seconds
+    )
+    await asyncio.to_thread(repository.record, spot, record)
+    tell(Step(Stage.DONE))
+    return Verification(await asyncio.to_thread(repository.read, spot), depth, faults, remarks, seconds)
+
+
+def _look(
+    repository: Repository, spot: Spot, backup: Backup, depth: Depth, keys: Keys | None, tell: Tell, stop: Stop
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What is wrong with the parts, and what could not be looked at."""
+    faults, remarks, done = [], [], 0
+    opens = backup.manifest.encryption is None or (keys is not None and bool(keys.identities))
+    if depth is Depth.DEEP and not opens:
+        remarks.append("its content was not looked at: it is encrypted, and no secret key is at hand")
+    for part in backup.manifest.parts:
+
+        def stride(one: Stride, before: int = done) -> None:
+            tell(Step(Stage.CHECKING, one.part, one.plain_bytes, before + one.stored_bytes, backup.manifest.plain_bytes))
+
+        try:
+            _look_at(repository, spot, backup, part, Depth.STORED if depth is Depth.DEEP and not opens else depth, keys, stride, stop)
+        except DamagedError as error:
+            faults.append(error.message)
+        done += part.stored_bytes
+    return tuple(faults), tuple(remarks)
+
+
+def _look_at(
+    repository: Repository, spot: Spot, backup: Backup, part: Part, depth: Depth, keys: Keys | None, stride: Progress, stop: Stop
+) -> None:
+    """Raise DamagedError when a part is not what was written."""
+    key = spot.part_key(part.name)
+    found = repository.storage.head(key)
+    if found is None:
+        raise DamagedError(f"{key} is missing")
+    if found.size_bytes != part.stored_bytes:
+        raise DamagedError(f"{key} has {found.size_bytes} bytes, and {part.stored_bytes} were written")
+    if depth is Depth.STORED:
+        check_stored(part, repository.storage, key, stride, stop)
+    if depth is Depth.DEEP:
+        opener = keys if backup.manifest.encryption is not None else None
+        fetch(part, repository.storage, key, _Nowhere(), stride, stop, compression=backup.manifest.compression, keys=opener)
+
+
+class _Nowhere:
+    """Takes all and keeps nothing."""
+
+    @contextmanager
+    def opened(self, stop: Stop) -> Iterator[Writer]:
+        """Take it."""
+        yield self
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Forget it."""
+
+
+def unlock(repository: Repository, spot: Spot, backup: Backup, keys: Keys | None) -> Keys | None:
+    """The keys that open a backup's parts: with a passphrase the one that lies beside it is opened first.
+
+    None for a backup that is not encrypted. Raises BackupError when what is at hand does not open it.
+    """
+    encryption = backup.manifest.encryption
+    if encryption is None:
+        return None
+    if not encryption.passphrase:
+        return keys or Keys()
+    if keys is None or keys.passphrase is None:
+        raise BackupError(
+            f"backup {backup.id} opens with a passphrase, and none is at hand", "give it by its secret reference in the configuration"
+        )
+    # Imported where it is used: most backups of a laptop are not encrypted.
+    from aishell_ops.backups.streams.encryption import open_key
+
+    locked, _ = repository.storage.get(spot.key_key)
+    return Keys((*keys.identities, open_key(locked, keys.passphrase)), keys.passphrase)

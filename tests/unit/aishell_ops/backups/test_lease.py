@@ -1,0 +1,116 @@
+"""Who may save a database now."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from aishell_ops.backups.errors import BusyError
+from aishell_ops.backups.holder import lives, own_holder
+from aishell_ops.backups.lease import SILENT_SECONDS, take_lease
+from aishell_ops.backups.models import Holder
+from aishell_ops.backups.storage.folder import FolderStorage
+from tests.servers.sqlite_client import eventually
+from tests.unit.aishell_ops.backups.situation import LINE, holder
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> FolderStorage:
+    return FolderStorage(tmp_path)
+
+
+def _alive(_: Holder) -> bool | None:
+    return True
+
+
+def _dead(_: Holder) -> bool | None:
+    return False
+
+
+def _unknown(_: Holder) -> bool | None:
+    return None
+
+
+def _silent_for(storage: FolderStorage, seconds: float) -> None:
+    path = storage.root / LINE.lease_key
+    os.utime(path, (time.time() - seconds,) * 2)
+
+
+def test_the_second_is_told_who_the_first_is(storage: FolderStorage) -> None:
+    take_lease(storage, LINE, holder())
+    with pytest.raises(BusyError, match="orders of orders-eu is being saved by ops@db1, process 17 already") as caught:
+        take_lease(storage, LINE, holder(18), _alive)
+    assert "elsewhere" not in caught.value.hint
+
+
+def test_a_released_one_can_be_taken(storage: FolderStorage) -> None:
+    take_lease(storage, LINE, holder()).release()
+    take_lease(storage, LINE, holder(18), _alive)
+
+
+def test_that_of_a_dead_process_is_taken_over_at_once_and_its_holder_notices(storage: FolderStorage) -> None:
+    first = take_lease(storage, LINE, holder())
+    second = take_lease(storage, LINE, holder(18), _dead)
+    with pytest.raises(BusyError, match="taken this backup for abandoned"):
+        first.beat()
+    first.release()
+    second.beat()
+
+
+def test_that_of_another_machine_is_taken_over_when_it_was_silent_for_long(storage: FolderStorage) -> None:
+    take_lease(storage, LINE, holder())
+    _silent_for(storage, SILENT_SECONDS / 2)
+    with pytest.raises(BusyError, match="already") as caught:
+        take_lease(storage, LINE, holder(18), _unknown)
+    assert "runs elsewhere" in caught.value.hint
+    _silent_for(storage, SILENT_SECONDS + 5)
+    take_lease(storage, LINE, holder(18), _unknown)
+    assert [one.key for one in storage.list()] == [LINE.lease_key]
+
+
+def test_a_sign_of_life_keeps_it(storage: FolderStorage) -> None:
+    lease = take_lease(storage, LINE, holder())
+    lease.beat()
+    before = storage.get(LINE.lease_key)
+    _silent_for(storage, SILENT_SECONDS + 5)
+    assert storage.get(LINE.lease_key)[0] == before[0]
+    take_lease(storage, LINE, holder(), _dead).beat()
+    with pytest.raises(BusyError):
+        take_lease(storage, LINE, holder(18), _unknown)
+
+
+def test_a_damaged_note_counts_as_that_of_somebody_elsewhere(storage: FolderStorage) -> None:
+    storage.put_new(LINE.lease_key, b"{")
+    with pytest.raises(BusyError, match="cannot be read"):
+        take_lease(storage, LINE, holder(), _dead)
+    _silent_for(storage, SILENT_SECONDS + 5)
+    take_lease(storage, LINE, holder(), _dead)
+
+
+def test_this_process_lives_and_one_that_came_after_it_with_its_pid_is_another() -> None:
+    own = own_holder("saving orders")
+    assert lives(own) is True
+    assert own.what == "saving orders"
+    assert lives(replace(own, process_started_at=own.process_started_at - 100)) is False
+
+
+def test_an_ended_process_is_dead_though_nobody_has_waited_for_it() -> None:
+    with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE) as process:
+        found = psutil.Process(process.pid)
+        other = replace(own_holder(), pid=process.pid, process_started_at=found.create_time())
+        assert lives(other) is True
+        process.kill()
+        eventually(lambda: found.status() == psutil.STATUS_ZOMBIE)
+        assert lives(other) is False
+    assert lives(other) is False
+
+
+def test_nobody_knows_of_a_process_on_another_machine() -> None:
+    assert lives(replace(own_holder(), machine="elsewhere")) is None
