@@ -23,7 +23,7 @@ run: $(VENV)/.installed  ## open the dashboard on the embedded demo
 	@$(BIN)/aishell demo
 
 test: $(VENV)/.installed-dev  ## run every test once, soaks apart
-	$(BIN)/python -m pytest $(WORKERS) --durations 25 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(WORKERS) --durations 25 --durations-min 1 $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev  ## format check, lint, types, import contracts
 	$(BIN)/ruff format --check .
