@@ -42,7 +42,7 @@ _EARLY_SECONDS = 0.5
 _LOOK_SECONDS = 1.0
 _WITNESS_SECONDS = 10.0
 _LINKS_SECONDS = 300.0
-_FORESIGHT_SECONDS = 10.0
+_FRESH_SECONDS = 10.0
 """How old sessions, locks and statements may be while an alert is about to fire."""
 _MOST_OPEN = 100
 
@@ -208,8 +208,7 @@ class AlertFeed:
         found: dict[TargetId, Demand] = {}
         now = self._clock.now()
         # What is about to fire is looked at before, so that the first message has its causes.
-        about_to = [alert.key.target for alert in view.alerts if alert.phase.is_pending][:_MOST_OPEN]
-        since = dict.fromkeys(about_to, now - _FORESIGHT_SECONDS)
+        since = dict.fromkeys(self._witness.about_to_fire(view, now)[:_MOST_OPEN], now - _FRESH_SECONDS)
         since |= {gap.alert.key.target: gap.at for gap in self._open_gaps.values()}
         for target, moment in since.items():
             looked_at = self._known.view_of(target)

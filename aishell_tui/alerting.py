@@ -15,6 +15,7 @@ from aishell_core.targets import Target
 from aishell_core.values import Ability, Event, TargetId
 from aishell_tui import rule_parts
 from aishell_tui.alert_sight import WANTED, sight_of
+from aishell_tui.foresight import about_to_fire
 from aishell_tui.frame import TargetView
 from aishell_tui.rule_parts import EngineParts
 from alerts.evidence import evidence_of
@@ -22,7 +23,7 @@ from alerts.models import Alert, Evidence, Traits
 from alerts.notify.models import Routes
 from alerts.notify.notifier import Notifier
 from alerts.notify.senders import all_senders
-from alerts.ports import RuleSource, Transact
+from alerts.ports import AlertsView, RuleSource, Transact
 from alerts.rule import Reach, Rule
 from alerts.rules.book import RuleBook
 from alerts.service import AlertService
@@ -45,6 +46,10 @@ class Witness:
     def maps_replicas(self, book: RuleBook) -> bool:
         """Whether some rule mutes those of replicas, so that it matters who replicates from whom."""
         return any(inhibition.of is Reach.REPLICAS for rule in book.rules for inhibition in rule.inhibits)
+
+    def about_to_fire(self, view: AlertsView, now: float) -> tuple[TargetId, ...]:
+        """The targets that are to be looked at, because an alert of theirs fires in some seconds."""
+        return about_to_fire(view, now)
 
     def unread(self, view: TargetView, since: float) -> Demand:
         """The parts of evidence that the target can tell and that were not read since a moment, with a little patience."""

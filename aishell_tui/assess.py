@@ -147,6 +147,12 @@ def state_reasons(view: TargetView) -> list[Reason]:
     return list(found.values())
 
 
+def blind_reasons(view: TargetView) -> list[Reason]:
+    """What leaves unknown how well a target is: what it is judged by could not be read, so being silent would mean that all is well."""
+    found = (failure for _, failures in view.failures_by_tier for failure in failures if failure.essential)
+    return [Reason(Severity.UNKNOWN, text, "", "health") for text in dict.fromkeys(f"{each.part}: {each.message}" for each in found)]
+
+
 def assess(view: TargetView, now: float, judged: tuple[tuple[Metric, Thresholds], ...]) -> Assessment:
     """The severity of a target and its reasons, worst first; old numbers are never judged as if they were fresh."""
     failure = view.target_failure
@@ -159,7 +165,7 @@ def assess(view: TargetView, now: float, judged: tuple[tuple[Metric, Thresholds]
         age = format_duration(now - view.last_ok_at)
         return Assessment(Severity.UNKNOWN, (Reason(Severity.UNKNOWN, f"stale {age}: no answer since then", "", "health"),))
     sessions = (view.sessions or ()) if _is_fresh(view, Part.SESSIONS, now) else ()
-    reasons = [*state_reasons(view), *(_with_who(reason, sessions) for reason in metric_reasons(view, now, judged))]
+    reasons = [*state_reasons(view), *blind_reasons(view), *(_with_who(reason, sessions) for reason in metric_reasons(view, now, judged))]
     waiting = [reason for reason in reasons if reason.metric in _WAITING]
     sentence = blocking_sentence((view.lock_waits or ()) if _is_fresh(view, Part.LOCKS, now) else (), sessions)
     if waiting and sentence:

@@ -186,6 +186,10 @@ class Runtime:
         """The plan of a statement although asking for it may do something; raises TargetError."""
         return await self._watch(target).explain_with_consent(sql, database)
 
+    async def check_measuring(self, target: TargetId, sql: str, database: str) -> None:
+        """Raise the TargetError with which a statement would not be run to measure its plan."""
+        await self._watch(target).check_measuring(sql, database)
+
     async def explain_analyze(self, target: TargetId, sql: str, database: str, deadline_seconds: float) -> tuple[PlanNode, ...]:
         """The measured plan of a statement that is run for it; raises TargetError."""
         return await self._watch(target).explain_analyze(sql, database, deadline_seconds)

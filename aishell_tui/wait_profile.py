@@ -135,23 +135,27 @@ class WaitProfile:
     def read(self, window: tuple[float, float], count: int, only: Only = ()) -> Profile:
         """The averages in `count` buckets up to the end of a window of epoch seconds.
 
-        The buckets lie on fixed places in time, so that a picture of them moves by whole buckets.
+        The buckets lie on fixed places in time, so that a picture of them moves by whole buckets; the last one ends with the
+        window, and the first may begin later than it.
         """
         since, until = window
         step = (until - since) / count
         if self._kept_for != (step, only) or len(self._kept) > _MOST_BUCKETS:
             self._kept, self._kept_for = {}, (step, only)
         last = math.ceil(until / step) - 1
-        found = [self._bucket(number, step, only) for number in range(last - count + 1, last + 1)]
+        found = [self._bucket(number, step, until, only) for number in range(last - count + 1, last + 1)]
         classes = class_order({name for bucket in found if bucket for name in bucket})
         buckets = tuple(None if bucket is None else tuple(bucket.get(name, 0.0) for name in classes) for bucket in found)
         return Profile(classes, buckets, (last - count + 1) * step, step)
 
-    def _bucket(self, number: int, step: float, only: Only) -> dict[str, float] | None:
+    def _bucket(self, number: int, step: float, until: float, only: Only) -> dict[str, float] | None:
+        start, end = number * step, (number + 1) * step
+        if end > until:
+            return self._averages(start, until, only)
         if number in self._kept:
             return self._kept[number]
-        bucket = self._averages(number * step, (number + 1) * step, only)
-        if (self._history.last_at or 0.0) >= (number + 1) * step:
+        bucket = self._averages(start, end, only)
+        if (self._history.last_at or 0.0) >= end:
             self._kept[number] = bucket
         return bucket
 

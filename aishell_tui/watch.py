@@ -76,8 +76,8 @@ class Watch:
         before = self.demand
         self.shown = self.shown if shown is None else shown
         self.needed = self.needed if needed is None else needed
-        if self.demand - before:
-            self.poller.poke()
+        if more := self.demand - before:
+            self.poller.poke(more)
 
     def _open_collector(self) -> Collector:
         self._collector = self._open(self.view.target, self._clock)
@@ -138,12 +138,19 @@ class Watch:
             return await collector.explain(sql, database)
         return await collector.explain_with_consent(sql, database)
 
+    async def check_measuring(self, sql: str, database: str) -> None:
+        """Raise the TargetError with which a statement would not be run to measure its plan."""
+        await self._analyzing().check_measuring(sql, database)
+
     async def explain_analyze(self, sql: str, database: str, deadline_seconds: float) -> tuple[PlanNode, ...]:
         """The measured plan of a statement that is run for it; raises TargetError."""
+        return await self._analyzing().explain_analyze(sql, database, deadline_seconds)
+
+    def _analyzing(self) -> Analyzing:
         collector = self._ready()
         if not isinstance(collector, Analyzing):
             raise TargetError(FailureCode.UNSUPPORTED, f"{self.view.target.engine} has no measured plans", "")
-        return await collector.explain_analyze(sql, database, deadline_seconds)
+        return collector
 
     def cancellable(self) -> Cancellable:
         """What acts on its sessions, over the connection that reads them; raises TargetError where the engine has no such thing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
@@ -13,11 +13,12 @@ from typing import TypeVar
 
 from aishell_core.clock import Clock
 from aishell_core.errors import StateError
+from aishell_core.state.codec import storable
 from aishell_core.state.database import StateDatabase
 from aishell_core.state.history import History
 from alerts.board.past import PastRequest
 from alerts.handling import Evaluation, Standing, evaluation, standing
-from alerts.lease import Lease, LeaseLostError
+from alerts.lease import Claim, Lease, LeaseLostError
 from alerts.models import Acknowledgement, Alert, Fingerprint, Silence
 from alerts.store import alert_rows, lease_rows, silence_rows
 from alerts.store.database import AlertStore, Fault, no_fault
@@ -32,20 +33,30 @@ BACK_EVERY_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What is found by one who begins to evaluate: the alerts as they were left, and when they were last evaluated."""
+    """What is found by one who begins to evaluate targets: their alerts as they were left, and when each target was last evaluated.
+
+    `is_first` says that this program had no targets before.
+    """
 
     alerts: dict[Fingerprint, Alert]
-    evaluated_at: float | None
+    evaluated_at: Mapping[str, float | None]
+    is_first: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
     """What the state database says before an evaluation.
 
-    `taken` is there when this program has just begun to evaluate, `standing` when another one does.
+    `taken` is there when this program has just begun to evaluate some targets, `standing` when it has none of them: then it is all
+    that others found. `held` are the targets that this program evaluates, as they are stored, `fence` is what it is known by;
+    `others` are the alerts of the targets that it does not have, `evaluation` says who evaluates all in all.
     """
 
     is_evaluator: bool
+    held: frozenset[str] = frozenset()
+    fence: int = 0
+    others: tuple[Alert, ...] = ()
+    evaluation: Evaluation = field(default_factory=Evaluation)
     acknowledgements: dict[Fingerprint, Acknowledgement] = field(default_factory=dict)
     silences: tuple[Silence, ...] = ()
     taken: Taken | None = None
@@ -70,6 +81,7 @@ class Desk:
         self.note = ""
         """Why alerts are not kept on the disk although they are told, "" while they are."""
         self._known: tuple[int, Standing] | None = None
+        self._others: tuple[int, frozenset[str], tuple[Alert, ...]] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="aishell-alerts")
 
     @property
@@ -105,9 +117,9 @@ class Desk:
         spare = self._spare
         return self._lease if spare is None else spare[1]
 
-    async def look(self) -> Look:
-        """What there is to know before an evaluation; raises StateError."""
-        return await self._in_thread(self._look)
+    async def look(self, claim: Claim) -> Look:
+        """What there is to know before an evaluation by one who could judge these targets; raises StateError."""
+        return await self._in_thread(lambda: self._look(claim))
 
     async def write(self, work: Callable[[sqlite3.Connection], T], *, evaluated_at: float | None, is_durable: bool) -> T:
         """The result of `work`, in one transaction of the one who evaluates; raises StateError."""
@@ -165,9 +177,9 @@ class Desk:
         with suppress(StateError):  # what cannot be read either is lost
             rows = self._store
             store.transact(lambda target: rows.read(lambda source: carry_over(source, target), None))
-        lease = Lease(store, self._clock, holder=self.holder, boot=self._boot)
-        lease.contend()
-        self._spare, self._tried_at = (store, lease), steady
+        if self._lease is None:
+            return
+        self._spare, self._tried_at = (store, self._lease.moved(store)), steady
         self.note = f"alerts are told, but kept in memory alone: {error.message} ({error.hint})"
 
     def _back_to_disk(self) -> None:
@@ -176,9 +188,14 @@ class Desk:
         if self._spare is None or self._lease is None or steady - self._tried_at < BACK_EVERY_SECONDS:
             return
         self._tried_at = steady
-        store = self._spare[0]
+        store, held = self._spare[0], self._lease.held
+
+        def back(target: sqlite3.Connection) -> None:
+            parted = held if len(lease_rows.load(target).judges) > 1 else None
+            store.read(lambda source: carry_back(source, target, parted), None)
+
         try:
-            self._lease.write(lambda target: store.read(lambda source: carry_back(source, target), None))
+            self._lease.write(back)
         except LeaseLostError:
             pass
         except StateError:
@@ -194,14 +211,26 @@ class Desk:
             self._lease = Lease(self._store, self._clock, holder=self.holder, boot=self._boot)
         return self._store, self._lease
 
-    def _look(self) -> Look:
+    def _look(self, claim: Claim) -> Look:
         self._back_to_disk()
         store, lease = self._opened()
-        was_claimed = lease.is_claimed
-        if not lease.contend():
+        before = lease.fence, lease.held
+        if not lease.contend(claim):
             return Look(is_evaluator=False, standing=self._standing(store))
-        nothing = Look(is_evaluator=True)
-        return store.read(lambda connection: self._read(connection, is_new=not was_claimed), nothing)
+        is_first = lease.fence != before[0]
+        gained = lease.held if is_first else lease.held - before[1]
+        others = self._alerts_of_others(store, lease)
+        look = store.read(lambda connection: self._read(connection, gained, is_first=is_first), Look(is_evaluator=True))
+        return replace(look, held=lease.held, fence=lease.fence, others=others)
+
+    def _alerts_of_others(self, store: AlertStore, lease: Lease) -> tuple[Alert, ...]:
+        """Read again only when something was written since, or targets have come or gone."""
+        version, known = store.version(), self._others
+        if known is None or known[:2] != (version, lease.held):
+            nothing: tuple[Alert, ...] = ()
+            found = store.read(lambda connection: tuple(alert_rows.others(connection, lease.fence).values()), nothing)
+            known = self._others = version, lease.held, found
+        return known[2]
 
     def _standing(self, store: AlertStore) -> Standing:
         """What another program found; read again only when something was written since."""
@@ -212,13 +241,19 @@ class Desk:
             return known[1]
         return replace(known[1], evaluation=store.read(lambda connection: evaluation(connection, self._clock, self._boot), Evaluation()))
 
-    def _read(self, connection: sqlite3.Connection, *, is_new: bool) -> Look:
+    def _read(self, connection: sqlite3.Connection, gained: frozenset[str], *, is_first: bool) -> Look:
         taken = None
-        if is_new:
-            tenure = lease_rows.load(connection)
-            taken = Taken(alert_rows.load(connection), tenure.evaluated_at if tenure is not None else None)
-        silences = silence_rows.load(connection, self._clock.now())
-        return Look(is_evaluator=True, acknowledgements=alert_rows.acknowledgements(connection), silences=silences, taken=taken)
+        if gained or is_first:
+            kept = alert_rows.load(connection).items()
+            alerts = {fingerprint: alert for fingerprint, alert in kept if storable(alert.key.target) in gained}
+            taken = Taken(alerts, lease_rows.evaluated_at(connection, gained), is_first)
+        return Look(
+            is_evaluator=True,
+            acknowledgements=alert_rows.acknowledgements(connection),
+            silences=silence_rows.load(connection, self._clock.now()),
+            taken=taken,
+            evaluation=evaluation(connection, self._clock, self._boot),
+        )
 
     def _close(self) -> None:
         if self._spare is not None:

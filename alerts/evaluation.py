@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from aishell_core.values import TargetId
 from alerts.annotations import annotated
+from alerts.flapping import risen
 from alerts.judgement import Judgement
 from alerts.lifecycle import aged, broken, ended, fingerprint_of, is_watched, paused, step
 from alerts.models import Acknowledgement, Alert, AlertChange, ChangeKind, Fingerprint, Health, InstanceKey, Silence, Traits
@@ -23,7 +24,9 @@ _NOT_JUDGED = "the rule finds no figures for it"
 class Surroundings:
     """All that an evaluation goes by besides judgements. `broken` are rules that cannot be evaluated just now, each with its reason.
 
-    While `is_settling` (the first minute of an evaluator) missing figures say nothing: they are not read yet.
+    While `is_settling` (the first minute of an evaluator) missing figures say nothing: they are not read yet. `judged` are the targets
+    whose alerts these are, None for all, with an empty name for the figures across all targets; `others` are the alerts that
+    another program judges, which may mute those here.
     """
 
     rules: Mapping[str, Rule]
@@ -33,6 +36,10 @@ class Surroundings:
     windows: tuple[Maintenance, ...] = ()
     acknowledgements: Mapping[Fingerprint, Acknowledgement] = field(default_factory=dict)
     is_settling: bool = False
+    judged: frozenset[TargetId] | None = None
+    others: tuple[Alert, ...] = ()
+    silent: Mapping[TargetId, float] = field(default_factory=dict)
+    """The targets that do not answer, and since when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +74,17 @@ def evaluated(before: Alerts, judgements: Iterable[Judgement], around: Surroundi
         rule = around.rules[judgement.rule]
         stepped, happened = step(rule, after.get(fingerprint), judgement, now, traits)
         if stepped is not None and happened and happened[-1].kind in _TOLD_ANEW:
-            stepped = annotated(rule, stepped)
+            stepped = annotated(rule, risen(stepped, now, rule.damping))
             happened = (*happened[:-1], replace(happened[-1], after=stepped))
         changes += happened
         _put(after, fingerprint, stepped)
     changes += _without_judge(after, around, now)
     for alert in [alert for alert in after.values() if not is_watched(alert)]:
         _put(after, alert.fingerprint, aged(around.rules.get(alert.rule), alert, now))
-    mutes = Mutes(around.rules, around.silences, around.windows, around.traits)
-    quiet, hushed = muted(after.values(), mutes, now)
-    after |= {alert.fingerprint: alert for alert in quiet}
-    changes = [*_as_muted(changes, after), *hushed]
+    mutes = Mutes(around.rules, around.silences, around.windows, around.traits, around.silent)
+    quiet, hushed = muted([*after.values(), *(alert for alert in around.others if alert.fingerprint not in after)], mutes, now)
+    after |= {alert.fingerprint: alert for alert in quiet if alert.fingerprint in after}
+    changes = [*_as_muted(changes, after), *(change for change in hushed if change.after.fingerprint in after)]
     changed = tuple(alert for fingerprint, alert in after.items() if before.get(fingerprint) is not alert)
     return Evaluated(after, changed, tuple(before.keys() - after.keys()), tuple(changes), heard)
 
@@ -114,7 +121,10 @@ def _by_alert(
     unjudged = {fingerprint for fingerprint, alert in alerts.items() if is_watched(alert) and _is_judged(alert, around)}
     found: list[tuple[Fingerprint, Judgement]] = []
     for judgement in judgements:
-        if judgement.rule not in around.rules or not _is_known(judgement.key.target, around):
+        target = judgement.key.target
+        if judgement.rule not in around.rules or not _is_known(target, around):
+            continue
+        if around.judged is not None and target not in around.judged:
             continue
         fingerprint = known.get((judgement.rule, judgement.key)) or fingerprint_of(judgement.rule, judgement.key)
         if around.is_settling and judgement.health is Health.NO_DATA:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from aishell_core.clock import Clock
+from aishell_core.state.codec import storable
 from aishell_core.values import Reading, TargetId
 from alerts.desk import Look, Taken
 from alerts.evaluation import Evaluated, Surroundings, evaluated
 from alerts.judging import Judging
+from alerts.lease import Claim
 from alerts.lifecycle import paused, shifted
 from alerts.models import Alert, ChangeKind, Fingerprint, Traits
 from alerts.ports import EvidenceSource, TraitsSource
 from alerts.rules.book import RuleBook
+from alerts.store.lease_rows import ALL_TARGETS
 from alerts.timeline import Tick, Timeline
 from alerts.unsaved import Unsaved
 
@@ -29,6 +32,7 @@ class Evaluator:
         self.judging = Judging()
         self.unsaved = Unsaved()
         self.alerts: Mapping[Fingerprint, Alert] = {}
+        """Those of the targets that this program evaluates."""
         self.book = RuleBook()
         self.has_rules = False
         """False before the first rule book: until then nothing is known of what an alert is."""
@@ -59,13 +63,33 @@ class Evaluator:
     def begin(self, taken: Taken) -> None:
         """Go on where the last evaluator ended: the time since then counts towards nothing.
 
-        What this one knows already, from a time without a state database, stands above what was kept.
+        What this one knows already, of other targets or from a time without a state database, stands above what was kept.
         """
-        self._timeline = Timeline(self._clock.now(), self._clock.steady())
+        now = self._clock.now()
+        if taken.is_first:
+            self._timeline = Timeline(now, self._clock.steady())
         self._began = self._clock.steady()
-        gap = self._clock.now() - taken.evaluated_at if taken.evaluated_at is not None else 0.0
-        move = shifted if gap < 0 else paused
-        self.alerts = {fingerprint: move(alert, gap) for fingerprint, alert in taken.alerts.items()} | dict(self.alerts)
+        moved: dict[Fingerprint, Alert] = {}
+        for fingerprint, alert in taken.alerts.items():
+            evaluated_at = taken.evaluated_at.get(storable(alert.key.target))
+            gap = now - evaluated_at if evaluated_at is not None else 0.0
+            moved[fingerprint] = shifted(alert, gap) if gap < 0 else paused(alert, gap)
+        self.alerts = moved | dict(self.alerts)
+
+    def leave(self, held: frozenset[str]) -> None:
+        """Only the alerts of these targets are this program's any more."""
+        if any(storable(alert.key.target) not in held for alert in self.alerts.values()):
+            self.alerts = {name: alert for name, alert in self.alerts.items() if storable(alert.key.target) in held}
+
+    def claim(self) -> Claim:
+        """What this program could judge."""
+        settings = self.book.settings
+        return Claim(
+            frozenset(map(storable, self._traits())),
+            {storable(name): storable(file) for name, file in settings.configured.items()},
+            frozenset(map(storable, settings.files)),
+            frozenset(storable(alert.key.target) for alert in self.alerts.values()),
+        )
 
     def judge(self, look: Look) -> Callable[[], Evaluated]:
         """Judge everything once, as the state database was found before; what is left to do touches nothing here.
@@ -105,7 +129,15 @@ class Evaluator:
             windows=self.book.settings.maintenance,
             acknowledgements=look.acknowledgements,
             is_settling=self._clock.steady() - self._began < SETTLING_SECONDS,
+            judged=_judged(look, traits),
+            others=look.others,
         )
+
+
+def _judged(look: Look, traits: Mapping[TargetId, Traits]) -> frozenset[TargetId] | None:
+    if not look.is_evaluator:
+        return None
+    return frozenset(name for name in (*traits, TargetId(ALL_TARGETS)) if storable(name) in look.held)
 
 
 def _broken(book: RuleBook, alerts: Iterable[Alert]) -> dict[str, str]:

@@ -40,3 +40,12 @@ def flipped(alert: Alert, now: float, damping: Damping) -> Alert:
     is_held = alert.held_since is not None and alert.held_until is not None and alert.held_until > now
     begun = alert.held_since if is_held and alert.held_since is not None else now
     return replace(alert, flips=flips, held_since=begun, held_until=min(now + delay, begun + damping.most_seconds))
+
+
+def risen(alert: Alert, now: float, damping: Damping) -> Alert:
+    """The alert after it fired or changed its level: worse than it has been since it began to flap, it is told at once."""
+    if alert.peak is None or not set(recent(alert.flips, now, damping)) - {now}:
+        return replace(alert, peak=alert.level)
+    if alert.level.rank <= alert.peak.rank:
+        return alert
+    return replace(alert, peak=alert.level, held_since=None, held_until=None)

@@ -25,11 +25,16 @@ _SHORTEST_PREFIX = 4
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Who evaluates, as machine:process:digits, and when it last did; `is_alive` is False when nobody gives signs of life."""
+    """Who evaluates, as machine:process:digits, and when it last did; `is_alive` is False when nobody gives signs of life.
+
+    Of several, each with targets of its own, it is the one that watches most. `unjudged` are the targets that files configure, or that
+    have an alert, and that nobody who lives evaluates.
+    """
 
     holder: str = ""
     evaluated_at: float | None = None
     is_alive: bool = False
+    unjudged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +171,21 @@ def _changed_silence(store: AlertStore, identity: str, now: float, change: Calla
 
 def evaluation(connection: sqlite3.Connection, clock: Clock, boot: str) -> Evaluation:
     """Who evaluates, by a look at an open database."""
-    tenure = lease_rows.load(connection)
-    if tenure is None:
-        return Evaluation()
-    # Of another start of the machine, or of another machine, only the wall clock tells how long ago the last beat was.
+    found = lease_rows.load(connection)
+    living = {judge.fence: judge for judge in found.judges if _is_alive(judge, clock, boot)}
+    idle = [ward for ward in found.wards if ward.fence not in living and ward.target]
+    active = alert_rows.active_targets(connection) if any(not ward.origin for ward in idle) else frozenset()
+    unjudged = tuple(ward.target for ward in idle if ward.origin or ward.target in active)
+    first = max(living.values() or found.judges, key=lambda judge: (judge.targets, -judge.fence), default=None)
+    if first is None:
+        return Evaluation(evaluated_at=max((at for ward in found.wards if (at := ward.evaluated_at) is not None), default=None))
+    return Evaluation(first.holder, first.evaluated_at, bool(living), unjudged)
+
+
+def _is_alive(tenure: lease_rows.Tenure, clock: Clock, boot: str) -> bool:
+    """Whether somebody gave a sign of life; of another machine, or another start of this one, only the wall clock tells when."""
     passed = clock.steady() - tenure.steady if tenure.boot == boot else clock.now() - tenure.at
-    return Evaluation(tenure.holder, tenure.evaluated_at, bool(tenure.holder) and 0 <= passed < TAKEN_AFTER_SECONDS)
+    return 0 <= passed < TAKEN_AFTER_SECONDS
 
 
 _PHASES = {Phase.FIRING: 0, Phase.RECOVERING: 0, Phase.PENDING: 1, Phase.RESOLVED: 2}

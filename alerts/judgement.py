@@ -12,7 +12,7 @@ class Judgement(NamedTuple):
 
     `is_clear` says that the rule's clear condition holds; without one, that no trigger does. `threshold` is what `value` was compared
     with, in `unit`; both None where the condition is no plain comparison. Without data or after an error there is no level, and
-    `is_clear` is False: an unknown figure ends nothing.
+    `is_clear` is False: an unknown figure ends nothing. `is_over` says that it is missing for good: its target answers without it.
     """
 
     rule: str
@@ -24,3 +24,4 @@ class Judgement(NamedTuple):
     unit: str = ""
     health: Health = Health.OK
     reason: str = ""
+    is_over: bool = False

@@ -16,20 +16,47 @@ from alerts.rule import Rule
 
 
 class Judging:
-    """What rules say of the newest readings. A change of the rules keeps all windows of those that stay."""
+    """What rules say of the newest readings. A change of the rules keeps all windows of those that stay.
+
+    Rules for engines of which there is no target are not judged, and take neither time nor memory: most that ship are such.
+    """
 
     def __init__(self) -> None:
         self._board = Board()
         self._program = Program((), self._board)
+        self._rules: tuple[Rule, ...] = ()
+        self._engines: set[str] = set()
+        self._told: frozenset[str] = frozenset()
 
     def use(self, rules: tuple[Rule, ...]) -> None:
         """Judge by these rules from now on."""
+        if rules != self._rules:
+            self._rules = rules
+            self._choose()
+
+    def _choose(self) -> None:
+        """Take up the rules that can say something: of a target that is there, or of an alert that is."""
+        rules = tuple(
+            rule
+            for rule in self._rules
+            if not rule.targets.engines or rule.name in self._told or not self._engines.isdisjoint(rule.targets.engines)
+        )
         if rules != self._program.rules:
             self._program = Program(rules, self._board)
 
     def add(self, reading: Reading, interval_seconds: float, traits: Traits) -> None:
         """Take in a reading of a target that is read so often."""
+        self._notice((traits,))
         self._board.add(reading, interval_seconds, traits)
+
+    def _notice(self, traits: Iterable[Traits], living: Iterable[Alert] = ()) -> None:
+        """Another engine, or an alert of a rule that is not judged, brings further rules."""
+        engines = {own.engine for own in traits} - self._engines
+        told = {alert.rule for alert in living} - self._told
+        if engines or told:
+            self._engines |= engines
+            self._told |= told
+            self._choose()
 
     def gap(self, target: TargetId) -> None:
         """A target began anew or was away."""
@@ -46,6 +73,7 @@ class Judging:
         for own in traits.values():
             self._board.know(own, now)
         living = tuple(alerts)
+        self._notice(traits.values(), living)
         return self._program.judge(now, watched(living), _statuses(living))
 
     def lacking(self) -> tuple[PastRequest, ...]:

@@ -1,13 +1,17 @@
-"""Who evaluates and tells, when several programs run on one state: exactly one, known by signs of life in the state database.
+"""Who evaluates and tells, when several programs run on one state: of each target exactly one, known by signs of life.
 
-The holder gives a sign of life with every write, at least every `BEAT_SECONDS`. One that gave none for `TAKEN_AFTER_SECONDS`
-is taken for dead and another one takes its place, within 15 s of its end. No wall clock has a say: on one machine the
-age of a beat is read from the steady clock, which all programs share until it starts again (the boot's id tells); a beat
-of anywhere else is watched for as long.
+A program takes the targets that it watches and nobody else has; one with further targets judges those, and leaves the others to
+whoever has them. It gives a sign of life with every write, at least every `BEAT_SECONDS`. One that gave none for
+`TAKEN_AFTER_SECONDS` is taken for dead and loses all its targets at once, to those who watch them, within 15 s of its end.
+No wall clock has a say: on one machine the age of a beat is read from the steady clock, which all programs share until it
+starts again (the boot's id tells); a beat of anywhere else is watched for as long.
 
-A holder that was stopped and wakes up is no longer the holder: each write names its fence, and a higher one in the database
-refuses it. Before it sends anything it asks `is_held`, which is True only for a time after the last beat in which nobody
+A program that was stopped and wakes up has nothing any more: each write names its fence, and is refused when the database does not
+have that one. Before it sends anything it asks `is_held`, which is True only for a time after the last beat in which nobody
 else can have taken over.
+
+A target that nobody who runs watches stays as it was left. It is given up, so that its alerts end, by a program that reads the
+file which configured it and finds it there no more, or an hour after it was left when no file ever had it.
 """
 
 from __future__ import annotations
@@ -16,7 +20,8 @@ import os
 import socket
 import sqlite3
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,12 +29,14 @@ from aishell_core.clock import Clock
 from aishell_core.errors import StateError
 from alerts.store import lease_rows
 from alerts.store.database import AlertStore
-from alerts.store.lease_rows import Tenure
+from alerts.store.lease_rows import ALL_TARGETS, Tenure, Tenures, Ward
 
 T = TypeVar("T")
 
 BEAT_SECONDS = 2.0
 TAKEN_AFTER_SECONDS = 10.0
+LET_GO_SECONDS = 3600.0
+"""So long after it was left a target that no file configures is given up."""
 _HELD_SECONDS = 8.0
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -54,6 +61,34 @@ def own_boot() -> str:
         return uuid.uuid4().hex
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a program could judge: the targets that it watches, by their names as they are stored.
+
+    `configured` are all targets of its files, each with its file; `files` are those that it has read; `alive` are the targets of which
+    it has alerts.
+    """
+
+    targets: frozenset[str] = frozenset()
+    configured: Mapping[str, str] = field(default_factory=dict)
+    files: frozenset[str] = frozenset()
+    alive: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What has to be written: who is dead, and targets to take (with their origin), leave, forget and note."""
+
+    dead: tuple[int, ...] = ()
+    taken: Mapping[str, str] = field(default_factory=dict)
+    left: frozenset[str] = frozenset()
+    over: frozenset[str] = frozenset()
+    noted: Mapping[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.dead or self.taken or self.left or self.over or self.noted)
+
+
 class Lease:
     """One program's claim to evaluate. Blocking but for `is_held`; the calls come from the store's thread."""
 
@@ -63,17 +98,29 @@ class Lease:
         self._holder = holder
         self._boot = boot
         self._fence: int | None = None
+        self._held: frozenset[str] = frozenset()
         self._beaten = 0.0
-        self._watched: tuple[int, int, float] | None = None
+        self._watched: dict[int, tuple[int, float]] = {}
+        self._is_alone = False
+
+    @property
+    def fence(self) -> int:
+        """What this program is known by, 0 while it has nothing."""
+        return self._fence or 0
+
+    @property
+    def held(self) -> frozenset[str]:
+        """The targets that are this program's, `ALL_TARGETS` for the figures across all of them."""
+        return self._held
 
     @property
     def is_held(self) -> bool:
-        """Whether this program surely holds it now; may be asked from any thread."""
+        """Whether this program surely has its targets now; may be asked from any thread."""
         return self._fence is not None and self._clock.steady() - self._beaten < _HELD_SECONDS
 
     @property
     def is_claimed(self) -> bool:
-        """Whether this program took it and has not noticed that it lost it; a write would tell."""
+        """Whether this program took targets and has not noticed that it lost them; a write would tell."""
         return self._fence is not None
 
     @property
@@ -81,17 +128,15 @@ class Lease:
         """Whether a sign of life is due."""
         return self._clock.steady() - self._beaten >= BEAT_SECONDS
 
-    def contend(self) -> bool:
-        """Take it where nobody holds it; whether this program holds it now. Raises StateError."""
-        if self._fence is not None:
+    def contend(self, claim: Claim | None = None) -> bool:
+        """Take what nobody has; whether this program has anything now. Raises StateError."""
+        if self._is_alone:
             return True
-        if not self._is_free(self._store.read(lease_rows.load, None)):
-            return False
-        steady = self._clock.steady()
-        fence = self._store.transact(lambda connection: self._take(connection, steady))
-        if fence is not None:
-            self._fence, self._beaten, self._watched = fence, steady, None
-        return fence is not None
+        wanted = claim if claim is not None else Claim()
+        if self._plan(self._store.read(lease_rows.load, Tenures()), wanted):
+            self._fence, self._held, beaten = self._store.transact(lambda connection: self._settle(connection, wanted))
+            self._beaten = beaten if beaten is not None else self._beaten
+        return self._fence is not None
 
     def write(self, work: Callable[[sqlite3.Connection], T], *, evaluated_at: float | None = None, is_durable: bool = True) -> T:
         """The result of `work` in one transaction, which is a sign of life too; raises LeaseLostError before `work` is called."""
@@ -108,28 +153,76 @@ class Lease:
         try:
             result = self._store.transact(fenced, is_durable=is_durable)
         except LeaseLostError:
-            self._fence = None
+            self._lose()
             raise
         self._beaten = max(self._beaten, steady)
         return result
 
     def give_back(self) -> None:
-        """Let another one take over at once; raises StateError."""
-        fence, self._fence = self._fence, None
+        """Let others take over at once; raises StateError."""
+        fence = self._fence
+        self._lose()
         if fence is not None:
-            self._store.transact(lambda connection: lease_rows.give_back(connection, fence), is_durable=False)
+            self._store.transact(lambda connection: lease_rows.end(connection, fence, self._clock.now()), is_durable=False)
 
-    def _take(self, connection: sqlite3.Connection, steady: float) -> int | None:
-        if not self._is_free(lease_rows.load(connection)):
-            return None
-        return lease_rows.take(connection, self._holder, self._boot, steady, self._clock.now())
+    def moved(self, store: AlertStore) -> Lease:
+        """The same claim on a copy of the state that no other program sees: it neither gains nor loses anything there."""
+        copy = Lease(store, self._clock, holder=self._holder, boot=self._boot)
+        steady, fence = self._clock.steady(), self.fence
+        store.transact(lambda connection: lease_rows.restore(connection, fence, self._holder, self._boot, steady, self._clock.now()))
+        copy._fence, copy._held, copy._beaten, copy._is_alone = self._fence, self._held, steady, True
+        return copy
 
-    def _is_free(self, tenure: Tenure | None) -> bool:
-        if tenure is None or not tenure.holder:
-            return True
+    def _lose(self) -> None:
+        self._fence, self._held = None, frozenset()
+
+    def _settle(self, connection: sqlite3.Connection, claim: Claim) -> tuple[int | None, frozenset[str], float | None]:
+        """Write what is to be written: the fence, the targets held after it, and when a sign of life was given, if it was."""
+        steady, at = self._clock.steady(), self._clock.now()
+        plan = self._plan(lease_rows.load(connection), claim)
+        for fence in plan.dead:
+            lease_rows.end(connection, fence, at)
+        own, held, beaten = self._fence, self._held, None
+        if plan.taken:
+            if own is None:
+                own, beaten = lease_rows.begin(connection, self._holder, self._boot, steady, at, len(claim.targets)), steady
+            lease_rows.claim(connection, own, plan.taken)
+        lease_rows.release(connection, plan.left, at)
+        lease_rows.forget(connection, plan.over)
+        lease_rows.know(connection, plan.noted, at)
+        return own, (held | plan.taken.keys()) - plan.left - plan.over, beaten
+
+    def _plan(self, found: Tenures, claim: Claim) -> _Plan:
+        """What is to be written for this claim. One who was replaced finds out here, if not by a write."""
+        if self._fence is not None and all(judge.fence != self._fence for judge in found.judges):
+            self._lose()
+        others = [judge for judge in found.judges if judge.fence != self._fence]
+        dead = tuple(judge.fence for judge in others if self._is_silent(judge))
+        living = {judge.fence: judge for judge in others if judge.fence not in dead}
+        known = {ward.target: ward for ward in found.wards}
+        wanted = claim.targets | {ward.target for ward in found.wards if self._is_given_up(ward, claim)}
+        # Figures across all targets are judged by whoever sees most of them.
+        is_fullest = all(judge.targets <= len(claim.targets) for judge in living.values())
+        wanted |= {ALL_TARGETS} if is_fullest else set()
+        free = {target for target in wanted - self._held if target not in known or known[target].fence not in living}
+        left = self._held - claim.targets & (claim.configured.keys() | ({ALL_TARGETS} if not is_fullest else frozenset()))
+        over = self._held - claim.targets - claim.alive - {ALL_TARGETS} - left
+        noted = {name: file for name, file in claim.configured.items() if name not in known or known[name].origin != file}
+        return _Plan(dead, {target: claim.configured.get(target, "") for target in sorted(free)}, left, over, noted)
+
+    def _is_given_up(self, ward: Ward, claim: Claim) -> bool:
+        """Whether a target that nobody has is in no configuration any more."""
+        if ward.fence is not None or ward.target in claim.configured or ward.target == ALL_TARGETS:
+            return False
+        if ward.origin:
+            return ward.origin in claim.files
+        return ward.left_at is None or abs(self._clock.now() - ward.left_at) >= LET_GO_SECONDS
+
+    def _is_silent(self, tenure: Tenure) -> bool:
+        """Whether one who evaluates has given no sign of life for so long that it must be dead."""
         steady = self._clock.steady()
-        if self._watched is None or self._watched[:2] != (tenure.fence, tenure.beat):
-            self._watched = tenure.fence, tenure.beat, steady
-        watched_seconds = steady - self._watched[2]
+        watched = self._watched.get(tenure.fence)
+        if watched is None or watched[0] != tenure.beat:
+            watched = self._watched[tenure.fence] = tenure.beat, steady
         known_seconds = steady - tenure.steady if tenure.boot == self._boot else 0.0
-        return max(watched_seconds, known_seconds) >= TAKEN_AFTER_SECONDS
+        return max(steady - watched[1], known_seconds) >= TAKEN_AFTER_SECONDS

@@ -5,8 +5,9 @@
 - A condition that holds for `for_seconds` fires at the first evaluation at which it has; one that fails before is dropped.
 - An alert ends when the rule's clear condition holds, and goes on for `keep_firing_seconds`. Between the triggers and the
   clear condition it stays, at its rule's lowest level: that level is then the same whichever way the figure came.
-- Figures that are missing or in error end nothing and begin nothing, unless the rule says so. The time that passes without
-  them counts neither towards firing nor towards recovering. What the rule makes of them obeys `for_seconds` too.
+- Figures that are missing or in error end nothing and begin nothing, unless the rule says so, or their target goes on without
+  them. The time that passes without them counts neither towards firing nor towards recovering. What the rule makes of them
+  obeys `for_seconds` too.
 - All times are of one clock that neither jumps nor counts what nobody watched (see `alerts/timeline.py`).
 """
 
@@ -54,6 +55,8 @@ def step(rule: Rule, alert: Alert | None, judgement: Judgement, now: float, trai
     """The alert after an evaluation, and what happened to it; None when there is nothing (any more) to be known of it."""
     if alert is not None and _goes_on(alert, judgement):
         return alert, ()
+    if alert is not None and judgement.is_over and rule.no_data.policy is not Absence.ALERT:
+        return ended(alert, now, judgement.reason)
     before = alert if alert is not None else _unborn(rule, judgement.key, traits)
     seen = _observed(before, judgement, now)
     verdict = _verdict(rule, seen, judgement, now)
@@ -93,12 +96,12 @@ def aged(rule: Rule | None, alert: Alert, now: float) -> Alert | None:
 
 
 def ended(alert: Alert, now: float, reason: str) -> tuple[Alert | None, Changes]:
-    """The alert when nobody judges it any more, because its rule or its target is gone: what fired is resolved at once."""
+    """The alert when there is nothing left to judge, because its rule, its target or its figure is gone: it is resolved at once."""
     if alert.phase is Phase.PENDING:
         return None, (AlertChange(now, ChangeKind.DROPPED, alert, replace(alert, phase=Phase.INACTIVE, since=None), reason),)
     if not alert.phase.is_active:
         return (aged(None, alert, now) if alert.phase is Phase.RESOLVED else None), ()
-    over = replace(_over(alert, now), held_since=None, held_until=None)
+    over = replace(_over(alert, now), held_since=None, held_until=None, health=Health.OK, health_reason=reason, unhealthy_since=None)
     return over, (AlertChange(now, ChangeKind.RESOLVED, alert, over, reason),)
 
 

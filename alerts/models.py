@@ -151,11 +151,17 @@ class Alert:
     held_since: float | None = None
     held_until: float | None = None
     """A change is told no sooner than this, because the alert flaps; what was put off first was so at `held_since`."""
+    peak: Level | None = None
+    """The worst level since it began to flap: what is worse is told at once."""
     acknowledgement: Acknowledgement | None = None
     annotations: tuple[tuple[str, str], ...] = ()
     silenced_by: tuple[str, ...] = ()
     """Silences and maintenance windows that hold now, by id."""
     inhibited_by: tuple[Fingerprint, ...] = ()
+
+    def is_held(self, now: float) -> bool:
+        """Whether its telling is put off at `now` (epoch seconds), because it flaps."""
+        return self.held_until is not None and now < self.held_until
 
     @property
     def is_muted(self) -> bool:

@@ -39,6 +39,8 @@ class Transact(Protocol):
 class Teller(Protocol):
     """Who has people told."""
 
+    judge: int
+    """What this program is known by among those who evaluate (`alerts.store.lease_rows`), 0 where it is alone."""
     trouble: str
     """Why nothing can be sent just now, "" while all is well; a channel that fails is no such reason."""
 

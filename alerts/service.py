@@ -6,7 +6,7 @@
     service.view()                                  # what a screen shows, at any time and without waiting
     await service.acknowledge(name, owner, note)    # what people do; works in every dashboard on the same state
 
-Of all programs on one state exactly one evaluates (`alerts/lease.py`); the others show what it finds. Judging is pure and
+Of all programs on one state exactly one evaluates a target (`alerts/lease.py`); the others show what it finds. Judging is pure and
 happens on the event loop; everything that touches the disk happens in one thread. All that comes of one evaluation, the
 notices included, is one transaction: a crash loses an evaluation or none, never a half.
 """
@@ -96,9 +96,10 @@ class AlertService:
         if look.standing is not None:
             found = look.standing
             return AlertsView(self._clock.now(), found.alerts, found.silences, found.evaluation, False, own.book, self._note)
-        evaluation = Evaluation(self._desk.holder, own.now or None, is_alive=own.now > 0)
+        evaluation = Evaluation(self._desk.holder, own.now or None, own.now > 0, look.evaluation.unjudged)
         note = self._note or self._desk.note or self._teller.trouble
-        return AlertsView(own.now, in_order(own.alerts.values()), look.silences, evaluation, self._desk.is_claimed, own.book, note)
+        alerts = in_order([*own.alerts.values(), *look.others])
+        return AlertsView(own.now, alerts, look.silences, evaluation, self._desk.is_claimed, own.book, note)
 
     async def acknowledge(self, name: str, owner: str, note: str = "") -> Alert:
         """Take an alert on, by its fingerprint or rule; raises UsageError and StateError."""
@@ -195,21 +196,26 @@ class AlertService:
 
     async def tick(self) -> None:
         """Evaluate once, where it is this program's turn, and write what comes of it."""
-        was_open = self._desk.is_open
+        was_open, has_rules = self._desk.is_open, self._evaluator.has_rules
         try:
-            self._look = await self._desk.look()
+            self._look = await self._desk.look(self._evaluator.claim())
             self._note = ""
         except StateError as error:
             self._look = replace(self._look, taken=None)
             self._note = _noted(error)
-        if was_open and (self._look.taken is not None or self._look.standing is not None):
+        taken = self._look.taken
+        if was_open and ((taken is not None and taken.is_first) or self._look.standing is not None):
             self._evaluator.forget()
-        if self._look.taken is not None:
-            self._evaluator.begin(self._look.taken)
+        if taken is not None:
+            self._evaluator.begin(taken)
+        if self._look.is_evaluator:
+            self._evaluator.leave(self._look.held)
+            self._teller.judge = self._look.fence
         # Without any state database a dashboard judges for its own screen; beside one, only as the one whose turn it is.
         if self._desk.is_claimed or not self._desk.is_open:
             self._fault("evaluate")
-            if self._evaluator.has_rules:
+            # Rules that came just now bring targets that are noted at the next look.
+            if has_rules:
                 rest = self._evaluator.judge(self._look)
                 self._fault("judged")
                 self._evaluator.take(await self._desk.compute(rest))

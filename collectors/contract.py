@@ -15,6 +15,11 @@ Demand = frozenset[Part]
 EVERYTHING: Demand = frozenset(Part)
 NOTHING: Demand = frozenset()
 
+Tiers = frozenset[Tier]
+_MOMENT: Tiers = frozenset({Tier.HOT})
+_SLOW: Tiers = frozenset({Tier.WARM, Tier.COLD})
+_SLOW_PARTS: Demand = frozenset({Part.RELATIONS, Part.SETTINGS})
+
 
 class Collector(Protocol):
     """Reads one target.
@@ -45,6 +50,9 @@ class Collector(Protocol):
 class Analyzing(Protocol):
     """A collector that can also run a statement to measure its plan (`Ability.ANALYZE`), so that nothing is changed by it."""
 
+    async def check_measuring(self, sql: str, database: str) -> None:
+        """Raise the TargetError with which a statement would not be run, so that nobody is asked for what is refused then."""
+
     async def explain_analyze(self, sql: str, database: str, deadline_seconds: float) -> tuple[PlanNode, ...]:
         """The plan with what each step took; raises TargetError where it writes, lacks values or passes the deadline."""
 
@@ -55,6 +63,25 @@ class Consenting(Protocol):
 
     async def explain_with_consent(self, sql: str, database: str) -> tuple[PlanNode, ...]:
         """The plan all the same, because a person wants it; raises TargetError."""
+
+
+@runtime_checkable
+class Placing(Protocol):
+    """A collector that reads some parts in other tiers than most (see `tiers_of`)."""
+
+    def tiers_of(self, part: Part) -> Tiers:
+        """The tiers in which it reads a part, or says why it cannot."""
+
+
+def usual_tiers(part: Part) -> Tiers:
+    """In which tiers a part is read: tables and settings, which take long, in the slower ones, all else in the hot one."""
+    return _SLOW if part in _SLOW_PARTS else _MOMENT
+
+
+def tiers_of(collector: Collector, demand: Demand) -> Tiers:
+    """In which tiers these parts are read."""
+    tiers = collector.tiers_of if isinstance(collector, Placing) else usual_tiers
+    return frozenset[Tier]().union(*(tiers(part) for part in demand))
 
 
 CollectorFactory = Callable[[Target, Clock], Collector]

@@ -14,7 +14,7 @@ from aishell_core.targets import Target
 from aishell_core.units import format_duration
 from aishell_core.values import Cost, Failure, FailureCode, Reading, Sample, Tier
 from collectors.alarm import NEVER, Alarm, ends_within
-from collectors.contract import EVERYTHING, NOTHING, Collector, Demand
+from collectors.contract import EVERYTHING, NOTHING, Collector, Demand, tiers_of
 from collectors.schedule import Schedule, back_off_seconds, first_due, may_pass, next_due, recovery_cap_seconds, retry_due
 
 __all__ = ["PollStatus", "Poller", "Schedule"]
@@ -123,13 +123,14 @@ class Poller:
         finally:
             await self._stop()
 
-    def poke(self) -> None:
-        """Read all tiers now, also in the midst of a back-off.
+    def poke(self, parts: Demand | None = None) -> None:
+        """Read all tiers now, or only those that these parts are read in, also in the midst of a back-off.
 
         A tier that is being read already is read once more only when more parts are wanted than it was asked for.
         """
         now = self._clock.steady()
-        for track in self._tracks.values():
+        wanted = frozenset(Tier) if parts is None or self._collector is None else tiers_of(self._collector, parts)
+        for track in (self._tracks[tier] for tier in Tier if tier in wanted):
             track.again = True
             if track is self._hot or self._well:
                 track.alarm.set(now)

@@ -17,7 +17,7 @@ from alerts.notify import outbox
 from alerts.notify.models import Answer, Channel, ChannelKind, Fault, Message, Sender
 from alerts.notify.notifier import Notifier
 from alerts.ports import AlertsView, Transact
-from alerts.rule import Maintenance, Rule, Trigger
+from alerts.rule import Rule, Trigger
 from alerts.rules.book import BrokenRule, RuleBook, Settings
 from alerts.service import AlertService
 from tests.fake_clock import FakeClock
@@ -30,9 +30,9 @@ def usage_rule(name: str = "pool_full", condition: str = "pool.usage > 90%", lev
     return Rule(name, (Trigger(level, parse_condition(condition)),), **fields)
 
 
-def book_of(*rules: Rule, broken: tuple[BrokenRule, ...] = (), maintenance: tuple[Maintenance, ...] = ()) -> RuleBook:
+def book_of(*rules: Rule, broken: tuple[BrokenRule, ...] = (), **settings: Any) -> RuleBook:
     """A book whose alerts all go to one channel."""
-    return RuleBook(rules, broken, settings=Settings(default_channels=("hook",), channels={"hook": HOOK}, maintenance=maintenance))
+    return RuleBook(rules, broken, settings=Settings(default_channels=("hook",), channels={"hook": HOOK}, **settings))
 
 
 class Books:
@@ -115,7 +115,7 @@ class Station:
     async def _send(self) -> None:
         if not self._has_sent:
             # As the notifier's own `run` begins: what a dead one had in hand is free again.
-            await self._transact(lambda connection: outbox.release_claims(connection, self.clock.now()))
+            await self._transact(lambda connection: outbox.release_claims(connection, self.clock.now(), self._notifier.judge))
             self._has_sent = True
         await self._notifier.dispatch()
 

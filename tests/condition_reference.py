@@ -28,7 +28,7 @@ B = TypeVar("B")
 ALL = InstanceKey(TargetId(""))
 SCALE = {Unit.MILLISECONDS: 0.001, Unit.MILLISECONDS_PER_SECOND: 0.001}
 RAW_SECONDS = 900.0
-OF_THE_WHOLE = {"avg", "min", "quantile", "stddev", "rate", "deriv", "predict_linear"}
+SEEN = {"avg": 0.9, "min": 0.9, "quantile": 0.9, "stddev": 0.9, "rate": 0.9, "deriv": 0.5, "predict_linear": 0.5}
 
 
 class TooNearError(Exception):
@@ -99,11 +99,19 @@ class Reference:
                 pairs = stepped(name, points, metric.kind is Kind.COUNTER, span + offset, now)
             inside = [pair for pair in pairs if now - offset - span < pair[0] <= now - offset]
             value = self.made(name, inside, parameter, now - offset)
-            if name in OF_THE_WHOLE and inside and now - offset - inside[0][0] + points[-1].hold < span / 2:
+            if inside and now - offset - inside[0][0] + points[-1].hold < SEEN.get(name, 0.0) * span:
+                value = None
+            if not offset and name != "last" and not self.answers(key.target, now):
                 value = None
             plain = name in {"count", "changes", "resets"}
             found[key] = value if value is None or plain else value * scale
         return found
+
+    def answers(self, target: TargetId, now: float) -> bool:
+        """Whether the last reading of a target still stands."""
+        return any(
+            reading.target == target and reading.at <= now <= reading.at + gap_seconds(interval) for reading, interval in self.readings
+        )
 
     def made(self, name: str, inside: list[tuple[float, ...]], parameter: float, then: float) -> float | None:
         values = [pair[1] for pair in inside]

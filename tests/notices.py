@@ -13,7 +13,7 @@ from aishell_core.state.upgrade import shipped_steps
 from aishell_core.targets import Secret
 from aishell_core.values import Labels, TargetId
 from alerts.models import Alert, AlertChange, ChangeKind, Evidence, Fingerprint, InstanceKey, Level, Phase
-from alerts.notify.models import Answer, Channel, ChannelKind, Fault, Message, Routes, Sender
+from alerts.notify.models import Answer, Channel, ChannelKind, Fault, Message, MessageKind, Routes, Sender
 from alerts.notify.notifier import Notifier
 from alerts.notify.urls import kind_of
 from alerts.rule import Rule, Trigger
@@ -50,6 +50,12 @@ def some_routes(*channels: Channel, rules: Iterable[Rule] = (), **parts: Any) ->
     named = {channel.name: channel for channel in channels}
     given = {"default_channels": tuple(named)} | parts
     return Routes(named, rules={rule.name: rule for rule in rules}, **given)
+
+
+def a_message(channel: str = "c") -> Message:
+    """A message as it would leave."""
+    body = (MessageKind.FIRING, "{}", (), "incident", Level.WARNING, "title", "body", NOON)
+    return Message("m1", channel, *body)
 
 
 class Recipient:

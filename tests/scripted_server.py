@@ -261,6 +261,8 @@ class ServerScript:
     answers: asyncio.Event | None = None
     explained: list[tuple[str, str]] = field(default_factory=list)
     consented: list[tuple[str, str]] = field(default_factory=list)
+    unmeasurable: TargetError | None = None
+    checked: list[tuple[str, str]] = field(default_factory=list)
     analyzed: list[tuple[str, str, float]] = field(default_factory=list)
 
 
@@ -322,6 +324,11 @@ class ServerCollector:
     async def explain_with_consent(self, sql: str, database: str) -> tuple[PlanNode, ...]:
         self._script.consented.append((sql, database))
         return PLAN
+
+    async def check_measuring(self, sql: str, database: str) -> None:
+        self._script.checked.append((sql, database))
+        if self._script.unmeasurable is not None:
+            raise self._script.unmeasurable
 
     async def explain_analyze(self, sql: str, database: str, deadline_seconds: float) -> tuple[PlanNode, ...]:
         self._script.analyzed.append((sql, database, deadline_seconds))

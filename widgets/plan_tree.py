@@ -35,28 +35,40 @@ class PlanTree(TextView):
         super().__init__((), heading=heading, id=id, classes=classes)
         self._plan = tuple(plan)
         self._words: Span = ("", "text")
+        self._remark: Span = ("", "text")
 
     def say(self, text: str, role: Role = "text") -> None:
         """Show a text over as many lines as it needs in place of a plan."""
-        if (text, role) != self._words or self._plan:
+        if (text, role) != self._words or self._plan or self._remark[0]:
             self._words, self._plan, self._first = (text, role), (), 0
+            self._remark = ("", "text")
             self.update_lines()
 
     def set_plan(self, plan: Sequence[PlanNode]) -> None:
         """Show another plan from its first step."""
-        if tuple(plan) != self._plan:
-            self._words = ("", "text")
+        if tuple(plan) != self._plan or self._remark[0]:
+            self._words = self._remark = ("", "text")
             self._plan = tuple(plan)
             self._first = 0
+            self.update_lines()
+
+    def remark(self, text: str, role: Role = "text") -> None:
+        """Say something above the plan, which stays; gone with the next plan."""
+        if (text, role) != self._remark:
+            self._remark, self._first = (text, role), 0
             self.update_lines()
 
     @override
     def content(self, width: int) -> Sequence[Spans]:
         """The tree, or what is said instead, for a width."""
-        text, role = self._words
-        if text:
-            return [((" ", "text"), (line, role)) for part in text.split("\n") for line in wrap(part, max(20, width - 2))]
-        return plan_lines(self._plan, width, self.glyphs if self.is_attached else UNICODE)
+        if self._words[0]:
+            return [*_wrapped(self._remark, width), *_wrapped(self._words, width)]
+        return [*_wrapped(self._remark, width), *plan_lines(self._plan, width, self.glyphs if self.is_attached else UNICODE)]
+
+
+def _wrapped(words: Span, width: int) -> list[Spans]:
+    text, role = words
+    return [((" ", "text"), (line, role)) for part in text.split("\n") for line in wrap(part, max(20, width - 2))] if text else []
 
 
 @dataclass(frozen=True, slots=True)

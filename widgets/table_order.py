@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from widgets.table_model import Row, ShownRow
@@ -70,10 +71,13 @@ class RowOrder:
     """The rows in the order of the screen.
 
     While `frozen`, the order stays: values go on changing in place, new rows come at the end, vanished ones stay
-    where they were and are marked.
+    where they were and are marked. With `new_in_place` rows that are new, or came back, stand above all that rank below
+    them: what is new and heavy must not hide at the end of a ranking. `vanished` makes what stands for a row that has vanished.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, new_in_place: bool = False, vanished: Callable[[Row], Row] | None = None) -> None:
+        self._new_in_place = new_in_place
+        self._vanished = vanished
         self.rows: tuple[Row, ...] = ()
         self.shown: tuple[ShownRow, ...] = ()
         self.sort_key: str | None = None
@@ -118,11 +122,15 @@ class RowOrder:
 
     def _held(self, fresh: list[Row]) -> tuple[ShownRow, ...]:
         alive = {row.id: row for row in self.rows}
-        placed = {shown.row.id for shown in self.shown}
-        kept = [ShownRow(alive.get(shown.row.id, shown.row), shown.row.id not in alive) for shown in self.shown]
+        stays = [shown for shown in self.shown if not (self._new_in_place and shown.gone and shown.row.id in alive)]
+        placed = {shown.row.id for shown in stays}
+        kept = [ShownRow(alive[shown.row.id]) if shown.row.id in alive else self._gone(shown) for shown in stays]
         added = [ShownRow(row) for row in fresh if row.id not in placed]
         self._added |= {shown.row.id for shown in added}
-        return (*kept, *added)
+        return _merged(kept, added, {row.id: place for place, row in enumerate(fresh)}) if self._new_in_place else (*kept, *added)
+
+    def _gone(self, shown: ShownRow) -> ShownRow:
+        return shown if shown.gone else ShownRow(self._vanished(shown.row) if self._vanished is not None else shown.row, gone=True)
 
     def _sorted(self, rows: list[Row]) -> list[Row]:
         key = self.sort_key
@@ -132,3 +140,14 @@ class RowOrder:
         known = [(rank, row) for rank, row in ranked if rank is not None]
         known.sort(key=lambda pair: pair[0], reverse=self.descending)
         return [row for _, row in known] + [row for rank, row in ranked if rank is None]
+
+
+def _merged(kept: Sequence[ShownRow], added: Sequence[ShownRow], ranks: Mapping[str, int]) -> tuple[ShownRow, ...]:
+    """The kept rows as they stand, and each added one, which come by rank, before the first that ranks below it."""
+    found: list[ShownRow] = []
+    waiting = deque(added)
+    for shown in kept:
+        while waiting and ranks[waiting[0].row.id] < ranks.get(shown.row.id, -1):
+            found.append(waiting.popleft())
+        found.append(shown)
+    return (*found, *waiting)

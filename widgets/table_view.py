@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from textual.message import Message
@@ -23,6 +23,7 @@ class TableView(LineView):
     """Rows in columns that keep the selected row by its identity and hold the order while there is one.
 
     Without `hold_order` new rows come where they belong also then; a selected row that vanishes ends the selection.
+    `new_in_place` and `vanished` are those of `RowOrder`, for a ranking.
     """
 
     @dataclass
@@ -47,6 +48,8 @@ class TableView(LineView):
         show_severity: bool = False,
         show_cursor: bool = True,
         hold_order: bool = True,
+        new_in_place: bool = False,
+        vanished: Callable[[Row], Row] | None = None,
         empty_text: str = "nothing to show",
         id: str | None = None,
         classes: str | None = None,
@@ -58,7 +61,7 @@ class TableView(LineView):
         self._show_cursor = show_cursor
         self._hold_order = hold_order
         self._empty_text = empty_text
-        self._order = RowOrder()
+        self._order = RowOrder(new_in_place=new_in_place, vanished=vanished)
         self._painter = TablePainter()
         self._column_cursor = 0
         self._selected: str | None = None

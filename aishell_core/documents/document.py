@@ -19,8 +19,14 @@ KeyPath = tuple[str | int, ...]
 
 _LARGEST_BYTES = 1 << 20
 _MOST_VALUES = 100_000
+_MOST_CHARACTERS = 4 << 20
 _DEEPEST = 50
 _WIDEST = 120
+_LONGEST_LINE = 5_000
+"""Characters of a line of which an excerpt is shown."""
+_LONGEST_MESSAGE = 1_000
+_SLOWLY_READ = 200_000
+"""Characters that are read once more by the slow reader, for its better words about an error."""
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq", "timestamp")}
@@ -77,12 +83,15 @@ class Document:
 
     def problem_at(self, span: Span, what: str, hint: str = "", *, cut: bool = False, secret: bool = False) -> Problem:
         """A problem at a place; `cut` leaves out what follows it on the line, `secret` masks it."""
-        return Problem(self.source, what, hint, span.line, span.column, self._excerpt(span, cut=cut, secret=secret))
+        excerpt = self._excerpt(span, cut=cut, secret=secret)
+        return Problem(self.source, _cut(what), _cut(hint), span.line, span.column, excerpt)
 
     def _excerpt(self, span: Span, *, cut: bool, secret: bool) -> str:
         if not 0 < span.line <= len(self.lines):
             return ""
         line = self.lines[span.line - 1]
+        if len(line) > _LONGEST_LINE:
+            return ""
         before = self.lines[span.line - 2] if span.line > 1 else ""
         start, end = span.column - 1, span.column - 1 + span.length
         if secret:
@@ -94,6 +103,11 @@ class Document:
             start = min(start, len(mask_line(line[:start], before)), max(0, len(masked) - 1))
         length = max(1, min(span.length, len(masked) - start))
         return _draw(masked, span.line, start, length)
+
+
+def _cut(text: str) -> str:
+    """A message that quotes a long value, at a readable length."""
+    return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"
 
 
 def _draw(line: str, number: int, start: int, length: int) -> str:
@@ -182,6 +196,8 @@ def _compose(text: str, bare: Document) -> yaml.Node | None:
             _refuse_what_is_not_plain(text, bare, fast)
             return yaml.compose(text, Loader=fast)
         except yaml.YAMLError:
+            if len(text) > _SLOWLY_READ:
+                raise
             # libyaml words its messages otherwise, so every error is told by the one written in Python.
             return yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
@@ -265,7 +281,7 @@ class _Reader:
 
     def __init__(self, bare: Document, keys: dict[KeyPath, Span], values: dict[KeyPath, Span], problems: list[Problem]) -> None:
         self._bare, self._keys, self._values, self._problems = bare, keys, values, problems
-        self._count = 0
+        self._count = self._characters = 0
 
     def read(self, node: yaml.Node, path: KeyPath, above: tuple[int, ...]) -> Plain:
         self._count += 1
@@ -276,6 +292,10 @@ class _Reader:
             raise InvalidConfigError([self._bare.problem_at(_span(node), what, "spread them over several files, and use fewer aliases")])
         self._values[path] = _span(node)
         if isinstance(node, yaml.ScalarNode):
+            self._characters += len(node.value)
+            if self._characters > _MOST_CHARACTERS:
+                what = f"the file has more than {_MOST_CHARACTERS:,} characters, those of aliases counted each time"
+                raise InvalidConfigError([self._bare.problem_at(_span(node), what, "write long texts once, not as aliases")])
             # libyaml gives "" and Python None as the style of a word without quotes
             return str(node.value) if node.style else plain_scalar(node.value)
         inside = (*above, id(node))

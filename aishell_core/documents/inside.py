@@ -25,7 +25,7 @@ def span_inside(document: Document, path: KeyPath, start: int, length: int) -> S
     text = _text_at(document, path)
     if whole is None or text is None:
         return whole
-    places = _places(document, whole, text)
+    places = _places(document, whole, text[: start + max(1, length)])
     if places is None:
         return whole
     if start >= len(places):

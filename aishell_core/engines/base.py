@@ -37,6 +37,14 @@ class Explainable(Protocol):
 
 
 @runtime_checkable
+class Estimating(Protocol):
+    """Can tell how many rows a command would touch where the engine's plans do not say so."""
+
+    async def estimated_rows(self, command: str, database: str, deadline_seconds: float) -> float | None:
+        """About how many, counted no further than is worth it; None where the command touches none or that is not known."""
+
+
+@runtime_checkable
 class Cancellable(Protocol):
     """Can cancel what a session runs, and end a session, after checking that it is still the same one.
 

@@ -113,6 +113,25 @@ class MongoSession:
         reply = await self.command(command, database=where, lane=Lane.SLOW, deadline_seconds=deadline_seconds)
         return explained(reply.document)
 
+    async def estimated_rows(self, text: str, database: str, deadline_seconds: float) -> float | None:
+        """How many documents an operation would change, or read one after the other; raises MongoError.
+
+        What it would change is counted, up to a hundred thousand. What it would read without an index is all that the
+        collection has.
+        """
+        from aishell_core.engines.mongodb_estimating import MOST, counted, counting_commands, noted_count
+
+        act = _Act(self, deadline_seconds)
+        commands, where = counting_commands(text, database or self.place.database)
+        if commands:
+            found = [await self.documents(each, database=where, lane=Lane.SLOW, deadline_seconds=act.left, most=1) for each in commands]
+            return min(counted(document for each in found for document in each.documents), float(MOST))
+        noted, where = noted_count(text, database or self.place.database)
+        if noted is None or not _reads_all(await self.explain(text, database, act.left)):
+            return None
+        reply = await self.command(noted, database=where, lane=Lane.SLOW, deadline_seconds=act.left)
+        return counted((reply.document,))
+
     async def cancel(self, session: Session, deadline_seconds: float) -> None:
         """End what exactly this session runs; raises MongoError."""
         from aishell_core.engines.mongodb_acting import cancel
@@ -184,17 +203,23 @@ class _Act:
         self._until = asyncio.get_running_loop().time() + seconds
 
     @property
-    def _left(self) -> float:
+    def left(self) -> float:
+        """The seconds that are left of it."""
         return self._until - asyncio.get_running_loop().time()
 
     async def documents(self, command: Mapping[str, Any]) -> tuple[Document, ...]:
         """The documents of a command that gives a cursor; raises MongoError."""
-        found = await self._session.documents(command, lane=Lane.QUICK, deadline_seconds=self._left, most=_MOST_OPERATIONS)
+        found = await self._session.documents(command, lane=Lane.QUICK, deadline_seconds=self.left, most=_MOST_OPERATIONS)
         return found.documents
 
     async def command(self, command: Mapping[str, Any]) -> Document:
         """The reply to a command; raises MongoError."""
-        return (await self._session.command(command, lane=Lane.QUICK, deadline_seconds=self._left)).document
+        return (await self._session.command(command, lane=Lane.QUICK, deadline_seconds=self.left)).document
+
+
+def _reads_all(steps: tuple[PlanNode, ...]) -> bool:
+    """Whether a step of a plan reads a whole collection."""
+    return any(step.costly or _reads_all(step.children) for step in steps)
 
 
 def _tagged(command: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aishell_core.engines.mongodb_documents import Document, seconds_of, unique_text
+from aishell_core.engines.mongodb_documents import Document, json_text, seconds_of, unique_text
 
 SAME_START_SECONDS = 1.0
 """A start follows from the server's clock and a running time, each rounded, so that two looks differ by milliseconds."""
@@ -32,6 +32,28 @@ def started_at(document: Document) -> float | None:
     if now is None or isinstance(running, bool) or not isinstance(running, int | float):
         return None
     return now - running / 1e6
+
+
+def is_index_build(document: Document) -> bool:
+    """Whether an operation builds an index, or waits for the server to build the one that its client has asked for.
+
+    Such a build belongs to all members of a set: https://www.mongodb.com/docs/manual/reference/method/db.killOp/
+    """
+    command = document.get("command")
+    asked = isinstance(command, Mapping) and next(iter(command), "") in {"createIndexes", "commitIndexBuild"}
+    return asked or str(document.get("msg") or "").startswith("Index Build")
+
+
+def drop_index(document: Document) -> str:
+    """The operation that gives an index build up, on all members at once; with what is known of the index."""
+    command: Any = document.get("command")
+    database, _, collection = str(document.get("ns") or "").partition(".")
+    indexes = command.get("indexes") if isinstance(command, Mapping) else None
+    first = indexes[0] if isinstance(indexes, list) and indexes else None
+    name = str(first.get("name") or "NAME") if isinstance(first, Mapping) else "NAME"
+    if isinstance(command, Mapping) and isinstance(command.get("createIndexes"), str):
+        collection = command["createIndexes"]
+    return json_text({"dropIndexes": collection, "index": name, "$db": database})
 
 
 def client_of(document: Document) -> str:

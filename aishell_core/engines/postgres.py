@@ -79,6 +79,10 @@ class PostgresSession:
         """
         return await self._explaining.explain(sql, database, deadline_seconds, consent=consent)
 
+    async def check_measuring(self, sql: str, database: str, deadline_seconds: float) -> None:
+        """Raise the TargetError with which `explain_analyze` would not run a statement, because it writes or may; nothing is run."""
+        await self._explaining.check_measuring(sql, database, deadline_seconds)
+
     async def explain_analyze(self, sql: str, database: str, deadline_seconds: float) -> tuple[PlanNode, ...]:
         """The plan with what its steps took: the statement is run in a read-only transaction, which is rolled back.
 

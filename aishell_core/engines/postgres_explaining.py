@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from aishell_core.engines.postgres_explain import plans_of
 from aishell_core.engines.postgres_grants import DENIED, WRITING, path_of, rights_for
 from aishell_core.engines.postgres_lane import Line, patience_milliseconds
 from aishell_core.engines.postgres_refusing import SERVERS_OWN, refuse_lasting, refuse_to_plan, refuse_to_run
-from aishell_core.engines.postgres_statement import Outline, grammatical, outline
+from aishell_core.engines.postgres_statement import BLANK, Outline, grammatical, has_backslash_in_literal, is_plain, outline
 from aishell_core.values import FailureCode, PlanNode
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _PREPARED = "aishell_plan"
 _HIDDEN = "<insufficient privilege>"
 _PLANNED = {"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "VALUES", "WITH", "TABLE", "CREATE", "DECLARE"}
 _READING = {"SELECT", "VALUES", "WITH", "TABLE"}
+_UNREADABLE = re.compile("[\0\ufffd\ud800-\udfff]")
 _CUT_OFF = "raise track_activity_query_size (needs a restart), or take the text from pg_stat_statements, which keeps all of it"
 
 
@@ -78,8 +80,18 @@ class Explaining:
             message = "what its functions leave in a connection would meet other clients of the pooler, so its plan is not asked for"
             raise PostgresError(FailureCode.UNSUPPORTED, message, "connect to the server itself")
 
-    async def explain_analyze(self, sql: str, database: str, seconds: float) -> tuple[PlanNode, ...]:
-        """The plan with what its steps took; the statement is run read-only and rolled back. Raises PostgresError."""
+    async def check_measuring(self, sql: str, database: str, seconds: float) -> None:
+        """Raise the PostgresError with which `explain_analyze` would not run a statement; nothing of it is run here."""
+        text, seen = self._runnable(sql)
+        async with self._at(database, seconds) as (reached, until):
+            try:
+                async with self._transaction(reached, until, must=True):
+                    await refuse_to_run(self._line, text)
+            except PostgresError as error:
+                raise await self._reasoned(error, text, seen, database, measured=True) from error
+
+    def _runnable(self, sql: str) -> tuple[str, Outline]:
+        """The text to run and its outline; raises PostgresError for one that shows by itself that it must not be run."""
         text, seen = checked(sql, self._line.where().role)
         if seen.parameters:
             message = f"the values of its {_count(seen.parameters, 'parameter')} are not known, so it cannot be run"
@@ -88,6 +100,11 @@ class Explaining:
             # A read-only transaction lets EXPLAIN ANALYZE fill a table, which only its end undoes.
             raise _writes()
         refuse_lasting(text)
+        return text, seen
+
+    async def explain_analyze(self, sql: str, database: str, seconds: float) -> tuple[PlanNode, ...]:
+        """The plan with what its steps took; the statement is run read-only and rolled back. Raises PostgresError."""
+        text, seen = self._runnable(sql)
         async with self._at(database, seconds) as (reached, until):
             try:
                 async with self._transaction(reached, until, must=True):
@@ -171,14 +188,14 @@ def _read(value: object) -> list[Any]:
 
 def checked(sql: str, role: str) -> tuple[str, Outline]:
     """The text to send and its outline; raises PostgresError that says why there cannot be a plan. `role` as it is written."""
-    text = sql.strip().rstrip(";").rstrip()
+    text = sql.strip(BLANK).rstrip(";" + BLANK)
     if text == _HIDDEN:
         raise PostgresError(
             FailureCode.PRIVILEGE,
             "the text of other roles' statements is hidden from this role",
             f"GRANT pg_read_all_stats TO {role};",
         )
-    if "\0" in text or "\ufffd" in text:
+    if _UNREADABLE.search(text):
         raise PostgresError(FailureCode.UNSUPPORTED, "the text holds bytes that could not be read", "give the statement as it was written")
     seen = outline(text)
     if seen.cut_off:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from aishell_core.safety.audit_head import FoundHead, Head, read_head
 from aishell_core.safety.audit_record import Field, Keys, Link, Record, decode, torn_note
 
 _OTHERS = 0o077
+_RESULT_OF = re.compile(rb'"event":"result","attempt":(\d+),')
 NO_LOG = "there is no audit log yet"
 LOG_GONE = "a log was begun here, for its lock is left, and its files, head and key are gone"
 """What also a start leaves behind that failed half-way, as on a full disk."""
@@ -162,7 +164,7 @@ class _Checker:
         torn = record.fields.get("torn")
         if isinstance(torn, dict) and _digest(strange) == torn:
             where = ", ".join(f"{file}:{number}" for file, number, _ in strange)
-            self._remarks.append(f"{where}: a record that a crash cut off; what it told of was not done")
+            self._remarks.append(f"{where}: a record that a crash cut off; {_cut_off(strange[0][2])}")
             return True
         for file, number, _ in strange:
             self._add(file, number, "the line was changed")
@@ -186,7 +188,7 @@ class _Checker:
             file, number, line = self._strange[-1]
             ended = len(self._strange) > 1 or _ends_with_newline(file, number)
             if self._end.sequence >= last and not ended:
-                self._remarks.append(f"{file}:{number}: {len(line)} bytes of a record that a crash cut off; what it told of was not done")
+                self._remarks.append(f"{file}:{number}: {len(line)} bytes of a record that a crash cut off; {_cut_off(line)}")
             else:
                 for strange_file, strange_number, _ in self._strange:
                     self._add(strange_file, strange_number, "the line was changed or cut off")
@@ -205,6 +207,21 @@ def _gap(wanted: int, found: int) -> str:
         return f"record {found} stands behind record {wanted - 1}"
     missing = f"record {wanted} is" if found == wanted + 1 else f"records {wanted} to {found - 1} are"
     return f"{missing} missing before record {found}"
+
+
+def _cut_off(line: bytes) -> str:
+    """What the rest of a record means: an attempt is on the disk before its act begins, a result is written after it.
+
+    No text in a record can look like these fields, because its quotes are escaped.
+    """
+    attempt = _RESULT_OF.search(line)
+    if attempt is not None:
+        return f"it is the result of attempt {attempt[1].decode()}, so that was begun, and how it ended is not known"
+    if b'"event":"result"' in line:
+        return "it is the result of an attempt that was begun, and how that ended is not known"
+    if b'"event":"attempt"' in line:
+        return "it is an attempt, and what it tells of was not done"
+    return "it is an attempt that was not begun, or the result of one that was: see those without a result"
 
 
 def _digest(strange: list[tuple[Path, int, bytes]]) -> dict[str, Field]:

@@ -11,8 +11,9 @@ class Session:
 
     `kind` is the engine's word for what sort of process it is, "" for an ordinary client; `leader` is the id of the
     session that a parallel worker works for. `wait` is what it waits for and `wait_class` the class of that in the
-    engine's words. `digest` is the digest of its statement, as in `Statement`. The last four are what the process
-    uses, known only where the server runs on this machine.
+    engine's words. `digest` is the digest of its statement, as in `Statement`. The four of the process are what it
+    uses, known only where the server runs on this machine. `if_cancelled` and `if_terminated` say in words what that does
+    where it is not what it mostly is: a statement that ends with an error, a connection that is closed.
     """
 
     id: str
@@ -36,6 +37,8 @@ class Session:
     memory_bytes: float | None = None
     read_bytes_per_second: float | None = None
     write_bytes_per_second: float | None = None
+    if_cancelled: str = ""
+    if_terminated: str = ""
 
 
 @dataclass(frozen=True, slots=True)

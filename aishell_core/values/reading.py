@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from enum import Flag, StrEnum, auto
 
 from aishell_core.values.activity import HorizonHolder, LockWait, Pool, Progress, Session, Statement, WaitCount
@@ -75,13 +76,22 @@ class FailureCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Something that could not be read: which part ("target" for all of it), why in words, and what to do."""
+    """Something that could not be read: which part ("target" for all of it), why in words, and what to do.
+
+    `essential` says that figures by which a target is judged are unknown while it lasts.
+    """
 
     part: str
     code: FailureCode
     message: str
     hint: str = ""
     at: float = 0.0
+    essential: bool = False
+
+
+def essential(failures: Iterable[Failure]) -> tuple[Failure, ...]:
+    """The failures as ones that leave unknown how well their target is."""
+    return tuple(replace(failure, essential=True) for failure in failures)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ async def take(
     backup; what could not be removed at once is swept by whoever comes next.
     """
     tell(Step(Stage.PLANNING))
-    plan = await engine.plan_save(order.target, order.request)
+    plan = await engine.plan_save(order.target, replace(order.request, secret=order.recipe.encryption is not None))
     line = Line(plan.source.target, plan.source.database)
     holder = holder or own_holder(f"saving {line.database or line.target}")
     stop = threading.Event()

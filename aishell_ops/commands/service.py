@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
 from aishell_core.clock import Clock
-from aishell_core.engines.base import Runnable
+from aishell_core.engines.base import Estimating, Runnable
 from aishell_core.errors import TargetError
 from aishell_core.safety.audit import AuditLog
 from aishell_core.safety.audit_entry import Attempt
@@ -29,10 +29,15 @@ def plan_of(command: Command, engine: str, *, place: Place, actor: Actor, policy
     return Plan(command, engine, place, actor, risk, decide(actor, policy, place, risk), estimated_rows)
 
 
-async def estimated_rows(command: Command, explain: Explain) -> float | None:
-    """How many rows the server's planner expects the command to touch; None where it has no plan or takes too long for one."""
+async def estimated_rows(command: Command, explain: Explain, engine: object = None) -> float | None:
+    """How many rows a command would touch: what the `engine` itself can tell, else what its planner expects.
+
+    None where neither is known, or takes too long.
+    """
     try:
         async with asyncio.timeout(_ESTIMATE_SECONDS):
+            if isinstance(engine, Estimating):
+                return await engine.estimated_rows(command.text, command.database, _ESTIMATE_SECONDS)
             return most_rows(await explain(command.text, command.database))
     except (TargetError, TimeoutError):
         return None

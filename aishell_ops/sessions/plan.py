@@ -78,16 +78,18 @@ def _victim(act: Act, session: Session, waiting: int) -> Victim:
 
 
 def _effect(act: Act, session: Session, waiting: int) -> str:
-    """What happens when it is done, in words."""
-    if act is Act.CANCEL:
-        runs = session.statement_seconds is not None
-        words = ["its statement ends with an error" if runs else "no statement of it is known to run, so there may be nothing to cancel"]
-        if session.transaction_seconds is not None:
-            words.append("its transaction stays open until the client ends it")
-    else:
-        words = ["its connection is closed"]
-        if session.transaction_seconds is not None:
-            words.append("its open transaction is rolled back")
+    """What happens when it is done, in words: those of whoever read the session, else those that hold for most servers."""
+    told = session.if_cancelled if act is Act.CANCEL else session.if_terminated
+    words = [told] if told else _usual_effect(act, session)
     if waiting:
         words.append(f"{waiting} {'waits' if waiting == 1 else 'wait'} behind it")
     return ", ".join(words)
+
+
+def _usual_effect(act: Act, session: Session) -> list[str]:
+    in_transaction = session.transaction_seconds is not None
+    if act is Act.TERMINATE:
+        return ["its connection is closed", *(["its open transaction is rolled back"] if in_transaction else [])]
+    runs = session.statement_seconds is not None
+    first = "its statement ends with an error" if runs else "no statement of it is known to run, so there may be nothing to cancel"
+    return [first, *(["its transaction stays open until the client ends it"] if in_transaction else [])]

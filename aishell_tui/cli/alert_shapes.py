@@ -41,6 +41,7 @@ class EvaluationRow:
     alive: bool = field(metadata=doc("whether anybody does; else nothing here is renewed and nobody is told"))
     holder: str = field(metadata=doc("machine:process:digits of the program that does, or did last; may be empty"))
     evaluated_at: str | None = field(metadata=doc("the last evaluation that was written down, UTC"))
+    unjudged: tuple[str, ...] = field(metadata=doc("targets that nobody evaluates now: their alerts stand as they were left"))
 
 
 @dataclass(frozen=True, slots=True)

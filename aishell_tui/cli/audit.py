@@ -65,8 +65,8 @@ def verify(
 ) -> int:
     """Check that nothing in the audit log was edited, taken out, cut off or put in another order.
 
-    The exit code is 0 when it is whole, 1 when there is something to look at (what a crash has left, files that others
-    may read), 2 when it is damaged.
+    The exit code is 0 when it is whole, 1 when there is something to look at (what a crash has left, an attempt without
+    a result, files that others may read), 2 when it is damaged.
     """
     from aishell_core.safety.audit_verify import NO_LOG
     from aishell_core.safety.audit_verify import verify as verify_log
@@ -77,7 +77,8 @@ def verify(
     say(to_json(verify_report(found)) if json else verify_text(found))
     if found.damage:
         return int(ExitCode.CRITICAL)
-    return int(ExitCode.WARNING if found.remarks and found.remarks != (NO_LOG,) else ExitCode.OK)
+    remarkable = found.unfinished or (found.remarks and found.remarks != (NO_LOG,))
+    return int(ExitCode.WARNING if remarkable else ExitCode.OK)
 
 
 def _moment(text: str, now: float) -> float:

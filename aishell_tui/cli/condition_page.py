@@ -76,8 +76,9 @@ value. One that is not full is taken as it is; `min_samples` of the rule says ho
 """
 _MINUTES = f"{KEPT.raw_seconds / 60:.0f}"
 _LONG = f"""\
-Functions that speak of the whole window (avg, min, quantile and p50 to p99, stddev, rate, deriv, predict_linear) have no data before half
-of it was seen: the first seconds after a start, or of a server that is back, are no ten minutes.
+Functions that speak of the whole window have no data before they have seen the most of it, 90 % (avg, min, quantile and p50 to p99, stddev,
+rate) or half (deriv, predict_linear): the first seconds after a start are no ten minutes. A window of a target that does not answer has no
+data either, but for `last` and for what is asked of an earlier time by `offset`.
 
 A window that reaches back {_MINUTES} minutes or less is made of single readings. A longer one is made of figures of ten
 seconds each (the mean; for `min`, `max` and `last` the lowest, the highest and the last), beyond two hours of a minute, beyond

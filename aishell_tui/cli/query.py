@@ -191,5 +191,5 @@ class _Query:
         plan = plan_of(self._command, self._target.engine, place=place, actor=who.actor, policy=who.policy)
         if not plan.risk.understood or not plan.decision.allowed or Ability.EXPLAIN not in collector.abilities:
             return plan
-        rows = await estimated_rows(self._command, collector.explain)
+        rows = await estimated_rows(self._command, collector.explain, collector)
         return plan_of(self._command, self._target.engine, place=place, actor=who.actor, policy=who.policy, estimated_rows=rows)

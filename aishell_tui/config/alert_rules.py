@@ -13,6 +13,7 @@ from pathlib import Path
 from aishell_core.documents.problems import InvalidConfigError, Problem, nearest
 from aishell_core.errors import AishellError
 from aishell_core.targets import Secret
+from aishell_core.values import TargetId
 from aishell_tui.config.alert_layers import ALERTS, LoadedAlerts, LoadedChannel
 from aishell_tui.config.load import Configuration, load_config
 from aishell_tui.config.locate import possible_files
@@ -54,6 +55,8 @@ def read_rule_book(
         default_channels=spec.default_channels,
         heartbeat=Heartbeat(spec.heartbeat.channel, spec.heartbeat.every) if spec.heartbeat else None,
         channels=channels.usable,
+        configured={TargetId(loaded.spec.name): _file(loaded.origin) for loaded in configuration.targets},
+        files=frozenset(map(str, configuration.files)),
     )
     book = load_book(
         [*(Section(document, (ALERTS,)) for document in alerts.documents), *sections],
@@ -135,6 +138,11 @@ def _unknown_channels(configuration: Configuration) -> Iterator[Problem]:
             )
 
 
+def _file(origin: str) -> str:
+    source, _, line = origin.rpartition(":")
+    return source if line.isdecimal() else origin
+
+
 def _problem(origin: str, what: str, hint: str = "") -> Problem:
     source, _, line = origin.rpartition(":")
     return Problem(source, what, hint, int(line)) if line.isdecimal() else Problem(origin, what, hint)
@@ -186,12 +194,17 @@ class RuleBookSource:
         except InvalidConfigError as error:
             book = replace(self.book, faults=error.problems)
         else:
-            book = read_rule_book(self._configuration, self._kept, self.book)
+            book = self._with_candidates(read_rule_book(self._configuration, self._kept, self.book))
         # Files that are named anew are seen as a change by the next call, which then finds the same book.
         if self._is_read and book == self.book:
             return None
         self.book, self._is_read = book, True
         return book
+
+    def _with_candidates(self, book: RuleBook) -> RuleBook:
+        """A file that is gone has been read too: what it configured is not configured any more."""
+        files = book.settings.files | set(map(str, self._candidates))
+        return replace(book, settings=replace(book.settings, files=files))
 
     def _paths(self) -> Iterator[Path]:
         yield from self._candidates

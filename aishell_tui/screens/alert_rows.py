@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from aishell_core.documents.problems import Problem
@@ -36,6 +36,7 @@ COLUMNS: tuple[Column, ...] = (
 )
 WIDE_CELLS = 120
 _WIDER = {"target": 20, "value": 9, "limit": 9, "owner": 14, "told": 14}
+_UNJUDGED_NAMED = 3
 _IN_NOTE = frozenset({"labels", "owner", "told"})
 _COMMON = frozenset({"alertname", "target", "engine", "role", "environment", "severity"})
 
@@ -66,8 +67,10 @@ def own_labels(alert: Alert) -> str:
     return ", ".join(f"{name}={value}" for name, value in alert.key.labels if name not in _COMMON)
 
 
-def state_word(alert: Alert) -> str:
+def state_word(alert: Alert, *, is_judged: bool = True) -> str:
     """Where it is in its life, in a word of at most eight letters."""
+    if not is_judged and alert.phase is not Phase.RESOLVED:
+        return "unjudged"
     if alert.phase.is_active:
         if alert.silenced_by:
             return "silenced"
@@ -85,15 +88,17 @@ def lasted_seconds(alert: Alert, now: float) -> float | None:
     return None if begun is None else max(0.0, now - begun)
 
 
-def alert_row(alert: Alert, now: float, told: Attempt | None, *, wide: bool = False) -> Row:
-    """One alert; its sentence stands under it while it is not over, with who has it and who was told where no column says so."""
+def alert_row(alert: Alert, now: float, told: Attempt | None, *, wide: bool = False, is_judged: bool = True) -> Row:
+    """One alert; its sentence stands under it while it is not over, with which figure it is of, who has it and who was told where no
+    column says so. Without a judge it is shown as it was left.
+    """
     active = alert.phase.is_active
     severity = SEVERITIES[alert.level]
     role: Role = severity_role(severity) if active and not alert.is_muted else "dim"
     owner = alert.acknowledgement
     cells = {
         "level": Cell(LEVEL_WORDS[alert.level], role, float(alert.level.rank)),
-        "state": Cell(state_word(alert), "text" if active else "dim"),
+        "state": Cell(state_word(alert, is_judged=is_judged), "unknown" if not is_judged else "text" if active else "dim"),
         "alert": Cell(alert.rule, "bold" if active and not alert.is_muted else "text"),
         "target": Cell(alert.key.target),
         "labels": Cell(own_labels(alert), "label"),
@@ -104,8 +109,10 @@ def alert_row(alert: Alert, now: float, told: Attempt | None, *, wide: bool = Fa
         "told": _told(told),
     }
     words, known = alert_words(alert), _known_by(alert, told) if not wide else ""
-    has_note = alert.phase is not Phase.RESOLVED and (words != alert.rule or known)
-    note: tuple[Span, ...] = ((words, role),) if has_note else ()
+    own = "" if wide else own_labels(alert)
+    has_note = own or (alert.phase is not Phase.RESOLVED and (words != alert.rule or known))
+    said = words if not own or (words != alert.rule and alert.phase is not Phase.RESOLVED) else ""
+    note: tuple[Span, ...] = tuple(span for span in ((f"{own}  " if said else own, "label"), (said, role)) if span[0]) if has_note else ()
     right: Span | None = (known, "label") if has_note and known else None
     return Row(alert.fingerprint, cells, note=note, note_right=right, severity=_mark(alert, severity))
 
@@ -146,20 +153,22 @@ class AlertRows:
     """Makes the rows, anew only for alerts that changed: a thousand of them must not hold up a key."""
 
     def __init__(self) -> None:
-        self._made: dict[Fingerprint, tuple[Alert, Attempt | None, bool, Row]] = {}
+        self._made: dict[Fingerprint, tuple[Alert, Attempt | None, tuple[bool, bool], Row]] = {}
 
     def rows(self, view: AlertsView, now: float, told: Deliveries, *, wide: bool = False) -> list[Row]:
         """All rows: what fires, broken rules, what is about to fire, what is over."""
         before, self._made = self._made, {}
         active: list[Row] = []
         others: list[Row] = []
+        unjudged = frozenset(view.evaluation.unjudged)
         for alert in view.alerts:
+            is_judged = alert.key.target not in unjudged
             known, sent = before.get(alert.fingerprint), told.get(alert.fingerprint)
-            if known is not None and known[0] is alert and known[1] is sent and known[2] == wide:
+            if known is not None and known[0] is alert and known[1] is sent and known[2] == (wide, is_judged):
                 row = _aged(known[3], alert, now)
             else:
-                row = alert_row(alert, now, sent, wide=wide)
-            self._made[alert.fingerprint] = (alert, sent, wide, row)
+                row = alert_row(alert, now, sent, wide=wide, is_judged=is_judged)
+            self._made[alert.fingerprint] = (alert, sent, (wide, is_judged), row)
             (active if alert.phase.is_active else others).append(row)
         return [*active, *(broken_row(place, broken) for place, broken in enumerate(view.broken)), *others]
 
@@ -198,8 +207,18 @@ def evaluator_text(view: AlertsView) -> str:
 
 
 def nobody_text(view: AlertsView) -> str:
-    """That nobody evaluates, "" while somebody does."""
-    return "" if view.evaluation.is_alive else "nobody evaluates the rules"
+    """That nobody evaluates, or which targets nobody does, "" while all are evaluated."""
+    if not view.evaluation.is_alive:
+        return "nobody evaluates the rules"
+    return unjudged_text(view.evaluation.unjudged)
+
+
+def unjudged_text(targets: Sequence[str]) -> str:
+    """Which targets nobody evaluates, "" for none: their alerts stand as they were left."""
+    if not targets:
+        return ""
+    more = f" and {len(targets) - _UNJUDGED_NAMED} more" if len(targets) > _UNJUDGED_NAMED else ""
+    return f"nobody evaluates {', '.join(targets[:_UNJUDGED_NAMED])}{more}"
 
 
 def trouble_text(view: AlertsView) -> str:

@@ -46,3 +46,8 @@ def why_no_plan(error: AishellError, *, may_ask: bool) -> str:
     if not isinstance(error, ConsentError):
         return why_unknown(error)
     return f"n/a: {error.message}.\n" + ("e asks whether the server is to plan it all the same" if may_ask else error.hint)
+
+
+def why_unmeasured(error: AishellError) -> str:
+    """Why a statement is not run to measure its plan."""
+    return "\n".join(filter(None, (f"not measured: {error.message}.", error.hint)))

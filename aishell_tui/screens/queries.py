@@ -22,6 +22,7 @@ from aishell_tui.screens.query_rows import (
     digest_table_row,
     known_columns,
     queries_heading,
+    row_at_rest,
     shortfall_lines,
     statement_words,
     why_empty,
@@ -54,7 +55,7 @@ class QueriesScreen(DashboardScreen):
 
     def compose_body(self) -> ComposeResult:
         """The table, and under it what is missing from it."""
-        yield LineTable(COLUMNS, heading=Heading("queries"), id="queries")
+        yield LineTable(COLUMNS, heading=Heading("queries"), new_in_place=True, vanished=row_at_rest, id="queries")
         yield TextView(id="shortfall")
 
     def demand(self) -> Demand:

@@ -19,7 +19,7 @@ from aishell_tui.plans import judged_plan, lacks_values, measured_seconds, plan_
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of, footer_hints
 from aishell_tui.screens.confirm import ConfirmScreen
-from aishell_tui.screens.plan_questions import measuring_question, place_of, planning_question, why_no_plan
+from aishell_tui.screens.plan_questions import measuring_question, place_of, planning_question, why_no_plan, why_unmeasured
 from aishell_tui.screens.query_data import formatted, latency_data, runner_lines, running, summary_line
 from aishell_tui.text import why_unknown
 from collectors.contract import Demand
@@ -32,6 +32,7 @@ from widgets.sql_view import SqlView
 from widgets.text_view import TextView
 
 _MEASURE_SECONDS = 30.0
+_NO_VALUES = "not measured: its values are missing, this text has places for them ($1, ?); the plan shown is the one without values"
 _LOW_ROWS = 22
 _LEAST_RUNNER_ROWS = 3
 _DIGEST_CHARACTERS = 20
@@ -148,10 +149,26 @@ class QueryScreen(DashboardScreen):
             return
         statement = self._measurable(view)
         if statement is None:
-            self.say("its values are missing: this text has places for them ($1, ?); the plan shown is the one without values", bad=True)
+            self.query_one("#plan", PlanTree).remark(_NO_VALUES, "warning")
             return
-        question = measuring_question(place_of(view.target, self.dashboard.options), statement, _MEASURE_SECONDS)
-        self.app.push_screen(ConfirmScreen(question), lambda yes: self._measure(statement) if yes else None)
+        self._measuring = True
+        self.run_worker(self._ask_to_measure(view, statement), group="measure", exclusive=True)
+
+    async def _ask_to_measure(self, view: TargetView, statement: Statement) -> None:
+        """Ask whether it is to be run, unless it would be refused then."""
+        tree = self.query_one("#plan", PlanTree)
+        tree.remark("looking whether this statement may be run …", "dim")
+        refused = ""
+        try:
+            await self.dashboard.runtime.check_measuring(self._target, statement.text, statement.database)
+        except AishellError as error:
+            refused = why_unmeasured(error)
+        finally:
+            self._measuring = False
+        tree.remark(refused, "warning")
+        if not refused and self.is_current:
+            question = measuring_question(place_of(view.target, self.dashboard.options), statement, _MEASURE_SECONDS)
+            self.app.push_screen(ConfirmScreen(question), lambda yes: self._measure(statement) if yes else None)
 
     def _measure(self, statement: Statement) -> None:
         self._measuring = True

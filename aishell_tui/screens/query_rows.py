@@ -122,6 +122,10 @@ _CELLS: Mapping[str, Callable[[DigestRow], Cell]] = {
 }
 
 
+_WORDS = ("database", "user", "text")
+_AT_REST: Mapping[str, Callable[[DigestRow], Cell]] = {key: make if key in _WORDS else lambda _: _NONE for key, make in _CELLS.items()}
+
+
 class DigestTableRow(Row):
     """A digest's row; a `~` stands before estimates, a `>` before what is at least so much."""
 
@@ -136,6 +140,11 @@ class DigestTableRow(Row):
 def digest_table_row(row: DigestRow) -> Row:
     """One digest as a table row."""
     return DigestTableRow(digest_key(row.statement), LazyCells(row, _CELLS))
+
+
+def row_at_rest(row: Row) -> Row:
+    """A digest of which no call is counted any more in the span that is shown: its old figures would be a share of other calls."""
+    return DigestTableRow(row.id, LazyCells(row.cells.thing, _AT_REST)) if isinstance(row, DigestTableRow) else row
 
 
 def known_columns(statements: Iterable[Statement], mode: DigestMode = DigestMode.LIVE) -> tuple[Column, ...]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aishell_core.errors import AishellError, RefusedError
 from aishell_core.units import format_duration
-from aishell_core.values import Ability, EventKind, LockWait, Session, Severity
+from aishell_core.values import Ability, EventKind, FailureCode, LockWait, Session, Severity
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.confirm import Confirmation, ConfirmScreen, where_words
 from widgets.format import clean, truncate
@@ -153,6 +153,9 @@ def outcome_words(plan: Plan, outcome: Outcome) -> tuple[str, Severity]:
     who = f"session {outcome.session.id}" + (f" of {outcome.session.user}" if outcome.session.user else "")
     if outcome.error is None:
         return f"{plan.actor.user} {done} {who}", Severity.OK
+    if outcome.error.reason is FailureCode.TIMEOUT:
+        # Without an answer the order may have been carried out all the same.
+        return f"{plan.actor.user} perhaps {done} {who}: {outcome.error.message}", Severity.WARNING
     return f"{plan.actor.user} could not {plan.act} {who}: {outcome.error.message}", Severity.WARNING
 
 

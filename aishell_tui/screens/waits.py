@@ -82,6 +82,8 @@ class WaitsScreen(DashboardScreen):
     def _compute(self, view: TargetView, window: tuple[float, float], marks: tuple[ChartMark, ...]) -> None:
         chart, table = self.query_one("#waits-chart", StackedChart), self.query_one("#waits", LineTable)
         profile = self._profile.read(window, chart.bucket_count, self._only)
+        # Of what the chart shows, which is a part of a bucket shorter: the two must not contradict each other.
+        window = (max(window[0], profile.start), window[1])
         by_wait = shares = wait_shares(self._history, window, Dimension.WAIT, self._only)
         if self._dimension is not Dimension.WAIT:
             shares = wait_shares(self._history, window, self._dimension, self._only)

@@ -15,6 +15,7 @@ from aishell_core.series.rates import gap_seconds
 from aishell_core.state.history import History
 from aishell_core.values import Labels, Metric, Reading, Sample, TargetId, Tier
 from alerts.board.absences import Absences, Known
+from alerts.board.departures import Course, Departure, all_go_on
 from alerts.board.index import Indexes
 from alerts.board.moving import Moving
 from alerts.board.newest import Column, Newest
@@ -25,7 +26,7 @@ from alerts.language.checker import plan_of
 from alerts.language.condition import Condition
 from alerts.language.names import TRAIT_LABELS
 from alerts.language.plan import Absent, Figure, every_plan
-from alerts.models import Traits
+from alerts.models import InstanceKey, Traits
 
 _SWEEP_SECONDS = 60.0
 _FORGOTTEN_SECONDS = 300.0
@@ -47,6 +48,7 @@ class _Track:
     plan: list[tuple[Metric, Labels, Series | None]] = field(default_factory=list)
     samples: tuple[Sample, ...] = ()
     hold_seconds: float = 0.0
+    course: Course = field(default_factory=Course)
 
 
 class Board:
@@ -62,8 +64,10 @@ class Board:
         self._series: dict[TargetId, dict[_SeriesName, Series]] = {}
         self._tracks: dict[tuple[TargetId, Tier], _Track] = {}
         self._vanished: dict[int, Series] = {}
+        self._departures: dict[int, Departure] = {}
+        self._silent: set[TargetId] = set()
         self._past = Past()
-        self._swept_at = -float("inf")
+        self._swept_at = self._advanced_at = -float("inf")
         self.traits_version = 0
         """Another one whenever a target comes, goes, or is something else than before."""
 
@@ -111,7 +115,7 @@ class Board:
     def _made(self, leaf: Leaf) -> _Columns:
         if isinstance(leaf, Absent):
             return Absences(leaf, self._indexes, self._known)
-        return Newest(leaf, self._indexes) if leaf.window is None else Moving(leaf, leaf.window, self._indexes)
+        return Newest(leaf, self._indexes) if leaf.window is None else Moving(leaf, leaf.window, self._indexes, self._silent)
 
     def _fill(self, leaves: list[Leaf]) -> None:
         """Give new columns the series that are known already."""
@@ -174,6 +178,7 @@ class Board:
         hold = gap_seconds(interval_seconds)
         track.at, track.expires_at, track.is_stale = at, at + hold, False
         track.samples, track.hold_seconds = reading.samples, hold
+        track.course.take(reading, hold)
         self._take(track)
 
     def _take(self, track: _Track) -> None:
@@ -198,9 +203,13 @@ class Board:
         before = [series for series in self._series[track.target].values() if series.source is track]
         track.plan = [(each.metric, each.labels, self._series_of(track.target, each)) for each in samples]
         brought = {id(series) for _, _, series in track.plan if series is not None}
-        self._vanished.update((id(series), series) for series in before if id(series) not in brought)
+        departure = Departure(track.course.number, track.course.before)
+        for series in before:
+            if id(series) not in brought:
+                self._vanished[id(series)] = series
+                self._departures.setdefault(id(series), departure)
         for number in brought & self._vanished.keys():
-            del self._vanished[number]
+            del self._vanished[number], self._departures[number]
 
     def _series_of(self, target: TargetId, sample: Sample) -> Series | None:
         """The series of a sample that some column wants."""
@@ -250,6 +259,8 @@ class Board:
 
     def advance(self, now: float) -> None:
         """Let go of what does not stand any more at a moment, and of instances that have long been gone."""
+        self._advanced_at = now
+        self._note_silent(now)
         for track in self._tracks.values():
             if track.expires_at < now and not track.is_stale:
                 track.is_stale = True
@@ -261,9 +272,11 @@ class Board:
                 series.expire()
         if now - self._swept_at >= _SWEEP_SECONDS or now < self._swept_at:
             self._swept_at = now
-            old = [series for series in self._vanished.values() if series.at + max(_FORGOTTEN_SECONDS, series.reach_seconds) < now]
-            for series in old:
-                del self._vanished[id(series)]
+            old = [
+                series
+                for series in self._vanished.values()
+                if series.at + max(_FORGOTTEN_SECONDS, series.reach_seconds, 2.0 * series.hold_seconds) < now
+            ]
             self._drop(old)
 
     def _drop(self, several: Iterable[Series]) -> None:
@@ -275,11 +288,44 @@ class Board:
         for series in gone.values():
             self._series.get(series.key.target, {}).pop((series.metric.name, series.key.labels), None)
             self._vanished.pop(id(series), None)
+            self._departures.pop(id(series), None)
             self._indexes.forget(series.key)
             self._past.forget(series)
         for track in self._tracks.values():
             if any(id(series) in gone for _, _, series in track.plan if series is not None):
                 track.plan = []
+
+    def _note_silent(self, now: float) -> None:
+        """Which targets do not answer: those whose most frequent readings bring nothing any more."""
+        answering: dict[TargetId, bool] = {}
+        for (target, tier), track in self._tracks.items():
+            if tier is Tier.HOT or (target, Tier.HOT) not in self._tracks:
+                answering[target] = answering.get(target, False) or track.course.answers(now)
+        self._silent.clear()
+        self._silent.update(target for target, answers in answering.items() if not answers)
+
+    def is_over(self, figure: Figure, key: InstanceKey) -> bool:
+        """Whether the target of an instance answers, and for a while has had no such figure any more (see `departures`)."""
+        own = self._series.get(key.target)
+        if own is None or key.target in self._silent:
+            return False
+        said = dict(key.labels)
+        alike = [
+            series
+            for (name, labels), series in own.items()
+            if name == figure.metric
+            and all(said.get(label, value) == value for label, value in labels)
+            and passes(figure.matchers, labels, self._traits[key.target])
+        ]
+        if alike:
+            return all(self._has_left(series) for series in alike)
+        return all_go_on((track.course for (target, _), track in self._tracks.items() if target == key.target), self._advanced_at)
+
+    def _has_left(self, series: Series) -> bool:
+        departure, track = self._departures.get(id(series)), series.source
+        if departure is None or not isinstance(track, _Track) or track.is_stale:
+            return False
+        return track.course.goes_on_without(departure, series.at)
 
     # The past
 

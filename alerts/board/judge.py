@@ -19,6 +19,7 @@ from alerts.rule import Rule
 
 _NOT_SELECTED = "the rule is not for this target any more"
 _GONE = "the target is not watched any more"
+_OVER = "it is no longer reported"
 
 
 def find(index: Index, key: InstanceKey, board: Board) -> int | None:
@@ -102,14 +103,22 @@ class _State:
 
     def why_unknown(self, key: InstanceKey) -> str:
         """The figure that is missing at an instance."""
+        missing = next(self._missing(key), None)
+        return f"there is no value of {missing.metric}" if missing else "the figures give no number, as in a division by zero"
+
+    def _missing(self, key: InstanceKey) -> Iterator[Figure]:
         for leaf in every_plan(self._plan):
             if isinstance(leaf, Figure):
                 column = self._compiler.values(leaf, self._rule.min_samples, self._rule.targets)
                 self._fresh(column)
                 place = find(column.index, key, self._board)
                 if place is None or column.values[place] != column.values[place]:
-                    return f"there is no value of {leaf.metric}"
-        return "the figures give no number, as in a division by zero"
+                    yield leaf
+
+    def is_over(self, key: InstanceKey) -> bool:
+        """Whether all that is missing at an instance is not reported any more."""
+        missing = tuple(self._missing(key))
+        return bool(missing) and all(self._board.is_over(figure, key) for figure in missing)
 
 
 def _comparisons(plan: Plan, is_positive: bool) -> Iterator[tuple[Plan, bool]]:
@@ -201,7 +210,9 @@ class RuleJudge:
         clear.refresh(tick)
         is_clear = clear.holds(key)
         if is_clear is None:
-            return Judgement(self.rule.name, key, None, False, value, threshold, unit, Health.NO_DATA, clear.why_unknown(key))
+            is_over = clear.is_over(key)
+            why = _OVER if is_over else clear.why_unknown(key)
+            return Judgement(self.rule.name, key, None, False, value, threshold, unit, Health.NO_DATA, why, is_over)
         return Judgement(self.rule.name, key, None, is_clear, value, threshold, unit)
 
     def _at(self, key: InstanceKey, tick: Tick, statuses: Mapping[InstanceKey, int]) -> tuple[_State, ...]:
@@ -219,8 +230,10 @@ class RuleJudge:
 
     def _no_data(self, key: InstanceKey, tick: Tick, statuses: Mapping[InstanceKey, int]) -> Judgement:
         states = self._at(key, tick, statuses)
-        reason = next((state.why_unknown(key) for state in states if state.holds(key) is None), "")
-        return Judgement(self.rule.name, key, None, False, health=Health.NO_DATA, reason=reason)
+        unknown = [state for state in states if state.holds(key) is None]
+        is_over = bool(unknown) and all(state.is_over(key) for state in unknown)
+        reason = _OVER if is_over else next((state.why_unknown(key) for state in unknown), "")
+        return Judgement(self.rule.name, key, None, False, health=Health.NO_DATA, reason=reason, is_over=is_over)
 
     def _lacking(self, tick: Tick, statuses: Mapping[InstanceKey, int]) -> Iterator[InstanceKey]:
         """The instances of which it is not known whether they breach, and the targets that have no instance at all."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 
 from aishell_core.series.rates import GAP_INTERVALS, NAN
+from aishell_core.values import TargetId
 from alerts.board import lines, windows
 from alerts.board.buckets import Part, step_seconds_of
 from alerts.board.index import Index, Indexes
@@ -36,9 +38,13 @@ _MAKINGS: Mapping[str, tuple[type[windows.Window], Part]] = MappingProxyType(
 )
 """For each function of the language its window, and what of a step it looks at."""
 
-_OF_THE_WHOLE = frozenset({"avg", "min", "quantile", "stddev", "rate", "deriv", "predict_linear"})
-"""Functions that speak of the whole span: the first seconds of a start, or of a server that is back, say nothing of ten minutes."""
-_SEEN_SHARE = 0.5
+SEEN_SHARES: Mapping[str, float] = MappingProxyType(
+    {**dict.fromkeys(("avg", "min", "quantile", "stddev", "rate"), 0.9), **dict.fromkeys(("deriv", "predict_linear"), 0.5)}
+)
+"""How much of its span a function that speaks of the whole has to have seen: half of ten minutes is no "for ten minutes".
+
+A straight line goes through half of its points as well.
+"""
 
 
 class _Then(windows.Window):
@@ -71,16 +77,31 @@ class _Then(windows.Window):
 class Moving:
     """What a window makes of each series that a figure's selector lets through."""
 
-    __slots__ = ("_index", "_indexes", "_seen_seconds", "_wanted", "_windows", "figure", "reach_seconds", "series", "values", "version")
+    __slots__ = (
+        "_index",
+        "_indexes",
+        "_seen_seconds",
+        "_silent",
+        "_wanted",
+        "_windows",
+        "figure",
+        "reach_seconds",
+        "series",
+        "values",
+        "version",
+    )
 
-    def __init__(self, figure: plan.Figure, wanted: plan.Window, indexes: Indexes) -> None:
+    def __init__(self, figure: plan.Figure, wanted: plan.Window, indexes: Indexes, silent: AbstractSet[TargetId] = frozenset()) -> None:
+        """`silent` are the targets that do not answer just now, as they change."""
         self.figure = figure
         self.series: list[Series] = []
         self.values: list[float] = []
         self.version = 0
         self.reach_seconds = wanted.span_seconds + wanted.offset_seconds
         self._wanted = wanted
-        self._seen_seconds = _SEEN_SHARE * wanted.span_seconds if wanted.function in _OF_THE_WHOLE else 0.0
+        self._seen_seconds = SEEN_SHARES.get(wanted.function, 0.0) * wanted.span_seconds
+        # What was a while ago stays true, and `last` asks for what is older than a figure stands.
+        self._silent = silent if not wanted.offset_seconds and wanted.function != "last" else frozenset[TargetId]()
         self._windows: list[windows.Window] = []
         self._indexes = indexes
         self._index: Index | None = None
@@ -142,12 +163,15 @@ class Moving:
         """Move all windows to a moment."""
         values, parameter, seen_seconds, has_changed = self.values, self._wanted.parameter, self._seen_seconds, False
         for place, window in enumerate(self._windows):
-            # What waits to be seen for long enough may be so without another reading.
-            if window.advance(now) or (seen_seconds and values[place] != values[place]):
+            has_moved, value = window.advance(now), values[place]
+            if self._silent and self.series[place].key.target in self._silent:
+                value = NAN  # a window of the past says nothing of a target that does not answer
+            elif has_moved or value != value:
+                # What waits to be seen for long enough may be so without another reading.
                 value = window.result(parameter, now)
                 if seen_seconds and window.seen_seconds(now) + self.series[place].hold_seconds < seen_seconds:
                     value = NAN
-                if values[place] != value and (value == value or values[place] == values[place]):  # one of them is not NaN
-                    values[place] = value
-                    has_changed = True
+            if values[place] != value and (value == value or values[place] == values[place]):  # one of them is not NaN
+                values[place] = value
+                has_changed = True
         self.version += has_changed

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from aishell_core.units import format_duration
 from aishell_core.values import Labels
 from alerts.models import Evidence, Fingerprint, Level
 from alerts.notify.codec import Tells
-from alerts.notify.grouping import Decision, Group, Member, channels_of, incident_of
+from alerts.notify.grouping import Decision, Group, Member, channels_of, group_name, incident_of
 from alerts.notify.models import Channel, ChannelKind, Item, Message, MessageKind, Routes
 from alerts.notify.personal import harmless
 from alerts.notify.text import body_of, digest_of, level_of, title_of
@@ -18,6 +18,7 @@ from alerts.rule import Rule
 
 MOST_ITEMS = 500
 """So many alerts of a message are written out for a webhook; the rest is counted. Alertmanager is told of all."""
+_KEY_DIGITS = 8
 
 Part = tuple[Group, Decision]
 
@@ -63,15 +64,16 @@ def drafts_of(channel: Channel, parts: Sequence[Part], made_lately: int, around:
 def message_of(channel: Channel, group: Group, decision: Decision, around: Surroundings) -> Draft:
     """The message for one group."""
     rules, now = around.routes.rules, around.now
-    items, left_out = _items(channel, [*decision.firing, *decision.over], rules)
+    items, left_out = _items(channel, decision, around)
+    labels = _harmless_labels(group.labels)
     message = Message(
         id=around.new_id(),
         channel=channel.name,
-        kind=MessageKind.FIRING if decision.firing else MessageKind.RESOLVED,
-        group=group.name,
-        group_labels=group.labels,
+        kind=MessageKind.FIRING if decision.firing or decision.kept else MessageKind.RESOLVED,
+        group=group.name if labels == group.labels else f"{group_name(labels)}#{incident_of(group.name)[:_KEY_DIGITS]}",
+        group_labels=labels,
         incident=incident_of(group.name),
-        level=level_of(decision.firing or decision.over),
+        level=level_of(decision.firing or decision.over or decision.kept),
         title=title_of(decision),
         body=body_of(decision, rules, around.evidence, now, _escalation_note(channel, decision, around.routes)),
         made_at=now,
@@ -84,7 +86,8 @@ def message_of(channel: Channel, group: Group, decision: Decision, around: Surro
 
 def heartbeat_of(channel: Channel, every_seconds: float, around: Surroundings) -> Message:
     """A sign of life, for a receiver that raises an alarm when the next one does not come."""
-    text = f"aishell evaluates {len(around.routes.rules)} alert rules. The next sign of life comes within {format_duration(every_seconds)}."
+    rules, every = len(around.routes.rules), format_duration(every_seconds)
+    text = f"aishell evaluates {rules} alert rules on all targets. The next sign of life comes within {every}."
     labels = (("alertname", "AishellHeartbeat"), ("severity", "none"))
     item = Item("heartbeat", labels, (("summary", text),), around.now, around.now + 3 * every_seconds)
     return _plain(channel, MessageKind.HEARTBEAT, "aishell is watching", text, labels, item, around)
@@ -117,7 +120,7 @@ def _digest(channel: Channel, parts: Sequence[Part], around: Surroundings) -> Dr
     id_ = around.new_id()
     level = level_of(firing)
     over = [member for _group, decision in parts for member in decision.over]
-    items, left_out = _items(channel, [*firing, *over], around.routes.rules)
+    items, left_out = _items(channel, Decision(firing=tuple(firing), over=tuple(over)), around)
     message = Message(
         *(id_, channel.name, MessageKind.DIGEST, "{digest}", (), incident_of(id_), level, title, body, around.now),
         items=items,
@@ -148,22 +151,53 @@ def _escalation_note(channel: Channel, decision: Decision, routes: Routes) -> st
     return ""
 
 
-def _items(channel: Channel, told: Sequence[Member], rules: Mapping[str, Rule]) -> tuple[tuple[Item, ...], int]:
+def _items(channel: Channel, decision: Decision, around: Surroundings) -> tuple[tuple[Item, ...], int]:
     """The alerts as data; none for people, who read the text."""
+    rules = around.routes.rules
     if channel.kind is ChannelKind.APPRISE:
         return (), 0
-    most = len(told) if channel.kind.is_relay else MOST_ITEMS
-    return tuple(_item(member, rules.get(member.alert.rule)) for member in told[:most]), max(0, len(told) - most)
+    if channel.kind.is_relay:
+        return tuple(_relayed(decision, rules, around.now)), 0
+    told = [*decision.firing, *decision.over]
+    return tuple(_item(member, rules.get(member.alert.rule)) for member in told[:MOST_ITEMS]), max(0, len(told) - MOST_ITEMS)
 
 
-def _item(member: Member, rule: Rule | None) -> Item:
+def _relayed(decision: Decision, rules: Mapping[str, Rule], now: float) -> Iterator[Item]:
+    """What a relay is told, which knows an alert by its labels, the level among them: what it knows at another level ends."""
+    for member in decision.firing:
+        item = _item(member, rules.get(member.alert.rule), is_relayed=True)
+        yield item
+        if member.told not in {None, member.alert.level}:
+            yield replace(item, labels=_at_level(item.labels, member.told), ends_at=now)
+    for member in decision.over:
+        item = _item(member, rules.get(member.alert.rule), is_relayed=True)
+        yield replace(item, labels=_at_level(item.labels, member.told), ends_at=now if item.ends_at is None else item.ends_at)
+    for member in decision.kept:
+        item = _item(member, rules.get(member.alert.rule), is_relayed=True)
+        yield replace(item, labels=_at_level(item.labels, member.told), ends_at=None)
+
+
+def _at_level(labels: Labels, level: Level | None) -> Labels:
+    """Labels with the level that a receiver knows of."""
+    return tuple((name, str(level) if name == "severity" and level is not None else text) for name, text in labels)
+
+
+def _harmless_labels(labels: Labels) -> Labels:
+    return tuple((name, harmless(text)) for name, text in labels)
+
+
+def _item(member: Member, rule: Rule | None, *, is_relayed: bool = False) -> Item:
+    """An alert as data. A relay would take two alerts whose names are masked alike for one, so it is given the fingerprint too."""
     alert = member.alert
     annotations = {name: harmless(text) for name, text in alert.annotations}
     if rule is not None and rule.runbook and "runbook" not in annotations:
         annotations["runbook"] = harmless(rule.runbook)
     if alert.value is not None:
         annotations["value"] = f"{alert.value:g} {alert.unit}".strip()
-    labels = tuple((name, harmless(value)) for name, value in alert.labels if value)
+    told = tuple((name, value) for name, value in alert.labels if value)
+    labels = _harmless_labels(told)
+    if is_relayed and labels != told:
+        labels = _sorted([*labels, ("fingerprint", alert.fingerprint)])
     begin = alert.since if alert.since is not None else alert.fired_at
     begin = begin if begin is not None else 0.0
     end = None if alert.phase.is_active else alert.resolved_at

@@ -52,6 +52,7 @@ class Delivery:
         self._chance = chance
         self._may_send = may_send
         self._under_way: dict[str, asyncio.Task[None]] = {}
+        self.judge = 0
 
     async def begin(self, routes: Routes) -> bool:
         """Start sending on the channels that are not busy with it; whether any channel was or is at work."""
@@ -86,7 +87,7 @@ class Delivery:
                 task.result()
 
     async def _take(self, channels: Collection[str]) -> dict[str, list[Taken]]:
-        return await self._transact(lambda connection: outbox.take(connection, channels, self._now()))
+        return await self._transact(lambda connection: outbox.take(connection, channels, self._now(), self.judge))
 
     async def _send_all(self, routes: Routes, channel: Channel, messages: list[Taken]) -> None:
         """Send one after the other, until one shows that the whole channel must wait; the others are queued again."""

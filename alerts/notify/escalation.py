@@ -4,46 +4,54 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from aishell_core.state.codec import storable
-from alerts.models import Alert, AlertChange, ChangeKind, Fingerprint
+from alerts.models import Alert, AlertChange, ChangeKind
+from alerts.notify.custody import Custody
 from alerts.notify.group_rows import LONGEST_WAIT_SECONDS, join
 from alerts.notify.models import Routes
 
 _LOOK_AGAIN_SECONDS = 30.0
-_BEGINS = {ChangeKind.FIRED, ChangeKind.UNACKNOWLEDGED}
+_HEARD_AGAIN = frozenset({ChangeKind.UNSILENCED, ChangeKind.UNINHIBITED})
+_BEGINS = {ChangeKind.FIRED, ChangeKind.UNACKNOWLEDGED, *_HEARD_AGAIN}
 _ENDS = {ChangeKind.ACKNOWLEDGED, ChangeKind.RESOLVED}
 
 
 def note_changes(connection: sqlite3.Connection, changes: Iterable[AlertChange], routes: Routes, now: float) -> None:
-    """Begin to wait for somebody when an alert fires, and stop when somebody has it or it is over."""
+    """Begin to wait for somebody when people are told of an alert, and stop when somebody has it or it is over."""
     for change in changes:
         alert = change.after
         if change.kind in _ENDS:
             connection.execute("DELETE FROM notice_escalation WHERE fingerprint = ?", (storable(alert.fingerprint),))
         elif change.kind in _BEGINS and alert.phase.is_active and alert.acknowledgement is None:
-            _wait(connection, alert, routes, now)
+            _wait(connection, alert, routes, now, is_heard_again=change.kind in _HEARD_AGAIN)
 
 
-def raise_due(connection: sqlite3.Connection, alerts: Mapping[Fingerprint, Alert], routes: Routes, now: float) -> None:
+def raise_due(connection: sqlite3.Connection, custody: Custody, routes: Routes, now: float) -> None:
     """Tell the further channels of what nobody has taken on; an alert that is muted now waits until it is not."""
     sql = "SELECT fingerprint, after_seconds, channels FROM notice_escalation WHERE due_at <= ? OR due_at > ?"
     for fingerprint, after_seconds, channels in connection.execute(sql, (now, now + LONGEST_WAIT_SECONDS)).fetchall():
-        alert = alerts.get(fingerprint)
+        alert = custody.alert(connection, fingerprint)
+        if alert is not None and not custody.is_ours(alert.key.target):
+            continue
         row = (fingerprint, after_seconds, channels)
+        again = "UPDATE notice_escalation SET due_at = ? WHERE fingerprint = ? AND after_seconds = ? AND channels = ?"
         if alert is not None and alert.phase.is_active and alert.acknowledgement is None and alert.is_muted:
-            again = "UPDATE notice_escalation SET due_at = ? WHERE fingerprint = ? AND after_seconds = ? AND channels = ?"
             connection.execute(again, (now + _LOOK_AGAIN_SECONDS, *row))
+            continue
+        if alert is not None and alert.phase.is_active and alert.held_until is not None and alert.is_held(now):
+            # Nobody was told yet, because it flaps: the time for somebody to take it on begins when people are.
+            connection.execute(again, (alert.held_until + after_seconds, *row))
             continue
         connection.execute("DELETE FROM notice_escalation WHERE fingerprint = ? AND after_seconds = ? AND channels = ?", row)
         if alert is not None and alert.phase.is_active and alert.acknowledgement is None:
             join(connection, alert, json.loads(channels), routes, now)
 
 
-def next_due(connection: sqlite3.Connection) -> float | None:
-    """When the first escalation is due, None when none is."""
-    found = connection.execute("SELECT min(due_at) FROM notice_escalation").fetchone()[0]
+def next_due(connection: sqlite3.Connection, now: float) -> float | None:
+    """When the first escalation will be due, None when none will; what is due already and was left is another program's."""
+    found = connection.execute("SELECT min(due_at) FROM notice_escalation WHERE due_at > ?", (now,)).fetchone()[0]
     return None if found is None else float(found)
 
 
@@ -52,9 +60,11 @@ def shift(connection: sqlite3.Connection, seconds: float) -> None:
     connection.execute("UPDATE notice_escalation SET due_at = due_at + ?", (seconds,))
 
 
-def _wait(connection: sqlite3.Connection, alert: Alert, routes: Routes, now: float) -> None:
+def _wait(connection: sqlite3.Connection, alert: Alert, routes: Routes, now: float, *, is_heard_again: bool) -> None:
+    """The time counts from when people are told: not while telling is put off because it flaps, and anew after a mute."""
     rule = routes.rules.get(alert.rule)
-    begin = alert.fired_at if alert.fired_at is not None else now
+    begin = alert.fired_at if alert.fired_at is not None and not is_heard_again else now
+    begin = max(begin, alert.held_until) if alert.held_until is not None else begin
     for escalation in rule.escalations if rule is not None else ():
         due_at = max(now, begin + escalation.after_seconds)
         row = (storable(alert.fingerprint), escalation.after_seconds, due_at, json.dumps(escalation.channels))

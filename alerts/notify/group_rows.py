@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
 from aishell_core.state.codec import storable
 from aishell_core.values import Labels
 from alerts.models import Alert, AlertChange, ChangeKind, Fingerprint, Level, Phase
 from alerts.notify.codec import Tells, decode_labels, encode_labels
+from alerts.notify.custody import Custody
 from alerts.notify.grouping import Group, Member, channels_of, group_labels, group_name, is_wanted
 from alerts.notify.models import Routes
 from alerts.rule import DEFAULT_GROUP_BY
@@ -58,8 +59,11 @@ def end_own(connection: sqlite3.Connection, fingerprint: Fingerprint, now: float
         _renew(connection, fingerprint, encode_alert(replace(alert, phase=Phase.RESOLVED, resolved_at=now)), now)
 
 
-def due_groups(connection: sqlite3.Connection, alerts: Mapping[Fingerprint, Alert], now: float) -> tuple[Group, ...]:
-    """The groups to look at now, with their members as they stand; one whose alert is gone is over."""
+def due_groups(connection: sqlite3.Connection, custody: Custody, now: float) -> tuple[Group, ...]:
+    """The groups to look at now, with their members as they stand; one whose alert is gone is over.
+
+    A group of alerts that other programs judge is theirs; one of alerts of several is told by whoever comes first, as a whole.
+    """
     # Times that lie ahead, because the clock was set back while nobody was there, would make a group wait for as long as that.
     ahead = "UPDATE notice_group SET opened_at = min(opened_at, ?1), sent_at = min(sent_at, ?1) WHERE opened_at > ?1 OR sent_at > ?1"
     connection.execute(ahead, (now,))
@@ -68,10 +72,11 @@ def due_groups(connection: sqlite3.Connection, alerts: Mapping[Fingerprint, Aler
         " WHERE (due_at <= ? OR due_at > ?) AND message IS NULL ORDER BY id"
     )
     found = connection.execute(sql, (now, now + LONGEST_WAIT_SECONDS)).fetchall()
-    return tuple(
-        Group(id_, channel, name, decode_labels(labels), opened_at, sent_at, members=_members(connection, id_, alerts, now))
+    groups = (
+        Group(id_, channel, name, decode_labels(labels), opened_at, sent_at, members=_members(connection, id_, custody, now))
         for id_, channel, name, labels, opened_at, sent_at in found
     )
+    return tuple(each for each in groups if not each.members or any(custody.is_ours(member.alert.key.target) for member in each.members))
 
 
 def forget(connection: sqlite3.Connection, group: Group, fingerprints: Iterable[Fingerprint]) -> None:
@@ -111,9 +116,9 @@ def given_up(connection: sqlite3.Connection, message: str, tells: Tells, now: fl
     _release(connection, message, tells, now)
 
 
-def next_due(connection: sqlite3.Connection) -> float | None:
-    """When the first group is due, None when none is."""
-    found = connection.execute("SELECT min(due_at) FROM notice_group WHERE due_at IS NOT NULL AND message IS NULL").fetchone()[0]
+def next_due(connection: sqlite3.Connection, now: float) -> float | None:
+    """When the first group will be due, None when none will; what is due already and was left is another program's."""
+    found = connection.execute("SELECT min(due_at) FROM notice_group WHERE due_at > ? AND message IS NULL", (now,)).fetchone()[0]
     return None if found is None else float(found)
 
 
@@ -162,13 +167,13 @@ def _renew(connection: sqlite3.Connection, fingerprint: Fingerprint, written: st
         connection.execute(sql, (now, name))
 
 
-def _members(connection: sqlite3.Connection, group: int, alerts: Mapping[Fingerprint, Alert], now: float) -> tuple[Member, ...]:
+def _members(connection: sqlite3.Connection, group: int, custody: Custody, now: float) -> tuple[Member, ...]:
     sql = "SELECT fingerprint, told, alert FROM notice_member WHERE notice_group = ?"
     found: list[Member] = []
     for fingerprint, level, written in connection.execute(sql, (group,)).fetchall():
-        alert = alerts.get(fingerprint) or _last_known(fingerprint, written, now)
+        alert = custody.alert(connection, fingerprint) or _last_known(fingerprint, written, now)
         if alert is not None:
-            found.append(Member(alert, Level(level) if level else None))
+            found.append(Member(alert, Level(level) if level else None, custody.is_idle(alert.key.target)))
     return tuple(found)
 
 

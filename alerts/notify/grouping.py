@@ -2,7 +2,8 @@
 
 The three times are Alertmanager's (dispatch.go and dedup_stage.go): a group's first message waits `group_wait`, later changes wait
 until `group_interval` has passed since the last message, and what still fires is told again after `repeat`. Here the end of a
-whole group waits for nothing, and what fired and was over while a channel could not be reached is told nevertheless.
+whole group and a rise to a worse level wait for nothing, and what fired and was over while a channel could not be reached is
+told nevertheless.
 """
 
 from __future__ import annotations
@@ -35,15 +36,19 @@ class Standing(StrEnum):
     FIRING = "firing"
     OVER = "over"
     QUIET = "quiet"
-    """Muted, or a change of it is held back because it flaps: as it was told last."""
+    """Muted, judged by nobody, or a change of it is held back because it flaps: as it was told last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One alert in one group of one channel. `told` is the level that the receiver knows of, None for nothing."""
+    """One alert in one group of one channel. `told` is the level that the receiver knows of, None for nothing.
+
+    While it `is_idle`, nobody judges its target, and nothing is told of it.
+    """
 
     alert: Alert
     told: Level | None = None
+    is_idle: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,8 @@ class Why(StrEnum):
 class Decision:
     """What to do with a group. With `why`, a message of `firing` and `over`; `forgotten` are members to be dropped without one.
 
+    `kept` are those that a relay is told of as it knows them: they flap, and it would take silence for their end.
+
     `due_at` is when to look again, None for not before something changes.
     """
 
@@ -81,6 +88,7 @@ class Decision:
     firing: tuple[Member, ...] = ()
     over: tuple[Member, ...] = ()
     forgotten: tuple[Fingerprint, ...] = ()
+    kept: tuple[Member, ...] = ()
 
 
 def group_labels(alert: Alert, group_by: Iterable[str]) -> Labels:
@@ -133,24 +141,41 @@ def decide(group: Group, channel: Channel, repeat: float, now: float) -> Decisio
     released = _released_at(member.alert for member, stands in standings if stands is Standing.QUIET)
     changed = any(member.told != member.alert.level for member in firing) or bool(over)
     known = any(member.told is not None for member, stands in standings if stands is not Standing.OVER)
+    kept = tuple(member for member, stands in standings if stands is Standing.QUIET and channel.kind.is_relay and _is_kept(member, now))
     if not changed:
         kept_quiet = not channel.kind.is_relay and all(member.alert.acknowledgement is not None for member in firing)
-        return _unchanged(group, firing, forgotten, released, repeat, now, kept_quiet=kept_quiet)
-    allowed = _allowed_at(group, channel, is_end=not firing and not known)
+        return _unchanged(group, (firing, kept), forgotten, released, repeat, now, kept_quiet=kept_quiet)
+    at_once = (not firing and not known) or any(map(_is_worse, firing))
+    allowed = _allowed_at(group, channel, at_once=at_once)
     if now < allowed:
         return Decision(due_at=_earliest(allowed, released), forgotten=forgotten)
     why = Why.FIRST if group.sent_at is None else Why.CHANGED
-    return Decision(released, why if firing or known else Why.RESOLVED, firing, over, forgotten)
+    return Decision(released, why if firing or known else Why.RESOLVED, firing, over, forgotten, kept)
 
 
 def standing(member: Member, now: float) -> Standing:
-    """How a member looks from outside: an alert that is muted or held back stays as it was told, and an end always counts."""
+    """How a member looks from outside: an alert that is muted or held back stays as it was told, and an end always counts.
+
+    What has become worse than its receiver knows is not held back.
+    """
     alert = member.alert
-    if alert.held_until is not None and now < alert.held_until:
+    if member.is_idle:
+        return Standing.QUIET
+    if alert.is_held(now) and not _is_worse(member):
         return Standing.QUIET
     if not alert.phase.is_active:
         return Standing.OVER
     return Standing.QUIET if alert.is_muted else Standing.FIRING
+
+
+def _is_kept(member: Member, now: float) -> bool:
+    """Whether an alert stays as it was told because it flaps, and for no other reason."""
+    return member.told is not None and not member.is_idle and not member.alert.is_muted and member.alert.is_held(now)
+
+
+def _is_worse(member: Member) -> bool:
+    """Whether an alert has become worse than the receiver knows."""
+    return member.told is not None and member.alert.phase.is_active and member.alert.level.rank > member.told.rank
 
 
 def _is_worth_an_end(member: Member, group: Group, channel: Channel) -> bool:
@@ -170,7 +195,7 @@ def _is_worth_an_end(member: Member, group: Group, channel: Channel) -> bool:
 
 def _unchanged(
     group: Group,
-    firing: tuple[Member, ...],
+    told: tuple[tuple[Member, ...], tuple[Member, ...]],
     forgotten: tuple[Fingerprint, ...],
     released: float | None,
     repeat: float,
@@ -178,7 +203,8 @@ def _unchanged(
     *,
     kept_quiet: bool,
 ) -> Decision:
-    if not firing or group.sent_at is None:
+    firing, kept = told
+    if not (firing or kept) or group.sent_at is None:
         return Decision(released, forgotten=forgotten)
     again = group.sent_at + repeat
     if now < again:
@@ -186,15 +212,15 @@ def _unchanged(
     if kept_quiet:
         # Somebody is at it: no more reminders, but the group is looked at again, because an acknowledgement may be taken back.
         return Decision(_earliest(now + repeat, released), forgotten=forgotten)
-    return Decision(released, Why.REPEAT, firing, (), forgotten)
+    return Decision(released, Why.REPEAT, firing, (), forgotten, kept)
 
 
-def _allowed_at(group: Group, channel: Channel, *, is_end: bool) -> float:
+def _allowed_at(group: Group, channel: Channel, *, at_once: bool) -> float:
     if channel.kind.is_relay:
         return group.opened_at if group.sent_at is None else group.sent_at + _RELAY_INTERVAL_SECONDS
     if group.sent_at is None:
         return group.opened_at + channel.group_wait_seconds
-    return group.sent_at if is_end else group.sent_at + channel.group_interval_seconds
+    return group.sent_at if at_once else group.sent_at + channel.group_interval_seconds
 
 
 def _released_at(alerts: Iterable[Alert]) -> float | None:

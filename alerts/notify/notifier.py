@@ -23,6 +23,7 @@ from alerts.models import Alert, AlertChange, Evidence, Fingerprint
 from alerts.notify import escalation, group_rows, outbox
 from alerts.notify.codec import Tells
 from alerts.notify.compose import Draft, Part, Surroundings, drafts_of, heartbeat_of
+from alerts.notify.custody import Custody, custody_of, is_all_judged
 from alerts.notify.delivery import Delivery, Transact
 from alerts.notify.grouping import Group, decide, repeat_seconds
 from alerts.notify.models import Channel, ChannelKind, Routes, Sender
@@ -74,6 +75,8 @@ class Notifier:
         self._may_send = may_send
         self._delivery = Delivery(transact, senders, now=clock.now, chance=chance, may_send=may_send)
         self.trouble = ""
+        self.judge = 0
+        """What this program is known by among those who evaluate on the same state, 0 where it is alone."""
         self._rest_until = 0.0
         self._looked_at: tuple[float, float] | None = None
         self._fresh_until = 0.0
@@ -102,18 +105,19 @@ class Notifier:
         `alerts` are all that live, resolved ones that are still kept included, by fingerprint, as they are after the changes: an
         alert that was told as firing and is not among them is over.
         """
-        routes = self._routes
-        self._follow_clock(connection, now)
+        routes, custody = self._routes, custody_of(connection, alerts, self.judge)
+        self._follow_clock(connection, now, leads=custody.leads)
         group_rows.note_changes(connection, changes, routes, now)
         escalation.note_changes(connection, changes, routes, now)
-        escalation.raise_due(connection, alerts, routes, now)
+        escalation.raise_due(connection, custody, routes, now)
         self._beat(connection, now)
-        self._tell(connection, alerts, now)
+        self._tell(connection, custody, now)
         self._prune(connection, now)
         self._rest(connection, now)
 
     async def dispatch(self) -> int:
         """Send once what is due on every channel, and return when all have answered; how many messages were tried."""
+        self._delivery.judge = self.judge
         tried = await self._delivery.round(self._routes)
         self._rest_until = 0.0 if tried else self._rest_until
         return tried
@@ -124,7 +128,7 @@ class Notifier:
         While the state database cannot be written nothing is sent, and `trouble` says why. Raises StateError when this process may
         not tell anybody anything any more.
         """
-        await self._transact(lambda connection: outbox.release_claims(connection, self._clock.now()))
+        await self._transact(lambda connection: outbox.release_claims(connection, self._clock.now(), self.judge))
         try:
             while True:
                 await self._send_some()
@@ -137,6 +141,7 @@ class Notifier:
         if not self._delivery.is_busy and now >= self._fresh_until and 0 <= now - self._polled_at < _POLL_SECONDS:
             return
         self._polled_at = now
+        self._delivery.judge = self.judge
         try:
             if await self._delivery.begin(self._routes):
                 self._rest_until = 0.0
@@ -146,20 +151,20 @@ class Notifier:
                 raise
             self.trouble = error.message
 
-    def _follow_clock(self, connection: sqlite3.Connection, now: float) -> None:
+    def _follow_clock(self, connection: sqlite3.Connection, now: float, *, leads: bool) -> None:
         """When the wall clock was set since the last look, all that waits goes on waiting for as long as it would have."""
         steady = self._clock.steady()
         if self._looked_at is not None:
             set_by = (now - self._looked_at[0]) - (steady - self._looked_at[1])
-            if abs(set_by) > JUMP_SECONDS:
+            if abs(set_by) > JUMP_SECONDS and leads:
                 group_rows.shift(connection, set_by)
                 escalation.shift(connection, set_by)
                 outbox.shift(connection, set_by)
         self._looked_at = (now, steady)
 
-    def _tell(self, connection: sqlite3.Connection, alerts: Mapping[Fingerprint, Alert], now: float) -> None:
+    def _tell(self, connection: sqlite3.Connection, custody: Custody, now: float) -> None:
         due: dict[str, list[Part]] = defaultdict(list)
-        for group in group_rows.due_groups(connection, alerts, now):
+        for group in group_rows.due_groups(connection, custody, now):
             channel = self._routes.channels.get(group.channel)
             if channel is None:
                 # Its configuration may be broken just now; what is to be told must not be lost over that.
@@ -179,7 +184,7 @@ class Notifier:
         lately = outbox.made_since(connection, channel.name, now - channel.rate_seconds)
         drafts, waiting = drafts_of(channel, parts, lately, around)
         for draft in drafts:
-            _write_down(connection, draft, now)
+            _write_down(connection, draft, now, self.judge)
             self._fresh_until = now + _FRESH_SECONDS
         for group in waiting:
             group_rows.put_off(connection, group, now + channel.rate_seconds / channel.most_messages)
@@ -198,10 +203,12 @@ class Notifier:
         channel = self._routes.channels.get(heartbeat.channel) if heartbeat is not None else None
         if heartbeat is None or channel is None:
             return
+        if self.judge and not is_all_judged(connection):
+            return
         last = outbox.last_heartbeat(connection, channel.name)
         if last is None or not last <= now < last + heartbeat.every_seconds:
             message = heartbeat_of(channel, heartbeat.every_seconds, Surroundings(self._routes, {}, now, self._new_id))
-            outbox.put(connection, message, Tells(), outbox.urgency_of(message.level, message.kind))
+            outbox.put(connection, message, Tells(), outbox.urgency_of(message.level, message.kind), self.judge)
             self._fresh_until = now + _FRESH_SECONDS
 
     def _prune(self, connection: sqlite3.Connection, now: float) -> None:
@@ -211,7 +218,7 @@ class Notifier:
 
     def _rest(self, connection: sqlite3.Connection, now: float) -> None:
         """Remember until when there is nothing to do, if nothing changes."""
-        moments = [now + _LONGEST_REST_SECONDS, group_rows.next_due(connection), escalation.next_due(connection)]
+        moments = [now + _LONGEST_REST_SECONDS, group_rows.next_due(connection, now), escalation.next_due(connection, now)]
         heartbeat = self._routes.heartbeat
         if heartbeat is not None:
             last = outbox.last_heartbeat(connection, heartbeat.channel)
@@ -219,7 +226,7 @@ class Notifier:
         self._rest_until = min(moment for moment in moments if moment is not None)
 
 
-def _write_down(connection: sqlite3.Connection, draft: Draft, now: float) -> None:
-    outbox.put(connection, draft.message, draft.tells, outbox.urgency_of(draft.message.level, draft.message.kind))
+def _write_down(connection: sqlite3.Connection, draft: Draft, now: float, judge: int) -> None:
+    outbox.put(connection, draft.message, draft.tells, outbox.urgency_of(draft.message.level, draft.message.kind), judge)
     for group, decision in draft.parts:
         group_rows.bind(connection, group, decision.over, draft.message.id, now)

@@ -21,6 +21,8 @@ DEAD_AFTER_SECONDS = DAY_SECONDS
 _TRIES_BEFORE_DEAD = 5
 """So often a channel must have failed before its old messages are given up: a laptop that slept two days has tried once."""
 _OPEN = "state IN ('queued', 'sending')"
+_OURS = "(judge = ? OR judge NOT IN (SELECT fence FROM alert_judge))"
+"""What this program has made, or one that has ended: what another one has made that lives, it sends itself."""
 _PRUNED_AT_ONCE = 5_000
 
 
@@ -33,56 +35,57 @@ class Taken:
     tries: int = 0
 
 
-def put(connection: sqlite3.Connection, message: Message, tells: Tells, urgency: int) -> None:
-    """Queue a message; the more urgent go first. A new sign of life replaces the one that still waits."""
+def put(connection: sqlite3.Connection, message: Message, tells: Tells, urgency: int, judge: int = 0) -> None:
+    """Queue a message, to be sent by this program (`judge`); the more urgent go first. A new sign of life replaces one that waits."""
     if message.kind is MessageKind.HEARTBEAT:
         connection.execute(
             "DELETE FROM notice_message WHERE channel = ? AND kind = ? AND state = 'queued'", (message.channel, message.kind)
         )
     row = (
         *(message.id, message.channel, str(message.kind), urgency, message.made_at, message.made_at),
-        *(storable(message.title), encode_tells(tells), storable(encode_message(message))),
+        *(storable(message.title), encode_tells(tells), storable(encode_message(message)), judge),
     )
     sql = (
-        "INSERT INTO notice_message (id, channel, kind, state, urgency, made_at, due_at, title, tells, body)"
-        " VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)"
+        "INSERT INTO notice_message (id, channel, kind, state, urgency, made_at, due_at, title, tells, body, judge)"
+        " VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?)"
     )
     connection.execute(sql, row)
 
 
-def take(connection: sqlite3.Connection, channels: Collection[str], now: float) -> dict[str, list[Taken]]:
+def take(connection: sqlite3.Connection, channels: Collection[str], now: float, judge: int = 0) -> dict[str, list[Taken]]:
     """The messages to send now on these channels, marked as being sent; those that were tried least come first."""
     found: dict[str, list[Taken]] = {}
     for channel in channels:
         failures, blocked_until = _standing(connection, channel)
         if blocked_until is None or not now < blocked_until <= now + LONGEST_WAIT_SECONDS:
-            taken = _take_some(connection, channel, 1 if failures else AT_ONCE, now)
+            taken = _take_some(connection, channel, 1 if failures else AT_ONCE, now, judge)
             if taken:
                 found[channel] = taken
     return found
 
 
-def _take_some(connection: sqlite3.Connection, channel: str, limit: int, now: float) -> list[Taken]:
+def _take_some(connection: sqlite3.Connection, channel: str, limit: int, now: float, judge: int) -> list[Taken]:
     sql = (
-        f"SELECT id, body, tells, tries FROM notice_message WHERE channel = ? AND {_OPEN} AND (due_at <= ? OR due_at > ?)"  # noqa: S608 - a constant
-        " ORDER BY tries, urgency DESC, made_at LIMIT ?"
+        f"SELECT id, body, tells, tries FROM notice_message WHERE channel = ? AND {_OPEN} AND (due_at <= ? OR due_at > ?)"  # noqa: S608 - constants
+        f" AND {_OURS} ORDER BY tries, urgency DESC, made_at LIMIT ?"
     )
-    rows = connection.execute(sql, (channel, now, now + LONGEST_WAIT_SECONDS, limit)).fetchall()
+    rows = connection.execute(sql, (channel, now, now + LONGEST_WAIT_SECONDS, judge, limit)).fetchall()
     taken: list[Taken] = []
     for id_, body, tells, tries in rows:
         message = decode_message(body)
         if message is None:
             _close(connection, id_, "dead", now)
             continue
-        claim = "UPDATE notice_message SET state = 'sending', tries = tries + 1, due_at = ? WHERE id = ?"
-        connection.execute(claim, (now + CLAIM_SECONDS, id_))
+        claim = "UPDATE notice_message SET state = 'sending', tries = tries + 1, due_at = ?, judge = ? WHERE id = ?"
+        connection.execute(claim, (now + CLAIM_SECONDS, judge, id_))
         taken.append(Taken(message, decode_tells(tells), tries))
     return taken
 
 
-def release_claims(connection: sqlite3.Connection, now: float) -> None:
+def release_claims(connection: sqlite3.Connection, now: float, judge: int = 0) -> None:
     """Queue again what was being sent when its sender ended: it may have arrived, and carries the same id."""
-    connection.execute("UPDATE notice_message SET state = 'queued', due_at = ? WHERE state = 'sending'", (now,))
+    sql = f"UPDATE notice_message SET state = 'queued', due_at = ? WHERE state = 'sending' AND {_OURS}"  # noqa: S608 - a constant
+    connection.execute(sql, (now, judge))
 
 
 def note_try(connection: sqlite3.Connection, message: Message, now: float, answer: str, *, is_delivered: bool) -> None:

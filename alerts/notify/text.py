@@ -28,7 +28,7 @@ _TITLE = 200
 
 def title_of(decision: Decision) -> str:
     """One line: how bad, what, where; `[RESOLVED]` when all of it is over."""
-    told = decision.firing or decision.over
+    told = decision.firing or decision.over or decision.kept
     mark = _mark(decision)
     if len(told) == 1:
         alert = told[0].alert
@@ -91,9 +91,8 @@ def annotation(alert: Alert, name: str) -> str:
 
 
 def _mark(decision: Decision) -> str:
-    if not decision.firing:
-        return "[RESOLVED]"
-    return f"[{level_of(decision.firing).upper()}]"
+    firing = decision.firing or decision.kept
+    return f"[{level_of(firing).upper()}]" if firing else "[RESOLVED]"
 
 
 def _raw_name(alert: Alert) -> str:

@@ -17,8 +17,11 @@ _LOCAL_SCHEMES = {
     "blink1", "custom", "dbus", "exec", "file", "glib", "gnome", "gnotify", "kde", "macosx", "memory", "qt", "shell", "syslog", "windows",
 }  # fmt: skip
 """Schemes that run a program, read a file or stay on this machine, in this version of Apprise or another."""
-_LOCAL_OPTIONS = ("attach", "include", "template", "tmpl")
-"""Options by which a service would read a file and send it, or read further configuration."""
+LOCAL_OPTIONS = (
+    *("attach", "include", "template", "tmpl", "album"),
+    *("keyfile", "subfile", "pgppub", "pgpprv", "pgpkey"),
+)
+"""Options by which a service would read a file: to send it, to find a key in it, or to read further configuration."""
 _MOST_CHARACTERS = 4096
 INCIDENT_KEYS = {
     **dict.fromkeys(
@@ -91,7 +94,7 @@ def _problem_of_http(url: str) -> str:
 def _problem_of_options(url: str) -> str:
     query = url.partition("?")[2]
     named = {name.strip().lower() for name, _value in parse_qsl(query, keep_blank_values=True)}
-    for option in _LOCAL_OPTIONS:
+    for option in LOCAL_OPTIONS:
         if option in named:
             return f"its option {option} would read a file, and is refused"
     return ""

@@ -20,7 +20,10 @@ class BrokenRule:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the configuration says besides rules. `channels` are those whose URL could be had."""
+    """What the configuration says besides rules. `channels` are those whose URL could be had.
+
+    `configured` are all targets by name, each with the file that it is in, and `files` those that were read, whatever of it is watched.
+    """
 
     is_enabled: bool = True
     has_bell: bool = False
@@ -28,6 +31,8 @@ class Settings:
     heartbeat: Heartbeat | None = None
     maintenance: tuple[Maintenance, ...] = ()
     channels: Mapping[str, Channel] = field(default_factory=dict)
+    configured: Mapping[str, str] = field(default_factory=dict)
+    files: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from pydantic import ValidationError
 
@@ -19,6 +20,9 @@ from alerts.rules.fields import ENGINES, EVERY_LABEL, OWN_LABELS
 from alerts.rules.place import Place
 from alerts.rules.spec import RuleSpec
 from alerts.templates import template_problems, unknown_labels
+
+_MOST_TOLD = 100
+"""So many problems of a kind are told of one rule: more of them is a mistake made once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +52,14 @@ def read_rule(place: Place, content: Plain, around: Surroundings, builtin: str =
     engines = tuple(_engines(content)) or ((builtin,) if builtin else ())
     conditions = _conditions(content, engines, around)
     problems += [_fault_problem(place, content, fault) for fault in conditions.faults]
-    problems += _template_problems(place, content)
+    problems += islice(_template_problems(place, content), _MOST_TOLD)
     if problems or spec is None:
         return BrokenRule(name if isinstance(name, str) else place.origin, _sorted(problems))
-    return ReadRule(_rule(place, spec, conditions, builtin), spec.enabled, tuple(_warnings(place, content, spec, conditions, around)))
+    return ReadRule(
+        _rule(place, spec, conditions, builtin),
+        spec.enabled,
+        tuple(islice(_warnings(place, content, spec, conditions, around), _MOST_TOLD)),
+    )
 
 
 def _fault_problem(place: Place, content: Mapping[str, Plain], fault: Fault) -> Problem:
@@ -70,7 +78,7 @@ def _modelled(place: Place, content: Mapping[str, Plain]) -> tuple[list[Problem]
     try:
         return [], RuleSpec.model_validate(content)
     except ValidationError as error:
-        return [place.model_problem(detail) for detail in error.errors(include_url=False)], None
+        return [place.model_problem(detail) for detail in error.errors(include_url=False)[:_MOST_TOLD]], None
 
 
 def _conditions(content: Mapping[str, Plain], engines: tuple[str, ...], around: Surroundings) -> Conditions:

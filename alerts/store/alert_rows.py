@@ -32,6 +32,27 @@ def load(connection: sqlite3.Connection) -> dict[Fingerprint, Alert]:
     return {alert.fingerprint: with_acknowledgement(alert, taken_on) for alert in found if alert is not None}
 
 
+def others(connection: sqlite3.Connection, fence: int) -> dict[Fingerprint, Alert]:
+    """The alerts of all targets but those that one who evaluates has, with their acknowledgements."""
+    taken_on = acknowledgements(connection)
+    sql = "SELECT body FROM alert WHERE target NOT IN (SELECT target FROM alert_ward WHERE fence = ?) ORDER BY fingerprint"
+    found = (decode_alert(body) for (body,) in connection.execute(sql, (fence,)).fetchall())
+    return {alert.fingerprint: with_acknowledgement(alert, taken_on) for alert in found if alert is not None}
+
+
+def one(connection: sqlite3.Connection, fingerprint: Fingerprint) -> Alert | None:
+    """One alert as it was written last, with its acknowledgement; None where there is none."""
+    row = connection.execute("SELECT body FROM alert WHERE fingerprint = ?", (storable(fingerprint),)).fetchone()
+    alert = decode_alert(row[0]) if row is not None else None
+    return with_acknowledgement(alert, acknowledgements(connection)) if alert is not None else None
+
+
+def active_targets(connection: sqlite3.Connection) -> frozenset[str]:
+    """The targets of which an alert fires, as they are stored."""
+    rows = connection.execute("SELECT DISTINCT target FROM alert WHERE phase IN ('firing', 'recovering')").fetchall()
+    return frozenset(target for (target,) in rows)
+
+
 def with_acknowledgement(alert: Alert, taken_on: Mapping[Fingerprint, Acknowledgement]) -> Alert:
     """The alert with what was said of it, which counts for one that is active."""
     said = taken_on.get(alert.fingerprint) if alert.phase.is_active else None

@@ -7,13 +7,16 @@ only grows (the history, evidence, the ledger of deliveries) the part that came 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
 
 from aishell_core.state.upgrade import Steps
 
 _FAMILIES = ("alert", "notice")
 _GROWING = {"alert_change": "id", "notice_attempt": "id", "alert_evidence": ""}
 """By table, the column that numbers its rows, if any."""
-_LEASE = "alert_lease"
+_LEASES = frozenset({"alert_judge", "alert_ward"})
+_PARTED = {"alert": "target"}
+"""By table of which each program that evaluates has rows of its own, the column that tells whose they are."""
 
 
 def in_memory(steps: Steps) -> sqlite3.Connection:
@@ -25,30 +28,37 @@ def in_memory(steps: Steps) -> sqlite3.Connection:
 
 
 def carry_over(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
-    """Make the target's alerts and notices what the source's are, but for the lease and what only grows."""
+    """Make the target's alerts, notices and leases what the source's are, but for what only grows."""
     for table in _tables(source):
         if table not in _GROWING:
             target.execute(f"DELETE FROM {table}")  # noqa: S608 - names of tables come from our own schema
             _insert(source, target, table, _columns(source, table))
 
 
-def carry_back(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
-    """The same, and add to what only grows."""
-    carry_over(source, target)
+def carry_back(source: sqlite3.Connection, target: sqlite3.Connection, held: Collection[str] | None = None) -> None:
+    """The same but for the leases, and add to what only grows; with `held`, of the alerts only those of these targets."""
+    for table in _tables(source):
+        if table not in _GROWING and table not in _LEASES:
+            column = _PARTED.get(table) if held is not None else None
+            for where, bound in [("", ())] if column is None else [(f" WHERE {column} = ?", (name,)) for name in held or ()]:
+                target.execute(f"DELETE FROM {table}{where}", bound)  # noqa: S608
+                _insert(source, target, table, _columns(source, table), where, bound)
     for table, number in _GROWING.items():
         _insert(source, target, table, [name for name in _columns(source, table) if name != number])
 
 
 def _tables(connection: sqlite3.Connection) -> list[str]:
     names = [str(name) for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY rowid")]
-    return [name for name in names if name.startswith(_FAMILIES) and name != _LEASE]
+    return [name for name in names if name.startswith(_FAMILIES)]
 
 
 def _columns(connection: sqlite3.Connection, table: str) -> list[str]:
     return [str(row[1]) for row in connection.execute(f"PRAGMA table_info({table})")]
 
 
-def _insert(source: sqlite3.Connection, target: sqlite3.Connection, table: str, columns: list[str]) -> None:
+def _insert(
+    source: sqlite3.Connection, target: sqlite3.Connection, table: str, columns: list[str], where: str = "", bound: tuple[str, ...] = ()
+) -> None:
     names = ", ".join(columns)
-    rows = source.execute(f"SELECT {names} FROM {table}")  # noqa: S608
+    rows = source.execute(f"SELECT {names} FROM {table}{where}", bound)  # noqa: S608
     target.executemany(f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})", rows)  # noqa: S608

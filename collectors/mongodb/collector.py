@@ -5,8 +5,8 @@ from __future__ import annotations
 from aishell_core.clock import Clock
 from aishell_core.engines.mongodb import MongoSession
 from aishell_core.targets import Target
-from aishell_core.values import Ability, CommandResult, Limits, PlanNode, Reading, Session, Tier, Value
-from collectors.contract import Collector, Demand
+from aishell_core.values import Ability, CommandResult, Limits, Part, PlanNode, Reading, Session, Tier, Value
+from collectors.contract import Collector, Demand, Tiers, usual_tiers
 from collectors.mongodb.cold import ColdTier
 from collectors.mongodb.hot import HotTier
 from collectors.mongodb.warm import WarmTier
@@ -38,9 +38,17 @@ class MongoCollector:
             case Tier.COLD:
                 return await self._cold.read()
 
+    def tiers_of(self, part: Part) -> Tiers:
+        """As usual, but that the members of a set are read in the warm tier."""
+        return frozenset({Tier.WARM}) if part is Part.REPLICATION else usual_tiers(part)
+
     async def explain(self, sql: str, database: str = "") -> tuple[PlanNode, ...]:
         """The plan of an operation, without running it; raises TargetError."""
         return await self._session.explain(sql, database, _EXPLAIN_SECONDS)
+
+    async def estimated_rows(self, command: str, database: str, deadline_seconds: float) -> float | None:
+        """About how many documents an operation would touch, which no plan tells; raises TargetError."""
+        return await self._session.estimated_rows(command, database, deadline_seconds)
 
     async def cancel(self, session: Session, deadline_seconds: float) -> None:
         """End the running operation of exactly this session; raises TargetError."""

@@ -10,7 +10,7 @@ from aishell_core.engines.mongodb import Lane, MongoSession
 from aishell_core.engines.mongodb_documents import Document
 from aishell_core.engines.mongodb_errors import monitor_grant
 from aishell_core.targets import Target
-from aishell_core.values import Ability, Cost, Failure, FailureCode, Part, Reading, Sample, Session, Statement, Tier
+from aishell_core.values import Ability, Cost, Failure, FailureCode, Part, Reading, Sample, Session, Statement, Tier, essential
 from collectors.budget import Budget
 from collectors.contract import Demand
 from collectors.mongodb.commands import KnownCommands
@@ -99,7 +99,7 @@ class HotTier:
             statements=self._statements(profile, demand),
             progress=progress_of(operations) if operations is not None else None,
             waits=wait_counts(operations) if operations is not None else None,
-            failures=(*failures, *self._missing(at), *looked.failures, *profile.failures),
+            failures=(*essential(failures), *self._missing(at), *essential(looked.failures), *profile.failures),
             cost=cost + looked.cost + profile.cost,
         )
 

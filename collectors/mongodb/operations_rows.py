@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from aishell_core import catalogue
 from aishell_core.engines.mongodb import APPLICATION
 from aishell_core.engines.mongodb_documents import Document
-from aishell_core.engines.mongodb_identity import client_of, session_id, started_at
+from aishell_core.engines.mongodb_identity import client_of, drop_index, is_index_build, session_id, started_at
 from aishell_core.values import Metric, Progress, Sample, Session, WaitCount
 from collectors.mongodb.commands import KnownCommands, Said
 from collectors.mongodb.figures import at, number, part, samples_of, text
@@ -199,7 +199,31 @@ def session_of(operation: Operation, since: float | None) -> Session:
         wait_class=operation.wait_class,
         state_seconds=operation.idle_seconds,
         digest=operation.said.digest,
+        if_cancelled=_if_cancelled(operation),
+        if_terminated=_if_terminated(operation),
     )
+
+
+def _if_cancelled(operation: Operation) -> str:
+    """What killOp would do: it interrupts an operation, and with it the transaction that the operation belongs to."""
+    document = operation.document
+    if is_index_build(document):
+        return f"nothing: an index build is not cancelled, {drop_index(document)} gives it up on all members"
+    if at(document, "opid") is None:
+        return "nothing: it runs no operation"
+    words = "its operation ends with an error"
+    return f"{words}, and its transaction with it" if operation.transaction_seconds is not None else words
+
+
+def _if_terminated(operation: Operation) -> str:
+    """What killSessions would do: there is no command that closes a connection."""
+    document = operation.document
+    if is_index_build(document):
+        return f"nothing: an index build belongs to no client, {drop_index(document)} gives it up on all members"
+    if at(document, "lsid", "id") is None:
+        return "nothing: it has no logical session, and MongoDB closes no connections"
+    rolled_back = ", its transaction is rolled back" if operation.transaction_seconds is not None else ""
+    return f"its logical session ends with its operations and cursors{rolled_back}; its connection stays"
 
 
 def _details(document: Document) -> tuple[tuple[str, str], ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aishell_core import catalogue
 from aishell_core.engines.mongodb_documents import Document
-from aishell_core.values import Part, Sample
+from aishell_core.values import Part, Sample, essential
 from collectors.budget import Budget
 from collectors.mongodb.figures import number
 from collectors.mongodb.questions import Answer, Questions
@@ -26,7 +26,7 @@ class ReplicationReader:
             return [Piece(parts=(("replication", ()),))]
         status = await self._questions.command(Part.REPLICATION, {"replSetGetStatus": 1}, budget)
         if status.documents is None:
-            return [status.piece()]
+            return [Piece((), (), essential(status.failures), status.cost)]
         peers = peers_of(status.document)
         members = Piece(lag_samples(status.document), (("replication", peers),), status.failures, status.cost)
         return [members, await self._oplog(budget, slowest_seconds(status.document))]
@@ -37,7 +37,7 @@ class ReplicationReader:
         size = await self._questions.documents("oplog", command, budget, database="local", name="oplog size")
         failures = (*first.failures, *(each for each in (*last.failures, *size.failures) if not first.failures))
         samples: tuple[Sample, ...] = oplog_samples(first.document, last.document, size.document, slowest)
-        return Piece(samples, (), failures, first.cost + last.cost + size.cost)
+        return Piece(samples, (), essential(failures), first.cost + last.cost + size.cost)
 
     async def _entry(self, direction: int, budget: Budget) -> Answer:
         """The first or the last entry of the log, of which the time alone is sent."""

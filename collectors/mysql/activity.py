@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from aishell_core.clock import Clock
 from aishell_core.engines.mysql import MysqlSession, ServerFacts
 from aishell_core.engines.mysql_births import Seen
-from aishell_core.values import Cost, Failure, Part, Session
+from aishell_core.values import Cost, Failure, Part, Session, essential
 from collectors.budget import Budget
 from collectors.mysql.activity_rows import Look, Transaction, session_of, transactions_of
 from collectors.mysql.activity_threads import Thread, threads_of
@@ -114,7 +114,7 @@ class ActivityReader:
         since, self._since = self._since, _ALL
         answer = await self._questions.ask_or_note(server, "sessions", Part.SESSIONS, budget, (since, int(complete), wanted))
         if isinstance(answer, Failure):
-            return _Threads((), (*failures, answer), private=True)
+            return _Threads((), essential((*failures, answer)), private=True)
         threads = threads_of(answer.rows)
         if all(one.text is not None or (one.id, one.statement) in self._texts for one in threads if one.runs):
             self._since = max((one.statement or _ALL for one in threads), default=_ALL)

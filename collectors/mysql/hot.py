@@ -170,7 +170,7 @@ class HotTier:
         message = f"what sessions of other accounts do is hidden from {account}"
         locks = f"who waits for a lock is hidden from {account}"
         return (
-            Failure(Part.SESSIONS, FailureCode.PRIVILEGE, message, hint, at),
+            Failure(Part.SESSIONS, FailureCode.PRIVILEGE, message, hint, at, essential=True),
             Failure(Part.LOCKS, FailureCode.PRIVILEGE, locks, hint, at),
         )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from aishell_core.clock import Clock
 from aishell_core.engines.mysql import ServerFacts
-from aishell_core.values import Cost, Failure, FailureCode, Part, ReplicationPeer, Sample
+from aishell_core.values import Cost, Failure, FailureCode, Part, ReplicationPeer, Sample, essential
 from collectors.budget import Budget
 from collectors.mysql.galera_rows import galera_peers, galera_samples, in_cluster, status_of
 from collectors.mysql.group_replication_rows import group_peers, group_samples
@@ -76,6 +76,7 @@ class ReplicationReader:
 
     async def _channels(self, server: ServerFacts, budget: Budget) -> _Links:
         found = await self._ask(server, "channels", budget)
+        found = replace(found, failures=essential(found.failures))
         channels = tuple(channel for channel in map(channel_of, found.rows or ()) if channel.host)
         workers = await self._workers(server, budget) if channels else NOTHING_ASKED
         at = self._clock.now()

@@ -79,7 +79,7 @@ class ActivityReader:
             return everywhere, ()
         here = await self._questions.ask(server, "sessions_here", Part.SESSIONS, budget, binds)
         cost = everywhere.cost + here.cost
-        return Found(here.rows, (), cost), here.failures if here.rows is None else ()
+        return Found(here.rows, (), cost), here.judged.failures if here.rows is None else ()
 
     async def _learn_containers(self, server: ServerFacts, budget: Budget) -> Cost:
         if self._clock.steady() < self._containers_until:

@@ -114,12 +114,12 @@ class HotTier:
             self._instance = await self._questions.ask(server, "instance", "instance", budget)
             self._instance_until, cost = now + _INSTANCE_SECONDS, self._instance.cost
         if anew or now >= self._limits_until:
-            self._limits = await self._questions.ask(server, "limits", "limits", budget)
+            self._limits = (await self._questions.ask(server, "limits", "limits", budget)).judged
             self._limits_until, cost = now + _LIMITS_SECONDS, cost + self._limits.cost
         return cost
 
     async def _look(self, server: ServerFacts, budget: Budget, demand: Demand) -> _Look:
-        counters = await self._questions.ask(server, "counters", "counters", budget)
+        counters = (await self._questions.ask(server, "counters", "counters", budget)).judged
         estimating = Part.STATEMENTS in demand and not self._statements.counts
         complete = bool(demand & {Part.SESSIONS, Part.LOCKS}) or estimating
         activity = await self._activity.read(server, budget, complete=complete)

@@ -10,7 +10,7 @@ from aishell_core.engines.oracle import Answer, Lane, OracleSession, Row, Server
 from aishell_core.engines.oracle_errors import is_barred
 from aishell_core.engines.oracle_wire import Binds
 from aishell_core.errors import TargetError
-from aishell_core.values import Cost, Failure, FailureCode, Sample
+from aishell_core.values import Cost, Failure, FailureCode, Sample, essential
 from collectors.budget import Budget
 from collectors.oracle.hints import grants_for
 from collectors.oracle.question_files import question
@@ -42,6 +42,12 @@ class Found:
     def row(self) -> Row | None:
         """The first row, None without one."""
         return self.rows[0] if self.rows else None
+
+    @property
+    def judged(self) -> Found:
+        """The same, with failures that leave the server's state unknown; what it does not have while not open leaves nothing so."""
+        lacks = tuple(each for each in self.failures if each.code is FailureCode.UNSUPPORTED)
+        return replace(self, failures=(*essential(each for each in self.failures if each not in lacks), *lacks))
 
     def piece(self, samples: Iterable[Sample] = (), parts: tuple[tuple[str, object], ...] = (), failures: Iterable[Failure] = ()) -> Piece:
         """What was made of the rows as a piece of a reading; `failures` are those that the rows themselves tell of."""

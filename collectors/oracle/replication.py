@@ -19,11 +19,11 @@ class PeersReader:
     async def read(self, server: ServerFacts, budget: Budget, *, in_figures: bool) -> Piece:
         """The peers, or only figures of them; raises TargetError when the server cannot be reached."""
         part = Part.REPLICATION
-        sent = await self._questions.ask(server, "archive_destinations", part, budget)
+        sent = (await self._questions.ask(server, "archive_destinations", part, budget)).judged
         failures, cost = sent.failures, sent.cost
         upstream: tuple[ReplicationPeer, ...] = ()
         if server.is_standby:
-            lags = await self._questions.ask(server, "standby_lag", part, budget)
+            lags = (await self._questions.ask(server, "standby_lag", part, budget)).judged
             processes = await self._questions.ask(server, "standby_processes", part, budget)
             upstream = upstream_of(lags.rows or (), processes.rows)
             failures, cost = (*failures, *lags.failures, *processes.failures), sum((lags.cost, processes.cost), cost)

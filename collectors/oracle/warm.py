@@ -50,7 +50,7 @@ class WarmTier:
         pieces = []
         for name, samples in _MANY:
             found = await self._questions.ask(server, name, name.replace("_", " "), budget)
-            pieces.append(found.piece(samples=samples(found.rows or ())))
+            pieces.append(found.judged.piece(samples=samples(found.rows or ())))
         pieces += await self._storage(server, budget)
         pieces.append(await self._peers.read(server, budget, in_figures=True))
         if Part.SETTINGS in demand:
@@ -69,10 +69,10 @@ class WarmTier:
         database = await self._seldom(server, "database", budget)
         self._known.database = database.row
         return [
-            undo.piece(samples=undo_samples(undo.row)),
-            area.piece(samples=recovery_samples(area.row)),
-            spaces.piece(samples=tablespace_samples(spaces.rows or ())),
-            backups.piece(samples=backup_samples(backups.rows) if backups.rows is not None else ()),
+            undo.judged.piece(samples=undo_samples(undo.row)),
+            area.judged.piece(samples=recovery_samples(area.row)),
+            spaces.judged.piece(samples=tablespace_samples(spaces.rows or ())),
+            backups.judged.piece(samples=backup_samples(backups.rows) if backups.rows is not None else ()),
             database.piece(),
         ]
 

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from aishell_core.engines.postgres import ServerFacts
-from aishell_core.values import Cost, Failure, Part, Session
+from aishell_core.values import Cost, Failure, Part, Session, essential
 from collectors.postgres.activity_backends import Backend, backends_of
 from collectors.postgres.activity_rows import Seen, seen_of, session_of
 from collectors.postgres.hot_questions import HotQuestions
@@ -61,7 +61,7 @@ class ActivityReader:
             failures = (answer,)
             answer = await self._questions.ask_or_note(server, "activity_plain", Part.SESSIONS, budget, (since,))
             if isinstance(answer, Failure):
-                return ActivityLook((), (), (), (answer,))
+                return ActivityLook((), (), (), essential((answer,)))
         backends = backends_of(answer.rows)
         if self._take_texts(backends) and backends:
             self._since = backends[0].now - _OVERLAP_SECONDS

@@ -44,6 +44,10 @@ class PostgresCollector(ServedCollector):
         """The plan of a statement of which functions may run while it is made; raises TargetError."""
         return await self._measuring.explain(sql, database, _EXPLAIN_SECONDS, consent=True)
 
+    async def check_measuring(self, sql: str, database: str) -> None:
+        """Raise the TargetError that says why a statement would not be run to measure its plan."""
+        await self._measuring.check_measuring(sql, database, _EXPLAIN_SECONDS)
+
     async def explain_analyze(self, sql: str, database: str, deadline_seconds: float) -> tuple[PlanNode, ...]:
         """The measured plan of a statement that changes nothing; raises TargetError."""
         return await self._measuring.explain_analyze(sql, database, deadline_seconds)

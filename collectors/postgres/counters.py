@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aishell_core.engines.postgres import ServerFacts
-from aishell_core.values import Cost, Failure, FailureCode
+from aishell_core.values import Cost, Failure, FailureCode, essential
 from collectors.postgres.activity_rows import Seen, groups_of
 from collectors.postgres.hot_questions import HotQuestions
 from collectors.postgres.slow_questions import Budget
@@ -45,5 +45,5 @@ async def read_counters(questions: HotQuestions, server: ServerFacts, budget: Bu
         return CountersLook(answer.rows[0], None, (), answer.cost)
     plain = await questions.ask_or_note(server, "counters_plain", COUNTERS, budget)
     if isinstance(plain, Failure):
-        return CountersLook({}, None, (answer, plain))
+        return CountersLook({}, None, essential((answer, plain)))
     return CountersLook(plain.rows[0], None, (answer,), plain.cost)

@@ -165,7 +165,7 @@ class HotTier:
         if look.figures is None or not look.figures.hidden:
             return ()
         message = f"what sessions of other roles do is hidden from the role {server.user}"
-        return (Failure(Part.SESSIONS, FailureCode.PRIVILEGE, message, monitor_grant(server.user), at),)
+        return (Failure(Part.SESSIONS, FailureCode.PRIVILEGE, message, monitor_grant(server.user), at, essential=True),)
 
     async def _facts(self, server: ServerFacts, row: Mapping[str, Any], budget: Budget) -> tuple[Facts, Cost]:
         in_recovery = bool(row.get("in_recovery", server.in_recovery))

@@ -139,4 +139,4 @@ def _hidden(standbys: Found, upstream: Found | None, state: ServerState, server:
     anybody = any(row["pid"] is not None for row in standbys.rows or ()) or upstream is not None
     if state.sees_all or not anybody:
         return ()
-    return (Failure(Part.REPLICATION, FailureCode.PRIVILEGE, _HIDDEN_FROM_ROLE, monitor_grant(server.user), at),)
+    return (Failure(Part.REPLICATION, FailureCode.PRIVILEGE, _HIDDEN_FROM_ROLE, monitor_grant(server.user), at, essential=True),)

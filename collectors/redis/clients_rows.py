@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
+from aishell_core.engines.redis_commands import is_script
 from aishell_core.engines.redis_text import Fields, number
 from aishell_core.values import Session, WaitCount
 
 BLOCKED = "Blocked"
 """The class of a wait in a command that waits for another client, as BLPOP does."""
 _PAUSED = "Paused"
+_WAITS = "blocked"
+IN_TRANSACTION = "idle in transaction"
 _NO_COMMAND = {"", "NULL"}
 _KINDS = (("S", "replica"), ("M", "primary"))
 _DETAILS = (
@@ -85,17 +88,28 @@ def _session(client: Fields, now: float, started: Started) -> Session:
         state_seconds=idle,
         digest="" if command in _NO_COMMAND else command,
         memory_bytes=number(client, "tot-mem"),
+        if_cancelled=_if_cancelled(command, state),
+        if_terminated="its connection is closed, the commands that it has queued are dropped" if state == IN_TRANSACTION else "",
     )
+
+
+def _if_cancelled(command: str, state: str) -> str:
+    """What CLIENT UNBLOCK would do, or SCRIPT KILL while a script keeps the server busy."""
+    if state == _WAITS:
+        return f"its {_shown(command) or 'command'} waits no longer and ends with the error UNBLOCKED"
+    if is_script(_shown(command)):
+        return "its script ends with an error if it runs for long and has written nothing; else there is nothing to cancel"
+    return "nothing: it waits for nothing, and no other command can be cancelled"
 
 
 def _state(client: Fields, flags: str, idle: float | None) -> str:
     """What a client does: one that sent nothing for a second is idle, because commands take microseconds."""
     if "b" in flags:
-        return "blocked"
+        return _WAITS
     if "O" in flags:
         return "running"  # it is shown every command, which costs the server much
     if (number(client, "multi") or 0.0) >= 0 and client.get("multi", "-1") != "-1":
-        return "idle in transaction"
+        return IN_TRANSACTION
     if "P" in flags:
         return "subscribed"
     return "active" if idle == 0 else "idle"

@@ -9,7 +9,7 @@ from aishell_core.clock import Clock
 from aishell_core.engines.redis import Lane
 from aishell_core.engines.redis_text import Fields, info_of, readable
 from aishell_core.targets import Target
-from aishell_core.values import Cost, Failure, Part, Reading, Relation, Sample, Tier
+from aishell_core.values import Cost, Failure, Part, Reading, Relation, Sample, Tier, essential
 from collectors.contract import Demand
 from collectors.redis.cluster_rows import cluster_samples, nodes_of
 from collectors.redis.keys import KeysReader
@@ -62,7 +62,7 @@ class WarmTier:
             at,
             (*_slow_samples(found, info), *_latency_samples(found), *_cluster_samples(more)),
             relations=relations,
-            failures=(*found.failures(_PARTS, at), *more.failures(_PARTS, at), *failures),
+            failures=(*found.failures(_PARTS, at), *essential(more.failures(_PARTS, at)), *failures),
             cost=cost if cost.queries else Cost(),
         )
 

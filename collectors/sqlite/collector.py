@@ -11,8 +11,8 @@ from aishell_core.engines.file_holders import FILE_HOLDERS, FileHolders
 from aishell_core.engines.sqlite import SqliteSession
 from aishell_core.engines.worker import DatabaseThread
 from aishell_core.targets import Target
-from aishell_core.values import Ability, CommandResult, Failure, Limits, PlanNode, Reading, Relation, Tier, Value
-from collectors.contract import Collector, Demand
+from aishell_core.values import Ability, CommandResult, Failure, Limits, Part, PlanNode, Reading, Relation, Tier, Value
+from collectors.contract import Collector, Demand, Tiers, usual_tiers
 from collectors.sqlite.hot import HotTier
 from collectors.sqlite.place import Place, place_of
 from collectors.sqlite.relations import read_relations
@@ -68,6 +68,10 @@ class SqliteCollector:
     async def collect(self, tier: Tier, demand: Demand) -> Reading:
         """One reading of one tier; raises TargetError when the file cannot be read at all."""
         return await self._threads[tier].run(partial(self._tiers[tier].read, demand), self._deadline_seconds[tier])
+
+    def tiers_of(self, part: Part) -> Tiers:
+        """As usual, but that the warm tier says which sessions and locks cannot be seen."""
+        return usual_tiers(part) | ({Tier.WARM} if part in {Part.SESSIONS, Part.LOCKS} else frozenset())
 
     async def explain(self, sql: str, database: str = "") -> tuple[PlanNode, ...]:
         """The plan of a statement, without running it; raises TargetError where the text has none."""

@@ -204,6 +204,20 @@ async def test_queries_of_a_server_show_hits_databases_and_users_where_there_is_
         assert re.search(r"71(\.0)?%", text)
 
 
+async def test_a_statement_that_runs_no_more_has_no_figures_while_the_order_is_held() -> None:
+    script = ServerScript()
+    async with server(script, size=LARGE) as (app, pilot):
+        await pilot.press("3", "t", "t")
+        await until(pilot, lambda: VACUUM_COUNT in text_of(app))
+        await pilot.press("j")
+        await until(pilot, lambda: "order held" in text_of(app))
+        script.statements = tuple(each for each in script.statements or () if each.digest != "c0ffee")
+        await until(pilot, lambda: "† " in text_of(app))
+        gone = next(line for line in text_of(app).splitlines() if line.startswith("† "))
+        assert VACUUM_COUNT in gone
+        assert not any(character.isdigit() for character in gone.partition(VACUUM_COUNT)[0])
+
+
 async def test_queries_at_80_columns_keep_the_statement() -> None:
     async with server(ServerScript()) as (app, pilot):
         await pilot.press("3")
@@ -359,6 +373,28 @@ async def test_a_failed_measurement_says_why_in_full() -> None:
         await pilot.press("y")
         await until(pilot, lambda: "cannot execute INSERT in a read-only transaction" in text_of(app))
         assert "a statement that writes is not measured" in text_of(app)
+
+
+@pytest.mark.parametrize("size", [LARGE, SMALL])
+async def test_what_would_be_refused_is_not_asked_about_and_the_plan_stays(size: tuple[int, int]) -> None:
+    error = TargetError(
+        FailureCode.UNSUPPORTED, "the statement writes, so it was not run and nothing has changed", "its estimated plan can be shown"
+    )
+    script = ServerScript(unmeasurable=error)
+    async with server(script, size=size, target=server_target(environment=Environment.PRODUCTION)) as (app, pilot):
+        await detail_of(app, pilot, "c0ffee", "plan")
+        await pilot.press("a")
+        await until(pilot, lambda: "not measured: the statement writes" in text_of(app))
+        assert "costly step marked" in text_of(app)
+        assert not isinstance(app.screen, ConfirmScreen)
+        assert (script.checked, script.analyzed) == ([(VACUUM_COUNT, "shop")], [])
+
+
+async def test_why_a_text_without_values_is_not_run_is_said_in_full_on_a_small_screen() -> None:
+    async with server(ServerScript(sessions=()), size=SMALL) as (app, pilot):
+        await detail_of(app, pilot, "8f21c4", "plan")
+        await pilot.press("a")
+        await until(pilot, lambda: "the plan shown is the one without values" in " ".join(text_of(app).split()))
 
 
 async def test_a_text_without_values_is_not_run_unless_somebody_runs_it_with_values_now() -> None:

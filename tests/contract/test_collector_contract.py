@@ -15,7 +15,7 @@ from aishell_core.catalogue import CATALOGUE
 from aishell_core.clock import SystemClock
 from aishell_core.errors import TargetError
 from aishell_core.values import Ability, Facts, Failure, FailureCode, Kind, Part, PlanNode, Reading, Tier
-from collectors.contract import EVERYTHING, NOTHING, Collector, Demand
+from collectors.contract import EVERYTHING, NOTHING, Collector, Demand, tiers_of
 from tests.servers.postgres_tiers import until
 from tests.servers.situation import Situation, Subject
 
@@ -139,6 +139,23 @@ async def test_every_ability_is_delivered_when_it_is_asked_for(situation: Situat
     for ability, part in _PARTS.items():
         delivered = any(part(reading) is not None for reading in readings)
         assert delivered == (ability in collector.abilities), ability
+    await collector.close()
+
+
+async def test_a_part_is_delivered_by_the_tiers_that_are_said_to_read_it(situation: Situation) -> None:
+    """A pane that is opened has no other one read at once."""
+    collector = _open(situation)
+    await _read(collector)
+    for ability, delivered in _PARTS.items():
+        if ability is Ability.WAITS or ability not in collector.abilities or ability.name is None:
+            continue  # waits come with every reading
+        demand = frozenset({Part[ability.name]})
+
+        async def comes(demand: Demand = demand, delivered: Callable[[Reading], object] = delivered) -> bool:
+            readings = [await _read(collector, tier, demand) for tier in sorted(tiers_of(collector, demand))]
+            return any(delivered(reading) is not None for reading in readings)
+
+        assert await until(comes), ability
     await collector.close()
 
 

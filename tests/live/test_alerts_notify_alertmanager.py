@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from alerts.models import Level
+from alerts.models import ChangeKind, Level
 from alerts.notify import outbox
 from alerts.notify.models import Channel
 from alerts.notify.senders import all_senders
@@ -54,6 +54,25 @@ def test_what_fires_here_fires_there_and_what_is_over_is_over(server: Alertmanag
     office.pass_time(10)
     eventually(lambda: bool(told_of(receiver, "begin-and-end", "resolved")))
     assert [state.queued for state in outbox.channel_states(office.connection, office.routes.channels)] == [0]
+
+
+def test_a_change_of_level_is_one_alert_there_too_and_nothing_is_left_of_it_after_its_end(server: AlertmanagerServer) -> None:
+    def active() -> list[str]:
+        return sorted(alert["labels"]["severity"] for alert in server.alerts() if alert["labels"]["target"] == "level")
+
+    # A clock that runs a minute late, because Alertmanager takes no end that lies ahead of its own.
+    office = office_for(a_channel("am", server.url, timeout_seconds=20.0))
+    office.now -= 60
+    alert = an_alert(target="level")
+    office.happen(office.fired(alert))
+    assert active() == ["warning"]
+    office.now += 10
+    labels = tuple(sorted((dict(alert.labels) | {"severity": "critical"}).items()))
+    office.happen(office.changed(ChangeKind.LEVEL, alert, level=Level.CRITICAL, labels=labels))
+    eventually(lambda: active() == ["critical"])
+    office.now += 10
+    office.happen(office.resolved(alert))
+    eventually(lambda: active() == [])
 
 
 def test_what_goes_on_firing_is_told_again_before_alertmanager_forgets_it(server: AlertmanagerServer) -> None:

@@ -73,6 +73,12 @@ def test_verify_ends_with_nothing_one_or_two(state: Path, capsys: pytest.Capture
     assert damaged.json()["ok"] is False
 
 
+def test_an_act_that_a_crash_cut_off_is_something_to_look_at(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    AuditLog(state).record_attempt(attempt())
+    found = run_here(capsys, "audit", "verify")
+    assert (found.code, "no result is written down for attempt 4" in found.out) == (1, True)
+
+
 def test_the_command_that_verify_prints_works(state: Path) -> None:
     printed = run_process("audit", "verify").out.splitlines()[-1]
     words = printed.partition("aishell ")[2].split()

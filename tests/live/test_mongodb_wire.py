@@ -206,6 +206,53 @@ async def test_a_connection_that_does_nothing_cannot_be_ended_and_why() -> None:
                 assert caught.value.hint
 
 
+async def test_what_an_act_would_do_is_said_as_mongodb_does_it() -> None:
+    with wire_server("7") as server:
+        async with reading(server.target()) as collector:
+            found = await sessions_of(collector)
+    stream, idle, build, silent = found["812006"], found[_IDLE_TRANSACTION], found["811900"], found["conn77"]
+    assert stream.if_cancelled == "its operation ends with an error"
+    assert stream.if_terminated == "its logical session ends with its operations and cursors; its connection stays"
+    assert idle.if_cancelled == "nothing: it runs no operation"
+    assert "its transaction is rolled back; its connection stays" in idle.if_terminated
+    for words in (build.if_cancelled, build.if_terminated):
+        assert words.startswith("nothing: an index build")
+        assert '{"dropIndexes": "events", "index": "at_1", "$db": "shop"}' in words
+    assert silent.if_terminated == "nothing: it has no logical session, and MongoDB closes no connections"
+    assert not [session for session in found.values() if "connection is closed" in session.if_terminated or not session.if_terminated]
+
+
+async def test_an_operation_in_a_transaction_takes_the_transaction_with_it() -> None:
+    with wire_server("7") as server:
+        async with reading(server.target()) as collector:
+            found = [one for one in (await sessions_of(collector)).values() if one.transaction_seconds and one.statement_seconds]
+    assert {one.if_cancelled for one in found} == {"its operation ends with an error, and its transaction with it"}
+
+
+async def test_an_index_build_is_not_killed_but_its_index_dropped() -> None:
+    with wire_server("7") as server:
+        async with reading(server.target()) as collector:
+            build = (await sessions_of(collector))["811900"]
+            for act in (collector.cancel, collector.terminate):
+                with pytest.raises(TargetError) as caught:
+                    await act(build, SECONDS)
+                assert caught.value.reason is FailureCode.UNSUPPORTED
+                assert '{"dropIndexes": "events", "index": "at_1", "$db": "shop"}' in caught.value.hint
+        assert server.change()["killed"] == []
+
+
+async def test_a_session_that_goes_on_after_it_was_told_to_end_is_not_called_ended() -> None:
+    with wire_server("7") as server:
+        server.change(stubborn=True)
+        async with reading(server.target()) as collector:
+            stream = (await sessions_of(collector))["812006"]
+            with pytest.raises(TargetError) as caught:
+                await collector.terminate(stream, 1.5)
+        assert len(server.change()["killed"]) == 1
+    assert caught.value.reason is FailureCode.TIMEOUT
+    assert "was told to end and has not yet" in caught.value.message
+
+
 async def test_who_may_not_kill_is_told_the_role_that_may() -> None:
     with wire_server("7", user="watcher", password="secret") as server:
         server.change(refuse={"killOp": [13, "Unauthorized", "not authorized on admin to execute command"]})

@@ -158,6 +158,8 @@ async def test_measuring_runs_nothing_that_acts_whatever_leads_to_it(server: Pos
         for sql in _RUNNING_ACTS:
             with pytest.raises(PostgresError, match="so it was not run and nothing has changed"):
                 await session.explain_analyze(sql, "", 20.0)
+            with pytest.raises(PostgresError, match="so it was not run and nothing has changed"):
+                await session.check_measuring(sql, "", 20.0)
     assert server.execute(_LOCKS) == [[0]]
     assert server.execute(_RESET) == before
 
@@ -166,6 +168,7 @@ async def test_what_only_looks_is_planned_and_measured(server: PostgresServer) -
     async with asking(server.target()) as session:
         for sql in _LOOKS:
             assert await session.explain(sql, "", 20.0), sql
+            await session.check_measuring(sql, "", 20.0)
             assert await session.explain_analyze(sql, "", 20.0), sql
 
 

@@ -212,8 +212,9 @@ async def test_what_no_rollback_undoes_is_not_measured(server: PostgresServer, s
     before = server.execute(look)
     victim = server.connect(application="victim")
     async with asking(server.target()) as session:
-        error = await refusal(session.explain_analyze(sql, "", 20.0))
-        assert (error.reason, "no rollback undoes" in error.message) == (FailureCode.UNSUPPORTED, True)
+        for ask in (session.check_measuring(sql, "", 20.0), session.explain_analyze(sql, "", 20.0)):
+            error = await refusal(ask)
+            assert (error.reason, "no rollback undoes" in error.message) == (FailureCode.UNSUPPORTED, True)
     assert victim.run("SELECT 1") == [[1]]
     victim.close()
     assert server.execute(look) == before
@@ -221,6 +222,7 @@ async def test_what_no_rollback_undoes_is_not_measured(server: PostgresServer, s
 
 async def test_measuring_leaves_no_connection_transaction_or_lock_behind(server: PostgresServer) -> None:
     async with asking(server.target()) as session:
+        await session.check_measuring("SELECT count(*) FROM orders", "", 20.0)
         await session.explain_analyze("SELECT count(*) FROM orders", "", 20.0)
         await asyncio.to_thread(eventually, lambda: server.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [[0]])
         assert await value(session, "SHOW work_mem", lane=Lane.SLOW) == "4MB"
@@ -232,10 +234,11 @@ async def test_a_statement_that_writes_changes_nothing(server: PostgresServer, s
         return  # a word that 14 does not know
     before = _state(server)
     async with asking(server.target()) as session:
-        error = await refusal(session.explain_analyze(sql, "", 20.0))
-        assert error.reason is FailureCode.UNSUPPORTED
-        assert "so it was not run and nothing has changed" in error.message
-        assert _state(server) == before
+        for ask in (session.check_measuring(sql, "", 20.0), session.explain_analyze(sql, "", 20.0)):
+            error = await refusal(ask)
+            assert error.reason is FailureCode.UNSUPPORTED
+            assert "so it was not run and nothing has changed" in error.message
+            assert _state(server) == before
         assert await session.explain(sql, "", 20.0)
         assert _state(server) == before
 

@@ -74,12 +74,14 @@ async def test_a_client_that_waits_is_cancelled_and_stays_connected(server: Redi
         session = await named(collector, "waiter")
         assert session.state == "blocked"
         assert session.wait == "BLPOP"
+        assert session.if_cancelled == "its BLPOP waits no longer and ends with the error UNBLOCKED"
         await collector.cancel(session, _SECONDS)
         eventually(lambda: bool(ended))
         assert "UNBLOCKED" in str(ended[0])
         again = await named(collector, "waiter")
         assert again.id == session.id
         assert again.started_at == session.started_at
+        assert again.if_cancelled.startswith("nothing: it waits for nothing")
         assert await reason_of(collector.cancel(again, _SECONDS)) is FailureCode.UNSUPPORTED
     await collector.close()
 

@@ -249,7 +249,7 @@ def _explain(world: World, command: Document) -> Document:
 def _kill(world: World, command: Document) -> Document:
     world.killed.append({"op": command["op"]})
     operations = world.documents["operations"]["documents"]
-    operations[:] = [one for one in operations if one.get("opid") != command["op"]]
+    operations[:] = [one for one in operations if world.stubborn or one.get("opid") != command["op"]]
     return {"info": "attempting to kill op", "ok": 1.0}
 
 
@@ -258,7 +258,7 @@ def _kill_sessions(world: World, command: Document) -> Document:
     ended += [one["lsid"]["id"] for one in command.get("killAllSessionsByPattern", ())]
     world.killed += [{"session": each} for each in ended]
     operations = world.documents["operations"]["documents"]
-    operations[:] = [one for one in operations if one.get("lsid", {}).get("id") not in ended]
+    operations[:] = [one for one in operations if world.stubborn or one.get("lsid", {}).get("id") not in ended]
     return {"ok": 1.0}
 
 

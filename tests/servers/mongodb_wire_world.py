@@ -46,6 +46,7 @@ class World:
         self.delays: dict[str, float] = {}
         self.damaged: dict[bytes, bytes] = {}
         self.killed: list[Document] = []
+        self.stubborn = False
         self.stored: dict[str, list[Document]] = {}
         self._settle()
 
@@ -71,8 +72,10 @@ class World:
     def change(self, wish: Mapping[str, Any]) -> Document:
         """What a test wants otherwise.
 
-        `set` by path (names with ` > ` between them), `refuse` and `allow` commands, `delay` them, `store` documents.
+        `set` by path (names with ` > ` between them), `refuse` and `allow` commands, `delay` them, `store` documents;
+        what is killed goes on in a `stubborn` one.
         """
+        self.stubborn = bool(wish.get("stubborn", self.stubborn))
         for path, value in wish.get("set", {}).items():
             _put(self.documents, path.split(" > "), value)
         for name, (code, code_name, message) in wish.get("refuse", {}).items():

@@ -18,6 +18,7 @@ from aishell_core.safety.language.sql_rules import (
     SCHEMA,
     TERMINATE,
     WRITE,
+    Routines,
     SqlRules,
     phrases,
 )
@@ -83,6 +84,8 @@ RULES = SqlRules(
     analyze_runs=True,
     numbers_are_truths=True,
     keys_have_lengths=True,
+    routines=Routines.BLOCKS,
+    system_schemas=frozenset({"mysql", "sys", "performance_schema", "information_schema"}),
 )
 
 

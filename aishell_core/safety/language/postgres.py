@@ -19,6 +19,7 @@ from aishell_core.safety.language.sql_rules import (
     SCHEMA,
     TERMINATE,
     WRITE,
+    Routines,
     SqlRules,
     phrases,
 )
@@ -104,6 +105,10 @@ RULES = SqlRules(
     own_schemas=("pg_catalog", "information_schema"),
     unknown_prefixes=("pg_", "lo_", "binary_upgrade", "dblink"),
     aimed=frozenset({"pg_terminate_backend", "pg_cancel_backend"}),
+    routines=Routines.TEXTS,
+    system_schemas=frozenset({"pg_catalog", "pg_toast", "information_schema"}),
+    system_names=("pg_",),
+    system_views=("pg_stat", "pg_locks"),
 )
 """Functions of the server itself that are on neither list administer: most of them do."""
 

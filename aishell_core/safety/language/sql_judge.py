@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from aishell_core.safety.language.sql_calls import call_risks, harmful_calls
+from aishell_core.safety.language.sql_code import code_risks, goes_on_behind_semicolons, stores_code
 from aishell_core.safety.language.sql_rules import ADMIN, CRITICAL, HIGH, READING, WRITE, SqlRules
+from aishell_core.safety.language.sql_system import system_risks
 from aishell_core.safety.language.sql_words import Kind, UnreadableError, scan
 from aishell_core.safety.language.sql_wrapped import (
     QUERIES,
@@ -40,18 +43,21 @@ def judge_sql(command: str, rules: SqlRules) -> Risk:
         return not_understood(str(error))
     if len(pieces) > _MOST_PIECES:
         return not_understood(f"more than {_MOST_PIECES} words")
-    statements = tuple(_statements(tuple(piece for piece in pieces if piece.kind is not Kind.COMMENT)))
+    statements = tuple(_statements(tuple(piece for piece in pieces if piece.kind is not Kind.COMMENT), rules))
     if not statements:
         return not_understood("there is no statement in it")
     risk = together(_judge(statement, rules) for statement in statements)
     return risk if len(statements) == 1 else risk.at_least(HIGH, f"{len(statements)} statements at once")
 
 
-def _statements(pieces: Statement) -> Iterator[Statement]:
+def _statements(pieces: Statement, rules: SqlRules) -> Iterator[Statement]:
+    """The statements of a text; code that is stored keeps its own, and all that stands behind it, which is judged with it."""
     begun = 0
     for place, piece in enumerate(pieces):
         if piece.text == ";" and piece.kind is Kind.SIGN:
             if place > begun:
+                if goes_on_behind_semicolons(pieces[begun:place], rules):
+                    break
                 yield pieces[begun:place]
             begun = place + 1
     if begun < len(pieces):
@@ -68,12 +74,13 @@ def _judge(statement: Statement, rules: SqlRules) -> Risk:
         return _parsed(statement, rules)
     if first == "SHOW" and rules.phrases.get("SHOW") == READING:
         return together((READING, *call_risks(statement, rules)))
-    if first == "CREATE":
+    if first == "CREATE" or stores_code(statement) or head_of(statement)[:2] == ["ALTER", "VIEW"]:
         return _creation(statement, rules)
     if first in _TRANSACTIONS and _phrase(statement, rules).action is WRITE and not is_plain_transaction(statement):
         return together((_phrase(statement, rules), not_understood(f"more than a transaction stands behind {first}")))
     found = call_risks(statement[1:], rules) if first == "KILL" else harmful_calls(statement, rules)
-    return together((_phrase(statement, rules), *found))
+    risk = _phrase(statement, rules)
+    return together((risk, *found, *(() if risk.is_read else system_risks(statement, rules))))
 
 
 def _phrase(statement: Statement, rules: SqlRules) -> Risk:
@@ -87,8 +94,8 @@ def _phrase(statement: Statement, rules: SqlRules) -> Risk:
 
 
 def _creation(statement: Statement, rules: SqlRules) -> Risk:
-    """What is created, what it replaces, and what its making runs: a query, or the functions of an index."""
-    found = [_phrase(statement, rules), *harmful_calls(statement, rules)]
+    """What is created, what it replaces, and what its making runs, now or later: a query, the functions of an index, code."""
+    found = [_phrase(statement, rules), *harmful_calls(statement, rules), *system_risks(statement, rules)]
     kind = head_of(statement)[1:2]
     dropped = rules.phrases.get(f"DROP {''.join(kind)}")
     if replaces(statement) and dropped is not None and dropped.level is CRITICAL:
@@ -97,6 +104,8 @@ def _creation(statement: Statement, rules: SqlRules) -> Risk:
         found.append(rules.phrases["GRANT"])
     if kind and kind[0] in _ROUTINES and loads_code(statement):
         found.append(risk_of(CRITICAL, ADMIN, "brings code into the server that may do anything to it"))
+    if stores_code(statement):
+        found += code_risks(statement, rules, partial(_judge, rules=rules))
     query = query_of_creation(statement)
     if query is not None:
         found.append(_judge(query, rules))

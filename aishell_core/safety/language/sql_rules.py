@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from aishell_core.safety.language.lists import listed_words
 from aishell_core.safety.language.sql_words import Lexis
 from aishell_core.safety.risk import ActionClass, Risk, RiskLevel, risk_of
+
+
+class Routines(Enum):
+    """Where the code stands that a statement stores to run later."""
+
+    UNREAD = auto()
+    """In a language that is not read here, so that it may do anything."""
+    BLOCKS = auto()
+    """Events, triggers and routines end with a statement or a block of them."""
+    TRIGGERS = auto()
+    """Triggers alone have code: statements between BEGIN and END."""
+    TEXTS = auto()
+    """Routines have it as a text, triggers call a routine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +50,13 @@ class SqlRules:
     """Functions that end or cancel the one session that their first argument names."""
     quoted_may_be_text: bool = False
     """Whether a quoted name is taken for a text where there is no such column."""
+    routines: Routines = Routines.UNREAD
+    system_schemas: frozenset[str] = frozenset()
+    """Schemas of the server itself, in small letters."""
+    system_names: tuple[str, ...] = ()
+    """What names of the server's own tables begin with."""
+    system_views: tuple[str, ...] = ()
+    """What names of those begin with through which nothing can be changed."""
 
 
 def phrases(*entries: tuple[str, RiskLevel, ActionClass, str]) -> dict[str, Risk]:

@@ -6,15 +6,16 @@ The only module but those that it calls which loads the parser; `sql_judge` does
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from aishell_core.safety.language.sql_calls import call_risks, harmful_calls
-from aishell_core.safety.language.sql_changes import leaves_none_out
+from aishell_core.safety.language.sql_changes import changed_tables, leaves_none_out
 from aishell_core.safety.language.sql_rules import CRITICAL, HIGH, LOW, MEDIUM, READ_FORBIDS, READING, SCHEMA, WRITE, SqlRules
+from aishell_core.safety.language.sql_system import is_system, system_risk
 from aishell_core.safety.language.sql_words import Kind, Piece
 from aishell_core.safety.language.sql_wrapped import Statement
 from aishell_core.safety.risk import Risk, not_understood, risk_of, together
@@ -79,9 +80,12 @@ def _tree_risks(tree: exp.Expr, rules: SqlRules, begins: str) -> Iterator[Risk]:
         match node:
             case exp.Insert():
                 yield _insert(node, replaces=begins == "REPLACE")
+                yield from _of_system((node.this.find(exp.Table),), rules)
             case exp.Update() | exp.Delete():
                 yield _change(node, rules)
+                yield from _of_system(changed_tables(node), rules)
             case exp.Merge():
+                yield from _of_system((node.this,), rules)
                 yield risk_of(HIGH, WRITE, "merges: inserts, updates or deletes as many rows as match")
             case exp.Into():
                 yield risk_of(HIGH, SCHEMA, "SELECT … INTO writes what it reads")
@@ -89,6 +93,12 @@ def _tree_risks(tree: exp.Expr, rules: SqlRules, begins: str) -> Iterator[Risk]:
                 yield risk_of(MEDIUM, WRITE, "locks the rows that it reads")
             case exp.DDL() | exp.Drop() | exp.TruncateTable() | exp.Alter() | exp.Copy() | exp.Set() | exp.Grant() | exp.Kill():
                 yield risk_of(HIGH, SCHEMA, f"{type(node).__name__} stands inside of it")
+
+
+def _of_system(tables: Iterable[exp.Expr | None], rules: SqlRules) -> Iterator[Risk]:
+    for table in tables:
+        if isinstance(table, exp.Table) and is_system(table.db, table.name, rules):
+            yield system_risk(table.db, table.name)
 
 
 def _insert(node: exp.Insert, *, replaces: bool) -> Risk:

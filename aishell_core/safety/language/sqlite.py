@@ -9,7 +9,20 @@ from dataclasses import replace
 from aishell_core.safety.language.lists import listed_words
 from aishell_core.safety.language.sql_judge import judge_sql
 from aishell_core.safety.language.sql_redaction import redacted_sql
-from aishell_core.safety.language.sql_rules import ADMIN, COMMON, CRITICAL, HIGH, MEDIUM, READ, READING, SCHEMA, WRITE, SqlRules, phrases
+from aishell_core.safety.language.sql_rules import (
+    ADMIN,
+    COMMON,
+    CRITICAL,
+    HIGH,
+    MEDIUM,
+    READ,
+    READING,
+    SCHEMA,
+    WRITE,
+    Routines,
+    SqlRules,
+    phrases,
+)
 from aishell_core.safety.language.sql_words import Kind, Lexis, UnreadableError, scan
 from aishell_core.safety.risk import Risk, risk_of
 from aishell_core.values import Value
@@ -61,6 +74,8 @@ RULES = SqlRules(
     explain_runs=False,
     numbers_are_truths=True,
     quoted_may_be_text=True,
+    routines=Routines.TRIGGERS,
+    system_names=("sqlite_master", "sqlite_schema", "sqlite_temp_master", "sqlite_temp_schema"),
 )
 
 

@@ -17,13 +17,17 @@ from aishell_ops.backups.streams.contract import PlainSink, PlainSource, Progres
 
 @dataclass(frozen=True, slots=True)
 class SaveRequest:
-    """What somebody wants saved. `database` "" is the target's own; without `tables` all of it; `method` "" is the engine's choice."""
+    """What somebody wants saved. `database` "" is the target's own; without `tables` all of it; `method` "" is the engine's choice.
+
+    With `secret` the backup is encrypted, so that no plaintext may touch a disk on its way.
+    """
 
     database: str = ""
     format: Format = Format.NATIVE
     tables: tuple[str, ...] = ()
     method: str = ""
     jobs: int = 1
+    secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class Known:
 def state_of(standing: Standing) -> Severity:
     """The worst of the alerts that people are told of; unknown when nobody evaluates."""
     told = [_SEVERITIES[alert.level] for alert in standing.alerts if alert.phase.is_active and not alert.is_muted]
-    return worst([*told, *([] if standing.evaluation.is_alive else [Severity.UNKNOWN])])
+    return worst([*told, *([] if standing.evaluation.is_alive and not standing.evaluation.unjudged else [Severity.UNKNOWN])])
 
 
 def alerts_report(standing: Standing, shown: Iterable[Alert], now: float) -> AlertsReport:
@@ -60,7 +60,7 @@ def alerts_report(standing: Standing, shown: Iterable[Alert], now: float) -> Ale
 
 
 def _evaluation(found: Evaluation) -> EvaluationRow:
-    return EvaluationRow(found.is_alive, found.holder, _moment(found.evaluated_at))
+    return EvaluationRow(found.is_alive, found.holder, _moment(found.evaluated_at), found.unjudged)
 
 
 def _moment(at: float | None) -> str | None:
@@ -161,7 +161,9 @@ def evaluation_text(found: Evaluation, now: float) -> str:
         before = f"; the last evaluation was{last}" if last else ""
         return f"nobody evaluates alerts now, and nobody is told: open a dashboard{before}"
     machine, _, rest = found.holder.partition(":")
-    return printable(f"evaluated by process {rest.partition(':')[0]} on {machine}{f',{last}' if last else ''}")
+    by = f"evaluated by process {rest.partition(':')[0]} on {machine}{f',{last}' if last else ''}"
+    lost = f"\nnobody evaluates {', '.join(found.unjudged)} now: open a dashboard with it" if found.unjudged else ""
+    return "\n".join(printable(line) for line in f"{by}{lost}".splitlines())
 
 
 def history_report(changes: Sequence[AlertChange], since: float, until: float, *, is_truncated: bool) -> AlertHistoryReport:

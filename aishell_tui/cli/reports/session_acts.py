@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aishell_core.units import format_duration
-from aishell_core.values import Session
+from aishell_core.values import FailureCode, Session
 from aishell_ops.sessions.models import Outcome, Plan, Victim
 from aishell_tui.cli.encode import utc_text
 from aishell_tui.cli.shapes import SessionActReport, SessionActRow
@@ -66,4 +66,6 @@ def _outcome(session: Session, outcome: Outcome, done: str) -> str:
     if outcome.error is None:
         return f"{session.id}  {done}"
     hint = f" ({outcome.error.hint})" if outcome.error.hint else ""
-    return f"{session.id}  not {done}: {outcome.error.message}{hint}"
+    # Without an answer the order may have been carried out all the same.
+    how = f"perhaps {done}" if outcome.error.reason is FailureCode.TIMEOUT else f"not {done}"
+    return f"{session.id}  {how}: {outcome.error.message}{hint}"

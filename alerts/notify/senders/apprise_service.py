@@ -39,6 +39,13 @@ logging.getLogger("apprise").addHandler(logging.NullHandler())
 logging.getLogger("apprise").propagate = False
 
 
+def _no_attachment(*_given: object, **_options: object) -> None:
+    """Every file that a service would read comes through here, whatever option names it: there is none."""
+
+
+apprise.AppriseAttachment.instantiate = staticmethod(_no_attachment)  # type: ignore[method-assign]
+
+
 @cache
 def known_schemes() -> frozenset[str]:
     """The schemes of all services that can be used here."""
@@ -51,6 +58,15 @@ def known_schemes() -> frozenset[str]:
 def is_readable(url: str) -> bool:
     """Whether a service takes the URL; nothing is sent."""
     return _service(url, 10.0) is not None
+
+
+def declared_options() -> dict[str, frozenset[str]]:
+    """The options of all services' URLs, each with the names by which the services tell people what it is."""
+    found: dict[str, set[str]] = {}
+    for service in apprise.Apprise().details(show_disabled=True)["schemas"]:
+        for option, told in service["details"]["args"].items():
+            found.setdefault(option.lower(), set()).add(str(told.get("name", "")))
+    return {option: frozenset(names) for option, names in found.items()}
 
 
 class AppriseService:

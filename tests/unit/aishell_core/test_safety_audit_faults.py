@@ -250,6 +250,36 @@ def test_a_line_that_a_crash_cut_off_is_told_and_blocks_nothing(tmp_path: Path) 
         assert verify(state).damage
 
 
+@pytest.mark.parametrize("goes_on", [False, True])
+@pytest.mark.parametrize(
+    ("kept", "of_a_result", "meaning"),
+    [
+        (0.9, False, "it is an attempt, and what it tells of was not done"),
+        (0.9, True, "it is the result of attempt 1, so that was begun, and how it ended is not known"),
+        (0.02, True, "it is an attempt that was not begun, or the result of one that was"),
+    ],
+)
+def test_what_a_cut_off_record_means_depends_on_what_it_was(
+    tmp_path: Path, kept: float, of_a_result: bool, meaning: str, goes_on: bool
+) -> None:
+    log = AuditLog(tmp_path, FakeClock())
+    ticket = log.record_attempt(attempt())
+    head = (tmp_path / "audit.head").read_bytes()
+    if of_a_result:
+        log.record_result(ticket, Outcome(Result.DONE, 0.1))
+    else:
+        log.record_attempt(attempt())
+    (path,) = segments(tmp_path)
+    first, last = path.read_bytes().splitlines()
+    path.write_bytes(first + b"\n" + last[: max(3, int(len(last) * kept))])
+    (tmp_path / "audit.head").write_bytes(head)
+    if goes_on:
+        log.record_attempt(attempt())
+    found = verify(tmp_path)
+    assert found.damage == ()
+    assert meaning in found.remarks[0]
+
+
 def test_a_line_cut_off_at_the_end_of_a_day_is_told_too(tmp_path: Path) -> None:
     clock = write_days(tmp_path, 1)
     with segments(tmp_path)[0].open("ab") as file:

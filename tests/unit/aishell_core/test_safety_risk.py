@@ -96,6 +96,71 @@ def test_a_second_statement_is_never_overlooked(data: st.DataObject) -> None:
     assert not found.is_read
 
 
+_STORED = (
+    ("mysql", "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO {}"),
+    ("mysql", "ALTER EVENT e ON COMPLETION PRESERVE DO {}"),
+    ("mysql", "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO BEGIN SELECT 1; {}; END"),
+    ("mysql", "CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW {}"),
+    ("mysql", "CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW PRECEDES h BEGIN IF NEW.a THEN {}; END IF; END"),
+    ("mysql", "CREATE PROCEDURE p(a INT) COMMENT 'x' SQL SECURITY INVOKER {}"),
+    ("mysql", "CREATE PROCEDURE p() l: LOOP SET a = 1; CASE a WHEN 1 THEN SELECT 2; ELSE {}; END CASE; END LOOP l"),
+    ("mysql", "CREATE PROCEDURE p() BEGIN DECLARE a INT DEFAULT 1; DECLARE EXIT HANDLER FOR NOT FOUND, SQLSTATE '23000' {}; END"),
+    ("mysql", "CREATE FUNCTION f() RETURNS CHAR(5) CHARACTER SET ascii BEGIN WHILE a < 5 DO {}; END WHILE; RETURN 1; END"),
+    ("mysql", "CREATE PROCEDURE p() BEGIN END; {}"),
+    ("postgres", "CREATE FUNCTION f() RETURNS void LANGUAGE sql AS $x$ SELECT 1; {} $x$"),
+    (
+        "postgres",
+        "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ DECLARE a int; BEGIN IF a > 1 THEN a := 2; ELSE {}; END IF; END $$",
+    ),
+    ("postgres", "CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN a = 1; EXCEPTION WHEN others THEN {}; END $$"),
+    ("postgres", "CREATE FUNCTION f() RETURNS void BEGIN ATOMIC SELECT 1; {}; END"),
+    ("sqlite", "CREATE TRIGGER g AFTER INSERT ON t WHEN new.a > 1 BEGIN SELECT 1; {}; END"),
+    ("oracle", "CREATE PROCEDURE p AS BEGIN {}; END"),
+)
+_HIDDEN = {
+    "mysql": (
+        "DROP DATABASE x",
+        "GRANT ALL ON *.* TO a",
+        "SET GLOBAL a = 1",
+        "DELETE FROM t",
+        "KILL 5",
+        "INSERT INTO mysql.user VALUES (1)",
+    ),
+    "postgres": ("DROP SCHEMA x", "GRANT a TO b", "ALTER SYSTEM SET a = 1", "DELETE FROM t", "SELECT pg_terminate_backend(5)"),
+    "sqlite": ("DELETE FROM t", "SELECT load_extension('x')", "UPDATE t SET a = 1 WHERE b = 2", "DROP TABLE t"),
+    "oracle": ("DROP USER x", "GRANT a TO b", "EXECUTE IMMEDIATE 'x'"),
+}
+
+
+@pytest.mark.parametrize(("engine", "stored"), _STORED)
+def test_code_that_is_stored_needs_what_each_statement_in_it_needs(engine: str, stored: str) -> None:
+    assert not judge(engine, stored.format("SELECT 1")).is_read
+    for statement in _HIDDEN[engine]:
+        alone, hidden = judge(engine, statement), judge(engine, stored.format(statement))
+        assert hidden.level.rank >= alone.level.rank or not hidden.understood, statement
+        assert set(alone.actions) <= set(hidden.actions) or ActionClass.ADMIN in hidden.actions, statement
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "EXECUTE IMMEDIATE 'DROP DATABASE x'",
+        "PREPARE s FROM @a",
+        "CALL p()",
+        "nobody knows this",
+        "BEGIN IF a; END",
+        "IF a THEN oddly; END IF",
+    ],
+)
+def test_code_that_cannot_be_read_needs_an_administrator(body: str) -> None:
+    for stored in (
+        "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO {}",
+        "CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW {}",
+        "CREATE PROCEDURE p() {}",
+    ):
+        assert ActionClass.ADMIN in judge("mysql", stored.format(body)).actions
+
+
 @settings(max_examples=40)
 @given(st.data())
 def test_a_condition_that_names_no_column_never_protects(data: st.DataObject) -> None:

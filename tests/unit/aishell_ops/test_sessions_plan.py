@@ -76,3 +76,10 @@ def test_any_graph_has_an_end_and_nobody_waits_behind_oneself(edges: list[tuple[
         behind = queues.behind(name)
         assert name not in behind
         assert all(queues.behind(other) <= behind | {name} for other in behind)
+
+
+def test_what_an_engine_says_of_an_act_stands_in_the_place_of_what_most_do() -> None:
+    session = Session("7", statement_seconds=5.0, transaction_seconds=6.0, if_cancelled="its wait ends", if_terminated="nothing ends")
+    (cancelled,), (ended,) = (plan(act, session, edges=waits(("2", "7"))).victims for act in (Act.CANCEL, Act.TERMINATE))
+    assert cancelled.effect == "its wait ends, 1 waits behind it"
+    assert ended.effect == "nothing ends, 1 waits behind it"

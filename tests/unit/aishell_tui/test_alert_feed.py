@@ -14,12 +14,15 @@ from aishell_core.values import EventKind, Facts, Part, ReplicationPeer, Severit
 from aishell_tui.alert_news import alert_events, alert_words, level_counts, newly_firing
 from aishell_tui.alert_traits import addresses_of, machine_of, traits_of, upstream_of
 from aishell_tui.alerting import without_literals
+from aishell_tui.foresight import about_to_fire
 from aishell_tui.rule_parts import PARTS, needed, parts_of
 from aishell_tui.silencing import end_of, matchers_of
 from alerts.language.parser import parse_condition
 from alerts.matchers import matches
-from alerts.models import Acknowledgement, Alert, InstanceKey, Level, Phase
+from alerts.models import Acknowledgement, Alert, Health, InstanceKey, Level, Phase
+from alerts.ports import AlertsView
 from alerts.rule import Rule, Selector, Trigger
+from alerts.rules.book import RuleBook
 
 NOW = 1_800_000_000.0
 NOON = datetime(2027, 1, 15, 12, 30, tzinfo=UTC)
@@ -76,6 +79,19 @@ def test_parts_are_read_for_the_rules_that_need_them_and_their_engines_alone() -
     assert needed(parts, target("a", "postgresql://h/x")) == {Part.STATEMENTS}
     assert needed(parts, target("b", "mysql://h/x")) == frozenset()
     assert needed(parts_of([rule('sum(sessions.state{state="idle"}) > 5')]), target("b", "mysql://h/x")) == {Part.SESSIONS}
+
+
+@pytest.mark.parametrize(
+    ("held_for", "rule_for", "is_near"),
+    [(0, 86_400, False), (600, 86_400, False), (86_395, 86_400, True), (86_405, 86_400, True), (3, 5, True), (60, 5, False)],
+)
+def test_a_target_is_looked_at_shortly_before_an_alert_fires_and_not_all_the_day(held_for: float, rule_for: float, is_near: bool) -> None:
+    book = RuleBook((replace(rule("locks.waiting > 5"), name="locks", for_seconds=rule_for),))
+    pending = alert(Phase.PENDING, fired_at=None, since=NOW - held_for)
+    assert about_to_fire(AlertsView(alerts=(pending,), book=book), NOW) == ((TargetId("orders"),) if is_near else ())
+    assert about_to_fire(AlertsView(alerts=(replace(pending, health=Health.NO_DATA),), book=book), NOW) == ()
+    assert about_to_fire(AlertsView(alerts=(replace(pending, phase=Phase.FIRING),), book=book), NOW) == ()
+    assert about_to_fire(AlertsView(alerts=(pending,)), NOW) == (), "its rule is gone"
 
 
 def test_every_metric_with_a_part_is_in_the_catalogue() -> None:

@@ -115,6 +115,25 @@ def test_before_the_first_answer_nothing_is_known() -> None:
     assert judge(viewed(APP)) == (Severity.UNKNOWN, ["no answer yet"])
 
 
+def test_what_a_target_is_judged_by_and_cannot_be_read_leaves_it_unknown() -> None:
+    well = (Sample(QUERY_DURATION, 12.0),)
+    optional = Failure("statements", FailureCode.PRIVILEGE, "statements are hidden", "", NOW)
+    needed = Failure("counters", FailureCode.PRIVILEGE, "it may not be read", "", NOW, essential=True)
+    assert judge(viewed(APP, well, failures=(optional,)))[0] is Severity.OK
+    assert judge(viewed(APP, well, failures=(optional, needed))) == (Severity.UNKNOWN, ["counters: it may not be read"])
+    assert judge(viewed(APP, well, failures=(needed, replace(needed, part="sessions"))))[1] == [
+        "counters: it may not be read",
+        "sessions: it may not be read",
+    ]
+
+
+def test_what_is_unknown_hides_nothing_that_is_known_to_be_worse() -> None:
+    view = viewed(APP, (Sample(QUERY_DURATION, 45_000),))
+    needed = Failure("locks", FailureCode.TIMEOUT, "took too long", "", NOW, essential=True)
+    view = replace(view, failures_by_tier=((Tier.WARM, (needed,)),))
+    assert judge(view) == (Severity.WARNING, ["the longest statement has run 45s, limit 30s", "locks: took too long"])
+
+
 def test_a_missing_file_is_critical_and_a_silent_server_unknown() -> None:
     missing = Failure("target", FailureCode.MISSING, "there is no file /srv/app.db", "", NOW)
     silent = Failure("target", FailureCode.TIMEOUT, "no answer within 2s", "", NOW)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aishell_core.engines.statement_text import normalise
 from aishell_core.values import WaitCount
@@ -55,6 +57,21 @@ def test_the_picture_moves_by_whole_buckets() -> None:
     profile = WaitProfile(filled())
     one, other = profile.read((START, START + 50), 5), profile.read((START + 3, START + 53), 5)
     assert (other.start - one.start) % one.step_seconds == 0
+
+
+@given(st.floats(-600, 700), st.integers(1, 40), st.sampled_from([60.0, 300.0, 21_600.0]))
+def test_the_chart_and_the_table_of_a_window_are_of_the_same_readings(until: float, count: int, span: float) -> None:
+    """Also in the past, where more was read since: what lies behind the window is in neither."""
+    history = WaitHistory()
+    for second in range(60):
+        history.add(START + second, (WaitCount("CPU", "", second + 1),))
+    end = START + until
+    profile = WaitProfile(history).read((end - span, end), count)
+    shares = wait_shares(history, (profile.start, end), Dimension.WAIT)
+    shown = [bucket[0] for bucket in profile.buckets if bucket is not None]
+    assert bool(shown) == (shares.average is not None)
+    if len(shown) == 1:
+        assert shares.average == pytest.approx(shown[0])
 
 
 @pytest.mark.parametrize(

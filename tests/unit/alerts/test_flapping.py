@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.flapping import delay_seconds, flipped
+from alerts.flapping import delay_seconds, flipped, risen
 from alerts.lifecycle import step
 from alerts.models import Alert, ChangeKind, Level
 from alerts.rule import Damping
@@ -67,3 +69,19 @@ def leveled(*levels: Level) -> list[bool]:
 def test_a_level_that_rises_or_falls_is_no_flip_and_one_that_rises_again_is() -> None:
     up, down = Level.CRITICAL, Level.WARNING
     assert leveled(up, down, up, down, up) == [False, False, True, False, True]
+
+
+def test_what_is_worse_than_it_has_been_since_it_began_to_flap_is_told_at_once() -> None:
+    alert = risen(flipped(an_alert(), NOW, PLAIN), NOW, PLAIN)
+    for second in range(1, 4):
+        alert = risen(flipped(alert, NOW + second, PLAIN), NOW + second, PLAIN)
+    assert alert.is_held(NOW + 4)
+    worse = risen(flipped(replace(alert, level=Level.CRITICAL), NOW + 4, PLAIN), NOW + 4, PLAIN)
+    assert not worse.is_held(NOW + 4)
+    again = risen(flipped(worse, NOW + 5, PLAIN), NOW + 5, PLAIN)
+    assert again.is_held(NOW + 6)
+
+
+def test_the_worst_level_of_a_time_that_is_long_over_does_not_count() -> None:
+    alert = an_alert(flips=(NOW - PLAIN.window_seconds - 1,), peak=Level.CRITICAL)
+    assert risen(flipped(alert, NOW, PLAIN), NOW, PLAIN).peak is Level.WARNING

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from aishell_core.targets import Secret
-from alerts.models import Acknowledgement, ChangeKind, Level, Phase
+from alerts.models import Acknowledgement, Alert, ChangeKind, Level, Phase
 from alerts.notify.grouping import group_labels, group_name, incident_of
-from alerts.notify.models import Channel, ChannelKind, MessageKind
+from alerts.notify.models import Answer, Channel, ChannelKind, Fault, Message, MessageKind
+from alerts.notify.senders.alertmanager import alert_of
 from alerts.notify.senders.webhook import payload
 from alerts.rule import Escalation
-from tests.notices import PostOffice, a_channel, a_rule, an_alert, some_routes, titles
+from tests.notices import NOON, PostOffice, a_channel, a_rule, an_alert, some_routes, titles
 
 HOUR = 3600.0
 
@@ -270,14 +272,36 @@ def test_an_acknowledgement_stops_the_escalation_and_its_end_begins_it_anew() ->
     assert [message.channel for message in sent] == ["phone"]
 
 
-def test_a_muted_alert_escalates_when_it_is_heard_again() -> None:
+def test_a_muted_alert_escalates_in_its_time_after_it_is_heard_again() -> None:
     rule = a_rule(channels=("slack",), escalations=(Escalation(900, ("phone",)),))
     office = PostOffice(some_routes(a_channel(), a_channel("phone"), rules=[rule]))
     office.happen(office.fired(an_alert()))
     office.tick(office.changed(ChangeKind.SILENCED, an_alert(), silenced_by=("s",)))
     assert office.pass_time(2000, step=10) == []
     office.tick(office.changed(ChangeKind.UNSILENCED, an_alert(), silenced_by=()))
+    assert "phone" not in {message.channel for message in office.pass_time(850, step=5)}
     assert "phone" in {message.channel for message in office.pass_time(60)}
+
+
+def test_the_time_to_take_a_flapping_alert_on_counts_from_when_people_are_told() -> None:
+    rule = a_rule(channels=("slack",), escalations=(Escalation(30, ("phone",)),))
+    office = PostOffice(some_routes(a_channel(), a_channel("phone"), rules=[rule]))
+    assert office.happen(office.fired(an_alert(held_until=office.now + 120))) == []
+    office.tick(office.changed(ChangeKind.LEVEL, an_alert(), held_until=office.now + 240), seconds=60)
+    sent = office.pass_time(300)
+    assert [message.channel for message in sent] == ["slack", "phone"]
+    assert [at - NOON for at, _message in office.recipient.tries] == [240, 270]
+
+
+def test_a_level_that_is_worse_than_people_know_is_told_at_once_although_the_alert_flaps_and_the_group_has_just_been_told() -> None:
+    office = PostOffice(some_routes(a_channel(), rules=[a_rule()]))
+    office.happen(office.fired(an_alert()))
+    office.now += 5
+    worse = office.changed(ChangeKind.LEVEL, an_alert(), level=Level.CRITICAL, held_until=office.now + 240)
+    assert titles(office.happen(worse)) == ["[CRITICAL] PoolFull on orders"]
+    office.tick(office.changed(ChangeKind.LEVEL, an_alert(), level=Level.WARNING), seconds=5)
+    office.tick(office.changed(ChangeKind.LEVEL, an_alert(), level=Level.CRITICAL), seconds=5)
+    assert office.pass_time(200) == []
 
 
 def test_more_groups_than_a_channel_may_be_told_of_come_as_one_digest() -> None:
@@ -323,6 +347,60 @@ def test_alertmanager_has_one_group_and_hears_of_what_fires_every_minute() -> No
     again = office.pass_time(600)
     assert 9 <= len(again) <= 11
     assert all(len(message.items) == 30 for message in again)
+
+
+def relayed(message: Message) -> list[tuple[str, bool]]:
+    """The level of each alert that a relay is told of, and whether it is over."""
+    return [(dict(item.labels)["severity"], item.ends_at is not None) for item in message.items]
+
+
+def at_level(alert: Alert, level: Level) -> dict[str, Any]:
+    return {"level": level, "labels": tuple(sorted((dict(alert.labels) | {"severity": str(level)}).items()))}
+
+
+def test_alertmanager_is_told_that_an_alert_of_the_level_before_is_over() -> None:
+    """It knows an alert by its labels, the severity among them."""
+    office = PostOffice(some_routes(a_channel("am", "alertmanager+http://localhost:9093"), rules=[a_rule()]))
+    alert = an_alert()
+    (first,) = office.happen(office.fired(alert))
+    assert relayed(first) == [("warning", False)]
+    office.now += 10
+    (risen,) = office.happen(office.changed(ChangeKind.LEVEL, alert, **at_level(alert, Level.CRITICAL)))
+    assert sorted(relayed(risen)) == [("critical", False), ("warning", True)]
+    (again, *_later) = office.pass_time(61)
+    assert relayed(again) == [("critical", False)]
+    office.now += 10
+    office.recipient.answers["am"] = lambda _message: Answer(Fault.UNREACHABLE, "")
+    office.happen(office.changed(ChangeKind.LEVEL, alert, **at_level(alert, Level.WARNING)))
+    del office.recipient.answers["am"]
+    office.tick(office.resolved(alert))
+    assert ("critical", True) in [each for message in office.pass_time(60) for each in relayed(message)]
+
+
+def test_alertmanager_goes_on_hearing_of_what_flaps_as_it_was_told() -> None:
+    office = PostOffice(some_routes(a_channel("am", "alertmanager+http://localhost:9093"), rules=[a_rule()]))
+    alert = an_alert()
+    office.happen(office.fired(alert))
+    office.now += 10
+    over = office.resolved(alert)
+    office.tick(replace(over, after=replace(over.after, held_until=office.now + 400)))
+    sent = office.pass_time(390)
+    assert [relayed(message) for message in sent] == [[("warning", False)]] * 6
+    assert [relayed(message) for message in office.pass_time(30)] == [[("warning", True)]]
+
+
+def test_labels_leave_masked_and_groups_are_still_told_apart() -> None:
+    hook, am = a_channel("hook", "webhook+http://h.example/x"), a_channel("am", "alertmanager+http://localhost:9093")
+    office = PostOffice(some_routes(hook, am, rules=[a_rule(group_by=("...",))]))
+    secrets = ("ana@example.org", "bob@example.org", "DE89 3704 0044 0532 0130 00", "password=hunter2")
+    alerts = [replace(an_alert(own=(("database", name),)), fingerprint=f"{place:016}") for place, name in enumerate(secrets)]
+    sent = office.happen(*map(office.fired, alerts))
+    hooked = [message for message in sent if message.channel == "hook"]
+    written = json.dumps([payload(message) for message in hooked]) + json.dumps([alert_of(item, 0.0) for item in sent[-1].items])
+    assert not any(secret in written for secret in ("ana@", "bob@", "3704 0044", "hunter2"))
+    assert len({message.group for message in hooked}) == len(secrets)
+    (relay,) = (message for message in sent if message.channel == "am")
+    assert len({item.labels for item in relay.items}) == len(secrets)
 
 
 def test_a_sign_of_life_goes_out_at_its_times_and_only_while_rules_are_evaluated() -> None:

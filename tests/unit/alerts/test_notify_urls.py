@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from alerts.notify.models import ChannelKind
-from alerts.notify.urls import http_url, keeps_incidents, kind_of, problems_of
+from alerts.notify.senders.apprise_service import declared_options
+from alerts.notify.urls import LOCAL_OPTIONS, http_url, keeps_incidents, kind_of, problems_of
 
 
 @pytest.mark.parametrize(
@@ -67,10 +70,49 @@ def test_bad_urls_are_told_what_is_wrong(url: str, expected: str) -> None:
         "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/?template=/etc/passwd",
         "discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js?Template=/etc/passwd",
         "json://localhost/?attach=/etc/passwd",
+        "vapid://a@b.org/d@x.org?keyfile=/etc/passwd",
+        "vapid://a@b.org/d@x.org?subfile=/etc/passwd",
+        "fcm://project/DEVICE?KeyFile=/etc/passwd",
+        "mailto://u:p@h.org?pgp=yes&pgppub=/etc/passwd",
+        "mailto://u:p@h.org?pgp=yes&pgpprv=/etc/passwd",
     ],
 )
 def test_what_reads_files_or_runs_programs_is_refused(url: str) -> None:
     assert "refused" in problems_of(url)
+
+
+def test_no_option_of_any_service_names_a_file_that_is_not_refused() -> None:
+    speaks_of_files = re.compile(r"file|path|template|attach|pem\b|certificate", re.IGNORECASE)
+    found = {option for option, names in declared_options().items() if any(speaks_of_files.search(text) for text in (option, *names))}
+    # The names of what is sent, places on the receiver's side, and an album of attachments that there are not.
+    harmless = {"attach-as", "batch", "decode", "file_url", "filename", "inline", "path", "prefix", "profile", "sensitive"}
+    assert {"keyfile", "subfile", "pgppub", "pgpprv", "template"} <= found
+    assert found - set(LOCAL_OPTIONS) <= harmless
+
+
+def test_no_service_opens_a_file_even_if_an_option_that_names_it_is_not_known(tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "from alerts.notify.models import Channel\n"
+        "from alerts.notify.senders.apprise_service import AppriseService\n"
+        "from aishell_core.targets import Secret\n"
+        "from tests.notices import a_message\n"
+        "opened = []\n"
+        "sys.addaudithook(lambda name, args: opened.append(args[0]) if name == 'open' and args[0] == sys.argv[1] else None)\n"
+        "for url in sys.argv[2:]:\n"
+        "    AppriseService().send(Channel('c', Secret(url), timeout_seconds=2.0), a_message(), 0.0)\n"
+        "print(opened)\n"
+    )
+    file = tmp_path / "secret"
+    file.write_text("{}")
+    urls = [
+        f"vapid://a@b.org/d@x.org?keyfile={file}&subfile={file}",
+        f"fcm://project/DEVICE?keyfile={file}",
+        f"mailto://u:p@127.0.0.1:9?pgp=yes&pgppub={file}&to=a@b.org",
+        f"discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js?template={file}",
+    ]
+    done = subprocess.run([sys.executable, "-c", program, str(file), *urls], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout == "[]\n"
 
 
 @pytest.mark.parametrize(

@@ -481,6 +481,35 @@ async def test_a_refresh_by_hand_reads_all_tiers_now_and_keeps_the_grid(clock: F
     assert watch.collector.times(Tier.WARM) == watch.collector.times(Tier.COLD) == [0.0, 5.0]
 
 
+async def test_only_the_tiers_are_read_that_bring_what_is_wanted(clock: FakeClock) -> None:
+    """The slow ones cost a server much, and sessions that are wanted for a moment do not come with them."""
+    watch = Watch(clock, schedule=Schedule(hot_seconds=4, warm_seconds=20))
+    async with running(watch):
+        await clock.advance(5)
+        watch.demand = frozenset({Part.SESSIONS})
+        watch.poller.poke(watch.demand)
+        await clock.advance(1)
+        watch.demand = frozenset({Part.SETTINGS})
+        watch.poller.poke(watch.demand)
+        await clock.advance(1)
+    assert watch.collector.times(Tier.HOT) == [0.0, 4.0, 5.0]
+    assert watch.collector.times(Tier.WARM) == watch.collector.times(Tier.COLD) == [0.0, 6.0]
+
+
+async def test_what_is_wanted_of_a_target_that_fails_comes_with_its_first_good_reading(clock: FakeClock) -> None:
+    watch = Watch(clock)
+    watch.collector.script[Tier.HOT] = lambda: TargetError(FailureCode.REFUSED, "gone")
+    async with running(watch):
+        await clock.advance(3)
+        watch.poller.poke(frozenset({Part.SETTINGS}))
+        await clock.advance(1)
+        assert watch.collector.times(Tier.WARM) == []
+        del watch.collector.script[Tier.HOT]
+        watch.poller.poke(frozenset({Part.SESSIONS}))
+        await clock.advance(0)
+    assert watch.collector.times(Tier.WARM) == [4.0]
+
+
 async def test_a_refresh_by_hand_does_not_double_a_reading_under_way(clock: FakeClock) -> None:
     watch = Watch(clock)
     watch.collector.script[Tier.HOT] = lambda: 0.5

@@ -86,6 +86,9 @@ def test_clients_are_sessions() -> None:
     assert (found["8"].state, found["8"].wait_class, found["8"].wait) == ("blocked", "Blocked", "BLPOP")
     assert found["8"].statement_seconds is None
     assert found["9"].state == "idle in transaction"
+    assert (found["8"].if_cancelled, found["8"].if_terminated) == ("its BLPOP waits no longer and ends with the error UNBLOCKED", "")
+    assert found["9"].if_terminated == "its connection is closed, the commands that it has queued are dropped"
+    assert found["7"].if_cancelled.startswith("nothing: ")
     assert found["10"].kind == "replica"
     assert found["11"].state == "running"
     assert (found["12"].state, found["12"].text) == ("subscribed", "")

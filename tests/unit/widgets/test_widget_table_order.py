@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from widgets.table_model import Cell, Row
 from widgets.table_order import RowOrder, parse_pattern
@@ -72,6 +74,41 @@ def test_a_vanished_row_that_comes_back_is_in_its_old_place() -> None:
     order.set_rows([row("b", 2)])
     order.set_rows([row("b", 2), row("a", 3)])
     assert [(shown.row.id, shown.gone) for shown in order.shown] == [("a", False), ("b", False)]
+
+
+def test_in_a_ranking_what_is_new_or_came_back_stands_above_all_that_is_lighter() -> None:
+    order = RowOrder(new_in_place=True, vanished=lambda row: Row(row.id))
+    order.sort_key, order.descending = "value", True
+    order.set_rows([row("a", 40), row("b", 30), row("c", 20), row("d", 10)])
+    order.frozen = True
+    order.set_rows([row("a", 4), row("c", 2), row("d", 1), row("new", 94)])
+    assert [(shown.row.id, shown.gone) for shown in order.shown] == [("new", False), ("a", False), ("b", True), ("c", False), ("d", False)]
+    assert order.shown[2].row.cell("value").plain() == "", "its figures are those of another time"
+    assert order.new_count == 1
+    order.set_rows([row("a", 4), row("b", 3), row("c", 2), row("d", 1), row("light", 0.5)])
+    assert [(shown.row.id, shown.gone) for shown in order.shown] == [
+        *(("new", True), ("a", False), ("b", False), ("c", False), ("d", False), ("light", False))
+    ]
+
+
+@given(st.lists(st.dictionaries(st.sampled_from("abcdefgh"), st.integers(0, 100), min_size=1), min_size=1, max_size=8))
+def test_in_a_ranking_every_row_is_there_once_the_held_ones_stand_still_and_no_new_one_is_below_a_lighter_one(
+    looks: list[dict[str, int]],
+) -> None:
+    order = RowOrder(new_in_place=True)
+    order.sort_key, order.descending = "value", True
+    for number, values in enumerate(looks):
+        before = [shown.row.id for shown in order.shown if not shown.gone]
+        order.set_rows([row(name, value) for name, value in values.items()])
+        alive = [shown.row.id for shown in order.shown if not shown.gone]
+        assert sorted(alive) == sorted(values)
+        assert len(ids(order)) == len(set(ids(order)))
+        if number:
+            assert [name for name in alive if name in before] == [name for name in before if name in values]
+            for place, name in enumerate(alive):
+                lighter = [place for place, other in enumerate(alive) if values[other] < values[name]]
+                assert name in before or not lighter or place < lighter[0]
+        order.frozen = True
 
 
 def test_sorting_anew_while_held_lets_vanished_rows_go_and_holds_on() -> None:

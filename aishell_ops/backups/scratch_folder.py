@@ -1,0 +1,38 @@
+"""A folder for what a backup needs for a while: on the disk, or in memory where no plaintext may touch a disk."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from aishell_core.units import format_bytes
+from aishell_ops.backups.errors import BackupError
+
+_MEMORY = Path("/dev/shm")  # noqa: S108 - the system's file system in memory, in which a private folder is made
+_SPARE_RATIO = 1.1
+"""How much more than what is needed must be free, so that a guess that is a little low does not fill it."""
+
+
+@contextmanager
+def scratch_folder(needed_bytes: int, *, in_memory: bool) -> Iterator[Path]:
+    """A private folder with so much room, gone when the block ends; raises BackupError where there is none.
+
+    `in_memory` asks for a file system that has no disk behind it.
+    """
+    place = _MEMORY if in_memory else Path(tempfile.gettempdir())
+    if in_memory and not place.is_dir():
+        raise BackupError(
+            f"{place} is missing: a plaintext copy would have to lie on a disk", "save it without encryption, or on a system that has it"
+        )
+    free = shutil.disk_usage(place).free
+    if free < needed_bytes * _SPARE_RATIO:
+        words = f"{place} has {format_bytes(free)} of room, and a copy takes {format_bytes(needed_bytes)}"
+        raise BackupError(words, "an encrypted backup keeps its copy in memory" if in_memory else "TMPDIR names another folder")
+    folder = Path(tempfile.mkdtemp(prefix="aishell-", dir=place))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
