@@ -90,6 +90,7 @@ def _show(options: DashboardOptions, state: Path, ready: Callable[[], None] | No
         thresholds=options.thresholds,
         state_folder=state if options.history else None,
         notice=options.notice,
+        trouble=options.trouble,
         open_alerts=_alerts(options.rules, state, clock) if options.rules is not None else None,
     )
     if ready is not None:
@@ -156,6 +157,7 @@ def _show_demo(options: DashboardOptions, demo: Demo, ready: Callable[[], None])
             targets=demo.targets,
             span_seconds=_DEMO_SPAN_SECONDS,
             notice=options.notice or HOW_TO_ADD,
+            trouble=demo.trouble,
             authorise=partial(_demo_authority, demo.targets, state, read_only=options.read_only),
             rules=_demo_rules,
         )

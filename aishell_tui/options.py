@@ -19,7 +19,8 @@ class DashboardOptions:
     """How the dashboard starts; `thresholds` holds only what the configuration changes, `notice` is one line to show at the start.
 
     `authorise` says who acts, when somebody does for the first time; without it nothing can be done, only looked at.
-    `rules` says where the rules of alerts come from, once the screen is there; without it there are no alerts.
+    `trouble` says what ails that which the dashboard has started for itself, "" while all is well. `rules` says where the rules
+    of alerts come from, once the screen is there; without it there are no alerts.
     """
 
     targets: tuple[Target, ...] = ()
@@ -34,5 +35,6 @@ class DashboardOptions:
     history: bool = True
     span_seconds: float = 900.0
     notice: str = ""
+    trouble: Callable[[], str] | None = field(default=None, compare=False)
     authorise: Callable[[], Authority] | None = field(default=None, compare=False)
     rules: Callable[[], RuleSource] | None = field(default=None, compare=False)

@@ -38,7 +38,8 @@ class Runtime:
     """Runs one watch per target and builds the frames.
 
     The host that aishell runs on is always watched, besides the configured targets; `state_folder` None keeps no history, and
-    without `open_alerts` no rule is evaluated.
+    without `open_alerts` no rule is evaluated. `notice` is shown while nothing worse is to be said; `trouble` is asked for that
+    at each frame.
     """
 
     def __init__(
@@ -51,11 +52,14 @@ class Runtime:
         thresholds: Mapping[str, Thresholds],
         state_folder: Path | None,
         notice: str = "",
+        trouble: Callable[[], str] | None = None,
         jitter: Callable[[], float] = random.random,
         open_alerts: OpenAlerts | None = None,
     ) -> None:
         self._clock = clock
         self._notice = notice
+        self._trouble = trouble or (lambda: "")
+        self._told_trouble = ""
         self._store = SeriesStore()
         self._events: deque[Event] = deque(maxlen=_EVENTS_SHOWN)
         self._history = HistoryKeeper(state_folder, clock, self._take_rollups) if state_folder is not None else None
@@ -132,8 +136,9 @@ class Runtime:
         """Everything that is known now."""
         now = self._clock.now()
         self._tell_note(now)
+        trouble = self._tell_trouble(now)
         history, alerts = self._history, self._alerts
-        notes = (self._notice, history.note if history is not None else "", alerts.note if alerts is not None else "")
+        notes = (trouble or self._notice, history.note if history is not None else "", alerts.note if alerts is not None else "")
         return Frame(
             at=now,
             targets=tuple(watch.current() for watch in self._watches.values()),
@@ -152,6 +157,14 @@ class Runtime:
             text, severity = (note, Severity.WARNING) if note else ("history is kept again", Severity.OK)
             self._told_note = note
             self.emit(Event(now, TargetId(""), EventKind.AISHELL, severity, text))
+
+    def _tell_trouble(self, now: float) -> str:
+        """What ails that which was started for this dashboard; put among the events when it begins."""
+        trouble = self._trouble()
+        if trouble and trouble != self._told_trouble:
+            self.emit(Event(now, TargetId(""), EventKind.AISHELL, Severity.WARNING, trouble))
+        self._told_trouble = trouble
+        return trouble
 
     def _own_cost(self) -> OwnCost:
         """Measured over at least a second, so that a burst of frames does not read as load."""

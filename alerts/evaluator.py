@@ -131,6 +131,7 @@ class Evaluator:
             is_settling=self._clock.steady() - self._began < SETTLING_SECONDS,
             judged=_judged(look, traits),
             others=look.others,
+            silent=self.judging.silent(),
         )
 
 
@@ -143,11 +144,12 @@ def _judged(look: Look, traits: Mapping[TargetId, Traits]) -> frozenset[TargetId
 def _broken(book: RuleBook, alerts: Iterable[Alert]) -> dict[str, str]:
     """The rules of living alerts that cannot be evaluated, each with its reason.
 
-    While anything of the book is wrong, a rule that is not in it may be one that cannot be read: its alerts wait for that.
+    While a file, or a rule without a name, cannot be read, a rule that is not in the book may stand there: its alerts wait for that.
     """
     if not book.broken:
         return {}
-    reasons = {each.name: str(each.problems[0]) if each.problems else "" for each in book.broken}
+    reasons = {each.name: each.problems[0].line_text if each.problems else "" for each in book.broken}
+    hidden = next((f"its rule may stand in what cannot be read: {reasons[each.name]}" for each in book.broken if each.hides_rules), None)
     known = {rule.name for rule in book.rules} | set(book.disabled)
-    first = f"its rule cannot be read: {next(iter(reasons.values()))}"
-    return {alert.rule: reasons.get(alert.rule, first) for alert in alerts if alert.rule not in known}
+    found = {alert.rule: reasons.get(alert.rule, hidden) for alert in alerts if alert.rule not in known}
+    return {rule: reason for rule, reason in found.items() if reason is not None}

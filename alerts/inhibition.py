@@ -4,6 +4,9 @@ An alert of a rule with `inhibits` mutes those that its matchers match: on its o
 on the replicas of its target, or on the databases of its machine. An alert mutes while it fires and for some seconds after,
 because what it caused ends a reading or two later than itself. What is muted mutes in turn (host, database, replica), and
 where alerts mute each other in a ring, the worst and oldest of them is told.
+
+A rule that fires when a target says nothing for a while (`absent`) mutes before that: what fires elsewhere after the target fell
+silent waits for its alert, or for its answer. Else the consequence would be told before its cause.
 """
 
 from __future__ import annotations
@@ -12,23 +15,43 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from aishell_core.values import TargetId
+from alerts.board.absences import PRESENT_SECONDS
+from alerts.board.selection import is_selected
+from alerts.language.checker import Checked, understood
+from alerts.language.plan import Absent, every_plan
+from alerts.lifecycle import fingerprint_of, labels_of
 from alerts.matchers import matches
-from alerts.models import Alert, Fingerprint, Phase, Traits
+from alerts.models import Alert, Fingerprint, InstanceKey, Phase, Traits
 from alerts.rule import Inhibition, Reach, Rule
 
 AFTERMATH_SECONDS = 30.0
 """So long after its end an alert still mutes."""
 
+_LATE_SECONDS = 30.0
+_EARLY_SECONDS = 10.0
+"""A target is known to be silent only when its last answer does not stand any more."""
+
 _MOST_NAMED = 8
 _DEEPEST_CHAIN = 16
 
+_NOBODY: Mapping[TargetId, float] = {}
 Inhibited = Mapping[Fingerprint, tuple[Fingerprint, ...]]
 
 
-def inhibited(alerts: Iterable[Alert], rules: Mapping[str, Rule], traits: Mapping[TargetId, Traits], now: float) -> Inhibited:
-    """For each active alert that is muted, those that mute it: the worst first, no more than a few."""
+def inhibited(
+    alerts: Iterable[Alert],
+    rules: Mapping[str, Rule],
+    traits: Mapping[TargetId, Traits],
+    now: float,
+    silent: Mapping[TargetId, float] = _NOBODY,
+) -> Inhibited:
+    """For each active alert that is muted, those that mute it: the worst first, no more than a few.
+
+    `silent` are the targets that do not answer, and since when: one of a rule that waits for that is named before it fires.
+    """
     known = tuple(alerts)
     sources = [alert for alert in known if (rule := rules.get(alert.rule)) is not None and rule.inhibits and _mutes(alert, now)]
+    sources += _awaited(rules, traits, silent, now, {source.fingerprint for source in sources})
     if not sources:
         return {}
     muted = [alert for alert in known if alert.phase.is_active]
@@ -40,7 +63,11 @@ def inhibited(alerts: Iterable[Alert], rules: Mapping[str, Rule], traits: Mappin
             within_reach = _within_reach(inhibition, labelled, traits)
             for source in own:
                 for found in within_reach.get(_reach_of(inhibition, source, traits), ()):
-                    if found.fingerprint != source.fingerprint and not _is_own_target(inhibition, source, found):
+                    if (
+                        found.fingerprint != source.fingerprint
+                        and not _is_own_target(inhibition, source, found)
+                        and _is_late(source, found)
+                    ):
                         by[found.fingerprint].add(source.fingerprint)
     order = {alert.fingerprint: place for place, alert in enumerate(sorted(sources, key=_precedence))}
     _break_rings(by, order)
@@ -50,6 +77,46 @@ def inhibited(alerts: Iterable[Alert], rules: Mapping[str, Rule], traits: Mappin
 def _mutes(alert: Alert, now: float) -> bool:
     just_over = alert.phase is Phase.RESOLVED and alert.resolved_at is not None and now - alert.resolved_at < AFTERMATH_SECONDS
     return alert.phase.is_active or just_over
+
+
+def _awaited(
+    rules: Mapping[str, Rule], traits: Mapping[TargetId, Traits], silent: Mapping[TargetId, float], now: float, firing: set[Fingerprint]
+) -> Iterable[Alert]:
+    """The alerts that are going to fire unless targets answer again soon, of rules that mute others."""
+    if not silent:
+        return
+    for rule in rules.values():
+        patience = _patience_seconds(rule) if rule.inhibits else None
+        if patience is None:
+            continue
+        for target, since in silent.items():
+            own = traits.get(target)
+            if own is None or not 0.0 <= now - since < patience or not _is_for(rule, own):
+                continue
+            key, level = InstanceKey(target), rule.triggers[0].level
+            fingerprint = fingerprint_of(rule.name, key)
+            if fingerprint not in firing:
+                yield Alert(fingerprint, rule.name, key, labels_of(rule, key, own, level), Phase.PENDING, level, since=since)
+
+
+def _patience_seconds(rule: Rule) -> float | None:
+    """How long after a target fell silent such a rule has fired at the latest; None for one that does not wait for silence."""
+    spans = [node.span_seconds or PRESENT_SECONDS for node in every_plan(_meaning(rule).plan) if isinstance(node, Absent)]
+    return max(spans) + rule.for_seconds + _LATE_SECONDS if spans else None
+
+
+def _meaning(rule: Rule) -> Checked:
+    return understood(rule.triggers[0].condition)
+
+
+def _is_for(rule: Rule, traits: Traits) -> bool:
+    engines = _meaning(rule).engines
+    return is_selected(rule.targets, traits) and (engines is None or traits.engine in engines)
+
+
+def _is_late(source: Alert, found: Alert) -> bool:
+    """Whether an alert fired when its source was there already, where that does not fire yet itself: what was told stays told."""
+    return source.phase is not Phase.PENDING or (found.fired_at or 0.0) >= (source.since or 0.0) - _EARLY_SECONDS
 
 
 def _precedence(alert: Alert) -> tuple[bool, int, float, str]:

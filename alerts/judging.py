@@ -76,6 +76,10 @@ class Judging:
         self._notice(traits.values(), living)
         return self._program.judge(now, watched(living), _statuses(living))
 
+    def silent(self) -> Mapping[TargetId, float]:
+        """The targets that did not answer at the last judging, and since when that is known."""
+        return dict(self._board.silent)
+
     def lacking(self) -> tuple[PastRequest, ...]:
         """What long windows need to know of the time before the first readings."""
         return self._board.lacking()

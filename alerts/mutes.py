@@ -14,12 +14,13 @@ from alerts.silences import silencers
 
 @dataclass(frozen=True, slots=True)
 class Mutes:
-    """All that may mute alerts."""
+    """All that may mute alerts. `silent` are the targets that do not answer, and since when."""
 
     rules: Mapping[str, Rule]
     silences: tuple[Silence, ...] = ()
     windows: tuple[Maintenance, ...] = ()
     traits: Mapping[TargetId, Traits] = field(default_factory=dict)
+    silent: Mapping[TargetId, float] = field(default_factory=dict)
 
 
 def muted(alerts: Iterable[Alert], mutes: Mutes, now: float) -> tuple[tuple[Alert, ...], tuple[AlertChange, ...]]:
@@ -28,7 +29,7 @@ def muted(alerts: Iterable[Alert], mutes: Mutes, now: float) -> tuple[tuple[Aler
     What is over stays as it was muted when it ended: whoever tells of the end can see whether anybody was told before.
     """
     known = tuple(alerts)
-    by = inhibited(known, mutes.rules, mutes.traits, now)
+    by = inhibited(known, mutes.rules, mutes.traits, now, mutes.silent)
     silences = tuple(each for each in mutes.silences if each.starts_at <= now < each.ends_at)
     changed: list[Alert] = []
     changes: list[AlertChange] = []

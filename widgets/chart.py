@@ -16,14 +16,16 @@ from widgets.chart_axis import axis_cells
 from widgets.chart_axis import clock_text as clock_text
 from widgets.chart_canvas import dots_across, draw_area, spread
 from widgets.chart_scale import Scale, axis_label, choose_scale
-from widgets.format import fit
+from widgets.format import cell_width, clean, fit
+from widgets.heading import stale_mark
 from widgets.line_view import LineView
-from widgets.lines import Span, Spans
+from widgets.lines import Span, Spans, spans_width
 from widgets.palette import Role, severity_role
 from widgets.stack_paint import StackData, area_strips, legend_strips
 from widgets.stacked_canvas import joined
 
 _LABEL_CELLS = 7
+_AROUND_TITLE_CELLS = 4
 _GUTTER_CELLS = _LABEL_CELLS + 2
 _BLANKS = re.compile(" +|[^ ]+")
 
@@ -103,13 +105,14 @@ class TimeChart(LineView):
 
     def _title_line(self, data: ChartData, width: int) -> Strip:
         right: list[Span] = []
-        if data.stale:
-            right.append((f"{self.glyphs.critical} {data.stale}  ", "critical"))
         if data.limit_text:
             right.append((f"limit {data.limit_text}  ", "dim"))
         if data.span_text:
             right.append((f"{data.span_text}  ", "dim"))
         right += [("now ", "label"), (data.now_text or "n/a", _value_role(data)), (" ", "text")]
+        if data.stale:
+            room = width - cell_width(clean(data.title)) - spans_width(right) - _AROUND_TITLE_CELLS
+            right = [stale_mark(data.stale, room, self.glyphs), ("  ", "text"), *right]
         return self.two_sided([(" ", "text"), (data.title, "label")], right, width)
 
     def _area(self, data: ChartData, columns: int, rows: int, width: int) -> list[Strip]:

@@ -50,7 +50,7 @@ class StackedChart(LineView):
     def draw(self, width: int, height: int) -> list[Strip]:
         """Title, legend, columns, axis; with too little room the axis goes first."""
         data = self._data
-        strips = [self.two_sided(heading_left(self._heading), heading_right(self._heading, self.glyphs), width)]
+        strips = [self.two_sided(heading_left(self._heading), heading_right(self._heading, self.glyphs, width=width), width)]
         if not data.layers or height < 4:
             return [*strips, self.strip(((f"   {self._empty_text}", "dim"),), width)]
         strips += legend_strips(self, data.layers, width)

@@ -182,7 +182,9 @@ class TablePainter:
         held: Span = ("order held" if look.order.frozen else "", "dim")
         marked: Span = (f"{len(look.marks)} marked" if look.marks else "", "marked")
         hidden: Span = (hidden_hint(look.placement, glyphs), "dim")
-        return view.two_sided(left, heading_right(heading, glyphs, marked, added, held, hidden, (place, "dim")), look.width)
+        return view.two_sided(
+            left, heading_right(heading, glyphs, marked, added, held, hidden, (place, "dim"), width=look.width), look.width
+        )
 
     def _header(self, view: LineView, look: TableLook) -> Strip:
         glyphs, order = view.glyphs, look.order

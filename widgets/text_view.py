@@ -82,7 +82,7 @@ class TextView(LineView, can_focus=True):
             more = self._first + shown < total
             arrows = (glyphs.up if self._first else " ") + (glyphs.down if more else " ")
             place = f"{self._first + 1}-{self._first + shown} of {total} {arrows}"
-        return self.two_sided(heading_left(heading), heading_right(heading, glyphs, (place, "dim")), width)
+        return self.two_sided(heading_left(heading), heading_right(heading, glyphs, (place, "dim"), width=width), width)
 
     def action_scroll_lines(self, lines: int) -> None:
         """Scroll by lines."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from itertools import takewhile
 
 from aishell_core.engines.mysql_errors import MysqlError
 from aishell_core.engines.mysql_lane import Line, patience_milliseconds
@@ -17,6 +18,7 @@ LONGEST_TEXT = 8192
 
 _READING = frozenset({"SELECT", "WITH", "TABLE", "VALUES"})
 _WRITING = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE"})
+_PLANNING = frozenset({"EXPLAIN", "DESCRIBE", "DESC"})
 _SYNTAX, _NOT_ALLOWED = 1064, 1235
 _DENIED = re.compile(r"(\w+) command denied to user .+ for table (.+)")
 _CUT_OFF = "take the text from where it was written, or raise performance_schema_max_sql_text_length (needs a restart)"
@@ -73,6 +75,19 @@ def checked(sql: str) -> tuple[str, bool]:
             "write the values in, or explain a session that runs it",
         )
     return text, words[0] in _WRITING or (words[0] == "WITH" and bool(_WRITING & set(words)))
+
+
+def plans_a_change(command: str) -> bool:
+    """Whether a command asks for the plan of a change, and makes none: EXPLAIN and its like without ANALYZE, before one statement."""
+    pieces = list(tokens(command.strip().rstrip(";")))
+    # A comment may be code to the server, or hide where the statement begins.
+    if any(piece.kind is TokenKind.COMMENT or piece.text in {";", "#"} for piece in pieces):
+        return False
+    words = [piece.text.upper() for piece in pieces if piece.kind is TokenKind.WORD]
+    if not words or pieces[0].text.upper() != words[0] or words[0] not in _PLANNING:
+        return False
+    options = tuple(takewhile(lambda word: word not in _READING | _WRITING, words[1:]))
+    return "ANALYZE" not in options and bool(_WRITING & set(words))
 
 
 def _cut_off() -> MysqlError:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from aishell_core.engines.mysql_errors import MysqlError
+from aishell_core.engines.mysql_explaining import plans_a_change
 from aishell_core.engines.mysql_lane import Line
 from aishell_core.engines.mysql_route import Reached, Route
 from aishell_core.targets import Target
@@ -24,6 +25,9 @@ _STOPPED = frozenset({1969, 3024})
 """Errors of a statement that the server ended at its time limit (max_statement_time, max_execution_time)."""
 
 _READ_ONLY = frozenset({1792, 1290})
+_WRITES_BEHIND = (
+    "nothing was done; what writes behind it, such as a function in a view, has to be called by its own name to be judged as a write"
+)
 
 
 async def run_command(
@@ -38,7 +42,8 @@ async def run_command(
 ) -> CommandResult:
     """What one statement brought; nothing of the connection is left.
 
-    A read-only one runs in a transaction that the server lets write nothing and that is rolled back. A parameter takes the
+    A read-only one runs in a transaction that the server lets write nothing and that is rolled back; the plan of a change, which
+    the server refuses there though it makes none, in one that is only rolled back. A parameter takes the
     place of each `?`: the server binds it. MySQL limits the time of a SELECT by itself; any other statement that takes too
     long is ended by KILL QUERY. Raises MysqlError.
     """
@@ -47,7 +52,7 @@ async def run_command(
     try:
         async with line.turn(limits.seconds + _CONNECT_SECONDS) as until:
             reached = await line.connected(until, database)
-            await _prepare(line, reached, limits, read_only=read_only)
+            await _prepare(line, reached, limits, read_only=read_only, plans=plans_a_change(command))
             began = time.monotonic()
             brought = await _brought(line, target, environ, reached, command, parameters, limits)
             if not read_only and not brought.cut:
@@ -65,8 +70,8 @@ def _check(command: str) -> None:
         raise MysqlError(FailureCode.UNSUPPORTED, "the text holds signs that no statement can hold", "give the statement as it was written")
 
 
-async def _prepare(line: Line, reached: Reached, limits: Limits, *, read_only: bool) -> None:
-    """Set the limits, and open what the server lets write nothing."""
+async def _prepare(line: Line, reached: Reached, limits: Limits, *, read_only: bool, plans: bool) -> None:
+    """Set the limits, and open what the server lets write nothing, or what is rolled back."""
     settings = [f"lock_wait_timeout = {_LOCK_SECONDS}", f"innodb_lock_wait_timeout = {_LOCK_SECONDS}"]
     seconds = max(0.001, limits.seconds)
     settings.append(
@@ -78,7 +83,9 @@ async def _prepare(line: Line, reached: Reached, limits: Limits, *, read_only: b
         except MysqlError as error:
             if error.reason is not FailureCode.MISSING:
                 raise
-    if read_only:
+    if read_only and plans:
+        await line.execute("START /* aishell */ TRANSACTION")
+    elif read_only:
         await line.execute("SET /* aishell */ SESSION TRANSACTION READ ONLY")
         await line.execute("START /* aishell */ TRANSACTION READ ONLY")
     else:
@@ -157,5 +164,5 @@ def _explained(error: MysqlError, limits: Limits, *, read_only: bool) -> MysqlEr
     if read_only and error.number in _READ_ONLY:
         said = error.message.rpartition(": ")[2]
         message = f"a read-only run cannot hold this statement: {said}"
-        return MysqlError(FailureCode.UNSUPPORTED, message, "it may change something; run it as a write", error.number)
+        return MysqlError(FailureCode.UNSUPPORTED, message, _WRITES_BEHIND, error.number)
     return error

@@ -13,7 +13,7 @@ from typing import Any
 from aishell_core.clock import Clock, SystemClock
 from aishell_core.engines.redis_errors import RedisError
 from aishell_core.engines.redis_store import RedisStore
-from aishell_core.values import FailureCode
+from aishell_core.values import FailureCode, Limits
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 """What a cache can keep."""
@@ -49,15 +49,13 @@ class JsonCache:
         if found is None:
             return None
         try:
-            return Cached(json.loads(found))
+            return Cached(json.loads(_within(found, self._store.limits)))
         except ValueError:
             return None
 
     async def set(self, name: str, value: Json, seconds: float) -> None:
         """Keep a value for so many seconds; raises RedisError for what is no JSON, larger than the limit or lives no time."""
-        text = _written(value)
-        if len(text) > self._store.limits.bytes:
-            raise RedisError(FailureCode.UNSUPPORTED, "the value is larger than the limit of bytes", "keep less, or raise the limit")
+        text = _written(value, self._store.limits)
         await self._store.ask("SET", self._prefix + name, text, "PX", _milliseconds(seconds))
 
     async def delete(self, *names: str) -> int:
@@ -126,7 +124,9 @@ class SessionStore:
         """A new session; its id."""
         while True:
             identifier = secrets.token_urlsafe(24)
-            if await self._store.ask("SET", self._prefix + identifier, _written(dict(fields)), "NX", "PX", self._milliseconds):
+            if await self._store.ask(
+                "SET", self._prefix + identifier, _written(dict(fields), self._store.limits), "NX", "PX", self._milliseconds
+            ):
                 return identifier
 
     async def read(self, identifier: str) -> dict[str, Json] | None:
@@ -134,12 +134,14 @@ class SessionStore:
         found = await self._store.ask("GET", self._prefix + identifier, reads=True)
         if found is None or not await self._store.ask("PEXPIRE", self._prefix + identifier, self._milliseconds):
             return None
-        fields = json.loads(found)
+        fields = json.loads(_within(found, self._store.limits))
         return fields if isinstance(fields, dict) else None
 
     async def write(self, identifier: str, fields: Mapping[str, Json]) -> bool:
         """Change all fields of a session, which lives on from now; False where it has ended, and nothing is written."""
-        written = await self._store.ask("SET", self._prefix + identifier, _written(dict(fields)), "XX", "PX", self._milliseconds)
+        written = await self._store.ask(
+            "SET", self._prefix + identifier, _written(dict(fields), self._store.limits), "XX", "PX", self._milliseconds
+        )
         return written is not None
 
     async def end(self, identifier: str) -> bool:
@@ -147,13 +149,21 @@ class SessionStore:
         return bool(await self._store.ask("UNLINK", self._prefix + identifier))
 
 
-def _written(value: Any) -> bytes:  # noqa: ANN401 - what callers give is checked here
+def _within(found: bytes, limits: Limits) -> bytes:
+    """What was found: a part of it would be no JSON, so that too much of it is an error."""
+    if len(found) > limits.bytes:
+        raise RedisError(FailureCode.UNSUPPORTED, "the value is larger than the limit of bytes", "keep less, or raise the limit")
+    return found
+
+
+def _written(value: Any, limits: Limits) -> bytes:  # noqa: ANN401 - what callers give is checked here
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     except (TypeError, ValueError) as error:
         raise RedisError(
             FailureCode.UNSUPPORTED, f"the value is no JSON: {error}", "keep texts, numbers, lists and maps of these"
         ) from error
+    return _within(text, limits)
 
 
 def _milliseconds(seconds: float) -> int:

@@ -34,10 +34,15 @@ _ENDLESS = {
     "client|reply": "would keep the answer back",
     "client|tracking": "needs a connection that stays open",
     "reset": "changes the protocol of the connection",
+    **dict.fromkeys(("unsubscribe", "punsubscribe", "sunsubscribe"), "needs a connection that stays open"),
 }
 _READING = ("redis_reading.txt",)
 _SHOWING = frozenset({"acl|dryrun", "acl|getuser", "acl|list", "acl|log", "acl|users", "config|get"})
 """What only shows something, though the risk of what it shows is not that of a read."""
+_OF_THE_CONNECTION = frozenset({"wait", "waitaof", "readonly", "readwrite", "asking"})
+"""What changes or holds nothing but its own connection."""
+_STORING = frozenset({"sort", "georadius", "georadiusbymember"})
+_STORED = frozenset({"store", "storedist"})
 _ESCAPES = {"n": b"\n", "r": b"\r", "t": b"\t", "b": b"\b", "a": b"\a"}
 _PLAIN_NAME = re.compile(r"[A-Za-z_.-]{1,32}")
 _MORE = re.compile(r"\.\.\. \(\d+ more (arguments|bytes)\)")
@@ -147,19 +152,26 @@ def why_not_run(name: str) -> str:
     return _ENDLESS.get(name) or _ENDLESS.get(name.partition("|")[0], "")
 
 
-def why_not_read_only(name: str, traits: Traits) -> str:
+def stores_nothing(words: Sequence[bytes | str]) -> bool:
+    """Whether this is one of the commands that write only where they are told where to, and are told nothing of it."""
+    return name_of(words) in _STORING and not any(readable(word).lower() in _STORED for word in words[2:])
+
+
+def why_not_read_only(name: str, traits: Traits, words: Sequence[bytes | str] = ()) -> str:
     """Why a command is refused where only reading is allowed; empty where it is allowed.
 
     By what the server says of it (COMMAND INFO): only what it marks as reading, and not as dangerous or for the
     administrator, and commands that are known to only read, though the server gives them no flag or that of his. No script
-    is among them, whatever its name promises.
+    is among them, whatever its name promises. `words` are all of the command: some write only with one of these.
     """
     if is_script(name):
         return "a script keeps the server from serving anybody else, and may do what its commands may not"
     own = traits.parts.get(name, traits)
+    if stores_nothing(words):
+        return ""
     if "write" in own.flags:
         return "it writes"
-    if name in _SHOWING or name in listed_words(_READING):
+    if name in _SHOWING or name in _OF_THE_CONNECTION or name in listed_words(_READING):
         return ""
     if "admin" in own.flags:
         return "it is for the administrator"

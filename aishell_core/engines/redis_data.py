@@ -6,7 +6,9 @@ where their bytes are UTF-8, else as `bytes`. Whether somebody may write is deci
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 from collections.abc import Mapping, Sequence
 
 from aishell_core.engines.redis_errors import RedisError
@@ -14,6 +16,8 @@ from aishell_core.engines.redis_rows import value_of
 from aishell_core.engines.redis_store import Page, RedisStore, Taken, Word
 from aishell_core.targets import Target
 from aishell_core.values import FailureCode, Limits, Value
+
+_LOOK_SECONDS = 0.1
 
 
 class RedisData:
@@ -87,12 +91,15 @@ class Strings:
             return Page((value_of(value[:most]),), "bytes" if len(value) > most else "")
         return Page()
 
-    async def get_many(self, *keys: Word) -> tuple[Value, ...]:
-        """The values of some keys in their order, None where there is none; for no more keys than the limit of rows."""
+    async def get_many(self, *keys: Word) -> Page:
+        """The values of some keys in their order, None where there is none; for no more keys than the limit of rows.
+
+        The page ends before the first value that goes beyond the limit of bytes.
+        """
         if len(keys) > self._store.limits.rows:
             message = f"{len(keys)} keys are more than the limit of {self._store.limits.rows} rows"
             raise RedisError(FailureCode.UNSUPPORTED, message, "ask for fewer at once, or raise the limit")
-        return tuple(value_of(value) for value in await self._store.ask("MGET", *keys, reads=True))
+        return _page(await self._store.ask("MGET", *keys, reads=True), self._store.limits)
 
     async def set(self, key: Word, value: Word, seconds: float | None = None, *, absent: bool = False, present: bool = False) -> bool:
         """Write a value, for so many seconds or for ever; only where the key is absent, or present, if told so.
@@ -128,9 +135,11 @@ class Hashes:
         """Write fields; how many are new."""
         return int(await self._store.ask("HSET", key, *(word for pair in fields.items() for word in pair)))
 
-    async def get(self, key: Word, name: Word) -> Value:
-        """One field's value, None where there is none."""
-        return value_of(await self._store.ask("HGET", key, name, reads=True))
+    async def get(self, key: Word, name: Word) -> Page:
+        """One field's value as the one row of a page, none where there is no such field; cut off at the limit of bytes."""
+        most = self._store.limits.bytes
+        value = await self._store.ask("HGET", key, name, reads=True)
+        return Page() if value is None else Page((value_of(value[:most]),), "bytes" if len(value) > most else "")
 
     async def all(self, key: Word) -> Page:
         """Pairs of field and value."""
@@ -160,19 +169,33 @@ class Lists:
         return int(await self._store.ask("LPUSH" if front else "RPUSH", key, *values))
 
     async def pop(self, key: Word, *, end: bool = False) -> Value:
-        """Take the first value, or the last; None where there is none."""
-        return value_of(await self._store.ask("RPOP" if end else "LPOP", key))
+        """Take the first value, or the last; None where there is none.
+
+        Raises RedisError for one beyond the limit of bytes, which stays where it is.
+        """
+        return value_of(await self._store.pop(key, end=end))
 
     async def pop_within(self, key: Word, seconds: float, *, end: bool = False) -> Value:
         """Take the first value, or the last, and wait for one so long at most; None where none came.
 
-        The time is bounded by the limit of the store too.
+        The time is bounded by the limit of the store too. Raises RedisError for a value beyond the limit of bytes, which stays.
         """
-        wait = min(seconds, self._store.limits.seconds)
-        found = await self._store.ask(
-            "BRPOP" if end else "BLPOP", key, round(max(wait, 0.001), 3), seconds=wait + self._store.limits.seconds
-        )
-        return None if found is None else value_of(found[1])
+        until = time.monotonic() + min(seconds, self._store.limits.seconds)
+        side = "RIGHT" if end else "LEFT"
+        while True:
+            found = await self._store.pop(key, end=end)
+            left = until - time.monotonic()
+            if found is not None or left <= 0:
+                return value_of(found)
+            # Taking a value from a place and putting it there again changes nothing, and waits until there is one.
+            wait = max(left, 0.001)
+            try:
+                await self._store.ask("BLMOVE", key, key, side, side, round(wait, 3), seconds=wait + self._store.limits.seconds)
+            except RedisError as error:
+                if error.reason is not FailureCode.MISSING:
+                    raise
+                # Before 6.2 there is no such command.
+                await asyncio.sleep(min(wait, _LOOK_SECONDS))
 
     async def range(self, key: Word, first: int = 0, last: int = -1) -> Page:
         """The values from one place to another, both included; negative places count from the end."""
@@ -305,10 +328,10 @@ def _milliseconds(seconds: float) -> int:
     return milliseconds
 
 
-def _page(answer: Sequence[bytes], limits: Limits) -> Page:
+def _page(answer: Sequence[bytes | None], limits: Limits) -> Page:
     taken = Taken(limits)
     for value in answer:
-        if not taken.take(value_of(value), len(value)):
+        if not taken.take(value_of(value), len(value or b"")):
             break
     return taken.page()
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _HELD_FACTOR = 4
 """So many times the limit of bytes is taken in before an answer is given up: it comes as one piece and is cut here."""
-_MAY_WRITE = "it needs a session that may write"
+_MAY_WRITE = "nothing was done: as a read runs only what the server, too, calls one"
 _LEAST_HELD_BYTES = 2**20
 
 
@@ -105,7 +105,7 @@ async def _check_reads(line: Line, words: tuple[bytes, ...], name: str) -> None:
     traits = traits_of(answer[0]) if isinstance(answer, list) and answer else None
     if traits is None:
         raise await _unknown(line, name)
-    reason = why_not_read_only(name, traits)
+    reason = why_not_read_only(name, traits, words)
     if reason:
         raise RedisError(FailureCode.PRIVILEGE, f"{_shown(name)} is not run where only reading is allowed: {reason}", _MAY_WRITE)
 

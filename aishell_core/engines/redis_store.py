@@ -94,6 +94,36 @@ class RedisStore:
             raise told(said, line.where(), name_of([_plain(word) for word in words[:2]]))
         return answer
 
+    async def pop(self, key: Word, *, end: bool = False) -> bytes | None:
+        """Take the first value of a list, or the last; None where there is none.
+
+        It is looked at before, and taken only if nobody changed the list meanwhile (WATCH): one beyond the limit of bytes
+        stays where it is, and RedisError says so.
+        """
+        line = self._line
+        async with line.turn(self.limits.seconds):
+            while True:
+                watched, value = await line.ask([("WATCH", key), ("LINDEX", key, -1 if end else 0)], again=False)
+                self._raise_refused((watched, value), ("watch", "lindex"))
+                if value is None or len(value) > self.limits.bytes:
+                    await line.ask([("UNWATCH",)], again=False)
+                    if value is None:
+                        return None
+                    raise _left_in_place(len(value), self.limits)
+                command = "RPOP" if end else "LPOP"
+                *queued, done = await line.ask([("MULTI",), (command, key), ("EXEC",)], again=False)
+                self._raise_refused((*queued, done), ("multi", command.lower(), "exec"))
+                if done is not None:
+                    return bytes(done[0])
+
+    def _raise_refused(self, answers: Sequence[Reply], names: Sequence[str]) -> None:
+        for answer, name in zip(answers, names, strict=True):
+            said = getattr(answer, "said", None)
+            if said is not None:
+                # What was begun on the connection must not reach into the next call.
+                self._line.drop()
+                raise told(said, self._line.where(), name)
+
     async def scan(self, command: str, key: Word | None, *options: Word, width: int = 1) -> Page:
         """The members of a collection, or the keys of the database, step by step until a limit is reached.
 
@@ -156,6 +186,11 @@ class RedisStore:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self.close()
+
+
+def _left_in_place(size_bytes: int, limits: Limits) -> RedisError:
+    message = f"the value has {size_bytes} bytes, more than the limit of {limits.bytes}: it was left where it is"
+    return RedisError(FailureCode.UNSUPPORTED, message, "raise the limit of bytes")
 
 
 def _rows(parts: Sequence[bytes], width: int) -> list[tuple[bytes, ...]]:

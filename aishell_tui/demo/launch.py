@@ -25,6 +25,7 @@ from aishell_tui.demo.strays import end_strays
 from aishell_tui.places import make_folder
 
 TARGET_NAME = TargetId("shop")
+WORKLOAD_GONE = "the demo's clients are gone: nothing happens any more; start it anew"
 _PREFIX = "demo-"
 _LOCK_NAME = "owner.lock"
 # A folder without its lock file is either just being made or left by somebody who died while making it.
@@ -78,6 +79,12 @@ class Demo:
     def _fail(self, message: str, hint: str = "") -> NoReturn:
         self.stop()
         raise AishellError(message, hint)
+
+    def trouble(self) -> str:
+        """What has become of the demo itself, "" while it runs: a server without its clients looks like one at rest."""
+        if self._lock < 0 or self.process.poll() is None:
+            return ""
+        return WORKLOAD_GONE
 
     def stop(self) -> None:
         """End the workload and remove its folder; may be called twice."""

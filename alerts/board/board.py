@@ -65,7 +65,7 @@ class Board:
         self._tracks: dict[tuple[TargetId, Tier], _Track] = {}
         self._vanished: dict[int, Series] = {}
         self._departures: dict[int, Departure] = {}
-        self._silent: set[TargetId] = set()
+        self._silent: dict[TargetId, float] = {}
         self._past = Past()
         self._swept_at = self._advanced_at = -float("inf")
         self.traits_version = 0
@@ -79,6 +79,11 @@ class Board:
     def is_gone(self, target: TargetId) -> bool:
         """Whether a target was on the board and is not watched any more."""
         return target in self._gone
+
+    @property
+    def silent(self) -> Mapping[TargetId, float]:
+        """The targets that do not answer just now, and since when that is known."""
+        return self._silent
 
     @property
     def indexes(self) -> Indexes:
@@ -301,8 +306,11 @@ class Board:
         for (target, tier), track in self._tracks.items():
             if tier is Tier.HOT or (target, Tier.HOT) not in self._tracks:
                 answering[target] = answering.get(target, False) or track.course.answers(now)
-        self._silent.clear()
-        self._silent.update(target for target, answers in answering.items() if not answers)
+        for target in [known for known in self._silent if answering.get(known, True)]:
+            del self._silent[target]
+        for target, answers in answering.items():
+            if not answers:
+                self._silent.setdefault(target, now)
 
     def is_over(self, figure: Figure, key: InstanceKey) -> bool:
         """Whether the target of an instance answers, and for a while has had no such figure any more (see `departures`)."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Container, Mapping
 from types import MappingProxyType
 
 from aishell_core.series.rates import GAP_INTERVALS, NAN
@@ -91,7 +90,7 @@ class Moving:
         "version",
     )
 
-    def __init__(self, figure: plan.Figure, wanted: plan.Window, indexes: Indexes, silent: AbstractSet[TargetId] = frozenset()) -> None:
+    def __init__(self, figure: plan.Figure, wanted: plan.Window, indexes: Indexes, silent: Container[TargetId] = ()) -> None:
         """`silent` are the targets that do not answer just now, as they change."""
         self.figure = figure
         self.series: list[Series] = []
@@ -101,7 +100,7 @@ class Moving:
         self._wanted = wanted
         self._seen_seconds = SEEN_SHARES.get(wanted.function, 0.0) * wanted.span_seconds
         # What was a while ago stays true, and `last` asks for what is older than a figure stands.
-        self._silent = silent if not wanted.offset_seconds and wanted.function != "last" else frozenset[TargetId]()
+        self._silent = silent if not wanted.offset_seconds and wanted.function != "last" else ()
         self._windows: list[windows.Window] = []
         self._indexes = indexes
         self._index: Index | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -15,6 +16,7 @@ from alerts.notify.backoff import wait_seconds
 from alerts.notify.models import Answer, Channel, ChannelKind, Fault, Message, Routes, Sender
 from alerts.notify.outbox import Taken
 from alerts.notify.personal import harmless
+from alerts.notify.text import late_note
 from alerts.notify.threads import in_daemon_thread
 
 T = TypeVar("T")
@@ -106,7 +108,10 @@ class Delivery:
         sender = self._senders[channel.kind]
 
         def try_once() -> Answer | None:
-            return sender.send(channel, message, self._now()) if self._may_send() else None
+            now = self._now()
+            # A program is given the same body at every try, and has its times.
+            told = _said_late(message, now) if channel.kind is ChannelKind.APPRISE else message
+            return sender.send(channel, told, now) if self._may_send() else None
 
         limit = channel.timeout_seconds * _TRIES_AT_ONCE + _GRACE_SECONDS
         try:
@@ -163,6 +168,12 @@ def undelivered_alert(channel: str, messages: int, answer: str, now: float) -> A
         evaluated_at=now,
         annotations=(("summary", summary),),
     )
+
+
+def _said_late(message: Message, now: float) -> Message:
+    """The message as it leaves: one that was held up says so, for people would take its figures for those of now."""
+    note = late_note(message.made_at, now)
+    return replace(message, body=f"{note}\n\n{message.body}") if note else message
 
 
 def _queue_again(messages: Collection[Message], now: float, connection: sqlite3.Connection) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from aishell_core.units import format_counted, format_duration, format_value
-from aishell_core.values import Unit
+from aishell_core.values import Labels, TargetId, Unit
 from alerts.annotations import command_for, facts_of
 from alerts.models import Alert, Evidence, Fingerprint, Level
 from alerts.notify.grouping import Decision, Group, Member, Why
@@ -24,6 +24,7 @@ _CAUSES = 3
 _STEPS = 3
 _PLACES = ("alertname", "target", "engine", "role", "environment", "severity")
 _TITLE = 200
+_LATE_SECONDS = 120.0
 
 
 def title_of(decision: Decision) -> str:
@@ -32,12 +33,13 @@ def title_of(decision: Decision) -> str:
     mark = _mark(decision)
     if len(told) == 1:
         alert = told[0].alert
-        return f"{mark} {_name(alert)} on {harmless(alert.key.target)}"[:_TITLE]
+        return f"{mark} {_name(alert)} on {_target(alert.key.target)}{_figure(alert.key.labels)}"[:_TITLE]
     names = {_raw_name(member.alert) for member in told}
     targets = {member.alert.key.target for member in told}
     what = harmless(names.pop()) if len(names) == 1 else format_counted(len(names), "rule")
-    where = harmless(targets.pop()) if len(targets) == 1 else format_counted(len(targets), "target")
-    return f"{mark} {format_counted(len(told), 'alert')}: {what} on {where}"[:_TITLE]
+    where = _target(targets.pop()) if len(targets) == 1 else format_counted(len(targets), "target")
+    shared = set(told[0].alert.key.labels).intersection(*(member.alert.key.labels for member in told)) if told else set()
+    return f"{mark} {format_counted(len(told), 'alert')}: {what} on {where}{_figure(tuple(sorted(shared)))}"[:_TITLE]
 
 
 def body_of(decision: Decision, rules: Mapping[str, Rule], evidence: Mapping[Fingerprint, Evidence], now: float, note: str = "") -> str:
@@ -95,6 +97,24 @@ def _mark(decision: Decision) -> str:
     return f"[{level_of(firing).upper()}]" if firing else "[RESOLVED]"
 
 
+def late_note(made_at: float, now: float) -> str:
+    """A sentence for a message that was written long before it leaves, "" for one that was not; both epoch seconds."""
+    late = now - made_at
+    if late < _LATE_SECONDS:
+        return ""
+    return _wrapped(f"Written at {moment(made_at)} and held up for {format_duration(round(late))}: all below is as it was then.")
+
+
+def _figure(labels: Labels) -> str:
+    """Which of a target's figures, in brackets; "" where it has one alone."""
+    own = harmless(", ".join(f"{name}={value}" for name, value in labels if name not in _PLACES))
+    return f" ({own})" if own else ""
+
+
+def _target(name: TargetId) -> str:
+    return harmless(name) or "all targets"
+
+
 def _raw_name(alert: Alert) -> str:
     return dict(alert.labels).get("alertname", alert.rule)
 
@@ -124,19 +144,26 @@ def _row(word: str, text: str) -> str:
 
 def _one(member: Member, rule: Rule | None, evidence: Evidence | None, now: float) -> list[str]:
     alert = member.alert
-    rows = (_row("Where", _where(alert)), _row("Which", _own_labels(alert)), *_times(member, now), _row("Value", value_text(alert)))
+    value = value_text(alert) if alert.phase.is_active else _last_value(alert)
+    rows = (_row("Where", _where(alert)), _row("Which", _own_labels(alert)), *_times(member, now), _row("Value", value))
     facts = "\n".join(row for row in rows if row)
-    summary = _wrapped(annotation(alert, "summary"))
+    words = annotation(alert, "summary")
     if not alert.phase.is_active:
-        return [summary, facts]
+        return [_wrapped(f"It was: {words}") if words else "", facts]
+    summary = _wrapped(words)
     text = annotation(alert, "description") or (harmless(rule.reason) if rule is not None else "")
     return [summary, facts, _causes(evidence), _wrapped(text), _look_closer(alert, rule), _runbook(alert, rule)]
+
+
+def _last_value(alert: Alert) -> str:
+    """The figure when it was over; what it was compared with then may be another limit than the one that it had passed."""
+    return "" if alert.value is None else f"{_quantity(alert.value, alert.unit)} at the end"
 
 
 def _where(alert: Alert) -> str:
     labels = dict(alert.labels)
     traits = ", ".join(harmless(value) for name in ("engine", "role", "environment") if (value := labels.get(name)))
-    return harmless(alert.key.target) + (f" ({traits})" if traits else "")
+    return _target(alert.key.target) + (f" ({traits})" if traits else "")
 
 
 def _own_labels(alert: Alert) -> str:
@@ -204,7 +231,8 @@ def _line(member: Member, now: float) -> str:
     alert = member.alert
     own = _own_labels(alert)
     was = f" (was {member.told})" if alert.phase.is_active and member.told not in {None, alert.level} else ""
-    parts = [f"{alert.level}{was} {_name(alert)} on {harmless(alert.key.target)}", own, value_text(alert)]
+    parts = [f"{alert.level}{was} {_name(alert)} on {_target(alert.key.target)}", own]
+    parts.append(value_text(alert) if alert.phase.is_active else _last_value(alert))
     begin = alert.since if alert.since is not None else alert.fired_at
     if begin is not None:
         end = now if alert.phase.is_active or alert.resolved_at is None else alert.resolved_at

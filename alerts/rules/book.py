@@ -12,10 +12,14 @@ from alerts.rule import Maintenance, Rule
 
 @dataclass(frozen=True, slots=True)
 class BrokenRule:
-    """A rule (or an override, or maintenance) that is not in force, by its name or its place, and everything that is wrong with it."""
+    """A rule (or an override, or maintenance) that is not in force, by its name or its place, and everything that is wrong with it.
+
+    `hides_rules` says that it is a file, or a rule without a name: a rule that was read before may stand in it still.
+    """
 
     name: str
     problems: tuple[Problem, ...]
+    hides_rules: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ def _refusal(entry: RuleFiles) -> tuple[str, str] | None:
 
 
 def _broken(entry: RuleFiles, what: str, hint: str) -> BrokenRule:
-    return BrokenRule(str(entry.path), (Problem(entry.named_in or str(entry.path), what, hint, entry.line),))
+    return BrokenRule(str(entry.path), (Problem(entry.named_in or str(entry.path), what, hint, entry.line),), hides_rules=True)
 
 
 def read_rule_files(files: Sequence[RuleFiles]) -> tuple[tuple[Section, ...], tuple[BrokenRule, ...]]:
@@ -89,7 +89,7 @@ def read_rule_files(files: Sequence[RuleFiles]) -> tuple[tuple[Section, ...], tu
             # Nothing but a regular file: a pipe or a device in a folder would be read without end.
             section = section_of(read_document(file.path, only_regular=True))
         except InvalidConfigError as error:
-            broken.append(BrokenRule(str(file.path), error.problems))
+            broken.append(BrokenRule(str(file.path), error.problems, hides_rules=True))
             continue
         if isinstance(section, BrokenRule):
             broken.append(section)

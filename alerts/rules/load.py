@@ -80,13 +80,15 @@ def section_of(document: Document) -> Section | BrokenRule:
         return Section(document)
     if not isinstance(content, dict):
         hint = "write rules: in the first line, and the list below it"
-        return BrokenRule(document.source, (document.problem((), f"a file of rules has keys, but {kind_of(content)} was found", hint),))
+        return BrokenRule(
+            document.source, (document.problem((), f"a file of rules has keys, but {kind_of(content)} was found", hint),), hides_rules=True
+        )
     problems = tuple(
         document.problem((*path, key), f"a file of rules has no key {key!r}", nearest(key, _FILE_KEYS), of_key=True)
         for key in content
         if key not in _FILE_KEYS
     )
-    return BrokenRule(document.source, problems) if problems else Section(document, path)
+    return BrokenRule(document.source, problems, hides_rules=True) if problems else Section(document, path)
 
 
 def load_book(
@@ -109,7 +111,7 @@ def load_book(
     if len(drafts) > MOST_RULES:
         place = drafts[MOST_RULES].place
         what = f"{len(drafts):,} rules are more than {MOST_RULES:,}; this one and those behind it are left out"
-        sheet.broken.append(BrokenRule(place.origin, (place.problem((), what, "one rule can be for many targets"),)))
+        sheet.broken.append(BrokenRule(place.origin, (place.problem((), what, "one rule can be for many targets"),), hides_rules=True))
     for draft in _with_names_of_their_own(drafts[:MOST_RULES], sheet):
         _read(draft, around, sheet)
     settings = replace(settings, maintenance=(*settings.maintenance, *_maintenance(sections, sheet)))
@@ -178,7 +180,7 @@ def _own_drafts(sections: Sequence[Section], sheet: _Sheet) -> Iterator[_Draft]:
                 yield _Draft(Place(section.document, (*path, number)), content)
         elif rules is not None:
             problem = section.document.problem(path, f"a list is wanted here, but {kind_of(rules)} was found", "write - name: below it")
-            sheet.broken.append(BrokenRule(section.document.source, (problem,)))
+            sheet.broken.append(BrokenRule(section.document.source, (problem,), hides_rules=True))
 
 
 def _builtin_drafts(names: Sequence[str], sections: Sequence[Section], sheet: _Sheet) -> Iterator[_Draft]:

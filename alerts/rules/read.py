@@ -46,7 +46,7 @@ def read_rule(place: Place, content: Plain, around: Surroundings, builtin: str =
     """The rule that a mapping says; `builtin` is the set that it ships with, which is that of one engine."""
     if not isinstance(content, dict):
         what = f"a rule is a set of keys, but {kind_of(content)} was found"
-        return BrokenRule(place.origin, (place.problem((), what, "write - name: and condition: below it"),))
+        return BrokenRule(place.origin, (place.problem((), what, "write - name: and condition: below it"),), hides_rules=True)
     name = content.get("name")
     problems, spec = _modelled(place, content)
     engines = tuple(_engines(content)) or ((builtin,) if builtin else ())
@@ -54,7 +54,9 @@ def read_rule(place: Place, content: Plain, around: Surroundings, builtin: str =
     problems += [_fault_problem(place, content, fault) for fault in conditions.faults]
     problems += islice(_template_problems(place, content), _MOST_TOLD)
     if problems or spec is None:
-        return BrokenRule(name if isinstance(name, str) else place.origin, _sorted(problems))
+        if isinstance(name, str):
+            return BrokenRule(name, _sorted(problems))
+        return BrokenRule(place.origin, _sorted(problems), hides_rules=True)
     return ReadRule(
         _rule(place, spec, conditions, builtin),
         spec.enabled,

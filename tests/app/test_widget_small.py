@@ -163,6 +163,20 @@ async def test_a_low_chart_gives_up_its_axis_then_its_area() -> None:
         assert "✖ stale 9s" in painted(app)[0]
 
 
+async def test_why_a_chart_is_stale_is_cut_before_its_title() -> None:
+    why = "stale 11s: no answer within 2s; the call that began 9s ago has not ended yet"
+    chart = TimeChart(ChartData("transactions", Unit.COUNT, [1.0, 2.0], span_text="5 min", now_text="2", stale=why))
+    app = WidgetApp(chart)
+    async with app.run_test(size=(70, 6)) as pilot:
+        await pilot.pause()
+        assert painted(app)[0].startswith(" transactions ✖ stale 11s: no answer within")
+        assert painted(app)[0].endswith("5 min  now 2")
+        await pilot.resize_terminal(42, 6)
+        await pilot.pause()
+        assert painted(app)[0].split("  ")[0] == " transactions"
+        assert "✖ stale 11s  5 min" in painted(app)[0]
+
+
 async def test_a_text_pane_scrolls_and_says_where_it_is() -> None:
     view = TextView([((f"line {i}", "text"),) for i in range(50)], heading=Heading("help"))
     app = WidgetApp(view)

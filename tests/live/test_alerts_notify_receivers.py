@@ -242,10 +242,13 @@ def test_a_hanging_channel_delays_no_other_one(receiver: Receiver) -> None:
         assert states["fast"].delivered_at == NOON
 
 
-def test_a_certificate_is_checked_and_one_that_is_known_is_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("scheme", ["webhook+https", "jsons"])
+def test_a_certificate_is_checked_and_one_that_is_known_is_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     authority = issuer(tmp_path, "authority")
     with http_receiver(authority.issue("localhost", names="DNS:localhost")) as receiver:
-        channel = a_channel("hook", f"webhook+https://localhost:{receiver.port}/x", timeout_seconds=20.0)
+        channel = a_channel("hook", f"{scheme}://localhost:{receiver.port}/x", timeout_seconds=20.0)
         answer = send(channel)
         assert answer.fault is Fault.UNREACHABLE
         assert answer.text.startswith("its certificate is not trusted")
@@ -271,6 +274,12 @@ def test_nothing_of_a_url_is_left_in_what_a_service_says() -> None:
         "Failed to send to hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD with p@ssword", "slack://T1JJ3T3L2/A1BRTD4JD/p%40ssword"
     )
     assert said == "Failed to send to hooks.slack.com/services/***/*** with ***"
+
+
+def test_the_words_of_an_answer_are_not_taken_for_secrets_because_an_option_is_called_so() -> None:
+    said = "302 Found: it points elsewhere, and redirects are not followed; hunter22"
+    assert without_secrets(said, "jsons://h/x?redirect=yes&+token=hunter22").endswith("redirects are not followed; ***")
+    assert without_secrets("TOKENTOKEN", "jsons://h/x?TOKENTOKEN") == "***"
 
 
 def office_for(*channels: Channel) -> PostOffice:

@@ -291,6 +291,17 @@ def test_stop_ends_the_servers_of_a_frozen_keeper_too(tmp_path: Path) -> None:
     assert not running.folder.exists()
 
 
+def test_what_a_killed_keeper_leaves_is_said_and_ended_by_its_dashboard(tmp_path: Path) -> None:
+    running = start_postgres_demo(tmp_path, installed("15"))
+    below = children(running.process.pid)
+    assert running.trouble() == ""
+    running.process.kill()
+    until(running.trouble, "the demo says so")
+    running.stop()
+    assert survivors(below) == frozenset()
+    assert not running.folder.exists()
+
+
 def test_a_sweep_ends_nobody_who_is_no_server_of_that_folder(tmp_path: Path) -> None:
     """A number in an old note may be somebody else's by now: that process is left alone, the folder goes."""
     left = tmp_path / "demo-left"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -12,13 +13,16 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from aishell_core.errors import AishellError
+from aishell_tui.demo import workload
 from aishell_tui.demo.keeping import DATABASE_NAME
-from aishell_tui.demo.launch import Demo, start_demo, sweep
+from aishell_tui.demo.launch import WORKLOAD_GONE, Demo, start_demo, sweep
 from aishell_tui.demo.workload import CLIENTS
 from tests.processes import ProcessMark, children, survivors
+from tests.terminal import AISHELL, opened, surroundings
 
 DASHBOARD = """
 import sys, time
@@ -129,10 +133,24 @@ def test_whatever_ends_the_dashboard_ends_the_demo(
     until(lambda: not folder.exists(), "the folder is removed")
 
 
-def test_the_clients_end_with_their_keeper(demo: Demo) -> None:
+def test_the_clients_end_with_their_keeper_and_that_is_known_until_the_demo_ends(demo: Demo) -> None:
     clients = children(demo.process.pid)
+    assert demo.trouble() == ""
     demo.process.kill()
     assert survivors(clients) == frozenset()
+    until(lambda: demo.trouble() == WORKLOAD_GONE, "the demo says so")
+    demo.stop()
+    assert demo.trouble() == "", "its own end is none"
+
+
+def test_a_dashboard_says_when_somebody_has_killed_its_demos_clients(tmp_path: Path) -> None:
+    with opened([AISHELL, "demo"], surroundings(tmp_path), columns=120, rows=30, cwd=tmp_path) as terminal:
+        terminal.wait_for("aishell connect URL --save NAME", 120.0)
+        (keeper,) = (each for each in psutil.Process(terminal.process.pid).children() if workload.__name__ in each.cmdline())
+        os.kill(keeper.pid, signal.SIGKILL)
+        terminal.wait_for(WORKLOAD_GONE, 60.0)
+        terminal.send("8")
+        terminal.wait_for(re.compile(rf"Events.*aishell +{re.escape(WORKLOAD_GONE)}", re.DOTALL), 60.0)
 
 
 def test_the_next_start_sweeps_what_a_double_kill_left(dashboard: tuple[subprocess.Popen[str], Path, frozenset[ProcessMark]]) -> None:

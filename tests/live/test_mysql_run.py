@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from aishell_core.safety.languages import judge
 from aishell_core.values import FailureCode, Limits
 from tests.servers.mysql import MARIADB, MysqlServer, mysql
 from tests.servers.mysql_clients import asking, refusal, waiters
@@ -46,6 +47,40 @@ async def test_a_read_only_run_changes_nothing_and_says_why(server: MysqlServer)
             assert error.reason is FailureCode.UNSUPPORTED
             assert "read-only" in error.message
     assert server.execute("SELECT COUNT(*), MAX(id) FROM shop.users") == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(
+            "DELETE FROM users WHERE id = 1",
+            "UPDATE users SET name = 'y'",
+            "INSERT INTO users (name) VALUES ('x')",
+            "REPLACE INTO users (id) VALUES (1)",
+        ),
+        "DELETE u FROM users u JOIN users v ON u.id = v.id WHERE v.name = 'a'",
+    ],
+)
+@pytest.mark.parametrize("explain", ["EXPLAIN", "EXPLAIN FORMAT=JSON", "desc"])
+async def test_the_plan_of_a_change_is_a_read_and_makes_none(server: MysqlServer, change: str, explain: str) -> None:
+    before = server.execute("SELECT id, name FROM shop.users ORDER BY id")
+    assert judge("mysql", f"{explain} {change}").is_read
+    async with asking(server.target(database="shop")) as session:
+        result = await session.run(f"{explain} {change}", (), Limits())
+    assert result.rows
+    assert server.execute("SELECT id, name FROM shop.users ORDER BY id") == before
+
+
+async def test_nothing_is_taken_for_a_plan_that_makes_the_change(server: MysqlServer) -> None:
+    before = server.execute("SELECT id, name FROM shop.users ORDER BY id")
+    async with asking(server.target(database="shop")) as session:
+        for command in (
+            "ANALYZE DELETE FROM users", "EXPLAIN ANALYZE DELETE FROM users", "# EXPLAIN\nDELETE FROM users",
+            "-- EXPLAIN\nDELETE FROM users", "/* EXPLAIN */ DELETE FROM users", "EXPLAIN /*! ANALYZE */ DELETE FROM users",
+            "EXPLAIN SELECT 1; DELETE FROM users",
+        ):  # fmt: skip
+            await refusal(session.run(command, (), Limits()))
+    assert server.execute("SELECT id, name FROM shop.users ORDER BY id") == before
 
 
 async def test_a_write_is_committed_and_counted(server: MysqlServer) -> None:

@@ -12,9 +12,10 @@ import pytest
 from aishell_core.engines.redis_cache import Json, JsonCache, SessionStore
 from aishell_core.engines.redis_data import RedisData
 from aishell_core.engines.redis_errors import RedisError
-from aishell_core.engines.redis_store import Message, RedisStore
+from aishell_core.engines.redis_store import Message, Page, RedisStore
 from aishell_core.values import FailureCode, Limits
 from tests.servers.redis import VERSIONS, RedisServer, redis_server
+from tests.servers.sqlite_client import eventually
 
 _FEW = Limits(rows=10, bytes=1000, seconds=20.0)
 
@@ -56,7 +57,7 @@ async def test_strings_are_written_read_counted_and_cut_off_at_the_limit(data: R
     assert await data.strings.append("a", b"\xff") == 3
     assert (await data.strings.get("a")).rows == (b"\xc3\xa9\xff",)
     assert await data.strings.increase("n", 5) == 5
-    assert await data.strings.get_many("n", "a", "none") == ("5", b"\xc3\xa9\xff", None)
+    assert (await data.strings.get_many("n", "a", "none")).rows == ("5", b"\xc3\xa9\xff", None)
     await data.strings.set("long", "x" * 5000)
     page = await data.strings.get("long")
     assert page.rows == ("x" * 1000,)
@@ -96,8 +97,8 @@ async def test_hashes_lists_sets_and_sorted_sets_keep_the_limits(data: RedisData
     fields = await data.hashes.all("h")
     assert len(fields.rows) == 10
     assert fields.cut == "rows"
-    assert await data.hashes.get("h", "f3") == "3"
-    assert await data.hashes.get("h", "none") is None
+    assert (await data.hashes.get("h", "f3")).rows == ("3",)
+    assert (await data.hashes.get("h", "none")).rows == ()
     assert await data.hashes.increase("h", "f3", 2) == 5
     assert await data.hashes.delete("h", "f1", "none") == 1
     assert await data.hashes.length("h") == 29
@@ -152,6 +153,53 @@ async def test_an_answer_that_is_too_large_is_not_held(server: RedisServer) -> N
     with pytest.raises(RedisError, match="larger than"):
         await data.sets.union("s")
     assert await data.sets.length("s") == 3000
+    await data.close()
+
+
+async def test_values_beyond_the_limit_of_bytes_are_cut_off_and_said_and_never_taken_away(server: RedisServer) -> None:
+    large, small = "x" * 200_000, "y"
+    server.execute("MSET", "a", small, "b", large, "c", small)
+    server.execute("HSET", "h", "f", large)
+    data = RedisData(server.target(), Limits(rows=3, bytes=1000, seconds=20.0), {})
+    many = await data.strings.get_many("a", "b", "c")
+    assert (many.rows, many.cut) == (("y",), "bytes")
+    field = await data.hashes.get("h", "f")
+    assert (field.rows, field.cut) == (("x" * 1000,), "bytes")
+    server.execute("RPUSH", "l", large, small)
+    for popping in (data.lists.pop("l"), data.lists.pop_within("l", 5)):
+        with pytest.raises(RedisError, match="200000 bytes, more than the limit of 1000: it was left where it is"):
+            await popping
+    assert server.execute("LRANGE", "l", 0, -1) == [large.encode(), small.encode()]
+    assert await data.lists.pop("l", end=True) == small
+    assert await data.strings.get("a") == Page(("y",)), "the connection goes on"
+    await data.close()
+
+
+async def test_each_value_is_popped_once_by_all_who_pop_at_once(server: RedisServer) -> None:
+    server.execute("RPUSH", "l", *range(60))
+    workers = [RedisData(server.target(), Limits(seconds=60.0), {}) for _ in range(4)]
+
+    async def drain(data: RedisData) -> list[str]:
+        found: list[str] = []
+        while (value := await data.lists.pop("l")) is not None:
+            found.append(str(value))
+        return found
+
+    found = [value for each in await asyncio.gather(*map(drain, workers)) for value in each]
+    assert sorted(map(int, found)) == list(range(60))
+    for data in workers:
+        await data.close()
+
+
+@pytest.mark.parametrize("end", [False, True])
+async def test_who_waits_for_a_value_gets_it_when_it_comes(server: RedisServer, end: bool) -> None:
+    data = RedisData(server.target(), Limits(seconds=60.0), {})
+    waiting = asyncio.create_task(data.lists.pop_within("l", 60, end=end))
+    watcher = server.connect()
+    await asyncio.to_thread(eventually, lambda: watcher.info("clients")["blocked_clients"] == 1)
+    server.execute("RPUSH", "l", "x")
+    assert await waiting == "x"
+    assert server.execute("LLEN", "l") == 0
     await data.close()
 
 

@@ -134,5 +134,5 @@ def test_the_example_of_the_guide_runs_against_a_server(server: RedisServer) -> 
     server.execute("FLUSHALL")
     done = subprocess.run([sys.executable, "-c", example, server.url()], capture_output=True, text=True, cwd=_ROOT)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == ["('user:1',) Ada", "[1, 2, 3]"]
+    assert done.stdout.splitlines() == ["('user:1',) ('Ada',)", "[1, 2, 3]"]
     assert server.connect().get("cache:numbers") == b"[1,2,3]"

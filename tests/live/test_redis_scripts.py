@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 import redis
 
-from aishell_core.engines.redis_commands import traits_of, why_not_read_only
+from aishell_core.engines.redis_commands import traits_of, why_not_read_only, why_not_run
 from aishell_core.engines.redis_errors import RedisError
 from aishell_core.engines.redis_lane import Line
 from aishell_core.engines.redis_run import run_command
 from aishell_core.engines.redis_script import answer_of_script
 from aishell_core.safety.language.lists import listed_words
+from aishell_core.safety.language.redis import KNOWN
 from aishell_core.safety.languages import judge
 from aishell_core.values import FailureCode, Limits
 from tests.servers.redis import VERSIONS, RedisServer, redis_server
@@ -134,10 +135,29 @@ async def test_what_is_judged_a_read_is_run_where_only_reading_is_allowed(server
     """By the server's own word: what is judged and what is run never contradict each other."""
     client = server.connect()
     refused = []
-    for name in sorted(listed_words(("redis_reading.txt",))):
+    for name in sorted(listed_words(("redis_reading.txt", "redis_writing.txt")) | KNOWN.keys()):
         client.set_response_callback("COMMAND INFO", lambda said: said)
         traits = traits_of(client.execute_command("COMMAND INFO", name.partition("|")[0])[0])
         known = traits is not None and ("|" not in name or not traits.parts or name in traits.parts)
-        if known and traits is not None and judge("redis", name.replace("|", " ")).is_read and why_not_read_only(name, traits):
-            refused.append(f"{name}: {why_not_read_only(name, traits)}")
+        words = name.split("|")
+        if (
+            known
+            and not why_not_run(name)
+            and traits is not None
+            and judge("redis", " ".join(words)).is_read
+            and (why := why_not_read_only(name, traits, words))
+        ):
+            refused.append(f"{name}: {why}")
     assert refused == []
+
+
+@pytest.mark.parametrize("command", ["SORT numbers", "SORT numbers LIMIT 0 10 DESC", "GEORADIUS places 1 1 100 km", "WAIT 0 1"])
+async def test_what_may_store_or_only_waits_is_a_read_where_it_stores_nothing(server: RedisServer, command: str) -> None:
+    server.execute("RPUSH", "numbers", "3", "1", "2")
+    server.execute("GEOADD", "places", "1", "1", "here")
+    assert judge("redis", command).is_read
+    assert (await run(server, command, read_only=True)).rows
+    for storing in ("SORT numbers STORE other", "GEORADIUS places 1 1 100 km STORE other", "GEORADIUS places 1 1 100 km STOREDIST other"):
+        assert not judge("redis", storing).is_read
+        assert (await refusal(server, storing, read_only=True)).reason is FailureCode.PRIVILEGE
+    assert server.execute("EXISTS", "other") == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 
-from aishell_core.engines.redis_commands import name_of, word_of, words_of
+from aishell_core.engines.redis_commands import name_of, stores_nothing, word_of, words_of
 from aishell_core.errors import TargetError
 from aishell_core.safety.language.lists import listed_words
 from aishell_core.safety.risk import ActionClass, Risk, RiskLevel, not_understood, risk_of
@@ -32,7 +32,7 @@ def _table(*entries: tuple[str, RiskLevel, ActionClass, str]) -> dict[str, Risk]
     return {name: risk_of(level, action, why) for names, level, action, why in entries for name in names.split()}
 
 
-_KNOWN = _table(
+KNOWN = _table(
     ("flushall flushdb", CRITICAL, ADMIN, "deletes every key of a database or of all of them"),
     ("swapdb", HIGH, ADMIN, "exchanges two databases under all clients"),
     ("keys", HIGH, ADMIN, "goes through all keys at once, and nobody else is served meanwhile; SCAN does it in steps"),
@@ -106,9 +106,9 @@ def judge(command: str, parameters: Sequence[Value] = ()) -> Risk:
         return _config_get(words[2:])
     if name == "client|kill" and len(words) == 4 and words[2].lower() == "id":
         return risk_of(MEDIUM, TERMINATE, "closes the connection of one client")
-    if name in {"sort", "georadius", "georadiusbymember"} and not any(word.lower() in {"store", "storedist"} for word in words[2:]):
+    if stores_nothing(words):
         return risk_of(LOW, READ, "may go through a whole collection")
-    known = _KNOWN.get(name) or (_KNOWN["debug"] if name.startswith("debug|") else None)
+    known = KNOWN.get(name) or (KNOWN["debug"] if name.startswith("debug|") else None)
     if known is not None:
         return known
     if name in listed_words(_READING):

@@ -157,9 +157,9 @@ def _explain(statement: Statement, rules: SqlRules) -> Risk:
     runs = statement[0].word == "ANALYZE" or "ANALYZE" in options or "ANALYSE" in options
     risk = _judge(inner, rules)
     if not runs or not rules.explain_runs:
-        # Some servers run functions and subqueries of a query to plan it; a change is planned alone.
+        # Some servers run functions and subqueries to plan what holds them, so these count; the change itself is not made.
         planned = inner[0].word in _CHANGES and risk.understood
-        return together((READING, *harmful_calls(inner, rules))) if planned else risk
+        return _parsed(inner, rules, only_planned=True) if planned else risk
     return risk if risk.is_read else together((risk, Risk(risk.level, risk.actions, ("EXPLAIN ANALYZE runs the statement",))))
 
 
@@ -175,9 +175,9 @@ def _explained(statement: Statement) -> Statement | None:
     return None
 
 
-def _parsed(statement: Statement, rules: SqlRules) -> Risk:
+def _parsed(statement: Statement, rules: SqlRules, *, only_planned: bool = False) -> Risk:
     # The parser takes ten megabytes, and a text loses its literals without it.
     from aishell_core.safety.language.sql_tree import judge_tree
 
     beginning = _phrase(statement, rules) if statement[0].word in rules.phrases else READING
-    return judge_tree(statement, rules, beginning)
+    return judge_tree(statement, rules, beginning, only_planned=only_planned)

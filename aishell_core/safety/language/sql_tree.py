@@ -24,11 +24,16 @@ from aishell_core.safety.risk import Risk, not_understood, risk_of, together
 logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
 
 
-def judge_tree(statement: Statement, rules: SqlRules, beginning: Risk) -> Risk:
-    """The risk of one statement; `beginning` is that of its first words, for one that cannot be parsed."""
+def judge_tree(statement: Statement, rules: SqlRules, beginning: Risk, *, only_planned: bool = False) -> Risk:
+    """The risk of one statement; `beginning` is that of its first words, for one that cannot be parsed.
+
+    Of a change that is `only_planned` the functions count alone.
+    """
     tree = _tree(statement, rules)
     if tree is None:
         return together((not_understood("it could not be parsed"), beginning, *harmful_calls(statement, rules)))
+    if only_planned:
+        return together((READING, *call_risks(statement, rules, _not_called(tree))))
     risk = together(
         (*_tree_risks(tree, rules, statement[0].word), *call_risks(statement, rules, _not_called(tree)), *_sign_risks(statement))
     )

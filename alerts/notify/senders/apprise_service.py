@@ -10,9 +10,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
+import ssl
 import time
 from collections.abc import Iterator
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 from urllib.parse import quote, unquote
@@ -104,8 +106,11 @@ def fitted(url: str, message: Message) -> str:
 
 def without_secrets(text: str, url: str) -> str:
     """A text without any part of a URL that is long enough to be a secret."""
-    rest = url.partition("://")[2]
-    parts = {piece for part in re.split(r"[/:@?&=#,]+", rest) for piece in (part, unquote(part)) if len(piece) >= _SHORTEST_SECRET}
+    place, _, query = url.partition("://")[2].partition("?")
+    # The names of options are no secrets, and are words that answers are made of.
+    values = [option.partition("=")[2] if "=" in option else option for option in query.split("&")]
+    found = [part for text_ in (place, *values) for part in re.split(r"[/:@?&=#,]+", text_)]
+    parts = {piece for part in found for piece in (part, unquote(part)) if len(piece) >= _SHORTEST_SECRET}
     for part in sorted(parts, key=len, reverse=True):
         text = text.replace(part, "***")
     return text
@@ -146,10 +151,12 @@ def _service(url: str, timeout_seconds: float) -> apprise.NotifyBase | None:
     return service
 
 
-def _answer(result: apprise.AppriseResult, heard: list[Reply]) -> Answer:
+def _answer(result: apprise.AppriseResult, heard: _Heard) -> Answer:
     """What a try means: by the last thing the receiver said, or, where it said nothing over HTTP, by the words of the service."""
     words = "; ".join(dict.fromkeys(entry.message for entry in result.logs() if entry.message))
-    last = heard[-1] if heard else None
+    last = heard.replies[-1] if heard.replies else None
+    if not result and heard.faults and last is None:
+        return Answer(Fault.UNREACHABLE, heard.faults[-1])
     if result:
         return Answer(Fault.NONE, "taken" if last is None else judged(last).text)
     if last is None or result.status is apprise.AppriseResultStatus.TIMEOUT:
@@ -161,30 +168,63 @@ def _answer(result: apprise.AppriseResult, heard: list[Reply]) -> Answer:
     return verdict
 
 
-_heard: ContextVar[tuple[list[Reply], float, float] | None] = ContextVar("heard", default=None)
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """What receivers answered within one try, and why one could not be trusted, in words that hold no secret."""
+
+    now: float
+    timeout_seconds: float
+    replies: list[Reply] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+
+_heard: ContextVar[_Heard | None] = ContextVar("heard", default=None)
 
 
 @contextlib.contextmanager
-def _overhearing(now: float, timeout_seconds: float) -> Iterator[list[Reply]]:
+def _overhearing(now: float, timeout_seconds: float) -> Iterator[_Heard]:
     """Collects the answers of all requests that are made within, in whichever thread Apprise makes them: it hands the context on."""
-    replies: list[Reply] = []
-    token = _heard.set((replies, now, timeout_seconds))
+    heard = _Heard(now, timeout_seconds)
+    token = _heard.set(heard)
     try:
-        yield replies
+        yield heard
     finally:
         _heard.reset(token)
+
+
+def _untrusted(error: Exception) -> str:
+    """Why a certificate is not trusted, or that TLS failed: the words of the library are long and hold the URL."""
+    cause: object = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        within = cause.args[0] if isinstance(cause, BaseException) and cause.args else None
+        cause = getattr(cause, "reason", None) or (within if isinstance(within, BaseException) else None)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {cause.verify_message}"
+    return f"TLS failed: {getattr(cause, 'reason', None) or type(cause).__name__}"
 
 
 class _OverheardAdapter(requests.adapters.HTTPAdapter):
     """Notes what a receiver answered, and reads no more of it than is good for us."""
 
+    def build_connection_pool_key_attributes(self, *args: Any, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:  # noqa: ANN401
+        """Besides the library's own authorities those that OpenSSL knows are trusted: `SSL_CERT_FILE` names them."""
+        host, pool = super().build_connection_pool_key_attributes(*args, **options)
+        if pool.get("cert_reqs") == "CERT_REQUIRED":
+            pool["ssl_context"] = ssl.create_default_context()
+        return host, pool
+
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:  # noqa: ANN401 - the library's
         listening = _heard.get()
         begun = time.monotonic()
-        response = super().send(request, *args, **options)
+        try:
+            response = super().send(request, *args, **options)
+        except requests.exceptions.SSLError as error:
+            if listening is not None:
+                listening.faults.append(_untrusted(error))
+            raise
         if listening is None:
             return response
-        replies, now, timeout_seconds = listening
+        replies, now, timeout_seconds = listening.replies, listening.now, listening.timeout_seconds
         _read(response, begun + timeout_seconds)
         text = response.content[:_TOLD_BYTES].decode("utf-8", "replace")
         wait = retry_after(response.headers.get("Retry-After"), now)

@@ -298,6 +298,26 @@ async def test_the_alert_of_a_rule_that_became_wrong_waits_and_that_of_one_that_
     assert station.told == ["firing warning", "resolved warning"]
 
 
+async def test_another_rule_that_is_wrong_keeps_no_alert_of_one_that_is_gone(folder: Path, clock: FakeClock) -> None:
+    station = Station(folder, RULE, clock=clock)
+    await station.watch(orders=0.95)
+    station.books.put(book_of(broken=(BrokenRule("other", (Problem("rules.yml", "there is no metric pool.usag", "", 3, 5),)),)))
+    station.reload()
+    assert only(await station.watch(orders=0.95)).phase is Phase.RESOLVED
+
+
+async def test_the_alerts_of_a_file_that_cannot_be_read_wait_and_say_in_one_line_which(folder: Path, clock: FakeClock) -> None:
+    station = Station(folder, RULE, clock=clock)
+    await station.watch(orders=0.95)
+    problem = Problem("rules.yml", "the bracket that opens here is never closed", "close it", 3, 5, "   3 | [\n     | ^")
+    station.books.put(book_of(broken=(BrokenRule("rules.yml", (problem,), hides_rules=True),)))
+    station.reload()
+    alert = only(await station.watch(3, orders=0.95))
+    assert (alert.phase, alert.health) == (Phase.FIRING, Health.ERROR)
+    said = "its rule may stand in what cannot be read: rules.yml:3:5: the bracket that opens here is never closed"
+    assert alert.health_reason == said
+
+
 async def test_the_alerts_of_a_target_that_is_not_watched_any_more_end(folder: Path, clock: FakeClock) -> None:
     station = Station(folder, RULE, clock=clock)
     await station.watch(orders=0.95)

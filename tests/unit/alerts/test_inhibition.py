@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
@@ -9,9 +11,10 @@ from hypothesis import strategies as st
 
 from aishell_core.values import TargetId
 from alerts.inhibition import AFTERMATH_SECONDS, inhibited
+from alerts.language.parser import parse_condition
 from alerts.models import Alert, ChangeKind, Level, Matcher, MatchOperator, Phase, Traits
 from alerts.mutes import Mutes, muted
-from alerts.rule import Inhibition, Reach, Rule
+from alerts.rule import Inhibition, Reach, Rule, Selector, Trigger
 from tests.alert_values import NOW, a_rule, an_alert, key_of
 
 LAG = Matcher("alertname", MatchOperator.EQUAL, "lag")
@@ -140,3 +143,48 @@ def test_whatever_the_rules_for_each_muted_alert_somebody_is_told_of_one_that_le
         reached |= {muted for muted, sources in found.items() if reached & set(sources)}
     assert reached == {alert.fingerprint for alert in alerts}
     assert all(muted not in sources for muted, sources in found.items())
+
+
+GONE = Rule(
+    "gone",
+    (Trigger(Level.CRITICAL, parse_condition("absent(uptime, 1m)")),),
+    inhibits=(Inhibition((LAG,), of=Reach.REPLICAS),),
+    targets=Selector(names=("primary", "other")),
+)
+SILENT = {TargetId("primary"): NOW - 40.0}
+POSTGRES = {name: replace(own, engine="postgres") for name, own in TRAITS.items()}
+
+
+def waits(*alerts: Alert, now: float = NOW, rule: Rule = GONE, silent: Mapping[TargetId, float] = SILENT) -> set[tuple[str, str]]:
+    """Rule and target of the alerts that wait for a target that does not answer."""
+    found = inhibited(alerts, {rule.name: rule, "lag": LAGS, "full": FULL}, POSTGRES, now, silent)
+    return {(alert.rule, alert.key.target) for alert in alerts if found.get(alert.fingerprint)}
+
+
+def test_the_lag_of_a_replica_waits_while_its_primary_does_not_answer_and_is_not_known_to_be_down_yet() -> None:
+    """The consequence is there before its cause: a lag takes half a minute, an absence a whole one."""
+    lags = (on("replica", LAGS, fired_at=NOW - 5), on("cascade", LAGS, fired_at=NOW), on("other", LAGS, fired_at=NOW))
+    assert waits(*lags) == {("lag", "replica"), ("lag", "cascade")}
+    assert waits(*lags, silent={}) == set()
+    assert waits(*lags, silent={TargetId("other"): NOW}) == set()
+
+
+def test_it_does_not_wait_for_ever_and_not_for_a_rule_that_is_not_for_the_primary() -> None:
+    lag = on("replica", LAGS, fired_at=NOW + 50)
+    assert waits(lag, now=NOW + 45) == {("lag", "replica")}
+    assert waits(lag, now=NOW + 55) == set()
+    assert waits(lag, rule=replace(GONE, targets=Selector(names=("other",)))) == set()
+    assert waits(lag, rule=replace(GONE, triggers=(Trigger(Level.CRITICAL, parse_condition("uptime < 1m")),))) == set()
+
+
+def test_what_was_told_before_the_primary_fell_silent_stays_told() -> None:
+    assert waits(on("replica", LAGS, fired_at=NOW - 300)) == set()
+
+
+def test_the_alert_of_the_primary_takes_over_under_the_same_name() -> None:
+    lag = on("replica", LAGS, fired_at=NOW - 5)
+    rules = {"gone": GONE, "lag": LAGS}
+    gone = an_alert(GONE, key=key_of("primary"), traits=POSTGRES[TargetId("primary")])
+    before = inhibited((lag,), rules, POSTGRES, NOW, SILENT)
+    after = inhibited((lag, gone), rules, POSTGRES, NOW, SILENT)
+    assert before == after == {lag.fingerprint: (gone.fingerprint,)}

@@ -63,10 +63,28 @@ def test_a_try_that_is_made_again_has_the_same_id_and_text() -> None:
     office = PostOffice(some_routes(a_channel(), rules=[a_rule()]))
     office.recipient.answers["slack"] = always(DOWN)
     office.happen(office.fired(an_alert()))
-    office.pass_time(300, step=5)
+    office.pass_time(100, step=5)
     received = office.recipient.received()
     assert len(received) > 3
     assert len(set(received)) == 1
+    hook = PostOffice(some_routes(a_channel("hook", "webhook+http://h.example/x"), rules=[a_rule()]))
+    hook.recipient.answers["hook"] = always(DOWN)
+    hook.happen(hook.fired(an_alert()))
+    hook.pass_time(600, step=5)
+    assert len(set(hook.recipient.received())) == 1
+
+
+def test_a_message_that_was_held_up_says_when_it_was_written() -> None:
+    office = PostOffice(some_routes(a_channel(), rules=[a_rule()]))
+    office.recipient.answers["slack"] = lambda _message: Answer(Fault.UNREACHABLE, "gone")
+    office.happen(office.fired(an_alert()))
+    assert not office.recipient.received()[0].body.startswith("Written")
+    office.pass_time(960, step=5)
+    del office.recipient.answers["slack"]
+    office.pass_time(400, step=5)
+    late = office.recipient.received()[-1]
+    assert late.body.startswith("Written at 2027-01-15 08:00:00 UTC and held up for ")
+    assert late.id == office.recipient.received()[0].id
 
 
 def test_a_slow_channel_is_probed_with_one_message_at_a_time() -> None:

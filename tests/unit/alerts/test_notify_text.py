@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.models import Evidence, Level, Phase, Step
-from alerts.notify.grouping import Decision, Member, Why
+from alerts.notify.grouping import Decision, Group, Member, Why
 from alerts.notify.personal import harmless, masked
-from alerts.notify.text import COLUMNS, body_of, title_of, value_text
+from alerts.notify.text import COLUMNS, body_of, digest_of, title_of, value_text
 from tests.notices import NOON, a_rule, an_alert
 
 NUMBER = "4012 8888 8888 1881"
@@ -28,7 +28,7 @@ def test_one_alert_says_what_where_since_when_how_much_why_and_where_to_look() -
     )
     evidence = Evidence(alert.fingerprint, NOON, causes=("40 sessions idle in transaction for 12 min", "a deploy at 07:55"))
     decision = Decision(None, Why.FIRST, (Member(alert),))
-    assert title_of(decision) == "[CRITICAL] PoolFull on orders"
+    assert title_of(decision) == "[CRITICAL] PoolFull on orders (pool=web)"
     assert body_of(decision, {"PoolFull": rule}, {alert.fingerprint: evidence}, NOON) == (
         "The pool of orders is full.\n"
         "\n"
@@ -68,6 +68,25 @@ def test_what_is_over_says_when_and_after_how_long() -> None:
     text = body_of(decision, {}, {}, NOON + 730)
     assert "Over       2027-01-15 08:12:08 UTC, after 12m08s" in text
     assert "Look closer" not in text
+
+
+def test_what_is_over_does_not_speak_of_the_figures_that_it_began_with_as_of_those_of_now() -> None:
+    words = (("summary", "orders has 32 connections, limit 25"),)
+    alert = an_alert(phase=Phase.RESOLVED, resolved_at=NOON + 60, value=2.0, threshold=15.0, unit="count", annotations=words)
+    text = body_of(Decision(None, Why.RESOLVED, (), (Member(alert, Level.WARNING),)), {}, {}, NOON + 60)
+    assert text.startswith("It was: orders has 32 connections, limit 25\n")
+    assert "Value      2 at the end" in text
+    assert "threshold" not in text
+
+
+def test_titles_say_which_of_a_targets_figures_it_is() -> None:
+    members = [Member(an_alert(own=(("database", name), ("host", "h")))) for name in ("app", "log")]
+    titles = [title_of(Decision(None, Why.FIRST, (member,))) for member in members]
+    assert titles == ["[WARNING] PoolFull on orders (database=app, host=h)", "[WARNING] PoolFull on orders (database=log, host=h)"]
+    assert title_of(Decision(None, Why.FIRST, tuple(members))) == "[WARNING] 2 alerts: PoolFull on orders (host=h)"
+    parts = [(Group(place, "c", "", (), NOON), Decision(None, Why.FIRST, (member,))) for place, member in enumerate(members)]
+    assert len(set(digest_of(parts)[1].splitlines())) == len(digest_of(parts)[1].splitlines()) - 1
+    assert title_of(Decision(None, Why.FIRST, (Member(an_alert(target="")),))) == "[WARNING] PoolFull on all targets"
 
 
 def test_of_many_the_worst_stand_first_and_the_rest_is_counted() -> None:

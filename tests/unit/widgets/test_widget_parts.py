@@ -107,12 +107,21 @@ def test_no_style_keeps_a_colour(bold: bool, reverse: bool, highlight: bool) -> 
 def test_a_title_line_names_filter_detail_and_age() -> None:
     heading = Heading("sessions", (("41 active", "dim"),), age="live 0s")
     assert text_of(tuple(heading_left(heading, "shop"))) == " sessions  /shop  41 active"
-    assert text_of(tuple(heading_right(heading, UNICODE, ("1-3 of 9", "dim"), ("", "dim")))) == "1-3 of 9  live 0s "
+    assert text_of(tuple(heading_right(heading, UNICODE, ("1-3 of 9", "dim"), ("", "dim"), width=80))) == "1-3 of 9  live 0s "
 
 
 def test_stale_data_says_so_instead_of_its_age() -> None:
     heading = Heading("sessions", age="live 0s", stale="stale 12s: timeout after 2 s")
-    assert text_of(tuple(heading_right(heading, UNICODE))) == "✖ stale 12s: timeout after 2 s "
+    assert text_of(tuple(heading_right(heading, UNICODE, width=80))) == "✖ stale 12s: timeout after 2 s "
+
+
+@pytest.mark.parametrize(
+    ("width", "said"),
+    [(43, "✖ stale 12s: timeout after 2 s "), (35, "✖ stale 12s: timeout a… "), (26, "✖ stale 12s "), (5, "✖ stale 12s ")],
+)
+def test_the_reason_for_staleness_is_cut_before_the_title_and_never_its_age(width: int, said: str) -> None:
+    heading = Heading("sessions", stale="stale 12s: timeout after 2 s")
+    assert text_of(tuple(heading_right(heading, UNICODE, width=width))) == said
 
 
 HINTS = [KeyHint("enter", "open"), KeyHint("/", "filter"), KeyHint("s", "sort"), KeyHint("?", "help")]
