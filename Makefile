@@ -7,8 +7,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --retries 10 --constraint constraints.txt
 INPUTS := pyproject.toml constraints.txt
 
-# Options for pytest, for example: make test PYTEST_ARGS="-x tests/unit"
+# Options for pytest, for example: make test PYTEST_ARGS="-x tests/unit"; with "-n 0" all tests run in one process.
 PYTEST_ARGS ?=
+# A worker for each processor, but no more than two: each starts database servers of its own.
+# A file's tests stay together, because they share those, and files begin in the order of tests/conftest.py.
+WORKERS := -n logical --maxprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help run test lint check bench soak format clean
 .DEFAULT_GOAL := help
@@ -20,7 +23,7 @@ run: $(VENV)/.installed  ## open the dashboard on the embedded demo
 	@$(BIN)/aishell demo
 
 test: $(VENV)/.installed-dev  ## run every test once, soaks apart
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(WORKERS) --durations 25 --durations-min 1 $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev  ## format check, lint, types, import contracts
 	$(BIN)/ruff format --check .

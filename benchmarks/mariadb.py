@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.installed import install, version_of
 from benchmarks.measure import Measured, Steady
-from tests.servers.postgres import free_port
+from tests.servers.ports import free_port
 from tests.terminal import surroundings
 
 DOLPHIE = "dolphie"

@@ -41,8 +41,20 @@ def _subjects() -> Iterator[Subject]:
         yield from getattr(importlib.import_module(f"tests.servers.{file.stem}"), "SUBJECTS", ())
 
 
-@pytest.fixture(params=list(_subjects()), ids=lambda subject: subject.name)
-def situation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Situation]:
+_SUBJECTS = list(_subjects())
+
+
+@pytest.fixture(scope="module", params=_SUBJECTS, ids=lambda subject: subject.name)
+def situation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Situation]:
+    """A server for all tests after which it is as well as before."""
+    subject: Subject = request.param
+    with subject.run(tmp_path_factory.mktemp("subject")) as running:
+        yield running
+
+
+@pytest.fixture(params=_SUBJECTS, ids=lambda subject: subject.name)
+def own_situation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Situation]:
+    """A server for a test after which it is gone, or another one."""
     subject: Subject = request.param
     with subject.run(tmp_path) as running:
         yield running
@@ -76,6 +88,12 @@ async def _failures(collector: Collector, tier: Tier) -> tuple[Failure, ...]:
         return (await collector.collect(tier, EVERYTHING)).failures
     except TargetError as error:
         return (error.failure("target", 0.0),)
+
+
+async def _fails_in_words_and_time(collector: Collector, tier: Tier) -> None:
+    async with asyncio.timeout(_DEADLINES[tier] + _BUSY_SECONDS):
+        failures = await _failures(collector, tier)
+    assert all(failure.message for failure in failures)
 
 
 def _counters(reading: Reading) -> dict[tuple[str, object], float]:
@@ -185,46 +203,44 @@ async def test_a_server_in_trouble_costs_no_more_than_the_deadline(situation: Si
     make = {"freeze": situation.freeze, "hold": situation.hold}[trouble]
     collector = _open(situation)
     with make() if make is not None else nullcontext():
-        for tier in Tier:
-            async with asyncio.timeout(_DEADLINES[tier] + _BUSY_SECONDS):
-                failures = await _failures(collector, tier)
-            assert all(failure.message for failure in failures)
+        await _fails_in_words_and_time(collector, Tier.HOT)
+        await asyncio.gather(*(_fails_in_words_and_time(collector, tier) for tier in (Tier.WARM, Tier.COLD)))
     assert (await _read(collector, Tier.HOT, EVERYTHING)).samples
     await collector.close()
 
 
-async def test_odd_names_and_texts_are_proper_unicode_and_nothing_else_happens(situation: Situation) -> None:
+async def test_odd_names_and_texts_are_proper_unicode_and_nothing_else_happens(own_situation: Situation) -> None:
     """Making control characters harmless is up to what draws; text that is no Unicode would break it."""
-    if situation.odd is not None:
-        situation.odd()
-    collector = _open(situation)
+    if own_situation.odd is not None:
+        own_situation.odd()
+    collector = _open(own_situation)
     readings = await _all(collector)
     texts = [relation.name for reading in readings for relation in reading.relations or ()]
     texts += [statement.text for reading in readings for statement in reading.statements or ()]
     texts += [text for reading in readings for session in reading.sessions or () for text in (session.text, session.application)]
     for text in texts:
         text.encode("utf-8")
-    assert (not texts) == (situation.odd is None)
+    assert (not texts) == (own_situation.odd is None)
     await collector.close()
 
 
-async def test_a_new_life_of_the_server_shows_in_its_start(situation: Situation) -> None:
-    collector = _open(situation)
+async def test_a_new_life_of_the_server_shows_in_its_start(own_situation: Situation) -> None:
+    collector = _open(own_situation)
     before = (await _read(collector)).facts
-    if situation.restart is not None:
-        situation.restart()
+    if own_situation.restart is not None:
+        own_situation.restart()
     after = (await _read(collector)).facts
     assert before is not None
     assert after is not None
-    assert (before.started_at != after.started_at) == (situation.restart is not None)
+    assert (before.started_at != after.started_at) == (own_situation.restart is not None)
     await collector.close()
 
 
-async def test_a_target_that_is_gone_says_so_in_words_and_comes_back(situation: Situation) -> None:
-    collector = _open(situation)
+async def test_a_target_that_is_gone_says_so_in_words_and_comes_back(own_situation: Situation) -> None:
+    collector = _open(own_situation)
     await _read(collector)
-    if situation.vanish is not None:
-        situation.vanish()
+    if own_situation.vanish is not None:
+        own_situation.vanish()
         for tier in Tier:
             with pytest.raises(TargetError) as caught:
                 await collector.collect(tier, EVERYTHING)

@@ -17,7 +17,7 @@ from aishell_ops.backups.storage.cloud import CloudStorage
 from aishell_ops.backups.storage.contract import Storage, Tag
 from aishell_ops.backups.storage.opening import open_storage
 from tests.servers.clouds import azure, google, s3
-from tests.servers.postgres import free_port
+from tests.servers.ports import free_port
 
 CLOUDS: dict[str, Callable[[], AbstractContextManager[StorageAddress]]] = {"s3": s3, "azure": azure, "google": google}
 LARGE = random.Random(5).randbytes(37 << 20)

@@ -30,6 +30,7 @@ from tests.processes import ProcessMark, children, end_all, marked, survivors
 from tests.servers.postgres_binaries import require_postgres
 from tests.terminal import AISHELL, Terminal, opened, surroundings
 
+VERSIONS = ("15", "18")
 WORKLOAD_SECONDS = 240.0
 SESSION = "SELECT * FROM pg_stat_activity WHERE state <> 'idle' AND application_name ="
 OF_DATABASE = "FROM pg_stat_database WHERE datname = current_database()"
@@ -75,12 +76,21 @@ def installed(version: str) -> PostgresPrograms:
     return PostgresPrograms(version, require_postgres(version).folder)
 
 
-@pytest.fixture(params=["15", "18"])
-def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Demo]:
-    """A running demo with Debian's server, which has contrib modules, and with the wheel's, which has none."""
-    running = start_postgres_demo(tmp_path, installed(request.param))
-    yield running
-    running.stop()
+@pytest.fixture(scope="module")
+def shops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Demo]]:
+    """Running demos with Debian's server, which has contrib modules, and with the wheel's, which has none."""
+    with contextlib.ExitStack() as stack:
+        running = {}
+        for version in VERSIONS:
+            running[version] = start_postgres_demo(tmp_path_factory.mktemp("demo"), installed(version))
+            stack.callback(running[version].stop)
+        yield running
+
+
+@pytest.fixture(params=VERSIONS)
+def shop(request: pytest.FixtureRequest, shops: dict[str, Demo]) -> Demo:
+    """Each of them."""
+    return shops[request.param]
 
 
 @pytest.fixture
@@ -129,10 +139,19 @@ def test_the_dashboards_role_may_look_at_everything_and_is_no_superuser(shop: De
         assert ask(target, "SELECT pg_has_role('pg_monitor', 'member')") is True
 
 
-def test_the_workload_shows_all_that_there_is_to_see(shop: Demo) -> None:
+def test_the_workload_shows_all_that_there_is_to_see(shops: dict[str, Demo]) -> None:
     """Each of these comes true at some moment, while others come and go."""
-    primary, replica = shop.targets
-    wanted = {
+    wanted = {f"{what} in {version}": asked for version, shop in shops.items() for what, asked in sights(*shop.targets).items()}
+    end = time.monotonic() + WORKLOAD_SECONDS
+    while wanted:
+        assert time.monotonic() < end, f"never came: {', '.join(wanted)}"
+        wanted = {what: (target, sql) for what, (target, sql) in wanted.items() if not ask(target, sql)}
+        time.sleep(0.2)
+
+
+def sights(primary: Target, replica: Target) -> dict[str, tuple[Target, str]]:
+    """What there is to see at some moment, and who answers which question with true then."""
+    return {
         "a chain of four sessions": (primary, f"SELECT ({DEPTH}) >= 4"),
         "a holder of locks that does nothing": (primary, f"SELECT EXISTS ({SESSION} 'billing-run' AND state = 'idle in transaction')"),
         "many dead rows": (primary, "SELECT max(n_dead_tup) > 1000 FROM pg_stat_user_tables"),
@@ -147,11 +166,6 @@ def test_the_workload_shows_all_that_there_is_to_see(shop: Demo) -> None:
         "a slot without a reader": (primary, "SELECT count(*) = 1 FROM pg_replication_slots WHERE NOT active AND restart_lsn IS NOT NULL"),
         "a queue for a whole table": (primary, f"SELECT EXISTS ({SESSION} 'migrate' AND wait_event_type = 'Lock')"),
     }
-    end = time.monotonic() + WORKLOAD_SECONDS
-    while wanted:
-        assert time.monotonic() < end, f"never came: {', '.join(wanted)}"
-        wanted = {what: (target, sql) for what, (target, sql) in wanted.items() if not ask(target, sql)}
-        time.sleep(0.2)
 
 
 def test_indexes_without_a_use_are_there_to_be_found(shop: Demo) -> None:

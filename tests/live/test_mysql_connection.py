@@ -17,7 +17,7 @@ from aishell_core.values import FailureCode, TargetId
 from tests.servers.certificates import issuer
 from tests.servers.mysql import MARIADB, MysqlServer, mysql
 from tests.servers.mysql_clients import asking, refusal, until, value
-from tests.servers.postgres import free_port
+from tests.servers.ports import free_port
 
 ODD_PASSWORD = "p@ss/wörd:#?"
 

@@ -13,7 +13,8 @@ import pytest
 
 from aishell_core.engines.postgres import Lane
 from aishell_core.values import FailureCode
-from tests.servers.postgres import PostgresServer, free_port, postgres, standby_of
+from tests.servers.ports import free_port
+from tests.servers.postgres import PostgresServer, postgres, standby_of
 from tests.servers.postgres_session import asking, at, own_backends, refusal, value
 from tests.servers.sqlite_client import eventually
 

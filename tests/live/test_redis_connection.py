@@ -149,7 +149,7 @@ async def test_the_first_of_several_servers_that_answers_is_used(unused: int) ->
 
 @pytest.fixture
 def unused() -> int:
-    from tests.servers.postgres import free_port
+    from tests.servers.ports import free_port
 
     return free_port()
 
@@ -179,7 +179,7 @@ async def test_tls_is_checked_as_far_as_asked_for(tmp_path: Path) -> None:
     with redis_server(
         tls_cert_file=str(certificate.certificate), tls_key_file=str(certificate.key), tls_ca_cert_file=str(good.own.certificate)
     ) as server:
-        from tests.servers.postgres import free_port
+        from tests.servers.ports import free_port
 
         server.settings["tls-port"] = str(free_port())
         server.settings["tls-auth-clients"] = "optional"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.servers.postgres import free_port
+from tests.servers.ports import free_port
 from tests.servers.required import require_server
 
 _START_SECONDS = 60.0

@@ -19,7 +19,7 @@ from pathlib import Path
 from aishell_core.targets import Secret
 from aishell_ops.backups.storage.address import StorageAddress, StorageKind
 from tests.servers.gcs import gcs
-from tests.servers.postgres import free_port
+from tests.servers.ports import free_port
 from tests.servers.required import require_server
 
 BUCKET = "backups-of-tests"

@@ -16,7 +16,7 @@ import pytest
 
 from tests.servers.mysql import MARIADB, MysqlServer
 from tests.servers.mysql_binaries import MysqlBinaries, require_mysql
-from tests.servers.postgres import free_port
+from tests.servers.ports import free_port
 from tests.servers.postgres_binaries import server_user
 from tests.servers.required import REQUIRE_SERVERS, require_server
 

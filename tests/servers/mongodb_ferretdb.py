@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -22,6 +20,7 @@ from aishell_core.targets import Target, parse_location
 from aishell_core.values import TargetId
 from tests.processes import suspend
 from tests.servers.mongodb_wire_protocol import ask
+from tests.servers.ports import free_port
 from tests.servers.required import REQUIRE_SERVERS
 
 _ROOT = Path(__file__).parents[2]
@@ -109,7 +108,7 @@ def ferretdb() -> Iterator[FerretServer]:
     """A server for as long as the block lasts; skips or fails where it is neither built nor can be."""
     _require()
     folder = Path(tempfile.mkdtemp(prefix="ferret-"))
-    server = FerretServer(folder, _free_port())
+    server = FerretServer(folder, free_port())
     try:
         server.start()
         yield server
@@ -131,13 +130,6 @@ def _require() -> None:
     if os.environ.get(REQUIRE_SERVERS) == "1":
         pytest.fail(f"{reason}, and {REQUIRE_SERVERS}=1 requires it")
     pytest.skip(reason)
-
-
-def _free_port() -> int:
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 __all__ = ["FerretServer", "ferretdb"]

@@ -26,7 +26,7 @@ from aishell_core.targets import Target, TlsPolicy, parse_location
 from aishell_core.values import TargetId
 from tests.processes import suspend
 from tests.servers.mysql_binaries import MysqlBinaries, require_mysql
-from tests.servers.postgres import free_port
+from tests.servers.ports import free_port
 
 MARIADB = "mariadb-10.11"
 """Debian's own server."""

@@ -20,7 +20,8 @@ import psutil
 from aishell_core.targets import Target, TlsPolicy, parse_location
 from aishell_core.values import TargetId
 from tests.processes import suspend
-from tests.servers.postgres import SUPERUSER, PostgresServer, free_port, own_folder, write_as_server
+from tests.servers.ports import free_port
+from tests.servers.postgres import SUPERUSER, PostgresServer, own_folder, write_as_server
 from tests.servers.postgres_binaries import server_user
 from tests.servers.required import require_server
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import random
 import shutil
 import signal
 import socket
@@ -25,6 +24,7 @@ import psutil
 from aishell_core.targets import Target, parse_location
 from aishell_core.values import TargetId
 from tests.processes import marked, survivors, suspend
+from tests.servers.ports import free_port
 from tests.servers.postgres_binaries import PostgresBinaries, require_postgres, server_user
 
 _START_SECONDS = 120.0
@@ -36,20 +36,6 @@ SELECT pg_is_in_recovery() OR current_setting('max_logical_replication_workers')
     OR EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'logical replication launcher')
 """
 SUPERUSER = "postgres"
-_PORTS = range(20_000, 32_000)
-"""Below those that a system gives to outgoing connections, so that none of these takes a server's port while it restarts."""
-_given: set[int] = set()
-
-
-def free_port() -> int:
-    """A TCP port that nobody uses at this moment; never the same one twice."""
-    for port in random.SystemRandom().sample(_PORTS, 1000):
-        with contextlib.closing(socket.socket()) as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            if port not in _given:
-                _given.add(port)
-                return port
-    raise AssertionError("no port is free")
 
 
 def own_folder(prefix: str) -> Path:

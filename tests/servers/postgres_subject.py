@@ -73,7 +73,7 @@ def _held(server: PostgresServer) -> Iterator[None]:
     holder.run("BEGIN")
     holder.run("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
     holder.run("LOCK TABLE pg_catalog.pg_class IN SHARE ROW EXCLUSIVE MODE")
-    with waiting(server, waiter, "SELECT count(*) FROM users"):
+    with contextlib.closing(holder), contextlib.closing(waiter), waiting(server, waiter, "SELECT count(*) FROM users"):
         yield
         holder.run("ROLLBACK")
 

@@ -21,7 +21,7 @@ import redis
 from aishell_core.targets import Target, TlsPolicy, parse_location
 from aishell_core.values import TargetId
 from tests.processes import suspend
-from tests.servers.postgres import free_port
+from tests.servers.ports import free_port
 from tests.servers.required import REQUIRE_SERVERS, require_server
 
 _ROOT = Path(__file__).parents[2]

@@ -70,6 +70,7 @@ def _held(server: RedisServer) -> Iterator[None]:
     finally:
         server.execute("RPUSH", "queue", "job")
         thread.join(30)
+        idle.close()
 
 
 def _wait(client: Any) -> None:
