@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aishell_core.engines.postgres_statement import pieces
+from aishell_core.engines.postgres_statement import Piece, outline, pieces
 
 _NAME_BYTES = 63
 """What the server keeps of a name (NAMEDATALEN - 1)."""
@@ -22,6 +22,8 @@ _OPERATORS_OF_WORDS = ("=", "<>", "<", ">", "<=", ">=", "~~", "!~~", "~~*", "!~~
 _SHOWN = 3
 _BY_NAME = frozenset({"pg_input_is_valid", "pg_input_error_info"})
 """They hold a text against the rules of a type that a literal names."""
+_SHIPPED = {"citext": ("internal", "sql"), "isn": ("internal",), "intagg": ("internal",), "lo": ("sql",)}
+"""PostgreSQL's own extensions with functions that are not in C and only compute, and the languages of these."""
 _KNOWN_WRAPPERS = frozenset({"postgres_fdw", "file_fdw"})
 
 
@@ -33,26 +35,37 @@ class Names:
     called: tuple[str, ...]
     operators: tuple[str, ...]
     readable: bool = True
-    """Whether every name can be read here: one that is written by code points (U&"…") cannot."""
+    """Whether every name can be read here as the server reads it: one that is written by code points (U&"…") cannot."""
 
 
-def names_in(sql: str) -> Names:
-    """The names of a statement, as the server's catalogs have them."""
+def names_in(sql: str, encoding: str = "UTF8") -> Names:
+    """The names of a statement, as the catalogs of a database have them; `encoding` is the database's.
+
+    In another one than UTF-8 the server's locale says how letters beyond ASCII are folded, and names are cut elsewhere.
+    """
     names: set[str] = set()
     called: set[str] = set()
     operators = set(_OPERATORS_OF_WORDS)
-    readable = True
+    readable = not outline(sql).doubtful
     latest: tuple[str, ...] = ()
     for piece in pieces(sql):
         if piece.text == "(":
             called.update(latest)
         latest = tuple(_spellings(piece.text)) if piece.kind in {"WORD", "QUOTED"} else ()
         names.update(latest)
-        readable = readable and not (piece.kind == "CUT" or (piece.kind == "QUOTED" and not piece.text.startswith('"')))
+        readable = readable and _is_readable(piece, encoding)
     for run in _runs_of_signs(sql):
         operators.update(_readings(run[:_LONGEST_RUN]))
         readable = readable and len(run) <= _LONGEST_RUN
     return Names(tuple(sorted(names)), tuple(sorted(called)), tuple(sorted(operators)), readable)
+
+
+def _is_readable(piece: Piece, encoding: str) -> bool:
+    if piece.kind == "QUOTED" and not piece.text.startswith('"'):
+        return False
+    if piece.kind in {"WORD", "QUOTED"}:
+        return piece.text.isascii() or encoding == "UTF8"
+    return piece.kind != "CUT"
 
 
 def qualifiers(sql: str) -> tuple[str, ...]:
@@ -116,6 +129,8 @@ class Behind:
     folds: bool
     language: str
     extension: str
+    by_superuser: bool = False
+    """Whether a superuser owns it, so that nobody else can have given it another body."""
 
 
 def behind_of(rows: Iterable[Mapping[str, Any]]) -> tuple[Behind, ...]:
@@ -133,6 +148,7 @@ def behind_of(rows: Iterable[Mapping[str, Any]]) -> tuple[Behind, ...]:
             folds=bool(row["folds"]),
             language=str(row["language"]),
             extension=str(row["extension"]),
+            by_superuser=bool(row["by_superuser"]),
         )
         for row in rows
     )
@@ -150,7 +166,7 @@ def may_act_when_planned(found: Behind, harmless: frozenset[str]) -> bool:
     if not found.made:
         runs = found.way == "type" or not (found.volatile or found.rows)
         return runs and not _is_harmless(found, harmless)
-    if found.folds or (found.language == "c" and found.extension):
+    if found.folds or (found.language == "c" and found.extension) or _is_shipped(found):
         return False
     return found.language == "sql" or found.way in {"operator", "type"} or not (found.volatile or found.rows)
 
@@ -161,8 +177,13 @@ def may_act_when_run(found: Behind, harmless: frozenset[str]) -> bool:
         return True
     if not found.made:
         return not _is_harmless(found, harmless)
-    trusted = found.language == "c" and bool(found.extension)
+    trusted = (found.language == "c" and bool(found.extension)) or _is_shipped(found)
     return not (trusted and (found.immutable or (found.way in {"operator", "cast"} and not found.volatile)))
+
+
+def _is_shipped(found: Behind) -> bool:
+    """Whether it came with PostgreSQL's own extensions: they hold nothing that looks at the names of a session's schemas."""
+    return found.by_superuser and found.language in _SHIPPED.get(found.extension, ())
 
 
 def _is_harmless(found: Behind, harmless: frozenset[str]) -> bool:

@@ -11,131 +11,162 @@ from collections.abc import Iterable
 from aishell_core.engines.postgres_behind import Names
 from aishell_core.engines.postgres_text import text_literal
 
-PATH = "SELECT /* aishell */ pg_catalog.current_schemas(true)::pg_catalog.text[] AS path"
+PATH = "SET /* aishell */ LOCAL search_path = DEFAULT; SELECT /* aishell */ pg_catalog.unnest(pg_catalog.current_schemas(true))"
 """The schemas in which a session's own names are looked up."""
 
+# A walk from the names over everything that they lead to. Expressions are kept as trees with the numbers of the functions,
+# operators, types and tables in them; pg_depend leaves out those of the server's own. Objects that a server was made with
+# have numbers below 16384. Which field of a tree holds a number differs from version to version, and some hold lists, so
+# every number of a tree that somebody's object has counts; of the server's own only what a known field holds.
 # OFFSET 0 keeps each part a look-up of the few things that are asked about: the planner expects far more of a recursion.
-# Objects that a server was made with have numbers below 16384. Expressions are kept as trees with the numbers of the
-# functions, operators and types in them, those of the server's own too, which pg_depend leaves out.
 _BEHIND = r"""
 WITH /* aishell */ RECURSIVE
-path (oid) AS MATERIALIZED (SELECT oid FROM pg_namespace WHERE nspname = ANY (:schemas)),
-relation (oid) AS (
-    SELECT c.oid FROM pg_class c JOIN path p ON p.oid = c.relnamespace WHERE c.relname = ANY (:names) AND c.oid >= 16384
-    UNION
-    SELECT further.oid FROM relation r CROSS JOIN LATERAL (
-        SELECT d.refobjid AS oid
-        FROM pg_rewrite w JOIN pg_class c ON c.oid = w.ev_class AND c.relkind <> 'm'
-        JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
-        WHERE w.ev_class = r.oid
-        UNION ALL
-        SELECT d.refobjid
-        FROM pg_policy w JOIN pg_depend d ON d.classid = 'pg_policy'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
-        WHERE w.polrelid = r.oid
-        UNION ALL
-        SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = r.oid
-        OFFSET 0
-    ) further
-    WHERE further.oid >= 16384
+path (oid) AS MATERIALIZED (SELECT oid FROM pg_namespace WHERE nspname = ANY (:schemas) OR nspname LIKE 'pg_temp_%'),
+made_cast AS MATERIALIZED (SELECT castsource, casttarget, castfunc FROM pg_cast WHERE oid >= 16384 AND castfunc <> 0),
+made_support AS MATERIALIZED (
+    SELECT amproclefttype AS lefttype, amprocrighttype AS righttype, amproc::oid AS oid FROM pg_amproc WHERE oid >= 16384
 ),
-reference (about, kind, oid) AS MATERIALIZED (
-    SELECT DISTINCT r.oid AS about, found.kind, found.oid
-    FROM relation r
-    CROSS JOIN LATERAL (
-        SELECT concat(w.ev_action::text, w.ev_qual::text) AS tree
-        FROM pg_rewrite w JOIN pg_class c ON c.oid = w.ev_class AND c.relkind <> 'm' WHERE w.ev_class = r.oid
-        UNION ALL SELECT concat(w.polqual::text, w.polwithcheck::text) FROM pg_policy w WHERE w.polrelid = r.oid
-        UNION ALL SELECT k.conbin::text FROM pg_constraint k WHERE k.conrelid = r.oid AND k.contype = 'c'
-        UNION ALL SELECT a.adbin::text FROM pg_attrdef a WHERE a.adrelid = r.oid
-        UNION ALL SELECT concat(i.indexprs::text, i.indpred::text) FROM pg_index i WHERE i.indrelid = r.oid
-        UNION ALL SELECT t.partexprs::text FROM pg_partitioned_table t WHERE t.partrelid = r.oid
-        UNION ALL SELECT c.relpartbound::text FROM pg_class c WHERE c.oid = r.oid
-        UNION ALL SELECT s.stxexprs::text FROM pg_statistic_ext s WHERE s.stxrelid = r.oid
-        OFFSET 0
-    ) tree
-    CROSS JOIN LATERAL (
-        SELECT m[1] AS kind, m[2]::oid AS oid
-        FROM regexp_matches(tree.tree, ':(funcid|aggfnoid|winfnoid|\w+InRangeFunc|opno|eqop|sortop|[a-z]*type) (\d+)', 'g') m
-        UNION ALL
-        SELECT 'opno', number::oid
-        FROM regexp_matches(tree.tree, ':opnos \(o ([\d ]+)\)', 'g') m CROSS JOIN regexp_split_to_table(m[1], ' ') number
-    ) found
-    WHERE tree.tree <> ''
+made_member AS MATERIALIZED (
+    SELECT amoplefttype AS lefttype, amoprighttype AS righttype, amopopr AS oid FROM pg_amop WHERE oid >= 16384
 ),
-value_type (oid) AS (
-    SELECT a.atttypid
-    FROM relation r CROSS JOIN LATERAL (SELECT atttypid FROM pg_attribute WHERE attrelid = r.oid AND atttypid >= 16384 OFFSET 0) a
+thing (kind, oid, way, about_kind, about) AS (
+    SELECT seed.kind, seed.oid, seed.way, '', 0::oid
+    FROM (
+        SELECT 'relation' AS kind, c.oid, '' AS way FROM pg_class c JOIN path p ON p.oid = c.relnamespace
+        WHERE c.relname = ANY (:names) AND c.oid >= 16384
+        UNION ALL
+        SELECT 'type', t.oid, '' FROM pg_type t JOIN path p ON p.oid = t.typnamespace WHERE t.typname = ANY (:names) AND t.oid >= 16384
+        UNION ALL
+        SELECT 'function', p.oid, 'called' FROM pg_proc p JOIN path ON path.oid = p.pronamespace WHERE p.proname = ANY (:called)
+        UNION ALL
+        SELECT 'function', oid, 'called' FROM pg_proc
+        WHERE proname = ANY (:syntax) AND pronamespace = 'pg_catalog'::regnamespace AND oid >= 16384
+        UNION ALL
+        SELECT 'function', p.oid, 'field'
+        FROM pg_proc p JOIN path ON path.oid = p.pronamespace
+        JOIN pg_type t ON t.oid = p.proargtypes[0]
+        WHERE p.proname = ANY (:names) AND p.oid >= 16384 AND p.pronargs - p.pronargdefaults <= 1
+          AND (t.typtype IN ('c', 'p') OR t.typtype = 'd' AND t.typbasetype >= 16384)
+        UNION ALL
+        SELECT 'operator', o.oid, '' FROM pg_operator o JOIN path p ON p.oid = o.oprnamespace WHERE o.oprname = ANY (:operators)
+        UNION ALL SELECT 'function', castfunc, 'cast' FROM made_cast WHERE castsource < 16384 AND casttarget < 16384
+        UNION ALL SELECT 'function', oid, 'operator' FROM made_support WHERE lefttype < 16384 AND righttype < 16384
+        UNION ALL SELECT 'operator', oid, '' FROM made_member WHERE lefttype < 16384 AND righttype < 16384
+    ) seed
     UNION
-    SELECT t.oid FROM pg_type t JOIN path p ON p.oid = t.typnamespace WHERE t.typname = ANY (:names) AND t.oid >= 16384
-    UNION
-    SELECT oid FROM reference WHERE kind LIKE '%type' AND oid >= 16384
-    UNION
-    SELECT further.oid FROM value_type v CROSS JOIN LATERAL (
-        SELECT part.oid
+    SELECT further.kind, further.oid, further.way, further.about_kind, further.about
+    FROM thing w CROSS JOIN LATERAL (
+        SELECT 'relation' AS kind, inhrelid AS oid, '' AS way, '' AS about_kind, 0::oid AS about
+        FROM pg_inherits WHERE w.kind = 'relation' AND inhparent = w.oid
+        UNION ALL SELECT 'ancestor', inhparent, '', '', 0 FROM pg_inherits WHERE w.kind IN ('relation', 'ancestor') AND inhrelid = w.oid
+        UNION ALL SELECT 'type', atttypid, '', '', 0 FROM pg_attribute WHERE w.kind = 'relation' AND attrelid = w.oid
+        UNION ALL
+        SELECT 'type', part.oid, '', '', 0
         FROM pg_type t CROSS JOIN LATERAL (
-            VALUES (t.typbasetype), (t.typelem)
-            UNION ALL SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = t.typrelid AND t.typrelid <> 0
+            VALUES (t.typbasetype), (t.typelem), (t.typarray)
+            UNION ALL SELECT atttypid FROM pg_attribute WHERE t.typrelid <> 0 AND attrelid = t.typrelid
         ) part (oid)
-        WHERE t.oid = v.oid
-        UNION ALL SELECT g.rngsubtype FROM pg_range g WHERE v.oid IN (g.rngtypid, g.rngmultitypid)
+        WHERE w.kind = 'type' AND t.oid = w.oid
         UNION ALL
-        SELECT m[1]::oid
-        FROM pg_constraint k CROSS JOIN regexp_matches(k.conbin::text, ':[a-z]*type (\d+)', 'g') m
-        WHERE k.contypid = v.oid
+        SELECT part.kind, part.oid, part.way, CASE part.kind WHEN 'function' THEN 'type' ELSE '' END,
+            CASE part.kind WHEN 'function' THEN w.oid ELSE 0 END
+        FROM pg_range g CROSS JOIN LATERAL (
+            VALUES ('type', g.rngtypid, ''), ('type', g.rngmultitypid, ''), ('type', g.rngsubtype, ''),
+                ('function', g.rngsubdiff::oid, 'operator'), ('function', g.rngcanonical::oid, 'operator')
+        ) part (kind, oid, way)
+        WHERE w.kind = 'type' AND w.oid IN (g.rngtypid, g.rngmultitypid)
+        UNION ALL SELECT 'function', castfunc, 'cast', '', 0 FROM made_cast WHERE w.kind = 'type' AND w.oid IN (castsource, casttarget)
+        UNION ALL
+        SELECT 'function', m.oid, 'operator', '', 0 FROM made_support m WHERE w.kind = 'type' AND w.oid IN (m.lefttype, m.righttype)
+        UNION ALL SELECT 'operator', m.oid, '', '', 0 FROM made_member m WHERE w.kind = 'type' AND w.oid IN (m.lefttype, m.righttype)
+        UNION ALL
+        SELECT part.kind, part.oid, part.way, w.about_kind, w.about
+        FROM pg_operator o CROSS JOIN LATERAL (
+            VALUES ('operator', o.oprcom, ''), ('operator', o.oprnegate, ''),
+                ('function', CASE WHEN o.oid >= 16384 THEN o.oprcode::oid END, 'operator'),
+                ('type', o.oprleft, ''), ('type', o.oprright, ''), ('type', o.oprresult, '')
+        ) part (kind, oid, way)
+        WHERE w.kind = 'operator' AND o.oid = w.oid
+        UNION ALL
+        SELECT 'type', part.oid, '', '', 0
+        FROM pg_proc p CROSS JOIN unnest(p.prorettype || coalesce(p.proallargtypes, p.proargtypes::oid[])) part (oid)
+        WHERE w.kind = 'function' AND w.oid >= 16384 AND p.oid = w.oid
+        UNION ALL
+        SELECT part.kind, part.oid, '', '', 0
+        FROM pg_aggregate a CROSS JOIN LATERAL (
+            VALUES ('type', a.aggtranstype), ('type', a.aggmtranstype), ('operator', a.aggsortop)
+        ) part (kind, oid)
+        WHERE w.kind = 'function' AND w.oid >= 16384 AND a.aggfnoid = w.oid
+        UNION ALL
+        SELECT found.kind, found.oid, CASE found.kind WHEN 'function' THEN tree.way ELSE '' END,
+            CASE WHEN found.kind IN ('function', 'operator') THEN tree.about_kind ELSE '' END,
+            CASE WHEN found.kind IN ('function', 'operator') THEN w.oid ELSE 0 END
+        FROM (
+            SELECT concat(r.ev_action::text, r.ev_qual::text) AS tree, 'called' AS way, 'relation' AS about_kind
+            FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class AND c.relkind <> 'm' WHERE w.kind = 'relation' AND r.ev_class = w.oid
+            UNION ALL
+            SELECT concat(polqual::text, polwithcheck::text), 'called', 'relation'
+            FROM pg_policy WHERE w.kind = 'relation' AND polrelid = w.oid
+            UNION ALL
+            SELECT conbin::text, 'called', 'relation' FROM pg_constraint WHERE w.kind = 'relation' AND conrelid = w.oid AND contype = 'c'
+            UNION ALL SELECT adbin::text, 'called', 'relation' FROM pg_attrdef WHERE w.kind = 'relation' AND adrelid = w.oid
+            UNION ALL
+            SELECT concat(indexprs::text, indpred::text), 'called', 'relation' FROM pg_index WHERE w.kind = 'relation' AND indrelid = w.oid
+            UNION ALL SELECT stxexprs::text, 'called', 'relation' FROM pg_statistic_ext WHERE w.kind = 'relation' AND stxrelid = w.oid
+            UNION ALL
+            SELECT partexprs::text, 'called', 'relation'
+            FROM pg_partitioned_table WHERE w.kind IN ('relation', 'ancestor') AND partrelid = w.oid
+            UNION ALL SELECT relpartbound::text, 'called', 'relation' FROM pg_class WHERE w.kind IN ('relation', 'ancestor') AND oid = w.oid
+            UNION ALL SELECT conbin::text, 'type', 'type' FROM pg_constraint WHERE w.kind = 'type' AND contypid = w.oid
+            UNION ALL SELECT typdefaultbin::text, 'called', 'type' FROM pg_type WHERE w.kind = 'type' AND oid = w.oid
+            UNION ALL
+            SELECT proargdefaults::text, 'called', 'function' FROM pg_proc WHERE w.kind = 'function' AND w.oid >= 16384 AND oid = w.oid
+            OFFSET 0
+        ) tree
+        CROSS JOIN LATERAL (
+            SELECT any_of.kind, any_of.oid
+            FROM (
+                SELECT DISTINCT CASE WHEN m[1]::bigint BETWEEN 16384 AND 4294967295 THEN m[1]::bigint::oid END AS oid
+                FROM regexp_matches(tree.tree, '\m(\d{5,10})\M', 'g') m
+                OFFSET 0
+            ) number
+            CROSS JOIN LATERAL (
+                SELECT 'relation' AS kind, c.oid FROM pg_class c WHERE c.oid = number.oid AND c.relkind IN ('r', 'v', 'f', 'p')
+                UNION ALL SELECT 'type', t.oid FROM pg_type t WHERE t.oid = number.oid
+                UNION ALL SELECT 'function', p.oid FROM pg_proc p WHERE p.oid = number.oid
+                UNION ALL SELECT 'operator', o.oid FROM pg_operator o WHERE o.oid = number.oid
+                OFFSET 0
+            ) any_of
+            UNION ALL
+            SELECT CASE WHEN m[1] IN ('opno', 'eqop', 'sortop') THEN 'operator' ELSE 'function' END, m[2]::oid
+            FROM regexp_matches(tree.tree, ':(funcid|aggfnoid|winfnoid|\w+InRangeFunc|opno|eqop|sortop) (\d{1,5})\M', 'g') m
+            UNION ALL
+            SELECT 'operator', number::oid
+            FROM regexp_matches(tree.tree, ':opnos \(o ([\d ]+)\)', 'g') m CROSS JOIN regexp_split_to_table(m[1], ' ') number
+        ) found
+        WHERE tree.tree <> ''
         OFFSET 0
     ) further
-    WHERE further.oid >= 16384
-),
-rule_of_type (about, kind, oid) AS MATERIALIZED (
-    SELECT v.oid, m[1], m[2]::oid
-    FROM value_type v
-    CROSS JOIN LATERAL (SELECT conbin FROM pg_constraint WHERE contypid = v.oid OFFSET 0) k
-    CROSS JOIN regexp_matches(k.conbin::text, ':(funcid|opno) (\d+)', 'g') m
-),
-called (oid, way, about) AS (
-    SELECT p.oid, 'called', ''
-    FROM pg_proc p JOIN path ON path.oid = p.pronamespace
-    WHERE p.proname = ANY (:called)
-    UNION
-    SELECT p.oid, 'field', ''
-    FROM pg_proc p JOIN path ON path.oid = p.pronamespace
-    JOIN pg_type t ON t.oid = p.proargtypes[0]
-    WHERE p.proname = ANY (:names) AND p.oid >= 16384 AND p.pronargs - p.pronargdefaults <= 1
-      AND (t.typtype IN ('c', 'p') OR t.typtype = 'd' AND t.typbasetype >= 16384)
-    UNION
-    SELECT oid, 'called', about::regclass::text
-    FROM reference WHERE kind IN ('funcid', 'aggfnoid', 'winfnoid') OR kind LIKE '%InRangeFunc'
-    UNION
-    SELECT o.oprcode, 'operator', r.about::regclass::text
-    FROM reference r JOIN pg_operator o ON o.oid = r.oid WHERE r.kind IN ('opno', 'eqop', 'sortop') AND o.oid >= 16384
-    UNION
-    SELECT o.oprcode, 'operator', '' FROM pg_operator o JOIN path p ON p.oid = o.oprnamespace
-    WHERE o.oid >= 16384 AND o.oprname = ANY (:operators)
-    UNION
-    SELECT oid, 'type', about::regtype::text FROM rule_of_type WHERE kind = 'funcid'
-    UNION
-    SELECT o.oprcode, 'operator', r.about::regtype::text
-    FROM rule_of_type r JOIN pg_operator o ON o.oid = r.oid WHERE r.kind = 'opno' AND o.oid >= 16384
-    UNION
-    SELECT castfunc, 'cast', '' FROM pg_cast WHERE oid >= 16384 AND castfunc <> 0
-    UNION
-    SELECT amproc, 'operator', '' FROM pg_amproc WHERE oid >= 16384
-    UNION
-    SELECT o.oprcode, 'operator', '' FROM pg_amop m JOIN pg_operator o ON o.oid = m.amopopr WHERE m.oid >= 16384 AND o.oid >= 16384
-    UNION
-    SELECT f.oid, 'operator', g.rngtypid::regtype::text
-    FROM value_type v JOIN pg_range g ON v.oid IN (g.rngtypid, g.rngmultitypid)
-    CROSS JOIN LATERAL (VALUES (g.rngsubdiff::oid), (g.rngcanonical::oid)) f (oid)
+    WHERE further.oid >= 16384 OR (further.oid <> 0 AND further.kind = 'function' AND further.way IN ('called', 'type'))
+       OR (further.kind = 'operator' AND further.about <> 0)
 )
 SELECT to_json(found)::text FROM (
-SELECT p.oid >= 16384 AS made, p.proname::text AS name, p.oid::regprocedure::text AS signature, c.way, c.about,
+SELECT p.oid >= 16384 AS made, p.proname::text AS name, p.oid::regprocedure::text AS signature, c.way,
+    CASE c.about_kind
+        WHEN 'relation' THEN c.about::regclass::text
+        WHEN 'type' THEN c.about::regtype::text
+        WHEN 'function' THEN c.about::regprocedure::text
+        ELSE ''
+    END AS about,
     p.provolatile = 'v' AS volatile, p.provolatile = 'i' AS immutable, p.proretset AS rows, p.prokind IN ('a', 'w') AS folds,
     l.lanname::text AS language,
     coalesce((
         SELECT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
         WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
-    )::text, '') AS extension
-FROM called c JOIN pg_proc p ON p.oid = c.oid JOIN pg_language l ON l.oid = p.prolang
+    )::text, '') AS extension,
+    coalesce((SELECT r.rolsuper FROM pg_roles r WHERE r.oid = p.proowner), false) AS by_superuser
+FROM (SELECT DISTINCT oid, way, about_kind, about FROM thing WHERE kind = 'function') c
+JOIN pg_proc p ON p.oid = c.oid JOIN pg_language l ON l.oid = p.prolang
 UNION ALL
 SELECT true, c.relname::text, c.oid::regclass::text, 'foreign', '',
     EXISTS (SELECT FROM unnest(t.ftoptions || s.srvoptions) o WHERE o LIKE 'use\_remote\_estimate=%' AND lower(o) NOT LIKE '%=f%'),
@@ -143,14 +174,20 @@ SELECT true, c.relname::text, c.oid::regclass::text, 'foreign', '',
     coalesce((
         SELECT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
         WHERE d.classid = 'pg_foreign_data_wrapper'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_extension'::regclass
-    )::text, '')
-FROM relation r JOIN pg_class c ON c.oid = r.oid JOIN pg_foreign_table t ON t.ftrelid = c.oid
+    )::text, ''), false
+FROM (SELECT DISTINCT oid FROM thing WHERE kind = 'relation') r JOIN pg_class c ON c.oid = r.oid
+JOIN pg_foreign_table t ON t.ftrelid = c.oid
 JOIN pg_foreign_server s ON s.oid = t.ftserver JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw
 ) found
 """
 
 
-_PLACE = re.compile(r":(schemas|names|called|operators)\b")
+_OF_SYNTAX = (
+    *("timezone", "similar_escape", "similar_to_escape", "like_escape", "overlaps", "substring", "position", "overlay", "btrim", "ltrim"),
+    *("rtrim", "normalize", "is_normalized", "extract", "date_part", "xmlexists", "pg_collation_for"),
+)
+"""Functions of pg_catalog that a statement calls by words such as AT TIME ZONE."""
+_PLACE = re.compile(r":(schemas|names|called|operators|syntax)\b")
 
 
 def behind_question(schemas: Iterable[str], names: Names) -> str:
@@ -164,6 +201,7 @@ def behind_question(schemas: Iterable[str], names: Names) -> str:
         "names": names.all,
         "called": names.called,
         "operators": names.operators,
+        "syntax": _OF_SYNTAX,
     }
     question = _PLACE.sub(lambda place: _array(lists[place[1]]), _BEHIND)
     return f"SET /* aishell */ LOCAL search_path = pg_catalog; SET /* aishell */ LOCAL jit = off; {question}"

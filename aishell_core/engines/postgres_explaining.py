@@ -39,6 +39,7 @@ class Explaining:
         """The plan of a statement, which is not run; raises PostgresError, and PostgresConsentError as the session says."""
         text, seen = checked(sql, self._line.where().role)
         async with self._at(database, seconds) as (reached, until):
+            _refuse_other_backslashes(reached, text)
             try:
                 async with self._transaction(reached, until):
                     if consent:
@@ -53,13 +54,24 @@ class Explaining:
                     self._line.drop()
 
     async def _estimated(self, text: str, seen: Outline, reached: Reached) -> tuple[PlanNode, ...]:
+        if not self._line.transactions:
+            return await self._estimated_at_once(text, seen, reached)
         if not seen.parameters:
             return await self._plan(f"EXPLAIN /* aishell */ (FORMAT JSON) {text}")
         if reached.facts.version_num >= _GENERIC_SINCE:
             return await self._generic(grammatical(text))
-        if not self._line.transactions:
-            raise _without_transactions("a statement with parameters cannot be prepared and forgotten again")
         return await self._prepared(grammatical(text), seen.parameters)
+
+    async def _estimated_at_once(self, text: str, seen: Outline, reached: Reached) -> tuple[PlanNode, ...]:
+        """The plan through a pooler without transactions: one message is a transaction by itself, and so read-only."""
+        if not is_plain(text):
+            raise _without_transactions("a text with a backslash, or of several statements, may be read otherwise than it is judged")
+        if seen.parameters and reached.facts.version_num < _GENERIC_SINCE:
+            raise _without_transactions("a statement with parameters cannot be prepared and forgotten again")
+        options = "GENERIC_PLAN, FORMAT JSON" if seen.parameters else "FORMAT JSON"
+        asked = f"EXPLAIN /* aishell */ ({options}) {grammatical(text)}"
+        lines = await self._line.fetch_message(f"SET /* aishell */ LOCAL transaction_read_only = on; {SERVERS_OWN}; {asked}")
+        return plans_of(_read("\n".join(lines)))
 
     async def _reasoned(self, error: PostgresError, text: str, seen: Outline, database: str, *, measured: bool = False) -> PostgresError:
         """The error with what it means for a plan, and the GRANT for the very thing that the statement's names lead to."""
@@ -84,6 +96,7 @@ class Explaining:
         """Raise the PostgresError with which `explain_analyze` would not run a statement; nothing of it is run here."""
         text, seen = self._runnable(sql)
         async with self._at(database, seconds) as (reached, until):
+            _refuse_other_backslashes(reached, text)
             try:
                 async with self._transaction(reached, until, must=True):
                     await refuse_to_run(self._line, text)
@@ -106,6 +119,7 @@ class Explaining:
         """The plan with what its steps took; the statement is run read-only and rolled back. Raises PostgresError."""
         text, seen = self._runnable(sql)
         async with self._at(database, seconds) as (reached, until):
+            _refuse_other_backslashes(reached, text)
             try:
                 async with self._transaction(reached, until, must=True):
                     await refuse_to_run(self._line, text)
@@ -175,6 +189,13 @@ def _encoding(reached: Reached) -> str:
         # Such a database takes any bytes, and could not send back those that are no UTF-8.
         return "" if reached.connection.raw else "SQL_ASCII"
     return "UTF8" if reached.connection.raw else ""
+
+
+def _refuse_other_backslashes(reached: Reached, text: str) -> None:
+    """Raise PostgresError where a backslash in the text means an escape to the server's sessions, and to us a sign like others."""
+    if reached.connection.parameter("standard_conforming_strings") == "off" and has_backslash_in_literal(text):
+        message = "standard_conforming_strings is off, so its backslashes are escapes for its own sessions and would be none here"
+        raise PostgresError(FailureCode.UNSUPPORTED, message, "write the literal as E'…', which is read the same everywhere")
 
 
 def _read(value: object) -> list[Any]:

@@ -75,6 +75,11 @@ class Line:
         return self._place.database if self._place is not None else ""
 
     @property
+    def encoding(self) -> str:
+        """The encoding of the database that the connection leads to, "" where it is not known."""
+        return self._reached.facts.encoding if self._reached is not None else ""
+
+    @property
     def pooled(self) -> bool:
         """Whether a pooler stands between, so that others get the connection after us."""
         return self._route.wrapped

@@ -12,8 +12,8 @@ from aishell_core.engines.postgres_errors import PostgresConsentError, PostgresE
 from aishell_core.engines.postgres_lane import Line
 from aishell_core.values import FailureCode
 
-SERVERS_OWN = "SET /* aishell */ LOCAL search_path = DEFAULT"
-"""A statement is planned as its own sessions would see it, not as we read the server's views."""
+SERVERS_OWN = "SET /* aishell */ LOCAL search_path = DEFAULT; SET /* aishell */ LOCAL standard_conforming_strings = on"
+"""A statement is planned as its own sessions would see it, not as we read the server's views; backslashes are what we take them for."""
 _CANNOT_TELL = ("42", "0A", "22", "XX")
 """Classes of errors of a server whose catalogs are others or are closed to us."""
 
@@ -55,12 +55,12 @@ async def _why(line: Line, text: str, may_act: Callable[[Behind, frozenset[str]]
 
     The server's catalogs are asked by its names. Nothing of the statement itself is given to the server before that.
     """
-    names = names_in(text)
+    names = names_in(text, line.encoding)
     if not names.readable:
         return "names in it are written in a way that cannot be looked up"
     try:
-        (row,) = await line.fetch_once(PATH)
-        found = await line.fetch_message(behind_question(row["path"], names))
+        path = await line.fetch_message(PATH)
+        found = await line.fetch_message(behind_question(path, names))
     except PostgresError as error:
         if not error.sqlstate.startswith(_CANNOT_TELL):
             raise

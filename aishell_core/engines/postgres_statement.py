@@ -5,23 +5,29 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
+# As the server's own scanner cuts a text (https://github.com/postgres/postgres/blob/master/src/backend/parser/scan.l):
+# a comment ends at either end of a line, and every sign beyond ASCII belongs to a name, white space of Unicode too.
 # Every alternative is linear: what is not closed runs to the end of the text and marks it as cut off.
+_HIGH = "\x80-\U0010ffff"
 _PIECE = re.compile(
-    r"""\s+
-    | --[^\n]*
+    rf"""[ \t\n\r\f]+
+    | --[^\n\r]*
     | (?P<COMMENT> /\* )
     | (?P<ESCAPED> [eE]'(?:[^'\\]|\\.|'')*(?P<ESCAPED_END>'?) )
     | (?P<LITERAL> (?:[bBxXnN]|[uU]&)?'[^']*(?:''[^']*)*(?P<LITERAL_END>'?) )
     | (?P<QUOTED> (?:[uU]&)?"[^"]*(?:""[^"]*)*(?P<QUOTED_END>"?) )
-    | (?P<DOLLAR> \$(?:[^\W\d]\w*)?\$ )
+    | (?P<DOLLAR> \$(?:[A-Za-z_{_HIGH}][A-Za-z0-9_{_HIGH}]*)?\$ )
     | (?P<PARAMETER> \$[0-9]+ )
-    | (?P<WORD> [^\W\d][\w$]* )
-    | (?P<NUMBER> [0-9][\w.]* )
+    | (?P<WORD> [A-Za-z_{_HIGH}][A-Za-z0-9_${_HIGH}]* )
+    | (?P<NUMBER> 0[xXoObB][0-9A-Fa-f_]+ | [0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9][0-9_]*)? )
     | (?P<SIGN> . )
     """,
     re.VERBOSE | re.DOTALL,
 )
+BLANK = " \t\n\r\f"
+"""What the server takes as white space everywhere."""
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 
 
@@ -34,6 +40,9 @@ class Piece:
     at: int
 
 
+_NOTHING = Piece("", "", -1)
+
+
 @dataclass(frozen=True, slots=True)
 class Outline:
     """A statement from outside: its words in capitals, how many parameters it has, whether its end is missing."""
@@ -41,6 +50,8 @@ class Outline:
     words: tuple[str, ...]
     parameters: int
     cut_off: bool
+    doubtful: bool = False
+    """Whether servers or their settings differ in where its pieces end."""
 
     @property
     def first(self) -> str:
@@ -52,14 +63,40 @@ def outline(sql: str) -> Outline:
     """The statement from outside; any text has an outline."""
     words: list[str] = []
     parameters, cut_off = 0, False
-    for piece in pieces(sql):
+    found = tuple(pieces(sql))
+    for piece in found:
         if piece.kind == "CUT":
             cut_off = True
         elif piece.kind == "PARAMETER":
             parameters = max(parameters, min(int(piece.text[1:]), 65536))
         elif piece.kind == "WORD":
             words.append(piece.text.upper())
-    return Outline(tuple(words), parameters, cut_off)
+    return Outline(tuple(words), parameters, cut_off, any(_is_doubtful(*both) for both in pairwise((_NOTHING, *found))))
+
+
+def _is_doubtful(before: Piece, piece: Piece) -> bool:
+    """Whether servers differ in where a piece ends, or begins behind the one before.
+
+    A literal goes on in the next line by the rules of how it began; a name right behind a number is a name of its own
+    before 15; a vertical tab is white space since 16.
+    """
+    if before.kind == "ESCAPED":
+        return piece.kind in {"LITERAL", "ESCAPED"}
+    if before.kind in {"NUMBER", "PARAMETER"}:
+        return piece.at == before.at + len(before.text) and (
+            piece.kind in {"WORD", "NUMBER", "ESCAPED", "QUOTED"} or piece.text[0].isalpha()
+        )
+    return piece.kind == "SIGN" and piece.text == "\v"
+
+
+def is_plain(sql: str) -> bool:
+    """Whether a text is a single statement that reads the same whatever standard_conforming_strings says of backslashes."""
+    return "\\" not in sql and not any(piece.kind == "SIGN" and piece.text == ";" for piece in pieces(sql))
+
+
+def has_backslash_in_literal(sql: str) -> bool:
+    """Whether a literal without E holds a backslash, which servers of old times read as an escape."""
+    return any(piece.kind == "LITERAL" and "\\" in piece.text for piece in pieces(sql))
 
 
 def pieces(sql: str) -> Iterator[Piece]:
