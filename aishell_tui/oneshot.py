@@ -54,12 +54,22 @@ async def look_at(targets: Sequence[Target], plan: LookPlan, open_collector: Ope
 def run(work: Coroutine[None, None, Result]) -> Result:
     """Run a coroutine on a loop of its own, without waiting for threads that hang in a dead file system or server.
 
-    Raises KeyboardInterrupt for SIGINT, which reaches the coroutine as a cancellation and never in the midst of other code.
+    Raises KeyboardInterrupt for SIGINT, which reaches the coroutine as a cancellation and never in the midst of other code;
+    so do SIGTERM and SIGHUP, which then end the process as they would have.
     """
     loop = asyncio.new_event_loop()
     task = loop.create_task(work)
+    ended_by: list[signal.Signals] = []
+
+    def end(number: signal.Signals) -> None:
+        ended_by.append(number)
+        task.cancel()
+
     if threading.current_thread() is threading.main_thread():
-        loop.add_signal_handler(signal.SIGINT, task.cancel)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # What somebody has had ignored, as nohup does, stays so.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                loop.add_signal_handler(number, end, number)
     try:
         return loop.run_until_complete(task)
     except asyncio.CancelledError as error:
@@ -72,6 +82,8 @@ def run(work: Coroutine[None, None, Result]) -> Result:
             loop.run_until_complete(asyncio.wait(left, timeout=_CLOSE_SECONDS))
         loop.run_until_complete(_end_threads(loop))
         loop.close()
+        if ended_by and ended_by[0] is not signal.SIGINT:
+            signal.raise_signal(ended_by[0])
 
 
 async def _end_threads(loop: asyncio.AbstractEventLoop) -> None:

@@ -89,7 +89,8 @@ _SAYINGS: Mapping[int, _Saying] = {
     238: _NO_COMMAND,
     8000: _Saying(FailureCode.AUTHENTICATION, "{address} does not let user {user} in: {said}", "{secret}"),
     10107: _NOT_PRIMARY,
-    11000: _Saying(FailureCode.UNSUPPORTED, "a document with this unique key is there already: {said}"),
+    121: _Saying(FailureCode.CONFLICT, "a document does not pass what the collection validates: {said}"),
+    11000: _Saying(FailureCode.CONFLICT, "a document with this unique key is there already: {said}"),
     11600: _STOPPING,
     11602: _Saying(FailureCode.REFUSED, "{address} broke off because its role changes: {said}", RETRY),
     13388: _Saying(FailureCode.REFUSED, "{address} has other data now: {said}", RETRY),
@@ -103,6 +104,11 @@ _WRONG_PASSWORD = "check user and password in the URL or the configuration, and 
 _OTHER = _Saying(FailureCode.UNSUPPORTED, "{address}: {said}")
 LASTING_NUMBERS = frozenset({9, 13, 26, 59, 72, 76, 94, 115, 166, 238, 16552, 40324, 40415})
 """Codes of an answer that the server will give to the same question again."""
+
+
+def reason_of(code: int) -> FailureCode:
+    """What sort of failure a server's code is."""
+    return _SAYINGS.get(code, _OTHER).reason
 
 
 def told(code: int, said: str, where: Whereabouts) -> MongoError:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from aishell_core.engines.mongodb_documents import Document, plain
-from aishell_core.engines.mongodb_errors import MongoError
+from aishell_core.engines.mongodb_errors import MongoError, reason_of
 from aishell_core.engines.mongodb_operation import CURSORS, command_name, database_of, read_operation, refuse_writes
 from aishell_core.safety.language.mongodb_words import COUNTED
 from aishell_core.values import CommandResult, FailureCode, Limits, Value
@@ -80,7 +80,8 @@ def refuse_failed(reply: Document, affected: int | None) -> None:
     if isinstance(errors, list) and errors:
         first = errors[0] if isinstance(errors[0], Mapping) else {}
         reason = f"{first.get('errmsg', 'the write failed')!s} ({affected or 0} documents were changed)"
-        raise MongoError(FailureCode.UNSUPPORTED, reason, "mend the document that is named", int(first.get("code") or 0))
+        code = int(first.get("code") or 0)
+        raise MongoError(reason_of(code), reason, "mend the document that is named", code)
 
 
 def affected_of(name: str, reply: Document) -> int | None:

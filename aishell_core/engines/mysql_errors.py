@@ -88,6 +88,7 @@ _STOPPED = _Saying(FailureCode.TIMEOUT, "{address} stopped the question: {said}"
 _LOCK_TIMEOUT = _Saying(
     FailureCode.LOCKED, "a lock that another session holds is in the way: {said}", "the Sessions screen shows who holds it; " + _RETRY
 )
+_CONSTRAINT = _Saying(FailureCode.CONFLICT, "a constraint of the data does not allow it: {said}")
 _READ_ONLY = _Saying(FailureCode.UNSUPPORTED, "the statement writes, and nothing is written from here: {said}")
 _GOING = _Saying(FailureCode.REFUSED, "{address} ended the connection: {said}", _RETRY)
 _SAYINGS: Mapping[int, _Saying] = {
@@ -125,6 +126,7 @@ _SAYINGS: Mapping[int, _Saying] = {
     1969: _STOPPED,
     3024: _STOPPED,
     1028: _STOPPED,
+    **dict.fromkeys((1048, 1062, 1216, 1217, 1451, 1452, 1557, 1586, 1761, 1762, 3819, 4025), _CONSTRAINT),
     1290: _Saying(FailureCode.UNSUPPORTED, "{address} does not allow this: {said}"),
     1792: _READ_ONLY,
     1064: _Saying(FailureCode.UNSUPPORTED, "{address} does not understand the statement: {said}"),
@@ -156,6 +158,7 @@ LOST = 2013
 
 _FIRST_OF_CLIENT, _LAST_OF_CLIENT = 2000, 2999
 _METHOD_UNKNOWN = 2059
+_OF_DATABASE = re.compile(r"for user '(.*)'@'(.*)' to database '(.+)'$")
 _NEEDED = re.compile(r"the (.+?) privilege\(?s?\)? for this operation")
 
 
@@ -182,7 +185,12 @@ def told(error: ServerError, where: Whereabouts, *, with_password: bool = True) 
 
 
 def grant_for(message: str, where: Whereabouts) -> str:
-    """The statement that lifts a refusal, from the privilege that the server's message names; the monitor's own where it names none."""
+    """The statement that lifts a refusal, from the database or the privilege that the server's message names; else the monitor's own."""
+    denied = _OF_DATABASE.search(message)
+    if denied is not None:
+        # In a grant these signs stand for others unless they are escaped; the account here is that of the server's own table.
+        name = re.sub(r"([_%\\])", r"\\\1", denied[3].replace("`", "``"))
+        return f"GRANT SELECT ON `{name}`.* TO {quoted_text(denied[1])}@{quoted_text(denied[2])};"
     found = _NEEDED.search(message)
     needed = found[1] if found else "PROCESS"
     # A server names all that would do: `SUPER or CONNECTION_ADMIN`, `(at least one of) the SUPER, PROCESS`.

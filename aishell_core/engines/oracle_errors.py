@@ -64,6 +64,7 @@ _FULL = _Saying(
     "end idle sessions, or raise processes and sessions; aishell goes on with what it has",
 )
 _EXPIRED = _Saying(FailureCode.AUTHENTICATION, "the password of user {user} has expired", "ALTER USER {grantee} IDENTIFIED BY …;")
+_CONSTRAINT = _Saying(FailureCode.CONFLICT, "a constraint of the data does not allow it: {said}")
 _BAD_SQL = _Saying(FailureCode.UNSUPPORTED, "{address} does not understand the statement: {said}")
 _NO_SERVICE = _Saying(
     FailureCode.MISSING,
@@ -161,6 +162,7 @@ _SAYINGS: Mapping[str, _Saying] = {
     "ORA-01555": _Saying(
         FailureCode.UNSUPPORTED, "old row versions that the statement needs are gone: {said}", "run it when less changes, or enlarge undo"
     ),
+    **dict.fromkeys(("ORA-00001", "ORA-01400", "ORA-01407", "ORA-02290", "ORA-02291", "ORA-02292"), _CONSTRAINT),
     "ORA-16000": _Saying(FailureCode.UNSUPPORTED, "the database is open for reading only: {said}"),
     "ORA-01456": _Saying(FailureCode.UNSUPPORTED, "the statement writes, and nothing is written from here: {said}"),
     "ORA-00900": _BAD_SQL,

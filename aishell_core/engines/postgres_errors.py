@@ -73,6 +73,7 @@ _SAYINGS: Mapping[str, _Saying] = {
     "0A000": _Saying(FailureCode.UNSUPPORTED, "{address} does not support this: {said}"),
     "22021": _Saying(FailureCode.UNSUPPORTED, "database {database} holds bytes that its encoding does not know: {said}"),
     "22P05": _Saying(FailureCode.UNSUPPORTED, "database {database} cannot write this in its encoding: {said}"),
+    "23": _Saying(FailureCode.CONFLICT, "a constraint of the data does not allow it: {said}"),
     "25006": _Saying(FailureCode.UNSUPPORTED, "the statement writes, and nothing is written from here: {said}"),
     "28P01": _Saying(FailureCode.AUTHENTICATION, "{address} does not accept the password of role {role}", "{secret}"),
     "28000": _Saying(FailureCode.AUTHENTICATION, "{address} does not let role {role} in: {said}", "{entry}"),

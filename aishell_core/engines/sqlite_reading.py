@@ -265,6 +265,8 @@ def mapped(error: sqlite3.Error, path: Path, until: float) -> TargetError:
             return TargetError(FailureCode.LOCKED, f"{name} is locked by a writer", "the next try follows by itself")
         case sqlite3.SQLITE_NOTADB:
             return TargetError(FailureCode.ENCRYPTED, f"{name} looks encrypted or is no SQLite database", "aishell cannot read it")
+        case sqlite3.SQLITE_CONSTRAINT:
+            return TargetError(FailureCode.CONFLICT, f"a constraint of the data does not allow it: {error}")
         case sqlite3.SQLITE_CORRUPT:
             return TargetError(
                 FailureCode.DAMAGED, f"{name} is damaged: {error}", "check it with PRAGMA integrity_check and restore a backup"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from aishell_core.clock import Clock, SystemClock
@@ -46,6 +46,12 @@ async def perform(
             f"{attempt.subject or 'the action'} on {attempt.place.target} was carried out, but its result could not be recorded", error.hint
         ) from error
     return answer
+
+
+async def record_left(log: AuditLog, attempts: Sequence[Attempt]) -> None:
+    """Write down what somebody set out to do and that is not done, one line for each; raises StateError."""
+    for attempt in attempts:
+        await asyncio.to_thread(log.record_attempt, attempt)
 
 
 def refuse(attempt: Attempt) -> None:

@@ -72,6 +72,7 @@ class FailureCode(StrEnum):
     UNSUPPORTED = "unsupported"
     INTERNAL = "internal"
     GONE = "gone"
+    CONFLICT = "conflict"
 
 
 @dataclass(frozen=True, slots=True)

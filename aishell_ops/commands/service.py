@@ -60,8 +60,22 @@ async def run_plan(plan: Plan, engine: Runnable, log: AuditLog, clock: Clock, *,
 
     Raises RefusedError where it is not allowed or was not confirmed, StateError where it cannot be recorded, TargetError.
     """
+    command, attempt = plan.command, _attempt(plan, confirmed=confirmed)
+
+    def act() -> Awaitable[CommandResult]:
+        return engine.run(command.text, command.parameters, command.limits, database=command.database, read_only=plan.risk.is_read)
+
+    return await perform(log, attempt, act, affected=lambda result: result.affected, clock=clock)
+
+
+def record_unanswered(plan: Plan, log: AuditLog) -> None:
+    """Write down that the question was not answered, or wrongly; raises StateError."""
+    log.record_attempt(_attempt(plan, confirmed=False))
+
+
+def _attempt(plan: Plan, *, confirmed: bool) -> Attempt:
     command = plan.command
-    attempt = Attempt(
+    return Attempt(
         plan.actor,
         plan.place,
         plan.engine,
@@ -72,8 +86,3 @@ async def run_plan(plan: Plan, engine: Runnable, log: AuditLog, clock: Clock, *,
         confirmed=confirmed,
         parameters=command.parameters,
     )
-
-    def act() -> Awaitable[CommandResult]:
-        return engine.run(command.text, command.parameters, command.limits, database=command.database, read_only=plan.risk.is_read)
-
-    return await perform(log, attempt, act, affected=lambda result: result.affected, clock=clock)

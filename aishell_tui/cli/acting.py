@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -41,11 +42,20 @@ def risk_line(risk: Risk) -> str:
     return printable(f"risk {risk.level} ({', '.join(risk.actions)}){reasons}")
 
 
-def answered(wanted: Confirmation, place: Place, question: str, *, yes: bool, typed: str) -> bool:
+def answered(wanted: Confirmation, place: Place, question: str, *, yes: bool, typed: str, record_unanswered: Callable[[], object]) -> bool:
     """Whether the question that is wanted was answered, by an option or at the terminal; where nobody can be asked it was not.
 
-    Raises UsageError for another target's name.
+    Raises UsageError for another target's name, and KeyboardInterrupt for who breaks off at the question, both after it
+    has been recorded that nothing was done.
     """
+    try:
+        return _answered(wanted, place, question, yes=yes, typed=typed)
+    except (UsageError, KeyboardInterrupt):
+        record_unanswered()
+        raise
+
+
+def _answered(wanted: Confirmation, place: Place, question: str, *, yes: bool, typed: str) -> bool:
     if wanted is Confirmation.NONE:
         return True
     if typed:
@@ -75,4 +85,19 @@ def _asked(question: str) -> str:
         return ""
     sys.stderr.write(printable(question))
     sys.stderr.flush()
-    return sys.stdin.readline().strip()
+    with _interruptible():
+        return sys.stdin.readline().strip()
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let a signal that would end the program end what blocks here: an event loop that stands still meanwhile only notes it."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

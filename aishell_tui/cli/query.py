@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from json import loads
 from typing import TYPE_CHECKING, Annotated
 
@@ -164,7 +165,7 @@ class _Query:
     async def _carry_out(self, *, yes: bool, confirm: str, dry_run: bool) -> tuple[Plan, CommandResult | None]:
         from aishell_core.clock import SystemClock
         from aishell_core.engines.base import Runnable
-        from aishell_ops.commands.service import run_plan
+        from aishell_ops.commands.service import record_unanswered, run_plan
         from collectors.registry import open_collector
 
         clock = SystemClock()
@@ -176,10 +177,13 @@ class _Query:
             self._tell(risk_line(plan.risk))
             if dry_run:
                 return plan, None
-            question = "run this command"
-            confirmed = plan.decision.allowed and answered(plan.confirmation, plan.place, question, yes=yes, typed=confirm)
+            log = self._authority.log
+            unanswered = partial(record_unanswered, plan, log)
+            confirmed = plan.decision.allowed and answered(
+                plan.confirmation, plan.place, "run this command", yes=yes, typed=confirm, record_unanswered=unanswered
+            )
             with how_to_confirm(plan.decision, plan.place):
-                return plan, await run_plan(plan, collector, self._authority.log, clock, confirmed=confirmed)
+                return plan, await run_plan(plan, collector, log, clock, confirmed=confirmed)
         finally:
             await collector.close()
 

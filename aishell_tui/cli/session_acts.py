@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -155,7 +156,7 @@ class _Acts:
         """Look, plan, say, ask, do; without outcomes where it was only to be planned."""
         from aishell_core.clock import SystemClock
         from aishell_core.engines.base import Cancellable
-        from aishell_ops.sessions.service import carry_out
+        from aishell_ops.sessions.service import carry_out, record_unanswered
         from aishell_tui.cli.reports import session_acts as reports
         from collectors.registry import open_collector
 
@@ -173,10 +174,14 @@ class _Acts:
                 note(reports.plan_text(plan))
             if self._answers.dry_run:
                 return plan, None
+            log = self._authority.log
+            unanswered = partial(record_unanswered, plan, log)
             yes, typed = self._answers.yes, self._answers.confirm
-            confirmed = plan.decision.allowed and answered(plan.confirmation, plan.place, plan.title, yes=yes, typed=typed)
+            confirmed = plan.decision.allowed and answered(
+                plan.confirmation, plan.place, plan.title, yes=yes, typed=typed, record_unanswered=unanswered
+            )
             with how_to_confirm(plan.decision, plan.place):
-                return plan, await carry_out(plan, collector, self._authority.log, clock, confirmed=confirmed)
+                return plan, await carry_out(plan, collector, log, clock, confirmed=confirmed)
         finally:
             await collector.close()
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
+import signal
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +17,7 @@ from pg8000.exceptions import DatabaseError, InterfaceError
 from tests.command_line import Ran, run_process
 from tests.servers.postgres import PostgresServer, postgres
 from tests.servers.postgres_clients import Client, clients
+from tests.servers.sqlite_client import eventually
 from tests.terminal import AISHELL, opened, surroundings
 
 LONG = "SELECT pg_sleep(600)"
@@ -239,3 +243,64 @@ def test_the_question_at_a_terminal_is_answered_by_typing(desk: Desk, answer: st
             terminal.send(f"{answer}\r")
             code = terminal.wait_for_end()
         assert (code, ends(one)) == ((0, True) if answer == "orders" else (77, False))
+
+
+def attempts(desk: Desk) -> list[tuple[object, object]]:
+    return [(record["decision"], record["subject"]) for record in desk.records() if record["event"] == "attempt"]
+
+
+@pytest.mark.parametrize("answer", [("--confirm", "nope"), ()])
+def test_each_of_several_sessions_that_were_left_alone_has_a_line(desk: Desk, answer: tuple[str, ...]) -> None:
+    desk.configure("operator")
+    with clients(desk.server, 2) as (one, two):
+        ran = desk.run("sessions", "cancel", one.id, two.id, "-d", "orders", *answer)
+        assert ran.code == (64 if answer else 77), ran.err
+        assert attempts(desk) == [("declined", f"cancel session {each.id} of postgres") for each in (one, two)]
+        desk.configure("analyst")
+        assert desk.run("sessions", "cancel", one.id, two.id, "-d", "orders", "--confirm", "orders").code == 77
+        assert [decision for decision, _ in attempts(desk)] == ["declined"] * 2 + ["refused"] * 2
+
+
+def test_a_wrong_name_for_a_command_is_recorded_too(desk: Desk) -> None:
+    desk.configure("developer")
+    assert desk.run("query", "-d", "shelf", "DELETE FROM kept", "--confirm", "orders").code == 64
+    assert attempts(desk) == [("declined", "run a command")]
+
+
+def test_who_breaks_off_at_the_question_leaves_a_line(desk: Desk) -> None:
+    desk.configure("operator")
+    with clients(desk.server, 1) as (one,):
+        command: list[str | Path] = [AISHELL, "sessions", "terminate", one.id, "-d", "orders"]
+        with opened(command, surroundings(desk.home), columns=120, rows=24) as terminal:
+            terminal.wait_for("[y/N]")
+            terminal.send("\x03")
+            assert terminal.wait_for_end() == 130
+        assert not ends(one)
+        assert attempts(desk) == [("declined", f"terminate session {one.id} of postgres")]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_ends_the_program_leaves_the_result_of_its_act(desk: Desk, number: signal.Signals) -> None:
+    desk.configure("admin")
+    command = [str(AISHELL), "query", "-d", "orders", LONG, "--yes", "--timeout", "10m"]
+    with subprocess.Popen(command, env={**os.environ, **desk.environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        try:
+            asked = (
+                "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()"
+            )
+            eventually(lambda: desk.server.execute(asked)[0][0] == 1)
+            running.send_signal(number)
+            assert running.wait(60) == -number
+        finally:
+            running.kill()
+    attempt, result = desk.records()
+    assert (attempt["decision"], result["event"], result["result"]) == ("allowed", "result", "interrupted")
+
+
+def test_a_key_that_is_there_already_is_recorded_as_a_conflict(desk: Desk) -> None:
+    desk.configure("developer")
+    commands = {"orders": "INSERT INTO orders VALUES (7, 'again')", "shelf": "INSERT INTO kept VALUES (1, 'again')"}
+    for target, command in commands.items():
+        ran = desk.run("query", "-d", target, command, "--yes")
+        assert (ran.code, "a constraint of the data does not allow it" in ran.err) == (3, True), ran.err
+        assert (desk.records()[-1]["result"], desk.records()[-1]["code"]) == ("failed", "conflict")

@@ -217,6 +217,7 @@ def test_what_a_write_changed_is_read_from_its_answer() -> None:
     with pytest.raises(MongoError) as caught:
         refuse_failed({"n": 1, "writeErrors": [{"code": 11000, "errmsg": "E11000 duplicate key"}]}, 1)
     assert "duplicate key (1 documents were changed)" in caught.value.message
+    assert caught.value.reason is FailureCode.CONFLICT
 
 
 def test_a_privilege_that_is_missing_comes_with_the_command_that_grants_it() -> None:
