@@ -145,6 +145,16 @@ async def test_where_nothing_listens_and_where_no_database_is_are_told_apart(ser
     assert error.hint == "did you mean ssl-mode?"
 
 
+async def test_the_grant_that_is_named_lets_an_account_into_its_database_and_no_other(server: MysqlServer) -> None:
+    server.execute("CREATE DATABASE shop_1", "CREATE DATABASE shopx1", "CREATE USER stranger@'%' IDENTIFIED BY 'pw'")
+    error = await refusal(_facts(server.target(user="stranger", password="pw", database="shop_1")))
+    assert error.reason is FailureCode.PRIVILEGE
+    assert error.hint.startswith("GRANT SELECT ON `shop\\_1`.* TO ")
+    server.execute(error.hint)
+    assert await _facts(server.target(user="stranger", password="pw", database="shop_1"))
+    assert (await refusal(_facts(server.target(user="stranger", password="pw", database="shopx1")))).reason is FailureCode.PRIVILEGE
+
+
 async def test_of_several_servers_the_first_that_answers_is_used(server: MysqlServer) -> None:
     async with asking(at(f"mysql://root@127.0.0.1:{free_port()},127.0.0.1:{server.port}/")) as session:
         assert await value(session, "SELECT 1 AS one") == 1

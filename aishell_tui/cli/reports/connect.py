@@ -26,7 +26,7 @@ _ON_DEMAND: tuple[tuple[Ability, str, str], ...] = (
     (Ability.INTEGRITY, "integrity", "can be checked on demand"),
     (Ability.PROGRESS, "progress", "long operations can be followed"),
 )
-# The parts that are read from the content of a database, and the reasons for which nothing else can be read from it either.
+# The parts that are read from the content of a file, and the reasons for which nothing else can be read from it either.
 _CONTENT = ("schema", "pages", Part.RELATIONS.value)
 _CLOSED = frozenset({FailureCode.LOCKED, FailureCode.PRIVILEGE, FailureCode.ENCRYPTED})
 # What a server is without, or has nothing of yet, says nothing against the connection to it.
@@ -68,7 +68,10 @@ def _failed_row(name: str, failure: Failure) -> AbilityRow:
 
 
 def _demanded_row(view: TargetView, ability: Ability, name: str, detail: str) -> AbilityRow:
-    """What can be asked on demand, unless what this look could not read would be in its way as well."""
+    """What can be asked on demand, unless what this look could not read would be in its way as well.
+
+    That is so for a file, which is open or closed as a whole and can be checked as one; a server has a right of its own for each part.
+    """
     if ability not in view.abilities:
         return _absent_row(view, name)
     failure = view.failure_of(name)
@@ -76,7 +79,8 @@ def _demanded_row(view: TargetView, ability: Ability, name: str, detail: str) ->
         return _failed_row(name, failure)
     # A check of a damaged database is what shows the damage, so that is in the way of plans only.
     in_the_way = _CLOSED | {FailureCode.DAMAGED} if ability is Ability.EXPLAIN else _CLOSED
-    barrier = next((failure for failure in view.failures if failure.part in _CONTENT and failure.code in in_the_way), None)
+    closed = (failure for failure in view.failures if failure.part in _CONTENT and failure.code in in_the_way)
+    barrier = next(closed, None) if Ability.INTEGRITY in view.abilities else None
     if barrier is not None:
         return AbilityRow(name, False, f"cannot be asked now: {barrier.message}", barrier.hint)
     return AbilityRow(name, True, detail, "")

@@ -262,6 +262,13 @@ def test_what_cannot_be_asked_now_is_said_to_fail_with_the_reason() -> None:
     assert (slow["explain"][0], slow["integrity"][0]) == (True, True)
 
 
+def test_a_right_that_one_part_of_a_server_lacks_is_not_in_the_way_of_others() -> None:
+    refused = Failure("relations", FailureCode.PRIVILEGE, "PROCESS is needed", "GRANT PROCESS", NOW)
+    view = replace(_view(failures=(refused,)), abilities=Ability.RELATIONS | Ability.EXPLAIN | Ability.PROGRESS)
+    rows = {row.ability: row for row in ability_rows(view)}
+    assert (rows["relations"].works, rows["explain"].works, rows["progress"].works) == (False, True, True)
+
+
 def test_an_empty_database_is_well_connected() -> None:
     """That it holds no tables yet is told, and is nothing that fails."""
     empty = Failure("schema", FailureCode.EMPTY, "app.db holds no tables yet", "nothing to do yet", NOW)
