@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import random
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from aishell_core.values import Event, EventKind, Failure, PlanNode, Severity, T
 from aishell_tui.alert_feed import AlertFeed, OpenAlerts
 from aishell_tui.frame import Frame, OwnCost, TargetView
 from aishell_tui.history import HistoryKeeper
+from aishell_tui.timeline import Timeline
 from aishell_tui.wait_history import WaitHistory
 from aishell_tui.watch import OpenCollector, Watch
 from collectors.contract import NOTHING, Demand
@@ -61,7 +61,7 @@ class Runtime:
         self._trouble = trouble or (lambda: "")
         self._told_trouble = ""
         self._store = SeriesStore()
-        self._events: deque[Event] = deque(maxlen=_EVENTS_SHOWN)
+        self._timeline = Timeline(_EVENTS_SHOWN)
         self._history = HistoryKeeper(state_folder, clock, self._take_rollups) if state_folder is not None else None
 
         # A few targets are read at once; only a fleet has to be spread over the first second.
@@ -88,8 +88,8 @@ class Runtime:
         return self._store.take_rollups(include_open=include_open)
 
     def emit(self, event: Event) -> None:
-        """Put an event before those that are known, and keep it."""
-        self._events.appendleft(event)
+        """Put an event among those that are known, and keep it."""
+        self._timeline.add(event)
         if self._history is not None:
             self._history.remember(event)
 
@@ -124,9 +124,8 @@ class Runtime:
             await self._clock.sleep(_NEED_SECONDS)
 
     async def _recall(self, history: HistoryKeeper) -> None:
-        """Put the events of the last day behind those that have happened since the start."""
-        known = set(self._events)
-        self._events.extend(event for event in await history.recent_events() if event not in known)
+        """Put the events of the last day to those that have happened since the start."""
+        self._timeline.recall(await history.recent_events())
 
     def now(self) -> float:
         """Epoch seconds by the runtime's clock."""
@@ -143,7 +142,7 @@ class Runtime:
             at=now,
             targets=tuple(watch.current() for watch in self._watches.values()),
             host=self._host.current(),
-            events=tuple(self._events),
+            events=self._timeline.newest_first(),
             own=self._own_cost(),
             notes=tuple(note for note in notes if note),
             alerts=alerts.view() if alerts is not None else None,
@@ -230,7 +229,7 @@ class Runtime:
 
     def known_events(self) -> tuple[Event, ...]:
         """What has happened, the newest first."""
-        return tuple(self._events)
+        return self._timeline.newest_first()
 
     def _watch(self, target: TargetId) -> Watch:
         return next(watch for watch in self._all_watches() if watch.view.name == target)

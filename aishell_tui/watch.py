@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -11,7 +11,7 @@ from aishell_core.engines.base import Cancellable, Introspectable
 from aishell_core.errors import TargetError
 from aishell_core.series.store import SeriesStore
 from aishell_core.targets import Target
-from aishell_core.values import Ability, Event, Facts, Failure, FailureCode, PlanNode, Reading, TargetId, Thresholds
+from aishell_core.values import Ability, Event, EventKind, Facts, Failure, FailureCode, PlanNode, Reading, TargetId, Thresholds
 from aishell_tui.assess import assess, judged_metrics
 from aishell_tui.changes import counted_events, view_events
 from aishell_tui.frame import TargetView, absorb
@@ -61,6 +61,7 @@ class Watch:
         self._judged = judged_metrics(target.engine, thresholds)
         self._collector: Collector | None = None
         self.waits = WaitHistory()
+        self._state_at = 0.0
         self.view = TargetView(target, store.snapshot(target.name), schedule.hot_seconds, thresholds=thresholds)
         self.poller = Poller(
             target, self._open_collector, self._publish, schedule=schedule, clock=clock, demand=lambda: self.demand, jitter=jitter
@@ -103,10 +104,19 @@ class Watch:
         view = absorb(before, reading, self._store.snapshot(before.name), interval_seconds)
         self.view = self._assessed(replace(view, abilities=self.abilities))
         # Of every tier: what a slower one brings may change the state too, and the next hot reading would find it changed already.
-        for event in view_events(before, self.view, reading.at):
-            self._emit(event)
+        self._tell(view_events(before, self.view, reading.at))
         if self._listener is not None:
             self._listener.heard(self.view, reading, interval_seconds)
+
+    def _tell(self, events: Iterable[Event]) -> None:
+        """Emit events; a state begins no sooner than the one that it ends, although a late reading is of a moment before."""
+        for event in events:
+            if event.kind is not EventKind.STATE:
+                self._emit(event)
+                continue
+            # Not in the future either, where the clock was set back meanwhile.
+            self._state_at = max(min(self._state_at, self._clock.now()), event.at)
+            self._emit(event if event.at == self._state_at else replace(event, at=self._state_at))
 
     def _assessed(self, view: TargetView) -> TargetView:
         status = self.poller.status
@@ -118,8 +128,7 @@ class Watch:
         view = self.view
         if view.target_failure is not None or view.is_stale(self._clock.now()):
             self.view = self._assessed(view)
-            for event in view_events(view, self.view, self._clock.now()):
-                self._emit(event)
+            self._tell(view_events(view, self.view, self._clock.now()))
         return self.view
 
     def set_interval(self, hot_seconds: float) -> None:

@@ -79,3 +79,34 @@ async def test_a_server_that_is_promoted_is_not_called_late_any_more() -> None:
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+@dataclass
+class Slow(Replica):
+    """Answers late, of the moment at which it was asked."""
+
+    takes_seconds: float = 0.0
+
+    async def collect(self, tier: Tier, demand: Demand) -> Reading:
+        reading = await super().collect(tier, demand)
+        await self.clock.sleep(self.takes_seconds)
+        return reading
+
+
+async def test_a_state_is_not_over_before_it_has_begun_although_the_reading_is_of_a_moment_before() -> None:
+    clock, told = FakeClock(), list[Event]()
+    target = Target(TargetId("db"), parse_location("mysql://db.example/"))
+    slow = Slow(target, clock)
+    watch = Watch(target, SeriesStore(), clock, lambda *_: slow, Schedule(deadline_seconds=30.0), {}, told.append, lambda: 0.0)
+    running = asyncio.create_task(watch.poller.run())
+    try:
+        await clock.advance(5)
+        slow.takes_seconds = 2.2
+        for _ in range(30):
+            await clock.advance(0.2)
+            watch.current()
+        assert [event.severity for event in told[:2]] == [Severity.UNKNOWN, Severity.OK]
+        assert told[0].at <= told[1].at
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
