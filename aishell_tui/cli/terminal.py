@@ -64,17 +64,20 @@ def fit(text: str, width: int) -> str:
     return "".join(kept) + ellipsis
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[str]], numeric: Iterable[int] = (), *, whole: bool = False) -> str:
+def table(
+    headings: Sequence[str], rows: Iterable[Sequence[str]], numeric: Iterable[int] = (), *, whole: bool = False, uncut: Iterable[int] = ()
+) -> str:
     """Rows as aligned columns two spaces apart; the columns of `numeric` are aligned to the right.
 
-    Where a row is wider than `line_width`, the widest columns of text are cut until it fits, unless it is to stay `whole`.
+    Where a row is wider than `line_width`, the widest columns of text are cut until it fits, unless it is to stay `whole`; those
+    of `uncut`, such as times and ids, never are.
     """
     right = set(numeric)
     most = None if whole else _MOST_CHARACTERS
     cells = [list(headings), *([printable(cell[:most]) for cell in row] for row in rows)]
     widths = [max(cell_width(row[column]) for row in cells) for column in range(len(headings))]
     if not whole and (over := sum(widths) + 2 * (len(widths) - 1) - line_width()) > 0:
-        widths = narrowed(widths, right, over)
+        widths = narrowed(widths, right | set(uncut), over)
         cells = [[fit(cell, width) for cell, width in zip(row, widths, strict=True)] for row in cells]
     return "\n".join(_line(row, widths, right) for row in cells)
 
@@ -109,8 +112,22 @@ def speaks_unicode() -> bool:
     return "utf" in encoding.lower() and choose_glyphs(os.environ, encoding).unicode
 
 
+def is_for_a_screen() -> bool:
+    """Whether somebody reads the output at a certain width, rather than a script or a file."""
+    return os.environ.get("COLUMNS", "").isdecimal() or (sys.stdout is not None and sys.stdout.isatty())
+
+
+def record_table(headings: Sequence[str], rows: Iterable[Sequence[str]], uncut: Iterable[int] = ()) -> str:
+    """A table of records that scripts read too: columns without anything in them are left out, and in a pipe nothing is cut."""
+    known, kept = [list(row) for row in rows], set(uncut)
+    there = [column for column in range(len(headings)) if not known or any(row[column] for row in known)]
+    shown = ([row[column] for column in there] for row in known)
+    places = [place for place, column in enumerate(there) if column in kept]
+    return table([headings[column] for column in there], shown, whole=not is_for_a_screen(), uncut=places)
+
+
 def line_width() -> int:
     """Columns of a table: what COLUMNS says, those of the terminal, else of a usual one that scripts and log files can show."""
-    if os.environ.get("COLUMNS", "").isdecimal() or (sys.stdout is not None and sys.stdout.isatty()):
+    if is_for_a_screen():
         return max(_NARROWEST, shutil.get_terminal_size((_WIDTH, 24)).columns)
     return _WIDTH

@@ -8,7 +8,7 @@ from aishell_core.units import format_counted, format_duration
 from aishell_tui.cli.alert_shapes import SilencesReport
 from aishell_tui.cli.encode import utc_text
 from aishell_tui.cli.reports.alerts import silence_row
-from aishell_tui.cli.terminal import printable, table
+from aishell_tui.cli.terminal import printable, record_table
 from alerts.models import Silence
 from alerts.rules.matchers import format_matcher
 from alerts.silences import is_active
@@ -23,7 +23,9 @@ def silences_text(silences: Sequence[Silence], now: float) -> str:
     """The silences as people get them."""
     if not silences:
         return "no silence holds, and none is to come"
-    return table(("ID", "STATE", "ENDS", "LEFT", "MATCHERS", "AUTHOR", "COMMENT"), (_cells(each, now) for each in silences))
+    return record_table(
+        ("ID", "STATE", "ENDS", "LEFT", "MATCHERS", "AUTHOR", "COMMENT"), (_cells(each, now) for each in silences), uncut=(0, 2, 3)
+    )
 
 
 def _cells(silence: Silence, now: float) -> tuple[str, ...]:

@@ -16,11 +16,12 @@ from aishell_tui.cli.alert_shapes import (
     DeliveryRow,
     EvaluationRow,
     EvidenceRow,
+    FigureRow,
     SilenceRow,
     StepRow,
 )
 from aishell_tui.cli.encode import utc_text
-from aishell_tui.cli.terminal import printable, table
+from aishell_tui.cli.terminal import printable, record_table
 from alerts.annotations import command_for, facts_of
 from alerts.handling import Evaluation, Standing
 from alerts.models import Alert, AlertChange, Attempt, Evidence, Level, Phase, Silence
@@ -31,6 +32,8 @@ from alerts.silences import is_active
 from alerts.templates import render
 
 _SHORT = 8
+_LIST = ("LEVEL", "STATE", "FOR", "ALERT", "TARGET", "VALUE", "OWNER", "ID")
+_HISTORY = ("TIME", "WHAT", "LEVEL", "ALERT", "TARGET", "VALUE", "WHY", "ID")
 _SEVERITIES = {Level.INFO: Severity.OK, Level.WARNING: Severity.WARNING, Level.CRITICAL: Severity.CRITICAL}
 
 
@@ -112,7 +115,7 @@ def alerts_text(standing: Standing, shown: Sequence[Alert], now: float) -> str:
     """The alerts as people get them, and who evaluates."""
     lines = []
     if shown:
-        lines.append(table(("LEVEL", "STATE", "FOR", "ALERT", "TARGET", "VALUE", "OWNER", "ID"), (_cells(each, now) for each in shown)))
+        lines.append(record_table(_LIST, (_cells(each, now) for each in shown), uncut=(0, 2, len(_LIST) - 1)))
     else:
         lines.append("no alerts" if not standing.alerts else "no such alerts")
     hold = sum(is_active(silence, now) for silence in standing.silences)
@@ -179,7 +182,7 @@ def history_text(changes: Sequence[AlertChange], *, is_truncated: bool) -> str:
     """What happened as people get it, one on each line."""
     if not changes:
         return "nothing has happened"
-    text = table(("TIME", "WHAT", "LEVEL", "ALERT", "TARGET", "VALUE", "WHY", "ID"), map(_history_cells, changes))
+    text = record_table(_HISTORY, map(_history_cells, changes), uncut=(0, 2, len(_HISTORY) - 1))
     return f"{text}\nolder changes are left out; --last narrows the span" if is_truncated else text
 
 
@@ -223,9 +226,11 @@ def _evidence(found: Evidence) -> EvidenceRow:
     return EvidenceRow(
         utc_text(found.at),
         found.value,
+        tuple(FigureRow(utc_text(at), value) for at, value in found.window),
         found.causes,
         found.statements,
         found.sessions,
+        found.holders,
         found.lock_tree,
         found.events,
         found.setting_changes,

@@ -298,3 +298,12 @@ def test_without_files_the_configuration_in_force_is_checked(aishell_home: Path,
         "channels": 1,
         "warnings": [],
     }
+
+
+async def test_the_history_cuts_neither_times_nor_ids_on_a_narrow_screen(
+    station: Station, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await station.watch(2, orders=0.95, stock=0.5)
+    monkeypatch.setenv("COLUMNS", "80")
+    ran = run_here(capsys, "alerts", "history")
+    assert re.search(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ? .* [0-9a-f]{8}$", ran.out, re.MULTILINE)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
+import sys
 import unicodedata
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 
 from aishell_core.values import NO_LABELS
 from aishell_tui.cli.reports.looked import series_name
-from aishell_tui.cli.terminal import cell_width, fit, narrowed, printable, table
+from aishell_tui.cli.terminal import cell_width, fit, narrowed, printable, record_table, table
 from tests.command_line import PROGRAM
 
 
@@ -79,6 +81,23 @@ def test_a_text_of_megabytes_is_cut_without_looking_at_all_of_it() -> None:
 def test_a_table_is_as_wide_as_columns_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "160")
     assert max(map(cell_width, table(("NAME", "MORE"), (("n" * 300, "m" * 90),)).splitlines())) == 160
+
+
+_RECORDS = (("2026-11-21T10:00:00Z", "n" * 200, "", "0123abcd"), ("2026-11-21T10:00:01Z", "short", "", "4567cdef"))
+
+
+def test_a_table_of_records_cuts_no_times_and_ids_and_leaves_out_what_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    first, *rows = record_table(("TIME", "WHAT", "OWNER", "ID"), _RECORDS, uncut=(0, 3)).splitlines()
+    assert first.split() == ["TIME", "WHAT", "ID"]
+    assert all(cell_width(row) <= 80 for row in rows)
+    assert [(row.split()[0], row.split()[-1]) for row in rows] == [(record[0], record[3]) for record in _RECORDS]
+
+
+def test_a_table_of_records_is_whole_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert "n" * 200 in record_table(("TIME", "WHAT", "OWNER", "ID"), _RECORDS, uncut=(0, 3))
 
 
 def test_a_terminal_of_ascii_gets_ascii(tmp_path: Path) -> None:
