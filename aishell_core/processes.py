@@ -1,12 +1,16 @@
-"""What the local processes of a target use."""
+"""What the local processes of a target use, and what this one keeps."""
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from aishell_core.catalogue import PROCESS_CPU, PROCESS_MEMORY, PROCESS_READ, PROCESS_WRITE
 from aishell_core.engines.host import ProcessLook, look_at_process
 from aishell_core.values import Metric, Sample
+
+_ARENA_MAX = -8
+"""glibc's M_ARENA_MAX."""
 
 
 def process_samples(pids: tuple[int, ...]) -> tuple[Sample, ...]:
@@ -33,3 +37,14 @@ def own_memory_bytes() -> int:
     """Resident memory of this process in bytes; 0 where the platform does not tell, which no running process has."""
     look = look_at_process(os.getpid())
     return (look.resident_bytes if look is not None else None) or 0
+
+
+def share_one_heap() -> None:
+    """Let all threads take memory from one heap; call it before there are any. Does nothing where the C library has no such setting.
+
+    glibc gives each thread a heap of its own, which never gives back: a megabyte for ten threads of which one runs at a time.
+    """
+    with suppress(ImportError, OSError, AttributeError):
+        import ctypes  # a dashboard alone needs it
+
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from aishell_core.clock import SystemClock
 from aishell_core.errors import UsageError
+from aishell_core.processes import share_one_heap
 from aishell_tui.options import DashboardOptions
 from aishell_tui.places import find_places
 from aishell_tui.runtime import Runtime
@@ -77,6 +78,7 @@ def run_dashboard(options: DashboardOptions) -> int:
 def _show(options: DashboardOptions, state: Path, ready: Callable[[], None] | None = None, stop: Callable[[], None] | None = None) -> int:
     """Run the application; `ready` returns when there is something to show, `stop` is called when the terminal goes away."""
     prepare_environment(options, os.environ)
+    share_one_heap()
     # Nothing that start-up makes is garbage; what it leaves is then kept out of every later collection.
     gc.disable()
     from aishell_tui.app import AishellApp

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
+
+import pytest
 
 from aishell_core.processes import own_memory_bytes, process_samples
 
@@ -53,3 +56,20 @@ def test_the_own_memory_grows_with_what_is_held() -> None:
     held = bytearray(b"x") * (32 * 2**20)
     assert own_memory_bytes() - before > 16 * 2**20
     assert held
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives each thread a heap of its own")
+@pytest.mark.parametrize(("call", "heaps"), [("share_one_heap()", "one"), ("None", "several")])
+def test_all_threads_share_one_heap(call: str, heaps: str) -> None:
+    program = (
+        "import ctypes, threading\n"
+        "from aishell_core.processes import share_one_heap\n"
+        f"{call}\n"
+        "allocate = ctypes.PyDLL(None).malloc  # with the interpreter's lock held\n"
+        "threads = [threading.Thread(target=allocate, args=(2000,)) for _ in range(4)]\n"
+        "[thread.start() for thread in threads]\n"
+        "[thread.join() for thread in threads]\n"
+        "ctypes.CDLL(None).malloc_stats()\n"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stderr
+    assert (told.count("Arena") == 1) is (heaps == "one")
