@@ -159,6 +159,8 @@ LOST = 2013
 _FIRST_OF_CLIENT, _LAST_OF_CLIENT = 2000, 2999
 _METHOD_UNKNOWN = 2059
 _OF_DATABASE = re.compile(r"for user '(.*)'@'(.*)' to database '(.+)'$")
+_DENIED = re.compile(r"([A-Za-z][A-Za-z ,]*) command denied to user .+ for (table|column .+ in table|routine) (\S.*)$")
+_NAME = re.compile(r"`((?:[^`]|``)+)`")
 _NEEDED = re.compile(r"the (.+?) privilege\(?s?\)? for this operation")
 
 
@@ -185,18 +187,35 @@ def told(error: ServerError, where: Whereabouts, *, with_password: bool = True) 
 
 
 def grant_for(message: str, where: Whereabouts) -> str:
-    """The statement that lifts a refusal, from the database or the privilege that the server's message names; else the monitor's own."""
+    """The statement that lifts a refusal, from the database, table or privilege that the server's message names; else the monitor's own."""
     denied = _OF_DATABASE.search(message)
     if denied is not None:
         # In a grant these signs stand for others unless they are escaped; the account here is that of the server's own table.
         name = re.sub(r"([_%\\])", r"\\\1", denied[3].replace("`", "``"))
         return f"GRANT SELECT ON `{name}`.* TO {quoted_text(denied[1])}@{quoted_text(denied[2])};"
+    refused = _DENIED.search(" ".join(message.split()))
+    if refused is not None:
+        on = _database_of(refused[3], where) if refused[2] == "routine" else _table_of(refused[3], where)
+        return f"GRANT {refused[1].upper()} ON {on} TO {where.grantee};"
     found = _NEEDED.search(message)
     needed = found[1] if found else "PROCESS"
     # A server names all that would do: `SUPER or CONNECTION_ADMIN`, `(at least one of) the SUPER, PROCESS`.
     choices = [each.strip() for each in re.split(r",| or ", needed) if each.strip()]
     best = next((each for each in choices if each != "SUPER"), choices[0] if choices else "PROCESS")
     return f"GRANT {best} ON *.* TO {where.grantee};"
+
+
+def _table_of(said: str, where: Whereabouts) -> str:
+    """The table that a message names: by `shop`.`users` (MariaDB), or as 'users' without its database (MySQL)."""
+    names = [each.replace("``", "`") for each in _NAME.findall(said)] or [said.strip("'")]
+    database = names[-2] if len(names) > 1 else where.database
+    return f"{quoted(database)}.{quoted(names[-1])}" if database else f"….{quoted(names[-1])}"
+
+
+def _database_of(said: str, where: Whereabouts) -> str:
+    """All of the database of the routine that a message names: whether it is a function or a procedure it does not say."""
+    database, dot, _ = said.strip("'").partition(".")
+    return f"{quoted(database if dot else where.database)}.*"
 
 
 def no_answer(where: Whereabouts, seconds_text: str, stage: str) -> MysqlError:

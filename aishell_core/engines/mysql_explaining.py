@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from itertools import takewhile
 
@@ -20,7 +19,6 @@ _READING = frozenset({"SELECT", "WITH", "TABLE", "VALUES"})
 _WRITING = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE"})
 _PLANNING = frozenset({"EXPLAIN", "DESCRIBE", "DESC"})
 _SYNTAX, _NOT_ALLOWED = 1064, 1235
-_DENIED = re.compile(r"(\w+) command denied to user .+ for table (.+)")
 _CUT_OFF = "take the text from where it was written, or raise performance_schema_max_sql_text_length (needs a restart)"
 
 
@@ -117,10 +115,6 @@ def reasoned(error: MysqlError) -> MysqlError:
             "explain them one by one",
             error.number,
         )
-    denied = _DENIED.search(error.message)
-    if denied is not None:
-        grantee = error.hint.rpartition(" TO ")[2]
-        return MysqlError(FailureCode.PRIVILEGE, error.message, f"GRANT {denied[1]} ON {denied[2]} TO {grantee}", error.number)
     if error.reason is FailureCode.TIMEOUT:
         return MysqlError(FailureCode.TIMEOUT, "planning it took longer than its deadline and was stopped", "", error.number)
     return error

@@ -121,6 +121,24 @@ async def test_a_write_that_waits_for_a_lock_gives_up_and_says_so(server: MysqlS
     assert server.execute("SELECT name FROM shop.users WHERE id = 1") == [("a",)]
 
 
+@pytest.mark.parametrize("statement", ["SELECT name FROM users", "EXPLAIN SELECT name FROM users", "SELECT twice(2)"])
+async def test_the_grant_that_is_named_allows_the_statement(server: MysqlServer, statement: str) -> None:
+    server.execute(
+        "CREATE OR REPLACE USER stranger@'%' IDENTIFIED BY 'pw'" if server.mariadb else "DROP USER IF EXISTS stranger@'%'",
+        *(() if server.mariadb else ("CREATE USER stranger@'%' IDENTIFIED BY 'pw'",)),
+        "CREATE TABLE IF NOT EXISTS shop.open (id int)",
+        "GRANT SELECT ON shop.open TO stranger@'%'",
+        "SET GLOBAL log_bin_trust_function_creators = 1",
+        "DROP FUNCTION IF EXISTS shop.twice",
+        "CREATE FUNCTION shop.twice(a INT) RETURNS INT DETERMINISTIC RETURN 2 * a",
+    )
+    async with asking(server.target(user="stranger", password="pw", database="shop")) as session:
+        error = await refusal(session.run(statement, (), Limits()))
+        assert (error.reason, error.hint.startswith("GRANT ")) == (FailureCode.PRIVILEGE, True)
+        server.execute(error.hint)
+        assert (await session.run(statement, (), Limits())).columns
+
+
 async def test_only_one_statement_is_run(server: MysqlServer) -> None:
     async with asking(server.target(database="shop")) as session:
         error = await refusal(session.run("SELECT 1; DROP TABLE users", (), Limits(), read_only=False))
