@@ -26,7 +26,6 @@ Progress = Callable[[float], None]
 _FLIPS = frozenset({ChangeKind.FIRED, ChangeKind.RESOLVED, ChangeKind.LEVEL})
 _MOST_INSTANCES = 10_000
 _PROGRESS_TICKS = 200
-_ENOUGH_TO_HALVE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +58,8 @@ class RuleOutcome:
     judged: Judged | None = None
     halved: Halved | None = None
     notes: tuple[str, ...] = ()
+    is_tried: bool = True
+    """Whether it could be judged at all: a rule for a role cannot where no role is known."""
 
     @property
     def fired(self) -> int:
@@ -120,15 +121,21 @@ class _Run:
 
 
 def backtest(
-    rules: Iterable[Rule],
+    rules: Sequence[Rule],
     targets: Sequence[Traits],
     source: Source,
     since: float,
     until: float,
     progress: Progress = lambda _share: None,
+    *,
+    any_role: bool = False,
 ) -> Backtest:
-    """Judge the rules over what is kept of the targets from `since` to `until` (epoch seconds); blocking, raises what `source` does."""
-    tried = [_tried(rule) for rule in rules]
+    """Judge the rules over what is kept of the targets from `since` to `until` (epoch seconds); blocking, raises what `source` does.
+
+    Which role a target had is not kept: a rule that is for some role is not tried on targets of which none is given, or with
+    `any_role` on all of them, and says so.
+    """
+    tried = [_for_any_role(rule) if any_role else rule for rule in rules]
 
     def run(some: Sequence[Rule], begin: float, share: float) -> _Run:
         return _pass(some, targets, _playback(some, targets, source, since, until), lambda done: progress(begin + done * share))
@@ -136,12 +143,18 @@ def backtest(
     engines = {traits.engine for traits in targets}
     first = run([rule for rule in tried if _can_be_judged(rule, engines)], 0.0, 0.6)
     fired = _fired(first)
-    noisy = [rule for rule in tried if fired.get(rule.name, 0) >= _ENOUGH_TO_HALVE]
+    noisy = [rule for rule in tried if fired.get(rule.name, 0)]
     variants = {rule.name: stricter(rule, first.peaks.get(rule.name, Peaks())) for rule in noisy}
     several = [variant.rule for own in variants.values() for variant in own]
     again = _fired(run(several, 0.6, 0.4)) if several else {}
     progress(1.0)
-    outcomes = (_outcome(rule, first, _halved(variants.get(rule.name, ()), fired.get(rule.name, 0), again)) for rule in tried)
+    has_roles = all(traits.role for traits in targets)
+    outcomes = (
+        _outcome(
+            rule, first, _halved(variants.get(rule.name, ()), fired.get(rule.name, 0), again), "" if has_roles else _on_roles(own, any_role)
+        )
+        for own, rule in zip(rules, tried, strict=True)
+    )
     covered = Covered(first.first, first.last, first.watched_seconds, first.fine_seconds)
     return Backtest(tuple(outcomes), covered, tuple(targets))
 
@@ -163,8 +176,15 @@ def _halved(variants: Iterable[Variant], fired: int, again: Mapping[str, int]) -
     return None
 
 
-def _tried(rule: Rule) -> Rule:
-    """The rule for targets of any role: which one a target had is not kept."""
+def _on_roles(rule: Rule, any_role: bool) -> str:
+    """What is to be said of a rule that is for some role."""
+    if not rule.targets.roles:
+        return ""
+    found = "tried on targets of any" if any_role else "not tried"
+    return f"it is for the role {' or '.join(rule.targets.roles)}; which role a target had is not kept, so it was {found}"
+
+
+def _for_any_role(rule: Rule) -> Rule:
     return replace(rule, targets=replace(rule.targets, roles=())) if rule.targets.roles else rule
 
 
@@ -241,22 +261,25 @@ def _note(run: _Run, course: Course, changes: Iterable[AlertChange], moment: Mom
             count.worst = alert.level if count.worst is None or alert.level.rank > count.worst.rank else count.worst
 
 
-def _outcome(rule: Rule, run: _Run, halved: Halved | None) -> RuleOutcome:
+def _outcome(rule: Rule, run: _Run, halved: Halved | None, on_roles: str) -> RuleOutcome:
     tallies = tuple(
         Tally(key, count.fired, count.firing_seconds, count.flips, count.worst, count.last_fired_at)
         for (name, key), count in sorted(run.counts.items(), key=lambda item: (-item[1].fired, item[0][1].target, item[0][1].labels))
         if name == rule.name
     )
     has_figures = any(leaf.metric in run.metrics for leaf in _leaves(rule))
-    return RuleOutcome(rule, tallies, has_figures, judged_by(rule), halved, tuple(_notes(rule, run)))
+    notes = (*_notes(rule, run), *([on_roles] if on_roles else []))
+    return RuleOutcome(rule, tallies, has_figures, judged_by(rule), halved, notes, is_tried=not on_roles or not rule.targets.roles)
 
 
 def _notes(rule: Rule, run: _Run) -> Iterator[str]:
     leaves = list(_leaves(rule))
     coarse = run.watched_seconds > run.fine_seconds
     shortest = min((leaf.window.span_seconds for leaf in leaves if isinstance(leaf, Figure) and leaf.window is not None), default=None)
-    if coarse and ((shortest is not None and shortest < 300) or rule.for_seconds < 300):
+    if coarse and ((shortest is not None and shortest < 900) or rule.for_seconds < 300):
         yield "of what is older than a day only means of five minutes are kept: shorter peaks are not seen"
+    if len(rule.triggers) > 1:
+        yield "the figures are means of ten seconds at best, so a level may have been worse for a moment"
     if any(isinstance(leaf, Absent) for leaf in leaves):
         yield "a target that nobody watched counts as absent while another one was watched"
     if rule.active_hours:

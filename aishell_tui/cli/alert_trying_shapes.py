@@ -63,6 +63,7 @@ class BacktestRuleRow:
     """What one rule would have done."""
 
     name: str = field(metadata=doc("its name"))
+    tried: bool = field(metadata=doc("false for a rule that is for some role, which is not kept, unless it was named"))
     has_figures: bool = field(metadata=doc("whether any figure that it looks at is kept of the span"))
     fired: int = field(metadata=doc("how often it would have fired, over all instances"))
     firing_seconds: float = field(metadata=doc("for how long, over all instances"))

@@ -50,7 +50,8 @@ def run_backtest(
 
     For each rule how often it would have fired, for how long, how often it changed, and the threshold at which it would
     have fired half as often. The figures are means: of ten seconds for the last day, of five minutes for a month before.
-    A time in which no dashboard ran counts towards nothing. A role that a rule asks for is not kept and not looked at.
+    A time in which no dashboard ran counts towards nothing. Roles are not kept: a rule that is for one is tried when --rule
+    names it, on all targets.
     """
     import time
     from contextlib import closing
@@ -72,7 +73,8 @@ def run_backtest(
     since = now - min(span, KEPT_SECONDS)
     with closing(StateDatabase.open(find_places().state, writable=False)) as database:
         targets = kept_targets(database, loaded, since, now, target)
-        found = backtest(rules, targets, database.history, since, now, _tell if sys.stderr.isatty() else _be_quiet)
+        say_how_far = _tell if sys.stderr.isatty() else _be_quiet
+        found = backtest(rules, targets, database.history, since, now, say_how_far, any_role=bool(rule))
     report = backtest_report(found, span)
     say(to_json(report) if json else backtest_text(report))
     return 0

@@ -34,6 +34,7 @@ def _rule(outcome: RuleOutcome) -> BacktestRuleRow:
     judged, halved = outcome.judged, outcome.halved
     return BacktestRuleRow(
         name=outcome.rule.name,
+        tried=outcome.is_tried,
         has_figures=outcome.has_figures,
         fired=outcome.fired,
         firing_seconds=outcome.firing_seconds,
@@ -72,9 +73,13 @@ def _lines(report: BacktestReport) -> Iterator[str]:
     if fired:
         cells = [cell for row in fired for cell in _cells(row)]
         yield table(("RULE", "FIRED", "FIRING FOR", "FLIPS", "WORST", "THRESHOLD", "HALVED BY"), cells, (1, 2, 3))
-    quiet = sum(row.has_figures and not row.fired for row in report.rules)
-    blind = sum(not row.has_figures for row in report.rules)
+    untried = sum(not row.tried for row in report.rules)
+    quiet = sum(row.tried and row.has_figures and not row.fired for row in report.rules)
+    blind = sum(row.tried and not row.has_figures for row in report.rules)
     yield f"{format_counted(quiet, 'rule')} would never have fired; of {format_counted(blind, 'other')} no figures are kept"
+    if untried:
+        are = "is" if untried == 1 else "are"
+        yield f"{format_counted(untried, 'rule')} {are} for targets of a role, which is not kept: --rule NAME tries one on all targets"
     yield from _coverage(report)
     notes = dict.fromkeys(note for row in fired for note in row.notes)
     yield from (f"note: {note}" for note in list(notes)[:_MOST_NOTES])

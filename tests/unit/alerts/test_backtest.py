@@ -100,10 +100,14 @@ def test_a_figure_that_must_not_be_low_is_halved_downwards(database: StateDataba
     assert outcome.halved.threshold < 0.46
 
 
-def test_a_rule_that_fires_once_or_compares_nothing_plainly_is_not_halved(database: StateDatabase) -> None:
+def test_a_rule_that_fires_once_is_told_where_it_would_not_have_and_one_without_a_plain_threshold_is_not(database: StateDatabase) -> None:
     keep(database, "pool.usage", bumps, -48, 0)
     once, several = rule_of("pool.usage > 95%", name="once"), rule_of("pool.usage > 80% and pool.usage < 99%", name="both")
-    assert [(outcome.fired, outcome.halved) for outcome in run(database, once, several).outcomes] == [(1, None), (8, None)]
+    first, second = run(database, once, several).outcomes
+    assert (first.fired, second.fired, second.halved) == (1, 8, None)
+    assert first.halved is not None
+    assert first.halved.fired == 0
+    assert 0.95 < first.halved.threshold <= 0.97
 
 
 def test_a_counter_is_its_mean_rate_and_does_not_jump_where_nobody_watched(database: StateDatabase) -> None:
@@ -147,9 +151,18 @@ def test_without_history_nothing_is_made_up(database: StateDatabase) -> None:
     assert (found.covered.since, only(found).fired, only(found).has_figures) == (None, 0, False)
 
 
-def test_a_role_that_is_not_kept_keeps_no_rule_from_being_tried(database: StateDatabase) -> None:
+def test_a_rule_for_a_role_that_is_not_kept_is_not_tried_and_says_so(database: StateDatabase) -> None:
+    """It would fire on primaries, which it is not for."""
     keep(database, "pool.usage", bumps, -48, 0)
-    assert only(run(database, rule_of("pool.usage > 80%", targets=Selector(roles=("replica",))))).fired == 8
+    rule = rule_of("pool.usage > 80%", targets=Selector(roles=("replica",)))
+    outcome = only(run(database, rule))
+    assert (outcome.fired, outcome.is_tried) == (0, False)
+    assert "it is for the role replica; which role a target had is not kept, so it was not tried" in outcome.notes
+    asked = only(backtest([rule], [traits_of()], database.history, NOW - 4 * DAY, NOW, any_role=True))
+    assert (asked.fired, asked.is_tried) == (8, True)
+    assert any(note.endswith("tried on targets of any") for note in asked.notes)
+    known = only(run(database, rule, targets=(traits_of(role="replica"),)))
+    assert (known.fired, [note for note in known.notes if "role" in note]) == (8, [])
     assert only(run(database, rule_of("pool.usage > 80%", targets=Selector(engines=("mysql",))))).fired == 0
 
 
