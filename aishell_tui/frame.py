@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 _NEVER: Mapping[Part, float] = MappingProxyType({})
 _DEFAULTS: Mapping[str, Thresholds] = MappingProxyType({})
 _WHOLE = "target"
+_LEFT_INTERVALS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,19 @@ class TargetView:
         """Whether the newest good reading is older than two intervals (and a little for the reading itself)."""
         age = self.age_seconds(now)
         return age is None or age > 2 * self.interval_seconds + 0.5
+
+
+def without_left_sessions(view: TargetView) -> TargetView:
+    """The view without sessions and locks that were read before somebody looked away.
+
+    They come with a hot reading while they are looked at. Where newer ones came without them, they tell of long ago:
+    their ages are wrong and their ids may be others' by now.
+    """
+    read_at, last_at = view.part_at.get(Part.SESSIONS), view.last_ok_at
+    if read_at is None or last_at is None or last_at - read_at <= _LEFT_INTERVALS * view.interval_seconds + 1.0:
+        return view
+    kept = {part: at for part, at in view.part_at.items() if part not in {Part.SESSIONS, Part.LOCKS}}
+    return replace(view, sessions=None, lock_waits=None, part_at=MappingProxyType(kept))
 
 
 @dataclass(frozen=True, slots=True)

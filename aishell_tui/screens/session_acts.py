@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aishell_core.errors import AishellError, RefusedError
 from aishell_core.units import format_duration
 from aishell_core.values import Ability, EventKind, FailureCode, LockWait, Session, Severity
+from aishell_tui.frame import TargetView, without_left_sessions
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.confirm import Confirmation, ConfirmScreen, where_words
 from widgets.format import clean, truncate
@@ -14,7 +15,6 @@ from widgets.format import clean, truncate
 if TYPE_CHECKING:
     # Loaded when somebody acts.
     from aishell_ops.sessions.models import Act, Outcome, Plan
-    from aishell_tui.frame import TargetView
 
 _LISTED = 8
 _STATEMENT_CELLS = 60
@@ -29,8 +29,9 @@ class ActingScreen(DashboardScreen):
         raise NotImplementedError
 
     def acted_view(self) -> TargetView | None:
-        """The target that they belong to."""
-        return self.viewed(self.dashboard.frame, self.dashboard.look)
+        """The target that they belong to, without sessions of long ago."""
+        view = self.viewed(self.dashboard.frame, self.dashboard.look)
+        return without_left_sessions(view) if view is not None else None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What a read-only session or the engine has not is not offered at all."""

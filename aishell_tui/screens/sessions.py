@@ -11,7 +11,7 @@ from textual.message import Message
 
 from aishell_core.values import Part, Session, TargetId
 from aishell_tui.export import PaneData
-from aishell_tui.frame import Frame, TargetView
+from aishell_tui.frame import Frame, TargetView, without_left_sessions
 from aishell_tui.lock_tree import LockTree, lock_tree
 from aishell_tui.lock_words import tree_cells
 from aishell_tui.look import Look
@@ -105,6 +105,7 @@ class SessionsScreen(ActingScreen):
         view = self.viewed(frame, look)
         if view is None:
             return
+        view = without_left_sessions(view)
         if view.name != self._of:
             self._start(view.name)
         drawn = (view.sessions, view.lock_waits, view.failures_by_tier, self._everyone, self._as_tree, self.size)
@@ -198,7 +199,7 @@ class SessionsScreen(ActingScreen):
 
     @on(LineTable.Moved)
     def _moved(self) -> None:
-        view = self.viewed(self.dashboard.frame, self.dashboard.look)
+        view = self.acted_view()
         if view is not None:
             self._show_detail(view, self.dashboard.frame.at)
 

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 
 from aishell_core.clock import SystemClock
 from aishell_core.errors import TargetError
-from aishell_core.values import FailureCode, Reading, TargetId, Tier, WaitCount
+from aishell_core.values import FailureCode, Part, Reading, TargetId, Tier, WaitCount
 from aishell_tui.app import AishellApp
 from aishell_tui.options import DashboardOptions
 from aishell_tui.runtime import Runtime
@@ -108,6 +108,24 @@ async def test_at_80_columns_the_head_of_the_queue_comes_first_and_statements_ha
         placed = place_columns(table(app).columns, 80 - 3).columns
         assert placed[-1].column.key == "sql"
         assert placed[-1].width >= 30
+
+
+async def test_sessions_that_were_read_before_somebody_looked_away_are_not_shown_as_if_they_were_there() -> None:
+    async with dashboard(SessionScript()) as (app, pilot):
+        await sessions(app, pilot)
+        app.change_look(replace(app.look, paused=True))
+        view = app.frame.targets[0]
+        assert view.last_ok_at is not None
+        before = {Part.SESSIONS: view.last_ok_at - 240.0, Part.LOCKS: view.last_ok_at - 240.0}
+        app.frame = replace(app.frame, targets=(replace(view, part_at=before),))
+        assert isinstance(app.screen, SessionsScreen)
+        app.screen.show(app.frame, app.look)
+        await pilot.pause()
+        assert (list(table(app).shown_ids), app.screen.chosen_sessions()) == ([], ())
+        assert "reading …" in text_of(app)
+        assert "live" not in text_of(app).splitlines()[2]
+        app.change_look(replace(app.look, paused=False))
+        await until(pilot, lambda: bool(table(app).shown_ids))
 
 
 async def test_a_wide_terminal_shows_who_where_from_and_what_the_processes_use() -> None:
