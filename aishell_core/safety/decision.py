@@ -83,7 +83,7 @@ def _confirmation(place: Place, risk: Risk, count: int) -> Confirmation:
 
 def _read_only(place: Place, risk: Risk) -> Decision:
     why = f"{place.target} is read-only here, and this would {_verb(risk.action)} it"
-    hint = "read_only: true in the configuration says so, for it or for all, or AISHELL_READ_ONLY, or the dashboard's --read-only"
+    hint = "read_only: true in the configuration says so, for it or for all, or AISHELL_READ_ONLY, or --read-only"
     return Decision(False, message=why, hint=hint)
 
 

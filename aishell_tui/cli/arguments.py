@@ -64,6 +64,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON; errors too
 WindowOption = Annotated[str, typer.Option("--window", metavar="TIME", help="Time between the two looks that rates are computed from.")]
 
 
+ReadOnlyOption = Annotated[bool, typer.Option("--read-only", help="Do nothing but read, whatever the role: every act is refused.")]
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """Which configuration and which targets were asked for, before or after the command's name."""
@@ -73,6 +76,7 @@ class Choice:
     databases: tuple[str, ...] = ()
     all: bool = False
     json: bool = False
+    read_only: bool = False
 
     def also(self, other: Choice) -> Choice:
         """Both choices together; the later configuration file wins."""
@@ -82,6 +86,7 @@ class Choice:
             (*self.databases, *other.databases),
             self.all or other.all,
             self.json or other.json,
+            self.read_only or other.read_only,
         )
 
 
@@ -94,7 +99,8 @@ def choice(
 ) -> Choice:
     """What a command's own options and those before its name ask for together; raises UsageError for a contradiction."""
     root = context.obj if isinstance(context.obj, Choice) else Choice()
-    together = root.also(Choice(config, tuple(targets or ()), tuple(databases or ()), everything, bool(context.params.get("json"))))
+    json, read_only = bool(context.params.get("json")), bool(context.params.get("read_only"))
+    together = root.also(Choice(config, tuple(targets or ()), tuple(databases or ()), everything, json, read_only))
     if together.all and (together.targets or together.databases):
         raise UsageError("--all and a single database contradict each other", "leave one of them out")
     return together
@@ -104,7 +110,10 @@ def configuration(chosen: Choice, options: Mapping[tuple[str, str], str | bool] 
     """The effective configuration; `tell_warnings` says what should be looked at in it."""
     from aishell_tui.config.load import load_config
 
-    return load_config(chosen.config, options=cast("Mapping[tuple[str, str], str | bool]", options or {}))
+    found: dict[tuple[str, str], str | bool] = {**(options or {})}
+    if chosen.read_only:
+        found["dashboard", "read_only"] = True
+    return load_config(chosen.config, options=cast("Mapping[tuple[str, str], str | bool]", found))
 
 
 def tell_warnings(chosen: Choice, loaded: Configuration) -> None:

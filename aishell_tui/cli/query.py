@@ -24,6 +24,7 @@ from aishell_tui.cli.arguments import (
     ConfigOption,
     DatabaseOption,
     JsonOption,
+    ReadOnlyOption,
     TargetOption,
     choice,
     configuration,
@@ -88,6 +89,7 @@ def query(
     yes: YesOption = False,
     confirm: ConfirmOption = "",
     dry_run: DryRunOption = False,
+    read_only: ReadOnlyOption = False,
 ) -> int:
     """Run one command on a database.
 
@@ -100,6 +102,7 @@ def query(
     from aishell_ops.commands.models import Command
     from aishell_tui.authority import authority_of
 
+    del read_only  # `choice` takes it from the context, as what stands before the command's name
     if csv and json:
         raise UsageError("--csv and --json contradict each other", "leave one of them out")
     limits = Limits(rows, int(parse_size(size)), parse_duration(timeout))

@@ -24,6 +24,7 @@ from aishell_tui.cli.arguments import (
     ConfigOption,
     DatabaseOption,
     JsonOption,
+    ReadOnlyOption,
     TargetOption,
     choice,
     configuration,
@@ -74,6 +75,7 @@ def cancel(
     confirm: ConfirmOption = "",
     dry_run: DryRunOption = False,
     json: JsonOption = False,
+    read_only: ReadOnlyOption = False,
 ) -> int:
     """Cancel what sessions run; their connections stay.
 
@@ -84,6 +86,7 @@ def cancel(
     """
     from aishell_ops.sessions.models import Act
 
+    del read_only  # `choice` takes it from the context, as what stands before the command's name
     return _act(context, Act.CANCEL, ids, _Answers(database, target, config, head_blocker, yes, confirm, dry_run, json))
 
 
@@ -98,6 +101,7 @@ def terminate(
     confirm: ConfirmOption = "",
     dry_run: DryRunOption = False,
     json: JsonOption = False,
+    read_only: ReadOnlyOption = False,
 ) -> int:
     """End sessions; their open transactions are rolled back.
 
@@ -108,6 +112,7 @@ def terminate(
     """
     from aishell_ops.sessions.models import Act
 
+    del read_only  # `choice` takes it from the context, as what stands before the command's name
     return _act(context, Act.TERMINATE, ids, _Answers(database, target, config, head_blocker, yes, confirm, dry_run, json))
 
 

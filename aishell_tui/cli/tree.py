@@ -21,7 +21,7 @@ from aishell_tui.cli import (
     statements,
     status,
 )
-from aishell_tui.cli.arguments import AllOption, Choice, ConfigOption, DatabaseOption, TargetOption, examples
+from aishell_tui.cli.arguments import AllOption, Choice, ConfigOption, DatabaseOption, ReadOnlyOption, TargetOption, examples
 
 app = typer.Typer(
     name="aishell",
@@ -52,6 +52,7 @@ def root(
     target: TargetOption = None,
     database: DatabaseOption = None,
     everything: AllOption = False,
+    read_only: ReadOnlyOption = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)] = False,
 ) -> int:
     """A terminal dashboard, and the same in commands, for the people who keep databases alive.
@@ -62,7 +63,7 @@ def root(
     written, 77 not allowed or not confirmed, 78 wrong configuration, 130 interrupted.
     """
     del version
-    context.obj = Choice(config, tuple(target or ()), tuple(database or ()), everything)
+    context.obj = Choice(config, tuple(target or ()), tuple(database or ()), everything, read_only=read_only)
     if context.invoked_subcommand is not None:
         return 0
     return dashboard.open_dashboard(context)

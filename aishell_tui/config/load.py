@@ -39,6 +39,9 @@ VARIABLES: Mapping[str, Option] = {
 }
 """The environment variables that stand above the files, and the option that each of them sets."""
 
+_SWITCHES = frozenset({("dashboard", "mouse"), ("dashboard", "read_only"), ("history", "enabled")})
+_WORDS: Mapping[str, bool] = {**dict.fromkeys(("1", "yes", "on", "true"), True), **dict.fromkeys(("0", "no", "off", "false"), False)}
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedTarget:
@@ -110,7 +113,7 @@ def load_config(
     around = Surroundings(folder, environ)
     readers = [partial(_read_file, file, environ) for file in files]
     readers += [
-        partial(_read_word, f"environment variable {name}", VARIABLES[name], plain_scalar(environ[name]), around)
+        partial(_read_word, f"environment variable {name}", VARIABLES[name], _variable(VARIABLES[name], environ[name]), around)
         for name in VARIABLES
         if environ.get(name)
     ]
@@ -129,6 +132,13 @@ def load_config(
         raise InvalidConfigError(problems)
     own_file = named_file(folder, chosen, environ) or places.config_file
     return replace(_merge(layers, tuple(file.path for file in files)), own_file=own_file)
+
+
+def _variable(option: Option, text: str) -> Plain:
+    """What a variable says; where yes or no is wanted, also the words that other programs take for them."""
+    if option in _SWITCHES and text.strip().lower() in _WORDS:
+        return _WORDS[text.strip().lower()]
+    return plain_scalar(text)
 
 
 def _read_file(file: ConfigFile, environ: Mapping[str, str]) -> _Layer:

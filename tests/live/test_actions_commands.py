@@ -245,6 +245,26 @@ def test_the_question_at_a_terminal_is_answered_by_typing(desk: Desk, answer: st
         assert (code, ends(one)) == ((0, True) if answer == "orders" else (77, False))
 
 
+@pytest.mark.parametrize("place", ["before", "behind"])
+def test_a_read_only_command_does_nothing_whoever_asks(desk: Desk, place: str) -> None:
+    desk.configure("admin")
+    commands = (
+        ("query", "-d", "shelf", "DELETE FROM kept", "--confirm", "shelf"),
+        ("sessions", "terminate", "--head-blocker", "-d", "orders"),
+    )
+    with clients(desk.server, 2) as (head, behind):
+        head.run("BEGIN", "UPDATE orders SET note = 'head' WHERE id = 1")
+        waiting = behind.wait_for("UPDATE orders SET note = 'behind' WHERE id = 1")
+        for command in commands:
+            ran = desk.run("--read-only", *command) if place == "before" else desk.run(*command, "--read-only")
+            assert (ran.code, "is read-only here" in ran.err, "or --read-only" in ran.err) == (77, True, True), ran.err
+        assert not ends(head)
+        head.run("ROLLBACK")
+        waiting.result(30)
+    assert desk.run("query", "-d", "shelf", "SELECT id FROM kept", "--csv", "--read-only").out == "id\n1\n"
+    assert [decision for decision, _ in attempts(desk)] == ["refused", "refused", "allowed"]
+
+
 def attempts(desk: Desk) -> list[tuple[object, object]]:
     return [(record["decision"], record["subject"]) for record in desk.records() if record["event"] == "attempt"]
 

@@ -82,6 +82,15 @@ def test_a_file_of_the_working_folder_protects_no_less(tmp_path: Path) -> None:
     assert not loaded(tmp_path / "again", own, project, {"AISHELL_READ_ONLY": "false"}).dashboard.read_only
 
 
+@pytest.mark.parametrize(("word", "wanted"), [("1", True), ("yes", True), ("ON", True), ("true", True), ("0", False), ("no", False)])
+def test_a_variable_says_yes_and_no_in_all_the_usual_words(tmp_path: Path, word: str, wanted: bool) -> None:
+    own = f"{TARGETS}dashboard: {{read_only: {str(not wanted).lower()}}}\n"
+    assert loaded(tmp_path, own, "", {"AISHELL_READ_ONLY": word}).dashboard.read_only is wanted
+    (tmp_path / "again").mkdir()
+    with pytest.raises(InvalidConfigError, match="true or false"):
+        loaded(tmp_path / "again", own, "", {"AISHELL_READ_ONLY": "2"})
+
+
 def test_a_file_of_the_working_folder_may_protect_more(tmp_path: Path) -> None:
     own = "targets:\n  - name: shop\n    url: postgresql://db.example/shop\n"
     project = f"{own}    environment: production\n    read_only: true\ndashboard: {{read_only: true}}\n"
