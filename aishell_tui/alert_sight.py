@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from aishell_core.series.keys import SeriesKey
 from aishell_core.values import Event, Part
@@ -18,6 +19,7 @@ WANTED = frozenset({Part.SESSIONS, Part.LOCKS, Part.STATEMENTS})
 """The parts that evidence shows, which are read for it when nobody looks at them."""
 
 _POINTS = 120
+_OF_SESSIONS = frozenset({"connections", "sessions", "clients", "pool"})
 _REMARKS = 3
 
 
@@ -31,6 +33,7 @@ def sight_of(view: TargetView, alert: Alert, rule: Rule | None, events: tuple[Ev
     return Sight(
         at,
         window_of(view, key, at),
+        counts_sessions=_counts_sessions(rule),
         sessions=view.sessions if Part.SESSIONS in fresh else None,
         lock_waits=view.lock_waits if Part.LOCKS in fresh else None,
         statements=view.statements if Part.STATEMENTS in fresh else None,
@@ -38,6 +41,12 @@ def sight_of(view: TargetView, alert: Alert, rule: Rule | None, events: tuple[Ev
         events=tuple(event for event in events if event.target in {view.name, ""} and 0 <= at - event.at <= SETTINGS_SECONDS),
         remarks=tuple(reason.text for reason in others)[:_REMARKS],
     )
+
+
+def _counts_sessions(rule: Rule | None) -> bool:
+    """Whether a rule looks at how many connections or sessions there are."""
+    names = [name for trigger in rule.triggers for name in understood(trigger.condition).metrics] if rule is not None else []
+    return any(_OF_SESSIONS & set(name.split(".")) for name in names)
 
 
 def figure_of(view: TargetView, alert: Alert, rule: Rule | None) -> SeriesKey | None:
@@ -58,6 +67,16 @@ def window_of(view: TargetView, key: SeriesKey | None, at: float) -> tuple[tuple
     buckets = view.snapshot.buckets(key, at - WINDOW_SECONDS, at, _POINTS)
     points = ((buckets.start + (place + 0.5) * buckets.step_seconds, mean) for place, mean in enumerate(buckets.mean))
     return tuple((moment, mean) for moment, mean in points if not math.isnan(mean))
+
+
+def kept_buckets(window: Sequence[tuple[float, float]], count: int) -> tuple[float, float, tuple[float, ...]]:
+    """The kept figure for a chart of so many places: its start in epoch seconds, the seconds of a place, the means, NaN where none is."""
+    start, end = window[0][0], window[-1][0]
+    step = max((end - start) / max(1, count - 1), 1e-3)
+    places: list[list[float]] = [[] for _ in range(max(1, count))]
+    for at, value in window:
+        places[min(round((at - start) / step), len(places) - 1)].append(value)
+    return start, step, tuple(sum(values) / len(values) if values else math.nan for values in places)
 
 
 def _statement_rates(view: TargetView) -> dict[str, float]:

@@ -6,6 +6,7 @@ engine's language; all other texts lose personal data.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +21,8 @@ EVENTS_SECONDS = 3600.0
 SETTINGS_SECONDS = 86_400.0
 _NEWS_SECONDS = 900.0
 _LISTED = 5
+_STATES = 4
+_NAMED_HOLDERS = 2
 _TREE_LINES = 12
 _DEEPEST = 6
 _STATEMENT_CHARACTERS = 200
@@ -37,12 +40,14 @@ Redact = Callable[[str], str]
 class Sight:
     """What is known of a target at a moment (epoch seconds); a part that is not known is None.
 
-    `statement_rates` are milliseconds per second by digest, as far as they are known; `events` are those of the last day, the
-    newest first; `remarks` are what else is wrong, each a sentence with its number.
+    `counts_sessions` says that the alert is about connections or sessions; `statement_rates` are milliseconds per second by digest,
+    as far as they are known; `events` are those of the last day, the newest first; `remarks` are what else is wrong, each a sentence
+    with its number.
     """
 
     at: float
     window: tuple[tuple[float, float], ...] = ()
+    counts_sessions: bool = False
     sessions: tuple[Session, ...] | None = None
     lock_waits: tuple[LockWait, ...] | None = None
     statements: tuple[Statement, ...] | None = None
@@ -63,6 +68,7 @@ def evidence_of(alert: Alert, sight: Sight, redact: Redact) -> Evidence:
         window=sight.window,
         statements=tuple(_statements(sight, redact)),
         sessions=tuple(_session_line(session, redact) for session in sessions[:_LISTED]),
+        holders=tuple(_holders(sight.sessions or ()))[:_LISTED],
         lock_tree=tuple(_tree(sight.lock_waits or (), by_id, redact))[:_TREE_LINES],
         events=tuple(_events(sight, EVENTS_SECONDS, lambda event: event.kind not in _CHANGES)),
         setting_changes=tuple(_events(sight, SETTINGS_SECONDS, lambda event: event.kind in _CHANGES)),
@@ -75,6 +81,26 @@ def _busy(sessions: Iterable[Session]) -> list[Session]:
     """The sessions of clients that do something or keep something open, the longest first."""
     found = [each for each in sessions if not each.kind and _age(each) is not None]
     return sorted(found, key=lambda each: -(_age(each) or 0.0))
+
+
+def _holders(sessions: Iterable[Session]) -> Iterator[str]:
+    """The sessions of clients by who they are and where they come from, with what they do: who has the connections."""
+    found: dict[tuple[str, str, str], Counter[str]] = {}
+    for session in sessions:
+        if not session.kind:
+            owner = (session.application, session.user, _host(session.client))
+            found.setdefault(owner, Counter())[session.state or "running"] += 1
+    for (application, user, client), states in sorted(found.items(), key=lambda each: (-each[1].total(), each[0])):
+        names = ", ".join(dict.fromkeys(name for name in (application, user) if name)) or "unnamed clients"
+        place = f" from {client}" if client else ""
+        doing = ", ".join(f"{count} {state}" for state, count in states.most_common(_STATES))
+        yield masked(f"{format_counted(states.total(), 'session')} of {names}{place}: {doing}")
+
+
+def _host(client: str) -> str:
+    """An address without its port, which is another one for each connection."""
+    host, separator, port = client.rpartition(":")
+    return host if separator and port.isdecimal() and (":" not in host or host.endswith("]")) else client
 
 
 def _age(session: Session) -> float | None:
@@ -177,7 +203,7 @@ def _events(sight: Sight, seconds: float, wanted: Callable[[Event], bool]) -> It
 
 
 def _causes(sight: Sight, busy: list[Session], by_id: Mapping[str, Session], redact: Redact) -> Iterator[str]:
-    """What may be behind it: who blocks, what changed, what runs for long, what takes the time, what else is wrong."""
+    """What may be behind it: who blocks, who has the connections, what changed, what runs for long, what takes the time, what else."""
     edges = [wait for wait in sight.lock_waits or () if wait.waiter]
     heads = [head for head, _ in _heads(edges)[:2]]
     tied = {*heads, *(wait.waiter for wait in edges)}
@@ -185,6 +211,8 @@ def _causes(sight: Sight, busy: list[Session], by_id: Mapping[str, Session], red
         count = format_counted(len(_behind(head, edges)), "session waits", "sessions wait")
         session = by_id.get(head)
         yield masked(f"{count} behind {_who(session)}, {_doing(session)}" if session is not None else f"{count} behind session {head}")
+    if sight.counts_sessions:
+        yield from list(_holders(sight.sessions or ()))[:_NAMED_HOLDERS]
     for event in [each for each in sight.events if each.kind in _NEWS and 0 <= sight.at - each.at <= _NEWS_SECONDS][:2]:
         yield masked(f"{format_duration(round(sight.at - event.at))} before: {event.text}")
     for session in [each for each in busy if (_age(each) or 0.0) >= _LONG_SECONDS and each.id not in tied][:1]:

@@ -218,6 +218,8 @@ class Evidence:
     last_backup: str = ""
     causes: tuple[str, ...] = ()
     """What may be behind it, the likeliest first, each a sentence with its number."""
+    holders: tuple[str, ...] = ()
+    """Who has the connections, idle ones included: how many of whom, from where, and what they do; the most first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from alerts.handling import Evaluation, in_order
 from alerts.lease import LeaseLostError, own_boot, own_name
 from alerts.models import Alert, AlertChange, Attempt, Evidence, Fingerprint, Matcher, Silence
 from alerts.notify import outbox
+from alerts.notify.models import ChannelState
 from alerts.ports import AlertsView, EvidenceSource, MakeTeller, RuleSource, TraitsSource
 from alerts.rules.book import RuleBook
 from alerts.store import change_rows, silence_rows
@@ -140,9 +141,14 @@ class AlertService:
         """Keep more of what was seen when an alert fired, instead of what is kept of that moment; raises StateError."""
         await self._transact(lambda connection: change_rows.keep_evidence(connection, [evidence]))
 
-    async def deliveries(self, fingerprint: Fingerprint | None = None) -> tuple[Attempt, ...]:
+    async def deliveries(self, fingerprint: Fingerprint | None = None, limit: int = 100) -> tuple[Attempt, ...]:
         """The last tries to tell of an alert, or of any, the newest first; raises StateError."""
-        return await self._desk.with_store(lambda store: store.read(lambda connection: outbox.ledger(connection, fingerprint), ()))
+        return await self._desk.with_store(lambda store: store.read(lambda connection: outbox.ledger(connection, fingerprint, limit), ()))
+
+    async def channels(self) -> tuple[ChannelState, ...]:
+        """How the channels are doing that were ever told anything; raises StateError."""
+        nothing: tuple[ChannelState, ...] = ()
+        return await self._desk.with_store(lambda store: store.read(lambda connection: outbox.channel_states(connection, {}), nothing))
 
     # What runs
 

@@ -101,14 +101,24 @@ class DeliveryRow:
 
 
 @dataclass(frozen=True, slots=True)
+class FigureRow:
+    """A figure at a moment."""
+
+    at: str = field(metadata=doc("the moment, UTC"))
+    value: float = field(metadata=doc("the figure"))
+
+
+@dataclass(frozen=True, slots=True)
 class EvidenceRow:
     """What was seen at the moment an alert fired."""
 
     at: str = field(metadata=doc("that moment, UTC"))
     value: float | None = field(metadata=doc("the figure"))
+    window: tuple[FigureRow, ...] = field(metadata=doc("the figure that the rule names first, in the minutes before, the oldest first"))
     causes: tuple[str, ...] = field(metadata=doc("what may be behind it, the likeliest first"))
     statements: tuple[str, ...] = field(metadata=doc("the top statements, without literals"))
     sessions: tuple[str, ...] = field(metadata=doc("the longest sessions"))
+    holders: tuple[str, ...] = field(metadata=doc("who has the connections, idle ones included, the most first"))
     lock_tree: tuple[str, ...] = field(metadata=doc("who waited behind whom"))
     events: tuple[str, ...] = field(metadata=doc("what happened before"))
     setting_changes: tuple[str, ...] = field(metadata=doc("settings that were changed in the day before"))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
 
+from aishell_core.catalogue import CATALOGUE
 from aishell_core.errors import StateError
 from aishell_core.units import format_limit, format_value
 from aishell_core.values import Event, EventKind
 from aishell_tui.alert_news import SEVERITIES
-from aishell_tui.alert_sight import figure_of
+from aishell_tui.alert_sight import figure_of, kept_buckets
 from aishell_tui.export import PaneData
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.look import Look
@@ -20,6 +22,7 @@ from aishell_tui.screens.alert_lines import AlertFile, file_lines
 from aishell_tui.screens.bindings import bindings_of
 from aishell_tui.screens.health_data import event_marks
 from aishell_tui.text import span_text
+from alerts.language.checker import understood
 from alerts.models import Alert
 from widgets.chart import ChartData, TimeChart
 from widgets.heading import Heading
@@ -54,6 +57,7 @@ class AlertScreen(AlertActingScreen):
         view = frame.view(alert.key.target)
         chart = self.query_one("#alert-chart", TimeChart)
         data = self._chart(view, look, frame, chart.bucket_count) if view is not None else None
+        data = data if data is not None and _shows_beginning(data, alert) else self._kept_chart(chart.bucket_count) or data
         chart.display = data is not None
         chart.set_data(data)
         if not 0 <= frame.at - self._read_at < _READ_SECONDS:
@@ -114,6 +118,31 @@ class AlertScreen(AlertActingScreen):
             marks=event_marks((_fired(alert), *frame.events), view.name, window) if alert.fired_at else (),
         )
 
+    def _kept_chart(self, count: int) -> ChartData | None:
+        """The figure as it was kept of the minutes before the alert fired; None where nothing is kept."""
+        alert, evidence = self._known.alert, self._known.evidence
+        if evidence is None or not evidence.window:
+            return None
+        rule = self._known.rule
+        names = [name for trigger in rule.triggers for name in understood(trigger.condition).metrics] if rule is not None else []
+        metric = CATALOGUE.get(names[0]) if names else None
+        if metric is None:
+            return None
+        start, step_seconds, mean = kept_buckets(evidence.window, count)
+        limit = alert.threshold if alert.unit == str(metric.unit) else None
+        return ChartData(
+            title=f"{metric.name} before it fired",
+            unit=metric.unit,
+            mean=mean,
+            start=start,
+            step_seconds=step_seconds,
+            span_text=span_text(evidence.window[-1][0] - start),
+            now_text=format_value(evidence.window[-1][1], metric.unit),
+            limit=limit,
+            limit_text=format_limit(limit, metric.unit) if limit is not None else "",
+            severity=SEVERITIES[alert.level],
+        )
+
     def chosen_alerts(self) -> tuple[Alert, ...]:
         """The one that is shown."""
         return (self._known.alert,)
@@ -127,6 +156,14 @@ class AlertScreen(AlertActingScreen):
         """The page as text."""
         lines = self.query_one("#alert-file", TextView).lines
         return "\n".join("".join(text for text, _ in line).rstrip() for line in lines)
+
+
+def _shows_beginning(data: ChartData, alert: Alert) -> bool:
+    """Whether a chart has anything of the time before the alert fired, or the alert has not fired yet."""
+    fired_at = alert.fired_at
+    if fired_at is None:
+        return True
+    return any(data.start + place * data.step_seconds < fired_at for place, mean in enumerate(data.mean) if not math.isnan(mean))
 
 
 def _fired(alert: Alert) -> Event:

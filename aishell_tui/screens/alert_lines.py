@@ -52,6 +52,7 @@ def detail_lines(known: AlertFile, now: float, width: int, rows: int) -> tuple[S
     if said is not None:
         lines += _told(f"{said.owner} took it on at {moment_text(said.at, now)}" + (f": {said.note}" if said.note else ""), width, "accent")
     lines += [line for text in muted_by(alert, known.silences, known.others) for line in _told(text, width, "label")]
+    lines += [line for text in _held(alert, now) for line in _told(text, width, "warning")]
     if alert.health_reason:
         lines += _told(alert.health_reason, width, "unknown")
     causes = known.evidence.causes if known.evidence is not None else ()
@@ -111,10 +112,18 @@ def _head(known: AlertFile, now: float, width: int) -> Iterator[Spans]:
         )
     for text in muted_by(alert, known.silences, known.others):
         yield from _told(text, width, "label")
+    for text in _held(alert, now):
+        yield from _told(text, width, "warning")
     if alert.health_reason:
         yield from _told(alert.health_reason, width, "unknown")
     if known.rule is not None and known.rule.reason:
         yield from _told(known.rule.reason, width, "dim")
+
+
+def _held(alert: Alert, now: float) -> Iterator[str]:
+    """That people are told of it later, because it flaps."""
+    if alert.held_until is not None and alert.is_held(now):
+        yield f"it goes up and down: people are told at {moment_text(alert.held_until, now)}, as it stands then"
 
 
 def _causes(known: AlertFile, now: float, width: int) -> Iterator[Spans]:
@@ -133,12 +142,29 @@ def _evidence(known: AlertFile, width: int) -> Iterator[Spans]:
     for title, lines in (
         ("lock tree", found.lock_tree),
         ("longest sessions", found.sessions),
+        ("who has the connections", found.holders),
         ("statements that took most time", found.statements),
         ("events of the hour before", found.events),
         ("changes of the day before", found.setting_changes),
     ):
         yield from _section(title, lines or ("none",), width)
     yield from _section("last backup", (found.last_backup,), width)
+    yield from _section("the figure at the moment it fired and before", figure_lines(known), width)
+
+
+def figure_lines(known: AlertFile) -> tuple[str, ...]:
+    """The kept figure: what it was at the moment, and its course before in a line."""
+    found, unit = known.evidence, known.alert.unit
+    if found is None:
+        return ()
+    moment = f"{quantity(found.value, unit)} at the moment"
+    if not found.window:
+        return (f"{moment}, and nothing is kept of before",)
+    values = [value for _at, value in found.window]
+    span = format_duration(round(found.window[-1][0] - found.window[0][0]))
+    # What a rule compares may be made of several figures; the window is of the first of them, in its own unit.
+    course = f"{len(values)} points in {span} before: lowest {min(values):g}, highest {max(values):g}, last {values[-1]:g}"
+    return (moment, course)
 
 
 def _steps(known: AlertFile, width: int) -> Iterator[Spans]:

@@ -10,7 +10,9 @@ from aishell_core.documents.problems import Problem
 from aishell_core.units import format_counted, format_duration, format_value
 from aishell_core.values import Severity, Unit
 from aishell_tui.alert_news import LEVEL_WORDS, SEVERITIES, alert_words, firing, level_counts
+from aishell_tui.text import moment_text
 from alerts.models import Alert, Attempt, Fingerprint, Health, Phase, Silence
+from alerts.notify.models import ChannelState
 from alerts.ports import AlertsView
 from alerts.rules.book import BrokenRule, RuleBook
 from alerts.silences import MAINTENANCE, OUT_OF_HOURS
@@ -32,7 +34,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("limit", "LIMIT", 8, align="right", priority=3, help="What it is compared with"),
     Column("since", "FOR", 6, align="right", priority=1, help="How long it has held, or how long ago it ended"),
     Column("owner", "OWNER", 6, priority=2, help="Who has taken it on"),
-    Column("told", "TOLD", 6, priority=4, help="Which channel was told last, or that none could be"),
+    Column("told", "TOLD", 6, priority=4, help="Who was told, that some could not be, or when people are told of what flaps"),
 )
 WIDE_CELLS = 120
 _WIDER = {"target": 20, "value": 9, "limit": 9, "owner": 14, "told": 14}
@@ -40,8 +42,9 @@ _UNJUDGED_NAMED = 3
 _IN_NOTE = frozenset({"labels", "owner", "told"})
 _COMMON = frozenset({"alertname", "target", "engine", "role", "environment", "severity"})
 
-Deliveries = Mapping[Fingerprint, Attempt]
-"""The last try to tell of each alert."""
+Tries = tuple[Attempt, ...]
+"""The last try to tell of an alert on each channel, the newest first."""
+Deliveries = Mapping[Fingerprint, Tries]
 
 
 def alert_columns(cells: int) -> tuple[Column, ...]:
@@ -88,7 +91,7 @@ def lasted_seconds(alert: Alert, now: float) -> float | None:
     return None if begun is None else max(0.0, now - begun)
 
 
-def alert_row(alert: Alert, now: float, told: Attempt | None, *, wide: bool = False, is_judged: bool = True) -> Row:
+def alert_row(alert: Alert, now: float, tries: Tries = (), *, wide: bool = False, is_judged: bool = True) -> Row:
     """One alert; its sentence stands under it while it is not over, with which figure it is of, who has it and who was told where no
     column says so. Without a judge it is shown as it was left.
     """
@@ -96,6 +99,7 @@ def alert_row(alert: Alert, now: float, told: Attempt | None, *, wide: bool = Fa
     severity = SEVERITIES[alert.level]
     role: Role = severity_role(severity) if active and not alert.is_muted else "dim"
     owner = alert.acknowledgement
+    told = tuple(each for each in tries if alert.fired_at is None or each.at >= alert.fired_at)
     cells = {
         "level": Cell(LEVEL_WORDS[alert.level], role, float(alert.level.rank)),
         "state": Cell(state_word(alert, is_judged=is_judged), "unknown" if not is_judged else "text" if active else "dim"),
@@ -106,22 +110,32 @@ def alert_row(alert: Alert, now: float, told: Attempt | None, *, wide: bool = Fa
         "limit": Cell(quantity(alert.threshold, alert.unit), "dim", math.nan if alert.threshold is None else alert.threshold),
         "since": _since(alert, now),
         "owner": Cell(owner.owner if owner is not None else "–", "accent" if owner is not None else "dim"),
-        "told": _told(told),
+        "told": _told(alert, told, now),
     }
-    words, known = alert_words(alert), _known_by(alert, told) if not wide else ""
+    words, known = alert_words(alert), _known_by(alert, told, now) if not wide else ""
     own = "" if wide else own_labels(alert)
-    has_note = own or (alert.phase is not Phase.RESOLVED and (words != alert.rule or known))
+    has_note = own or alert.is_held(now) or (alert.phase is not Phase.RESOLVED and (words != alert.rule or known))
     said = words if not own or (words != alert.rule and alert.phase is not Phase.RESOLVED) else ""
     note: tuple[Span, ...] = tuple(span for span in ((f"{own}  " if said else own, "label"), (said, role)) if span[0]) if has_note else ()
     right: Span | None = (known, "label") if has_note and known else None
     return Row(alert.fingerprint, cells, note=note, note_right=right, severity=_mark(alert, severity))
 
 
-def _known_by(alert: Alert, told: Attempt | None) -> str:
-    """Who has taken it on and who was told, in a few words."""
+def _known_by(alert: Alert, told: Tries, now: float) -> str:
+    """Who has taken it on, when people are told of what flaps, and who was told, in a few words."""
     owner = alert.acknowledgement.owner if alert.acknowledgement is not None else ""
-    sent = "" if told is None else f"told {told.channel}" if told.is_delivered else f"{told.channel} failed"
-    return ", ".join(filter(None, (owner, sent)))
+    held = f"flaps, told at {moment_text(alert.held_until, now)}" if alert.held_until is not None and alert.is_held(now) else ""
+    heard = [each.channel for each in told if each.is_delivered]
+    failed = [f"{each.channel} failed" for each in told if not each.is_delivered]
+    return ", ".join(filter(None, (owner, held, f"told {_some(heard)}" if heard else "", *failed[:1], _more(failed))))
+
+
+def _some(channels: Sequence[str]) -> str:
+    return channels[0] if len(channels) == 1 else f"{channels[0]} +{len(channels) - 1}"
+
+
+def _more(failed: Sequence[str]) -> str:
+    return f"{len(failed) - 1} more failed" if len(failed) > 1 else ""
 
 
 def _mark(alert: Alert, severity: Severity) -> Severity | None:
@@ -131,10 +145,13 @@ def _mark(alert: Alert, severity: Severity) -> Severity | None:
     return severity if alert.phase.is_active else None
 
 
-def _told(told: Attempt | None) -> Cell:
-    if told is None:
-        return Cell("–", "dim")
-    return Cell(told.channel, "text") if told.is_delivered else Cell("failed", "critical")
+def _told(alert: Alert, told: Tries, now: float) -> Cell:
+    failed = sum(not each.is_delivered for each in told)
+    if failed:
+        return Cell("failed" if failed == len(told) else f"{failed} of {len(told)} failed", "critical")
+    if alert.held_until is not None and alert.is_held(now):
+        return Cell(f"at {moment_text(alert.held_until, now)}", "warning")
+    return Cell(_some([each.channel for each in told]), "text") if told else Cell("–", "dim")
 
 
 def broken_row(place: int, broken: BrokenRule) -> Row:
@@ -149,11 +166,20 @@ def broken_row(place: int, broken: BrokenRule) -> Row:
     return Row(f"{BROKEN}{place}", cells, note=((problem.what, "warning"),), severity=Severity.WARNING)
 
 
+def last_tries(attempts: Iterable[Attempt]) -> dict[Fingerprint, Tries]:
+    """By alert, the last try on each channel, out of tries that come newest first."""
+    found: dict[Fingerprint, dict[str, Attempt]] = {}
+    for attempt in attempts:
+        for name in attempt.fingerprints:
+            found.setdefault(name, {}).setdefault(attempt.channel, attempt)
+    return {name: tuple(by_channel.values()) for name, by_channel in found.items()}
+
+
 class AlertRows:
     """Makes the rows, anew only for alerts that changed: a thousand of them must not hold up a key."""
 
     def __init__(self) -> None:
-        self._made: dict[Fingerprint, tuple[Alert, Attempt | None, tuple[bool, bool], Row]] = {}
+        self._made: dict[Fingerprint, tuple[Alert, Tries, tuple[bool, bool, bool], Row]] = {}
 
     def rows(self, view: AlertsView, now: float, told: Deliveries, *, wide: bool = False) -> list[Row]:
         """All rows: what fires, broken rules, what is about to fire, what is over."""
@@ -163,12 +189,13 @@ class AlertRows:
         unjudged = frozenset(view.evaluation.unjudged)
         for alert in view.alerts:
             is_judged = alert.key.target not in unjudged
-            known, sent = before.get(alert.fingerprint), told.get(alert.fingerprint)
-            if known is not None and known[0] is alert and known[1] is sent and known[2] == (wide, is_judged):
+            looks = wide, is_judged, alert.is_held(now)
+            known, sent = before.get(alert.fingerprint), told.get(alert.fingerprint, ())
+            if known is not None and known[0] is alert and known[1] is sent and known[2] == looks:
                 row = _aged(known[3], alert, now)
             else:
                 row = alert_row(alert, now, sent, wide=wide, is_judged=is_judged)
-            self._made[alert.fingerprint] = (alert, sent, (wide, is_judged), row)
+            self._made[alert.fingerprint] = (alert, sent, looks, row)
             (active if alert.phase.is_active else others).append(row)
         return [*active, *(broken_row(place, broken) for place, broken in enumerate(view.broken)), *others]
 
@@ -221,10 +248,22 @@ def unjudged_text(targets: Sequence[str]) -> str:
     return f"nobody evaluates {', '.join(targets[:_UNJUDGED_NAMED])}{more}"
 
 
-def trouble_text(view: AlertsView) -> str:
+def channels_text(states: Iterable[ChannelState]) -> str:
+    """Which channels do not take messages, and how many messages were given up, in one line; "" while all is well."""
+    failing = [
+        f"{each.channel} takes no messages ({each.queued} wait" + (f", {each.dead} given up)" if each.dead else ")")
+        for each in states
+        if each.failing_since is not None
+    ]
+    return "; ".join(failing)
+
+
+def trouble_text(view: AlertsView, states: Iterable[ChannelState] = ()) -> str:
     """What is wrong with the keeping, telling or configuring of alerts, in one line."""
     if view.note:
         return view.note
+    if lost := channels_text(states):
+        return lost
     wrong = [*view.book.faults, *view.book.warnings]
     if not wrong:
         return ""

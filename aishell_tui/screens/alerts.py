@@ -19,14 +19,17 @@ from aishell_tui.screens.alert_rows import (
     COLUMNS,
     WIDE_CELLS,
     AlertRows,
+    Tries,
     alert_columns,
     alerts_heading,
     empty_text,
+    last_tries,
     trouble_text,
 )
 from aishell_tui.screens.bindings import bindings_of
 from aishell_tui.screens.tables import copied_rows, table_data
-from alerts.models import Alert, Attempt, Evidence, Fingerprint
+from alerts.models import Alert, Evidence, Fingerprint
+from alerts.notify.models import ChannelState
 from alerts.ports import AlertsView
 from alerts.rules.book import BrokenRule
 from widgets.heading import Heading
@@ -36,6 +39,7 @@ from widgets.text_view import TextView
 
 _READ_SECONDS = 5.0
 _FRAME_CELLS = 2
+_MOST_TRIES = 400
 _DETAIL_ROWS, _TALL_DETAIL_ROWS, _TALL_ROWS = 5, 12, 36
 
 
@@ -53,7 +57,8 @@ class AlertsScreen(AlertActingScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._told: dict[Fingerprint, Attempt] = {}
+        self._told: dict[Fingerprint, Tries] = {}
+        self._channels: tuple[ChannelState, ...] = ()
         self._evidence: dict[Fingerprint, Evidence | None] = {}
         self._read_at = -_READ_SECONDS
         self._rows = AlertRows()
@@ -89,13 +94,14 @@ class AlertsScreen(AlertActingScreen):
         if service is None:
             return
         try:
-            attempts = await service.deliveries()
+            attempts = await service.deliveries(limit=_MOST_TRIES)
+            self._channels = await service.channels()
             chosen = self._selected_alert()
             if chosen is not None:
                 self._evidence[chosen.fingerprint] = await service.evidence(chosen.fingerprint)
         except StateError:
             return  # the service says what ails the state
-        newest = {name: attempt for attempt in reversed(attempts) for name in attempt.fingerprints}
+        newest = last_tries(attempts)
         # Equal ones stay the same objects, so that their rows are not made anew.
         self._told = {name: self._told[name] if self._told.get(name) == attempt else attempt for name, attempt in newest.items()}
         self.show(self.dashboard.frame, self.dashboard.look)
@@ -107,7 +113,7 @@ class AlertsScreen(AlertActingScreen):
     def past_note(self, frame: Frame, look: Look) -> str:
         """Also what is wrong with the alerts themselves."""
         view = frame.alerts
-        return "; ".join(filter(None, (super().past_note(frame, look), trouble_text(view) if view is not None else "")))
+        return "; ".join(filter(None, (super().past_note(frame, look), trouble_text(view, self._channels) if view is not None else "")))
 
     @property
     def _view(self) -> AlertsView | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Protocol, TypeVar
@@ -24,6 +24,7 @@ T = TypeVar("T")
 UNDELIVERED = "NotificationsUndelivered"
 """The name of the alert that tells of a channel which has not taken a message for a day."""
 _ANSWER_CHARACTERS = 200
+_NAMED = 3
 _GRACE_SECONDS = 5.0
 _TRIES_AT_ONCE = 4
 """A sender may make several requests for one message, each within the channel's time."""
@@ -143,19 +144,20 @@ class Delivery:
 
     def _give_up_old(self, connection: sqlite3.Connection, routes: Routes, channel: str, answer: str, now: float) -> None:
         given_up = outbox.give_up_old(connection, channel, now)
-        for id_, tells in given_up:
+        for id_, tells, _title in given_up:
             group_rows.given_up(connection, id_, tells, now)
         if given_up:
             others = [name for name in routes.default_channels if name != channel] or [name for name in routes.channels if name != channel]
-            alarm = undelivered_alert(channel, len(given_up), answer, now)
+            alarm = undelivered_alert(channel, [title for _id, _tells, title in given_up], answer, now)
             group_rows.join(connection, alarm, others, routes, now)
 
 
-def undelivered_alert(channel: str, messages: int, answer: str, now: float) -> Alert:
-    """The alert about a channel that has not taken messages for a day; it is over when the channel takes one."""
+def undelivered_alert(channel: str, titles: Sequence[str], answer: str, now: float) -> Alert:
+    """The alert about a channel that has not taken messages of these titles for a day; it is over when the channel takes one."""
     target = TargetId(f"channel {channel}")
     labels = (("alertname", UNDELIVERED), ("channel", channel), ("severity", str(Level.CRITICAL)), ("target", str(target)))
-    summary = f"The channel {channel} has not taken {messages} of our messages for a day, and they were given up. Its last answer: {answer}"
+    named = "; ".join(titles[:_NAMED]) + (f" and {len(titles) - _NAMED} more" if len(titles) > _NAMED else "")
+    summary = f"The channel {channel} has not taken for a day, and we have given up: {named}. Its last answer: {answer}"
     return Alert(
         fingerprint=f"{group_rows.OWN_PREFIX}{channel}",
         rule=UNDELIVERED,

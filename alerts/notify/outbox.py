@@ -124,14 +124,17 @@ def failures(connection: sqlite3.Connection, channel: str) -> int:
     return _standing(connection, channel)[0]
 
 
-def give_up_old(connection: sqlite3.Connection, channel: str, now: float) -> list[tuple[str, Tells]]:
-    """Close the messages that a failing channel has not taken for a day; their ids, and what they would have told."""
-    sql = "SELECT id, tells FROM notice_message WHERE channel = ? AND state = 'queued' AND made_at <= ? AND tries + ? >= ? ORDER BY made_at"
+def give_up_old(connection: sqlite3.Connection, channel: str, now: float) -> list[tuple[str, Tells, str]]:
+    """Close the messages that a failing channel has not taken for a day; their ids, what they would have told, and their titles."""
+    sql = (
+        "SELECT id, tells, title FROM notice_message"
+        " WHERE channel = ? AND state = 'queued' AND made_at <= ? AND tries + ? >= ? ORDER BY made_at"
+    )
     tried = failures(connection, channel)
     rows = connection.execute(sql, (channel, now - DEAD_AFTER_SECONDS, tried, _TRIES_BEFORE_DEAD)).fetchall()
-    for id_, _tells in rows:
+    for id_, _tells, _title in rows:
         _close(connection, id_, "dead", now)
-    return [(id_, decode_tells(tells)) for id_, tells in rows]
+    return [(id_, decode_tells(tells), title) for id_, tells, title in rows]
 
 
 def made_since(connection: sqlite3.Connection, channel: str, since: float) -> int:

@@ -12,6 +12,7 @@ from aishell_core.units import format_counted, format_duration, format_value
 from aishell_core.values import Labels, TargetId, Unit
 from alerts.annotations import command_for, facts_of
 from alerts.models import Alert, Evidence, Fingerprint, Level
+from alerts.notify.group_rows import OWN_PREFIX
 from alerts.notify.grouping import Decision, Group, Member, Why
 from alerts.notify.personal import harmless
 from alerts.rule import Rule
@@ -193,7 +194,8 @@ def _causes(evidence: Evidence | None) -> str:
 
 def _look_closer(alert: Alert, rule: Rule | None) -> str:
     steps = rule.steps[:_STEPS] if rule is not None else ()
-    lines = [f"  aishell alerts show {alert.fingerprint}" if rule is not None else "  aishell alerts list"]
+    own = "  aishell alerts channels" if alert.fingerprint.startswith(OWN_PREFIX) else "  aishell alerts list"
+    lines = [f"  aishell alerts show {alert.fingerprint}" if rule is not None else own]
     for step in steps:
         lines.append(_wrapped(harmless(render(step.text, facts_of(alert))), "  ", first="  "))
         lines += [f"    {harmless(command_for(step.command, alert))}"] if step.command else []

@@ -36,7 +36,7 @@ from alerts.models import (
     Silence,
     Traits,
 )
-from alerts.notify.models import Routes
+from alerts.notify.models import ChannelState, Routes
 from alerts.notify.notifier import Notifier
 from alerts.ports import AlertsView
 from alerts.rules.book import BrokenRule
@@ -181,7 +181,10 @@ class Still(AlertService):
     async def run(self) -> None:
         await asyncio.Event().wait()
 
-    async def deliveries(self, fingerprint: Fingerprint | None = None) -> tuple[Attempt, ...]:
+    async def channels(self) -> tuple[ChannelState, ...]:
+        return ()
+
+    async def deliveries(self, fingerprint: Fingerprint | None = None, limit: int = 100) -> tuple[Attempt, ...]:
         told = Attempt("slack", "locks", NOW - 651, True, "200 ok", (LOCKS.fingerprint,))
         failed = Attempt("mail", "lag", NOW - 99, False, "timed out after 10s", (LAG.fingerprint,))
         return tuple(each for each in (failed, told) if fingerprint is None or fingerprint in each.fingerprints)

@@ -10,6 +10,7 @@ from aishell_tui.cli.reports.alerts import Known, evaluation_text, name_text, ru
 from aishell_tui.cli.terminal import printable
 from alerts.models import Alert, Evidence
 from alerts.notify.text import value_text
+from alerts.silences import OUT_OF_HOURS
 
 _MOST_ROWS = 10
 
@@ -46,7 +47,7 @@ def _facts(known: Known, now: float) -> Iterator[tuple[str, str]]:
     if alert.acknowledgement is not None:
         said = alert.acknowledgement
         yield "owner", f"{said.owner} since {utc_text(said.at)}" + (f": {said.note}" if said.note else "")
-    yield "silenced", ", ".join(alert.silenced_by)
+    yield "silenced", ", ".join("outside its active hours" if each.startswith(OUT_OF_HOURS) else each for each in alert.silenced_by)
     yield "muted by", ", ".join(alert.inhibited_by)
     yield "runbook", runbook_of(known)
 
@@ -73,15 +74,24 @@ def _told(known: Known) -> Iterator[str]:
         yield f"{utc_text(each.at)}  {each.channel}: {'delivered' if each.is_delivered else 'failed'}  {each.answer}"
 
 
+def _course(found: Evidence) -> Iterator[str]:
+    """Some points of the kept figure, the last one included."""
+    step = max(1, -(-len(found.window) // _MOST_ROWS))
+    for at, value in reversed(found.window[::-1][::step]):
+        yield f"{utc_text(at)}  {value:g}"
+
+
 def _evidence(found: Evidence) -> Iterator[list[str]]:
     moment = utc_text(found.at)
     parts = (
         (f"Top statements at {moment}", found.statements),
         (f"Longest sessions at {moment}", found.sessions),
+        (f"Who had the connections at {moment}", found.holders),
         (f"Who waited behind whom at {moment}", found.lock_tree),
         ("Events before", found.events),
         ("Settings changed in the day before", found.setting_changes),
         ("Last backup", (found.last_backup,)),
+        ("The figure before", tuple(_course(found))),
     )
     for title, lines in parts:
         yield _section(title, lines)

@@ -28,7 +28,7 @@ from alerts.models import Alert, AlertChange, Attempt, Evidence, Level, Phase, S
 from alerts.notify.text import value_text
 from alerts.rule import Rule
 from alerts.rules.matchers import format_matcher
-from alerts.silences import is_active
+from alerts.silences import OUT_OF_HOURS, is_active
 from alerts.templates import render
 
 _SHORT = 8
@@ -147,8 +147,13 @@ def _begun(alert: Alert) -> float | None:
 
 def state_text(alert: Alert) -> str:
     """How an alert stands, in a word or two."""
-    quiet = "silenced" if alert.silenced_by else "muted" if alert.inhibited_by else ""
+    quiet = _silenced_text(alert) if alert.silenced_by else "muted" if alert.inhibited_by else ""
     return " ".join(part for part in (str(alert.phase), quiet, "" if alert.health == "ok" else str(alert.health).replace("_", " ")) if part)
+
+
+def _silenced_text(alert: Alert) -> str:
+    is_by_hours = all(each.startswith(OUT_OF_HOURS) for each in alert.silenced_by)
+    return "outside its hours" if is_by_hours else "silenced"
 
 
 def name_text(alert: Alert) -> str:

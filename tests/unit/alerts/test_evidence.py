@@ -90,3 +90,14 @@ def test_lists_are_bounded_whatever_there_is() -> None:
 def test_a_target_of_which_nothing_is_known_has_no_causes() -> None:
     found = evidence_of(ALERT, Sight(NOW), shown)
     assert (found.causes, found.statements, found.sessions, found.lock_tree, found.events) == ((), (), (), (), ())
+
+
+def test_who_has_the_connections_is_named_idle_ones_included() -> None:
+    idle = [Session(str(number), "web", f"10.0.0.1:{40_000 + number}", "shop", state="idle") for number in range(24)]
+    busy = [Session(f"b{number}", "web", "10.0.0.1:9", "shop", state="active") for number in range(4)]
+    other = Session("c", "ana", "10.0.0.2", "psql", state="idle")
+    worker = Session("w", kind="autovacuum worker", state="active")
+    found = evidence_of(ALERT, Sight(NOW, counts_sessions=True, sessions=(other, *idle, *busy, worker)), shown)
+    assert found.holders == ("28 sessions of shop, web from 10.0.0.1: 24 idle, 4 active", "1 session of psql, ana from 10.0.0.2: 1 idle")
+    assert found.causes == found.holders
+    assert evidence_of(ALERT, Sight(NOW, sessions=(other, *idle)), shown).causes == ()

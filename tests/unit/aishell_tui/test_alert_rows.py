@@ -1,0 +1,68 @@
+"""The rows of the Alerts screen: what tells alerts apart, who was told, and what nobody judges."""
+
+from __future__ import annotations
+
+from aishell_tui.screens.alert_rows import AlertRows, alert_row, channels_text, last_tries, nobody_text
+from alerts.handling import Evaluation
+from alerts.models import Alert, Attempt
+from alerts.notify.models import ChannelState
+from alerts.ports import AlertsView
+from tests.alert_values import NOW, an_alert, key_of
+
+ALERT = an_alert(key=key_of(labels=(("database", "shop"),)))
+
+
+def attempt(channel: str, at: float = NOW, *, is_delivered: bool = True, alert: Alert = ALERT) -> Attempt:
+    return Attempt(channel, "", at, is_delivered, "", (alert.fingerprint,))
+
+
+def note_of(alert: Alert, *tries: Attempt, now: float = NOW, wide: bool = False) -> str:
+    row = alert_row(alert, now, tries, wide=wide)
+    return "".join(text for text, _role in row.note) + (f" | {row.note_right[0]}" if row.note_right else "")
+
+
+def test_where_there_is_no_column_for_labels_they_stand_under_the_name() -> None:
+    assert note_of(ALERT) == "database=shop"
+    assert note_of(an_alert(key=ALERT.key, annotations=(("summary", "It is full."),))) == "database=shop  It is full."
+    assert note_of(ALERT, wide=True) == ""
+    assert note_of(an_alert()) == ""
+
+
+def test_every_channel_that_was_told_counts_and_failures_do_not_hide_the_others() -> None:
+    tries = (attempt("mail"), attempt("slack"), attempt("duty", is_delivered=False))
+    assert note_of(ALERT, *tries).endswith(" | told mail +1, duty failed")
+    assert alert_row(ALERT, NOW, tries).cells["told"].text == "1 of 3 failed"
+    assert alert_row(ALERT, NOW, tries[:2]).cells["told"].text == "mail +1"
+    assert alert_row(ALERT, NOW, tries[2:]).cells["told"].text == "failed"
+
+
+def test_what_was_told_of_the_time_before_is_not_taken_for_now() -> None:
+    assert alert_row(ALERT, NOW, (attempt("mail", NOW - 60),)).cells["told"].text == "–"
+
+
+def test_it_is_shown_when_people_are_told_of_what_flaps() -> None:
+    held = an_alert(key=ALERT.key, held_since=NOW, held_until=NOW + 60)
+    assert note_of(held).endswith("| flaps, told at 08:01:00")
+    assert alert_row(held, NOW, ()).cells["told"].text == "at 08:01:00"
+    assert "flaps" not in note_of(held, now=NOW + 60)
+    rows, view = AlertRows(), AlertsView(alerts=(held,))
+    assert [rows.rows(view, at, {})[0].cells["told"].text for at in (NOW, NOW + 60)] == ["at 08:01:00", "–"]
+
+
+def test_the_newest_try_of_each_channel_counts() -> None:
+    tries = (attempt("mail", NOW + 2), attempt("slack", NOW + 1), attempt("mail", NOW, is_delivered=False))
+    assert last_tries(tries) == {ALERT.fingerprint: tries[:2]}
+
+
+def test_what_nobody_judges_is_marked_and_its_target_named() -> None:
+    view = AlertsView(alerts=(ALERT,), evaluation=Evaluation("h:1:a", NOW, True, ("orders", "two")))
+    assert AlertRows().rows(view, NOW, {})[0].cells["state"].text == "unjudged"
+    assert nobody_text(view) == "nobody evaluates orders, two"
+    many = Evaluation("h:1:a", NOW, True, tuple("abcde"))
+    assert nobody_text(AlertsView(evaluation=many)) == "nobody evaluates a, b, c and 2 more"
+
+
+def test_a_channel_that_takes_no_messages_is_named_with_what_was_given_up() -> None:
+    states = (ChannelState("mail"), ChannelState("slack", 3, 2, failing_since=NOW))
+    assert channels_text(states) == "slack takes no messages (3 wait, 2 given up)"
+    assert channels_text(states[:1]) == ""
