@@ -84,7 +84,7 @@ def named(alerts: Mapping[Fingerprint, Alert], name: str) -> Alert:
 def acknowledge(store: AlertStore, name: str, owner: str, note: str, now: float) -> Alert:
     """Take an alert on; it stays so until it is resolved. Raises UsageError for one that does not fire, and StateError."""
     if not owner.strip():
-        raise UsageError("an acknowledgement needs an owner", "say who you are with --author")
+        raise UsageError("an acknowledgement needs an owner", "run it as a user of the operating system that has a name")
 
     def write(connection: sqlite3.Connection) -> Alert:
         alert = named(alert_rows.load(connection), name)

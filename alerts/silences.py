@@ -12,7 +12,7 @@ from dataclasses import replace
 from aishell_core.errors import UsageError
 from alerts.hours import within
 from alerts.matchers import matches, problem_of
-from alerts.models import Matcher, Silence
+from alerts.models import Matcher, MatchOperator, Silence
 from alerts.rule import Maintenance, Rule
 
 MAINTENANCE = "maintenance:"
@@ -20,6 +20,11 @@ MAINTENANCE = "maintenance:"
 
 OUT_OF_HOURS = "hours:"
 """The same for a rule outside of its active hours."""
+
+
+_EVERYWHERE = frozenset({"alertname", "target", "engine", "environment", "severity"})
+_ANYTHING = ("a", "Z9", "7", "orders-eu_1.example:5432", "/srv/data 2", "mysql-replication-lag", "\u00e4\u2603", "x" * 60)
+"""Texts that nothing but a pattern for any text matches all of."""
 
 
 def new_silence(
@@ -30,13 +35,22 @@ def new_silence(
         problem = problem_of(matcher)
         if problem:
             raise UsageError(f"{matcher.label}{matcher.operator}{matcher.value!r} cannot be used: {problem}")
-    if matches(matchers, {}):
-        raise UsageError("a silence for every alert is refused", "name what to silence, such as target=orders, or alertname=~'.+'")
+    if matches(matchers, {}) or all(map(_fits_all, matchers)):
+        raise UsageError("a silence for every alert is refused", "name what to silence, such as target=orders, or severity=warning")
     if not author.strip():
-        raise UsageError("a silence needs an author", "say who you are with --author")
+        raise UsageError("a silence needs an author", "run it as a user of the operating system that has a name")
     if not ends_at > max(starts_at, now):
         raise UsageError("the silence would be over before it began", "give an end that lies in the future, such as --for 2h")
     return Silence(identity, matchers, max(starts_at, now), ends_at, author, comment, now)
+
+
+def _fits_all(matcher: Matcher) -> bool:
+    """Whether a matcher matches whatever the label says that every alert has, or that any may lack."""
+    if matcher.label not in _EVERYWHERE and not matches((matcher,), {}):
+        return False
+    if matcher.operator is MatchOperator.MATCHES:
+        return all(matches((matcher,), {matcher.label: text}) for text in _ANYTHING)
+    return matcher.operator is not MatchOperator.EQUAL and not matcher.value
 
 
 def is_active(silence: Silence, now: float) -> bool:

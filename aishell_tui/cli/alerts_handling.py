@@ -49,6 +49,8 @@ def complete_silence(incomplete: str) -> list[str]:
 SilenceArgument = Annotated[str, typer.Argument(metavar="SILENCE", help="Its id or the beginning of it.", autocompletion=complete_silence)]
 ForOption = Annotated[str, typer.Option("--for", metavar="TIME", help="How long from its begin on, such as 2h or 3d.")]
 
+ExtendOption = Annotated[str, typer.Option("--for", metavar="TIME", help="How long from now on, such as 2h or 3d.")]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the group of alerts."""
@@ -134,7 +136,7 @@ def silence(
 
 
 def extend(
-    context: typer.Context, silence: SilenceArgument, lasting: ForOption, config: ConfigOption = None, json: JsonOption = False
+    context: typer.Context, silence: SilenceArgument, lasting: ExtendOption, config: ConfigOption = None, json: JsonOption = False
 ) -> int:
     """Give a silence another end, counted from now."""
     from alerts import handling

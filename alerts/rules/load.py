@@ -68,6 +68,8 @@ class _Sheet:
 
     read: list[ReadRule] = field(default_factory=list)
     broken: list[BrokenRule] = field(default_factory=list)
+    unused: list[_Draft] = field(default_factory=list)
+    """Built-in rules of sets that are not switched on, with something laid over them."""
 
 
 def section_of(document: Document) -> Section | BrokenRule:
@@ -114,6 +116,10 @@ def load_book(
         sheet.broken.append(BrokenRule(place.origin, (place.problem((), what, "one rule can be for many targets"),), hides_rules=True))
     for draft in _with_names_of_their_own(drafts[:MOST_RULES], sheet):
         _read(draft, around, sheet)
+    for draft in sheet.unused:
+        # What is written must be right before it is switched on, and a slip in it seen.
+        if isinstance(found := read_rule(draft.place, draft.content, around, draft.builtin), BrokenRule):
+            sheet.broken.append(found)
     settings = replace(settings, maintenance=(*settings.maintenance, *_maintenance(sections, sheet)))
     known = {rule.name: rule for rule in before.rules} if before is not None else {}
     rules = tuple(_same(read.rule, known) for read in sheet.read if read.is_enabled) if settings.is_enabled else ()
@@ -195,6 +201,8 @@ def _builtin_drafts(names: Sequence[str], sections: Sequence[Section], sheet: _S
             laid_over = overrides.over(draft)
             if name in names:
                 yield laid_over
+            elif laid_over is not draft:
+                sheet.unused.append(laid_over)
     overrides.tell_unknown()
 
 

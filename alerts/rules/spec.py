@@ -230,7 +230,7 @@ class RuleSpec(Spec):
         default=DampingSpec(), description="How the telling is put off when it flaps.", examples=[{"first": "1m", "most": "15m"}]
     )
     active_hours: Annotated[tuple[HoursSpec, ...], BeforeValidator(_as_list), Field(strict=False)] = Field(
-        default=(), description="When it is evaluated; else always.", examples=[{"days": "mon-fri", "times": "08:00-18:00"}]
+        default=(), description="When people are told; it is judged at all hours.", examples=[{"days": "mon-fri", "times": "08:00-18:00"}]
     )
     runbook: Line | None = Field(default=None, description="Where the way out is written down.", examples=["https://wiki.example/pool"])
     reason: Line | None = Field(default=None, description="Why anybody should care.", examples=["New connections are refused soon."])

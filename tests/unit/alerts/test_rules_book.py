@@ -94,6 +94,13 @@ def test_a_wrong_override_is_told_at_its_place_and_the_rule_runs_as_it_ships() -
     assert [problem.place for problem in broken.problems] == ["FILE:2:33", "FILE:2:43"]
 
 
+def test_a_wrong_override_of_a_set_that_is_not_switched_on_is_told_too() -> None:
+    found = book('override:\n  postgres-connections: {warn: "> 70MiB", fr: 5m}\n', builtin=("redis",))
+    (broken,) = found.broken
+    assert [problem.place for problem in broken.problems] == ["FILE:2:33", "FILE:2:43"]
+    assert not book("override: {postgres-connections: {for: 5m}}", builtin=("redis",)).broken
+
+
 def test_a_set_is_in_force_only_where_it_is_named() -> None:
     assert {rule.builtin for rule in book(builtin=("redis", "host")).rules} == {"redis", "host"}
     assert book().rules == ()

@@ -197,3 +197,31 @@ def test_a_second_silence_is_no_change_to_tell_of() -> None:
 @pytest.mark.parametrize("phase", [Phase.PENDING, Phase.RESOLVED, Phase.INACTIVE])
 def test_what_does_not_fire_is_left_as_it_is(phase: Phase) -> None:
     assert muted((an_alert(phase=phase, key=KEY),), Mutes({}, (a_silence(),)), NOW) == ((), ())
+
+
+@pytest.mark.parametrize(
+    "matchers",
+    [
+        (Matcher("alertname", FITS, ".+"),),
+        (Matcher("target", FITS, ".*"),),
+        (Matcher("alertname", FITS, ".+"), Matcher("severity", NOT_EQUAL, "")),
+        (Matcher("alertname", FITS, "[^\n]+"), Matcher("table", FITS, ".*")),
+    ],
+)
+def test_a_silence_for_all_there_is_is_refused_also_as_a_pattern(matchers: tuple[Matcher, ...]) -> None:
+    with pytest.raises(UsageError, match="a silence for every alert is refused") as caught:
+        a_silence(matchers=matchers)
+    assert "=~" not in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "matchers",
+    [
+        (Matcher("table", FITS, ".+"),),
+        (Matcher("alertname", FITS, "mysql-.*"),),
+        (Matcher("alertname", FITS, ".+"), Matcher("target", EQUAL, "orders")),
+        (Matcher("target", FITS, ".+"), Matcher("severity", NOT_EQUAL, "critical")),
+    ],
+)
+def test_a_silence_that_leaves_something_out_is_taken(matchers: tuple[Matcher, ...]) -> None:
+    assert a_silence(matchers=matchers).matchers == matchers
