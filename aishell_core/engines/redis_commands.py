@@ -182,6 +182,38 @@ def why_not_read_only(name: str, traits: Traits, words: Sequence[bytes | str] = 
     return "it may write" if "may_replicate" in own.flags else "it is not known to read only"
 
 
+def bounded_wait(words: tuple[bytes, ...], seconds: float) -> tuple[bytes, ...]:
+    """A command that waits with a time of the server's own, no longer than so many seconds; any other as it is.
+
+    So the server ends the waiting, and nothing is taken for somebody who has gone. https://redis.io/docs/latest/commands/blpop/
+    """
+    place, per_second = _place_of_time(words)
+    if not 0 < place < len(words):
+        return words
+    try:
+        asked = float(words[place])
+    except ValueError:
+        return words
+    most = max(1, int(seconds * 1000))
+    if not 0 <= asked <= 1e15 or 0 < asked * 1000 / per_second <= most:
+        return words
+    return (*words[:place], str(most if per_second > 1 else most / 1000).encode(), *words[place + 1 :])
+
+
+def _place_of_time(words: Sequence[bytes]) -> tuple[int, int]:
+    """Where the time of a waiting command stands, 0 for nowhere, and how many of its unit make a second."""
+    name = name_of(words)
+    if name in {"wait", "waitaof"}:
+        return (2 if name == "wait" else 3), 1000
+    if name in {"blmpop", "bzmpop"}:
+        return 1, 1
+    if name in {"xread", "xreadgroup"}:
+        options = [readable(word).lower() for word in words]
+        end = options.index("streams") if "streams" in options else len(options)
+        return (options.index("block") + 1 if "block" in options[:end] else 0), 1000
+    return (len(words) - 1, 1) if name in WAITING else (0, 1)
+
+
 def shape_of(words: Sequence[bytes | str], traits: Traits | None) -> str:
     """A command without its values: its name, the prefix of its first key, and `?` for all else.
 

@@ -13,6 +13,7 @@ from aishell_core.engines.bounded import Bounded
 from aishell_core.engines.redis_commands import (
     SUBSCRIBING,
     WAITING,
+    bounded_wait,
     is_script,
     name_of,
     traits_of,
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 _HELD_FACTOR = 4
 """So many times the limit of bytes is taken in before an answer is given up: it comes as one piece and is cut here."""
 _MAY_WRITE = "nothing was done: as a read runs only what the server, too, calls one"
+_ANSWER_SECONDS = 5.0
+"""How long the server gets to say that a waiting is over."""
 _LEAST_HELD_BYTES = 2**20
 
 
@@ -52,9 +55,9 @@ async def run_command(
     """What one command brought, on a connection of its own; raises TargetError.
 
     `parameters` are further words after those of the text. With `read_only` a command is refused unless the server
-    marks it as one that reads (COMMAND INFO). Redis bounds no command by time: after the deadline the connection is
-    closed, which ends one that waits, and lets one that works go on to its end; a script is ended where the server
-    lets it be.
+    marks it as one that reads (COMMAND INFO). A command that waits is given the time that is left as its own, so that the
+    server ends it. Redis bounds no other by time: after the deadline the connection is closed, and one that works goes on
+    to its end; a script is ended where the server lets it be.
     """
     words = (*words_of(command), *map(word_of, parameters))
     if not words:
@@ -77,14 +80,14 @@ async def run_command(
 async def _table(line: Line, words: tuple[bytes, ...], name: str, limits: Limits, *, read_only: bool) -> Table:
     until, sent = time.monotonic() + limits.seconds, False
     try:
-        async with line.turn(limits.seconds):
+        async with line.turn(limits.seconds + (_ANSWER_SECONDS if name in WAITING else 0.0)):
             if read_only:
                 await _check_reads(line, words, name)
             if name in SUBSCRIBING:
                 return await _listen(line, words, limits, until)
             await line.connected()
             sent = True
-            return await _answer(line, words, name)
+            return await _answer(line, bounded_wait(words, max(0.0, until - time.monotonic())), name, limits)
     except RedisError as error:
         if sent and name in WAITING and error.reason is FailureCode.TIMEOUT:
             message = f"nothing came within {format_duration(limits.seconds)}, and the waiting was ended"
@@ -123,7 +126,7 @@ async def _unknown(line: Line, name: str) -> RedisError:
     )
 
 
-async def _answer(line: Line, words: tuple[bytes, ...], name: str) -> Table:
+async def _answer(line: Line, words: tuple[bytes, ...], name: str, limits: Limits) -> Table:
     try:
         (answer,) = await line.ask([words], again=False)
     except RedisError as error:
@@ -131,6 +134,8 @@ async def _answer(line: Line, words: tuple[bytes, ...], name: str) -> Table:
             return Table(("value",), (("the server closed the connection",),))
         raise
     _raise_refused(answer, line, name)
+    if answer is None and name in WAITING:
+        return Table(("value",), (), note=f"nothing came within {format_duration(limits.seconds)}, or the time that the command gives")
     return table_of(name, answer)
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from aishell_core.engines.redis_commands import (
     Traits,
+    bounded_wait,
     key_shape,
     name_of,
     shape_of,
@@ -130,3 +131,22 @@ def test_traits_are_read_in_every_version_of_the_answer() -> None:
     assert found.parts["config|set"].flags == {"admin"}
     for wrong in (None, [], b"x", [1, 2]):
         assert traits_of(wrong) is None
+
+
+@pytest.mark.parametrize(
+    ("command", "sent"),
+    [
+        ("BLPOP a b 0", "BLPOP a b 2.5"),
+        ("BLPOP a 1", "BLPOP a 1"),
+        ("BRPOPLPUSH a b 60", "BRPOPLPUSH a b 2.5"),
+        ("BLMPOP 0 1 a LEFT", "BLMPOP 2.5 1 a LEFT"),
+        ("XREAD COUNT 5 BLOCK 0 STREAMS block 0", "XREAD COUNT 5 BLOCK 2500 STREAMS block 0"),
+        ("XREAD STREAMS block 0", "XREAD STREAMS block 0"),
+        ("XREADGROUP GROUP g c BLOCK 9000 STREAMS a >", "XREADGROUP GROUP g c BLOCK 2500 STREAMS a >"),
+        ("WAIT 1 0", "WAIT 1 2500"),
+        ("WAITAOF 1 1 0", "WAITAOF 1 1 2500"),
+        *((same, same) for same in ("BLPOP", "BLPOP a x", "BLPOP a -1", "BLPOP a nan", "GET a", "LPOP a 0", "XREAD BLOCK", "WAIT 1")),
+    ],
+)
+def test_a_command_that_waits_gets_a_time_that_the_server_keeps(command: str, sent: str) -> None:
+    assert b" ".join(bounded_wait(words_of(command), 2.5)).decode() == sent
