@@ -93,6 +93,7 @@ class SessionScript(Script):
     sessions: tuple[Session, ...] = CHAIN_SESSIONS
     lock_waits: tuple[LockWait, ...] | None = CHAIN_WAITS
     waits: tuple[WaitCount, ...] | None = WAITS
+    tells_locks: bool = True
 
 
 class SessionCollector(ScriptedCollector):
@@ -104,7 +105,7 @@ class SessionCollector(ScriptedCollector):
 
     @property
     def abilities(self) -> Ability:
-        return super().abilities | Ability.LOCKS | Ability.WAITS
+        return super().abilities | (Ability.LOCKS if self._sessions.tells_locks else Ability.NONE) | Ability.WAITS
 
     async def collect(self, tier: Tier, demand: Demand) -> Reading:
         script = self._sessions

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from aishell_core.catalogue import CATALOGUE
 from aishell_core.documents.masking import MASK
-from aishell_core.units import format_duration, format_value
+from aishell_core.units import format_duration, format_limit
 from aishell_tui.config.alerts import ChannelSpec, ChannelUrl
 from aishell_tui.config.fields import UrlText
 from aishell_tui.config.load import DEFAULT, Configuration
@@ -111,4 +111,4 @@ def _thresholds(configuration: Configuration) -> Iterator[Effective]:
         for word, limit in (("warning", limits.warning), ("critical", limits.critical)):
             key = f"thresholds.{name}.{word}"
             if limit is not None or key in configuration.origins:
-                yield Effective(key, "off" if limit is None else format_value(limit, metric.unit), _origin(configuration, key))
+                yield Effective(key, "off" if limit is None else format_limit(limit, metric.unit), _origin(configuration, key))

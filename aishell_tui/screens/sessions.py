@@ -9,7 +9,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.message import Message
 
-from aishell_core.values import Part, Session, TargetId
+from aishell_core.values import Ability, Part, Session, TargetId
 from aishell_tui.export import PaneData
 from aishell_tui.frame import Frame, TargetView, without_left_sessions
 from aishell_tui.lock_tree import LockTree, lock_tree
@@ -63,6 +63,11 @@ class LockTreeTable(LineTable):
         self.post_message(self.KeptOrder())
 
 
+def _tells_locks(view: TargetView) -> bool:
+    """Whether the server tells of locks, as far as is known: before it was read nobody knows what it can."""
+    return Ability.LOCKS in view.abilities or view.last_ok_at is None
+
+
 class SessionsScreen(ActingScreen):
     """The sessions of one target; enter shows one, `t` turns the table into the lock tree and back."""
 
@@ -108,6 +113,10 @@ class SessionsScreen(ActingScreen):
         view = without_left_sessions(view)
         if view.name != self._of:
             self._start(view.name)
+        if self._as_tree and not _tells_locks(view):
+            # The key that leads back is not offered here.
+            self.show_lock_tree(shown=False)
+            return
         drawn = (view.sessions, view.lock_waits, view.failures_by_tier, self._everyone, self._as_tree, self.size)
         if [id(part) for part in drawn[:3]] != [id(part) for part in self._drawn[:3]] or drawn[3:] != self._drawn[3:]:
             # The ages in the rows are those of the reading, so that they change with it and with nothing else.
@@ -220,7 +229,11 @@ class SessionsScreen(ActingScreen):
         table.focus()
 
     def action_tree(self) -> None:
-        """Turn the table into the lock tree, or back."""
+        """Turn the table into the lock tree, or back; where the server has no locks to wait for there is none."""
+        view = self.acted_view()
+        if not self._as_tree and view is not None and not _tells_locks(view):
+            self.say(f"{view.name} tells of no locks that sessions wait for, so there is no tree of them")
+            return
         self.show_lock_tree(shown=not self._as_tree)
 
     def action_idle(self) -> None:

@@ -18,7 +18,7 @@ from aishell_tui.app import AishellApp
 from aishell_tui.options import DashboardOptions
 from aishell_tui.runtime import Runtime
 from aishell_tui.screens.session import SessionScreen
-from aishell_tui.screens.sessions import SessionsScreen
+from aishell_tui.screens.sessions import LockTreeTable, SessionsScreen
 from aishell_tui.screens.waits import WaitsScreen
 from aishell_tui.session_list import identity
 from collectors.schedule import Schedule
@@ -229,6 +229,24 @@ async def test_without_waits_the_tree_lists_who_has_a_transaction_open_longest()
         await until(pilot, lambda: "nobody waits for a lock; transactions open longest:" in text_of(app))
         assert ids(app)[:2] == ["4121", "4188"]
         assert "12m04s" in text_of(app)
+
+
+async def test_a_server_that_tells_of_no_locks_has_no_tree_to_be_caught_in() -> None:
+    without = SessionScript(lock_waits=None, tells_locks=False)
+    async with dashboard(SessionScript(), without) as (app, pilot):
+        app.open_target(TargetId("pg0"))
+        await pilot.pause()
+        await sessions(app, pilot)
+        await pilot.press("t")
+        await until(pilot, lambda: isinstance(table(app), LockTreeTable))
+        app.change_look(replace(app.look, target=TargetId("pg1")))
+        assert isinstance(app.screen, SessionsScreen)
+        app.screen.on_screen_resume()
+        await until(pilot, lambda: not isinstance(table(app), LockTreeTable) and bool(table(app).shown_ids))
+        await pilot.press("t")
+        await until(pilot, lambda: "pg1 tells of no locks" in text_of(app))
+        assert not isinstance(table(app), LockTreeTable)
+        assert table(app).shown_ids
 
 
 async def test_a_prepared_transaction_at_the_head_is_said_in_words() -> None:

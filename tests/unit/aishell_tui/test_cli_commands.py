@@ -69,6 +69,9 @@ def test_a_limit_that_only_nothing_stays_below_is_not_called_0(capsys: Capture) 
     table = run_here(capsys, "metrics", "--catalogue").out
     line = next(each for each in table.splitlines() if each.startswith("redis.connections.rejected"))
     assert line.split()[3:5] == [">0/s", "1/s"]
+    shown = run_here(capsys, "config", "show").out.splitlines()
+    (limit,) = [each for each in shown if each.startswith("thresholds.redis.connections.rejected.rate.warning")]
+    assert limit.split()[1] == ">0/s"
 
 
 def test_the_catalogue_lists_every_metric(capsys: Capture) -> None:
