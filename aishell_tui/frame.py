@@ -41,6 +41,7 @@ _NEVER: Mapping[Part, float] = MappingProxyType({})
 _DEFAULTS: Mapping[str, Thresholds] = MappingProxyType({})
 _WHOLE = "target"
 _LEFT_INTERVALS = 3.0
+_WITH_SESSIONS = frozenset({Part.SESSIONS, Part.LOCKS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ def without_left_sessions(view: TargetView) -> TargetView:
     read_at, last_at = view.part_at.get(Part.SESSIONS), view.last_ok_at
     if read_at is None or last_at is None or last_at - read_at <= _LEFT_INTERVALS * view.interval_seconds + 1.0:
         return view
-    kept = {part: at for part, at in view.part_at.items() if part not in {Part.SESSIONS, Part.LOCKS}}
+    kept = {part: at for part, at in view.part_at.items() if part not in _WITH_SESSIONS}
     return replace(view, sessions=None, lock_waits=None, part_at=MappingProxyType(kept))
 
 
