@@ -12,7 +12,7 @@ from aishell_core.values import Cost, Failure, FailureCode, Part, Statement
 from collectors.postgres.hints import forget_unreadable
 from collectors.postgres.hot_questions import is_refusal
 from collectors.postgres.slow_questions import QUERIES, Budget
-from collectors.postgres.statements_place import StatementPlace, missing, place_of
+from collectors.postgres.statements_place import StatementPlace, asks_files, missing, place_of
 from collectors.postgres.statements_rows import Entry, EntryNames, Meaning, statements_of
 
 MOST_STATEMENTS = 10_000
@@ -94,7 +94,8 @@ class StatementsReader:
         if self.place is None or now >= self._place_until or server.started_at != self._started_at:
             self._started_at = server.started_at
             (row,) = await self._ask(QUERIES.text("statement_place", server.version_num), budget)
-            self.place, self._place_until = place_of(row), now + _PLACE_SECONDS
+            files = await self._ask(QUERIES.text("statement_libraries", server.version_num), budget) if asks_files(row) else ()
+            self.place, self._place_until = place_of(row, next(iter(files), None)), now + _PLACE_SECONDS
         return self.place
 
     async def _learn(self, server: ServerFacts, place: StatementPlace, rows: tuple[Row, ...], budget: Budget) -> None:

@@ -19,7 +19,7 @@ class StatementPlace:
     """Whether and where statements are counted: the extension's version and schema, None where it is not in this database.
 
     `available` when the module is on the server's disk, `loaded` when the server runs with it, `sees_all` when the role
-    may see statements of other roles. `libraries` are those that the server loads at its start, None where not told.
+    may see statements of other roles. `libraries` are those that the server loads at its next start, None where not told.
     """
 
     version: tuple[int, ...] | None
@@ -46,14 +46,20 @@ class StatementPlace:
         return sql.replace(_CALL, f"{quoted(self.schema)}.{_CALL}")
 
 
-def place_of(row: Row) -> StatementPlace:
-    """The place from a row of `statement_place`."""
+def asks_files(row: Row) -> bool:
+    """Whether a row of `statement_place` needs that of `statement_libraries` besides, and the role may read it."""
+    return not row["loaded"] and bool(row["reads_files"])
+
+
+def place_of(row: Row, files: Row | None = None) -> StatementPlace:
+    """The place from a row of `statement_place` and the one of `statement_libraries`, None where there is none."""
+    running = None if row["pending"] else row["libraries"]
     return StatementPlace(
         version=_version(row["version"]),
         schema=row["schema"] or "",
         available=bool(row["available"]),
         loaded=bool(row["loaded"]),
-        libraries=libraries_of(row["libraries"]),
+        libraries=libraries_of(files["libraries"] if files is not None else running),
         io_timed=bool(row["io_timed"]),
         block_bytes=row["block_bytes"],
         sees_all=bool(row["sees_all"]),
@@ -78,7 +84,8 @@ def missing(place: StatementPlace, server: ServerFacts, at: float) -> Failure | 
     if not place.available:
         steps.append("install the server's package of contributed modules (postgresql-contrib)")
     if not place.loaded:
-        steps.append(preload_statement(_MODULE, place.libraries))
+        if _MODULE not in (place.libraries or ()):
+            steps.append(preload_statement(_MODULE, place.libraries))
         steps.append("restart the server")
     if place.version is None:
         steps.append(CREATE_EXTENSION)

@@ -188,6 +188,7 @@ FACTS = ServerFacts(150000, "15.0", 'odd"role', "shop", False, "UTF8", True, Fal
 
 def place(**parts: Any) -> dict[str, Any]:
     usual = {"version": "1.10", "schema": "public", "available": True, "loaded": True, "libraries": "pg_stat_statements"}
+    usual |= {"pending": False, "reads_files": False}
     return {**usual, "io_timed": True, "block_bytes": 8192.0, "sees_all": True, **parts}
 
 
@@ -224,6 +225,17 @@ def test_what_is_missing_is_said_with_what_would_mend_it(parts: dict[str, Any], 
     failure = missing(place_of(place(**parts)), FACTS, 1.0)
     assert failure is not None
     assert (failure.code, failure.hint) == (code, hint)
+
+
+def test_libraries_that_wait_for_a_restart_are_kept() -> None:
+    waiting = place(loaded=False, libraries="", pending=True)
+    unknown, known = missing(place_of(waiting), FACTS, 1.0), missing(place_of(waiting, {"libraries": "auto_explain"}), FACTS, 1.0)
+    mended = missing(place_of(waiting, {"libraries": "auto_explain, pg_stat_statements"}), FACTS, 1.0)
+    assert [each and each.hint for each in (unknown, known, mended)] == [
+        "add pg_stat_statements to shared_preload_libraries; restart the server;",
+        "ALTER SYSTEM SET shared_preload_libraries = 'auto_explain', 'pg_stat_statements'; restart the server;",
+        "restart the server;",
+    ]
 
 
 @pytest.mark.parametrize(("version", "columns"), [("1.9", 140000), ("1.10", 140000), ("1.11", 170000), ("1.12", 170000)])
