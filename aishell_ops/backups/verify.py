@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,8 +13,9 @@ from aishell_ops.backups.layout import Spot
 from aishell_ops.backups.models import Backup, Part, Record, RecordKind
 from aishell_ops.backups.progress import Stage, Step, Tell, nobody
 from aishell_ops.backups.repository import Repository
-from aishell_ops.backups.streams.contract import Keys, Progress, Stop, Stride, Writer
+from aishell_ops.backups.streams.contract import Keys, Progress, Stop, Stride
 from aishell_ops.backups.streams.fetch import check_stored, fetch
+from aishell_ops.backups.streams.nowhere import Nowhere
 
 
 class Depth(StrEnum):
@@ -105,19 +104,7 @@ def _look_at(
         check_stored(part, repository.storage, key, stride, stop)
     if depth is Depth.DEEP:
         opener = keys if backup.manifest.encryption is not None else None
-        fetch(part, repository.storage, key, _Nowhere(), stride, stop, compression=backup.manifest.compression, keys=opener)
-
-
-class _Nowhere:
-    """Takes all and keeps nothing."""
-
-    @contextmanager
-    def opened(self, stop: Stop) -> Iterator[Writer]:
-        """Take it."""
-        yield self
-
-    def write(self, data: bytes | memoryview) -> None:
-        """Forget it."""
+        fetch(part, repository.storage, key, Nowhere(), stride, stop, compression=backup.manifest.compression, keys=opener)
 
 
 def unlock(repository: Repository, spot: Spot, backup: Backup, keys: Keys | None) -> Keys | None:

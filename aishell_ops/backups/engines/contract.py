@@ -35,6 +35,7 @@ class SavePlan:
     """What would be done: printable, without any secret, and all that is needed to do it.
 
     `steps` say it to a person; `recovery` are the shell commands that restore the opened parts without aishell.
+    `properties` are what the engine has to know again for a restore; they are kept among the manifest's annotations.
     """
 
     request: SaveRequest
@@ -46,6 +47,7 @@ class SavePlan:
     warnings: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
     recovery: tuple[str, ...] = ()
+    properties: tuple[tuple[str, str], ...] = ()
 
 
 class Saving(Protocol):

@@ -31,12 +31,22 @@ Trailer = Callable[[bytes], bool]
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program to run, as a list of arguments; `secrets` go into its environment and are shown nowhere."""
+    """A program to run, as a list of arguments; `secrets` go into its environment and are shown nowhere.
+
+    Variables of ours that begin with `hides` are kept from it: it shall be told by `environment` alone what they are about.
+    """
 
     arguments: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     folder: Path | None = None
+    hides: str = ""
+
+    @property
+    def surroundings(self) -> dict[str, str]:
+        """The whole environment that it runs in."""
+        ours = {name: value for name, value in os.environ.items() if not self.hides or not name.startswith(self.hides)}
+        return {**ours, **self.environment, **self.secrets}
 
     @property
     def name(self) -> str:
@@ -156,7 +166,7 @@ def _running(program: Program, *, stdin: int, stdout: int) -> Iterator[_Run]:
             stdin=stdin,
             stdout=stdout,
             stderr=subprocess.PIPE,
-            env={**os.environ, **program.environment, **program.secrets},
+            env=program.surroundings,
             cwd=program.folder,
             start_new_session=True,
         )

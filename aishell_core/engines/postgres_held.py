@@ -1,0 +1,114 @@
+"""A connection for long work on a PostgreSQL server: a moment that is held, or the making and naming of databases.
+
+Unlike everything that watches, it has no deadline and keeps a transaction open; nothing opens it by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from aishell_core.engines.postgres_errors import PostgresError
+from aishell_core.engines.postgres_lane import Line
+from aishell_core.engines.postgres_place import Place, find_place
+from aishell_core.engines.postgres_route import Reached, Route
+from aishell_core.targets import Secret, Target
+from aishell_core.values import FailureCode
+
+_LONGEST_SECONDS = 14 * 86_400.0
+_CONNECT_SECONDS = 15.0
+_SETTINGS = (
+    "SET /* aishell */ default_transaction_read_only = off; "
+    "SET /* aishell */ statement_timeout = 0; SET /* aishell */ lock_timeout = '10s'; "
+    "SET /* aishell */ idle_in_transaction_session_timeout = 0; SET /* aishell */ search_path = pg_catalog; "
+    "SET /* aishell */ timezone = 'UTC'; SET /* aishell */ datestyle = 'ISO'; SET /* aishell */ intervalstyle = 'postgres'; "
+    "SET /* aishell */ extra_float_digits = 1; SET /* aishell */ bytea_output = 'hex'"
+)
+"""What the text of a value depends on is the same for every reader, so that hashes of it can be compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientEnvironment:
+    """What the programs of PostgreSQL need to reach the same server: variables, and the one that is secret."""
+
+    variables: Mapping[str, str]
+    secrets: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"ClientEnvironment({dict(self.variables)!r})"
+
+
+class HeldConnection:
+    """A connection that stays until its block ends, and is not made again when it breaks; its methods raise PostgresError."""
+
+    def __init__(self, line: Line, reached: Reached, place: Place, database: str) -> None:
+        self._line = line
+        self._connection = reached.connection
+        self._place = place
+        self._server = reached.server
+        self.facts = reached.facts
+        self.database = database
+
+    @property
+    def major(self) -> int:
+        """The server's major version, such as 16."""
+        return self.facts.version_num // 10_000
+
+    @property
+    def environment(self) -> ClientEnvironment:
+        """How the programs of PostgreSQL reach the very server that this connection leads to."""
+        options = {
+            f"PG{name.upper().replace('_', '')}": secret.reveal() for name, secret in self._place.ssl_options if name != "sslpassword"
+        }
+        variables = {
+            "PGHOST": self._server.name or self._server.host,
+            "PGPORT": str(self._server.port),
+            "PGUSER": self._place.user,
+            "PGSSLMODE": self._place.sslmode.value,
+            "PGAPPNAME": "aishell",
+            "PGCLIENTENCODING": "UTF8",
+            **options,
+            **({"PGHOSTADDR": self._server.host} if self._server.name else {}),
+            **({"PGOPTIONS": self._place.options} if self._place.options else {}),
+        }
+        password = self._server.password or Secret("")
+        return ClientEnvironment(variables, {"PGPASSWORD": password.reveal()} if password.reveal() else {})
+
+    async def fetch(self, sql: str, parameters: Sequence[object] = ()) -> tuple[Mapping[str, Any], ...]:
+        """The rows of one statement."""
+        return await self._line.asked(self._connection.fetch(sql, parameters))
+
+    async def execute(self, sql: str) -> None:
+        """Run statements of our own in one message."""
+        await self._line.asked(self._connection.execute(sql))
+
+
+@asynccontextmanager
+async def held_connection(target: Target, environ: Mapping[str, str], database: str = "") -> AsyncIterator[HeldConnection]:
+    """A connection to a database ("" is the target's own) for as long as the block lasts; raises PostgresError.
+
+    A pooler may give its connections to others between two statements, so that none is held through one.
+    """
+    line = Line(target, environ, Route(), f"{target.name} backup")
+    try:
+        place = find_place(target, environ)
+        if place.pooled:
+            raise PostgresError(FailureCode.UNSUPPORTED, f"{target.name} is reached through a pooler", "name the server itself for backups")
+        async with line.turn(_LONGEST_SECONDS) as until:
+            reached = await line.connected(until - _LONGEST_SECONDS + _CONNECT_SECONDS, database)
+            if line.pooled:
+                raise PostgresError(
+                    FailureCode.UNSUPPORTED, f"{target.name} is reached through a pooler", "name the server itself for backups"
+                )
+            await line.execute(_SETTINGS)
+            yield HeldConnection(line, reached, place, database or place.database)
+    finally:
+        line.drop()
+        await line.close()
+
+
+def in_database(target: Target, database: str) -> Target:
+    """The same target with another database."""
+    return replace(target, location=replace(target.location, database=database))
