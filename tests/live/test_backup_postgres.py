@@ -315,7 +315,7 @@ async def test_the_password_is_in_no_process_list_and_in_no_object(storage: Fold
             seen.extend(path.read_bytes().decode(errors="replace") for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists())
 
         order = Order(server.target("pg", database="shop", user="keeper", password="hunter2hunter2"))
-        backup = await take(_engine(server), _repository(storage), order, CLOCK, tell=tell)
+        await take(_engine(server), _repository(storage), order, CLOCK, tell=tell)
         assert any("pg_dump" in line for line in seen)
         assert "hunter2" not in "".join(seen)
         assert "hunter2" not in repr(order)
