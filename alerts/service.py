@@ -231,7 +231,8 @@ class AlertService:
         own = self._evaluator
         now, unsaved = own.now, own.unsaved
         is_due = unsaved.is_urgent or not 0 <= now - self._valued_at < _VALUES_SECONDS
-        has_to_tell = own.has_rules and (unsaved.is_urgent or self._teller.is_due(now))
+        # Before the first evaluation there is neither anything to tell nor a moment to tell it at.
+        has_to_tell = own.now > 0 and (unsaved.is_urgent or self._teller.is_due(now))
         if not (is_due or has_to_tell or self._desk.needs_beat):
             return
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -70,8 +70,10 @@ class Station:
         clock: FakeClock,
         targets: tuple[str, ...] = ("orders",),
         post: Sender | None = None,
+        is_loaded: bool = True,
         **fields: Any,
     ) -> None:
+        """Unless it `is_loaded`, the rules come while the first second is under way."""
         self.clock = clock
         self.inbox = Inbox()
         self._post = post or self.inbox
@@ -79,9 +81,17 @@ class Station:
         self.books = Books(book_of(*rules))
         self.traits = traits_of(*targets)
         self.service = AlertService(
-            folder, rules=self.books, clock=clock, traits=lambda: self.traits, make_teller=self._teller, **({"boot": "b"} | fields)
+            folder, rules=self.books, clock=clock, traits=self._seen, make_teller=self._teller, **({"boot": "b"} | fields)
         )
-        self.reload()
+        self._is_loaded = is_loaded
+        if is_loaded:
+            self.reload()
+
+    def _seen(self) -> Mapping[TargetId, Traits]:
+        if not self._is_loaded:
+            self._is_loaded = True
+            self.reload()
+        return self.traits
 
     def _teller(self, transact: Transact, may_tell: Callable[[], bool]) -> Notifier:
         self._transact = transact

@@ -119,6 +119,19 @@ async def test_all_of_it_survives_a_restart(folder: Path, clock: FakeClock) -> N
     assert told == 2
 
 
+async def test_rules_that_come_while_the_first_evaluation_is_under_way_tell_nothing_twice(folder: Path, clock: FakeClock) -> None:
+    first = Station(folder, RULE, clock=clock)
+    await first.watch(3, orders=0.95)
+    assert first.told == ["firing warning"]
+    other = Station(folder, RULE, clock=clock, targets=("pay",), holder="other")
+    await other.watch(int(TAKEN_AFTER_SECONDS) + 1, pay=0.5)
+    second = Station(folder, RULE, clock=clock, is_loaded=False, holder="second")
+    await second.service.tick()
+    await other.watch(pay=0.5)
+    view = await second.watch(9, orders=0.95)
+    assert (only(view).phase, second.told, other.told) == (Phase.FIRING, [], [])
+
+
 @pytest.mark.parametrize("jump", [86_400.0, -86_400.0])
 async def test_a_wall_clock_that_was_set_between_two_lives_neither_fires_nor_resolves(folder: Path, clock: FakeClock, jump: float) -> None:
     rules = (usage_rule("hot", "pool.usage > 80%", keep_firing_seconds=60.0), WAITING_TOO)
