@@ -12,7 +12,7 @@ from aishell_core.engines.mysql_explaining import plans_a_change
 from aishell_core.engines.mysql_lane import Line
 from aishell_core.engines.mysql_route import Reached, Route
 from aishell_core.targets import Target
-from aishell_core.units import format_duration
+from aishell_core.units import format_counted, format_duration
 from aishell_core.values import CommandResult, FailureCode, Limits, Value
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ async def run_command(
     place of each `?`: the server binds it. MySQL limits the time of a SELECT by itself; any other statement that takes too
     long is ended by KILL QUERY. Raises MysqlError.
     """
-    _check(command)
+    _check(command, len(parameters))
     line = Line(target, environ, Route(), f"{target.name} run", settled=False)
     try:
         async with line.turn(limits.seconds + _CONNECT_SECONDS) as until:
@@ -55,6 +55,8 @@ async def run_command(
             await _prepare(line, reached, limits, read_only=read_only, plans=plans_a_change(command))
             began = time.monotonic()
             brought = await _brought(line, target, environ, reached, command, parameters, limits)
+            if not brought.cut and time.monotonic() - began >= limits.seconds and await _was_stopped(line, reached):
+                raise _too_long(limits)
             if not read_only and not brought.cut:
                 await line.execute("COMMIT /* aishell */")
     except MysqlError as error:
@@ -65,9 +67,32 @@ async def run_command(
     return CommandResult(brought.columns, brought.rows, brought.affected, milliseconds, brought.cut, brought.note)
 
 
-def _check(command: str) -> None:
+async def _was_stopped(line: Line, reached: Reached) -> bool:
+    """Whether the server ended a statement of this connection at its time limit: SLEEP() and BENCHMARK() then bring a row all the same."""
+    name = "Max_statement_time_exceeded" if reached.facts.mariadb else "Max_execution_time_exceeded"
+    rows = await line.asked(reached.connection.fetch(f"SHOW /* aishell */ SESSION STATUS LIKE '{name}'"))
+    return any(int(str(row.get("Value") or 0)) > 0 for row in rows)
+
+
+def _check(command: str, values: int) -> None:
     if "\0" in command or any("\ud800" <= sign <= "\udfff" for sign in command):
         raise MysqlError(FailureCode.UNSUPPORTED, "the text holds signs that no statement can hold", "give the statement as it was written")
+    places = _places(command)
+    if places is not None and places != values:
+        message = f"the statement has {format_counted(places, 'place')} for a value (?), and {format_counted(values, 'value')} came with it"
+        raise MysqlError(FailureCode.UNSUPPORTED, message, "give one value for each ?")
+
+
+def _places(command: str) -> int | None:
+    """How many ? stand for a value; None where that depends on the server's settings."""
+    # The language is loaded when somebody runs a command, not by whoever only watches.
+    from aishell_core.safety.language.mysql import RULES
+    from aishell_core.safety.language.sql_words import Kind, UnreadableError, scan
+
+    try:
+        return sum(piece.kind is Kind.PARAMETER and piece.text.startswith("?") for piece in scan(command, RULES.lexis))
+    except UnreadableError:
+        return None
 
 
 async def _prepare(line: Line, reached: Reached, limits: Limits, *, read_only: bool, plans: bool) -> None:

@@ -139,6 +139,29 @@ async def test_the_grant_that_is_named_allows_the_statement(server: MysqlServer,
         assert (await session.run(statement, (), Limits())).columns
 
 
+@pytest.mark.parametrize(
+    ("statement", "values", "said"),
+    [
+        ("SELECT ?", (), "1 place for a value (?), and 0 values"),
+        ("SELECT 1", (7, 8), "0 places for a value (?), and 2 values"),
+        ("SELECT ?, '?', `name` /* ? */ FROM users -- ?", (1, 2), "1 place for a value (?), and 2 values"),
+    ],
+)
+async def test_values_that_do_not_fit_the_statement_are_counted(
+    server: MysqlServer, statement: str, values: tuple[int, ...], said: str
+) -> None:
+    async with asking(server.target(database="shop")) as session:
+        error = await refusal(session.run(statement, values, Limits()))
+    assert (error.reason, said in error.message, error.hint) == (FailureCode.UNSUPPORTED, True, "give one value for each ?")
+
+
+@pytest.mark.parametrize("slow", ["SELECT BENCHMARK(100000000000, SHA2('x', 512))", "SELECT SLEEP(600)"])
+async def test_a_function_that_the_server_ends_with_a_row_is_told_to_be_stopped(server: MysqlServer, slow: str) -> None:
+    async with asking(server.target()) as session:
+        error = await refusal(session.run(slow, (), Limits(seconds=1.0)))
+    assert (error.reason, "was stopped" in error.message) == (FailureCode.TIMEOUT, True)
+
+
 async def test_only_one_statement_is_run(server: MysqlServer) -> None:
     async with asking(server.target(database="shop")) as session:
         error = await refusal(session.run("SELECT 1; DROP TABLE users", (), Limits(), read_only=False))

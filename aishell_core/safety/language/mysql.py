@@ -84,6 +84,8 @@ RULES = SqlRules(
     analyze_runs=True,
     numbers_are_truths=True,
     keys_have_lengths=True,
+    modifiers=frozenset({"LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "QUICK", "IGNORE"}),
+    rows_are_values=True,
     routines=Routines.BLOCKS,
     system_schemas=frozenset({"mysql", "sys", "performance_schema", "information_schema"}),
 )

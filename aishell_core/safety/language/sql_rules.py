@@ -50,6 +50,10 @@ class SqlRules:
     """Functions that end or cancel the one session that their first argument names."""
     quoted_may_be_text: bool = False
     """Whether a quoted name is taken for a text where there is no such column."""
+    modifiers: frozenset[str] = frozenset()
+    """Words behind INSERT, UPDATE, DELETE or REPLACE that change how it waits or what it says, not what it does."""
+    rows_are_values: bool = False
+    """Whether VALUES at the beginning lists rows, which the parser knows in the place of a table alone."""
     routines: Routines = Routines.UNREAD
     system_schemas: frozenset[str] = frozenset()
     """Schemas of the server itself, in small letters."""

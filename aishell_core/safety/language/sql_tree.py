@@ -44,10 +44,9 @@ def judge_tree(statement: Statement, rules: SqlRules, beginning: Risk, *, only_p
 
 def _tree(statement: Statement, rules: SqlRules) -> exp.Expr | None:
     """The one tree of a statement; None where it cannot be parsed, or parses as something else than it begins with."""
-    pieces, first = statement, statement[0].word
-    if first == "REPLACE":
-        pieces = (Piece(Kind.WORD, "INSERT ", statement[0].start), *statement[1:])
-    source = _source(pieces)
+    source = _source(_as_parsed(statement, rules))
+    if rules.rows_are_values and statement[0].word == "VALUES":
+        source = f"SELECT * FROM ({source}) AS written_rows"  # noqa: S608 - it is parsed, never run
     try:
         trees = sqlglot.parse(source, dialect=rules.dialect)
     except (SqlglotError, ValueError, TypeError, AttributeError, IndexError, KeyError):
@@ -58,6 +57,21 @@ def _tree(statement: Statement, rules: SqlRules) -> exp.Expr | None:
     tree = trees[0]
     fits = isinstance(tree, exp.Query | exp.Values | exp.Insert | exp.Update | exp.Delete | exp.Merge)
     return tree if fits and not any(tree.find_all(exp.Command)) else None
+
+
+def _as_parsed(statement: Statement, rules: SqlRules) -> Statement:
+    """The pieces in the parser's words: REPLACE is its INSERT, and words that it does not know, and that change nothing, are left out."""
+    first, rest = statement[0], statement[1:]
+    if first.word in {"INSERT", "UPDATE", "DELETE", "REPLACE"}:
+        ignores = False
+        while rest and rest[0].word in rules.modifiers:
+            ignores |= rest[0].word == "IGNORE"
+            rest = rest[1:]
+        if ignores and first.word == "INSERT" and rest:
+            rest = (Piece(Kind.WORD, "IGNORE ", rest[0].start), *rest)
+    if first.word == "REPLACE":
+        first = Piece(Kind.WORD, "INSERT ", first.start)
+    return (first, *rest)
 
 
 def _source(pieces: Statement) -> str:
