@@ -28,6 +28,8 @@ _REFUSAL = re.compile(
     r"permission denied for (?P<kind>[a-z- ]*?) ?\b(?P<what>function|procedure|aggregate|table|view|sequence|relation) (?P<name>.+)",
     re.DOTALL,
 )
+_OF_EXTENSION = "pg_stat_statements"
+"""What our own questions read outside of pg_catalog."""
 _ROUTINES = {"function": "FUNCTION", "aggregate": "FUNCTION", "procedure": "PROCEDURE"}
 # pg_monitor is named where our role is none of its members yet.
 _ROUTINE = """
@@ -101,6 +103,18 @@ async def grant_of(error: PostgresError, ask: Ask, user: str, schemas: Iterable[
         return ""
     first = min(int(each["rank"]) for each in found)
     return _grant(denied, [each for each in found if int(each["rank"]) == first], quoted(user), rights)
+
+
+def catalog_grant(error: PostgresError, user: str) -> str:
+    """The statement that lifts the refusal of a question of our own, which looks into pg_catalog alone, "" where none can be told.
+
+    For servers whose catalogs are closed to the role, so that nobody can look up arguments or what pg_monitor would bring.
+    """
+    denied = denied_of(error)
+    if denied is None or denied.name.startswith(_OF_EXTENSION):
+        return ""
+    right = f"EXECUTE ON {_ROUTINES[denied.kind]}" if denied.is_routine else "SELECT ON"
+    return f"GRANT {right} pg_catalog.{denied.name} TO {quoted(user)};"
 
 
 def _question(denied: Denied, schemas: Sequence[str], rights: Sequence[str]) -> str:

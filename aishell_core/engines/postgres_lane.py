@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from aishell_core.engines.postgres_errors import PostgresError, ServerError, Whereabouts, entry_grant, no_answer, told, unreachable
 from aishell_core.engines.postgres_facts import ServerFacts
-from aishell_core.engines.postgres_grants import grant_of
+from aishell_core.engines.postgres_grants import DENIED, catalog_grant, grant_of
 from aishell_core.engines.postgres_place import Place, Server, find_place
 from aishell_core.engines.postgres_route import LOCK_MILLISECONDS, Reached, Route, misfit_of, reach, whereabouts
 from aishell_core.targets import Target
@@ -143,8 +143,11 @@ class Line:
     async def mend(self, error: PostgresError, schemas: Sequence[str] = (), rights: Sequence[str] = ("SELECT",)) -> str:
         """Make the statement that lifts a refusal the error's hint, and give it; "" where the server does not tell what it is."""
         exact = entry_grant(error.message, self.where().user)
-        with suppress(PostgresError):
+        try:
             exact = exact or await grant_of(error, self.fetch_message, self.where().user, schemas, rights)
+        except PostgresError as unread:
+            if unread.sqlstate == DENIED and not schemas:
+                exact = catalog_grant(error, self.where().user)
         error.hint = exact or error.hint
         return exact
 

@@ -130,3 +130,21 @@ async def test_through_a_pooler_the_grant_is_as_exact(server: PostgresServer) ->
             assert error.hint.startswith('GRANT SELECT ON public."MiXed" TO "watcher";')
             error = await refusal(session.query('SELECT * FROM public."MiXed"', lane=Lane.SLOW, deadline_seconds=60.0))
             assert error.hint == 'GRANT SELECT ON public."MiXed" TO "watcher";'
+
+
+@pytest.mark.parametrize("role", ["watcher", _ROLE])
+async def test_where_all_catalogs_are_closed_the_very_view_is_named_and_not_a_role_that_does_not_help(
+    server: PostgresServer, role: str
+) -> None:
+    server.execute("CREATE DATABASE closed TEMPLATE template0")
+    server.execute("REVOKE ALL ON ALL TABLES IN SCHEMA pg_catalog FROM PUBLIC, pg_monitor, pg_read_all_stats", database="closed")
+    try:
+        async with asking(server.target(database="closed", user=role)) as session:
+            for name in ("pg_stat_activity", "pg_stat_database", "pg_locks", "pg_class"):
+                asked = session.query(f"SELECT count(*) FROM {name}", lane=Lane.QUICK, deadline_seconds=60.0)
+                hint = (await refusal(asked)).hint
+                assert hint.startswith(f"GRANT SELECT ON pg_catalog.{name} TO ")
+                server.execute(hint, database="closed")
+                assert await value(session, f"SELECT count(*) FROM {name}")
+    finally:
+        server.execute("DROP DATABASE closed WITH (FORCE)")
