@@ -8,7 +8,7 @@ from aishell_core.units import format_duration
 from aishell_core.values import Kind, Metric, Unit
 from alerts.language import plan, quantities, syntax
 from alerts.language.functions import AGGREGATIONS, FUNCTIONS, QUANTILES, Function, Result, Sort
-from alerts.language.names import TRAIT_LABELS, find_figure, labels_of, near, raw_name
+from alerts.language.names import TRAIT_LABELS, find_figure, labels_of, meant_trait, near, raw_name
 from alerts.language.plan import Stream
 from alerts.language.quantities import COUNT, PLAIN, Quantity
 from alerts.language.ranges import ANYTHING, POSITIVE, Range, range_of_metric, range_of_window
@@ -225,6 +225,9 @@ def _check_labels(resolver: Resolver, tree: syntax.Call, operand: Typed, by: tup
     figures = [node for node in plan.every_plan(operand.plan) if isinstance(node, plan.Figure | plan.Absent)]
     named = [labels_of(figure.metric) for figure in figures]
     if not named or not all(named):
+        for label in by:
+            if meant := meant_trait(label):
+                resolver.fault(tree.span, f"no figure here has the label {label!r}", f"did you mean {meant}?")
         return
     known = frozenset().union(*named) | set(TRAIT_LABELS)
     for label in by:

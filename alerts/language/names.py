@@ -29,6 +29,7 @@ SHORT_NAMES: Mapping[str, str] = {
 VARIABLES: Mapping[str, float | None] = {"status": None, "clear": 0.0, "info": 1.0, "warning": 2.0, "critical": 3.0}
 """What may stand behind a dollar sign, with the value of a constant."""
 
+_ASKS_WHETHER_UP = frozenset({"up", "alive", "is_up", "down"})
 _LABELS = re.compile(r"\bby the labels? ((?:`\w+`(?:, | and )?)+)")
 _LABEL = re.compile(r"`(\w+)`")
 
@@ -54,6 +55,8 @@ def raw_name(metric: Metric) -> str:
 def near_figures(name: str) -> str:
     """A hint with the nearest names of metrics."""
     names = {**{raw_name(metric): "" for metric in CATALOGUE.values()}, **dict.fromkeys(CATALOGUE, ""), **dict.fromkeys(SHORT_NAMES, "")}
+    if name.lower() in _ASKS_WHETHER_UP:
+        return "absent(uptime, 1m) says that a server does not answer"
     return near(name, names) or "aishell metrics --catalogue lists all of them"
 
 
@@ -61,6 +64,12 @@ def near(name: str, valid: Iterable[str]) -> str:
     """`did you mean …?` with at most three names; "" where none is near."""
     found = get_close_matches(name.lower(), list(valid), n=3, cutoff=0.55)
     return f"did you mean {' or '.join(found)}?" if found else ""
+
+
+def meant_trait(label: str) -> str:
+    """The label of every figure that a word which is none of them is a slip of; "" for any other word."""
+    found = get_close_matches(label.lower(), TRAIT_LABELS, n=1, cutoff=0.75) if label not in TRAIT_LABELS else []
+    return found[0] if found else ""
 
 
 @cache

@@ -9,7 +9,8 @@ from enum import StrEnum
 from aishell_core.units import format_duration
 from aishell_core.values import Kind
 from alerts.language import plan, quantities, syntax
-from alerts.language.names import TRAIT_LABELS, VARIABLES, find_figure, labels_of, near, near_figures, raw_name
+from alerts.language.contradictions import decided_logic
+from alerts.language.names import TRAIT_LABELS, VARIABLES, find_figure, labels_of, meant_trait, near, near_figures, raw_name
 from alerts.language.parser import COMPARISONS
 from alerts.language.patterns import PatternError, compile_pattern
 from alerts.language.plan import Constant, Plan
@@ -136,6 +137,8 @@ class Resolver:
             if known and matcher.label not in known and matcher.label not in TRAIT_LABELS:
                 hint = near(matcher.label, known | set(TRAIT_LABELS)) or f"it has {', '.join(sorted(known))}"
                 self.fault(tree.span, f"{tree.name} has no label {matcher.label!r}", hint)
+            elif not known and (meant := meant_trait(matcher.label)):
+                self.fault(tree.span, f"{tree.name} has no label {matcher.label!r}", f"did you mean {meant}?")
             self._check_pattern(tree, matcher)
 
     def _check_pattern(self, tree: syntax.Figure, matcher: Matcher) -> None:
@@ -199,7 +202,12 @@ class Resolver:
             return BROKEN
         engines = self.together(tree, left, right)
         second = plan.Negation(right.plan) if tree.operator == "unless" else right.plan
-        return Typed(plan.Logic("or" if tree.operator == "or" else "and", left.plan, second), Shape.CONDITION, engines=engines)
+        logic = plan.Logic("or" if tree.operator == "or" else "and", left.plan, second)
+        always = decided_logic(logic)
+        if always is not None:
+            hint = "one of its parts holds whatever the figure is" if always else "no figure is within all of its parts"
+            return self.fault(tree.span, f"this {'always' if always else 'never'} holds", hint)
+        return Typed(logic, Shape.CONDITION, engines=engines)
 
     def fitting(self, tree: syntax.Expression, left: Typed, right: Typed) -> Typed | None:
         """The right side in the unit of the left; None, with a problem, where they cannot be."""
@@ -218,6 +226,8 @@ class Resolver:
         fitted = self.fitting(tree, left, right)
         if fitted is None:
             return BROKEN
+        if left.plan == fitted.plan and not isinstance(left.plan, Constant):
+            return self.fault(tree.span, "both sides are the same", "compare it with a number, or with what it was: offset 1d")
         always = decided(tree.operator, left.range, fitted.range)
         if always is not None:
             hint = "pool.usage > 90% is how a share is written" if RATIO in (left.quantity, right.quantity) else ""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from alerts.language.checker import KEPT, Checked, Kept, check_condition
 from alerts.language.condition import Condition
+from alerts.language.contradictions import Bound, bound_of, overlap
 from alerts.language.parser import compare, parse_condition
 from alerts.language.problems import ConditionError, Problem
 from alerts.language.resolver import Shape
@@ -52,6 +53,21 @@ class _Read(NamedTuple):
     added: int = 0
 
 
+def _bound(condition: Condition) -> Bound | None:
+    return bound_of(check_condition(condition).plan)
+
+
+def _is_no_worse(critical: Bound, warning: Bound) -> bool:
+    """Whether two comparisons of one value go the same way, and the first begins no later."""
+    if critical.value != warning.value:
+        return False
+    if critical.is_above and warning.is_above:
+        return (critical.number, critical.operator == ">") <= (warning.number, warning.operator == ">")
+    if critical.is_below and warning.is_below:
+        return (critical.number, critical.operator != "<") >= (warning.number, warning.operator != "<")
+    return False
+
+
 def read_conditions(texts: Mapping[str, str], severity: Level | None, engines: Iterable[str] = (), kept: Kept = KEPT) -> Conditions:
     """The conditions of a rule by their keys. `severity` is None where the rule says none: a warning, or what `warn` leaves over."""
     return _Reader(texts, severity, frozenset(engines), kept).conditions()
@@ -73,10 +89,24 @@ class _Reader:
                 found[level] = read.condition
         self._place_base(base, found)
         clear = self._completed("clear", base) if "clear" in self._texts else None
+        self._check_order(found, clear.condition if clear else None)
         if not found and not self._faults:
             self._fault("condition", "the rule has no condition", 'write condition: "pool.usage > 90%"')
         triggers = tuple(Trigger(level, found[level]) for level in sorted(found, key=lambda level: -level.rank))
         return Conditions(triggers, clear.condition if clear else None, frozenset(self._labels), tuple(self._faults))
+
+    def _check_order(self, found: Mapping[Level, Condition], clear: Condition | None) -> None:
+        """Say what no rule can mean: a critical level before its warning, and an end while it still fires."""
+        if self._faults:
+            return
+        bounds = {level: bound for level, condition in found.items() if (bound := _bound(condition)) is not None}
+        warning, critical = bounds.get(Level.WARNING), bounds.get(Level.CRITICAL)
+        if warning is not None and critical is not None and _is_no_worse(critical, warning):
+            key = "crit" if "crit" in self._texts else "condition"
+            self._fault(key, "there would never be a warning: critical begins no later", "give crit the worse threshold of the two")
+        end = _bound(clear) if clear is not None else None
+        if end is not None and any(overlap(end, bound) for bound in bounds.values()):
+            self._fault("clear", "this holds while the rule fires", 'write what is well again, as in clear: "< 75%" for "> 90%"')
 
     def _place_base(self, base: _Read | None, found: dict[Level, Condition]) -> None:
         """Give the condition its level, unless it is a figure that warn and crit compare."""
