@@ -26,10 +26,11 @@ _REMARKS = 3
 def sight_of(view: TargetView, alert: Alert, rule: Rule | None, events: tuple[Event, ...], at: float) -> Sight:
     """What is known at a moment; parts that were read too long ago to say anything of it are left out."""
     key = figure_of(view, alert, rule)
-    of_itself = key.metric.name if key is not None else ""
+    # What the alert says itself is no cause of it.
+    of_itself = {*_names(rule), *((key.metric.name,) if key is not None else ())}
     fresh = {part for part, read_at in view.part_at.items() if abs(at - read_at) <= FRESH_SECONDS}
     told_by_locks = "sessions" if Part.LOCKS in fresh and view.lock_waits else None
-    others = (reason for reason in view.assessment.reasons if reason.metric != of_itself and reason.leads_to != told_by_locks)
+    others = (reason for reason in view.assessment.reasons if reason.metric not in of_itself and reason.leads_to != told_by_locks)
     return Sight(
         at,
         window_of(view, key, at),
@@ -45,14 +46,17 @@ def sight_of(view: TargetView, alert: Alert, rule: Rule | None, events: tuple[Ev
 
 def _counts_sessions(rule: Rule | None) -> bool:
     """Whether a rule looks at how many connections or sessions there are."""
-    names = [name for trigger in rule.triggers for name in understood(trigger.condition).metrics] if rule is not None else []
-    return any(_OF_SESSIONS & set(name.split(".")) for name in names)
+    return any(_OF_SESSIONS & set(name.split(".")) for name in _names(rule))
+
+
+def _names(rule: Rule | None) -> list[str]:
+    """The metrics that a rule looks at, in the order of its conditions."""
+    return [name for trigger in rule.triggers for name in understood(trigger.condition).metrics] if rule is not None else []
 
 
 def figure_of(view: TargetView, alert: Alert, rule: Rule | None) -> SeriesKey | None:
     """The series that an alert is about: that of its rule's first figure with the labels of its instance."""
-    names = [name for trigger in rule.triggers for name in understood(trigger.condition).metrics] if rule is not None else []
-    for name in dict.fromkeys(names):
+    for name in dict.fromkeys(_names(rule)):
         keys = view.snapshot.find(name)
         of_instance = [key for key in keys if set(alert.key.labels) <= set(key.labels)]
         if of_instance or keys:

@@ -26,6 +26,8 @@ from alerts.rules.book import RuleBook, Settings
 from alerts.rules.files import FileWatch, RuleFiles, find_rule_files, read_rule_files
 from alerts.rules.load import Section, load_book
 
+_NAMED = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Channels:
@@ -66,7 +68,7 @@ def read_rule_book(
         channels=frozenset(alerts.channels),
         before=before,
     )
-    warnings = (*channels.warnings, *_unknown_channels(configuration), *book.warnings)
+    warnings = (*channels.warnings, *_unknown_channels(configuration), *_told_to_nobody(configuration, book), *book.warnings)
     return replace(book, broken=(*lost, *broken, *book.broken), faults=channels.faults, warnings=warnings)
 
 
@@ -136,6 +138,24 @@ def _unknown_channels(configuration: Configuration) -> Iterator[Problem]:
             yield _problem(
                 configuration.origins.get(f"{ALERTS}.{key}", ""), f"{key} names the channel {name!r}, which is not configured", hint
             )
+
+
+def _told_to_nobody(configuration: Configuration, book: RuleBook) -> Iterator[Problem]:
+    """A warning where channels are configured and rules of one's own name none: nobody is told of what they find.
+
+    A list of channels that is empty on purpose is none, and neither is a configuration that has no channels at all.
+    """
+    alerts = configuration.alerts
+    if alerts.spec.default_channels or not alerts.channels:
+        return
+    silent = [rule for rule in book.rules if rule.channels is None and not rule.builtin]
+    if silent:
+        more = f" and {len(silent) - _NAMED} more" if len(silent) > _NAMED else ""
+        yield _problem(
+            silent[0].origin,
+            f"nobody is told of {', '.join(rule.name for rule in silent[:_NAMED])}{more}: no channels are named, and no default_channels",
+            "add default_channels under alerts:, or channels: to the rule; channels: [] says that it is meant so",
+        )
 
 
 def _file(origin: str) -> str:

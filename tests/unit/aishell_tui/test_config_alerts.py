@@ -309,6 +309,25 @@ def test_names_of_channels_that_lead_nowhere_are_warned_about(folders: Folders) 
     ]
 
 
+def test_a_rule_of_which_nobody_is_told_is_warned_about(folders: Folders) -> None:
+    channels = "  channels: {hook: {url: 'webhook+http://127.0.0.1:9/x'}}\n"
+    rules = "  rules:\n    - {name: high, condition: pool.usage > 90%}\n    - {name: meant, condition: pool.usage > 80%, channels: []}\n"
+    folders.own_file.write_text(f"alerts:\n  builtin: []\n{channels}{rules}")
+    assert [(warning.line, warning.what) for warning in folders.book().warnings] == [
+        (5, "nobody is told of high: no channels are named, and no default_channels")
+    ]
+    folders.own_file.write_text(f"alerts:\n  builtin: []\n  default_channels: [hook]\n{channels}{rules}")
+    assert not folders.book().warnings
+
+
+def test_targets_are_known_with_their_files_and_a_file_that_is_gone_counts_as_read(folders: Folders) -> None:
+    folders.own_file.write_text("targets:\n  - {name: shop, url: 'sqlite:///srv/shop.db'}\n")
+    book = folders.source().refresh()
+    assert book is not None
+    assert book.settings.configured == {"shop": str(folders.own_file)}
+    assert {str(folders.own_file), str(folders.project_file)} <= book.settings.files
+
+
 def test_a_change_of_a_file_makes_a_new_book_and_keeps_what_did_not_change(folders: Folders) -> None:
     rules = folders.own / "rules.yml"
     rules.write_text("rules:\n  - {name: a, condition: pool.usage > 90%}\n  - {name: b, condition: pool.usage > 80%}\n", encoding="utf-8")
