@@ -177,7 +177,8 @@ def _times(member: Member, now: float) -> tuple[str, ...]:
     if not alert.phase.is_active:
         end = alert.resolved_at if alert.resolved_at is not None else now
         lasted = "" if begin is None else f", after {format_duration(max(0.0, end - begin))}"
-        return (_row("Since", moment(begin) if begin is not None else ""), _row("Over", moment(end) + lasted))
+        why = _row("Because", harmless(alert.health_reason))
+        return (_row("Since", moment(begin) if begin is not None else ""), _row("Over", moment(end) + lasted), why)
     was = f", was {member.told}" if member.told is not None and member.told is not alert.level else ""
     level = _row("Level", f"{alert.level}{was}")
     if begin is None:

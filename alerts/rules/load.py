@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 
 from aishell_core.documents.document import Document, KeyPath, Plain
 from aishell_core.documents.fields import kind_of
-from aishell_core.documents.problems import nearest
+from aishell_core.documents.problems import Problem, nearest
 from alerts.language.checker import KEPT, Kept
+from alerts.models import MatchOperator
 from alerts.rule import Maintenance, Rule
 from alerts.rules.book import BrokenRule, RuleBook, Settings
 from alerts.rules.builtin import builtin_documents
@@ -125,7 +126,35 @@ def load_book(
     rules = tuple(_same(read.rule, known) for read in sheet.read if read.is_enabled) if settings.is_enabled else ()
     disabled = tuple(read.rule.name for read in sheet.read if not read.is_enabled)
     warnings = tuple(warning for read in sheet.read for warning in read.warnings)
+    warnings += tuple(_unknown_inhibited(sheet))
     return RuleBook(rules, tuple(sheet.broken), disabled, warnings=warnings, settings=settings)
+
+
+def _unknown_inhibited(sheet: _Sheet) -> Iterator[Problem]:
+    """A warning for each name of a rule that is to be muted and that no rule has; built-in ones need not be switched on."""
+    known = {read.rule.name for read in sheet.read} | {each.name for each in sheet.broken}
+    muted = [
+        (read.rule, matcher.value)
+        for read in sheet.read
+        for part in read.rule.inhibits
+        for matcher in part.matchers
+        if matcher.label == "alertname" and matcher.operator is MatchOperator.EQUAL and matcher.value not in known
+    ]
+    if muted:
+        known |= set(_builtin_names())
+    for rule, name in muted:
+        if name not in known:
+            source, _, line = rule.origin.rpartition(":")
+            what = f"{rule.name!r} mutes {name!r}, which is no rule"
+            yield Problem(source, what, nearest(name, sorted(known)), int(line) if line.isdecimal() else 0)
+
+
+def _builtin_names() -> Iterator[str]:
+    for document in builtin_documents().values():
+        rules = Section(document).part(RULES)
+        for content in rules if isinstance(rules, list) else ():
+            if isinstance(content, dict) and isinstance(name := content.get("name"), str):
+                yield name
 
 
 def _maintenance(sections: Sequence[Section], sheet: _Sheet) -> Iterator[Maintenance]:

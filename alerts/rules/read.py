@@ -11,7 +11,9 @@ from pydantic import ValidationError
 from aishell_core.documents.document import KeyPath, Plain
 from aishell_core.documents.fields import kind_of
 from aishell_core.documents.problems import Problem, nearest
-from alerts.language.checker import KEPT, Kept
+from aishell_core.units import format_duration
+from alerts.language.checker import KEPT, Kept, check_condition
+from alerts.language.plan import Figure, every_plan
 from alerts.models import Level
 from alerts.rule import Rule
 from alerts.rules.book import BrokenRule
@@ -20,6 +22,9 @@ from alerts.rules.fields import ENGINES, EVERY_LABEL, OWN_LABELS
 from alerts.rules.place import Place
 from alerts.rules.spec import RuleSpec
 from alerts.templates import template_problems, unknown_labels
+
+_SHORTEST_INTERVAL_SECONDS = 0.1
+"""Nothing is read more often."""
 
 _MOST_TOLD = 100
 """So many problems of a kind are told of one rule: more of them is a mistake made once."""
@@ -53,6 +58,7 @@ def read_rule(place: Place, content: Plain, around: Surroundings, builtin: str =
     conditions = _conditions(content, engines, around)
     problems += [_fault_problem(place, content, fault) for fault in conditions.faults]
     problems += islice(_template_problems(place, content), _MOST_TOLD)
+    problems += _sample_problems(place, spec, conditions)
     if problems or spec is None:
         if isinstance(name, str):
             return BrokenRule(name, _sorted(problems))
@@ -100,6 +106,20 @@ def _engines(content: Mapping[str, Plain]) -> Iterator[str]:
     for engine in chosen if isinstance(chosen, list) else [chosen]:
         if isinstance(engine, str) and engine in ENGINES:
             yield engine
+
+
+def _sample_problems(place: Place, spec: RuleSpec | None, conditions: Conditions) -> Iterator[Problem]:
+    """More readings than a window can hold would keep the rule silent for ever."""
+    spans = [
+        figure.window.span_seconds
+        for trigger in conditions.triggers
+        for figure in every_plan(check_condition(trigger.condition).plan)
+        if isinstance(figure, Figure) and figure.window is not None and figure.window.span_seconds
+    ]
+    if spec is None or not spans or spec.min_samples <= min(spans) / _SHORTEST_INTERVAL_SECONDS:
+        return
+    what = f"a window of {format_duration(min(spans))} never has {spec.min_samples:,} readings"
+    yield place.problem(("min_samples",), what, "targets are read once a second or less often")
 
 
 def _template_problems(place: Place, content: Mapping[str, Plain]) -> Iterator[Problem]:

@@ -68,6 +68,13 @@ def test_what_is_over_says_when_and_after_how_long() -> None:
     text = body_of(decision, {}, {}, NOON + 730)
     assert "Over       2027-01-15 08:12:08 UTC, after 12m08s" in text
     assert "Look closer" not in text
+    assert "Because" not in text
+
+
+def test_what_is_over_because_its_figure_is_gone_says_so() -> None:
+    alert = an_alert(phase=Phase.RESOLVED, resolved_at=NOON + 728, health_reason="it is no longer reported")
+    text = body_of(Decision(None, Why.RESOLVED, (), (Member(alert, Level.WARNING),)), {}, {}, NOON + 730)
+    assert "Because    it is no longer reported" in text
 
 
 def test_what_is_over_does_not_speak_of_the_figures_that_it_began_with_as_of_those_of_now() -> None:

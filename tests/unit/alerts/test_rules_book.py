@@ -101,6 +101,23 @@ def test_a_wrong_override_of_a_set_that_is_not_switched_on_is_told_too() -> None
     assert not book("override: {postgres-connections: {for: 5m}}", builtin=("redis",)).broken
 
 
+def test_a_name_to_be_muted_that_no_rule_has_is_a_warning() -> None:
+    """The rule runs: what it mutes may be still to be written."""
+    rule = "  - {{name: a, condition: pool.usage > 90%, inhibits: {{match: 'alertname=\"{0}\"'}}}}\n"
+    found = book("rules:\n" + rule.format("b") + "  - {name: b, condition: pool.usage > 80%}\n")
+    assert not found.warnings
+    assert not book("rules:\n" + rule.format("postgres-replication-lag")).warnings
+    (warning,) = book("rules:\n" + rule.format("postgres-replicaton-lag")).warnings
+    assert warning.line_text == "FILE:2: 'a' mutes 'postgres-replicaton-lag', which is no rule"
+    assert "did you mean postgres-replication-lag?" in warning.hint
+
+
+def test_more_readings_than_a_window_can_hold_are_refused() -> None:
+    text = "rules:\n  - {{name: a, condition: 'avg(pool.usage, 10s) > 90%', min_samples: {0}}}\n"
+    assert "a window of 10s never has 100,000 readings" in told(book(text.format(100_000)).broken[0])
+    assert not book(text.format(10)).broken
+
+
 def test_a_set_is_in_force_only_where_it_is_named() -> None:
     assert {rule.builtin for rule in book(builtin=("redis", "host")).rules} == {"redis", "host"}
     assert book().rules == ()
