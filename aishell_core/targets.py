@@ -68,7 +68,7 @@ _TLS_SCHEMES = {"redis": "rediss"}
 _SECURE = {"rediss", "valkeys"}
 _SOCKET_SUFFIX = "+unix"
 """Ends a scheme whose path is that of a socket."""
-_SHOWN_OPTIONS = ("service", "sentinel", "sid")
+_SHOWN_OPTIONS = ("service", "sentinel", "sid", "db")
 """Options that say where a database is, and are shown with it."""
 _WITH_DEFAULTS = {"postgres", "pgbouncer", "redis", "mysql", "mongodb", "oracle"}
 """Engines whose clients know by themselves where the database is when a URL does not say."""

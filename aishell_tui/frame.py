@@ -117,6 +117,10 @@ class TargetView:
         """Why the whole target could not be read at the last try; None when it could."""
         return next((failure for failure in self.failures if failure.part == _WHOLE), None)
 
+    def lacks(self, ability: Ability) -> bool:
+        """Whether it is known that the target does not offer this; before it was read once nothing is known of one without any ability."""
+        return ability not in self.abilities and (bool(self.abilities) or self.last_ok_at is not None)
+
     def failure_of(self, part: str) -> Failure | None:
         """Why one part could not be read; None when it could or was not tried."""
         return next((failure for failure in self.failures if failure.part == part), None)

@@ -225,7 +225,7 @@ def why_empty(view: TargetView, mode: RelationMode) -> str:
     if failure is not None and not view.relations:
         return why_unknown(failure)
     if view.relations is None:
-        return "reading …" if Ability.RELATIONS in view.abilities or not view.abilities else "n/a: this engine has no tables or indexes"
+        return "n/a: this engine has no tables or indexes" if view.lacks(Ability.RELATIONS) else "reading …"
     return (
         "nothing to say against any table or index"
         if mode is RelationMode.FINDINGS and view.relations

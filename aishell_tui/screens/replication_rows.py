@@ -225,7 +225,7 @@ def why_none(view: TargetView) -> str:
     failure = view.target_failure or view.failure_of(Part.REPLICATION)
     if failure is not None and not view.replication:
         return why_unknown(failure)
-    if view.abilities and Ability.REPLICATION not in view.abilities:
+    if view.lacks(Ability.REPLICATION):
         return f"n/a: {server_text(view)} has no replication that aishell can read"
     if view.replication is None:
         return "reading …"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from aishell_core.catalogue import LOCKS_WAIT, LOCKS_WAITING, QUERY_DURATION, TRANSACTION_IDLE
 from aishell_core.units import format_bytes, format_counted, format_duration
-from aishell_core.values import Part, Session, Severity, Thresholds, worst
+from aishell_core.values import Ability, Part, Session, Severity, Thresholds, worst
 from aishell_tui.frame import TargetView
 from aishell_tui.lock_words import NAME_CELLS, short_name
 from aishell_tui.session_list import (
@@ -23,7 +23,7 @@ from aishell_tui.session_list import (
     short_state,
     wait_text,
 )
-from aishell_tui.text import data_age_text, why_unknown
+from aishell_tui.text import data_age_text, server_text, why_unknown
 from widgets.format import wrap
 from widgets.heading import Heading
 from widgets.lines import Spans
@@ -263,4 +263,6 @@ def why_no_sessions(view: TargetView, counts: SessionCounts) -> str:
         return why_unknown(failure)
     if counts.hidden:
         return f"nobody works: {format_counted(counts.hidden, *_HIDDEN)} hidden, i shows what is idle or in the background"
+    if view.lacks(Ability.SESSIONS):
+        return f"n/a: {server_text(view)} has no sessions that aishell can read"
     return "no sessions" if view.sessions is not None else "reading …"

@@ -6,13 +6,13 @@ import math
 from collections.abc import Sequence
 
 from aishell_core.units import format_counted, format_duration
-from aishell_core.values import Part, Session, Severity
+from aishell_core.values import Ability, Part, Session, Severity
 from aishell_tui.frame import TargetView
 from aishell_tui.lock_tree import LockTree, TreeRow
 from aishell_tui.lock_words import branch_text, held_text, lock_text, missing_text, name_text, queue_text, short_name
 from aishell_tui.screens.sessions_rows import NO_LAST_STATEMENT, WIDE_CELLS, SessionLimits, fresh_and_stale, seconds_cell, sql_text
 from aishell_tui.session_list import age_seconds, identity, is_background, is_idle_in_transaction, short_state
-from aishell_tui.text import why_unknown
+from aishell_tui.text import server_text, why_unknown
 from widgets.format import cell_width
 from widgets.glyphs import Glyphs
 from widgets.heading import Heading
@@ -136,4 +136,6 @@ def why_no_tree(view: TargetView) -> str:
     failure = view.failure_of(Part.LOCKS) or view.failure_of(Part.SESSIONS) or view.target_failure
     if failure is not None:
         return why_unknown(failure)
+    if view.lacks(Ability.LOCKS):
+        return f"n/a: {server_text(view)} has no locks that aishell can read"
     return "nobody has a transaction open" if view.lock_waits is not None else "reading …"

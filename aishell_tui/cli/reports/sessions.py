@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aishell_core.units import format_counted, format_value
-from aishell_core.values import LockWait, Part, Session, Unit
+from aishell_core.values import Ability, FailureCode, LockWait, Part, Session, Severity, Unit
 from aishell_tui.cli.encode import utc_text
 from aishell_tui.cli.reports.looked import Looked, failure_lines, failure_rows, failures_about
 from aishell_tui.cli.shapes import LockWaitRow, SessionRow, SessionsReport, TargetSessions
@@ -30,6 +30,13 @@ _TREE_TITLES = ("  ID", "WAIT", "QUEUE", "USER", "APPLICATION", "STATE", "WAITS 
 def sessions_report(looked: Looked, *, waiting: bool = False) -> SessionsReport:
     """The report as scripts get it."""
     return SessionsReport(utc_text(looked.at), tuple(_target_sessions(view, waiting) for view in looked.views))
+
+
+def readability(view: TargetView) -> Severity:
+    """Unknown where sessions are there to be read and were not; what a target lacks says nothing."""
+    failure = view.failure_of(Part.SESSIONS)
+    unread = Ability.SESSIONS in view.abilities and view.sessions is None
+    return Severity.UNKNOWN if unread and (failure is None or failure.code is not FailureCode.UNSUPPORTED) else Severity.OK
 
 
 def _target_sessions(view: TargetView, waiting: bool) -> TargetSessions:

@@ -41,7 +41,14 @@ def test_a_url_of_postgres_may_name_several_servers_a_socket_or_none(
 
 
 def test_a_redacted_url_leads_to_the_same_place() -> None:
-    for url in ("postgresql://u@a:1,b,[::1]:3/x", "postgresql:///x?host=/run/pg&port=7", "postgresql:///?service=shop", "postgresql://"):
+    for url in (
+        "postgresql://u@a:1,b,[::1]:3/x",
+        "postgresql:///x?host=/run/pg&port=7",
+        "postgresql:///?service=shop",
+        "postgresql://",
+        "redis+unix:///run/redis.sock?db=2",
+        "redis://h:6379/3",
+    ):
         location = parse_location(url)
         assert parse_location(location.redacted()) == location
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from aishell_core.series.store import SeriesStore
-from aishell_core.values import LockWait, Reading, Session, Tier
+from aishell_core.values import Ability, Failure, FailureCode, LockWait, Part, Reading, Session, Severity, Tier
 from aishell_tui.cli.reports.looked import Looked
-from aishell_tui.cli.reports.sessions import sessions_report, sessions_text
+from aishell_tui.cli.reports.sessions import readability, sessions_report, sessions_text
 from aishell_tui.frame import TargetView, absorb
 from tests.scripted_sessions import CHAIN_SESSIONS, CHAIN_WAITS, NOW, edge, server, session
 
@@ -15,6 +19,24 @@ def looked(sessions: tuple[Session, ...] | None, waits: tuple[LockWait, ...] | N
     reading = Reading(target.name, Tier.HOT, NOW, sessions=sessions, lock_waits=waits)
     view = TargetView(target, store.snapshot(target.name))
     return Looked((absorb(view, reading, store.snapshot(target.name), 1.0),), NOW, {})
+
+
+@pytest.mark.parametrize(
+    ("abilities", "sessions", "code", "expected"),
+    [
+        (Ability.SESSIONS, (), None, Severity.OK),
+        (Ability.SESSIONS, None, FailureCode.PRIVILEGE, Severity.UNKNOWN),
+        (Ability.SESSIONS, None, FailureCode.TIMEOUT, Severity.UNKNOWN),
+        (Ability.SESSIONS, None, FailureCode.UNSUPPORTED, Severity.OK),
+        (Ability.NONE, None, None, Severity.OK),
+    ],
+)
+def test_sessions_that_are_there_and_could_not_be_read_are_unknown(
+    abilities: Ability, sessions: tuple[Session, ...] | None, code: FailureCode | None, expected: Severity
+) -> None:
+    (view,) = looked(sessions, None).views
+    failures = () if code is None else ((Tier.HOT, (Failure(Part.SESSIONS, code, "said", "", NOW),)),)
+    assert readability(replace(view, abilities=abilities, failures_by_tier=failures)) is expected
 
 
 def tree_of(found: Looked) -> list[str]:

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from aishell_core import catalogue
-from aishell_core.values import Failure, FailureCode, HorizonHolder, Part, Progress, Relation, ReplicationPeer, Sample, Severity, Statement
+from aishell_core.series.store import SeriesStore
+from aishell_core.targets import Location, Target
+from aishell_core.values import (
+    Ability,
+    Failure,
+    FailureCode,
+    HorizonHolder,
+    Part,
+    Progress,
+    Relation,
+    ReplicationPeer,
+    Sample,
+    Severity,
+    Statement,
+    TargetId,
+)
 from aishell_tui.catch_up import UNKNOWN_TREND
 from aishell_tui.charts import chart_specs, combined_value
 from aishell_tui.digests import DigestMode, digest_rows
-from aishell_tui.frame import Frame, OwnCost
+from aishell_tui.frame import Frame, OwnCost, TargetView
 from aishell_tui.progress import Pace, ProgressHistory
 from aishell_tui.screens.fleet_rows import fleet_columns
 from aishell_tui.screens.health_data import cost_sentence, status_lines
@@ -29,8 +45,11 @@ from aishell_tui.screens.relation_rows import (
     tables_word,
 )
 from aishell_tui.screens.relation_rows import known_columns as relation_columns
+from aishell_tui.screens.relation_rows import why_empty as no_relations
 from aishell_tui.screens.replication_rows import detail_lines as peer_details
 from aishell_tui.screens.replication_rows import in_order, peer_note, peer_severity, peer_trend, why_none
+from aishell_tui.screens.sessions_rows import why_no_sessions
+from aishell_tui.screens.sessions_tree import why_no_tree
 from aishell_tui.screens.upkeep_lines import (
     archiver_lines,
     checkpoint_lines,
@@ -41,6 +60,7 @@ from aishell_tui.screens.upkeep_lines import (
     setting_lines,
     upkeep_lines,
 )
+from aishell_tui.session_list import SessionCounts
 from tests.scripted_server import NOW, PEERS, RELATIONS, RUNNERS, STATEMENTS, ServerScript, samples, server_view, vacuum
 from widgets.glyphs import UNICODE
 from widgets.lines import Spans
@@ -133,6 +153,16 @@ def test_why_no_peer_is_shown() -> None:
     assert why_none(server_view(ServerScript(replication=()), last=2)).startswith("nothing replicates")
     hidden = Failure(Part.REPLICATION, FailureCode.PRIVILEGE, "hidden", "GRANT pg_monitor")
     assert why_none(server_view(ServerScript(replication=None, failures=(hidden,)), last=2)) == "n/a: hidden.\nGRANT pg_monitor"
+
+
+def test_what_a_target_will_never_have_is_not_said_to_be_read() -> None:
+    """A machine without any ability: nothing is known of it before it was read once, and then nothing comes."""
+    before = TargetView(Target(TargetId("web"), Location("host")), SeriesStore().snapshot(TargetId("web")))
+    reasons = (partial(why_no_sessions, counts=SessionCounts()), why_no_tree, why_none, partial(no_relations, mode=RelationMode.TABLES))
+    assert [why(before) for why in reasons] == ["reading …"] * 4
+    assert all(why(replace(before, last_ok_at=NOW)).startswith("n/a: ") for why in reasons)
+    able = replace(before, abilities=Ability.SESSIONS | Ability.LOCKS | Ability.REPLICATION | Ability.RELATIONS, last_ok_at=NOW)
+    assert [why(able) for why in reasons] == ["reading …"] * 4
 
 
 # Relations
