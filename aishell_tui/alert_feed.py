@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from aishell_core.clock import Clock
@@ -40,6 +40,8 @@ MOST_START_SECONDS = 10.0
 AGAIN_SECONDS = 30.0
 _EARLY_SECONDS = 0.5
 _LOOK_SECONDS = 1.0
+_COMPLETING_SECONDS = 0.25
+"""How often is looked at what there is while evidence is being read."""
 _WITNESS_SECONDS = 10.0
 _LINKS_SECONDS = 300.0
 _FRESH_SECONDS = 10.0
@@ -176,7 +178,7 @@ class AlertFeed:
             self._read_book(view.book)
             self._asked = self._asked_for(view)
             await self._complete(service)
-            await self._clock.sleep(_LOOK_SECONDS)
+            await self._clock.sleep(_COMPLETING_SECONDS if self._open_gaps else _LOOK_SECONDS)
 
     def _read_book(self, book: RuleBook) -> None:
         if book is not self._book and self._witness is not None:
@@ -226,7 +228,13 @@ class AlertFeed:
         at = alert.fired_at if alert.fired_at is not None else self._clock.now()
         if len(self._open_gaps) < _MOST_OPEN:
             self._open_gaps[alert.fingerprint] = _Gap(alert, at, self._clock.steady() + _WITNESS_SECONDS)
-        return self._witness.first_look(view, alert, self._book, self._known.known_events(), at)
+        found = self._witness.first_look(view, alert, self._book, self._known.known_events(), at)
+        lacking = self._witness.unread(view, at)
+        if lacking and alert.fingerprint in self._open_gaps:
+            # Asked for now and not at the next look: the message about it waits for no longer than one evaluation.
+            self._asked = {**self._asked, view.name: self._asked.get(view.name, NOTHING) | lacking}
+            found = replace(found, is_whole=False)
+        return found
 
     async def _complete(self, service: AlertService) -> None:
         """Put statements, sessions and locks to the evidence as soon as they were read, or when there is no more hope for them."""

@@ -220,6 +220,8 @@ class Evidence:
     """What may be behind it, the likeliest first, each a sentence with its number."""
     holders: tuple[str, ...] = ()
     """Who has the connections, idle ones included: how many of whom, from where, and what they do; the most first."""
+    is_whole: bool = True
+    """False while some of it is still being read: a message waits a moment for that."""
 
 
 @dataclass(frozen=True, slots=True)

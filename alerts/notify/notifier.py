@@ -25,7 +25,7 @@ from alerts.notify.codec import Tells
 from alerts.notify.compose import Draft, Part, Surroundings, drafts_of, heartbeat_of
 from alerts.notify.custody import Custody, custody_of, is_all_judged
 from alerts.notify.delivery import Delivery, Transact
-from alerts.notify.grouping import Group, decide, repeat_seconds
+from alerts.notify.grouping import Decision, Group, decide, repeat_seconds
 from alerts.notify.models import Channel, ChannelKind, Routes, Sender
 from alerts.rule import Rule
 from alerts.store import change_rows
@@ -39,6 +39,8 @@ _FRESH_SECONDS = 3.0
 _LONGEST_REST_SECONDS = 5.0
 """The groups are looked at this often even if nothing seems due: a transaction may have failed after `queue` had returned."""
 _PRUNE_SECONDS = 3600.0
+_SEEN_WITHIN_SECONDS = 0.9
+_SOON_SECONDS = 0.1
 _UNCONFIGURED_SECONDS = 60.0
 _MOST_EVIDENCE = 64
 """So many alerts of a tick have their evidence read: a message names the causes of one."""
@@ -174,6 +176,8 @@ class Notifier:
             group_rows.forget(connection, group, decision.forgotten)
             if decision.why is None:
                 group_rows.put_off(connection, group, decision.due_at)
+            elif not channel.kind.is_relay and self._is_being_seen(connection, decision, now):
+                group_rows.put_off(connection, group, now + _SOON_SECONDS)
             else:
                 due[channel.name].append((group, decision))
         for name, parts in due.items():
@@ -188,6 +192,16 @@ class Notifier:
             self._fresh_until = now + _FRESH_SECONDS
         for group in waiting:
             group_rows.put_off(connection, group, now + channel.rate_seconds / channel.most_messages)
+
+    def _is_being_seen(self, connection: sqlite3.Connection, decision: Decision, now: float) -> bool:
+        """Whether what is behind an alert that has just fired is still being read: its first message waits one evaluation for that."""
+        for member in decision.firing[:_MOST_EVIDENCE]:
+            fired_at = member.alert.fired_at
+            if member.told is None and fired_at is not None and 0 <= now - fired_at < _SEEN_WITHIN_SECONDS:
+                seen = self._evidence(connection, member.alert.fingerprint)
+                if seen is not None and seen.at >= fired_at and not seen.is_whole:
+                    return True
+        return False
 
     def _evidence_of(self, connection: sqlite3.Connection, parts: list[Part]) -> dict[Fingerprint, Evidence]:
         names = [member.alert.fingerprint for _group, decision in parts for member in decision.firing]

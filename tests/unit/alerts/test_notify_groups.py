@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aishell_core.targets import Secret
-from alerts.models import Acknowledgement, Alert, ChangeKind, Level, Phase
+from alerts.models import Acknowledgement, Alert, ChangeKind, Evidence, Level, Phase
 from alerts.notify.grouping import group_labels, group_name, incident_of
 from alerts.notify.models import Answer, Channel, ChannelKind, Fault, Message, MessageKind
 from alerts.notify.senders.alertmanager import alert_of
@@ -27,6 +27,25 @@ def test_an_alert_that_fires_is_told_in_the_same_tick_on_every_channel() -> None
         ("slack", "[WARNING] PoolFull on orders"),
         ("mail", "[WARNING] PoolFull on orders"),
     ]
+
+
+def test_a_first_message_waits_one_evaluation_for_what_is_still_being_read() -> None:
+    office = PostOffice(some_routes(a_channel("slack"), a_channel("am", "alertmanager+http://localhost:9093"), rules=[a_rule()]))
+    alert = an_alert()
+    office.evidence[alert.fingerprint] = Evidence(alert.fingerprint, office.now, is_whole=False)
+    assert [message.channel for message in office.happen(office.fired(alert))] == ["am"]
+    office.evidence[alert.fingerprint] = Evidence(alert.fingerprint, office.now, causes=("3 sessions wait behind session 7",))
+    (message,) = office.pass_time(1)
+    assert "1. 3 sessions wait behind session 7" in message.body
+    assert office.pass_time(HOUR, step=10)[0].channel == "am"
+
+
+def test_what_is_never_read_holds_up_no_message() -> None:
+    office = PostOffice(some_routes(a_channel(), rules=[a_rule()]))
+    alert = an_alert()
+    office.evidence[alert.fingerprint] = Evidence(alert.fingerprint, office.now, is_whole=False)
+    assert office.happen(office.fired(alert)) == []
+    assert len(office.pass_time(1)) == 1
 
 
 def test_its_end_is_told_at_once_and_only_once() -> None:
