@@ -20,6 +20,7 @@ from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of, footer_hints
 from aishell_tui.screens.confirm import ConfirmScreen
 from aishell_tui.screens.plan_questions import measuring_question, place_of, planning_question, why_no_plan, why_unmeasured
+from aishell_tui.screens.plan_records import measured, planned_after_consent
 from aishell_tui.screens.query_data import formatted, latency_data, runner_lines, running, summary_line
 from aishell_tui.text import why_unknown
 from collectors.contract import Demand
@@ -91,10 +92,16 @@ class QueryScreen(DashboardScreen):
             self._say_plan("plan", "n/a: this engine shows no plans")
             return
         runtime = self.dashboard.runtime
-        explain = runtime.explain_with_consent if consent else runtime.explain
         self._unplanned = None
+
+        async def ask() -> tuple[PlanNode, ...]:
+            return await (runtime.explain_with_consent if consent else runtime.explain)(self._target, statement.text, statement.database)
+
         try:
-            plan = await explain(self._target, statement.text, statement.database)
+            if consent and view is not None:
+                plan = await planned_after_consent(self.dashboard.options, view.target, statement.text, ask)
+            else:
+                plan = await ask()
         except AishellError as error:
             self._unplanned = error if isinstance(error, ConsentError) else None
             self._say_plan("plan", why_no_plan(error, may_ask=not self.dashboard.look.read_only))
@@ -168,18 +175,22 @@ class QueryScreen(DashboardScreen):
         tree.remark(refused, "warning")
         if not refused and self.is_current:
             question = measuring_question(place_of(view.target, self.dashboard.options), statement, _MEASURE_SECONDS)
-            self.app.push_screen(ConfirmScreen(question), lambda yes: self._measure(statement) if yes else None)
+            self.app.push_screen(ConfirmScreen(question), lambda yes: self._measure(view, statement) if yes else None)
 
-    def _measure(self, statement: Statement) -> None:
+    def _measure(self, view: TargetView, statement: Statement) -> None:
         self._measuring = True
         tree = self.query_one("#plan", PlanTree)
         tree.set_heading(Heading("plan", ((f"measuring, at most {format_duration(_MEASURE_SECONDS)} …", "accent"),)))
-        self.run_worker(self._analyze(statement), group="explain", exclusive=True)
+        self.run_worker(self._analyze(view, statement), group="explain", exclusive=True)
 
-    async def _analyze(self, statement: Statement) -> None:
+    async def _analyze(self, view: TargetView, statement: Statement) -> None:
         runtime = self.dashboard.runtime
+
+        async def ask() -> tuple[PlanNode, ...]:
+            return await runtime.explain_analyze(self._target, statement.text, statement.database, _MEASURE_SECONDS)
+
         try:
-            plan = await runtime.explain_analyze(self._target, statement.text, statement.database, _MEASURE_SECONDS)
+            plan = await measured(self.dashboard.options, view.target, statement.text, ask)
         except AishellError as error:
             self._say_plan("measured plan", why_unknown(error))
             return

@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 
 from aishell_core.errors import AishellError, ConsentError
-from aishell_core.values import Ability, Part, Session, TargetId
+from aishell_core.values import Ability, Part, PlanNode, Session, TargetId
 from aishell_tui.export import PaneData
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.lock_tree import waiting_behind, waiting_for
@@ -17,6 +17,7 @@ from aishell_tui.screens.bindings import bindings_of
 from aishell_tui.screens.confirm import ConfirmScreen
 from aishell_tui.screens.fields import field_lines
 from aishell_tui.screens.plan_questions import place_of, planning_question, why_no_plan
+from aishell_tui.screens.plan_records import planned_after_consent
 from aishell_tui.screens.query_data import formatted
 from aishell_tui.screens.session_acts import ActingScreen
 from aishell_tui.screens.sessions_detail import Surroundings, end_sentence, lock_lines, session_fields
@@ -135,10 +136,16 @@ class SessionScreen(ActingScreen):
             self._say_plan("n/a: it has no statement")
             return
         runtime = self.dashboard.runtime
-        explain = runtime.explain_with_consent if consent else runtime.explain
         self._unplanned = None
+
+        async def ask() -> tuple[PlanNode, ...]:
+            return await (runtime.explain_with_consent if consent else runtime.explain)(self._target, session.text, session.database)
+
         try:
-            plan = await explain(self._target, session.text, session.database)
+            if consent and view is not None:
+                plan = await planned_after_consent(self.dashboard.options, view.target, session.text, ask)
+            else:
+                plan = await ask()
         except AishellError as error:
             self._unplanned = (session.text, error) if isinstance(error, ConsentError) else None
             self._say_plan(why_no_plan(error, may_ask=not self.dashboard.look.read_only))
