@@ -129,7 +129,7 @@ def _cells(alert: Alert, now: float) -> tuple[str, ...]:
     begun = _begun(alert)
     return (
         str(alert.level),
-        state_text(alert),
+        state_text(alert) + (f", told at {utc_text(alert.held_until)}" if alert.held_until is not None and alert.is_held(now) else ""),
         format_duration(max(0.0, now - begun)) if begun is not None else "",
         name_text(alert),
         str(alert.key.target) or "all",

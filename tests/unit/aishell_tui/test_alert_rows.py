@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from aishell_tui.cli.reports.alert_details import alert_text
+from aishell_tui.cli.reports.alerts import Known, alerts_text
 from aishell_tui.screens.alert_rows import AlertRows, alert_row, channels_text, last_tries, nobody_text
-from alerts.handling import Evaluation
+from alerts.handling import Evaluation, Standing
 from alerts.models import Alert, Attempt
 from alerts.notify.models import ChannelState
 from alerts.ports import AlertsView
@@ -66,3 +68,16 @@ def test_a_channel_that_takes_no_messages_is_named_with_what_was_given_up() -> N
     states = (ChannelState("mail"), ChannelState("slack", 3, 2, failing_since=NOW))
     assert channels_text(states) == "slack takes no messages (3 wait, 2 given up)"
     assert channels_text(states[:1]) == ""
+
+
+def test_the_commands_say_when_people_are_told_of_what_flaps() -> None:
+    held = an_alert(held_since=NOW, held_until=NOW + 60)
+    listed = alerts_text(Standing((held,)), (held,), NOW)
+    assert "firing, told at 2027-01-15" in listed
+    assert "told      at 2027-01-15" in alert_text(Known(held, Evaluation()), NOW)
+    assert "told at" not in alerts_text(Standing((held,)), (held,), NOW + 60)
+
+
+def test_the_list_names_the_targets_that_nobody_evaluates() -> None:
+    standing = Standing((ALERT,), evaluation=Evaluation("h:1:a", NOW, True, ("orders",)))
+    assert alerts_text(standing, (ALERT,), NOW).endswith("nobody evaluates orders now: open a dashboard with it")
