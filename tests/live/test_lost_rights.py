@@ -102,3 +102,18 @@ async def test_rights_that_are_lost_while_it_is_watched_leave_no_old_verdict() -
     assert any("server status" in reason.text for reason in after.assessment.reasons)
     assert after.assessment.severity is not Severity.OK
     assert not [reason for reason in again.assessment.reasons if reason.severity is Severity.UNKNOWN]
+
+
+@pytest.mark.parametrize("command", ["status", "health-check"])
+def test_a_postgresql_whose_views_are_closed_is_unknown_with_its_reason(tmp_path: Path, command: str) -> None:
+    closed = "pg_stat_activity, pg_locks, pg_settings, pg_stat_database"
+    with postgres("15", statements=False) as server:
+        server.execute("CREATE ROLE bare LOGIN", f"REVOKE SELECT ON {closed} FROM PUBLIC")
+        for _ in range(_TRIES):
+            url = server.url(user="bare")
+            ran = run_process(command, "--window", "200ms", "-t", url, environment={"AISHELL_HOME": str(tmp_path)})
+            if "no answer" not in ran.out:
+                break
+    assert ran.code == 3, ran.out
+    assert "unknown" in ran.out
+    assert "pg_stat_activity" in ran.out, ran.out
