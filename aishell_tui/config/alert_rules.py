@@ -6,6 +6,7 @@ Others call `read_rule_book` once, or keep the source that `rule_book_source` ma
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +28,9 @@ from alerts.rules.files import FileWatch, RuleFiles, find_rule_files, read_rule_
 from alerts.rules.load import Section, load_book
 
 _NAMED = 3
+
+
+_PATTERN = re.compile(r"[*?\[]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ def read_rule_book(
         before=before,
     )
     warnings = (*channels.warnings, *_unknown_channels(configuration), *_told_to_nobody(configuration, book), *book.warnings)
+    warnings = (*warnings, *_unknown_targets(configuration, book))
     return replace(book, broken=(*lost, *broken, *book.broken), faults=channels.faults, warnings=warnings)
 
 
@@ -161,6 +166,15 @@ def _told_to_nobody(configuration: Configuration, book: RuleBook) -> Iterator[Pr
 def _file(origin: str) -> str:
     source, _, line = origin.rpartition(":")
     return source if line.isdecimal() else origin
+
+
+def _unknown_targets(configuration: Configuration, book: RuleBook) -> Iterator[Problem]:
+    """A warning for each target that a rule names and no file configures; patterns, and targets of the command line, are not known here."""
+    known = [loaded.spec.name for loaded in configuration.targets]
+    for rule in book.rules if known else ():
+        for name in rule.targets.names:
+            if name not in known and not _PATTERN.search(name):
+                yield _problem(rule.origin, f"{rule.name!r} is for the target {name!r}, which is not configured", nearest(name, known))
 
 
 def _problem(origin: str, what: str, hint: str = "") -> Problem:

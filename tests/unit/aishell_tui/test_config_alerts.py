@@ -309,6 +309,17 @@ def test_names_of_channels_that_lead_nowhere_are_warned_about(folders: Folders) 
     ]
 
 
+def test_a_rule_for_a_target_that_is_not_configured_is_warned_about(folders: Folders) -> None:
+    rule = "{{name: {0}, condition: pool.usage > 90%, channels: [], targets: {1}}}"
+    rules = "".join(f"    - {rule.format(*each)}\n" for each in (("a", "shpo"), ("b", "shop"), ("c", "sh*")))
+    targets = "targets:\n  - {name: shop, url: 'sqlite:///srv/shop.db'}\n"
+    folders.own_file.write_text(f"alerts:\n  builtin: []\n  rules:\n{rules}{targets}")
+    found = [(warning.line, warning.what, warning.hint) for warning in folders.book().warnings if "shpo" in warning.what]
+    assert found == [(4, "'a' is for the target 'shpo', which is not configured", "did you mean shop? valid: shop")]
+    folders.own_file.write_text(f"alerts:\n  builtin: []\n  rules:\n{rules}")
+    assert not [warning for warning in folders.book().warnings if "is for the target" in warning.what]
+
+
 def test_a_rule_of_which_nobody_is_told_is_warned_about(folders: Folders) -> None:
     channels = "  channels: {hook: {url: 'webhook+http://127.0.0.1:9/x'}}\n"
     rules = "  rules:\n    - {name: high, condition: pool.usage > 90%}\n    - {name: meant, condition: pool.usage > 80%, channels: []}\n"
