@@ -11,6 +11,7 @@ from typing import TextIO
 
 _WIDTH, _NARROWEST = 120, 40
 _SHORTEST_CUT = 12
+_SHORTEST_RECORD_CUT = 10
 _MOST_CHARACTERS = 4000
 """So much of a cell is looked at: no terminal is wider, and a text of a database may have millions."""
 
@@ -65,7 +66,13 @@ def fit(text: str, width: int) -> str:
 
 
 def table(
-    headings: Sequence[str], rows: Iterable[Sequence[str]], numeric: Iterable[int] = (), *, whole: bool = False, uncut: Iterable[int] = ()
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    numeric: Iterable[int] = (),
+    *,
+    whole: bool = False,
+    uncut: Iterable[int] = (),
+    shortest: int = _SHORTEST_CUT,
 ) -> str:
     """Rows as aligned columns two spaces apart; the columns of `numeric` are aligned to the right.
 
@@ -77,19 +84,19 @@ def table(
     cells = [list(headings), *([printable(cell[:most]) for cell in row] for row in rows)]
     widths = [max(cell_width(row[column]) for row in cells) for column in range(len(headings))]
     if not whole and (over := sum(widths) + 2 * (len(widths) - 1) - line_width()) > 0:
-        widths = narrowed(widths, right | set(uncut), over)
+        widths = narrowed(widths, right | set(uncut), over, shortest)
         cells = [[fit(cell, width) for cell, width in zip(row, widths, strict=True)] for row in cells]
     return "\n".join(_line(row, widths, right) for row in cells)
 
 
-def narrowed(widths: Sequence[int], right: set[int], over: int) -> list[int]:
+def narrowed(widths: Sequence[int], right: set[int], over: int, shortest: int = _SHORTEST_CUT) -> list[int]:
     """The widths with columns taken from the widest ones of text; figures and short words are never cut."""
     left = list(widths)
     columns = [column for column in range(len(widths)) if column not in right]
-    while over > 0 and columns and (top := max(left[column] for column in columns)) > _SHORTEST_CUT:
+    while over > 0 and columns and (top := max(left[column] for column in columns)) > shortest:
         widest = [column for column in columns if left[column] == top]
         below = max((left[column] for column in columns if left[column] < top), default=0)
-        each, more = divmod(min(over, len(widest) * (top - max(below, _SHORTEST_CUT))), len(widest))
+        each, more = divmod(min(over, len(widest) * (top - max(below, shortest))), len(widest))
         for place, column in enumerate(widest):
             left[column] -= each + (place < more)
         over -= each * len(widest) + more
@@ -117,13 +124,25 @@ def is_for_a_screen() -> bool:
     return os.environ.get("COLUMNS", "").isdecimal() or (sys.stdout is not None and sys.stdout.isatty())
 
 
-def record_table(headings: Sequence[str], rows: Iterable[Sequence[str]], uncut: Iterable[int] = ()) -> str:
-    """A table of records that scripts read too: columns without anything in them are left out, and in a pipe nothing is cut."""
+def record_table(headings: Sequence[str], rows: Iterable[Sequence[str]], uncut: Iterable[int] = (), expendable: Iterable[int] = ()) -> str:
+    """A table of records that scripts read too: columns without anything in them are left out, and in a pipe nothing is cut.
+
+    On a screen that is too narrow for it even with short texts, the columns of `expendable` are left out in their order.
+    """
     known, kept = [list(row) for row in rows], set(uncut)
     there = [column for column in range(len(headings)) if not known or any(row[column] for row in known)]
-    shown = ([row[column] for column in there] for row in known)
-    places = [place for place, column in enumerate(there) if column in kept]
-    return table([headings[column] for column in there], shown, whole=not is_for_a_screen(), uncut=places)
+    least = {
+        column: width if column in kept else min(width, _SHORTEST_RECORD_CUT)
+        for column in there
+        if (width := max(cell_width(row[column]) for row in (headings, *known)))
+    }
+    for column in expendable:
+        if is_for_a_screen() and sum(least.values()) + 2 * (len(least) - 1) > line_width():
+            least.pop(column, None)
+    shown = ([row[column] for column in least] for row in known)
+    places = [place for place, column in enumerate(least) if column in kept]
+    short = _SHORTEST_RECORD_CUT
+    return table([headings[column] for column in least], shown, whole=not is_for_a_screen(), uncut=places, shortest=short)
 
 
 def line_width() -> int:

@@ -115,7 +115,7 @@ def alerts_text(standing: Standing, shown: Sequence[Alert], now: float) -> str:
     """The alerts as people get them, and who evaluates."""
     lines = []
     if shown:
-        lines.append(record_table(_LIST, (_cells(each, now) for each in shown), uncut=(0, 2, len(_LIST) - 1)))
+        lines.append(record_table(_LIST, (_cells(each, now) for each in shown), uncut=(0, 2, len(_LIST) - 1), expendable=(6,)))
     else:
         lines.append("no alerts" if not standing.alerts else "no such alerts")
     hold = sum(is_active(silence, now) for silence in standing.silences)
@@ -187,7 +187,7 @@ def history_text(changes: Sequence[AlertChange], *, is_truncated: bool) -> str:
     """What happened as people get it, one on each line."""
     if not changes:
         return "nothing has happened"
-    text = record_table(_HISTORY, map(_history_cells, changes), uncut=(0, 2, len(_HISTORY) - 1))
+    text = record_table(_HISTORY, map(_history_cells, changes), uncut=(0, 1, 2, len(_HISTORY) - 1), expendable=(2, 5))
     return f"{text}\nolder changes are left out; --last narrows the span" if is_truncated else text
 
 

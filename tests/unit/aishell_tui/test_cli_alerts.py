@@ -307,3 +307,4 @@ async def test_the_history_cuts_neither_times_nor_ids_on_a_narrow_screen(
     monkeypatch.setenv("COLUMNS", "80")
     ran = run_here(capsys, "alerts", "history")
     assert re.search(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ? .* [0-9a-f]{8}$", ran.out, re.MULTILINE)
+    assert all(len(line) <= 80 for line in ran.out.splitlines())

@@ -94,6 +94,15 @@ def test_a_table_of_records_cuts_no_times_and_ids_and_leaves_out_what_is_empty(m
     assert [(row.split()[0], row.split()[-1]) for row in rows] == [(record[0], record[3]) for record in _RECORDS]
 
 
+def test_a_table_of_records_that_is_too_narrow_leaves_out_what_matters_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [("2026-11-21T10:00:00Z", *("n" * 30 for _ in range(6)), "0123abcd")]
+    headings = ("TIME", "A", "B", "C", "D", "E", "F", "ID")
+    monkeypatch.setenv("COLUMNS", "80")
+    assert record_table(headings, rows, (0, 7), (2, 5, 1)).split()[:7] == ["TIME", "A", "C", "D", "F", "ID", "2026-11-21T10:00:00Z"]
+    monkeypatch.setenv("COLUMNS", "200")
+    assert record_table(headings, rows, (0, 7), (2, 5, 1)).split()[:8] == list(headings)
+
+
 def test_a_table_of_records_is_whole_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.setattr(sys, "stdout", io.StringIO())
