@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from aishell_core.state.upgrade import shipped_steps
 from aishell_core.values import TargetId
 from alerts.lease import LET_GO_SECONDS, TAKEN_AFTER_SECONDS
 from alerts.models import Phase, Traits
 from alerts.notify.models import Heartbeat, MessageKind
 from alerts.ports import AlertsView
 from alerts.rule import Inhibition, Reach
+from alerts.store import alert_rows, lease_rows
+from alerts.store.database import AlertStore
 from tests.alert_service import Station, book_of, usage_rule
+from tests.alert_values import an_alert
 from tests.fake_clock import FakeClock
 
 RULE = usage_rule()
@@ -214,3 +219,14 @@ async def test_what_is_acknowledged_in_one_dashboard_holds_when_another_one_take
     assert (kept.phase, kept.fired_at, kept.acknowledgement is not None) == (Phase.FIRING, alert.fired_at, True)
     assert view.evaluation.unjudged == ("orders",)
     assert replace(kept, acknowledgement=None).fingerprint == alert.fingerprint
+
+
+def test_a_state_of_one_evaluator_for_all_keeps_its_targets_and_when_they_were_evaluated(folder: Path) -> None:
+    with closing(AlertStore.open(folder, steps=shipped_steps()[:5])) as old:
+        old.transact(lambda connection: alert_rows.save(connection, [an_alert()]))
+        columns = "id, fence, holder, boot, beat, steady, at, evaluated_at"
+        row = f"INSERT INTO alert_lease ({columns}) VALUES (1, 7, 'h:1:a', 'b', 9, 1.0, 50.0, 40.0)"
+        old.transact(lambda connection: connection.execute(row).rowcount)
+    with closing(AlertStore.open(folder)) as store:
+        found = store.read(lease_rows.load, lease_rows.Tenures())
+        assert found == lease_rows.Tenures(wards=(lease_rows.Ward("orders", "", None, 40.0, 50.0),))
