@@ -161,16 +161,19 @@ class Moving:
     def refresh(self, now: float) -> None:
         """Move all windows to a moment."""
         values, parameter, seen_seconds, has_changed = self.values, self._wanted.parameter, self._seen_seconds, False
+        has_silent = bool(self._silent)
         for place, window in enumerate(self._windows):
-            has_moved, value = window.advance(now), values[place]
-            if self._silent and self.series[place].key.target in self._silent:
+            before = values[place]
+            # What waits to be seen for long enough may be so without another reading.
+            if not window.advance(now) and before == before and not has_silent:
+                continue
+            if has_silent and self.series[place].key.target in self._silent:
                 value = NAN  # a window of the past says nothing of a target that does not answer
-            elif has_moved or value != value:
-                # What waits to be seen for long enough may be so without another reading.
+            else:
                 value = window.result(parameter, now)
                 if seen_seconds and window.seen_seconds(now) + self.series[place].hold_seconds < seen_seconds:
                     value = NAN
-            if values[place] != value and (value == value or values[place] == values[place]):  # one of them is not NaN
+            if before != value and (value == value or before == before):  # one of them is not NaN
                 values[place] = value
                 has_changed = True
         self.version += has_changed
