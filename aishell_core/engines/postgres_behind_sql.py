@@ -131,7 +131,7 @@ thing (kind, oid, way, about_kind, about) AS (
                 OFFSET 0
             ) number
             CROSS JOIN LATERAL (
-                SELECT 'relation' AS kind, c.oid FROM pg_class c WHERE c.oid = number.oid AND c.relkind IN ('r', 'v', 'f', 'p')
+                SELECT 'relation' AS kind, c.oid FROM pg_class c WHERE c.oid = number.oid
                 UNION ALL SELECT 'type', t.oid FROM pg_type t WHERE t.oid = number.oid
                 UNION ALL SELECT 'function', p.oid FROM pg_proc p WHERE p.oid = number.oid
                 UNION ALL SELECT 'operator', o.oid FROM pg_operator o WHERE o.oid = number.oid

@@ -49,6 +49,10 @@ _MADE = (
     "CREATE VIEW fills AS SELECT filled() AS one",
     "CREATE DOMAIN given AS int DEFAULT evil(1)",
     "CREATE TABLE gets (g given, a int)",
+    # An index of what a view only reads.
+    "CREATE MATERIALIZED VIEW stored AS SELECT a FROM t",
+    "CREATE INDEX ON stored ((a + evil(1)))",
+    "CREATE VIEW reads_stored AS SELECT * FROM stored",
     # A partition's rule is its parent's expression.
     "CREATE TABLE parent (a int) PARTITION BY RANGE ((a + evil(1)))",
     "CREATE TABLE middle PARTITION OF parent FOR VALUES FROM (0) TO (10) PARTITION BY RANGE (a)",
@@ -73,6 +77,7 @@ _HIDDEN = (
     "SELECT filled()",
     "SELECT * FROM fills",
     "INSERT INTO gets (a) VALUES (1)",
+    "SELECT * FROM reads_stored WHERE a = 1",
     "SELECT 'p'::kind + 1",
 )
 _BEHIND_VIEWS = {

@@ -157,3 +157,26 @@ def test_facts_that_a_compatible_server_does_not_tell_are_unknown() -> None:
 def test_an_array_of_numbers_comes_back_as_it_went(name: str, element: int, form: struct.Struct) -> None:
     for numbers in ([], [0, 1, -7], [None, 2_000_000_000]):
         assert array_decoder(number_decoder(form))(array_encoder(element, form.pack)(numbers)) == numbers, name
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("SELECT 1 -- a\r, evil()", ("SELECT", "EVIL")),
+        ("SELECT 1 -- a\r\n, b", ("SELECT", "B")),
+        ("SELECT v\xa0x, y\x85z, \u3000", ("SELECT", "V\xa0X", "Y\x85Z", "\u3000")),
+        ("SELECT evil€(), $€$ a $€$", ("SELECT", "EVIL€")),
+        ("SELECT 1.5e3+b, 0x1F, $1", ("SELECT", "B")),
+        ("SELECT '\\', b", ("SELECT", "B")),
+    ],
+)
+def test_a_statement_is_cut_where_the_server_cuts_it(sql: str, words: tuple[str, ...]) -> None:
+    seen = outline(sql)
+    assert (seen.words, seen.cut_off, seen.doubtful) == (words, False, False)
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT 1AND b", "SELECT $1or b", "SELECT\v1", "SELECT E'a'\n'b'", "SELECT e'a' -- c\n'b'", "SELECT 0x1Fg"]
+)
+def test_what_servers_cut_differently_is_doubtful(sql: str) -> None:
+    assert outline(sql).doubtful
