@@ -10,16 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from aishell_tui.cli.pages import command_tree, examples_of
-from tests.alert_pages import furnish
 from tests.command_line import PROGRAM, Ran, run_process
-from tests.servers.receivers import http_receiver
 
 CPU_BAR_SECONDS = 0.5
 _APPLICATION = """
@@ -302,32 +298,6 @@ def test_the_shell_completes_commands_and_targets(configured: Path) -> None:
     assert _completions("aishell status -t a") == {"app"}
     configured.write_text("targets: [\n")
     assert _completions("aishell status --database a") == set()
-
-
-def test_every_example_runs(database: Path, aishell_home: Path, tmp_path: Path, compiled: dict[str, str]) -> None:
-    """Each example of each command's help is accepted as it stands: no usage error but the missing terminal, no fault."""
-    (aishell_home / "config.yaml").write_text(f"targets:\n  - name: app\n    url: sqlite://{database}\n")
-    work = tmp_path / "work"
-    work.mkdir()
-    (work / "aishell.yaml").write_text("dashboard: {}\n")
-    (work / "docs").mkdir()
-    environment = {"PATH": f"{PROGRAM.parent}:{os.environ['PATH']}"}
-    examples = [example for _, command in command_tree() for example in examples_of(command)]
-    # Those of alerts speak of one silence and one alert, which one of them ends: they run one after the other.
-    together = [example for example in examples if "aishell alerts" in example]
-    batches = [together, *([example] for example in examples if example not in together)]
-
-    def run(batch: list[str]) -> list[Ran]:
-        return [run_process("-c", each, environment={**environment, **compiled}, cwd=work, command=("bash",)) for each in batch]
-
-    # Most of them wait a second between two looks, so several run at the same time.
-    with http_receiver() as receiver, ThreadPoolExecutor(4) as pool:
-        furnish(work, aishell_home, receiver.address)
-        for batch, done in zip(batches, pool.map(run, batches), strict=True):
-            for example, ran in zip(batch, done, strict=True):
-                assert ran.code != 70, f"{example}\n{ran.err}"
-                allowed = "needs a terminal" in ran.err or "already" in ran.err or "not up to date" in ran.err
-                assert allowed or ran.code not in {64, 74, 78}, f"{example}\n{ran.err}"
 
 
 def test_json_output_is_one_document(configured: Path) -> None:

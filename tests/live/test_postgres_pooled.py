@@ -136,8 +136,9 @@ async def test_every_tier_is_read_whole(pooler: Pgbouncer) -> None:
 async def test_at_most_two_clients_of_ours_are_at_the_pooler_and_none_after_the_end(pooler: Pgbouncer) -> None:
     async with opened(pooler.target()) as collector:
         for _ in range(2):
-            await asyncio.gather(*(collector.collect(tier, EVERYTHING) for tier in Tier for _ in range(2)))
-            assert 1 <= len(ours(pooler)) <= 2
+            await asyncio.gather(*(whole(collector, tier) for tier in Tier for _ in range(2)))
+            # The pooler lets go of one that was given up, on a busy machine, a moment later.
+            eventually(lambda: 1 <= len(ours(pooler)) <= 2)
     eventually(lambda: not ours(pooler))
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from aishell_core.engines.statement_log import default_log, flush_statements, logged_connect
+from aishell_tui.cli.pages import command_tree, examples_of
 from tests.alert_pages import furnish
 from tests.servers.mongodb_ferretdb import FerretServer, ferretdb
 from tests.servers.mongodb_subject import fill
@@ -301,6 +302,14 @@ def test_every_block_says_what_it_is() -> None:
     for page in PAGES:
         fences = re.findall(r"^```(\w*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
         assert set(fences[0::2]) <= {"console", "sh", "yaml", "python", "text", "json", "sql", "toml"}, page.name
+
+
+def test_every_example_of_a_commands_help_is_among_the_commands_that_are_run() -> None:
+    """The pages have them all, and what stands on a page is run above."""
+    run_above = {" ".join(command.split()) for block in blocks("console", "sh") for command in commands(block)}
+    examples = [" ".join(example.replace("\\\n", " ").split()) for _, command in command_tree() for example in examples_of(command)]
+    assert len(examples) > 50
+    assert [example for example in examples if example not in run_above or example.split()[0] in INSTALLERS] == []
 
 
 def test_every_link_to_a_file_leads_somewhere() -> None:
