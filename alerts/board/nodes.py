@@ -117,7 +117,10 @@ class Leaf(Values):
 
     def _look(self, tick: Tick) -> tuple[int, ...]:
         self._column.refresh(tick.now)
-        return (self._column.version,)
+        if self._min_samples <= 1:
+            return (self._column.version,)
+        # A value of enough readings may be the one that a value of too few was.
+        return (self._column.version, hash(tuple(count >= self._min_samples for count in self._column.counts())))
 
     def _change(self) -> None:
         super()._change()

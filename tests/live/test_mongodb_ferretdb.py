@@ -99,7 +99,7 @@ async def test_documents_are_deleted_one_or_several(data: MongoData) -> None:
 async def test_a_second_document_of_one_key_is_refused_and_what_was_before_stays(data: MongoData) -> None:
     with pytest.raises(TargetError) as caught:
         await data.insert("shop", "orders", [{"_id": 1}, {"_id": 1}, {"_id": 2}])
-    assert caught.value.reason is FailureCode.UNSUPPORTED
+    assert caught.value.reason is FailureCode.CONFLICT
     assert "uplicate" in caught.value.message
     assert await data.count("shop", "orders") == 1
 

@@ -178,7 +178,7 @@ def test_what_is_known_decides_where_it_can() -> None:
 
 
 def test_a_window_with_too_few_readings_is_no_data() -> None:
-    bench = Bench(rule_of("avg(pool.usage, 10s) > 90%", min_samples=3))
+    bench = Bench(rule_of("max(pool.usage, 10s) > 90%", min_samples=3))
     for at, health in enumerate((Health.NO_DATA, Health.NO_DATA, Health.OK)):
         bench.read(at, sample("pool.usage", 0.95))
         assert bench.one(at).health is health
