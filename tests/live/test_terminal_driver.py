@@ -16,7 +16,8 @@ SIZE_TELLER = """
 import os, signal, sys
 def tell(*_):
     size = os.get_terminal_size()
-    print(f"size {size.columns}x{size.lines} tty {os.isatty(0) and os.isatty(1) and os.isatty(2)}", flush=True)
+    # Not by print: a signal that comes in the middle of one may not print again.
+    os.write(1, f"size {size.columns}x{size.lines} tty {os.isatty(0) and os.isatty(1) and os.isatty(2)}\\n".encode())
 signal.signal(signal.SIGWINCH, tell)
 tell()
 while True:
