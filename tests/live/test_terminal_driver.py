@@ -16,7 +16,7 @@ SIZE_TELLER = """
 import os, signal, sys
 def tell(*_):
     size = os.get_terminal_size()
-    # Without a buffer, which may be in use when the signal comes.
+    # Not by print: a signal that comes in the middle of one may not print again.
     os.write(1, f"size {size.columns}x{size.lines} tty {os.isatty(0) and os.isatty(1) and os.isatty(2)}\\n".encode())
 signal.signal(signal.SIGWINCH, tell)
 tell()
