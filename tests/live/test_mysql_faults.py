@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -134,11 +135,17 @@ async def test_a_server_without_a_free_connection_is_told_and_ours_stay_in_use(s
             assert (await _again(late)).samples
 
 
+async def _without_ours(collector: MysqlCollector) -> Reading | None:
+    """A reading that tells of no session: of its own account one sees all, so also one of ours that was given up a moment ago."""
+    reading = await look(collector)
+    return None if reading.sessions else reading
+
+
 async def test_a_role_with_nothing_still_gets_a_dashboard_and_is_told_the_grants(server: MysqlServer) -> None:
     server.execute("CREATE USER nobody@'%' IDENTIFIED BY 'x'")
     other = server.connect()
     async with watching(server.target(user="nobody", password="x")) as collector:
-        readings = [await look(collector) for _ in range(2)]
+        readings = [await until(partial(_without_ours, collector)) for _ in range(2)]
         slow = [await collector.collect(tier, EVERYTHING) for tier in (Tier.WARM, Tier.COLD)]
     for reading in readings:
         assert figure(reading, catalogue.QUERIES_RATE) is not None
