@@ -200,12 +200,19 @@ class _Act:
 
     def __init__(self, session: MongoSession, seconds: float) -> None:
         self._session = session
+        self._seconds = seconds
         self._until = asyncio.get_running_loop().time() + seconds
 
     @property
     def left(self) -> float:
-        """The seconds that are left of it."""
-        return self._until - asyncio.get_running_loop().time()
+        """The seconds that are left of it; raises MongoError with TIMEOUT when there are none.
+
+        A question is given a least time of its own, in which a quick server would answer it again and again.
+        """
+        left = self._until - asyncio.get_running_loop().time()
+        if left <= 0:
+            raise no_answer(self._session.where, format_duration(self._seconds), "asking")
+        return left
 
     async def documents(self, command: Mapping[str, Any]) -> tuple[Document, ...]:
         """The documents of a command that gives a cursor; raises MongoError."""
