@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from aishell_core.clock import Clock
 from aishell_core.errors import RefusedError
@@ -14,11 +14,12 @@ from aishell_ops.backups.comparison import Comparison, compare
 from aishell_ops.backups.engines.contract import Loading, LoadPlan, LoadRequest, Loads
 from aishell_ops.backups.errors import BackupError
 from aishell_ops.backups.layout import Spot
-from aishell_ops.backups.models import Backup, Part, ProofLevel
+from aishell_ops.backups.models import Backup, ProofLevel
 from aishell_ops.backups.progress import Stage, Step, Tell, nobody
 from aishell_ops.backups.repository import Repository
-from aishell_ops.backups.streams.contract import Keys, PlainSink, Progress, Stride
+from aishell_ops.backups.streams.contract import Keys, Stride
 from aishell_ops.backups.streams.fetch import fetch
+from aishell_ops.backups.streams.stopping import in_thread
 from aishell_ops.backups.verify import unlock
 
 
@@ -94,41 +95,10 @@ async def _load_all(
         def stride(one: Stride, before: tuple[int, int] = (plain, stored)) -> None:
             tell(Step(Stage.LOADING, one.part, before[0] + one.plain_bytes, before[1] + one.stored_bytes, backup.manifest.plain_bytes))
 
-        await _in_thread(repository, spot, backup, part, loading.sink(part), keys, stride, stop)
+        key, sink = spot.part_key(part.name), loading.sink(part)
+        load = partial(fetch, part, repository.storage, key, sink, stride, stop, compression=backup.manifest.compression, keys=keys)
+        await in_thread(stop, load)
         plain, stored = plain + part.plain_bytes, stored + part.stored_bytes
-
-
-async def _in_thread(
-    repository: Repository,
-    spot: Spot,
-    backup: Backup,
-    part: Part,
-    sink: PlainSink,
-    keys: Keys | None,
-    stride: Progress,
-    stop: threading.Event,
-) -> None:
-    """Fetch a part in a thread; when this is cancelled, the thread is told to stop and waited for."""
-    work = asyncio.ensure_future(
-        asyncio.to_thread(
-            fetch,
-            part,
-            repository.storage,
-            spot.part_key(part.name),
-            sink,
-            stride,
-            stop,
-            compression=backup.manifest.compression,
-            keys=keys,
-        )
-    )
-    try:
-        await asyncio.shield(work)
-    except asyncio.CancelledError:
-        stop.set()
-        with suppress(BackupError):
-            await work
-        raise
 
 
 async def _prove(loading: Loading, backup: Backup, order: RestoreOrder, stop: threading.Event) -> Comparison:

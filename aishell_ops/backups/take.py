@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from aishell_core.clock import Clock
 from aishell_core.targets import Target
@@ -20,7 +21,8 @@ from aishell_ops.backups.models import Backup, BackupKind, Holder, Manifest, Obj
 from aishell_ops.backups.progress import Stage, Step, Tell, nobody
 from aishell_ops.backups.repository import Repository
 from aishell_ops.backups.sheet import recovery_sheet
-from aishell_ops.backups.streams.contract import PlainSource, Recipe, Stride
+from aishell_ops.backups.streams.contract import Recipe, Stride
+from aishell_ops.backups.streams.stopping import in_thread
 from aishell_ops.backups.streams.store import part_name, store
 
 
@@ -143,23 +145,9 @@ async def _store_all(
         def stride(one: Stride, before: tuple[int, int] = before) -> None:
             tell(Step(Stage.SAVING, one.part, before[0] + one.plain_bytes, before[1] + one.stored_bytes, plan.expected_bytes))
 
-        parts.append(await _in_thread(repository, source, spot, order.recipe, stride, stop))
+        key = spot.part_key(part_name(source.name, order.recipe))
+        parts.append(await in_thread(stop, partial(store, source, repository.storage, key, order.recipe, stride, stop)))
     return tuple(parts)
-
-
-async def _in_thread(
-    repository: Repository, source: PlainSource, spot: Spot, recipe: Recipe, stride: Callable[[Stride], None], stop: threading.Event
-) -> Part:
-    """Store a stream in a thread; when this is cancelled, the thread is told to stop and waited for."""
-    key = spot.part_key(part_name(source.name, recipe))
-    work = asyncio.ensure_future(asyncio.to_thread(store, source, repository.storage, key, recipe, stride, stop))
-    try:
-        return await asyncio.shield(work)
-    except asyncio.CancelledError:
-        stop.set()
-        with suppress(BackupError):
-            await work
-        raise
 
 
 def _manifest(

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from aishell_core.engines.postgres_errors import quoted
 from aishell_core.engines.postgres_held import HeldConnection
-from aishell_ops.backups.errors import BackupError
 from aishell_ops.backups.models import ObjectProof, ProofLevel
 from aishell_ops.backups.streams.contract import Stop
+from aishell_ops.backups.streams.stopping import expect_wanted
 
 TABLES = """
 SELECT /* aishell */ n.nspname AS schema, c.relname AS name, pg_table_size(c.oid)::float8 AS bytes, c.relpersistence = 'u' AS unlogged
@@ -37,8 +37,7 @@ async def proofs_of(connection: HeldConnection, level: ProofLevel, tables: Seque
         name = qualified(str(row["schema"]), str(row["name"]))
         if tables and name not in tables:
             continue
-        if stop.is_set():
-            raise BackupError("it was stopped before its end", "nothing of it is kept")
+        expect_wanted(stop)
         found.append(await _proof(connection, name, level, float(row["bytes"])))
     if not tables:
         (row,) = await connection.fetch(_LARGE_OBJECTS)

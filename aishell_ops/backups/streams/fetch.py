@@ -10,6 +10,7 @@ from aishell_ops.backups.streams.contract import Keys, PlainSink, Progress, Stop
 from aishell_ops.backups.streams.digest import Digest
 from aishell_ops.backups.streams.line import Line
 from aishell_ops.backups.streams.pipe import Pipe
+from aishell_ops.backups.streams.stopping import expect_wanted
 
 _PIECE_BYTES = 1 << 20
 _STRIDE_BYTES = 4 << 20
@@ -52,7 +53,7 @@ def check_stored(part: Part, storage: Storage, key: str, progress: Progress, sto
     stored = Digest()
     with storage.reading(key) as reader:
         while piece := reader.read(_PIECE_BYTES):
-            Line(stop).check()
+            expect_wanted(stop)
             stored.add(piece)
             progress(Stride(part.name, 0, stored.size_bytes))
     _compare(part, stored, key)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aishell_ops.backups.errors import BackupError
 from aishell_ops.backups.streams.contract import Reader, Stop, Writer
+from aishell_ops.backups.streams.stopping import expect_wanted
 
 _PRIVATE = 0o600
 
@@ -68,16 +69,12 @@ class _Part:
 
     def read(self, size: int) -> bytes:
         """Up to `size` bytes of it."""
-        self._check()
+        expect_wanted(self._stop)
         return os.read(self._descriptor, size)
 
     def write(self, data: bytes | memoryview) -> None:
         """All of it."""
-        self._check()
+        expect_wanted(self._stop)
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(self._descriptor, rest) :]
-
-    def _check(self) -> None:
-        if self._stop.is_set():
-            raise BackupError("it was stopped before its end", "nothing of it is kept")

@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from aishell_ops.backups.errors import BackupError
 from aishell_ops.backups.streams.contract import Stop
 from aishell_ops.backups.streams.pipe import AbandonedError, Pipe
+from aishell_ops.backups.streams.stopping import expect_wanted
 
 
 class Line:
@@ -51,12 +51,7 @@ class Line:
             thread.join()
         if self._fault is not None:
             raise self._fault
-        self.check()
-
-    def check(self) -> None:
-        """Raise when somebody wants the work to end."""
-        if self._stop.is_set():
-            raise BackupError("it was stopped before its end", "nothing of it is kept")
+        expect_wanted(self._stop)
 
     def _run(self, work: Callable[[], None]) -> None:
         with suppress(AbandonedError):

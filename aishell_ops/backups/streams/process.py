@@ -16,6 +16,7 @@ from typing import IO
 
 from aishell_ops.backups.errors import BackupError, ToolError
 from aishell_ops.backups.streams.contract import Reader, Stop, Writer
+from aishell_ops.backups.streams.stopping import expect_wanted
 
 _PIPE_BYTES = 1 << 20
 _LOOK_SECONDS = 0.2
@@ -253,5 +254,4 @@ def _wait(descriptor: int, for_what: int, stop: Stop) -> None:
     poll = select.poll()
     poll.register(descriptor, for_what)
     while not poll.poll(_LOOK_SECONDS * 1000):
-        if stop.is_set():
-            raise BackupError("it was stopped before its end", "nothing of it is kept")
+        expect_wanted(stop)
