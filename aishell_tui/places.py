@@ -14,6 +14,7 @@ APPLICATION = "aishell"
 CONFIG_NAME = "config.yaml"
 PROJECT_FOLDER = ".ai-shell"
 PROJECT_NAME = "dashboard.yml"
+BACKUP_NAME = "backup.yml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +30,25 @@ class Places:
         """The user's own configuration file, which need not exist."""
         return self.config / CONFIG_NAME
 
+    @property
+    def backup_file(self) -> Path:
+        """The user's own file about backups alone, which `aishell backup config` writes; it need not exist."""
+        return self.config / BACKUP_NAME
+
 
 def find_places(environ: Mapping[str, str] = os.environ) -> Places:
     """The places of this user: below AISHELL_HOME where it is set, else where the platform keeps such things."""
     moved = environ.get("AISHELL_HOME", "").strip()
+    named = environ.get("AI_SHELL_BACKUP_DIR", "").strip()
     if moved:
         home = Path(moved).expanduser().absolute()
-        return Places(config=home, state=home / "state", backups=home / "backups")
+        return Places(config=home, state=home / "state", backups=Path(named).expanduser().absolute() if named else home / "backups")
     import platformdirs  # costs 20 ms, which a moved home need not pay
 
-    backups = environ.get("AI_SHELL_BACKUP_DIR", "").strip() or "~/.ai-shell/backups"
     return Places(
         config=Path(platformdirs.user_config_dir(APPLICATION)),
         state=Path(platformdirs.user_state_dir(APPLICATION)),
-        backups=Path(backups).expanduser(),
+        backups=Path(named or "~/.ai-shell/backups").expanduser().absolute(),
     )
 
 

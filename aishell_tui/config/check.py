@@ -14,6 +14,7 @@ from aishell_core.documents.fields import kind_of
 from aishell_core.documents.problems import InvalidConfigError, Problem, nearest
 from aishell_core.documents.spec import keys_by_pattern, problem_of
 from aishell_tui.config.alerts import AlertsSpec, ChannelSpec, HeartbeatSpec
+from aishell_tui.config.backups import BackupSpec, EncryptionSpec, JobSpec, RetentionSpec, StorageSpec
 from aishell_tui.config.fields import Surroundings
 from aishell_tui.config.limits import Limit, parse_limit, thresholds_of, unknown_metric
 from aishell_tui.config.models import LATER_ROOMS, ConfigSpec, DashboardSpec, HistorySpec, RoleSpec, TargetSpec
@@ -30,6 +31,19 @@ _MODELS: tuple[tuple[tuple[str, ...], type[BaseModel]], ...] = (
     (("alerts", "channels", "*"), ChannelSpec),
     (("alerts", "channels", "*", "key"), SecretSpec),
     (("alerts", "heartbeat"), HeartbeatSpec),
+    (("backup",), BackupSpec),
+    (("backup", "encryption"), EncryptionSpec),
+    (("backup", "encryption", "passphrase"), SecretSpec),
+    (("backup", "encryption", "identities", "*"), SecretSpec),
+    (("backup", "retention"), RetentionSpec),
+    (("backup", "storage"), StorageSpec),
+    (("backup", "storage", "credentials", "*"), SecretSpec),
+    (("backup", "cloud"), StorageSpec),
+    (("backup", "cloud", "credentials", "*"), SecretSpec),
+    (("backups", "*"), JobSpec),
+    (("backups", "*", "retention"), RetentionSpec),
+    (("backups", "*", "storage"), StorageSpec),
+    (("backups", "*", "storage", "credentials", "*"), SecretSpec),
     (("thresholds", "*"), Limit),
 )
 _HINTS: Mapping[str | int, str] = {
@@ -37,6 +51,7 @@ _HINTS: Mapping[str | int, str] = {
     "targets": "write a list: - name: app, and url: below it",
     "channels": 'write name: {url: "${SLACK_URL}"} below it',
     "roles": "write a list: - role: operator, and users: [ann] below it",
+    "backups": "write a list: - name: nightly, and schedule: below it",
 }
 
 
@@ -57,7 +72,12 @@ def check_document(document: Document, around: Surroundings, themes: tuple[str, 
         what = f"the file must hold keys such as targets: and dashboard:, but {kind_of(content)} was found"
         raise InvalidConfigError([document.problem((), what, nearest("", _keys_at(())))])
     known = {key: value for key, value in content.items() if key not in LATER_ROOMS}
-    problems = [*_duplicate_names(document, known), *_limit_problems(document, known), *_theme_problems(document, known, themes)]
+    problems = [
+        *_duplicate_names(document, known, "targets", "target"),
+        *_duplicate_names(document, known, "backups", "job"),
+        *_limit_problems(document, known),
+        *_theme_problems(document, known, themes),
+    ]
     spec = ConfigSpec()
     try:
         spec = ConfigSpec.model_validate(_without_nothing(known), context=around)
@@ -77,17 +97,17 @@ def _keys_at(path: KeyPath) -> tuple[str, ...]:
     return keys_by_pattern(path, _MODELS)
 
 
-def _duplicate_names(document: Document, content: dict[str, Plain]) -> Iterator[Problem]:
-    targets = content.get("targets")
+def _duplicate_names(document: Document, content: dict[str, Plain], section: str, what: str) -> Iterator[Problem]:
+    entries = content.get(section)
     first: dict[str, int] = {}
-    for index, target in enumerate(targets if isinstance(targets, list) else ()):
-        name = target.get("name") if isinstance(target, dict) else None
+    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+        name = entry.get("name") if isinstance(entry, dict) else None
         if not isinstance(name, str):
             continue
-        path: KeyPath = ("targets", index, "name")
+        path: KeyPath = (section, index, "name")
         span = document.span(path)
         if name in first:
-            yield document.problem(path, f"a second target is named {name!r}; the first is in line {first[name]}", "give each its own name")
+            yield document.problem(path, f"a second {what} is named {name!r}; the first is in line {first[name]}", "give each its own name")
         elif span is not None:
             first[name] = span.line
 

@@ -15,6 +15,7 @@ from aishell_core.safety.roles import Policy
 from aishell_core.targets import Environment
 from aishell_core.values import Thresholds
 from aishell_tui.config.alert_layers import AlertsLayer, LoadedAlerts, merge_alerts
+from aishell_tui.config.backup_layers import BackupsLayer, LoadedBackups, merge_backups
 from aishell_tui.config.check import Checked, check_document
 from aishell_tui.config.fields import Surroundings
 from aishell_tui.config.limits import Limit, thresholds_of
@@ -65,6 +66,7 @@ class Configuration:
     roles: tuple[RoleSpec, ...] | None = None
     limits: Mapping[str, Limit] = field(default_factory=dict)
     alerts: LoadedAlerts = field(default=LoadedAlerts())
+    backups: LoadedBackups = field(default=LoadedBackups())
     origins: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
     files: tuple[Path, ...] = ()
@@ -185,6 +187,7 @@ def _merge(layers: list[_Layer], files: tuple[Path, ...]) -> Configuration:
         roles=roles,
         limits=limits,
         alerts=merge_alerts(tuple(sections), origins),
+        backups=merge_backups(tuple(BackupsLayer(layer.checked.spec, layer.document, layer.around) for layer in layers), origins),
         origins=origins,
         warnings=tuple(warning for layer in layers for warning in layer.checked.warnings),
         files=files,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from aishell_tui.places import PROJECT_FOLDER, PROJECT_NAME, Places
+from aishell_tui.places import BACKUP_NAME, PROJECT_FOLDER, PROJECT_NAME, Places
 
 CONFIG_VARIABLE = "AISHELL_CONFIG"
 
@@ -23,9 +23,9 @@ class ConfigFile:
 def config_files(places: Places, working_folder: Path, chosen: Path | None, environ: Mapping[str, str]) -> tuple[ConfigFile, ...]:
     """The files that make up the configuration, the strongest last.
 
-    A file chosen by --config or AISHELL_CONFIG is read alone, and must exist. Otherwise it is the user's config.yaml
-    and then .ai-shell/dashboard.yml of the working folder, as far as they exist. That last one comes with a checkout of
-    somebody else's work, so it is not trusted to name commands.
+    A file chosen by --config or AISHELL_CONFIG is read alone, and must exist. Otherwise it is the user's config.yaml and
+    backup.yml and then .ai-shell/dashboard.yml and .ai-shell/backup.yml of the working folder, as far as they exist. Those
+    of the working folder come with a checkout of somebody else's work, so they are not trusted to name commands.
     """
     files = possible_files(places, working_folder, chosen, environ)
     return files if named_file(working_folder, chosen, environ) is not None else tuple(file for file in files if _is_there(file.path))
@@ -36,9 +36,9 @@ def possible_files(places: Places, working_folder: Path, chosen: Path | None, en
     path = named_file(working_folder, chosen, environ)
     if path is not None:
         return (ConfigFile(path, _base(path)),)
-    own = ConfigFile(places.config_file, places.config)
-    project = ConfigFile(working_folder / PROJECT_FOLDER / PROJECT_NAME, working_folder, trusted=False)
-    return own, project
+    own = [ConfigFile(path, places.config) for path in (places.config_file, places.backup_file)]
+    project = working_folder / PROJECT_FOLDER
+    return (*own, *(ConfigFile(project / name, working_folder, trusted=False) for name in (PROJECT_NAME, BACKUP_NAME)))
 
 
 def named_file(working_folder: Path, chosen: Path | None, environ: Mapping[str, str]) -> Path | None:

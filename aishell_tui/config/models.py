@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 
 from aishell_core.documents.fields import Flag, Name, Text, Words, fault
 from aishell_core.documents.spec import Spec
 from aishell_core.safety.roles import Grant
 from aishell_core.targets import Environment, TlsPolicy
 from aishell_tui.config.alerts import AlertsSpec
+from aishell_tui.config.backups import BackupSpec, JobSpec, own_files_only
 from aishell_tui.config.fields import (
     ActionWords,
     Color,
@@ -30,7 +31,7 @@ from aishell_tui.config.fields import (
 from aishell_tui.config.limits import Limit
 from aishell_tui.config.secret_spec import SecretSpec
 
-LATER_ROOMS = ("backups", "tests")
+LATER_ROOMS = ("tests",)
 """Top-level keys whose rooms this version does not have; they are warned about, never silently ignored."""
 
 
@@ -137,6 +138,12 @@ class ConfigSpec(Spec):
     dashboard: DashboardSpec = Field(default=DashboardSpec(), description="How the dashboard looks and behaves.")
     history: HistorySpec = Field(default=HistorySpec(), description="What is kept on disk.")
     alerts: AlertsSpec = Field(default=AlertsSpec(), description="Rules, and who is told.")
+    backup: Annotated[BackupSpec, BeforeValidator(own_files_only)] = Field(
+        default=BackupSpec(), description="Where backups go, and how they are made and kept where nothing else is said."
+    )
+    backups: Annotated[tuple[JobSpec, ...], Field(strict=False)] = Field(
+        default=(), description="Backups by name: of which databases, when, how, and how long they are kept."
+    )
     thresholds: dict[str, Limit] = Field(
         default_factory=dict,
         description="By the name of a metric: where its value becomes a warning and critical. `off` switches one off.",

@@ -11,6 +11,7 @@ from aishell_core.catalogue import CATALOGUE
 from aishell_core.documents.masking import MASK
 from aishell_core.units import format_duration, format_limit
 from aishell_tui.config.alerts import ChannelSpec, ChannelUrl
+from aishell_tui.config.backups import EncryptionSpec, JobSpec
 from aishell_tui.config.fields import UrlText
 from aishell_tui.config.load import DEFAULT, Configuration
 from aishell_tui.config.models import TargetSpec
@@ -35,6 +36,8 @@ def effective_values(configuration: Configuration) -> tuple[Effective, ...]:
         *_section(configuration, "dashboard", configuration.dashboard),
         *_section(configuration, "history", configuration.history),
         *_alerts(configuration),
+        *_section(configuration, "backup", configuration.backups.spec),
+        *_jobs(configuration),
         *_thresholds(configuration),
     ]
     for loaded in configuration.targets:
@@ -57,6 +60,8 @@ def shown(value: object) -> Value:
             return format_duration(value)
         case tuple():
             return tuple(str(word) for word in value)
+        case EncryptionSpec():
+            return str(value) or None
     return str(value)
 
 
@@ -85,6 +90,13 @@ def _alerts(configuration: Configuration) -> Iterator[Effective]:
         yield Effective(f"alerts.channels.{loaded.name}", _channel_source(loaded.spec), loaded.origin)
     for named in alerts.files:
         yield Effective("alerts.files", str(named.path), named.origin)
+
+
+def _jobs(configuration: Configuration) -> Iterator[Effective]:
+    for loaded in configuration.backups.jobs.values():
+        for key in JobSpec.model_fields:
+            if key != "name" and key in loaded.spec.model_fields_set:
+                yield Effective(f"backups.{loaded.spec.name}.{key}", shown(getattr(loaded.spec, key)), loaded.origin)
 
 
 def _channel_source(spec: ChannelSpec) -> str:

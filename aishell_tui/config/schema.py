@@ -13,6 +13,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from aishell_core.catalogue import CATALOGUE
 from aishell_tui.config.alerts import AlertsSpec, ChannelSpec, HeartbeatSpec
+from aishell_tui.config.backups import BackupSpec, EncryptionSpec, JobSpec, RetentionSpec, StorageSpec
 from aishell_tui.config.models import ConfigSpec, DashboardSpec, HistorySpec, RoleSpec, TargetSpec
 from aishell_tui.config.origin import Value, shown
 from aishell_tui.config.secret_spec import SecretSpec
@@ -45,6 +46,11 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("alerts", AlertsSpec),
     ("channels", ChannelSpec),
     ("heartbeat", HeartbeatSpec),
+    ("backup", BackupSpec),
+    ("encryption", EncryptionSpec),
+    ("backups", JobSpec),
+    ("storage", StorageSpec),
+    ("retention", RetentionSpec),
 )
 """The parts of the configuration that have keys of their own, in the order of the docs."""
 
@@ -63,6 +69,9 @@ _PARTS = {
     "password": "Where a target's password comes from.",
     "channels": "Somewhere messages go, under `alerts: channels:` by its name; a URL alone may stand for it.",
     "heartbeat": "A sign of life under `alerts:`, for as long as rules are evaluated.",
+    "encryption": "To whom backups are encrypted and what opens them, under `backup:`.",
+    "storage": "A folder or a bucket, under `backup:` as storage and cloud and in a job; a path or a URL alone may stand for it.",
+    "retention": "What is kept of each database, under `backup:` and in a job: what any of these keeps; a time alone stands for `within`.",
 }
 
 

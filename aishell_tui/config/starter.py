@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pydantic import BaseModel
 
 from aishell_tui.config.alerts import AlertsSpec
+from aishell_tui.config.backups import BackupSpec, JobSpec
 from aishell_tui.config.models import DashboardSpec, HistorySpec, RoleSpec, TargetSpec
 from aishell_tui.config.schema import option_help, section_help, yaml_value
 
@@ -39,6 +40,12 @@ def starter_text() -> str:
         *_section("history", HistorySpec),
         "",
         *_section("alerts", AlertsSpec),
+        "",
+        *_section("backup", BackupSpec),
+        "",
+        *_prose([section_help("backups")]),
+        "#backups:",
+        *_list(JobSpec),
         "",
         *_thresholds(),
     ]

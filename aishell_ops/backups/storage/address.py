@@ -92,6 +92,34 @@ def parse_storage(text: str, base: Path | None = None) -> StorageAddress:
     return StorageAddress(kind, bucket=parts.netloc, prefix=unquote(parts.path).strip("/"), options=options)
 
 
+def cloud_address(
+    word: str, bucket: str, prefix: str, options: tuple[tuple[str, str], ...], secrets: tuple[str, ...] = ()
+) -> StorageAddress:
+    """A bucket of a cloud from single words, as a configuration has them; raises ConfigError naming the nearest valid word."""
+    kind = _KINDS.get(word.lower())
+    if kind is None or kind is StorageKind.FOLDER:
+        words = ("s3", "azure", "gcs")
+        near = get_close_matches(word.lower(), words, 1, 0.5)
+        raise ConfigError(f"{word!r} is no kind of bucket", f"did you mean {near[0]}?" if near else f"one of {', '.join(words)}")
+    if not bucket.strip() or "/" in bucket:
+        raise ConfigError(f"{bucket!r} cannot be the name of a bucket", "a folder in it is its prefix")
+    # What the clouds' drivers call it: GCS has another word for the same.
+    named = tuple(("base_url" if (kind, name) == (StorageKind.GCS, "endpoint") else name, value) for name, value in options)
+    for name, _ in named:
+        _expect_option(kind, name)
+    expect_secrets(kind, secrets)
+    return StorageAddress(kind, bucket=bucket, prefix=prefix.strip("/"), options=named)
+
+
+def expect_secrets(kind: StorageKind, names: tuple[str, ...]) -> None:
+    """Raise ConfigError for a name that is no secret of this kind of storage."""
+    for name in names:
+        if name not in SECRETS[kind]:
+            near = get_close_matches(name, SECRETS[kind], 1)
+            known = f"known are {', '.join(SECRETS[kind])}" if SECRETS[kind] else "a folder needs none"
+            raise ConfigError(f"{name} is no key of {kind.value}", f"did you mean {near[0]}?" if near else known)
+
+
 def _folder(text: str, base: Path | None) -> StorageAddress:
     if not text.strip():
         raise ConfigError("the folder for backups is empty", "name a folder, or a bucket such as s3://BUCKET/FOLDER")

@@ -173,11 +173,10 @@ def test_thresholds_are_laid_over_the_catalogue(home: Path, work: Path) -> None:
 
 
 def test_rooms_of_later_versions_are_warned_about_with_their_line(home: Path, work: Path) -> None:
-    """The YAML for backups and migration tests is known and said to have no effect yet."""
-    _own(home, "dashboard: {}\nbackups: []\ntests: {}\n")
+    """The YAML for migration tests is known and said to have no effect yet."""
+    _own(home, "dashboard: {}\nhistory: {}\ntests: {}\n")
     loaded = _load(home, work)
     assert [(warning.line, warning.what) for warning in loaded.warnings] == [
-        (2, "this version does not act on 'backups' yet; the section is ignored"),
         (3, "this version does not act on 'tests' yet; the section is ignored"),
     ]
 

