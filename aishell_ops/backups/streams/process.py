@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from aishell_core.targets import Secret
 from aishell_ops.backups.errors import BackupError, ToolError
 from aishell_ops.backups.streams.contract import Reader, Stop, Writer
 from aishell_ops.backups.streams.stopping import expect_wanted
@@ -25,6 +26,8 @@ _PATIENCE_SECONDS = 5.0
 """How long a program has to end after it was asked to, before it is killed."""
 _TAIL_BYTES = 4096
 _REMARKS_BYTES = 64 << 10
+HANDED = "{handed}"
+"""Where a program's arguments name the file of what is handed to it."""
 
 Trailer = Callable[[bytes], bool]
 """Whether the last bytes of a stream (up to 4096) are those of a whole one."""
@@ -34,7 +37,9 @@ Trailer = Callable[[bytes], bool]
 class Program:
     """A program to run, as a list of arguments; `secrets` go into its environment and are shown nowhere.
 
-    Variables of ours that begin with `hides` are kept from it: it shall be told by `environment` alone what they are about.
+    What is `handed` to it stands nowhere but in a pipe: the program finds it as a file, whose path takes the place of HANDED
+    in the first argument that holds it. Variables of ours that begin with `hides` are kept from it: it shall be told by `environment` and by what is
+    handed to it alone what they are about.
     """
 
     arguments: tuple[str, ...]
@@ -42,6 +47,7 @@ class Program:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     folder: Path | None = None
     hides: str = ""
+    handed: Secret | None = None
 
     @property
     def surroundings(self) -> dict[str, str]:
@@ -161,20 +167,25 @@ class _Run:
 @contextmanager
 def _running(program: Program, *, stdin: int, stdout: int) -> Iterator[_Run]:
     """Run a program in a session of its own, which ends with the block."""
+    handed = _handed(program.handed)
     try:
         process = subprocess.Popen(
-            program.arguments,
+            _naming(program.arguments, handed),
             stdin=stdin,
             stdout=stdout,
             stderr=subprocess.PIPE,
             env=program.surroundings,
             cwd=program.folder,
             start_new_session=True,
+            pass_fds=() if handed is None else (handed,),
         )
     except OSError as fault:
         raise ToolError(
             f"{program.name} cannot be run: {(fault.strerror or str(fault)).lower()}", "install it, or name its folder"
         ) from fault
+    finally:
+        if handed is not None:
+            os.close(handed)
     for end in (process.stdin, process.stdout):
         if end is not None:
             _widen(end)
@@ -189,6 +200,27 @@ def _running(program: Program, *, stdin: int, stdout: int) -> Iterator[_Run]:
             if end is not None:
                 with suppress(OSError):
                     end.close()
+
+
+def _handed(content: Secret | None) -> int | None:
+    """The reading end of a pipe that holds what a program is handed: less than what any pipe takes without a reader."""
+    if content is None:
+        return None
+    reading, writing = os.pipe()
+    try:
+        os.write(writing, content.reveal().encode())
+    finally:
+        os.close(writing)
+    return reading
+
+
+def _naming(arguments: tuple[str, ...], handed: int | None) -> list[str]:
+    """The arguments with the path of what is handed; a later one that looks like its place is somebody's odd name."""
+    named = list(arguments)
+    if handed is not None:
+        place = next(number for number, one in enumerate(named) if HANDED in one)
+        named[place] = named[place].replace(HANDED, f"/dev/fd/{handed}")
+    return named
 
 
 def _widen(end: IO[bytes]) -> None:

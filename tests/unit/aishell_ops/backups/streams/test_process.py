@@ -8,8 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from aishell_core.targets import Secret
 from aishell_ops.backups.errors import BackupError, ToolError
-from aishell_ops.backups.streams.process import Program, ProgramSink, ProgramSource
+from aishell_ops.backups.streams.process import HANDED, Program, ProgramSink, ProgramSource
 from tests.servers.sqlite_client import eventually
 from tests.unit.aishell_ops.backups.streams.situation import NEVER
 
@@ -53,6 +54,13 @@ def test_success_without_a_byte_is_no_success() -> None:
 def test_success_without_the_trailer_is_no_success() -> None:
     with pytest.raises(BackupError, match="ends too early"):
         _all_of(ProgramSource("dump.sql", _shell("echo half"), trailer=lambda tail: tail.endswith(b"completed\n")))
+
+
+def test_what_is_handed_to_a_program_is_a_file_for_it_and_stands_nowhere_else() -> None:
+    script = 'cat "$1"; echo "$2"; env | grep -c hunter2 || true'
+    program = Program(("sh", "-c", script, "sh", HANDED, f"x{HANDED}"), handed=Secret("hunter2\n"))
+    assert _all_of(ProgramSource("data", program)) == f"hunter2\nx{HANDED}\n0\n".encode()
+    assert "hunter2" not in repr(program)
 
 
 def test_a_missing_program_is_named() -> None:
