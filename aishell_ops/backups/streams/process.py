@@ -38,8 +38,8 @@ class Program:
     """A program to run, as a list of arguments; `secrets` go into its environment and are shown nowhere.
 
     What is `handed` to it stands nowhere but in a pipe: the program finds it as a file, whose path takes the place of HANDED
-    in the first argument that holds it. Variables of ours that begin with `hides` are kept from it: it shall be told by `environment` and by what is
-    handed to it alone what they are about.
+    in the first argument that holds it. Variables of ours that begin with `hides` are kept from it: it shall be told by
+    `environment` and by what is handed to it alone what they are about.
     """
 
     arguments: tuple[str, ...]
