@@ -6,9 +6,8 @@ import json
 from dataclasses import dataclass, field
 from functools import cache
 
-from pydantic import TypeAdapter, ValidationError
-
 from aishell_core.state.codec import storable
+from aishell_core.state.forms import Form
 from aishell_core.values import Labels
 from alerts.models import Fingerprint, Level
 from alerts.notify.models import Message
@@ -23,39 +22,33 @@ class Tells:
 
 # Made when the first message is: a program that tells nobody anything needs none.
 @cache
-def _messages() -> TypeAdapter[Message]:
-    return TypeAdapter(Message)
+def _messages() -> Form[Message]:
+    return Form(Message)
 
 
 @cache
-def _tells() -> TypeAdapter[Tells]:
-    return TypeAdapter(Tells)
+def _tells() -> Form[Tells]:
+    return Form(Tells)
 
 
 def encode_message(message: Message) -> str:
     """A message as JSON; it holds no secret of its channel."""
-    return _messages().dump_json(message).decode()
+    return _messages().encode(message)
 
 
 def decode_message(text: str) -> Message | None:
     """The message; None of a text that is damaged."""
-    try:
-        return _messages().validate_json(text)
-    except ValidationError:
-        return None
+    return _messages().decode(text)
 
 
 def encode_tells(tells: Tells) -> str:
     """What a message tells, as JSON."""
-    return _tells().dump_json(tells).decode()
+    return _tells().encode(tells)
 
 
 def decode_tells(text: str) -> Tells:
     """What a message tells; nothing where the text is damaged."""
-    try:
-        return _tells().validate_json(text)
-    except ValidationError:
-        return Tells()
+    return _tells().decode(text) or Tells()
 
 
 def encode_labels(labels: Labels) -> str:
