@@ -146,7 +146,7 @@ def _demo_authority(targets: tuple[Target, ...], state: Path, *, read_only: bool
 
 def _demo_rules() -> RuleSource:
     """The rules that ship, whatever is configured: a demo tells nobody anything."""
-    from aishell_tui.config.alert_rules import shipped_rules
+    from aishell_tui.config.rule_source import shipped_rules
 
     return shipped_rules()
 

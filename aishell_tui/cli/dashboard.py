@@ -152,7 +152,7 @@ def _authority(loaded: Configuration, targets: tuple[Target, ...]) -> Authority:
 
 
 def _rules(config: Path | None, *, keeps_history: bool) -> RuleSource:
-    from aishell_tui.config.alert_rules import rule_book_source
+    from aishell_tui.config.rule_source import rule_book_source
     from alerts.language.checker import KEPT
 
     return rule_book_source(config, kept=KEPT if keeps_history else replace(KEPT, stored_seconds=0.0))

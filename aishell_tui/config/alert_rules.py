@@ -1,30 +1,23 @@
-"""From the configuration to the rule book that is in force: files of rules are read here, and channels get their secrets.
-
-Others call `read_rule_book` once, or keep the source that `rule_book_source` makes, which reads anew when a file has changed.
-"""
+"""From the configuration to the rule book that is in force: files of rules are read here, and channels get their secrets."""
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from aishell_core.documents.problems import InvalidConfigError, Problem, nearest
+from aishell_core.documents.problems import Problem, nearest
 from aishell_core.errors import AishellError
 from aishell_core.targets import Secret
 from aishell_core.values import TargetId
 from aishell_tui.config.alert_layers import ALERTS, LoadedAlerts, LoadedChannel
-from aishell_tui.config.load import Configuration, load_config
-from aishell_tui.config.locate import possible_files
+from aishell_tui.config.load import Configuration
 from aishell_tui.config.secret_sources import FromCommand, FromFile, expand, resolve
-from aishell_tui.places import Places, find_places
 from alerts.language.checker import KEPT, Kept
 from alerts.notify.models import Channel, Heartbeat
 from alerts.notify.urls import kind_of, problems_of
 from alerts.rules.book import RuleBook, Settings
-from alerts.rules.files import FileWatch, RuleFiles, find_rule_files, read_rule_files
+from alerts.rules.files import RuleFiles, find_rule_files, read_rule_files
 from alerts.rules.load import Section, load_book
 
 _NAMED = 3
@@ -180,68 +173,3 @@ def _unknown_targets(configuration: Configuration, book: RuleBook) -> Iterator[P
 def _problem(origin: str, what: str, hint: str = "") -> Problem:
     source, _, line = origin.rpartition(":")
     return Problem(source, what, hint, int(line)) if line.isdecimal() else Problem(origin, what, hint)
-
-
-def rule_book_source(
-    chosen: Path | None = None,
-    *,
-    environ: Mapping[str, str] = os.environ,
-    working_folder: Path | None = None,
-    places: Places | None = None,
-    kept: Kept = KEPT,
-) -> RuleBookSource:
-    """The rule book of the files that a program is configured by, whether they exist already or not."""
-    folder, places = working_folder or Path.cwd(), places or find_places(environ)
-    candidates = [file.path for file in possible_files(places, folder, chosen, environ)]
-
-    def load() -> Configuration:
-        return load_config(chosen, environ=environ, working_folder=folder, places=places)
-
-    return RuleBookSource(load, candidates, kept)
-
-
-def shipped_rules() -> RuleBookSource:
-    """The rules that ship with their own values and nothing else: no file is read, and nobody is told."""
-    return RuleBookSource(Configuration)
-
-
-class RuleBookSource:
-    """The rule book as the files say it now. `load` reads the configuration; `candidates` are files that may come to be."""
-
-    def __init__(self, load: Callable[[], Configuration], candidates: Sequence[Path] = (), kept: Kept = KEPT) -> None:
-        self._load, self._candidates, self._kept = load, tuple(candidates), kept
-        self._watch = FileWatch()
-        self._configuration: Configuration | None = None
-        self._is_read = False
-        self.book = RuleBook()
-        """The newest book; empty before the first `refresh`."""
-
-    def refresh(self) -> RuleBook | None:
-        """The new book when the content of a file has changed it since the last call, and at the first call; else None. Blocking.
-
-        Of a configuration that has become wrong the rules that were in force stay in force, and its errors are the book's faults.
-        """
-        if not self._watch.changed(self._paths()):
-            return None
-        try:
-            self._configuration = self._load()
-        except InvalidConfigError as error:
-            book = replace(self.book, faults=error.problems)
-        else:
-            book = self._with_candidates(read_rule_book(self._configuration, self._kept, self.book))
-        # Files that are named anew are seen as a change by the next call, which then finds the same book.
-        if self._is_read and book == self.book:
-            return None
-        self.book, self._is_read = book, True
-        return book
-
-    def _with_candidates(self, book: RuleBook) -> RuleBook:
-        """A file that is gone has been read too: what it configured is not configured any more."""
-        files = book.settings.files | set(map(str, self._candidates))
-        return replace(book, settings=replace(book.settings, files=files))
-
-    def _paths(self) -> Iterator[Path]:
-        yield from self._candidates
-        if self._configuration is not None:
-            yield from self._configuration.files
-            yield from (file.path for file in find_rule_files(rule_files_of(self._configuration.alerts))[0])

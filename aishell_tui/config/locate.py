@@ -9,6 +9,9 @@ from pathlib import Path
 from aishell_tui.places import BACKUP_NAME, PROJECT_FOLDER, PROJECT_NAME, Places
 
 CONFIG_VARIABLE = "AISHELL_CONFIG"
+VARIABLE_PREFIX = "AISHELL_"
+_SAY_NOTHING = {"AISHELL_HOME", "AISHELL_DEBUG"}
+"""Variables of ours that are no options."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,13 @@ def named_file(working_folder: Path, chosen: Path | None, environ: Mapping[str, 
     """The one file that --config or AISHELL_CONFIG names; None when neither does."""
     named = chosen or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
     return None if named is None else working_folder / named.expanduser()
+
+
+def is_nothing_configured(places: Places, working_folder: Path, environ: Mapping[str, str]) -> bool:
+    """Whether there is no file and no variable to be read, so that all is as it is without a configuration."""
+    if any(name.startswith(VARIABLE_PREFIX) and name not in _SAY_NOTHING for name in environ):
+        return False
+    return not config_files(places, working_folder, None, environ)
 
 
 def _base(path: Path) -> Path:

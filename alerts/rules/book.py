@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from aishell_core.documents.problems import Problem
@@ -64,3 +64,9 @@ class RuleBook:
         """What a notifier needs of it."""
         by_name = {rule.name: rule for rule in self.rules}
         return Routes(self.settings.channels, self.settings.default_channels, by_name, self.settings.heartbeat)
+
+
+def same_rules(rules: Iterable[Rule], before: RuleBook | None) -> tuple[Rule, ...]:
+    """The rules, those that are as in the book `before` as the same objects."""
+    known = {rule.name: rule for rule in before.rules} if before is not None else {}
+    return tuple(known[rule.name] if rule == known.get(rule.name) else rule for rule in rules)

@@ -5,7 +5,7 @@ Others call `load_book`, with documents that `files.read_rule_files` and the con
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from aishell_core.documents.document import Document, KeyPath, Plain
@@ -13,8 +13,8 @@ from aishell_core.documents.fields import kind_of
 from aishell_core.documents.problems import Problem, nearest
 from alerts.language.checker import KEPT, Kept
 from alerts.models import MatchOperator
-from alerts.rule import Maintenance, Rule
-from alerts.rules.book import BrokenRule, RuleBook, Settings
+from alerts.rule import Maintenance
+from alerts.rules.book import BrokenRule, RuleBook, Settings, same_rules
 from alerts.rules.builtin import builtin_documents
 from alerts.rules.maintenance import read_maintenance
 from alerts.rules.place import Place
@@ -122,8 +122,7 @@ def load_book(
         if isinstance(found := read_rule(draft.place, draft.content, around, draft.builtin), BrokenRule):
             sheet.broken.append(found)
     settings = replace(settings, maintenance=(*settings.maintenance, *_maintenance(sections, sheet)))
-    known = {rule.name: rule for rule in before.rules} if before is not None else {}
-    rules = tuple(_same(read.rule, known) for read in sheet.read if read.is_enabled) if settings.is_enabled else ()
+    rules = same_rules((read.rule for read in sheet.read if read.is_enabled), before) if settings.is_enabled else ()
     disabled = tuple(read.rule.name for read in sheet.read if not read.is_enabled)
     warnings = tuple(warning for read in sheet.read for warning in read.warnings)
     warnings += tuple(_unknown_inhibited(sheet))
@@ -173,11 +172,6 @@ def _maintenance(sections: Sequence[Section], sheet: _Sheet) -> Iterator[Mainten
                 sheet.broken.append(read)
             else:
                 yield read
-
-
-def _same(rule: Rule, known: Mapping[str, Rule]) -> Rule:
-    before = known.get(rule.name)
-    return before if before == rule else rule
 
 
 def _read(draft: _Draft, around: Surroundings, sheet: _Sheet) -> None:

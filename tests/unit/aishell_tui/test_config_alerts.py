@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from aishell_core.documents.problems import InvalidConfigError
-from aishell_tui.config.alert_rules import RuleBookSource, open_channels, read_rule_book, rule_book_source
+from aishell_tui.config.alert_rules import open_channels, read_rule_book
 from aishell_tui.config.load import Configuration, load_config
 from aishell_tui.config.origin import effective_values
 from aishell_tui.config.presence import missing_files
+from aishell_tui.config.rule_source import RuleBookSource, rule_book_source
 from aishell_tui.config.schema import config_schema
 from aishell_tui.places import Places
 from alerts.models import Level

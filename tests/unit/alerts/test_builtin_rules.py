@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import asdict
+from importlib.resources import files
 
 import pytest
 
@@ -12,9 +14,12 @@ from aishell_tui.keys import KEYS
 from alerts.language.checker import understood
 from alerts.models import Level
 from alerts.rule import Rule
+from alerts.rules.book import RuleBook
 from alerts.rules.builtin import BUILTIN_SETS, builtin_documents
 from alerts.rules.load import load_book
+from alerts.rules.shipped import shipped_book
 from alerts.templates import Facts, render
+from tests.builtin_rules import rules_file
 
 BOOK = load_book([], builtin=BUILTIN_SETS)
 each_rule = pytest.mark.parametrize("rule", BOOK.rules, ids=lambda rule: rule.name)
@@ -24,6 +29,12 @@ def test_all_of_them_are_right() -> None:
     assert not BOOK.errors
     assert not BOOK.warnings
     assert not BOOK.disabled
+
+
+def test_what_a_dashboard_reads_is_what_stands_in_the_files() -> None:
+    kept = (files("alerts") / "builtin" / "rules.json").read_text(encoding="utf-8")
+    assert kept == rules_file(), "make it anew: python -m tests.builtin_rules > alerts/builtin/rules.json"
+    assert asdict(shipped_book(RuleBook())) == asdict(BOOK)
 
 
 def test_there_is_a_set_for_every_engine_and_the_machine() -> None:

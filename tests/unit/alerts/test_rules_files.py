@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from alerts.rules.files import MOST_FILES, FileWatch, RuleFiles, find_rule_files, read_rule_files
+from alerts.rules.files import MOST_FILES, RuleFiles, find_rule_files, read_rule_files
+from alerts.rules.watch import FileWatch
 from tests.unit.alerts.rule_documents import told
 
 RULE = "rules:\n  - {name: a, condition: pool.usage > 90%}\n"
