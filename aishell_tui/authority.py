@@ -51,6 +51,18 @@ def authority_of(loaded: Configuration, targets: tuple[Target, ...]) -> Authorit
     return Authority(current_actor(os.environ), loaded.policy, find_places().state, places)
 
 
+def authority_without_roles(targets: tuple[Target, ...]) -> Authority:
+    """The authority of whoever runs this process where nothing is configured: no role is given, and no target is known."""
+    from aishell_core.safety.actor import current_actor
+    from aishell_core.safety.decision import Place
+    from aishell_core.safety.roles import Policy
+    from aishell_tui.places import find_places
+
+    found = find_places()
+    places = {target.name: Place(target.name, target.environment, target.read_only, known=False) for target in targets}
+    return Authority(current_actor(os.environ), Policy(file=str(found.config_file)), found.state, places)
+
+
 def authority_over(targets: tuple[Target, ...], state_folder: Path, *, read_only: bool = False) -> Authority:
     """The authority of whoever started these targets and owns them, as in a demo."""
     from aishell_core.safety.actor import current_actor

@@ -138,7 +138,8 @@ def _warn(chosen: Choice, text: str, message: str, hint: str) -> None:
 
 def selected(chosen: Choice, loaded: Configuration, *, needed: bool = True) -> tuple[Target, ...]:
     """The targets that were asked for, else all configured ones; raises UsageError when there is none at all."""
-    from aishell_tui.config.targets import chosen_targets, unknown_name
+    from aishell_tui.config.command_line import unknown_name
+    from aishell_tui.config.targets import chosen_targets
 
     names = tuple(target.spec.name for target in loaded.targets)
     for name in chosen.databases:

@@ -67,7 +67,7 @@ def connect(
     """
     from aishell_tui.cli.reports.connect import connect_report, connect_text, readiness
     from aishell_tui.cli.reports.looked import exit_code
-    from aishell_tui.config.targets import named_location
+    from aishell_tui.config.command_line import named_location
 
     location = named_location(url, Path.cwd())
     if environment is not None and save is None:

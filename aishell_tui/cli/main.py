@@ -13,8 +13,8 @@ def main() -> int:
     try:
         from aishell_tui.cli import boundary, quick
 
-        run: boundary.Command = quick.demo
-        if not quick.is_plain_demo(sys.argv[1:]):
+        run = quick.quick_way(sys.argv[1:])
+        if run is None:
             from aishell_tui.cli.tree import app
 
             run = app

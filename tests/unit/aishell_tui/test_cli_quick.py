@@ -1,4 +1,4 @@
-"""The short way to the demo does what the long way does."""
+"""The short way to the dashboard does what the long way does."""
 
 import subprocess
 import sys
@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from aishell_tui.authority import authority_of, authority_without_roles
 from aishell_tui.cli.dashboard import dashboard_options
-from aishell_tui.cli.quick import is_plain_demo
+from aishell_tui.cli.quick import demo, plain_words, quick_way
+from aishell_tui.config.command_line import named_targets
 from aishell_tui.config.load import load_config
 from aishell_tui.options import DashboardOptions
 from tests.command_line import PROGRAM, run_process
@@ -20,28 +22,74 @@ def test_the_defaults_are_those_of_an_empty_configuration(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("arguments", [[], ["demo"]])
 def test_a_demo_with_nothing_configured_is_plain(arguments: list[str], tmp_path: Path) -> None:
-    assert is_plain_demo(arguments, {"AISHELL_HOME": str(tmp_path)}, tmp_path)
+    assert quick_way(arguments, {"AISHELL_HOME": str(tmp_path)}, tmp_path) is demo
 
 
-@pytest.mark.parametrize("arguments", [["demo", "--wall"], ["--version"], ["status"], ["--json"], ["demo", "x"]])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--target", "mysql://root@127.0.0.1:3306/shop"], ("mysql://root@127.0.0.1:3306/shop",)),
+        (["monitor", "-t", "a.db", "--target=./b"], ("a.db", "./b")),
+        (["monitor"], ()),
+    ],
+)
+def test_databases_alone_are_plain(arguments: list[str], words: tuple[str, ...], tmp_path: Path) -> None:
+    assert plain_words(arguments) == words
+    assert quick_way(arguments, {"AISHELL_HOME": str(tmp_path)}, tmp_path) is not None
+
+
+def test_who_may_do_what_where_nothing_is_configured_is_what_an_empty_configuration_says(tmp_path: Path) -> None:
+    targets = named_targets(("postgresql://db/app", "a.db"), {}, tmp_path)
+    assert authority_without_roles(targets) == authority_of(load_config(working_folder=tmp_path), targets)
+
+
+def test_a_terminal_is_asked_for_in_the_same_words(tmp_path: Path) -> None:
+    environment = {"AISHELL_HOME": str(tmp_path)}
+    short = run_process("--target", "a.db", environment=environment, cwd=tmp_path)
+    long = run_process("--target", "a.db", "--read-only", environment=environment, cwd=tmp_path)
+    assert (short.code, short.out, short.err) == (long.code, long.out, long.err)
+    assert short.code == 64
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["demo", "--wall"],
+        ["--version"],
+        ["status"],
+        ["--json"],
+        ["demo", "x"],
+        ["--target"],
+        ["--target", ""],
+        ["--target="],
+        ["--target", "orders"],
+        ["--target", "--help"],
+        ["--target", "a.db", "--read-only"],
+        ["--target", "a.db", "status"],
+        ["status", "--target", "a.db"],
+        ["--target", "postgresql://ann:secret@db/app"],
+        ["-t=a.db"],
+        ["--", "--target", "a.db"],
+    ],
+)
 def test_anything_else_is_read_by_the_command_line(arguments: list[str], tmp_path: Path) -> None:
-    assert not is_plain_demo(arguments, {"AISHELL_HOME": str(tmp_path)}, tmp_path)
+    assert not quick_way(arguments, {"AISHELL_HOME": str(tmp_path)}, tmp_path)
 
 
 def test_a_configuration_is_always_read(tmp_path: Path) -> None:
     environ = {"AISHELL_HOME": str(tmp_path)}
-    assert not is_plain_demo([], {**environ, "AISHELL_THEME": "day"}, tmp_path)
+    assert not quick_way([], {**environ, "AISHELL_THEME": "day"}, tmp_path)
     (tmp_path / ".ai-shell").mkdir()
     (tmp_path / ".ai-shell" / "dashboard.yml").write_text("dashboard: {theme: day}")
-    assert not is_plain_demo([], environ, tmp_path)
+    assert not quick_way([], environ, tmp_path)
     (tmp_path / ".ai-shell" / "dashboard.yml").unlink()
     (tmp_path / "config.yaml").write_text("")
-    assert not is_plain_demo([], environ, tmp_path)
+    assert not quick_way([], environ, tmp_path)
 
 
 @pytest.mark.parametrize("variable", ["_AISHELL_COMPLETE", "_AI_SHELL_COMPLETE"])
 def test_a_shell_that_completes_is_not_answered_by_the_demo(variable: str, tmp_path: Path) -> None:
-    assert not is_plain_demo([], {"AISHELL_HOME": str(tmp_path), variable: "complete_bash"}, tmp_path)
+    assert not quick_way([], {"AISHELL_HOME": str(tmp_path), variable: "complete_bash"}, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["aishell", "ai-shell"])
