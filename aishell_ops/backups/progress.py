@@ -14,6 +14,7 @@ class Stage(StrEnum):
     SAVING = "saving"
     PROVING = "proving"
     COMMITTING = "committing"
+    COPYING = "copying"
     CHECKING = "checking"
     LOADING = "loading"
     FINISHING = "finishing"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -14,7 +15,7 @@ from aishell_ops.backups.comparison import Comparison, compare
 from aishell_ops.backups.engines.contract import Loading, LoadPlan, LoadRequest, Loads
 from aishell_ops.backups.errors import BackupError
 from aishell_ops.backups.layout import Spot
-from aishell_ops.backups.models import Backup, ProofLevel
+from aishell_ops.backups.models import Backup, ProofLevel, RecordKind
 from aishell_ops.backups.progress import Stage, Step, Tell, nobody
 from aishell_ops.backups.repository import Repository
 from aishell_ops.backups.streams.contract import Keys, Stride
@@ -40,6 +41,19 @@ class Restored:
     database: str
     comparison: Comparison
     seconds: float
+
+
+def expected_seconds(backup: Backup, others: Iterable[Backup]) -> float | None:
+    """How long a restore would take, by the newest restore of this database that was measured; None without any. Pure."""
+    source = backup.manifest.source
+    measured = [
+        (record.at, record.seconds / one.manifest.plain_bytes)
+        for one in others
+        if (one.manifest.source.target, one.manifest.source.database) == (source.target, source.database) and one.manifest.plain_bytes
+        for record in one.records
+        if record.kind in {RecordKind.TESTED, RecordKind.RESTORED} and record.seconds is not None
+    ]
+    return max(measured)[1] * backup.manifest.plain_bytes if measured else None
 
 
 async def plan_restore(engine: Loads, backup: Backup, order: RestoreOrder) -> LoadPlan:

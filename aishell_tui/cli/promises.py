@@ -15,6 +15,16 @@ from aishell_tui.cli.alert_shapes import (
 )
 from aishell_tui.cli.alert_trying_shapes import AlertCheckReport, AlertTestReport, BacktestReport
 from aishell_tui.cli.audit_shapes import AuditReport, AuditVerifyReport
+from aishell_tui.cli.backup_shapes import (
+    BackupMade,
+    BackupPlanned,
+    BackupReport,
+    BackupRestored,
+    BackupsReport,
+    BackupStep,
+    BackupVerified,
+    RestorePlanned,
+)
 from aishell_tui.cli.setup_shapes import ConnectReport, EffectiveReport, ValidateReport
 from aishell_tui.cli.shapes import (
     CatalogueReport,
@@ -53,6 +63,14 @@ REPORTS: tuple[tuple[str, type], ...] = (
     ("aishell alerts check --json", AlertCheckReport),
     ("aishell alerts test --json", AlertTestReport),
     ("aishell alerts backtest --json", BacktestReport),
+    ("aishell backup list --json", BackupsReport),
+    ("aishell backup info ID --json", BackupReport),
+    ("aishell backup create --json, the last line", BackupMade),
+    ("aishell backup create --dry-run --json", BackupPlanned),
+    ("aishell backup verify ID --json, the last line", BackupVerified),
+    ("aishell backup restore ID --json, the last line", BackupRestored),
+    ("aishell backup restore ID --dry-run --json", RestorePlanned),
+    ("the other lines of those three", BackupStep),
     ("aishell audit show --json", AuditReport),
     ("aishell audit verify --json", AuditVerifyReport),
     ("aishell config validate --json", ValidateReport),

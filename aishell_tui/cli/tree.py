@@ -9,6 +9,7 @@ import typer
 from aishell_tui.cli import (
     alerts,
     audit,
+    backup,
     configure,
     connect,
     connections,
@@ -73,6 +74,7 @@ for group in (dashboard, status, health, statements, query, connections, metrics
     group.register(app)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(audit.app, name="audit")
+app.add_typer(backup.app, name="backup")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(configure.app, name="config")
 app.add_typer(documents.app, name="docs")

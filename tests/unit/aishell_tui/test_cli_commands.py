@@ -152,7 +152,7 @@ def test_config_from_init_to_show(capsys: Capture, aishell_home: Path) -> None:
 
 def test_validate_lists_everything_that_is_wrong(capsys: Capture, work: Path) -> None:
     """Errors and warnings with their lines, in JSON as rows, with exit code 78."""
-    (work / "c.yaml").write_text("backups: {}\ndashboard: {theme: nite}\nhistory: {on: true}\n")
+    (work / "c.yaml").write_text("tests: {}\ndashboard: {theme: nite}\nhistory: {on: true}\n")
     ran = run_here(capsys, "config", "validate", "c.yaml")
     assert ran.code == 78
     assert "c.yaml:2:20: there is no theme 'nite'" in ran.out
@@ -170,19 +170,19 @@ def test_validate_lists_everything_that_is_wrong(capsys: Capture, work: Path) ->
         "message": "unknown key 'on'",
         "hint": "valid: enabled",
     }
-    (work / "c.yaml").write_text("backups: {}\n")
+    (work / "c.yaml").write_text("tests: {}\n")
     good = run_here(capsys, "config", "validate", "c.yaml")
     assert good.code == 0
-    assert good.out.startswith(f"warning: {work}/c.yaml:1:1: this version does not act on 'backups' yet")
+    assert good.out.startswith(f"warning: {work}/c.yaml:1:1: this version does not act on 'tests' yet")
     assert run_here(capsys, "config", "validate").out == "ok: there is no configuration file, so the defaults are in force\n"
 
 
 def test_a_warning_of_the_configuration_is_narration(capsys: Capture, work: Path, database: Path) -> None:
     """It goes to standard error, so that the output stays data; the command does its work."""
-    (work / "c.yaml").write_text(f"backups: []\ntargets: [{{name: shop, url: '{database}'}}]\n")
+    (work / "c.yaml").write_text(f"tests: []\ntargets: [{{name: shop, url: '{database}'}}]\n")
     ran = run_here(capsys, "connections", "--config", "c.yaml")
     assert ran.code == 0
-    assert ran.err.startswith(f"aishell: warning: {work}/c.yaml:1:1: this version does not act on 'backups' yet")
+    assert ran.err.startswith(f"aishell: warning: {work}/c.yaml:1:1: this version does not act on 'tests' yet")
     ran = run_here(capsys, "connections", "--config", "c.yaml", "--json")
     assert ran.json()["connections"] == [
         {
@@ -301,7 +301,7 @@ def test_control_characters_of_a_message_do_no_harm(capsys: Capture) -> None:
 
 def test_an_error_under_json_stands_alone(capsys: Capture, work: Path) -> None:
     """A warning of the configuration does not come before the one JSON object on standard error."""
-    (work / "c.yaml").write_text("backups: {}\n")
+    (work / "c.yaml").write_text("tests: {}\n")
     ran = run_here(capsys, "status", "--config", "c.yaml", "--json", "-d", "none")
     assert (ran.code, ran.error()[:2]) == (64, ("usage", "there is no target 'none'"))
 
@@ -362,11 +362,13 @@ def test_a_secret_file_that_is_not_there_makes_the_configuration_invalid(capsys:
 
 
 def test_under_json_each_warning_is_an_object_on_a_line(capsys: Capture, work: Path, database: Path) -> None:
-    (work / "c.yaml").write_text(f"backups: []\ntests: []\ntargets: [{{name: shop, url: '{database}'}}]\n")
+    content = f"tests: []\ntargets: [{{name: shop, url: '{database}'}}, {{name: open, url: 'redis://:hunter2@127.0.0.1:1/0'}}]\n"
+    (work / "c.yaml").write_text(content)
+    (work / "c.yaml").chmod(0o644)
     ran = run_here(capsys, "connections", "--config", "c.yaml", "--json")
     warnings = [json.loads(line)["warning"] for line in ran.err.splitlines()]
-    assert [sorted(warning) for warning in warnings] == [["hint", "message"]] * 2
-    assert warnings[0]["message"] == f"{work}/c.yaml:1:1: this version does not act on 'backups' yet; the section is ignored"
+    assert [sorted(warning) for warning in warnings] == [["hint", "message"]] * 3
+    assert f"{work}/c.yaml:1:1: this version does not act on 'tests' yet; the section is ignored" in [each["message"] for each in warnings]
 
 
 def test_under_json_the_hint_of_a_bad_file_stands_in_hint_alone(capsys: Capture, work: Path) -> None:

@@ -1,0 +1,221 @@
+"""Backups as people and schedules ask for them: planned, decided on, recorded, made, checked, and old ones let go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from aishell_core.clock import Clock
+from aishell_core.errors import AishellError
+from aishell_core.safety.audit_entry import Attempt
+from aishell_core.safety.decision import Decision, Place, decide
+from aishell_core.safety.perform import perform
+from aishell_core.safety.risk import ActionClass, Risk, RiskLevel
+from aishell_core.targets import Target
+from aishell_core.values import TargetId
+from aishell_ops.backups.copying import copy_backup
+from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan, SaveRequest
+from aishell_ops.backups.layout import Line, Spot
+from aishell_ops.backups.models import Backup, Record, RecordKind
+from aishell_ops.backups.progress import Tell, nobody
+from aishell_ops.backups.registry import loader_of, saver_of
+from aishell_ops.backups.repository import Repository
+from aishell_ops.backups.restore import Restored, RestoreOrder, plan_restore, restore
+from aishell_ops.backups.retain import Retained, retain
+from aishell_ops.backups.storage.address import StorageAddress
+from aishell_ops.backups.storage.opening import open_storage
+from aishell_ops.backups.streams.contract import Keys
+from aishell_ops.backups.take import Order, take
+from aishell_ops.backups.verify import Depth, Verification, unlock, verify
+from aishell_tui.authority import Authority
+from aishell_tui.backup_settings import BackupSettings, Settings
+
+READING = (ActionClass.READ,)
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What became of a backup that was wanted.
+
+    `copies` names the other storages it lies in now. `doubts` say what went wrong after it was committed: the backup is
+    there, but a copy, its verification or retention is not.
+    """
+
+    backup: Backup
+    copies: tuple[str, ...] = ()
+    verification: Verification | None = None
+    retained: Retained | None = None
+    doubts: tuple[AishellError, ...] = ()
+
+
+class BackupDesk:
+    """Carries out what is wanted of backups, as one person with their roles."""
+
+    def __init__(self, authority: Authority, settings: BackupSettings, clock: Clock) -> None:
+        self.authority = authority
+        self.settings = settings
+        self.clock = clock
+
+    @contextmanager
+    def repository(self, address: StorageAddress) -> Iterator[Repository]:
+        """A storage with its credentials, let go of when the block ends."""
+        with closing(open_storage(self.settings.with_secrets(address))) as storage:
+            yield Repository(storage, self.clock.now)
+
+    async def plan_create(self, target: Target, settings: Settings) -> tuple[SavePlan, Decision]:
+        """What would be saved and how, and whether it is allowed; raises UsageError, ToolError, TargetError."""
+        plan = await saver_of(target).plan_save(target, self._request(settings))
+        return plan, self._decide(target, _saving_risk(settings))
+
+    async def create(self, target: Target, settings: Settings, *, tell: Tell = nobody, by: str = "") -> Saved:
+        """Make a backup, copy it, check it, let old ones go. Raises RefusedError, BackupError and its kin, TargetError, ConfigError.
+
+        What goes wrong once it is committed stands in `doubts`: a good backup is not called a failed one.
+        """
+        risk = _saving_risk(settings)
+        decision = self._decide(target, risk)
+        subject = f"back up {target.name} to {', '.join(map(str, settings.storages))}"
+        attempt = Attempt(
+            self.authority.actor, self.authority.place(target), target.engine, "", risk, decision, subject, confirmed=decision.allowed
+        )
+        return await perform(self.authority.log, attempt, lambda: self._create(target, settings, tell, by), clock=self.clock)
+
+    async def verify(
+        self, address: StorageAddress, backup: Backup, depth: Depth, *, files: tuple[Path, ...] = (), tell: Tell = nobody
+    ) -> Verification:
+        """Look whether a backup is whole, and record it beside it and in the audit log. Raises BackupError and its kin."""
+
+        async def act() -> Verification:
+            with self.repository(address) as repository:
+                keys = await self._keys(repository, backup, files)
+                who = self.authority.actor.user
+                return await verify(repository, spot_of_backup(backup), depth, self.clock, keys=keys, by=who, tell=tell)
+
+        attempt = self.attempt_on(backup, Risk(RiskLevel.NONE, READING), f"verify backup {backup.id}")
+        return await perform(self.authority.log, attempt, act, clock=self.clock)
+
+    async def plan_restore(self, target: Target, backup: Backup, request: LoadRequest) -> tuple[LoadPlan, Decision]:
+        """What a restore would do, and whether it is allowed; raises UsageError, ToolError, TargetError."""
+        plan = await plan_restore(loader_of(target), backup, RestoreOrder(target, request))
+        return plan, self._decide(target, loading_risk(plan))
+
+    async def restore(
+        self,
+        target: Target,
+        address: StorageAddress,
+        backup: Backup,
+        plan: LoadPlan,
+        *,
+        confirmed: bool,
+        files: tuple[Path, ...] = (),
+        tell: Tell = nobody,
+    ) -> Restored:
+        """Carry out a planned restore. Raises RefusedError, BackupError and its kin, TargetError; then what was there is there still."""
+
+        async def act() -> Restored:
+            with self.repository(address) as repository:
+                spot = spot_of_backup(backup)
+                keys = await asyncio.to_thread(self.settings.keys, files) if backup.manifest.encryption is not None else None
+                order = RestoreOrder(target, plan.request, keys)
+                done = await restore(loader_of(target), repository, spot, backup, order, plan, self.clock, tell=tell)
+                record = Record(RecordKind.RESTORED, self.clock.now(), self.authority.actor.user, plan.database, seconds=done.seconds)
+                # It was restored, whether the storage lets that be written down or not.
+                with suppress(AishellError):
+                    await asyncio.to_thread(repository.record, spot, record)
+                return done
+
+        attempt = self.restore_attempt(target, backup, plan, confirmed=confirmed)
+        return await perform(self.authority.log, attempt, act, clock=self.clock)
+
+    def restore_attempt(self, target: Target, backup: Backup, plan: LoadPlan, *, confirmed: bool) -> Attempt:
+        """A restore as the audit log has it."""
+        risk, subject = loading_risk(plan), f"restore backup {backup.id} into {plan.database}"
+        place, decision = self.authority.place(target), self._decide(target, risk)
+        return Attempt(self.authority.actor, place, target.engine, "", risk, decision, subject, confirmed=confirmed)
+
+    def attempt_on(self, backup: Backup, risk: Risk, subject: str, *, confirmed: bool = False) -> Attempt:
+        """Something done to a backup as the audit log has it; it is decided on as on the target that it was made of."""
+        source = backup.manifest.source
+        place = self.authority.places.get(TargetId(source.target)) or Place(source.target, source.environment)
+        decision = decide(self.authority.actor, self.authority.policy, place, risk)
+        return Attempt(self.authority.actor, place, source.engine, "", risk, decision, subject, confirmed=confirmed)
+
+    async def _keys(self, repository: Repository, backup: Backup, files: tuple[Path, ...] = ()) -> Keys | None:
+        """What opens a backup; None where it is not encrypted, or where no key is at hand, so that its content stays unseen."""
+        if backup.manifest.encryption is None:
+            return None
+        if files:
+            at_hand = await asyncio.to_thread(self.settings.keys, files)
+            return await asyncio.to_thread(unlock, repository, spot_of_backup(backup), backup, at_hand)
+        with suppress(AishellError):
+            at_hand = await asyncio.to_thread(self.settings.keys)
+            return await asyncio.to_thread(unlock, repository, spot_of_backup(backup), backup, at_hand)
+        return None
+
+    async def _create(self, target: Target, settings: Settings, tell: Tell, by: str) -> Saved:
+        recipe, locked = await asyncio.to_thread(self.settings.recipe, settings)
+        notes = (("by", by),) if by else ()
+        order = Order(target, self._request(settings), settings.job, recipe, settings.proof, notes, locked)
+        first, *others = settings.storages
+        with self.repository(first) as repository:
+            backup = await take(saver_of(target), repository, order, self.clock, tell=tell)
+            return await self._after(repository, backup, tuple(others), settings, tell)
+
+    async def _after(
+        self, repository: Repository, backup: Backup, others: tuple[StorageAddress, ...], settings: Settings, tell: Tell
+    ) -> Saved:
+        """What follows a committed backup; each step is tried whatever became of those before it, but retention."""
+        spot, saved = spot_of_backup(backup), Saved(backup)
+        for address in others:
+            try:
+                with self.repository(address) as goal:
+                    await asyncio.to_thread(copy_backup, repository, goal, spot, tell=tell)
+                saved = replace(saved, copies=(*saved.copies, str(address)))
+            except AishellError as error:
+                saved = replace(saved, doubts=(*saved.doubts, error))
+        if settings.verify:
+            try:
+                saved = await self._verified(repository, saved, tell)
+            except AishellError as error:
+                saved = replace(saved, doubts=(*saved.doubts, error))
+        if not saved.doubts and (saved.verification is None or saved.verification.is_whole):
+            try:
+                kept = await asyncio.to_thread(retain, repository, spot.line, settings.job, settings.policy, self.clock.now())
+                saved = replace(saved, retained=kept)
+            except AishellError as error:
+                saved = replace(saved, doubts=(*saved.doubts, error))
+        return saved
+
+    async def _verified(self, repository: Repository, saved: Saved, tell: Tell) -> Saved:
+        keys = await self._keys(repository, saved.backup)
+        spot, who = spot_of_backup(saved.backup), self.authority.actor.user
+        found = await verify(repository, spot, Depth.DEEP, self.clock, keys=keys, by=who, tell=tell)
+        return replace(saved, backup=found.backup, verification=found)
+
+    def _decide(self, target: Target, risk: Risk) -> Decision:
+        return decide(self.authority.actor, self.authority.policy, self.authority.place(target), risk)
+
+    def _request(self, settings: Settings) -> SaveRequest:
+        return SaveRequest(format=settings.format, tables=settings.tables, secret=settings.encrypted)
+
+
+def _saving_risk(settings: Settings) -> Risk:
+    where = ", ".join(map(str, settings.storages))
+    return Risk(RiskLevel.LOW, READING, (f"its data is copied to {where}",))
+
+
+def loading_risk(plan: LoadPlan) -> Risk:
+    """What a restore can do: a new database is made, or what is there is lost for good."""
+    if not plan.losses:
+        return Risk(RiskLevel.MEDIUM, (ActionClass.WRITE, ActionClass.SCHEMA), (f"writes {plan.database}",))
+    return Risk(
+        RiskLevel.CRITICAL, (ActionClass.WRITE, ActionClass.SCHEMA, ActionClass.ADMIN), tuple(f"loses {one}" for one in plan.losses)
+    )
+
+
+def spot_of_backup(backup: Backup) -> Spot:
+    """Where a backup lies in its storage."""
+    return Spot(Line(backup.manifest.source.target, backup.manifest.source.database), backup.id)

@@ -1,0 +1,83 @@
+"""All backups of all storages that are known, each with the storage that it lies in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from aishell_core.errors import AishellError
+from aishell_ops.backups.errors import DamagedError
+from aishell_ops.backups.ids import find_id
+from aishell_ops.backups.layout import Spot
+from aishell_ops.backups.models import Backup
+from aishell_ops.backups.repository import Unfinished
+from aishell_ops.backups.storage.address import StorageAddress
+from aishell_tui.backup_desk import BackupDesk, spot_of_backup
+
+_AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Shelved:
+    """A backup and the storage that it lies in."""
+
+    backup: Backup
+    address: StorageAddress
+
+    @property
+    def spot(self) -> Spot:
+        """Where in the storage."""
+        return spot_of_backup(self.backup)
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What was found: backups, the oldest first, those that cannot be believed, those that were never committed, unread storages."""
+
+    backups: tuple[Shelved, ...] = ()
+    damaged: tuple[tuple[Spot, DamagedError], ...] = ()
+    unfinished: tuple[tuple[Unfinished, StorageAddress], ...] = ()
+    faults: tuple[AishellError, ...] = ()
+
+    @property
+    def told_faults(self) -> tuple[str, ...]:
+        """What is wrong, in words."""
+        return (*(fault.message for fault in self.faults), *(f"{spot.id}: {error.message}" for spot, error in self.damaged))
+
+    def named(self, text: str) -> Shelved:
+        """The backup that somebody means, of several copies the first storage's; raises UsageError, and what kept it from being seen."""
+        try:
+            id_ = find_id(text, {one.backup.id for one in self.backups})
+        except AishellError:
+            for spot, error in self.damaged:
+                if text and str(spot.id).startswith(text):
+                    raise error from None
+            if self.faults:
+                raise self.faults[0] from None
+            raise
+        return next(one for one in self.backups if one.backup.id == id_)
+
+
+def look_at_shelf(desk: BackupDesk, addresses: Iterable[StorageAddress]) -> Shelf:
+    """Look into storages at the same time; one that cannot be read is among the faults. Blocking."""
+    known = tuple(addresses)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        shelves = tuple(pool.map(lambda address: _look(desk, address), known))
+    return Shelf(
+        tuple(sorted((one for shelf in shelves for one in shelf.backups), key=lambda one: (one.backup.manifest.started_at, one.backup.id))),
+        tuple(one for shelf in shelves for one in shelf.damaged),
+        tuple(one for shelf in shelves for one in shelf.unfinished),
+        tuple(fault for shelf in shelves for fault in shelf.faults),
+    )
+
+
+def _look(desk: BackupDesk, address: StorageAddress) -> Shelf:
+    try:
+        with desk.repository(address) as repository:
+            found = repository.scan()
+    except AishellError as error:
+        return Shelf(faults=(error,))
+    return Shelf(
+        tuple(Shelved(backup, address) for backup in found.backups), found.damaged, tuple((one, address) for one in found.unfinished)
+    )

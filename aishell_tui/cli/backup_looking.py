@@ -1,0 +1,234 @@
+"""aishell backup list, info and verify: what there is, and whether it is whole."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aishell_core.errors import UsageError
+from aishell_tui.cli.arguments import ConfigOption, DatabaseOption, JsonOption, choice, examples
+from aishell_tui.cli.backup_options import IdArgument, IdentityOption, StorageOption, VerboseOption, desk_of, shelf_of
+from aishell_tui.cli.terminal import note, printable, say
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from aishell_ops.backups.models import Backup
+    from aishell_ops.backups.verify import Depth
+    from aishell_tui.backup_desk import BackupDesk
+    from aishell_tui.backup_shelf import Shelf, Shelved
+
+_FAULTS, _DAMAGED = 1, 2
+_DAY_SECONDS = 86_400.0
+
+
+class Output(StrEnum):
+    """How a list is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+_KEYS: dict[str, Callable[[Backup], Any]] = {
+    "time": lambda backup: backup.manifest.started_at,
+    "target": lambda backup: (backup.manifest.source.target, backup.manifest.started_at),
+    "size": lambda backup: backup.manifest.plain_bytes,
+    "stored": lambda backup: backup.manifest.stored_bytes,
+    "duration": lambda backup: backup.manifest.duration_seconds,
+    "state": lambda backup: (backup.state.value, backup.manifest.started_at),
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the group of backups."""
+    app.command(
+        "list",
+        epilog=examples(
+            "aishell backup list",
+            "aishell backup list -d app --last 7d --sort size",
+            "aishell backup list --output csv > backups.csv",
+        ),
+    )(list_)
+    app.command("info", epilog=examples("aishell backup info latest", "aishell backup info 20261122 --json"))(info)
+    app.command("status", epilog=examples("aishell backup status latest"))(status)
+    app.command("verify", epilog=examples("aishell backup verify latest", "aishell backup verify latest --deep"))(verify)
+
+
+def list_(
+    context: typer.Context,
+    filter: Annotated[
+        str,
+        typer.Argument(metavar="[FILTER]", help="Only those with this in their id, target, database, job or state.", show_default=False),
+    ] = "",
+    database: DatabaseOption = None,
+    after: Annotated[str, typer.Option("--after", metavar="TIME", help="Begun at this time or later.", show_default=False)] = "",
+    before: Annotated[str, typer.Option("--before", metavar="TIME", help="Begun before this time.", show_default=False)] = "",
+    last: Annotated[str, typer.Option("--last", metavar="AGE", help="Begun within so long, such as 7d.", show_default=False)] = "",
+    format: Annotated[str, typer.Option("--format", metavar="FORM", help="Only native, sql, json or csv.", show_default=False)] = "",
+    output: Annotated[str, typer.Option("--output", metavar="HOW", help="table, json or csv.")] = "table",
+    limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most so many; 0 for all.", min=0)] = 0,
+    sort: Annotated[str, typer.Option("--sort", metavar="KEY", help="time, target, size, stored, duration or state.")] = "time",
+    order: Annotated[str, typer.Option("--order", metavar="asc|desc", help="The smallest or the largest first.")] = "desc",
+    storage: StorageOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> int:
+    """List backups, the newest first.
+
+    All configured storages are looked into. The exit code is 0, or 1 when a storage could not be read or a backup in it
+    cannot be believed: those are named on standard error.
+    """
+    from aishell_ops.backups.models import Format
+    from aishell_tui.cli.backup_words import word_of
+
+    how = Output.JSON if json else word_of(Output, output, "--output") or Output.TABLE
+    if sort not in _KEYS:
+        raise UsageError(f"--sort {sort}: there is no such key", f"valid: {', '.join(_KEYS)}")
+    if order not in {"asc", "desc"}:
+        raise UsageError(f"--order {order}: there is no such order", "valid: asc, desc")
+    form, now = word_of(Format, format, "--format"), time.time()
+    begin, end = _window(after, before, last, now)
+    # Names are not looked up in the configuration: backups outlive it.
+    names = set(database or ())
+    shelf = shelf_of(desk_of(choice(context, config), ()), storage)
+    found = [
+        backup
+        for backup in _each_once(shelf)
+        if begin <= backup.manifest.started_at < end
+        and (not names or names & {backup.manifest.source.target, backup.manifest.source.database})
+        and (form is None or backup.manifest.format is form)
+        and filter.lower() in _searched(backup)
+    ]
+    found.sort(key=_KEYS[sort], reverse=order == "desc")
+    return _print(found[: limit or None], shelf, how, now)
+
+
+def _each_once(shelf: Shelf) -> list[Backup]:
+    """Copies of one backup in several storages count once, the first storage's."""
+    found: dict[str, Backup] = {}
+    for one in shelf.backups:
+        found.setdefault(one.backup.id, one.backup)
+    return list(found.values())
+
+
+def _searched(backup: Backup) -> str:
+    source = backup.manifest.source
+    return f"{backup.id} {source.target} {source.database} {backup.manifest.job} {backup.state}".lower()
+
+
+def _window(after: str, before: str, last: str, now: float) -> tuple[float, float]:
+    """The span of time that was asked for, in epoch seconds."""
+    from aishell_core.units import parse_duration
+    from aishell_tui.cli.moments import parse_moment
+
+    begin = parse_moment(after, now) if after else float("-inf")
+    if last:
+        begin = max(begin, now - parse_duration(last))
+    return begin, parse_moment(before, now) if before else float("inf")
+
+
+def _print(found: list[Backup], shelf: Shelf, how: Output, now: float) -> int:
+    from aishell_tui.cli.backup_shapes import BackupsReport
+    from aishell_tui.cli.encode import to_json, utc_text
+    from aishell_tui.cli.reports.backups import backup_row, list_csv, list_text
+
+    if how is Output.JSON:
+        say(to_json(BackupsReport(utc_text(now), tuple(backup_row(one, now) for one in found), shelf.told_faults)))
+    elif how is Output.CSV:
+        say(list_csv(backup_row(one, now) for one in found))
+    elif found:
+        say(list_text(found, now))
+    else:
+        note("no backups were found" if shelf.backups else "there are no backups yet: aishell backup create makes one")
+    for fault in shelf.told_faults:
+        note(f"aishell: {printable(fault)}")
+    return _FAULTS if shelf.told_faults else 0
+
+
+def info(
+    context: typer.Context,
+    id: IdArgument,
+    verify: Annotated[bool, typer.Option("--verify", help="Look whether it is whole first.")] = False,
+    storage: StorageOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Say all that is known of a backup.
+
+    Where it lies, what it holds, how it was made, and what became known of it since.
+    """
+    from aishell_ops.backups.verify import Depth
+    from aishell_tui.cli.encode import to_json
+    from aishell_tui.cli.reports.backups import info_report, info_text
+    from aishell_tui.oneshot import run
+
+    desk = desk_of(choice(context, config), ())
+    found = shelf_of(desk, storage).named(id)
+    backup, whole = found.backup, True
+    if verify:
+        checked = run(desk.verify(found.address, backup, Depth.FAST))
+        backup, whole = checked.backup, checked.is_whole
+    now = time.time()
+    say(to_json(info_report(backup, now)) if json else info_text(backup, now))
+    return 0 if whole else _DAMAGED
+
+
+def status(
+    context: typer.Context,
+    id: IdArgument,
+    verify: Annotated[bool, typer.Option("--verify", help="Look whether it is whole first.")] = False,
+    storage: StorageOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Say all that is known of a backup: another name of info."""
+    return info(context, id, verify, storage, config, json)
+
+
+def verify(
+    context: typer.Context,
+    id: IdArgument,
+    deep: Annotated[bool, typer.Option("--deep", help="Read, decrypt and decompress every byte.")] = False,
+    identity: IdentityOption = None,
+    storage: StorageOption = None,
+    config: ConfigOption = None,
+    verbose: VerboseOption = False,
+    json: JsonOption = False,
+) -> int:
+    """Look whether a backup is whole.
+
+    Without --deep its objects are looked for and their sizes compared; with it every byte is hashed, decrypted and
+    decompressed. What is found is written down beside the backup.
+
+    The exit code is 0 when it is whole, 2 when it is damaged, and 64 or more when that could not be found out.
+    """
+    from aishell_ops.backups.verify import Depth
+    from aishell_tui.oneshot import run
+
+    desk = desk_of(choice(context, config), ())
+    found = shelf_of(desk, storage).named(id)
+    return run(_verified(desk, found, Depth.DEEP if deep else Depth.FAST, tuple(identity or ()), json=json, verbose=verbose))
+
+
+async def _verified(desk: BackupDesk, found: Shelved, depth: Depth, files: tuple[Path, ...], *, json: bool, verbose: bool) -> int:
+    from aishell_tui.cli.backup_progress import Teller
+    from aishell_tui.cli.backup_shapes import BackupVerified
+    from aishell_tui.cli.encode import to_json_line
+    from aishell_tui.cli.reports.backups import backup_row, verified_text
+
+    teller = Teller(json=json, verbose=verbose)
+    try:
+        checked = await desk.verify(found.address, found.backup, depth, files=files, tell=teller)
+    finally:
+        teller.end()
+    if json:
+        row = backup_row(checked.backup, desk.clock.now())
+        say(to_json_line(BackupVerified(row, checked.is_whole, checked.depth.value, checked.faults, checked.remarks, checked.seconds)))
+    else:
+        say(verified_text(checked))
+    return 0 if checked.is_whole else _DAMAGED

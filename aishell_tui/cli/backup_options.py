@@ -1,0 +1,83 @@
+"""The options that the commands of backups share, and the desk at which they are carried out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aishell_core.errors import UsageError
+from aishell_tui.cli.arguments import Choice, complete_target, configuration
+
+if TYPE_CHECKING:
+    # Loaded where it is used: --help and --version need none of it.
+    from aishell_core.targets import Target
+    from aishell_ops.backups.storage.address import StorageAddress
+    from aishell_tui.backup_desk import BackupDesk
+    from aishell_tui.backup_shelf import Shelf
+    from aishell_tui.config.load import Configuration
+
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help="Its id, the beginning of it, or latest.")]
+StorageOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--storage",
+        metavar="PATH|URL",
+        help="Look into this folder or bucket, instead of the configured ones; may be given several times.",
+        show_default=False,
+    ),
+]
+IdentityOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--identity", metavar="FILE", help="A file with a secret key of age or SSH, besides the configured ones.", show_default=False
+    ),
+]
+VerboseOption = Annotated[bool, typer.Option("--verbose", help="Say each stage also where standard error is no terminal.")]
+NamesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[DATABASE]...", help="Configured databases, by name.", show_default=False, autocompletion=complete_target),
+]
+TablesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tables", metavar="A,B", help="Only these tables, with commas between them; may be given several times.", show_default=False
+    ),
+]
+
+
+def words_of(values: list[str] | None) -> tuple[str, ...]:
+    """What stands in an option that takes several words with commas between them."""
+    return tuple(dict.fromkeys(word.strip() for value in values or () for word in value.split(",") if word.strip()))
+
+
+def desk_of(chosen: Choice, targets: tuple[Target, ...], loaded: Configuration | None = None) -> BackupDesk:
+    """Whoever runs this process, over these targets."""
+    from aishell_core.clock import SystemClock
+    from aishell_tui.authority import authority_of
+    from aishell_tui.backup_desk import BackupDesk
+    from aishell_tui.backup_settings import BackupSettings
+
+    loaded = loaded or configuration(chosen)
+    return BackupDesk(authority_of(loaded, targets), BackupSettings(loaded.backups), SystemClock())
+
+
+def named_storages(desk: BackupDesk, words: list[str] | None) -> tuple[StorageAddress, ...]:
+    """The storages that were named, else all that the configuration knows; raises UsageError, ConfigError."""
+    from aishell_core.errors import ConfigError
+    from aishell_ops.backups.storage.address import parse_storage
+
+    if not words:
+        return desk.settings.known_storages()
+    try:
+        return tuple(dict.fromkeys(parse_storage(word) for word in words))
+    except ConfigError as error:
+        raise UsageError(error.message, error.hint) from error
+
+
+def shelf_of(desk: BackupDesk, words: list[str] | None) -> Shelf:
+    """All that lies in the storages."""
+    from aishell_tui.backup_shelf import look_at_shelf
+
+    return look_at_shelf(desk, named_storages(desk, words))

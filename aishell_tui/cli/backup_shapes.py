@@ -1,0 +1,167 @@
+"""What the commands of backups print under --json, as types; see `shapes`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from aishell_tui.cli.shapes import doc
+
+
+@dataclass(frozen=True, slots=True)
+class BackupRow:
+    """One backup."""
+
+    id: str = field(metadata=doc("its id; its beginning is enough for commands"))
+    target: str = field(metadata=doc("the target that was saved, by its configured name"))
+    database: str = field(metadata=doc("the database on it; of SQLite the file's name"))
+    engine: str = field(metadata=doc("postgres, mysql, mongodb, redis, sqlite or oracle"))
+    kind: str = field(metadata=doc("full, incremental or log"))
+    format: str = field(metadata=doc("native, sql, json or csv"))
+    state: str = field(metadata=doc("committed, verified, tested, corrupt, orphan or trashed"))
+    started_at: str = field(metadata=doc("when it was begun, UTC"))
+    finished_at: str | None = field(metadata=doc("when it was committed, UTC; null where it never was"))
+    size_bytes: int | None = field(metadata=doc("what the engine gave"))
+    stored_bytes: int = field(metadata=doc("what it takes in the storage"))
+    sha256: str = field(metadata=doc("of its manifest, which holds the hashes of all its parts"))
+    compression: str = field(metadata=doc("zstd, gzip, bzip2 or none"))
+    encrypted: bool = field(metadata=doc("whether its parts are encrypted"))
+    location: str = field(metadata=doc("where it lies, without any secret"))
+    parent_id: str | None = field(metadata=doc("the backup that it needs; null for a full one"))
+    proof: str = field(metadata=doc("what is kept to prove a restore by: none, counts or full"))
+    verified_at: str | None = field(metadata=doc("when it was last found whole, UTC"))
+    tested_at: str | None = field(metadata=doc("when it was last restored for a test, UTC"))
+    restore_seconds: float | None = field(metadata=doc("how long the last test restore took"))
+    job: str = field(metadata=doc("the job that made it; may be empty"))
+    pinned: bool = field(metadata=doc("whether retention leaves it"))
+    held: bool = field(metadata=doc("whether nobody may remove it"))
+
+
+@dataclass(frozen=True, slots=True)
+class BackupsReport:
+    """aishell backup list --json."""
+
+    generated_at: str = field(metadata=doc("the moment of the report, UTC"))
+    backups: tuple[BackupRow, ...] = field(metadata=doc("the backups that were asked for"))
+    faults: tuple[str, ...] = field(metadata=doc("storages that could not be read, and backups that cannot be believed"))
+
+
+@dataclass(frozen=True, slots=True)
+class BackupPart:
+    """One stored stream of a backup."""
+
+    name: str = field(metadata=doc("its name in the folder parts"))
+    size_bytes: int = field(metadata=doc("what the engine gave"))
+    stored_bytes: int = field(metadata=doc("what it takes"))
+    sha256: str = field(metadata=doc("of what the engine gave"))
+    stored_sha256: str = field(metadata=doc("of what lies in the storage, as sha256sum prints it"))
+
+
+@dataclass(frozen=True, slots=True)
+class BackupObject:
+    """A table, collection or keyspace at the moment that the backup shows."""
+
+    name: str = field(metadata=doc("its name"))
+    rows: int | None = field(metadata=doc("rows, documents or keys; null where they were not counted"))
+    content_hash: str | None = field(metadata=doc("of all rows, whatever their order; null where only rows were counted"))
+
+
+@dataclass(frozen=True, slots=True)
+class BackupEvent:
+    """Something that became known of a backup after it was made, or was decided about it."""
+
+    kind: str = field(metadata=doc("verified, tested, damaged, pinned, unpinned, held, released, trashed or restored"))
+    at: str = field(metadata=doc("when, UTC"))
+    by: str = field(metadata=doc("who; may be empty"))
+    detail: str = field(metadata=doc("in words; may be empty"))
+    seconds: float | None = field(metadata=doc("how long it took"))
+
+
+@dataclass(frozen=True, slots=True)
+class BackupReport:
+    """aishell backup info ID --json."""
+
+    backup: BackupRow = field(metadata=doc("the backup"))
+    address: str = field(metadata=doc("the URL that it was saved from, without its password"))
+    server_version: str = field(metadata=doc("the server's version then"))
+    method: str = field(metadata=doc("how the data was taken, in the engine's words"))
+    parts: tuple[BackupPart, ...] = field(metadata=doc("its parts, in the order of a restore"))
+    objects: tuple[BackupObject, ...] = field(metadata=doc("what it holds, as far as it was counted"))
+    skipped: dict[str, str] = field(metadata=doc("what lies in the database and not in the backup, with the reason"))
+    events: tuple[BackupEvent, ...] = field(metadata=doc("what became known of it since, the oldest first"))
+
+
+@dataclass(frozen=True, slots=True)
+class BackupStep:
+    """How far a backup, a restore or a check has come: one object on one line, several times a second at most."""
+
+    stage: str = field(metadata=doc("planning, saving, proving, committing, copying, checking, loading, finishing, publishing or done"))
+    part: str = field(metadata=doc("the part that is worked on; may be empty"))
+    size_bytes: int = field(metadata=doc("read from or given to the engine until now"))
+    stored_bytes: int = field(metadata=doc("written to or read from the storage until now"))
+    expected_bytes: int | None = field(metadata=doc("about how many the engine will give in the end; null where nobody knows"))
+    elapsed_seconds: float = field(metadata=doc("since the begin"))
+
+
+@dataclass(frozen=True, slots=True)
+class BackupMade:
+    """aishell backup create --json: the last line, behind those of the steps."""
+
+    backup: BackupRow = field(metadata=doc("what was made"))
+    copies: tuple[str, ...] = field(metadata=doc("other storages that have it too"))
+    removed: tuple[str, ...] = field(metadata=doc("ids of old backups that retention removed"))
+    kept_because: str = field(metadata=doc("why retention removed nothing although it might have; may be empty"))
+    doubts: tuple[str, ...] = field(metadata=doc("what went wrong after it was committed: copies, verification, retention"))
+
+
+@dataclass(frozen=True, slots=True)
+class BackupPlanned:
+    """aishell backup create --dry-run --json."""
+
+    target: str = field(metadata=doc("what would be saved"))
+    allowed: bool = field(metadata=doc("whether a role allows it"))
+    method: str = field(metadata=doc("how, in the engine's words"))
+    storages: tuple[str, ...] = field(metadata=doc("where it would go; copies from the second on"))
+    steps: tuple[str, ...] = field(metadata=doc("what would be done"))
+    warnings: tuple[str, ...] = field(metadata=doc("what should be known before"))
+    expected_bytes: int | None = field(metadata=doc("about how much the engine would give"))
+
+
+@dataclass(frozen=True, slots=True)
+class BackupVerified:
+    """aishell backup verify ID --json: the last line, behind those of the steps."""
+
+    backup: BackupRow = field(metadata=doc("the backup in the light of it"))
+    whole: bool = field(metadata=doc("whether nothing wrong was found"))
+    depth: str = field(metadata=doc("fast (what is there, sizes) or deep (every byte)"))
+    faults: tuple[str, ...] = field(metadata=doc("what is wrong"))
+    remarks: tuple[str, ...] = field(metadata=doc("what could not be looked at"))
+    seconds: float = field(metadata=doc("how long it took"))
+
+
+@dataclass(frozen=True, slots=True)
+class RestorePlanned:
+    """aishell backup restore ID --dry-run --json."""
+
+    backup: BackupRow = field(metadata=doc("what would be restored"))
+    target: str = field(metadata=doc("into which target"))
+    database: str = field(metadata=doc("into which database"))
+    allowed: bool = field(metadata=doc("whether a role allows it"))
+    writes: tuple[str, ...] = field(metadata=doc("what would be written"))
+    losses: tuple[str, ...] = field(metadata=doc("what would be lost"))
+    obstacles: tuple[str, ...] = field(metadata=doc("what forbids it"))
+    warnings: tuple[str, ...] = field(metadata=doc("what should be known before"))
+    needed_bytes: int | None = field(metadata=doc("room that it needs"))
+    free_bytes: int | None = field(metadata=doc("room that there is; null where nobody knows"))
+    expected_seconds: float | None = field(metadata=doc("how long it would take, by earlier restores; null where nobody knows"))
+
+
+@dataclass(frozen=True, slots=True)
+class BackupRestored:
+    """aishell backup restore ID --json: the last line, behind those of the steps."""
+
+    backup: BackupRow = field(metadata=doc("what was restored"))
+    target: str = field(metadata=doc("into which target"))
+    database: str = field(metadata=doc("into which database"))
+    compared: int = field(metadata=doc("how many tables were compared with what was saved"))
+    differences: tuple[str, ...] = field(metadata=doc("what is not as it was saved; empty unless --continue-on-error let it pass"))
+    seconds: float = field(metadata=doc("how long it took"))
