@@ -1,0 +1,124 @@
+"""The programs of MySQL and MariaDB that fit a server: of its own family and of its version or a newer one."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from pathlib import Path
+
+from aishell_core.engines.mysql_facts import ServerFacts
+from aishell_ops.backups.errors import ToolError
+from aishell_ops.backups.models import Tool
+
+_FOLDERS = (
+    "/usr/local/mysql/bin",
+    "/usr/local/mariadb/bin",
+    "/opt/homebrew/opt/mysql-client*/bin",
+    "/opt/homebrew/opt/mariadb*/bin",
+    "/usr/local/opt/mysql-client*/bin",
+    "/usr/local/opt/mariadb*/bin",
+)
+_VERSION = re.compile(r"(?:Distrib|from|Ver)\s+(?P<version>(?P<major>\d+)\.(?P<minor>\d+)\.\d+)(?P<mariadb>-MariaDB)?")
+_PATIENCE_SECONDS = 10.0
+
+
+class Role(Enum):
+    """What a program is for: its names in MariaDB and in MySQL, each from the newest on."""
+
+    DUMP = (("mariadb-dump", "mysqldump"), ("mysqldump",))
+    CLIENT = (("mariadb", "mysql"), ("mysql",))
+
+    def names(self, *, mariadb: bool) -> tuple[str, ...]:
+        """Under which names it is looked for."""
+        return self.value[0] if mariadb else self.value[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A program with its family and version."""
+
+    path: Path
+    mariadb: bool
+    release: tuple[int, int]
+    version: str
+
+    @property
+    def family(self) -> str:
+        """Whose program it is."""
+        return "MariaDB" if self.mariadb else "MySQL"
+
+    def tool(self, *arguments: str) -> Tool:
+        """What the manifest keeps of it."""
+        return Tool(self.path.name, self.version, arguments)
+
+    def knows(self, option: str) -> bool:
+        """Whether it has an option."""
+        return option in _help(self.path)
+
+
+def release_of(facts: ServerFacts) -> tuple[int, int]:
+    """The first two numbers of a server's version."""
+    return facts.version_num // 10_000, facts.version_num // 100 % 100
+
+
+def find_client(role: Role, facts: ServerFacts, environ: Mapping[str, str], folders: Iterable[Path] = ()) -> Client:
+    """The program that fits a server best; `folders` are looked at first. Raises ToolError naming the package to install.
+
+    A MySQL server is served by MariaDB's program too where its own is missing; what that cannot do is the caller's to know.
+    """
+    folders = tuple(folders)
+    release = release_of(facts)
+    own = _found(role, facts.mariadb, environ, folders)
+    fitting = sorted((client for client in own if client.release >= release), key=lambda client: client.release)
+    if fitting:
+        return fitting[0]
+    if not facts.mariadb and (others := _found(role, True, environ, folders)):
+        return max(others, key=lambda client: client.release)
+    name = role.names(mariadb=facts.mariadb)[0]
+    there = f"; there is {', '.join(sorted({client.version for client in own}))}, which is too old for it" if own else ""
+    packages = (
+        "mariadb-client (Debian), mariadb (Red Hat and Homebrew)"
+        if facts.mariadb
+        else "mysql-client (Debian and Homebrew) or mysql (Red Hat)"
+    )
+    raise ToolError(f"{name} of {facts.product} {release[0]}.{release[1]} or newer is needed{there}", f"install {packages}")
+
+
+def _found(role: Role, mariadb: bool, environ: Mapping[str, str], folders: tuple[Path, ...]) -> list[Client]:
+    places = _places(role.names(mariadb=mariadb), environ, folders)
+    return [client for place in places if (client := _client(place)) is not None and client.mariadb is mariadb]
+
+
+def _places(names: tuple[str, ...], environ: Mapping[str, str], folders: tuple[Path, ...]) -> Iterator[Path]:
+    around = [*folders, *(Path(folder) for folder in environ.get("PATH", os.defpath).split(os.pathsep) if folder)]
+    for pattern in _FOLDERS:
+        around += Path("/").glob(pattern.lstrip("/"))
+    for name in names:
+        yield from (folder / name for folder in around)
+
+
+@cache
+def _client(path: Path) -> Client | None:
+    """What a program says of itself; None where there is none that runs."""
+    said = _VERSION.search(_said(path, "--version"))
+    if said is None:
+        return None
+    return Client(path, said["mariadb"] is not None, (int(said["major"]), int(said["minor"])), said["version"])
+
+
+@cache
+def _help(path: Path) -> str:
+    return _said(path, "--help")
+
+
+def _said(path: Path, option: str) -> str:
+    try:
+        done = subprocess.run([path, "--no-defaults", option], capture_output=True, text=True, timeout=_PATIENCE_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout
