@@ -37,8 +37,8 @@ Trailer = Callable[[bytes], bool]
 class Program:
     """A program to run, as a list of arguments; `secrets` go into its environment and are shown nowhere.
 
-    What is `handed` to it stands nowhere but in a pipe: the program finds it as a file, whose path takes the place of HANDED
-    in the first argument that holds it. Variables of ours that begin with `hides` are kept from it: it shall be told by
+    What is `handed` to it stands in memory alone: the program finds it as a file, whose path takes the place of HANDED in the
+    first argument that holds it. Variables of ours that begin with `hides` are kept from it: it shall be told by
     `environment` and by what is handed to it alone what they are about.
     """
 
@@ -203,12 +203,18 @@ def _running(program: Program, *, stdin: int, stdout: int) -> Iterator[_Run]:
 
 
 def _handed(content: Secret | None) -> int | None:
-    """The reading end of a pipe that holds what a program is handed: less than what any pipe takes without a reader."""
+    """What a program is handed, in memory alone: where there are no such files, in a pipe, which can be read once."""
     if content is None:
         return None
+    text = content.reveal().encode()
+    if hasattr(os, "memfd_create"):
+        memory = os.memfd_create("handed", os.MFD_CLOEXEC)
+        os.fchmod(memory, 0o600)  # the programs of MariaDB ignore a file that others could write
+        os.write(memory, text)
+        return memory
     reading, writing = os.pipe()
     try:
-        os.write(writing, content.reveal().encode())
+        os.write(writing, text)
     finally:
         os.close(writing)
     return reading

@@ -57,9 +57,9 @@ def test_success_without_the_trailer_is_no_success() -> None:
 
 
 def test_what_is_handed_to_a_program_is_a_file_for_it_and_stands_nowhere_else() -> None:
-    script = 'cat "$1"; echo "$2"; env | grep -c unter2 || true'
+    script = 'cat "$1" "$1"; echo "$2"; env | grep -c unter2 || true'
     program = Program(("sh", "-c", script, "sh", HANDED, f"x{HANDED}"), handed=Secret("hunter2\n"))
-    assert _all_of(ProgramSource("data", program)) == f"hunter2\nx{HANDED}\n0\n".encode()
+    assert _all_of(ProgramSource("data", program)) == f"hunter2\nhunter2\nx{HANDED}\n0\n".encode()
     assert "hunter2" not in repr(program)
 
 
