@@ -118,7 +118,10 @@ class FolderStorage:
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
         """All objects whose key begins with a prefix, sorted by their key; what is not an object's name is left out."""
         folder, _, _ = prefix.rpartition("/")
-        with self._faults(prefix):
+        with self._faults(prefix or "the list"):
+            if self.root.exists() and not self.root.is_dir():
+                # Nothing below a file is nothing found: that there are no backups must not be what it looks like.
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
             found = [one for one in _below(self.root / folder, f"{folder}/" if folder else "") if one.key.startswith(prefix)]
         yield from sorted(found, key=lambda one: one.key)
 

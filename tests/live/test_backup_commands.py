@@ -1,0 +1,380 @@
+"""The commands of backups on a real database: made, listed, checked, restored, refused and recorded."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+
+import pyrage
+import pytest
+
+from aishell_tui.cli.encode import Json
+from tests.command_line import Ran, run_here
+
+Capture = pytest.CaptureFixture[str]
+ME = getpass.getuser()
+
+
+class Shop:
+    """A configured database, and the commands on it."""
+
+    def __init__(self, folder: Path, home: Path, capsys: Capture) -> None:
+        self.path, self.home, self.backups = folder / "shop.db", home, home / "backups"
+        self._capsys = capsys
+        self.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, note TEXT)", "INSERT INTO orders (note) VALUES ('first'), ('second')")
+        self.configure()
+
+    def configure(self, *, role: str = "admin", environment: str = "development", more: str = "") -> None:
+        roles = f"roles: [{{role: {role}, users: [{ME}]}}]\n" if role else ""
+        target = f"targets: [{{name: shop, url: '{self.path}', environment: {environment}}}]\n"
+        (self.home / "config.yaml").write_text(f"{target}{roles}{more}")
+
+    def execute(self, *statements: str) -> None:
+        with closing(sqlite3.connect(self.path)) as connection:
+            for statement in statements:
+                connection.execute(statement)
+            connection.commit()
+
+    def notes(self, path: Path | None = None) -> list[str]:
+        with closing(sqlite3.connect(path or self.path)) as connection:
+            return [note for (note,) in connection.execute("SELECT note FROM orders ORDER BY id")]
+
+    def backup(self, *arguments: str | Path) -> Ran:
+        return run_here(self._capsys, "backup", *map(str, arguments))
+
+    def create(self, *arguments: str | Path) -> dict[str, Json]:
+        ran = self.backup("create", "shop", "--json", *arguments)
+        assert ran.code == 0, ran.err
+        return _last(ran.out)
+
+    def ids(self, *arguments: str) -> list[str]:
+        ran = self.backup("list", "--json", *arguments)
+        assert ran.code == 0, ran.err
+        rows = ran.json()["backups"]
+        assert isinstance(rows, list)
+        return [str(row["id"]) for row in rows if isinstance(row, dict)]
+
+    def parts(self) -> list[Path]:
+        return sorted(path for path in self.backups.rglob("parts/*"))
+
+    def subjects(self) -> list[tuple[str, str, str]]:
+        """What was attempted, the oldest first."""
+        rows = run_here(self._capsys, "audit", "show", "--json").json()["attempts"]
+        assert isinstance(rows, list)
+        found = [row for row in rows if isinstance(row, dict)]
+        return [(str(row["subject"]), str(row["decision"]), str(row["result"])) for row in found]
+
+
+def _last(out: str) -> dict[str, Json]:
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert all(isinstance(line, dict) for line in lines)
+    return dict(lines[-1])
+
+
+def _row(made: dict[str, Json]) -> dict[str, Json]:
+    row = made["backup"]
+    assert isinstance(row, dict)
+    return row
+
+
+@pytest.fixture
+def shop(tmp_path: Path, aishell_home: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    monkeypatch.chdir(tmp_path)
+    return Shop(tmp_path, aishell_home, capsys)
+
+
+def test_a_backup_is_made_listed_told_checked_and_restored(shop: Shop) -> None:
+    """Every command in the order of a person's day, and the database is as it was saved."""
+    row = _row(shop.create("--proof", "full"))
+    assert (row["state"], row["target"], row["database"], row["engine"], row["proof"]) == ("verified", "shop", "shop.db", "sqlite", "full")
+    id_ = str(row["id"])
+    assert shop.ids() == [id_]
+    assert id_ in shop.backup("list").out
+    info = shop.backup("info", id_, "--json").json()
+    assert [(each["name"], each["rows"]) for each in _dicts(info["objects"])] == [("orders", 2)]
+    assert shop.backup("verify", id_[:8], "--deep").code == 0
+
+    shop.execute("DELETE FROM orders", "INSERT INTO orders (note) VALUES ('wrong')")
+    refused = shop.backup("restore", "latest", "--yes")
+    assert (refused.code, shop.notes()) == (77, ["wrong"])
+    assert "--drop-existing" in refused.err
+    done = shop.backup("restore", "latest", "--drop-existing", "--confirm", "shop")
+    assert done.code == 0, done.err
+    assert shop.notes() == ["first", "second"]
+    assert "1 table compared with what was saved, 1 by their content: the same" in done.out
+
+
+def _dicts(value: Json) -> Iterable[dict[str, Json]]:
+    assert isinstance(value, list)
+    return [each for each in value if isinstance(each, dict)]
+
+
+def test_another_name_leaves_the_database_alone(shop: Shop) -> None:
+    shop.create()
+    shop.execute("DELETE FROM orders")
+    assert shop.backup("restore", "latest", "--target", "before.db", "--yes").code == 0
+    assert shop.notes(shop.path.with_name("before.db")) == ["first", "second"]
+    assert shop.notes() == []
+
+
+def test_a_dry_run_says_what_would_be_lost_and_does_nothing(shop: Shop) -> None:
+    shop.create()
+    before = shop.path.read_bytes()
+    ran = shop.backup("restore", "latest", "--drop-existing", "--dry-run")
+    assert ran.code == 0
+    assert f"LOSES  {shop.path}" in ran.out
+    plan = shop.backup("restore", "latest", "--dry-run", "--json")
+    assert plan.code == 77
+    assert _last_object(plan.out)["obstacles"] == [f"{shop.path} is there; --drop-existing replaces it"]
+    assert shop.path.read_bytes() == before
+    assert [subject for subject, _, _ in shop.subjects()] == [f"back up shop to {shop.backups}"]
+
+
+def _last_object(out: str) -> dict[str, Json]:
+    found = json.loads(out)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_a_flipped_byte_is_found_named_and_never_restored(shop: Shop) -> None:
+    """fast does not read the bytes, deep does; afterwards the backup is corrupt and no restore begins from it."""
+    shop.create()
+    part = shop.parts()[0]
+    content = bytearray(part.read_bytes())
+    content[len(content) // 2] ^= 1
+    part.chmod(0o600)
+    part.write_bytes(content)
+    restored = shop.backup("restore", "latest", "--target", "other.db", "--yes")
+    assert (restored.code, shop.path.with_name("other.db").exists()) == (65, False)
+    assert part.name in restored.err
+    assert shop.backup("verify", "latest").code == 0
+    deep = shop.backup("verify", "latest", "--deep")
+    assert deep.code == 2
+    assert part.name in deep.out
+    assert _row(shop.backup("info", "latest", "--json").json())["state"] == "corrupt"
+    again = shop.backup("restore", "latest", "--target", "other.db", "--yes")
+    assert (again.code, "the backup is corrupt" in again.err) == (77, True)
+
+
+def test_a_missing_part_is_found_without_reading(shop: Shop) -> None:
+    shop.create()
+    shop.parts()[0].unlink()
+    ran = shop.backup("verify", "latest")
+    assert (ran.code, "is missing" in ran.out) == (2, True)
+
+
+def test_a_manifest_that_was_changed_is_named_by_every_command(shop: Shop) -> None:
+    id_ = str(_row(shop.create())["id"])
+    manifest = next(shop.backups.rglob("manifest.json"))
+    manifest.chmod(0o600)
+    manifest.write_bytes(manifest.read_bytes().replace(b'"sqlite"', b'"sqlitf"', 1))
+    listed = shop.backup("list")
+    assert (listed.code, id_ in listed.err) == (1, True)
+    for command in ("info", "verify", "restore"):
+        ran = shop.backup(command, id_)
+        assert (ran.code, "manifest" in ran.err) == (65, True), ran.err
+
+
+@pytest.mark.parametrize("role", ["", "analyst", "operator"])
+def test_whoever_may_only_read_saves_and_does_not_restore(shop: Shop, role: str) -> None:
+    shop.configure(role=role)
+    shop.create()
+    ran = shop.backup("restore", "latest", "--target", "other.db", "--yes")
+    assert (ran.code, shop.path.with_name("other.db").exists()) == (77, False)
+    assert "roles:" in ran.err
+    assert [decision for _, decision, _ in shop.subjects()] == ["allowed", "refused"]
+
+
+def test_a_read_only_target_is_saved_and_not_restored(shop: Shop) -> None:
+    assert shop.backup("create", "shop", "--read-only").code == 0
+    ran = shop.backup("restore", "latest", "--target", "other.db", "--yes", "--read-only")
+    assert (ran.code, "read-only" in ran.err) == (77, True)
+
+
+def test_production_wants_its_name_and_not_yes(shop: Shop) -> None:
+    shop.configure(environment="production")
+    shop.create()
+    asked = shop.backup("restore", "latest", "--target", "other.db", "--yes")
+    assert (asked.code, "--confirm shop" in asked.err) == (77, True)
+    wrong = shop.backup("restore", "latest", "--target", "other.db", "--confirm", "shops")
+    assert (wrong.code, "is not the name of the target" in wrong.err) == (64, True)
+    assert shop.backup("restore", "latest", "--target", "other.db", "--confirm", "shop").code == 0
+    assert [decision for _, decision, _ in shop.subjects()] == ["allowed", "declined", "declined", "allowed"]
+
+
+def test_what_is_encrypted_opens_with_its_key_alone(shop: Shop, tmp_path: Path) -> None:
+    """No plain byte lies in the storage; a recipient alone can save, and is told what could not be looked at."""
+    key, other = pyrage.x25519.Identity.generate(), pyrage.x25519.Identity.generate()
+    shop.configure(more=f"backup:\n  encryption: {{recipients: [{key.to_public()}]}}\n")
+    made = shop.backup("create", "shop", "--encrypt", "--compression", "none")
+    assert made.code == 0, made.err
+    assert "no secret key is at hand" in made.out
+    assert all(b"first" not in part.read_bytes() for part in shop.parts())
+    for name, identity in (("right", key), ("wrong", other)):
+        (tmp_path / name).write_text(f"{identity}\n")
+    for arguments in ((), ("--identity", tmp_path / "wrong")):
+        ran = shop.backup("restore", "latest", "--target", "other.db", "--yes", *arguments)
+        assert (ran.code, shop.path.with_name("other.db").exists()) == (70, False)
+    ran = shop.backup("restore", "latest", "--target", "other.db", "--yes", "--identity", tmp_path / "right")
+    assert ran.code == 0, ran.err
+    assert shop.notes(shop.path.with_name("other.db")) == ["first", "second"]
+
+
+def test_a_passphrase_comes_from_the_configuration(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.configure(more="backup:\n  encrypt: true\n  encryption: {passphrase: {env: PHRASE}}\n")
+    without = shop.backup("create", "shop")
+    assert (without.code, "PHRASE is not set" in without.err) == (78, True)
+    monkeypatch.setenv("PHRASE", "correct horse battery")
+    row = _row(shop.create())
+    assert (row["encrypted"], row["state"]) == (True, "verified")
+    monkeypatch.setenv("PHRASE", "another")
+    ran = shop.backup("restore", "latest", "--target", "other.db", "--yes")
+    assert (ran.code, "does not open this backup" in ran.err) == (70, True)
+    monkeypatch.setenv("PHRASE", "correct horse battery")
+    assert shop.backup("restore", "latest", "--target", "other.db", "--yes").code == 0
+
+
+def test_encryption_to_nobody_is_refused_before_anything_is_read(shop: Shop) -> None:
+    ran = shop.backup("create", "shop", "--encrypt")
+    assert (ran.code, "recipients" in ran.err, shop.backups.exists()) == (78, True, False)
+
+
+def test_a_copy_goes_to_the_second_storage_and_lives_without_the_first(shop: Shop, tmp_path: Path) -> None:
+    shop.configure(more=f"backup: {{cloud: {tmp_path / 'far'}}}\n")
+    made = shop.create("--output", tmp_path / "near", "--cloud")
+    assert made["copies"] == [str(tmp_path / "far")]
+    id_ = str(_row(made)["id"])
+    assert shop.ids("--storage", str(tmp_path / "near"), "--storage", str(tmp_path / "far")) == [id_]
+    for path in sorted((tmp_path / "near").rglob("*"), reverse=True):
+        path.unlink() if path.is_file() else path.rmdir()
+    assert shop.backup("restore", id_, "--target", "other.db", "--yes").code == 0
+
+
+def test_a_copy_that_fails_is_told_and_the_backup_stays(shop: Shop, tmp_path: Path) -> None:
+    (tmp_path / "far").write_text("no folder")
+    shop.configure(more=f"backup: {{cloud: {tmp_path / 'far'}}}\n")
+    ran = shop.backup("create", "shop", "--output", tmp_path / "near", "--cloud")
+    assert (ran.code, "far" in ran.err) == (1, True)
+    assert len(shop.ids("--storage", str(tmp_path / "near"))) == 1
+
+
+def test_old_backups_go_by_the_rules_and_never_unverified(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AI_SHELL_MAX_BACKUPS", "2")
+    first, second = (str(_row(shop.create())["id"]) for _ in range(2))
+    third = shop.create()
+    assert third["removed"] == [first]
+    assert shop.ids() == [str(_row(third)["id"]), second]
+    unverified = shop.create("--no-verify")
+    assert unverified["removed"] == [second]
+    assert str(_row(third)["id"]) in shop.ids()
+
+
+@pytest.mark.parametrize("variable", ["AI_SHELL_MAX_BACKUPS", "AI_SHELL_RETENTION_DAYS"])
+def test_a_variable_that_is_no_number_is_named(shop: Shop, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, "many")
+    ran = shop.backup("create", "shop")
+    assert (ran.code, variable in ran.err, shop.backups.exists()) == (78, True, False)
+
+
+def test_a_sudden_shrinking_keeps_what_is_old(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AI_SHELL_MAX_BACKUPS", "1")
+    shop.execute("INSERT INTO orders (note) VALUES (hex(randomblob(100000)))")
+    shop.create()
+    shop.execute("DELETE FROM orders")
+    shop.execute("VACUUM")
+    made = shop.create()
+    assert made["removed"] == []
+    assert "nothing is removed before somebody has looked" in str(made["kept_because"])
+
+
+def test_a_job_of_the_configuration_says_how(shop: Shop, tmp_path: Path) -> None:
+    job = f"backups:\n  - {{name: nightly, databases: [shop], compression: gzip, storage: {tmp_path / 'night'}, retention: {{last: 1}}}}\n"
+    shop.configure(more=job)
+    first = shop.backup("create", "--name", "nightly")
+    assert first.code == 0, first.err
+    second = _last(shop.backup("create", "--name", "nightly", "--json").out)
+    row = _row(second)
+    assert (row["job"], row["compression"]) == ("nightly", "gzip")
+    assert len(list(second["removed"] if isinstance(second["removed"], list) else ())) == 1
+    assert shop.ids() == [row["id"]]
+
+
+def test_a_checkout_does_not_say_where_all_data_goes(shop: Shop, tmp_path: Path) -> None:
+    """backup: is refused in a file of the working folder, and a job of the same name does not take the place of one's own."""
+    shop.configure(more=f"backups: [{{name: nightly, storage: {tmp_path / 'mine'}}}]\n")
+    (tmp_path / ".ai-shell").mkdir()
+    theirs = tmp_path / ".ai-shell" / "backup.yml"
+    theirs.write_text(f"backup: {{storage: {tmp_path / 'theirs'}}}\n")
+    ran = shop.backup("create", "shop")
+    assert (ran.code, "may not say how all backups are made" in ran.err) == (78, True)
+    theirs.write_text(f"backups: [{{name: nightly, storage: {tmp_path / 'theirs'}}}]\n")
+    assert shop.backup("create", "shop", "--name", "nightly").code == 0
+    assert (tmp_path / "mine").exists()
+    assert not (tmp_path / "theirs").exists()
+
+
+def test_a_storage_that_cannot_be_read_hides_no_other(shop: Shop, tmp_path: Path) -> None:
+    id_ = str(_row(shop.create())["id"])
+    (tmp_path / "broken").write_text("no folder")
+    ran = shop.backup("list", "--json", "--storage", shop.backups, "--storage", tmp_path / "broken")
+    assert ran.code == 1
+    report = ran.json()
+    assert [each["id"] for each in _dicts(report["backups"])] == [id_]
+    assert "broken" in str(report["faults"])
+
+
+def test_lists_are_filtered_sorted_limited_and_printed_as_csv(shop: Shop, tmp_path: Path) -> None:
+    first = str(_row(shop.create("--name", "one"))["id"])
+    second = str(_row(shop.create("--name", "two", "--compression", "none"))["id"])
+    assert shop.ids("one") == [first]
+    assert shop.ids("--order", "asc") == [first, second]
+    assert shop.ids("--sort", "stored", "--limit", "1") == [second]
+    assert shop.ids("-d", "shop") == shop.ids("-d", "shop.db") == [second, first]
+    assert shop.ids("-d", "other") == shop.ids("--before", "1h") == shop.ids("--after", "2999-01-01") == []
+    assert shop.ids("--last", "1h") == shop.ids("--after", "today") == [second, first]
+    lines = shop.backup("list", "--output", "csv").out.splitlines()
+    assert lines[0].startswith("id,target,database,engine,kind,format,state,started_at,finished_at,size_bytes,stored_bytes,sha256")
+    assert [line.partition(",")[0] for line in lines[1:]] == [second, first]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("create", "shop", "--compression", "zsdt"), "did you mean zstd?"),
+        (("create", "shop", "--format", "xml"), "valid: native, sql, json, csv"),
+        (("create", "shopp"), "did you mean shop?"),
+        (("create", "shop", "--incremental"), "incremental backups cannot be made"),
+        (("list", "--sort", "colour"), "valid: time"),
+        (("list", "--after", "someday"), "is no moment"),
+        (("list", "--storage", "s4://bucket"), "did you mean s3://?"),
+        (("info", "20991231"), "there is no backup 20991231"),
+        (("restore", "latest", "--time", "2026-11-21"), "keeps no logs"),
+        (("restore", "latest", "--database", "shopp"), "did you mean shop?"),
+    ],
+)
+def test_wrong_words_are_named_with_the_nearest_right_one(shop: Shop, arguments: tuple[str, ...], words: str) -> None:
+    shop.create()
+    ran = shop.backup(*arguments)
+    assert ran.code == 64, ran.err
+    assert words in ran.err
+
+
+def test_steps_are_lines_of_json(shop: Shop) -> None:
+    lines = [json.loads(line) for line in shop.backup("create", "shop", "--json").out.splitlines()]
+    assert [line["stage"] for line in lines[:-1]][:3] == ["planning", "saving", "proving"]
+    assert set(lines[0]) == {"stage", "part", "size_bytes", "stored_bytes", "expected_bytes", "elapsed_seconds"}
+
+
+def test_every_act_on_a_backup_is_in_the_audit_log(shop: Shop) -> None:
+    id_ = str(_row(shop.create())["id"])
+    shop.backup("verify", id_)
+    shop.backup("restore", id_, "--target", "other.db", "--yes")
+    assert shop.subjects() == [
+        (f"back up shop to {shop.backups}", "allowed", "done"),
+        (f"verify backup {id_}", "allowed", "done"),
+        (f"restore backup {id_} into {shop.path.with_name('other.db')}", "allowed", "done"),
+    ]
