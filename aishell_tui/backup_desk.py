@@ -18,6 +18,7 @@ from aishell_core.targets import Target
 from aishell_core.values import TargetId
 from aishell_ops.backups.copying import copy_backup
 from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan, SaveRequest
+from aishell_ops.backups.keeping import remove
 from aishell_ops.backups.layout import Line, Spot
 from aishell_ops.backups.models import Backup, Record, RecordKind
 from aishell_ops.backups.progress import Tell, nobody
@@ -143,6 +144,34 @@ class BackupDesk:
         decision = decide(self.authority.actor, self.authority.policy, place, risk)
         return Attempt(self.authority.actor, place, source.engine, "", risk, decision, subject, confirmed=confirmed)
 
+    async def mark(self, address: StorageAddress, backup: Backup, mark: Record, subject: str) -> Backup:
+        """Write down a decision about a backup beside it; the backup in its light. Raises RefusedError, StorageError."""
+
+        async def act() -> Backup:
+            with self.repository(address) as repository:
+                await asyncio.to_thread(repository.record, spot_of_backup(backup), mark)
+                return await asyncio.to_thread(repository.read, spot_of_backup(backup))
+
+        # Keeping a backup harms nobody; letting go of one lets retention remove it.
+        keeps = mark.kind in {RecordKind.PINNED, RecordKind.HELD}
+        risk = Risk(RiskLevel.LOW, (ActionClass.CANCEL,) if keeps else (ActionClass.ADMIN,), () if keeps else ("retention may remove it",))
+        attempt = self.attempt_on(backup, risk, subject, confirmed=True)
+        return await perform(self.authority.log, attempt, act, clock=self.clock)
+
+    async def delete(self, address: StorageAddress, backup: Backup, *, confirmed: bool) -> int:
+        """Remove a backup from one storage; how many bytes that freed. Raises RefusedError, BusyError, StorageError."""
+
+        async def act() -> int:
+            with self.repository(address) as repository:
+                return await asyncio.to_thread(remove, repository, spot_of_backup(backup))
+
+        return await perform(self.authority.log, self.deletion(backup, address, confirmed=confirmed), act, clock=self.clock)
+
+    def deletion(self, backup: Backup, address: StorageAddress, *, confirmed: bool) -> Attempt:
+        """The removal of a backup as the audit log has it."""
+        risk = Risk(RiskLevel.HIGH, (ActionClass.ADMIN,), ("a backup is removed for good",))
+        return self.attempt_on(backup, risk, f"delete backup {backup.id} in {address}", confirmed=confirmed)
+
     async def _keys(self, repository: Repository, backup: Backup, files: tuple[Path, ...] = ()) -> Keys | None:
         """What opens a backup; None where it is not encrypted, or where no key is at hand, so that its content stays unseen."""
         if backup.manifest.encryption is None:
@@ -205,6 +234,11 @@ class BackupDesk:
 def _saving_risk(settings: Settings) -> Risk:
     where = ", ".join(map(str, settings.storages))
     return Risk(RiskLevel.LOW, READING, (f"its data is copied to {where}",))
+
+
+def pruning_risk() -> Risk:
+    """What removing old backups by the rules can do."""
+    return Risk(RiskLevel.MEDIUM, (ActionClass.ADMIN,), ("old backups are removed for good",))
 
 
 def loading_risk(plan: LoadPlan) -> Risk:

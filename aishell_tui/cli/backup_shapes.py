@@ -165,3 +165,42 @@ class BackupRestored:
     compared: int = field(metadata=doc("how many tables were compared with what was saved"))
     differences: tuple[str, ...] = field(metadata=doc("what is not as it was saved; empty unless --continue-on-error let it pass"))
     seconds: float = field(metadata=doc("how long it took"))
+
+
+@dataclass(frozen=True, slots=True)
+class BackupsDeleted:
+    """aishell backup delete ID --json."""
+
+    ids: tuple[str, ...] = field(metadata=doc("what was deleted"))
+    storages: tuple[str, ...] = field(metadata=doc("where"))
+    freed_bytes: int = field(metadata=doc("the room that it took"))
+
+
+@dataclass(frozen=True, slots=True)
+class BackupMarked:
+    """aishell backup pin, unpin, hold and release ID --json."""
+
+    backup: BackupRow = field(metadata=doc("the backup in the light of it"))
+
+
+@dataclass(frozen=True, slots=True)
+class PruneRow:
+    """What retention says of one backup."""
+
+    id: str = field(metadata=doc("its id"))
+    target: str = field(metadata=doc("the target that was saved"))
+    database: str = field(metadata=doc("the database on it"))
+    job: str = field(metadata=doc("the job that made it; may be empty"))
+    storage: str = field(metadata=doc("where it lies"))
+    goes: bool = field(metadata=doc("whether it goes, or has gone"))
+    reasons: tuple[str, ...] = field(metadata=doc("why"))
+
+
+@dataclass(frozen=True, slots=True)
+class PruneReport:
+    """aishell backup prune --json."""
+
+    dry_run: bool = field(metadata=doc("whether nothing was removed, because it was only asked for"))
+    backups: tuple[PruneRow, ...] = field(metadata=doc("every backup that was looked at"))
+    refused: tuple[str, ...] = field(metadata=doc("databases of which nothing is removed now, and why"))
+    freed_bytes: int = field(metadata=doc("the room that was made"))

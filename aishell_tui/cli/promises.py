@@ -17,12 +17,15 @@ from aishell_tui.cli.alert_trying_shapes import AlertCheckReport, AlertTestRepor
 from aishell_tui.cli.audit_shapes import AuditReport, AuditVerifyReport
 from aishell_tui.cli.backup_shapes import (
     BackupMade,
+    BackupMarked,
     BackupPlanned,
     BackupReport,
     BackupRestored,
+    BackupsDeleted,
     BackupsReport,
     BackupStep,
     BackupVerified,
+    PruneReport,
     RestorePlanned,
 )
 from aishell_tui.cli.setup_shapes import ConnectReport, EffectiveReport, ValidateReport
@@ -71,6 +74,9 @@ REPORTS: tuple[tuple[str, type], ...] = (
     ("aishell backup restore ID --json, the last line", BackupRestored),
     ("aishell backup restore ID --dry-run --json", RestorePlanned),
     ("the other lines of those three", BackupStep),
+    ("aishell backup delete ID --json", BackupsDeleted),
+    ("aishell backup pin ID --json", BackupMarked),
+    ("aishell backup prune --json", PruneReport),
     ("aishell audit show --json", AuditReport),
     ("aishell audit verify --json", AuditVerifyReport),
     ("aishell config validate --json", ValidateReport),

@@ -378,3 +378,68 @@ def test_every_act_on_a_backup_is_in_the_audit_log(shop: Shop) -> None:
         (f"verify backup {id_}", "allowed", "done"),
         (f"restore backup {id_} into {shop.path.with_name('other.db')}", "allowed", "done"),
     ]
+
+
+def test_a_script_is_told_what_would_be_deleted_and_force_deletes(shop: Shop) -> None:
+    """Nobody can be asked here, so nothing is done before --force; what is held is never deleted."""
+    id_ = str(_row(shop.create())["id"])
+    told = shop.backup("delete", id_)
+    assert (told.code, shop.ids()) == (0, [id_])
+    assert "the only backup of this database that can be restored" in told.err
+    assert shop.backup("hold", id_, "--note", "case 4711").code == 0
+    held = shop.backup("delete", id_, "--force")
+    assert (held.code, "it is held" in held.err, shop.ids()) == (77, True, [id_])
+    assert shop.backup("release", id_).code == 0
+    assert shop.backup("delete", id_, "--force", "--json").json()["ids"] == [id_]
+    assert shop.ids() == []
+    assert not [path for path in shop.backups.rglob("*") if path.is_file() and not path.name.startswith(".")]
+
+
+def test_production_is_not_deleted_by_force_alone(shop: Shop) -> None:
+    shop.configure(environment="production")
+    id_ = str(_row(shop.create())["id"])
+    assert shop.backup("delete", id_, "--force").code == 77
+    assert shop.ids() == [id_]
+    assert shop.backup("delete", id_, "--force", "--confirm", "shop").code == 0
+    assert shop.ids() == []
+
+
+def test_whoever_only_reads_deletes_nothing_and_prunes_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = (str(_row(shop.create())["id"]) for _ in range(2))
+    shop.configure(role="operator")
+    monkeypatch.setenv("AI_SHELL_MAX_BACKUPS", "1")
+    assert shop.backup("delete", first, "--force").code == 77
+    assert shop.backup("prune").code == 77
+    assert shop.backup("unpin", first).code == 77
+    assert shop.backup("pin", first).code == 0
+    assert shop.ids() == [second, first]
+
+
+def test_a_copy_in_a_cloud_stays_unless_it_is_meant(shop: Shop, tmp_path: Path) -> None:
+    """Here a folder stands for the second storage, and is no cloud: both copies of a backup go."""
+    shop.configure(more=f"backup: {{cloud: {tmp_path / 'far'}}}\n")
+    id_ = str(_row(shop.create("--output", tmp_path / "near", "--cloud"))["id"])
+    both = ("--storage", tmp_path / "near", "--storage", tmp_path / "far")
+    deleted = shop.backup("delete", id_, "--force", "--json", *both).json()
+    assert deleted["storages"] == [str(tmp_path / "near"), str(tmp_path / "far")]
+
+
+def test_prune_says_of_each_why_it_stays_and_does_what_it_said(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, third = (str(_row(shop.create())["id"]) for _ in range(3))
+    assert shop.backup("pin", first, "--for", "90d").code == 0
+    monkeypatch.setenv("AI_SHELL_MAX_BACKUPS", "1")
+    planned = shop.backup("prune", "--dry-run", "--json").json()
+    rows = {str(row["id"]): row for row in _dicts(planned["backups"])}
+    assert [id_ for id_, row in rows.items() if row["goes"]] == [second]
+    assert "pinned" in str(rows[first]["reasons"])
+    assert "the last good one" in str(rows[third]["reasons"])
+    assert shop.ids() == [third, second, first]
+    assert shop.backup("prune").code == 0
+    assert shop.ids() == [third, first]
+
+
+def test_a_pin_ends_by_itself_and_by_hand(shop: Shop) -> None:
+    id_ = str(_row(shop.create())["id"])
+    pinned = shop.backup("pin", id_, "--for", "90d", "--json").json()
+    assert _row(pinned)["pinned"] is True
+    assert _row(shop.backup("unpin", id_, "--json").json())["pinned"] is False

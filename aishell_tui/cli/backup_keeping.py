@@ -1,0 +1,264 @@
+"""aishell backup delete, pin, unpin, hold, release and prune: what is kept, and what goes."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aishell_core.errors import RefusedError, UsageError
+from aishell_tui.cli.acting import ConfirmOption, DryRunOption, YesOption, answered, how_to_confirm
+from aishell_tui.cli.arguments import ConfigOption, DatabaseOption, JsonOption, ReadOnlyOption, choice, examples
+from aishell_tui.cli.backup_options import IdArgument, StorageOption, desk_of, named_storages, shelf_of
+from aishell_tui.cli.terminal import note, printable, say
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from aishell_ops.backups.keeping import Removal
+    from aishell_ops.backups.models import Backup, RecordKind
+    from aishell_tui.backup_desk import BackupDesk
+    from aishell_tui.backup_shelf import Shelf, Shelved
+
+NoteOption = Annotated[str, typer.Option("--note", metavar="TEXT", help="Why.", show_default=False)]
+ForOption = Annotated[str, typer.Option("--for", metavar="TIME", help="For so long, such as 90d; else without end.", show_default=False)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the group of backups."""
+    app.command(
+        "delete",
+        epilog=examples("aishell backup delete latest --dry-run", "aishell backup delete latest --force --confirm app"),
+    )(delete)
+    app.command("pin", epilog=examples('aishell backup pin latest --for 90d --note "before the migration"'))(pin)
+    app.command("unpin", epilog=examples("aishell backup unpin latest"))(unpin)
+    app.command("hold", epilog=examples('aishell backup hold latest --note "case 4711"'))(hold)
+    app.command("release", epilog=examples("aishell backup release latest"))(release)
+    app.command("prune", epilog=examples("aishell backup prune --dry-run", "aishell backup prune -d app"))(prune)
+
+
+def delete(
+    context: typer.Context,
+    id: IdArgument,
+    force: Annotated[
+        bool, typer.Option("--force", help="Delete it without a question, also when it is pinned or the only good one.")
+    ] = False,
+    cloud: Annotated[bool, typer.Option("--cloud", help="Its copies in clouds too.")] = False,
+    storage: StorageOption = None,
+    config: ConfigOption = None,
+    yes: YesOption = False,
+    confirm: ConfirmOption = "",
+    dry_run: DryRunOption = False,
+    json: JsonOption = False,
+    read_only: ReadOnlyOption = False,
+) -> int:
+    """Delete a backup.
+
+    Copies in clouds stay unless --cloud is given; a backup that lies in a cloud alone needs it. What is held, or needed by
+    another backup, is never deleted. In a script, where nobody can be asked, it is only said what would be deleted, unless
+    --force or --confirm is given; in production --force needs --confirm NAME beside it.
+    """
+    del read_only  # `choice` takes it from the context, as what stands before the command's name
+    from aishell_tui.oneshot import run
+
+    desk = desk_of(choice(context, config), ())
+    shelf = shelf_of(desk, storage)
+    found = shelf.named(id)
+    copies = [one for one in shelf.backups if one.backup.id == found.backup.id and (cloud or one.address.path is not None)]
+    if not copies:
+        raise UsageError(f"{found.backup.id} lies in {found.address} alone", "--cloud deletes it there")
+    for_show = dry_run or not (force or confirm or yes or (sys.stdin is not None and sys.stdin.isatty()))
+    return run(_Deleting(desk, shelf, copies, force=force, typed=confirm, json=json).carry_out(for_show=for_show, asked=not dry_run))
+
+
+class _Deleting:
+    """One backup, in one storage after the other."""
+
+    def __init__(self, desk: BackupDesk, shelf: Shelf, copies: list[Shelved], *, force: bool, typed: str, json: bool) -> None:
+        self._desk, self._shelf, self._copies = desk, shelf, copies
+        self._force, self._typed, self._json = force, typed, json
+
+    async def carry_out(self, *, for_show: bool, asked: bool) -> int:
+        for one in self._copies:
+            removal = self._removal(one)
+            note(_removal_text(one, removal))
+            if removal.obstacles:
+                raise RefusedError(f"backup {one.backup.id} is not deleted: {removal.obstacles[0]}", "; ".join(removal.obstacles[1:]))
+        if for_show:
+            if asked:
+                note("nothing was done, because nobody can be asked here: --force deletes it")
+            return 0
+        freed = 0
+        for one in self._copies:
+            freed += await self._delete(one)
+        self._say(freed)
+        return 0
+
+    def _removal(self, one: Shelved) -> Removal:
+        from aishell_ops.backups.keeping import removal_of
+
+        line = [each.backup for each in self._shelf.backups if each.address == one.address and each.spot.line == one.spot.line]
+        return removal_of(one.backup, line, time.time())
+
+    async def _delete(self, one: Shelved) -> int:
+        from aishell_core.safety.decision import Confirmation
+        from aishell_core.targets import Environment
+
+        attempt = self._desk.deletion(one.backup, one.address, confirmed=False)
+        decision, place, log = attempt.decision, attempt.place, self._desk.authority.log
+        forced = self._force and place.care is not Environment.PRODUCTION
+        wanted = Confirmation.NONE if forced else decision.confirmation
+        question = f"delete backup {one.backup.id}"
+        confirmed = decision.allowed and answered(
+            wanted,
+            place,
+            question,
+            yes=False,
+            typed=self._typed,
+            record_unanswered=lambda: log.record_attempt(attempt),
+        )
+        with how_to_confirm(decision, place):
+            return await self._desk.delete(one.address, one.backup, confirmed=confirmed)
+
+    def _say(self, freed: int) -> None:
+        from aishell_core.units import format_bytes
+        from aishell_tui.cli.backup_shapes import BackupsDeleted
+        from aishell_tui.cli.encode import to_json
+
+        backup, where = self._copies[0].backup, tuple(str(one.address) for one in self._copies)
+        if self._json:
+            say(to_json(BackupsDeleted((str(backup.id),), where, freed)))
+        else:
+            say(printable(f"deleted {backup.id} in {', '.join(where)}: {format_bytes(freed)}"))
+
+
+def _removal_text(one: Shelved, removal: Removal) -> str:
+    from aishell_core.units import format_bytes
+
+    manifest = one.backup.manifest
+    head = (
+        f"delete {one.backup.id} of {manifest.source.target} ({one.backup.state}, {format_bytes(manifest.stored_bytes)}) in {one.address}"
+    )
+    lines = [head, *(f"  mind: {warning}" for warning in removal.warnings), *(f"  NOT POSSIBLE: {why}" for why in removal.obstacles)]
+    return "\n".join(map(printable, lines))
+
+
+def pin(
+    context: typer.Context,
+    id: IdArgument,
+    lasting: ForOption = "",
+    why: NoteOption = "",
+    storage: StorageOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Keep a backup, whatever retention says.
+
+    People may still delete it.
+    """
+    from aishell_ops.backups.models import RecordKind
+
+    return _mark(context, config, storage, id, RecordKind.PINNED, lasting, why, json=json)
+
+
+def unpin(
+    context: typer.Context,
+    id: IdArgument,
+    why: NoteOption = "",
+    storage: StorageOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Leave a backup to retention again."""
+    from aishell_ops.backups.models import RecordKind
+
+    return _mark(context, config, storage, id, RecordKind.UNPINNED, "", why, json=json)
+
+
+def hold(
+    context: typer.Context,
+    id: IdArgument,
+    lasting: ForOption = "",
+    why: NoteOption = "",
+    storage: StorageOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Keep a backup from being deleted by anybody, until it is released."""
+    from aishell_ops.backups.models import RecordKind
+
+    return _mark(context, config, storage, id, RecordKind.HELD, lasting, why, json=json)
+
+
+def release(
+    context: typer.Context,
+    id: IdArgument,
+    why: NoteOption = "",
+    storage: StorageOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Let a held backup be deleted again."""
+    from aishell_ops.backups.models import RecordKind
+
+    return _mark(context, config, storage, id, RecordKind.RELEASED, "", why, json=json)
+
+
+def _mark(
+    context: typer.Context,
+    config: Path | None,
+    storage: list[str] | None,
+    id_: str,
+    kind: RecordKind,
+    lasting: str,
+    why: str,
+    *,
+    json: bool,
+) -> int:
+    """Say it of the backup in every storage that has it."""
+    from aishell_core.units import parse_duration
+    from aishell_ops.backups.models import Record
+    from aishell_tui.cli.backup_shapes import BackupMarked
+    from aishell_tui.cli.encode import to_json
+    from aishell_tui.cli.reports.backups import backup_row
+    from aishell_tui.oneshot import run
+
+    now = time.time()
+    desk = desk_of(choice(context, config), ())
+    shelf = shelf_of(desk, storage)
+    found = shelf.named(id_)
+    record = Record(kind, now, desk.authority.actor.user, why, until=now + parse_duration(lasting) if lasting else None)
+    marked: Backup | None = None
+    for one in shelf.backups:
+        if one.backup.id == found.backup.id:
+            after = run(desk.mark(one.address, one.backup, record, f"{kind.value} backup {one.backup.id}"))
+            marked = marked or after
+    if marked is not None:
+        say(
+            to_json(BackupMarked(backup_row(marked, now))) if json else f"{marked.id} is {kind.value}{f' for {lasting}' if lasting else ''}"
+        )
+    return 0
+
+
+def prune(
+    context: typer.Context,
+    database: DatabaseOption = None,
+    storage: StorageOption = None,
+    config: ConfigOption = None,
+    dry_run: DryRunOption = False,
+    json: JsonOption = False,
+    read_only: ReadOnlyOption = False,
+) -> int:
+    """Remove old backups that the rules of retention do not keep.
+
+    This is done by itself after every good backup. With --dry-run it is said of each backup whether it goes or why it
+    stays. Only verified backups count, and the last good one always stays.
+    """
+    del read_only  # `choice` takes it from the context, as what stands before the command's name
+    from aishell_tui.cli.backup_pruning import Pruning
+    from aishell_tui.oneshot import run
+
+    desk = desk_of(choice(context, config), ())
+    return run(Pruning(desk, named_storages(desk, storage), frozenset(database or ()), json=json).carry_out(dry_run=dry_run))
