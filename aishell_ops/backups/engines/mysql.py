@@ -16,11 +16,13 @@ from aishell_core.targets import Target
 from aishell_ops.backups.engines import mysql_dump as dump
 from aishell_ops.backups.engines import mysql_load_plan as plans
 from aishell_ops.backups.engines import mysql_moment as moment
+from aishell_ops.backups.engines import mysql_physical as physical
 from aishell_ops.backups.engines import mysql_publish as publishing
-from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan, SaveRequest
+from aishell_ops.backups.engines.contract import Loading, LoadPlan, LoadRequest, SavePlan, SaveRequest, Saving
 from aishell_ops.backups.engines.mysql_contents import Contents, contents_of
 from aishell_ops.backups.engines.mysql_proofs import proofs_of
 from aishell_ops.backups.engines.mysql_save_plan import METHOD, plan_save
+from aishell_ops.backups.engines.mysql_scratch import find_program, scratch_server
 from aishell_ops.backups.engines.mysql_script import Kept, ScriptSink
 from aishell_ops.backups.engines.mysql_tools import Client, Role, find_client
 from aishell_ops.backups.errors import BackupError, BusyError
@@ -41,13 +43,25 @@ class MysqlBackups:
 
     async def plan_save(self, target: Target, request: SaveRequest) -> SavePlan:
         """What would be saved; raises UsageError for what cannot be, ToolError for a program that is missing, MysqlError."""
+        if request.method in physical.NAMES:
+            async with held_connection(target, self._environ, "") as connection:
+                return await physical.plan_save(connection, target, request, self._environ, self._folders)
+        if request.method not in ("", METHOD, "logical"):
+            raise UsageError(f"there is no method {request.method}", "take logical (a dump) or physical (mariadb-backup)")
         async with held_connection(target, self._environ, request.database or None) as connection:
             client = await self._client(Role.DUMP, connection)
             return await plan_save(connection, target, request, client)
 
     @asynccontextmanager
-    async def saving(self, target: Target, plan: SavePlan) -> AsyncIterator[_Saving]:
+    async def saving(self, target: Target, plan: SavePlan) -> AsyncIterator[Saving]:
         """Hold a moment of the database in an open transaction, beside which the dump has begun its own."""
+        if plan.method == physical.METHOD:
+            async with (
+                held_connection(target, self._environ, "") as connection,
+                physical.saving(connection, plan, self._environ, self._folders) as files,
+            ):
+                yield files
+            return
         database = plan.source.database
         async with AsyncExitStack() as stack:
             connection = await stack.enter_async_context(held_connection(target, self._environ, database))
@@ -72,17 +86,23 @@ class MysqlBackups:
 
     async def plan_load(self, target: Target, manifest: Manifest, request: LoadRequest) -> LoadPlan:
         """What a restore would do; raises UsageError, ToolError and MysqlError."""
+        if manifest.method == physical.METHOD:
+            return await asyncio.to_thread(physical.plan_load, manifest, request, self._environ, self._folders)
         async with held_connection(target, self._environ, "") as connection:
             client = await self._client(Role.CLIENT, connection)
             return await plans.plan_load(connection, manifest, request, METHOD, client.tool())
 
     @asynccontextmanager
-    async def loading(self, target: Target, manifest: Manifest, plan: LoadPlan) -> AsyncIterator[_Loading]:
+    async def loading(self, target: Target, manifest: Manifest, plan: LoadPlan) -> AsyncIterator[Loading]:
         """A database of its own that takes the backup; it is dropped unless it was published.
 
         What an interrupted restore of the same database has left is put in order first. Raises BusyError when another restore
         of it is under way.
         """
+        if manifest.method == physical.METHOD:
+            async with physical.loading(manifest, plan, self._environ, self._folders) as files:
+                yield files
+            return
         async with held_connection(target, self._environ, "") as connection:
             if str(await connection.value("SELECT /* aishell */ GET_LOCK(%s, 0) AS mine", (plans.names_for(plan.database).lock,))) != "1":
                 raise BusyError(f"another restore of {plan.database} is under way", "wait for its end")
@@ -99,7 +119,16 @@ class MysqlBackups:
 
     @asynccontextmanager
     async def scratch(self, target: Target, manifest: Manifest) -> AsyncIterator[Target]:
-        """A database of the same server that is not there yet, and is dropped when the block ends."""
+        """A server of its own where its program is on this machine, else a database of the target's server; gone with the block."""
+        if manifest.method == physical.METHOD:
+            raise UsageError(
+                "a physical backup has no database to be tested in", "restore it into a new data folder and start a server on it"
+            )
+        program = await asyncio.to_thread(find_program, manifest, self._environ, self._folders)
+        if program is not None:
+            async with scratch_server(program, target, manifest) as place:
+                yield place
+            return
         name = f"aishell_test_{publishing.token()}"
         try:
             yield in_database(target, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,7 +24,9 @@ _FOLDERS = (
     "/usr/local/opt/mysql-client*/bin",
     "/usr/local/opt/mariadb*/bin",
 )
-_VERSION = re.compile(r"(?:Distrib|from|Ver)\s+(?P<version>(?P<major>\d+)\.(?P<minor>\d+)\.\d+)(?P<mariadb>-MariaDB)?")
+_SYSTEM = tuple(map(Path, ("/usr/sbin", "/usr/libexec", "/usr/local/sbin")))
+"""Where servers are, beside the places of other programs."""
+_VERSION = re.compile(r"(?:Distrib|from|server|Ver)\s+(?P<version>(?P<major>\d+)\.(?P<minor>\d+)\.\d+)(?P<mariadb>-MariaDB)?")
 _PATIENCE_SECONDS = 10.0
 
 
@@ -32,10 +35,13 @@ class Role(Enum):
 
     DUMP = (("mariadb-dump", "mysqldump"), ("mysqldump",))
     CLIENT = (("mariadb", "mysql"), ("mysql",))
+    SERVER = (("mariadbd", "mysqld"), ("mysqld",))
+    PHYSICAL = (("mariadb-backup", "mariabackup"), ())
 
     def names(self, *, mariadb: bool) -> tuple[str, ...]:
         """Under which names it is looked for."""
-        return self.value[0] if mariadb else self.value[1]
+        names: tuple[str, ...] = self.value[0] if mariadb else self.value[1]
+        return names
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,31 @@ def find_client(role: Role, facts: ServerFacts, environ: Mapping[str, str], fold
     raise ToolError(f"{name} of {facts.product} {release[0]}.{release[1]} or newer is needed{there}", f"install {packages}")
 
 
+def find_physical(role: Role, release: tuple[int, int], environ: Mapping[str, str], folders: Iterable[Path] = ()) -> Client:
+    """A program for the files of a MariaDB server, which must be of the server's own version; raises ToolError."""
+    found = _found(role, True, environ, tuple(folders))
+    if fitting := [client for client in found if client.release == release]:
+        return fitting[0]
+    there = f"; there is {', '.join(sorted({client.version for client in found}))}" if found else ""
+    name = role.names(mariadb=True)[0]
+    raise ToolError(f"{name} of MariaDB {release[0]}.{release[1]} is needed{there}", "install mariadb-backup (Debian and Red Hat)")
+
+
+def unpacker_of(client: Client, environ: Mapping[str, str]) -> Path:
+    """What unpacks the stream of mariadb-backup: it tells no version, and lies beside it. Raises ToolError."""
+    beside = client.path.with_name("mbstream")
+    found = str(beside) if beside.is_file() else shutil.which("mbstream", path=environ.get("PATH"))
+    if found is None:
+        raise ToolError("mbstream is needed", "install mariadb-backup (Debian and Red Hat)")
+    return Path(found)
+
+
+def find_server(release: tuple[int, int], environ: Mapping[str, str], folders: Iterable[Path] = (), *, mariadb: bool) -> Client | None:
+    """A server's own program of a family, of this version or the next newer one that is here; None where there is none."""
+    found = [client for client in _found(Role.SERVER, mariadb, environ, (*folders, *_SYSTEM)) if client.release >= release]
+    return min(found, key=lambda client: client.release, default=None)
+
+
 def _found(role: Role, mariadb: bool, environ: Mapping[str, str], folders: tuple[Path, ...]) -> list[Client]:
     places = _places(role.names(mariadb=mariadb), environ, folders)
     return [client for place in places if (client := _client(place)) is not None and client.mariadb is mariadb]
@@ -121,4 +152,4 @@ def _said(path: Path, option: str) -> str:
         done = subprocess.run([path, "--no-defaults", option], capture_output=True, text=True, timeout=_PATIENCE_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return done.stdout
+    return done.stdout + done.stderr
