@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from aishell_core.errors import AishellError, RefusedError
 from aishell_core.safety.actor import current_actor
@@ -20,10 +20,13 @@ from aishell_core.safety.risk import ActionClass, Risk, RiskLevel
 from aishell_core.safety.roles import Actor, Policy, roles_with
 from aishell_core.values import TargetId
 from aishell_tui.authority import Authority
-from aishell_tui.config.load import Configuration
 from aishell_tui.places import find_places
 from alerts.matchers import matches
 from alerts.models import Alert, Matcher
+
+if TYPE_CHECKING:
+    # The screens of alerts need none of it.
+    from aishell_tui.config.load import Configuration
 
 T = TypeVar("T")
 

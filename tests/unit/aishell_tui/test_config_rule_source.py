@@ -58,9 +58,9 @@ def test_a_variable_that_is_wrong_is_a_fault(tmp_path: Path) -> None:
     assert _refreshed(_source(tmp_path, {"AISHELL_THEME": "no such theme"})).faults
 
 
-def test_the_rules_that_ship_need_no_models_and_no_parser_of_yaml(tmp_path: Path) -> None:
+def test_the_rules_that_ship_and_the_screens_of_alerts_need_no_models_and_no_parser_of_yaml(tmp_path: Path) -> None:
     program = (
-        "import sys, aishell_tui.alerting\n"
+        "import sys, aishell_tui.alerting, aishell_tui.screens.alert, aishell_tui.screens.alerts\n"
         "from aishell_tui.config.rule_source import rule_book_source\n"
         "assert rule_book_source().refresh().rules\n"
         "print(*sys.modules, sep='\\n')"
