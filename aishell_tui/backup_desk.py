@@ -17,12 +17,13 @@ from aishell_core.safety.risk import ActionClass, Risk, RiskLevel
 from aishell_core.targets import Target
 from aishell_core.values import TargetId
 from aishell_ops.backups.copying import copy_backup
+from aishell_ops.backups.drill import Drill, drill
 from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan, SaveRequest
 from aishell_ops.backups.keeping import remove
 from aishell_ops.backups.layout import Line, Spot
 from aishell_ops.backups.models import Backup, Record, RecordKind
 from aishell_ops.backups.progress import Tell, nobody
-from aishell_ops.backups.registry import loader_of, saver_of
+from aishell_ops.backups.registry import driller_of, loader_of, saver_of
 from aishell_ops.backups.repository import Repository
 from aishell_ops.backups.restore import Restored, RestoreOrder, plan_restore, restore
 from aishell_ops.backups.retain import Retained, retain
@@ -96,6 +97,20 @@ class BackupDesk:
                 return await verify(repository, spot_of_backup(backup), depth, self.clock, keys=keys, by=who, tell=tell)
 
         attempt = self.attempt_on(backup, Risk(RiskLevel.NONE, READING), f"verify backup {backup.id}")
+        return await perform(self.authority.log, attempt, act, clock=self.clock)
+
+    async def test(
+        self, target: Target, address: StorageAddress, backup: Backup, *, files: tuple[Path, ...] = (), tell: Tell = nobody
+    ) -> Drill:
+        """Restore a backup into a place of its own, compare it, and record that. Raises BackupError and its kin, TargetError."""
+
+        async def act() -> Drill:
+            keys = await asyncio.to_thread(self.settings.keys, files) if backup.manifest.encryption is not None else None
+            with self.repository(address) as repository:
+                who, spot = self.authority.actor.user, spot_of_backup(backup)
+                return await drill(driller_of(target), repository, spot, target, self.clock, keys=keys, by=who, tell=tell)
+
+        attempt = self.attempt_on(backup, Risk(RiskLevel.LOW, READING, ("a scratch place takes its data",)), f"test backup {backup.id}")
         return await perform(self.authority.log, attempt, act, clock=self.clock)
 
     async def plan_restore(self, target: Target, backup: Backup, request: LoadRequest) -> tuple[LoadPlan, Decision]:

@@ -201,6 +201,7 @@ class RecordKind(StrEnum):
 
     VERIFIED = "verified"
     TESTED = "tested"
+    TEST_FAILED = "test_failed"
     DAMAGED = "damaged"
     PINNED = "pinned"
     UNPINNED = "unpinned"

@@ -9,7 +9,8 @@ from typing import cast
 from aishell_core.errors import TargetError, UsageError
 from aishell_core.targets import Target
 from aishell_core.values import FailureCode
-from aishell_ops.backups.engines.contract import Loads, Saves
+from aishell_ops.backups.drill import Drillable
+from aishell_ops.backups.engines.contract import HasScratch, Loads, Saves
 
 GROUP = "aishell.backups"
 
@@ -33,6 +34,14 @@ def loader_of(target: Target) -> Loads:
     if isinstance(engine, Loads):
         return engine
     raise _unable(target.engine, "restored")
+
+
+def driller_of(target: Target) -> Drillable:
+    """What restores a target's backups into a place of their own; raises UsageError where nothing does."""
+    engine = _engine_of(target)
+    if isinstance(engine, Loads) and isinstance(engine, HasScratch):
+        return cast("Drillable", engine)
+    raise _unable(target.engine, "restored for a test")
 
 
 def _engine_of(target: Target) -> object:

@@ -13,7 +13,7 @@ from aishell_core.errors import RefusedError
 from aishell_core.targets import Target
 from aishell_ops.backups.comparison import Comparison, compare
 from aishell_ops.backups.engines.contract import Loading, LoadPlan, LoadRequest, Loads
-from aishell_ops.backups.errors import BackupError
+from aishell_ops.backups.errors import DamagedError
 from aishell_ops.backups.layout import Spot
 from aishell_ops.backups.models import Backup, ProofLevel, RecordKind
 from aishell_ops.backups.progress import Stage, Step, Tell, nobody
@@ -77,8 +77,8 @@ async def restore(
 ) -> Restored:
     """Carry out a planned restore.
 
-    Raises RefusedError for a plan with obstacles, DamagedError for parts that are not what was written, BackupError when the
-    restored is not what was saved: then what was there before is there still, and the staging place is gone.
+    Raises RefusedError for a plan with obstacles, DamagedError for parts that are not what was written and when the restored
+    is not what was saved: then what was there before is there still, and the staging place is gone.
     """
     if plan.obstacles:
         raise RefusedError(f"backup {backup.id} is not restored: {plan.obstacles[0]}", "; ".join(plan.obstacles[1:]))
@@ -91,7 +91,7 @@ async def restore(
         tell(Step(Stage.PROVING))
         comparison = await _prove(loading, backup, order, stop)
         if comparison.differences and not order.request.go_on:
-            raise BackupError(
+            raise DamagedError(
                 _told(backup, comparison), "what was there before is untouched; --continue-on-error keeps what could be restored"
             )
         tell(Step(Stage.PUBLISHING))

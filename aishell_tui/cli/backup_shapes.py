@@ -69,7 +69,7 @@ class BackupObject:
 class BackupEvent:
     """Something that became known of a backup after it was made, or was decided about it."""
 
-    kind: str = field(metadata=doc("verified, tested, damaged, pinned, unpinned, held, released, trashed or restored"))
+    kind: str = field(metadata=doc("verified, tested, test_failed, damaged, pinned, unpinned, held, released, trashed or restored"))
     at: str = field(metadata=doc("when, UTC"))
     by: str = field(metadata=doc("who; may be empty"))
     detail: str = field(metadata=doc("in words; may be empty"))
@@ -136,6 +136,17 @@ class BackupVerified:
     faults: tuple[str, ...] = field(metadata=doc("what is wrong"))
     remarks: tuple[str, ...] = field(metadata=doc("what could not be looked at"))
     seconds: float = field(metadata=doc("how long it took"))
+
+
+@dataclass(frozen=True, slots=True)
+class BackupTested:
+    """aishell backup test ID --json: the last line, behind those of the steps."""
+
+    backup: BackupRow = field(metadata=doc("the backup in the light of it"))
+    place: str = field(metadata=doc("where it was restored for the test; it is gone now"))
+    compared: int = field(metadata=doc("how many tables were compared with what was saved"))
+    hashed: int = field(metadata=doc("how many of them by their content"))
+    seconds: float = field(metadata=doc("how long the restore took"))
 
 
 @dataclass(frozen=True, slots=True)

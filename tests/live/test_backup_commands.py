@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import sqlite3
+import tempfile
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
@@ -443,3 +444,48 @@ def test_a_pin_ends_by_itself_and_by_hand(shop: Shop) -> None:
     pinned = shop.backup("pin", id_, "--for", "90d", "--json").json()
     assert _row(pinned)["pinned"] is True
     assert _row(shop.backup("unpin", id_, "--json").json())["pinned"] is False
+
+
+def test_a_test_restore_proves_it_and_leaves_nothing(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is restored into a place of its own, compared, and the time is kept; the place is gone afterwards."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    id_ = str(_row(shop.create("--proof", "full"))["id"])
+    shop.execute("DELETE FROM orders")
+    tested = _last(shop.backup("test", id_, "--validate-data", "--json").out)
+    assert (tested["compared"], tested["hashed"]) == (1, 1)
+    row = _row(tested)
+    assert row["state"] == "tested"
+    assert isinstance(row["restore_seconds"], float)
+    assert list(scratch.iterdir()) == []
+    assert shop.notes() == []
+    assert "takes about" in shop.backup("restore", id_, "--target", "other.db", "--dry-run").out
+
+
+def test_a_test_restore_of_a_damaged_backup_makes_it_corrupt(shop: Shop) -> None:
+    shop.create()
+    part = shop.parts()[0]
+    content = bytearray(part.read_bytes())
+    content[-1] ^= 1
+    part.chmod(0o600)
+    part.write_bytes(content)
+    ran = shop.backup("test", "latest")
+    assert (ran.code, part.name in ran.err) == (65, True)
+    assert _row(shop.backup("info", "latest", "--json").json())["state"] == "corrupt"
+
+
+def test_a_test_that_lacks_its_key_says_nothing_about_the_backup(shop: Shop) -> None:
+    key = pyrage.x25519.Identity.generate()
+    shop.configure(more=f"backup:\n  encryption: {{recipients: [{key.to_public()}]}}\n")
+    assert shop.backup("create", "shop", "--encrypt").code == 0
+    assert shop.backup("test", "latest").code == 70
+    report = shop.backup("info", "latest", "--json").json()
+    assert _row(report)["state"] == "verified"
+    assert [each["kind"] for each in _dicts(report["events"])] == ["verified", "test_failed"]
+
+
+def test_nothing_to_compare_is_no_validation(shop: Shop) -> None:
+    shop.create("--proof", "none")
+    assert "nothing could be compared" in shop.backup("test", "latest").out
+    assert shop.backup("test", "latest", "--validate-data").code == 64

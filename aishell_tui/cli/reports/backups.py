@@ -9,6 +9,7 @@ from dataclasses import fields
 from datetime import datetime
 
 from aishell_core.units import format_bytes, format_counted, format_duration
+from aishell_ops.backups.drill import Drill
 from aishell_ops.backups.engines.contract import LoadPlan, SavePlan
 from aishell_ops.backups.models import Backup, RecordKind
 from aishell_ops.backups.restore import Restored
@@ -210,6 +211,17 @@ def verified_text(found: Verification) -> str:
     lines = [f"{found.backup.id} {word} ({found.depth}, {format_duration(found.seconds)})"]
     lines += [f"  {fault}" for fault in found.faults]
     lines += [f"  mind: {remark}" for remark in found.remarks]
+    return "\n".join(map(printable, lines))
+
+
+def tested_text(found: Drill) -> str:
+    """What a test restore has shown, for people."""
+    lines = [f"{found.backup.id} restores: into {found.place} in {format_duration(found.seconds)}"]
+    if found.proves:
+        hashed = f", {found.comparison.hashed} by their content" if found.comparison.hashed else ""
+        lines.append(f"{format_counted(found.comparison.counted, 'table')} compared with what was saved{hashed}: the same")
+    else:
+        lines.append("nothing was counted when it was saved, so nothing could be compared: --proof counts does that")
     return "\n".join(map(printable, lines))
 
 
