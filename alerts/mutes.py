@@ -30,6 +30,10 @@ def muted(alerts: Iterable[Alert], mutes: Mutes, now: float) -> tuple[tuple[Aler
     """
     known = tuple(alerts)
     by = inhibited(known, mutes.rules, mutes.traits, now, mutes.silent)
+    # Of a rule that is wrong just now nobody knows what it would mute: what its alerts do mute, they go on to.
+    waiting = {
+        alert.fingerprint for alert in known if alert.phase.is_active and alert.rule not in mutes.rules and alert.fingerprint not in by
+    }
     silences = tuple(each for each in mutes.silences if each.starts_at <= now < each.ends_at)
     changed: list[Alert] = []
     changes: list[AlertChange] = []
@@ -40,7 +44,7 @@ def muted(alerts: Iterable[Alert], mutes: Mutes, now: float) -> tuple[tuple[Aler
         quiet: tuple[str, ...] = ()
         if silences or mutes.windows or (rule is not None and rule.active_hours):
             quiet = silencers(dict(alert.labels), rule, silences, mutes.windows, now)
-        sources = by.get(alert.fingerprint, ())
+        sources = by.get(alert.fingerprint) or tuple(source for source in alert.inhibited_by if source in waiting)
         if (quiet, sources) != (alert.silenced_by, alert.inhibited_by):
             changed.append(replace(alert, silenced_by=quiet, inhibited_by=sources))
             changes += _changes(alert, quiet, sources, now)

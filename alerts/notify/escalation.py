@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from aishell_core.state.codec import storable
 from alerts.models import Alert, AlertChange, ChangeKind
 from alerts.notify.custody import Custody
-from alerts.notify.group_rows import LONGEST_WAIT_SECONDS, join
+from alerts.notify.group_rows import LONGEST_WAIT_SECONDS, is_without_rule, join
 from alerts.notify.models import Routes
 
 _LOOK_AGAIN_SECONDS = 30.0
@@ -28,8 +28,15 @@ def note_changes(connection: sqlite3.Connection, changes: Iterable[AlertChange],
             _wait(connection, alert, routes, now, is_heard_again=change.kind in _HEARD_AGAIN)
 
 
+def begin(connection: sqlite3.Connection, alerts: Iterable[Alert], routes: Routes, now: float) -> None:
+    """Begin to wait for somebody with alerts that people are told of now, because their rule is right again."""
+    for alert in alerts:
+        if alert.acknowledgement is None:
+            _wait(connection, alert, routes, now, is_heard_again=True)
+
+
 def raise_due(connection: sqlite3.Connection, custody: Custody, routes: Routes, now: float) -> None:
-    """Tell the further channels of what nobody has taken on; an alert that is muted now waits until it is not."""
+    """Tell the further channels of what nobody has taken on; an alert that is muted, or has no rule just now, waits until that ends."""
     sql = "SELECT fingerprint, after_seconds, channels FROM notice_escalation WHERE due_at <= ? OR due_at > ?"
     for fingerprint, after_seconds, channels in connection.execute(sql, (now, now + LONGEST_WAIT_SECONDS)).fetchall():
         alert = custody.alert(connection, fingerprint)
@@ -37,7 +44,8 @@ def raise_due(connection: sqlite3.Connection, custody: Custody, routes: Routes, 
             continue
         row = (fingerprint, after_seconds, channels)
         again = "UPDATE notice_escalation SET due_at = ? WHERE fingerprint = ? AND after_seconds = ? AND channels = ?"
-        if alert is not None and alert.phase.is_active and alert.acknowledgement is None and alert.is_muted:
+        is_quiet = alert is not None and (alert.is_muted or is_without_rule(alert, custody, routes))
+        if alert is not None and alert.phase.is_active and alert.acknowledgement is None and is_quiet:
             connection.execute(again, (now + _LOOK_AGAIN_SECONDS, *row))
             continue
         if alert is not None and alert.phase.is_active and alert.held_until is not None and alert.is_held(now):

@@ -20,11 +20,16 @@ OWN_PREFIX = "channel:"
 """Begins the fingerprint of an alert that notification itself raises; such an alert lives in these rows alone."""
 LONGEST_WAIT_SECONDS = 7 * 86_400.0
 """Nothing waits longer than this on purpose: what does, waits because the clock was set back."""
+_WAITING = ""
+"""The channel of the group of alerts that no rule says yet whom they are for; no channel has this name."""
 _UNMUTED = {ChangeKind.UNSILENCED, ChangeKind.UNINHIBITED}
 
 
 def note_changes(connection: sqlite3.Connection, changes: Iterable[AlertChange], routes: Routes, now: float) -> None:
-    """Put changed alerts into the groups of their channels, which are then due at once."""
+    """Put changed alerts into the groups of their channels, which are then due at once.
+
+    Whom an alert is for that has no rule just now nobody knows: it stays where it is, or waits until there is one.
+    """
     known: dict[tuple[str, str], int] = {}
     for change in changes:
         alert = change.after
@@ -34,9 +39,30 @@ def note_changes(connection: sqlite3.Connection, changes: Iterable[AlertChange],
             continue
         if change.kind in _UNMUTED:
             connection.execute("UPDATE notice_member SET told = '' WHERE fingerprint = ?", (storable(alert.fingerprint),))
-        channels = channels_of(routes.rules.get(alert.rule), routes.default_channels)
-        for channel, labels in _places(alert, channels, routes):
-            _join(connection, alert.fingerprint, written, _group_id(connection, known, channel, labels, now))
+        if alert.rule in routes.rules:
+            _place(connection, known, alert, routes, now)
+        elif not _is_anywhere(connection, alert.fingerprint):
+            _join(connection, alert.fingerprint, written, _group_id(connection, known, _WAITING, (), now))
+
+
+def place_waiting(connection: sqlite3.Connection, custody: Custody, routes: Routes, now: float) -> list[Alert]:
+    """Put those alerts that waited for their rule into the groups of their channels, once there is one; those that were."""
+    sql = (
+        "SELECT member.fingerprint, member.notice_group FROM notice_member AS member"
+        " JOIN notice_group ON notice_group.id = member.notice_group WHERE notice_group.channel = ?"
+    )
+    placed: list[Alert] = []
+    for fingerprint, group in connection.execute(sql, (_WAITING,)).fetchall():
+        alert = custody.alert(connection, fingerprint)
+        is_over = alert is None or not alert.phase.is_active
+        if alert is not None and not is_over and (alert.rule not in routes.rules or not custody.is_ours(alert.key.target)):
+            continue
+        connection.execute("DELETE FROM notice_member WHERE fingerprint = ? AND notice_group = ?", (fingerprint, group))
+        _drop_empty(connection, [group])
+        if alert is not None and not is_over:
+            _place(connection, {}, alert, routes, now)
+            placed.append(alert)
+    return placed
 
 
 def join(connection: sqlite3.Connection, alert: Alert, channels: Iterable[str], routes: Routes, now: float) -> None:
@@ -59,7 +85,7 @@ def end_own(connection: sqlite3.Connection, fingerprint: Fingerprint, now: float
         _renew(connection, fingerprint, encode_alert(replace(alert, phase=Phase.RESOLVED, resolved_at=now)), now)
 
 
-def due_groups(connection: sqlite3.Connection, custody: Custody, now: float) -> tuple[Group, ...]:
+def due_groups(connection: sqlite3.Connection, custody: Custody, routes: Routes, now: float) -> tuple[Group, ...]:
     """The groups to look at now, with their members as they stand; one whose alert is gone is over.
 
     A group of alerts that other programs judge is theirs; one of alerts of several is told by whoever comes first, as a whole.
@@ -69,11 +95,11 @@ def due_groups(connection: sqlite3.Connection, custody: Custody, now: float) -> 
     connection.execute(ahead, (now,))
     sql = (
         "SELECT id, channel, name, labels, opened_at, sent_at FROM notice_group"
-        " WHERE (due_at <= ? OR due_at > ?) AND message IS NULL ORDER BY id"
+        " WHERE (due_at <= ? OR due_at > ?) AND message IS NULL AND channel <> ? ORDER BY id"
     )
-    found = connection.execute(sql, (now, now + LONGEST_WAIT_SECONDS)).fetchall()
+    found = connection.execute(sql, (now, now + LONGEST_WAIT_SECONDS, _WAITING)).fetchall()
     groups = (
-        Group(id_, channel, name, decode_labels(labels), opened_at, sent_at, members=_members(connection, id_, custody, now))
+        Group(id_, channel, name, decode_labels(labels), opened_at, sent_at, members=_members(connection, id_, custody, routes, now))
         for id_, channel, name, labels, opened_at, sent_at in found
     )
     return tuple(each for each in groups if not each.members or any(custody.is_ours(member.alert.key.target) for member in each.members))
@@ -128,6 +154,17 @@ def shift(connection: sqlite3.Connection, seconds: float) -> None:
     connection.execute(sql, (seconds, seconds, seconds))
 
 
+def _place(connection: sqlite3.Connection, known: dict[tuple[str, str], int], alert: Alert, routes: Routes, now: float) -> None:
+    written = encode_alert(alert)
+    for channel, labels in _places(alert, channels_of(routes.rules[alert.rule], routes.default_channels), routes):
+        _join(connection, alert.fingerprint, written, _group_id(connection, known, channel, labels, now))
+
+
+def _is_anywhere(connection: sqlite3.Connection, fingerprint: Fingerprint) -> bool:
+    sql = "SELECT 1 FROM notice_member WHERE fingerprint = ? LIMIT 1"
+    return connection.execute(sql, (storable(fingerprint),)).fetchone() is not None
+
+
 def _places(alert: Alert, channels: Iterable[str], routes: Routes) -> list[tuple[str, Labels]]:
     """The channels that are for an alert, each with the labels of its group there; a relay has one group for everything."""
     rule = routes.rules.get(alert.rule)
@@ -167,14 +204,24 @@ def _renew(connection: sqlite3.Connection, fingerprint: Fingerprint, written: st
         connection.execute(sql, (now, name))
 
 
-def _members(connection: sqlite3.Connection, group: int, custody: Custody, now: float) -> tuple[Member, ...]:
+def _members(connection: sqlite3.Connection, group: int, custody: Custody, routes: Routes, now: float) -> tuple[Member, ...]:
     sql = "SELECT fingerprint, told, alert FROM notice_member WHERE notice_group = ?"
     found: list[Member] = []
     for fingerprint, level, written in connection.execute(sql, (group,)).fetchall():
         alert = custody.alert(connection, fingerprint) or _last_known(fingerprint, written, now)
         if alert is not None:
-            found.append(Member(alert, Level(level) if level else None, custody.is_idle(alert.key.target)))
+            is_waiting = is_without_rule(alert, custody, routes)
+            found.append(Member(alert, Level(level) if level else None, custody.is_idle(alert.key.target), is_waiting))
     return tuple(found)
+
+
+def is_without_rule(alert: Alert, custody: Custody, routes: Routes) -> bool:
+    """Whether a living alert of this program has no rule just now: that of one whose rule is gone for good is over soon.
+
+    What another program judges it may have a rule for, and an alert of notification itself has none.
+    """
+    is_own = alert.fingerprint.startswith(OWN_PREFIX)
+    return alert.phase.is_active and not is_own and alert.rule not in routes.rules and custody.is_ours(alert.key.target)
 
 
 def _last_known(fingerprint: Fingerprint, written: str, now: float) -> Alert | None:

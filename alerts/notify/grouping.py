@@ -36,19 +36,21 @@ class Standing(StrEnum):
     FIRING = "firing"
     OVER = "over"
     QUIET = "quiet"
-    """Muted, judged by nobody, or a change of it is held back because it flaps: as it was told last."""
+    """Muted, judged by nobody, waiting for its rule, or a change of it is held back because it flaps: as it was told last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
     """One alert in one group of one channel. `told` is the level that the receiver knows of, None for nothing.
 
-    While it `is_idle`, nobody judges its target, and nothing is told of it.
+    While it `is_idle`, nobody judges its target, and nothing is told of it. While it `is_waiting`, its rule is wrong or cannot be
+    read, so that nobody knows what it would say now and to whom.
     """
 
     alert: Alert
     told: Level | None = None
     is_idle: bool = False
+    is_waiting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class Why(StrEnum):
 class Decision:
     """What to do with a group. With `why`, a message of `firing` and `over`; `forgotten` are members to be dropped without one.
 
-    `kept` are those that a relay is told of as it knows them: they flap, and it would take silence for their end.
+    `kept` are those that a relay is told of as it knows them: they flap or wait, and it would take silence for their end.
 
     `due_at` is when to look again, None for not before something changes.
     """
@@ -110,9 +112,9 @@ def incident_of(name: str) -> str:
     return hashlib.sha256(name.encode("utf-8", "backslashreplace")).hexdigest()[:_INCIDENT_DIGITS]
 
 
-def channels_of(rule: Rule | None, default_channels: tuple[str, ...]) -> tuple[str, ...]:
+def channels_of(rule: Rule, default_channels: tuple[str, ...]) -> tuple[str, ...]:
     """The channels that are told first: the rule's, or the default ones."""
-    return default_channels if rule is None or rule.channels is None else rule.channels
+    return default_channels if rule.channels is None else rule.channels
 
 
 def is_wanted(alert: Alert, channel: Channel) -> bool:
@@ -159,7 +161,7 @@ def standing(member: Member, now: float) -> Standing:
     What has become worse than its receiver knows is not held back.
     """
     alert = member.alert
-    if member.is_idle:
+    if member.is_idle or member.is_waiting:
         return Standing.QUIET
     if alert.is_held(now) and not _is_worse(member):
         return Standing.QUIET
@@ -169,8 +171,10 @@ def standing(member: Member, now: float) -> Standing:
 
 
 def _is_kept(member: Member, now: float) -> bool:
-    """Whether an alert stays as it was told because it flaps, and for no other reason."""
-    return member.told is not None and not member.is_idle and not member.alert.is_muted and member.alert.is_held(now)
+    """Whether an alert stays as it was told because it flaps or waits for its rule, and for no other reason."""
+    if member.told is None or member.is_idle or member.alert.is_muted:
+        return False
+    return member.is_waiting or member.alert.is_held(now)
 
 
 def _is_worse(member: Member) -> bool:

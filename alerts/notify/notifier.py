@@ -111,6 +111,7 @@ class Notifier:
         self._follow_clock(connection, now, leads=custody.leads)
         group_rows.note_changes(connection, changes, routes, now)
         escalation.note_changes(connection, changes, routes, now)
+        escalation.begin(connection, group_rows.place_waiting(connection, custody, routes, now), routes, now)
         escalation.raise_due(connection, custody, routes, now)
         self._beat(connection, now)
         self._tell(connection, custody, now)
@@ -166,7 +167,7 @@ class Notifier:
 
     def _tell(self, connection: sqlite3.Connection, custody: Custody, now: float) -> None:
         due: dict[str, list[Part]] = defaultdict(list)
-        for group in group_rows.due_groups(connection, custody, now):
+        for group in group_rows.due_groups(connection, custody, self._routes, now):
             channel = self._routes.channels.get(group.channel)
             if channel is None:
                 # Its configuration may be broken just now; what is to be told must not be lost over that.
@@ -175,7 +176,7 @@ class Notifier:
             decision = decide(group, channel, repeat_seconds(channel, self._rules_of(group)), now)
             group_rows.forget(connection, group, decision.forgotten)
             if decision.why is None:
-                group_rows.put_off(connection, group, decision.due_at)
+                group_rows.put_off(connection, group, _look_at(group, decision, now))
             elif not channel.kind.is_relay and self._is_being_seen(connection, decision, now):
                 group_rows.put_off(connection, group, now + _SOON_SECONDS)
             else:
@@ -238,6 +239,14 @@ class Notifier:
             last = outbox.last_heartbeat(connection, heartbeat.channel)
             moments.append(None if last is None else last + heartbeat.every_seconds)
         self._rest_until = min(moment for moment in moments if moment is not None)
+
+
+def _look_at(group: Group, decision: Decision, now: float) -> float | None:
+    """When to look at a group again; a rule that is right again need not change an alert that has waited for it."""
+    if not any(member.is_waiting for member in group.members):
+        return decision.due_at
+    soon = now + _UNCONFIGURED_SECONDS
+    return soon if decision.due_at is None else min(soon, decision.due_at)
 
 
 def _write_down(connection: sqlite3.Connection, draft: Draft, now: float, judge: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from aishell_core.values import TargetId
 from alerts.evaluation import Surroundings, evaluated, watched
 from alerts.models import Absence, Acknowledgement, Alert, ChangeKind, Health, InstanceKey, Phase
-from alerts.rule import Missing
+from alerts.rule import Inhibition, Missing
 from alerts.silences import new_silence
 from tests.alert_values import KEY, NOW, OF_ORDERS, ORDERS, TRAITS, a_rule, an_alert, breach, clear, missing
 
@@ -108,6 +108,18 @@ def test_an_alert_of_a_rule_that_was_changed_into_a_wrong_one_stays_as_it_is() -
     mended = evaluated(first.alerts, [breach()], around(rules={"high": rule}), NOW + 101)
     assert ChangeKind.HEALTHY in {change.kind for change in mended.changes}
     assert {alert.phase for alert in mended.alerts.values()} == {Phase.FIRING, Phase.PENDING}
+
+
+def test_what_an_alert_of_a_rule_that_is_wrong_just_now_mutes_it_goes_on_to_mute() -> None:
+    rules = {"down": a_rule("down", inhibits=(Inhibition((OF_ORDERS,)),)), "high": a_rule()}
+    found = evaluated(of(an_alert(rules["down"]), an_alert()), [breach(rule="down"), breach()], around(rules=rules), NOW)
+    assert {alert.rule: alert.is_muted for alert in found.alerts.values()} == {"down": False, "high": True}
+    wrong = around(rules={"high": a_rule()}, broken={"down": "unknown metric"})
+    for second in (1, 2):
+        found = evaluated(found.alerts, [breach()], wrong, NOW + second)
+        assert {alert.rule: alert.is_muted for alert in found.alerts.values()} == {"down": False, "high": True}
+    gone = evaluated(found.alerts, [breach()], around(rules={"high": a_rule()}), NOW + 3)
+    assert ChangeKind.UNINHIBITED in {change.kind for change in gone.changes}
 
 
 def test_a_judgement_of_a_rule_or_target_that_is_not_known_is_left_out() -> None:
