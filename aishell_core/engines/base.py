@@ -64,8 +64,9 @@ class Cancellable(Protocol):
 class Runnable(Protocol):
     """Can run one command of a person in the engine's own language, with bound parameters and within limits.
 
-    With `read_only` the engine itself refuses a write wherever it can (a read-only transaction); it does not stand
-    in for judging the command before. Raises `TargetError`; a time limit that passed is `FailureCode.TIMEOUT`.
+    With `read_only` the engine itself refuses a write wherever it can (a read-only transaction); ending a session is no
+    write. It does not stand in for judging the command before. Raises `TargetError`; a time limit that passed is
+    `FailureCode.TIMEOUT`.
     """
 
     async def run(

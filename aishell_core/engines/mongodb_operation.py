@@ -28,7 +28,7 @@ READING = frozenset(
 _WRITING = frozenset(
     {
         *("insert", "update", "delete", "findAndModify", "create", "drop", "dropDatabase", "createIndexes", "dropIndexes", "collMod"),
-        *("renameCollection", "convertToCapped", "compact", "reIndex", "mapReduce", "killOp", "killCursors", "setParameter", "profile"),
+        *("renameCollection", "convertToCapped", "compact", "reIndex", "mapReduce", "killCursors", "setParameter", "profile"),
         *(
             "createUser",
             "dropUser",
@@ -36,7 +36,6 @@ _WRITING = frozenset(
             "shutdown",
             "fsync",
             "validate",
-            "killSessions",
             "bulkWrite",
             "setFeatureCompatibilityVersion",
         ),
@@ -50,6 +49,9 @@ _OF_THE_SERVER = frozenset(
     }
 )
 """Commands about the server, whose database is admin."""
+
+ENDING = frozenset({"killOp", "killSessions", "killAllSessions", "killAllSessionsByPattern"})
+"""Commands that end what others do, and write nothing."""
 
 _STAGES_THAT_WRITE = {"$out": "writes its result into a collection", "$merge": "writes its result into a collection"}
 _CODE = {
@@ -153,14 +155,14 @@ def database_of(command: dict[str, Any], otherwise: str) -> str:
 def refuse_writes(command: Mapping[str, Any]) -> None:
     """Raise MongoError for an operation that may change something, or lets the server run code; the server has no read-only mode.
 
-    What is not known to read only is refused too.
+    What is not known to read only, or to end what others do, is refused too.
     """
     name = command_name(command)
     if name == "explain" and isinstance(command["explain"], Mapping):
         if command.get("verbosity", "queryPlanner") != "queryPlanner":
             # It runs what it explains, and a plan of a write with all its documents may take long.
             refuse_writes(command["explain"])
-    elif name not in READING:
+    elif name not in READING | ENDING:
         raise MongoError(FailureCode.UNSUPPORTED, f"{name} may change something, and only what reads is run here", _hint(name))
     for found in _names(command):
         reason = _STAGES_THAT_WRITE.get(found) or _CODE.get(found)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aishell_core.engines.mongodb_documents import Document, plain
 from aishell_core.engines.mongodb_errors import MongoError, reason_of
-from aishell_core.engines.mongodb_operation import CURSORS, command_name, database_of, read_operation, refuse_writes
+from aishell_core.engines.mongodb_operation import CURSORS, ENDING, command_name, database_of, read_operation, refuse_writes
 from aishell_core.safety.language.mongodb_words import COUNTED
 from aishell_core.values import CommandResult, FailureCode, Limits, Value
 
@@ -40,7 +40,7 @@ async def run_operation(
     where = database_of(command, database or place.database)
     from aishell_core.engines.mongodb_connection import MongoConnection
 
-    connection = MongoConnection(place, APPLICATION, 1, primary=not read_only)
+    connection = MongoConnection(place, APPLICATION, 1, primary=not read_only or command_name(command) in ENDING)
     note, began = f"database {where}", time.monotonic()
     try:
         if command_name(command) in CURSORS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from itertools import islice
 
 from aishell_core.engines.oracle_errors import OracleError, quoted
 from aishell_core.engines.oracle_lane import Line
@@ -16,6 +17,9 @@ _CONNECT_SECONDS = 5.0
 _GRACE_SECONDS = 1.0
 _END_MILLISECONDS = 2000
 _READING = frozenset({"SELECT", "WITH"})
+_ENDING = (["ALTER", "SYSTEM", "KILL"], ["ALTER", "SYSTEM", "DISCONNECT"], ["ALTER", "SYSTEM", "CANCEL"])
+"""What ends others' work and writes nothing: allowed in a read-only transaction, and commits none ("SET TRANSACTION", "Types of SQL
+Statements" in the SQL Language Reference)."""
 _BLOCKS = frozenset({"BEGIN", "DECLARE", "CREATE"})
 
 
@@ -24,7 +28,7 @@ async def run_command(
 ) -> CommandResult:
     """What one statement brought; nothing of the connection is left. Raises OracleError.
 
-    A read-only one must be a query and runs in a transaction that the server lets write nothing and that is rolled
+    A read-only one must be a query, or end what a session does, and runs in a transaction that the server lets write nothing and that is rolled
     back: a statement that defines something would commit that transaction first, so that the server could not refuse it.
     Values take the place of placeholders (`:1`, `:name`) in their order.
     """
@@ -58,7 +62,7 @@ def checked(command: str, *, read_only: bool) -> str:
     first = first_word(command)
     if not first:
         raise OracleError(FailureCode.UNSUPPORTED, "there is no statement", "give one")
-    if read_only and first not in _READING:
+    if read_only and first not in _READING and first_words(command, 3) not in _ENDING:
         message = f"a read-only run cannot hold {first}: it may change something"
         raise OracleError(FailureCode.UNSUPPORTED, message, "run it as a write")
     text = command.strip()
@@ -67,7 +71,12 @@ def checked(command: str, *, read_only: bool) -> str:
 
 def first_word(text: str) -> str:
     """The word that a statement begins with, in capitals; "" for none."""
-    return next((piece.text.upper() for piece in tokens(text) if piece.kind is TokenKind.WORD), "")
+    return next(iter(first_words(text, 1)), "")
+
+
+def first_words(text: str, count: int) -> list[str]:
+    """The words that a statement begins with, in capitals; as many as there are."""
+    return [piece.text.upper() for piece in islice((each for each in tokens(text) if each.kind is TokenKind.WORD), count)]
 
 
 def _value(value: Value) -> Value:

@@ -41,6 +41,8 @@ _SHOWING = frozenset({"acl|dryrun", "acl|getuser", "acl|list", "acl|log", "acl|u
 """What only shows something, though the risk of what it shows is not that of a read."""
 _OF_THE_CONNECTION = frozenset({"wait", "waitaof", "readonly", "readwrite", "asking"})
 """What changes or holds nothing but its own connection."""
+_ENDING = frozenset({"client|kill", "client|unblock"})
+"""What ends what others do, and writes no key."""
 _STORING = frozenset({"sort", "georadius", "georadiusbymember"})
 _STORED = frozenset({"store", "storedist"})
 _ESCAPES = {"n": b"\n", "r": b"\r", "t": b"\t", "b": b"\b", "a": b"\a"}
@@ -161,7 +163,7 @@ def why_not_read_only(name: str, traits: Traits, words: Sequence[bytes | str] = 
     """Why a command is refused where only reading is allowed; empty where it is allowed.
 
     By what the server says of it (COMMAND INFO): only what it marks as reading, and not as dangerous or for the
-    administrator, and commands that are known to only read, though the server gives them no flag or that of his. No script
+    administrator, and commands that are known to only read or to end what others do, though the server gives them no flag or that of his. No script
     is among them, whatever its name promises. `words` are all of the command: some write only with one of these.
     """
     if is_script(name):
@@ -171,7 +173,7 @@ def why_not_read_only(name: str, traits: Traits, words: Sequence[bytes | str] = 
         return ""
     if "write" in own.flags:
         return "it writes"
-    if name in _SHOWING or name in _OF_THE_CONNECTION or name in listed_words(_READING):
+    if name in _SHOWING | _OF_THE_CONNECTION | _ENDING or name in listed_words(_READING):
         return ""
     if "admin" in own.flags:
         return "it is for the administrator"

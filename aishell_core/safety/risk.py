@@ -40,6 +40,7 @@ class ActionClass(StrEnum):
 
 _LEVELS = tuple(RiskLevel)
 _CLASSES = tuple(ActionClass)
+_WRITING = frozenset({ActionClass.WRITE, ActionClass.SCHEMA, ActionClass.ADMIN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,11 @@ class Risk:
     def is_read(self) -> bool:
         """Whether it does nothing but read."""
         return self.actions == (ActionClass.READ,)
+
+    @property
+    def may_write(self) -> bool:
+        """Whether it may change what the server holds; ending sessions and cancelling statements does not."""
+        return not _WRITING.isdisjoint(self.actions)
 
     def at_least(self, level: RiskLevel, *reasons: str) -> Risk:
         """The same with at least this level, and with further reasons."""

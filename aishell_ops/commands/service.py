@@ -56,14 +56,14 @@ def most_rows(nodes: Iterable[PlanNode]) -> float | None:
 
 
 async def run_plan(plan: Plan, engine: Runnable, log: AuditLog, clock: Clock, *, confirmed: bool = False) -> CommandResult:
-    """Run what was planned; what only reads runs so that the engine itself lets nothing be written.
+    """Run what was planned; what is not judged to write runs so that the engine itself lets nothing be written.
 
     Raises RefusedError where it is not allowed or was not confirmed, StateError where it cannot be recorded, TargetError.
     """
     command, attempt = plan.command, _attempt(plan, confirmed=confirmed)
 
     def act() -> Awaitable[CommandResult]:
-        return engine.run(command.text, command.parameters, command.limits, database=command.database, read_only=plan.risk.is_read)
+        return engine.run(command.text, command.parameters, command.limits, database=command.database, read_only=not plan.risk.may_write)
 
     return await perform(log, attempt, act, affected=lambda result: result.affected, clock=clock)
 

@@ -11,7 +11,7 @@ import pytest
 from aishell_core.engines.mongodb_documents import extended, from_extended, json_text, plain
 from aishell_core.engines.mongodb_errors import MongoError, Whereabouts, told, unreachable
 from aishell_core.engines.mongodb_explaining import explain_command
-from aishell_core.engines.mongodb_operation import READING, database_of, parse_operation, read_operation, refuse_writes
+from aishell_core.engines.mongodb_operation import ENDING, READING, database_of, parse_operation, read_operation, refuse_writes
 from aishell_core.engines.mongodb_running import affected_of, refuse_failed, table_of
 from aishell_core.safety.language.mongodb import OPERATIONS
 from aishell_core.safety.language.mongodb_words import WORDS
@@ -49,9 +49,11 @@ def test_extended_json_brings_the_types_of_bson() -> None:
         {"listCollections": 1},
         {"explain": {"delete": "orders", "deletes": [{"q": {}, "limit": 0}]}},
         {"serverStatus": 1},
+        {"killOp": 1, "op": 7},
+        {"killSessions": []},
     ],
 )
-def test_what_only_reads_is_let_through(command: dict[str, object]) -> None:
+def test_what_only_reads_or_ends_work_is_let_through(command: dict[str, object]) -> None:
     refuse_writes(command)
 
 
@@ -250,8 +252,8 @@ def test_why_there_is_no_connection_is_said_in_words(said: str, reason: FailureC
 def test_what_is_judged_a_read_is_run_where_only_reading_is_allowed_and_the_other_way_round() -> None:
     """Of the server's commands; the words of the shell are commands by then."""
     words = {word.lower() for word in WORDS}
-    judged = {name for name, risk in OPERATIONS.items() if risk.is_read} - words
-    assert judged - {name.lower() for name in READING} == set()
-    for name in READING:
+    judged = {name for name, risk in OPERATIONS.items() if not risk.may_write} - words
+    assert judged - {name.lower() for name in READING | ENDING} == set()
+    for name in READING | ENDING:
         risk = judge("mongodb", json.dumps({name: 1, "pipeline": []} if name != "explain" else {name: {"find": "o"}}))
-        assert risk.is_read or risk.action is ActionClass.ADMIN, name
+        assert not risk.may_write or risk.action is ActionClass.ADMIN, name

@@ -204,6 +204,13 @@ async def test_a_query_runs_read_only_and_is_rolled_back() -> None:
     assert await until(gone)
 
 
+async def test_ending_a_session_is_no_write() -> None:
+    server = RecordedServer()
+    async with session(server) as made:
+        await made.run("ALTER /* x */ SYSTEM KILL SESSION '1,2' IMMEDIATE", (), Limits())
+    assert server.executed[0] == "SET TRANSACTION /* aishell */ READ ONLY"
+
+
 async def test_a_write_is_committed_in_the_schema_that_was_named() -> None:
     server = RecordedServer()
     server.brought = Brought((), (), 3)
@@ -214,7 +221,7 @@ async def test_a_write_is_committed_in_the_schema_that_was_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["DROP TABLE t", "UPDATE t SET n = 1", "BEGIN NULL; END;", "TRUNCATE TABLE t", "/* SELECT */ DELETE FROM t"]
+    "command", ["DROP TABLE t", "UPDATE t SET n = 1", "BEGIN NULL; END;", "ALTER SYSTEM SET x = 1", "/* SELECT */ DELETE FROM t"]
 )
 async def test_what_is_no_query_is_refused_before_it_is_sent(command: str) -> None:
     """A statement that defines something would commit the read-only transaction first, so that the server could not refuse it."""

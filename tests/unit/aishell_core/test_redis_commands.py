@@ -115,6 +115,7 @@ def test_what_the_server_says_of_a_command_decides_whether_it_reads() -> None:
     assert "writes" in why_not_read_only("xinfo|new", container)
     assert why_not_read_only("config|get", Traits(frozenset({"admin"}))) == ""
     assert "administrator" in why_not_read_only("config|set", Traits(frozenset({"admin"})))
+    assert why_not_read_only("client|kill", Traits(frozenset({"admin"}))) == "", "ending a client writes nothing"
     assert why_not_read_only("eval", Traits(frozenset({"noscript"})))
     assert why_not_read_only("new-command", Traits())
     assert why_not_run("monitor")
