@@ -28,8 +28,8 @@ async def run_command(
 ) -> CommandResult:
     """What one statement brought; nothing of the connection is left. Raises OracleError.
 
-    A read-only one must be a query, or end what a session does, and runs in a transaction that the server lets write nothing and that is rolled
-    back: a statement that defines something would commit that transaction first, so that the server could not refuse it.
+    A read-only one must be a query, or end what a session does, and runs in a transaction that the server lets write nothing
+    and that is rolled back: a statement that defines something would commit that transaction first, so that the server could not refuse it.
     Values take the place of placeholders (`:1`, `:name`) in their order.
     """
     text = checked(command, read_only=read_only)

@@ -163,8 +163,9 @@ def why_not_read_only(name: str, traits: Traits, words: Sequence[bytes | str] = 
     """Why a command is refused where only reading is allowed; empty where it is allowed.
 
     By what the server says of it (COMMAND INFO): only what it marks as reading, and not as dangerous or for the
-    administrator, and commands that are known to only read or to end what others do, though the server gives them no flag or that of his. No script
-    is among them, whatever its name promises. `words` are all of the command: some write only with one of these.
+    administrator, and commands that are known to only read or to end what others do, though the server gives them no flag
+    or that of his. No script is among them, whatever its name promises. `words` are all of the command: some write only
+    with one of these.
     """
     if is_script(name):
         return "a script keeps the server from serving anybody else, and may do what its commands may not"

@@ -1,4 +1,4 @@
-"""What `aishell query` does not let pass on real servers, whatever way it is written: what hides behind a read, and what is the server's own."""
+"""What `aishell query` does not let pass on real servers, however it is written: what hides behind a read, what is the server's own."""
 
 from __future__ import annotations
 
