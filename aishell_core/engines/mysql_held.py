@@ -67,13 +67,12 @@ class ClientAccess:
 class HeldConnection:
     """A connection that stays until its block ends, and is not made again when it breaks; its methods raise MysqlError."""
 
-    def __init__(self, line: Line, reached: Reached, place: Place, database: str) -> None:
+    def __init__(self, line: Line, reached: Reached, place: Place) -> None:
         self._line = line
         self._connection = reached.connection
         self._place = place
         self._server = reached.server
         self.facts: ServerFacts = reached.facts
-        self.database = database
 
     @property
     def access(self) -> ClientAccess:
@@ -106,21 +105,25 @@ class HeldConnection:
 
 
 @asynccontextmanager
-async def held_connection(target: Target, environ: Mapping[str, str], database: str | None = None) -> AsyncIterator[HeldConnection]:
-    """A connection to a database for as long as the block lasts, None for the target's own and "" for none; raises MysqlError."""
-    chosen = target if database is None else in_database(target, database)
-    line = Line(chosen, environ, Route(), f"{target.name} backup", settled=False)
+async def held_connection(target: Target, environ: Mapping[str, str]) -> AsyncIterator[HeldConnection]:
+    """A connection that is in no database, for as long as the block lasts; raises MysqlError."""
+    line = Line(in_database(target, ""), environ, Route(), f"{target.name} backup", settled=False)
     try:
-        place = find_place(chosen, environ)
+        place = replace(find_place(target, environ), database="")
         async with line.turn(_LONGEST_SECONDS) as until:
             reached = await line.connected(until - _LONGEST_SECONDS + _CONNECT_SECONDS)
-            connection = HeldConnection(line, reached, place, place.database)
+            connection = HeldConnection(line, reached, place)
             for setting in (*_SETTINGS, *(_OF_MARIADB if reached.facts.mariadb else _OF_MYSQL)):
                 await _set(connection, setting)
             yield connection
     finally:
         line.drop()
         await line.close()
+
+
+def database_of(target: Target, environ: Mapping[str, str]) -> str:
+    """The database of a target by its URL, or by the files that it leads to; "" where nothing names one. Raises MysqlError."""
+    return find_place(target, environ).database
 
 
 async def _set(connection: HeldConnection, setting: str) -> None:

@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import random
+import signal
+import subprocess
+import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
+import pymysql
 import pytest
 
 from aishell_core.clock import SystemClock
+from aishell_core.errors import RefusedError, TargetError, UsageError
 from aishell_ops.backups.engines.contract import LoadRequest, SaveRequest
 from aishell_ops.backups.engines.mysql import MysqlBackups
+from aishell_ops.backups.errors import BackupError, BusyError, ToolError
 from aishell_ops.backups.layout import Line, Spot
-from aishell_ops.backups.models import Backup, Format, ProofLevel
+from aishell_ops.backups.models import Backup, Compression, Format, ProofLevel
+from aishell_ops.backups.progress import Stage, Step
 from aishell_ops.backups.repository import Repository
 from aishell_ops.backups.restore import Restored, RestoreOrder, plan_restore, restore
+from aishell_ops.backups.storage.address import StorageAddress
 from aishell_ops.backups.storage.folder import FolderStorage
+from aishell_ops.backups.storage.opening import open_storage
 from aishell_ops.backups.streams.contract import Keys, Recipe
 from aishell_ops.backups.take import Order, take
 from aishell_ops.backups.verify import Depth, verify
-from tests.servers.mysql import VERSIONS, MysqlServer, mysql
+from tests.servers.clouds import azure, google, s3
+from tests.servers.mysql import MARIADB, VERSIONS, MysqlServer, mysql
+from tests.servers.sqlite_client import eventually
 from tests.unit.aishell_ops.backups.streams.test_store_and_fetch import ENCRYPTED, KEYS
 
 CLOCK = SystemClock()
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("MYSQL")}
 ODD = 'od d.T "x" é'
 LOGGED = {"log-bin": "binlog", "server-id": "7"}
-OWN = {"shop", "other"}
+READING = "SELECT, SHOW VIEW, TRIGGER, EVENT"
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
@@ -90,7 +105,7 @@ def _everything(server: MysqlServer) -> list[str]:
 def shop(server: MysqlServer) -> MysqlServer:
     """A server with a database in which there is something of every kind."""
     for name in _databases(server):
-        server.execute(f"DROP DATABASE `{name}`")
+        server.execute("SET foreign_key_checks = 0", f"DROP DATABASE `{name.replace('`', '``')}`")
     server.execute("CREATE DATABASE shop CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
     server.execute(*_everything(server), database="shop")
     return server
@@ -141,9 +156,9 @@ def _contents(server: MysqlServer, database: str) -> dict[str, object]:
         found[f"definition of {name}"] = str(definition).replace(" CHARACTER SET utf8mb4", "").replace(f"`{database}`.", "")
         if kind != "SEQUENCE":
             found[name] = sorted(map(repr, server.execute("SET time_zone = '+00:00'", f"SELECT * FROM `{quoted}`", database=database)))
-    for name in ("twice", "many"):
-        kind = "FUNCTION" if name == "twice" else "PROCEDURE"
-        found[name] = server.execute(f"SHOW CREATE {kind} {name}", database=database)[0][1:3]
+    routines = "SELECT routine_type, routine_name FROM information_schema.routines WHERE routine_schema = "
+    for kind, name in server.execute(f"{routines}'{database}'"):
+        found[f"{kind} {name}"] = server.execute(f"SHOW CREATE {kind} {name}", database=database)[0][1:3]
     found["triggers"] = [row[:4] for row in server.execute("SHOW TRIGGERS", database=database)]
     found["event"] = [(row[1], row[3], row[4], row[6], row[7]) for row in server.execute("SHOW EVENTS", database=database)]
     found["database"] = server.execute(
@@ -179,3 +194,458 @@ async def test_backup_damage_restore_compare(shop: MysqlServer, storage: FolderS
     assert restored.comparison.hashed == 8
     assert _contents(shop, "shop") == before
     assert _databases(shop) == {"shop"}
+
+
+async def test_the_manifest_tells_what_a_restore_has_to_prove(shop: MysqlServer, storage: FolderStorage) -> None:
+    backup = await _take(shop, storage)
+    manifest = backup.manifest
+    rows = {proof.name: proof.rows for proof in manifest.objects}
+    expected = {"customers": 3, "orders": 300, ODD: 2, "parted": 2, "isam": 2, "remembered": 1, "uuids": 2}
+    assert {name: rows[name] for name in expected} == expected
+    assert {"view `dear`", "trigger `upper_note`", "function `twice`", "procedure `many`"} <= rows.keys()
+    assert [part.name for part in manifest.parts] == ["database.sql.zst", "events.sql.zst"]
+    assert dict(manifest.start)["file"].startswith("binlog.")
+    assert manifest.tools[0].name in ("mariadb-dump", "mysqldump")
+    assert manifest.source.identity or shop.binaries.version == MARIADB
+    assert ("accounts and their rights", "they belong to the server and to no database") in manifest.skipped
+    assert manifest.server_time is not None
+    assert abs(manifest.server_time - time.time()) < 600
+
+
+async def test_the_plan_warns_of_what_no_dump_holds(shop: MysqlServer) -> None:
+    plan = await _engine(shop).plan_save(shop.target("my", database="shop"), SaveRequest())
+    assert any("isam (myisam), remembered (memory) know no transactions: who writes to them waits" in words for words in plan.warnings)
+    assert any(f"{ODD}.--x are of type FLOAT: the server gives six digits" in words for words in plan.warnings)
+
+
+def _run_all(commands: list[str], folder: str, around: dict[str, str]) -> None:
+    for command in commands:
+        subprocess.run(command, shell=True, cwd=folder, env=around, check=True, capture_output=True)
+
+
+async def test_the_recovery_sheet_restores_it_without_us(shop: MysqlServer, storage: FolderStorage) -> None:
+    backup = await _take(shop, storage)
+    before = _contents(shop, "shop")
+    sheet = (Path(backup.location) / "RECOVERY.txt").read_text()
+    commands = [line.strip().split("    #")[0].replace("shop", "other") for line in sheet.splitlines() if line.startswith("     ")]
+    around = {**ENVIRON, "MYSQL_HOST": "127.0.0.1", "MYSQL_TCP_PORT": str(shop.port), "USER": "root", "MYSQL_UNIX_PORT": str(shop.socket)}
+    around["PATH"] = ":".join([*map(str, _folders(shop)), around["PATH"]])
+    await asyncio.to_thread(_run_all, commands, backup.location, around)
+    assert _contents(shop, "other") == before
+
+
+async def _with_writers(server: MysqlServer, storage: FolderStorage, order: Order) -> tuple[Backup, int]:
+    """A backup that is taken while money moves between two tables."""
+    server.execute("CREATE TABLE a (money int)", "INSERT INTO a VALUES (100000)", database="shop")
+    server.execute("CREATE TABLE b (money int)", "INSERT INTO b VALUES (0)", database="shop")
+    ended, moved = threading.Event(), []
+
+    def move() -> None:
+        client = server.connect("shop")
+        while not ended.is_set():
+            client.run("BEGIN", "UPDATE a SET money = money - 1", "UPDATE b SET money = money + 1", "COMMIT")
+            moved.append(1)
+        client.close()
+
+    threads = [threading.Thread(target=move) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        eventually(lambda: len(moved) > 5)
+        return await take(_engine(server), _repository(storage), order, CLOCK), len(moved)
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+
+
+@pytest.mark.parametrize("grants", ["ALL PRIVILEGES ON *.*", f"{READING}, LOCK TABLES ON shop.*"], ids=["mighty", "locks its tables alone"])
+async def test_the_whole_backup_shows_one_moment(shop: MysqlServer, storage: FolderStorage, grants: str) -> None:
+    """While money moves between two tables, the sum in every backup is the same, and the counts are those of the dump."""
+    _keeper(shop, grants)
+    order = Order(shop.target("my", database="shop", user="keeper", password="x"), proof=ProofLevel.FULL)
+    if "ALL" not in grants:
+        shop.execute("DROP FUNCTION twice", "DROP PROCEDURE many", "DROP VIEW dear", database="shop")
+    backup, moved = await _with_writers(shop, storage, order)
+    restored = await _restore(shop, storage, backup, database="other")
+    assert restored.comparison.is_proof
+    assert shop.execute("SELECT (SELECT money FROM a) + (SELECT money FROM b)", database="other") == [(100000,)]
+    assert shop.execute("SELECT money FROM b", database="other")[0][0] > 0
+    assert moved > 5
+
+
+def _keeper(server: MysqlServer, *grants: str) -> None:
+    server.execute("DROP USER IF EXISTS keeper@'127.0.0.1'", "CREATE USER keeper@'127.0.0.1' IDENTIFIED BY 'x'")
+    for grant in grants:
+        server.execute(f"GRANT {grant} TO keeper@'127.0.0.1'")
+
+
+async def test_counts_of_another_moment_are_refused_with_the_grant_that_would_do(shop: MysqlServer, storage: FolderStorage) -> None:
+    _keeper(shop, f"{READING} ON shop.*")
+    shop.execute("DROP FUNCTION twice", "DROP PROCEDURE many", "DROP VIEW dear", "DROP TABLE isam, remembered", database="shop")
+    target = shop.target("my", database="shop", user="keeper", password="x")
+    if not shop.mariadb:
+        with pytest.raises(BackupError, match="cannot be counted in the moment that the dump shows") as caught:
+            await take(_engine(shop), _repository(storage), Order(target, proof=ProofLevel.FULL), CLOCK)
+        assert "GRANT LOCK TABLES ON `shop`.* TO 'keeper'@'127.0.0.1';" in caught.value.hint
+        assert list(storage.list()) == []
+    else:
+        # The places in the log that our transaction and that of the dump stand at are the same, because nobody writes.
+        backup = await take(_engine(shop), _repository(storage), Order(target, proof=ProofLevel.FULL), CLOCK)
+        assert (await _restore(shop, storage, backup, database="other")).comparison.is_proof
+    backup = await take(_engine(shop), _repository(storage), Order(target, proof=ProofLevel.NONE), CLOCK)
+    assert backup.manifest.objects == ()
+
+
+async def test_an_account_that_does_not_see_all_is_told_the_grant(shop: MysqlServer, storage: FolderStorage) -> None:
+    _keeper(shop, "SELECT, TRIGGER ON shop.customers")
+    target = shop.target("my", database="shop", user="keeper", password="x")
+    with pytest.raises(TargetError, match="does not see all of the database shop") as caught:
+        await take(_engine(shop), _repository(storage), Order(target), CLOCK)
+    assert caught.value.hint == f"GRANT {READING} ON `shop`.* TO 'keeper'@'127.0.0.1';"
+    with pytest.raises(UsageError, match="there is no table orders"):
+        await take(_engine(shop), _repository(storage), Order(target, SaveRequest(tables=("orders",))), CLOCK)
+    order = Order(target, SaveRequest(tables=("customers",)), proof=ProofLevel.NONE)
+    assert (await take(_engine(shop), _repository(storage), order, CLOCK)).manifest.tables == ("customers",)
+
+
+async def test_tables_that_know_no_transactions_are_not_proven_where_they_cannot_be_locked(
+    shop: MysqlServer, storage: FolderStorage
+) -> None:
+    server_wide = "RELOAD ON *.*"
+    _keeper(shop, f"{READING} ON shop.*", server_wide)
+    shop.execute("DROP FUNCTION twice", "DROP PROCEDURE many", "DROP VIEW dear", database="shop")
+    target = shop.target("my", database="shop", user="keeper", password="x")
+    plan = await _engine(shop).plan_save(target, SaveRequest())
+    assert any("GRANT LOCK TABLES ON `shop`.* TO" in words for words in plan.warnings)
+    backup = await take(_engine(shop), _repository(storage), Order(target, proof=ProofLevel.FULL), CLOCK)
+    rows = {proof.name: proof.rows for proof in backup.manifest.objects}
+    assert (rows["isam"], rows["remembered"], rows["orders"]) == (None, None, 300)
+
+
+async def test_what_is_there_is_replaced_only_by_who_says_so(shop: MysqlServer, storage: FolderStorage) -> None:
+    backup = await _take(shop, storage)
+    with pytest.raises(RefusedError, match="the database shop is there; --drop-existing replaces it"):
+        await _restore(shop, storage, backup)
+    _damage(shop)
+    plan = await plan_restore(_engine(shop), backup, RestoreOrder(shop.target("my", database="shop"), LoadRequest(replace=True)))
+    assert plan.losses[0].startswith("the database shop, ")
+    assert plan.losses[1] == "not in the backup: late"
+    assert plan.needed_bytes is not None
+    assert plan.free_bytes is not None
+    assert plan.needed_bytes < plan.free_bytes
+
+
+async def test_a_fault_in_the_middle_leaves_the_old_database_and_no_other(shop: MysqlServer, storage: FolderStorage) -> None:
+    backup = await _take(shop, storage)
+    before = _contents(shop, "shop")
+    path = Path(backup.location) / "parts" / backup.manifest.parts[0].name
+    content = path.read_bytes()
+    path.write_bytes(content[:-50] + b"x" * 50)
+    with pytest.raises(BackupError, match=r"database\.sql\.zst"):
+        await _restore(shop, storage, backup, replace=True)
+    assert _contents(shop, "shop") == before
+    assert _databases(shop) == {"shop"}
+
+
+async def test_what_cannot_be_put_in_place_brings_the_old_database_back(shop: MysqlServer, storage: FolderStorage) -> None:
+    """A table that another session reads in a transaction cannot be moved away."""
+    backup = await _take(shop, storage)
+    _damage(shop)
+    before = _contents(shop, "shop")
+    blocker = shop.connect("shop")
+    blocker.run("BEGIN", "SELECT * FROM orders LIMIT 1")
+    try:
+        with pytest.raises(TargetError, match="lock"):
+            await _restore(shop, storage, backup, replace=True)
+    finally:
+        blocker.run("ROLLBACK")
+        blocker.close()
+    assert _contents(shop, "shop") == before
+    assert _databases(shop) == {"shop"}
+
+
+async def test_a_part_of_it_can_be_saved(shop: MysqlServer, storage: FolderStorage) -> None:
+    backup = await _take(shop, storage, tables=("shop.orders", ODD))
+    assert [proof.name for proof in backup.manifest.objects] == [ODD, "orders", "trigger `upper_note`"]
+    assert [part.name for part in backup.manifest.parts] == ["database.sql.zst"]
+    with pytest.raises(UsageError) as caught:
+        await _take(shop, storage, tables=("order",))
+    assert caught.value.hint == "did you mean orders?"
+    with pytest.raises(UsageError) as caught:
+        await _engine(shop).plan_save(shop.target("my", database="sho"), SaveRequest(database="shopp"))
+    assert "shop" in caught.value.hint
+
+
+async def test_single_tables_are_put_back_among_the_others(shop: MysqlServer, storage: FolderStorage) -> None:
+    before = _contents(shop, "shop")
+    backup = await _take(shop, storage)
+    shop.execute("DELETE FROM orders", "DROP TRIGGER upper_note", "INSERT INTO customers VALUES (9, 'new', 'new')", database="shop")
+    shop.execute(f"DROP TABLE `{ODD}`", database="shop")
+    now = _contents(shop, "shop")
+    with pytest.raises(RefusedError, match="the tables orders are there; --drop-existing replaces them"):
+        await _restore(shop, storage, backup, tables=("orders", ODD))
+    restored = await _restore(shop, storage, backup, tables=("orders", ODD), replace=True)
+    assert (restored.comparison.hashed, restored.comparison.differences) == (2, ())
+    after = _contents(shop, "shop")
+    back = {"orders", ODD, "definition of orders", f"definition of {ODD}", "triggers", "dear"}
+    assert {name: after[name] for name in back} == {name: before[name] for name in back}
+    assert {name: value for name, value in after.items() if name not in back} == {
+        name: value for name, value in now.items() if name not in back
+    }
+    assert _databases(shop) == {"shop"}
+    with pytest.raises(pymysql.err.IntegrityError):
+        shop.execute("INSERT INTO orders (customer) VALUES (77)", database="shop")
+    with pytest.raises(UsageError) as caught:
+        await _restore(shop, storage, backup, tables=("ordres",), replace=True)
+    assert caught.value.hint == "did you mean orders?"
+
+
+async def test_a_table_that_others_refer_to_is_not_taken_from_under_them(shop: MysqlServer, storage: FolderStorage) -> None:
+    backup = await _take(shop, storage)
+    with pytest.raises(RefusedError, match=r"the table shop\.orders refers to customers by a foreign key"):
+        await _restore(shop, storage, backup, tables=("customers",), replace=True)
+    shop.execute("CREATE DATABASE other")
+    shop.execute("CREATE TABLE fans (c int, FOREIGN KEY (c) REFERENCES shop.customers (id))", database="other")
+    with pytest.raises(RefusedError, match=r"the table other\.fans refers to customers"):
+        await _restore(shop, storage, backup, replace=True)
+
+
+async def test_events_do_not_run_before_the_database_is_in_its_place(shop: MysqlServer, storage: FolderStorage) -> None:
+    shop.execute("CREATE EVENT eats ON SCHEDULE EVERY 1 SECOND DO DELETE FROM orders LIMIT 100", database="shop")
+    backup = await _take(shop, storage)
+    restored = await _restore(shop, storage, backup, database="other")
+    assert restored.comparison.is_proof
+    names = shop.execute("SELECT event_name FROM information_schema.events WHERE event_schema = 'other' ORDER BY 1")
+    assert names == [("clean",), ("eats",)]
+
+
+async def test_code_that_names_its_database_is_told_when_it_gets_another_name(shop: MysqlServer, storage: FolderStorage) -> None:
+    shop.execute("CREATE PROCEDURE knows() SELECT COUNT(*) FROM shop.orders", database="shop")
+    backup = await _take(shop, storage)
+    plan = await plan_restore(_engine(shop), backup, RestoreOrder(shop.target("my"), LoadRequest(database="other")))
+    assert "knows name the database shop in their code and go on meaning that one" in plan.warnings
+    plan = await plan_restore(_engine(shop), backup, RestoreOrder(shop.target("my"), LoadRequest(replace=True)))
+    assert not any("knows" in words for words in plan.warnings)
+
+
+@pytest.mark.parametrize("name", ["--help", 'o`d\' "d"\n\t;é€', "a.b", "%_x"])
+async def test_odd_names_are_names(shop: MysqlServer, storage: FolderStorage, name: str) -> None:
+    quoted = "`" + name.replace("`", "``") + "`"
+    shop.execute(f"CREATE DATABASE {quoted}")
+    shop.execute(f"CREATE TABLE {quoted} (`a b` int)", f"INSERT INTO {quoted} VALUES (1), (2)", database=name)
+    order = Order(shop.target("my", database=name), proof=ProofLevel.FULL)
+    backup = await take(_engine(shop), _repository(storage), order, CLOCK)
+    shop.execute(f"DELETE FROM {quoted}", database=name)
+    for request in (LoadRequest(replace=True), LoadRequest(replace=True, tables=(name,))):
+        wanted = RestoreOrder(shop.target("my", database=name), request)
+        plan = await plan_restore(_engine(shop), backup, wanted)
+        spot = Spot(Line("my", name), backup.id)
+        restored = await restore(_engine(shop), _repository(storage), spot, backup, wanted, plan, CLOCK)
+        assert restored.comparison.is_proof
+        assert shop.execute(f"SELECT * FROM {quoted} ORDER BY 1", database=name) == [(1,), (2,)]
+
+
+async def test_a_test_restore_has_a_server_of_its_own(shop: MysqlServer, storage: FolderStorage) -> None:
+    backup, engine = await _take(shop, storage), _engine(shop)
+    async with engine.scratch(shop.target("my", database="shop"), backup.manifest) as place:
+        order = RestoreOrder(place, LoadRequest(database=place.location.database))
+        plan = await plan_restore(engine, backup, order)
+        restored = await restore(engine, _repository(storage), Spot(Line("my", "shop"), backup.id), backup, order, plan, CLOCK)
+        assert restored.comparison.is_proof
+        socket = Path(str(place.location.option("socket")))
+        assert await asyncio.to_thread(socket.is_socket)
+    assert not await asyncio.to_thread(socket.parent.exists)
+    assert _databases(shop) == {"shop"}
+
+
+async def test_two_restores_of_one_database_do_not_meet(shop: MysqlServer, storage: FolderStorage) -> None:
+    backup, engine = await _take(shop, storage), _engine(shop)
+    order = RestoreOrder(shop.target("my", database="shop"), LoadRequest(database="other"))
+    plan = await plan_restore(engine, backup, order)
+    async with engine.loading(order.target, backup.manifest, plan):
+        with pytest.raises(BusyError, match="another restore of other is under way"):
+            await _restore(shop, storage, backup, database="other")
+
+
+_KILLED = """
+import asyncio, os, signal, sys, time
+from pathlib import Path
+from aishell_core.clock import SystemClock
+from aishell_core.targets import Target, parse_location
+from aishell_core.values import TargetId
+from aishell_ops.backups.engines.contract import LoadRequest
+from aishell_ops.backups.engines.mysql import MysqlBackups
+from aishell_ops.backups.errors import BackupError, BusyError, ToolError
+from aishell_ops.backups.layout import Line, Spot
+from aishell_ops.backups.progress import Stage, Step
+from aishell_ops.backups.repository import Repository
+from aishell_ops.backups.restore import RestoreOrder, plan_restore, restore
+from aishell_ops.backups.storage.address import StorageAddress
+from aishell_ops.backups.storage.folder import FolderStorage
+from aishell_ops.backups.storage.opening import open_storage
+
+storage, url, last = FolderStorage(Path(sys.argv[1])), sys.argv[2], int(sys.argv[3])
+engine = MysqlBackups(folders=[Path(folder) for folder in sys.argv[4:]])
+repository = Repository(storage, time.time)
+backup = repository.scan().backups[0]
+order = RestoreOrder(Target(TargetId("my"), parse_location(url)), LoadRequest(replace=True))
+calls, within = 0, False
+
+def count(frame, event, argument):
+    '''Ends this process without a word at one of the statements and programs by which the old database is replaced.'''
+    global calls, within
+    if event != "call":
+        return
+    name = frame.f_code.co_name
+    if name == "_carry_out":
+        within = True
+    if within and name in ("execute", "_run", "_dumped") and frame.f_code.co_filename.endswith(("mysql_held.py", "mysql.py")):
+        calls += 1
+        if calls == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+async def main():
+    plan = await plan_restore(engine, backup, order)
+    sys.setprofile(count)
+    await restore(engine, repository, Spot(Line("my", "shop"), backup.id), backup, order, plan, SystemClock())
+
+asyncio.run(main())
+print(calls)
+"""
+
+
+def _restored_until(server: MysqlServer, storage: Path, call: int) -> subprocess.CompletedProcess[str]:
+    environment = {**ENVIRON, "PYTHONPATH": str(Path(__file__).parents[2])}
+    arguments = [str(storage), server.url(database="shop"), str(call), *map(str, _folders(server))]
+    return subprocess.run(
+        [sys.executable, "-c", _KILLED, *arguments], env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+async def test_a_kill_while_it_is_put_in_its_place_is_undone_by_whoever_comes_next(
+    shop: MysqlServer, storage: FolderStorage, tmp_path: Path
+) -> None:
+    backup = await _take(shop, storage)
+    done = await asyncio.to_thread(_restored_until, shop, tmp_path / "backups", 0)
+    assert done.returncode == 0, done.stderr
+    calls = int(done.stdout)
+    assert calls > 10
+    saved = _contents(shop, "shop")
+    _damage(shop)
+    before = _contents(shop, "shop")
+    engine, order = _engine(shop), RestoreOrder(shop.target("my", database="shop"), LoadRequest(replace=True))
+    for call in sorted(random.Random(5).sample(range(2, calls - 5), 4)):
+        done = await asyncio.to_thread(_restored_until, shop, tmp_path / "backups", call)
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        plan = await plan_restore(engine, backup, order)
+        if _databases(shop) != {"shop"}:
+            async with engine.loading(order.target, backup.manifest, plan):
+                pass
+        found = _contents(shop, "shop")
+        assert found in (before, saved), call
+        assert _databases(shop) == {"shop"}
+        if found == saved:
+            _damage(shop)
+    restored = await _restore(shop, storage, backup, replace=True)
+    assert restored.comparison.is_proof
+
+
+async def test_the_password_is_in_no_process_list_and_in_no_object(shop: MysqlServer, storage: FolderStorage) -> None:
+    shop.execute("DROP USER IF EXISTS secretive@'127.0.0.1'", "CREATE USER secretive@'127.0.0.1' IDENTIFIED BY 'hunter2\\\\#\"''hunter2'")
+    shop.execute("GRANT ALL ON *.* TO secretive@'127.0.0.1' WITH GRANT OPTION", "CREATE TABLE shop.big (t longtext)")
+    shop.execute("INSERT INTO shop.big SELECT REPEAT(SHA2(id, 256), 3000) FROM shop.orders")
+    seen: list[str] = []
+
+    def tell(step: Step) -> None:
+        for kind in ("cmdline", "environ"):
+            for path in Path("/proc").glob(f"[0-9]*/{kind}"):
+                with suppress(OSError):
+                    seen.append(path.read_bytes().decode(errors="replace"))
+
+    target = shop.target("my", database="shop", user="secretive", password="hunter2\\#\"'hunter2")
+    order = Order(target, recipe=Recipe(Compression.NONE))
+    backup = await take(_engine(shop), _repository(storage), order, CLOCK, tell=tell)
+    wanted = RestoreOrder(target, LoadRequest(database="other"))
+    plan = await plan_restore(_engine(shop), backup, wanted)
+    await restore(_engine(shop), _repository(storage), Spot(Line("my", "shop"), backup.id), backup, wanted, plan, CLOCK, tell=tell)
+    assert any("-dump" in line for line in seen)
+    assert any("--binary-mode" in line for line in seen)
+    assert "hunter2" not in "".join(seen)
+    assert "hunter2" not in repr((order, plan, wanted))
+    for one in storage.list():
+        if "/parts/" not in one.key:
+            assert b"hunter2" not in storage.get(one.key)[0], one.key
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_server_that_dies_in_the_middle_is_told_and_leaves_nothing(storage: FolderStorage, version: str) -> None:
+    with mysql(version) as server:
+        server.execute("CREATE DATABASE shop", "CREATE TABLE shop.big (i int AUTO_INCREMENT PRIMARY KEY, t text)")
+        server.execute("INSERT INTO shop.big (t) VALUES (REPEAT('x', 1000))", *["INSERT INTO shop.big (t) SELECT t FROM shop.big"] * 15)
+        killed = threading.Event()
+
+        def tell(step: Step) -> None:
+            if step.stage is Stage.SAVING and step.plain_bytes > 4 << 20 and not killed.is_set():
+                killed.set()
+                server.kill()
+
+        order = Order(server.target("my", database="shop"), proof=ProofLevel.COUNTS)
+        with pytest.raises((BackupError, TargetError)):
+            await take(_engine(server), _repository(storage), order, CLOCK, tell=tell)
+        assert killed.is_set()
+        assert list(storage.list()) == []
+
+
+async def test_a_lock_that_is_not_given_ends_it_and_nothing_is_kept(storage: FolderStorage) -> None:
+    with mysql("mysql-8.0") as server:
+        server.execute("CREATE DATABASE shop", "CREATE TABLE shop.t (a int)")
+        blocker = server.connect("shop")
+        blocker.run("LOCK TABLES t WRITE")
+        with pytest.raises(TargetError, match="no moment could be had in which nobody writes"):
+            await _take(server, storage)
+        assert list(storage.list()) == []
+        blocker.run("UNLOCK TABLES")
+        server.execute("INSERT INTO shop.t VALUES (1)")  # nothing of ours waits or holds
+
+
+async def test_mariadbs_program_does_not_save_what_it_would_lose_of_mysql(storage: FolderStorage) -> None:
+    with mysql("mysql-8.0") as server:
+        server.execute("CREATE DATABASE shop", "CREATE TABLE shop.t (a int, b int AS (a + 1))", "CREATE TABLE shop.u (a int)")
+        with pytest.raises(ToolError, match="does not save generated and invisible columns of MySQL rightly, as t have them") as caught:
+            await _take(server, storage)
+        assert "install mysqldump of MySQL" in caught.value.hint
+        assert (await _take(server, storage, tables=("u",))).manifest.tables == ("u",)
+
+
+async def test_a_backup_goes_to_a_newer_server_and_to_no_older_or_other_one(storage: FolderStorage) -> None:
+    with mysql(MARIADB) as old, mysql("mariadb-11.4") as new, mysql("mysql-8.0") as other:
+        for server in (old, new):
+            server.execute("CREATE DATABASE shop")
+            server.execute(*_everything(server), database="shop")
+        backup = await _take(old, storage)
+        restored = await _restore(new, storage, backup, replace=True)
+        assert restored.comparison.is_proof
+        with pytest.raises(RefusedError, match=r"the backup is of MariaDB 10\.11\.\d+, and this server is MySQL 8"):
+            await _restore(other, storage, backup)
+        later = FolderStorage(storage.root / "later")
+        backup = await _take(new, later)
+        with pytest.raises(RefusedError, match=r"the backup is of MariaDB 11\.4\.5, and this server is older"):
+            await _restore(old, later, backup, replace=True)
+
+
+@pytest.mark.parametrize("cloud", [s3, azure, google], ids=["s3", "azure", "gcs"])
+async def test_backup_and_restore_by_way_of_a_cloud(cloud: Callable[[], AbstractContextManager[StorageAddress]]) -> None:
+    with mysql(MARIADB) as server, cloud() as address:
+        server.execute("CREATE DATABASE shop")
+        server.execute(*_everything(server), database="shop")
+        before = _contents(server, "shop")
+        repository = Repository(open_storage(address), time.time)
+        order = Order(server.target("my", database="shop"), recipe=ENCRYPTED, proof=ProofLevel.FULL)
+        backup = await take(_engine(server), repository, order, CLOCK)
+        _damage(server)
+        wanted = RestoreOrder(server.target("my", database="shop"), LoadRequest(replace=True), KEYS)
+        plan = await plan_restore(_engine(server), backup, wanted)
+        restored = await restore(_engine(server), repository, Spot(Line("my", "shop"), backup.id), backup, wanted, plan, CLOCK)
+        assert restored.comparison.is_proof
+        assert _contents(server, "shop") == before

@@ -47,8 +47,12 @@ def storage(tmp_path: Path) -> FolderStorage:
     return FolderStorage(tmp_path / "backups")
 
 
-async def _take(server: MysqlServer, storage: FolderStorage, recipe: Recipe | None = None, **parts: str) -> Backup:
-    order = Order(server.target("my", **parts), SaveRequest(method="physical"), recipe=recipe or Recipe(), proof=ProofLevel.NONE)
+async def _take(
+    server: MysqlServer, storage: FolderStorage, recipe: Recipe | None = None, user: str = "root", password: str = ""
+) -> Backup:
+    order = Order(
+        server.target("my", user=user, password=password), SaveRequest(method="physical"), recipe=recipe or Recipe(), proof=ProofLevel.NONE
+    )
     return await take(MysqlBackups(ENVIRON), Repository(storage, time.time), order, CLOCK)
 
 

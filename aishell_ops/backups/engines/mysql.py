@@ -7,10 +7,11 @@ import os
 import threading
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from aishell_core.engines.mysql_errors import MysqlError, quoted, quoted_account
-from aishell_core.engines.mysql_held import ClientAccess, HeldConnection, held_connection, in_database
+from aishell_core.engines.mysql_held import ClientAccess, HeldConnection, database_of, held_connection, in_database
 from aishell_core.errors import UsageError
 from aishell_core.targets import Target
 from aishell_ops.backups.engines import mysql_dump as dump
@@ -44,27 +45,29 @@ class MysqlBackups:
     async def plan_save(self, target: Target, request: SaveRequest) -> SavePlan:
         """What would be saved; raises UsageError for what cannot be, ToolError for a program that is missing, MysqlError."""
         if request.method in physical.NAMES:
-            async with held_connection(target, self._environ, "") as connection:
+            async with held_connection(target, self._environ) as connection:
                 return await physical.plan_save(connection, target, request, self._environ, self._folders)
         if request.method not in ("", METHOD, "logical"):
             raise UsageError(f"there is no method {request.method}", "take logical (a dump) or physical (mariadb-backup)")
-        async with held_connection(target, self._environ, request.database or None) as connection:
+        async with held_connection(target, self._environ) as connection:
             client = await self._client(Role.DUMP, connection)
-            return await plan_save(connection, target, request, client)
+            return await plan_save(
+                connection, target, replace(request, database=request.database or database_of(target, self._environ)), client
+            )
 
     @asynccontextmanager
     async def saving(self, target: Target, plan: SavePlan) -> AsyncIterator[Saving]:
         """Hold a moment of the database in an open transaction, beside which the dump has begun its own."""
         if plan.method == physical.METHOD:
             async with (
-                held_connection(target, self._environ, "") as connection,
+                held_connection(target, self._environ) as connection,
                 physical.saving(connection, plan, self._environ, self._folders) as files,
             ):
                 yield files
             return
         database = plan.source.database
         async with AsyncExitStack() as stack:
-            connection = await stack.enter_async_context(held_connection(target, self._environ, database))
+            connection = await stack.enter_async_context(held_connection(target, self._environ))
             client = await self._client(Role.DUMP, connection)
             there = await _expect_contents(connection, database)
             wanted = set(plan.request.tables or there.names)
@@ -88,7 +91,7 @@ class MysqlBackups:
         """What a restore would do; raises UsageError, ToolError and MysqlError."""
         if manifest.method == physical.METHOD:
             return await asyncio.to_thread(physical.plan_load, manifest, request, self._environ, self._folders)
-        async with held_connection(target, self._environ, "") as connection:
+        async with held_connection(target, self._environ) as connection:
             client = await self._client(Role.CLIENT, connection)
             return await plans.plan_load(connection, manifest, request, METHOD, client.tool())
 
@@ -103,7 +106,7 @@ class MysqlBackups:
             async with physical.loading(manifest, plan, self._environ, self._folders) as files:
                 yield files
             return
-        async with held_connection(target, self._environ, "") as connection:
+        async with held_connection(target, self._environ) as connection:
             if str(await connection.value("SELECT /* aishell */ GET_LOCK(%s, 0) AS mine", (plans.names_for(plan.database).lock,))) != "1":
                 raise BusyError(f"another restore of {plan.database} is under way", "wait for its end")
             clients = (await self._client(Role.DUMP, connection), await self._client(Role.CLIENT, connection))
@@ -133,7 +136,7 @@ class MysqlBackups:
         try:
             yield in_database(target, name)
         finally:
-            async with held_connection(target, self._environ, "") as connection:
+            async with held_connection(target, self._environ) as connection:
                 await publishing.drop(connection, name)
 
     async def _client(self, role: Role, connection: HeldConnection) -> Client:
@@ -238,7 +241,7 @@ class _Loading:
 
     async def proofs(self, level: ProofLevel, stop: Stop) -> tuple[ObjectProof, ...]:
         """Counts and hashes of its tables."""
-        async with held_connection(self._target, self._environ, self._plan.staging) as connection:
+        async with held_connection(self._target, self._environ) as connection:
             contents = await _expect_contents(connection, self._plan.staging)
             return await proofs_of(connection, contents, level, self._plan.request.tables or self._manifest.tables, (), stop)
 

@@ -40,7 +40,7 @@ async def stillness(target: Target, environ: Mapping[str, str], tables: Sequence
 
     `tables` are quoted names with their database.
     """
-    async with held_connection(target, environ, "") as connection:
+    async with held_connection(target, environ) as connection:
         await connection.execute(f"SET /* aishell */ SESSION lock_wait_timeout = {_WAIT_SECONDS}")
         statements, end, still = await _taken(connection, tables)
         try:
@@ -105,7 +105,7 @@ async def kept(target: Target, environ: Mapping[str, str], tables: Sequence[str]
     """
     async with AsyncExitStack() as stack:
         if tables:
-            connection = await stack.enter_async_context(held_connection(target, environ, ""))
+            connection = await stack.enter_async_context(held_connection(target, environ))
             try:
                 await connection.execute(_lock_statement(tables))
             except MysqlError as error:

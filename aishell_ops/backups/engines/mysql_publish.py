@@ -16,12 +16,15 @@ from dataclasses import asdict, dataclass
 
 from aishell_core.engines.mysql_errors import MysqlError, quoted
 from aishell_core.engines.mysql_held import HeldConnection
+from aishell_core.values import FailureCode
 from aishell_ops.backups.engines.mysql_contents import Contents, contents_of
 from aishell_ops.backups.errors import BackupError
 
 JOURNAL = "aishell_journal"
 _PIECE_BYTES = 256 << 10
-_RENAME_WAIT_SECONDS = 30
+_WAIT_SECONDS = 5
+"""How long a change may stand in a queue for a lock; whoever comes later stands behind it."""
+_UNDO_WAIT_SECONDS = 60
 
 Definitions = Callable[[Contents, Sequence[str]], Awaitable[tuple[bytes, ...]]]
 """Scripts that make what does not move: all of a database, or the triggers of some tables."""
@@ -31,7 +34,10 @@ Run = Callable[[str, bytes], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What is to be moved where. `tables` limits it to these; `existed` tells whether there was a database of that name."""
+    """What is to be moved where. `tables` limits it to these; `existed` tells whether there was a database of that name.
+
+    `code` names what the old database has of all that does not move.
+    """
 
     database: str
     staging: str
@@ -39,6 +45,7 @@ class Move:
     existed: bool
     incoming: tuple[str, ...]
     outgoing: tuple[str, ...]
+    code: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
     charset: str = ""
     collation: str = ""
@@ -106,7 +113,13 @@ def _move(new: Contents, old: Contents | None, staging: str, aside: str, databas
     incoming = tuple(name for name in _movable(new) if not tables or name in tables)
     outgoing = tuple(name for name in _movable(old) if not tables or name in tables) if old is not None else ()
     charset, collation = (new.charset, new.collation) if old is None or not tables else (old.charset, old.collation)
-    return Move(database, staging, aside, old is not None, incoming, outgoing, tuple(tables), charset, collation)
+    return Move(database, staging, aside, old is not None, incoming, outgoing, _code(old) if old else (), tuple(tables), charset, collation)
+
+
+def _code(contents: Contents) -> tuple[str, ...]:
+    merged = [table.name for table in contents.tables if table.merged]
+    routines = [f"{kind} {name}" for kind, name in contents.routines]
+    return tuple(sorted([*merged, *(name for name, _ in contents.triggers), *contents.views, *contents.events, *routines]))
 
 
 def _movable(contents: Contents) -> tuple[str, ...]:
@@ -123,6 +136,7 @@ async def _there(connection: HeldConnection, database: str) -> Contents:
 async def _carry_out(connection: HeldConnection, tools: Tools, move: Move, new: Contents, scripts: Sequence[bytes]) -> None:
     if not move.existed:
         await create(connection, move.database, move.charset, move.collation)
+    await _expect_unlocked(connection, move)
     await _clear(connection, new, move.tables)
     if move.existed:
         await _clear(connection, await _there(connection, move.database), move.tables)
@@ -136,12 +150,27 @@ async def _carry_out(connection: HeldConnection, tools: Tools, move: Move, new: 
         await tools.run(move.database, script)
 
 
+async def _expect_unlocked(connection: HeldConnection, move: Move) -> None:
+    """Raise MysqlError, before anything is changed, while somebody holds a lock on a table that is to be moved away."""
+    if not move.outgoing:
+        return
+    await connection.execute(f"SET /* aishell */ SESSION lock_wait_timeout = {_WAIT_SECONDS}")
+    tables = ", ".join(f"{quoted(move.database)}.{quoted(name)} WRITE" for name in move.outgoing)
+    try:
+        await connection.execute(f"LOCK /* aishell */ TABLES {tables}")
+    except MysqlError as error:
+        if error.reason is not FailureCode.PRIVILEGE:
+            raise
+    await connection.execute("UNLOCK /* aishell */ TABLES")
+
+
 async def _bring_back(connection: HeldConnection, tools: Tools, move: Move, olds: Sequence[bytes], fault: BaseException) -> None:
     try:
         await _undo(connection, tools, move, olds)
     except (MysqlError, BackupError) as error:
-        where = f"its tables are in {move.aside}" if move.outgoing else "nothing of it was lost"
-        message = f"the database {move.database} could not be brought back ({error.message}) after: {fault}; {where}"
+        message = (
+            f"the database {move.database} could not be brought back ({error.message}) after: {fault}; all of it is kept in {move.aside}"
+        )
         raise BackupError(message, "restore again: the next restore brings it back first") from fault
 
 
@@ -155,7 +184,10 @@ async def _undo(connection: HeldConnection, tools: Tools, move: Move, olds: Sequ
         there = set(_movable(now))
         back = [name for name in _movable(away) if name != JOURNAL] if away is not None else []
         moved = bool(back) or (not move.outgoing and bool(there & set(move.incoming)))
-        await _clear(connection, now, move.tables)
+        whole = not moved and _code(now) == move.code
+        if not whole:
+            await connection.execute(f"SET /* aishell */ SESSION lock_wait_timeout = {_UNDO_WAIT_SECONDS}")
+            await _clear(connection, now, move.tables)
         if moved:
             if await contents_of(connection, move.staging) is None:
                 await create(connection, move.staging, "", "")
@@ -165,7 +197,7 @@ async def _undo(connection: HeldConnection, tools: Tools, move: Move, olds: Sequ
                 [(move.database, move.staging, name) for name in new] + [(move.aside, move.database, name) for name in back],
             )
         await _restore_charset(connection, move)
-        for script in olds:
+        for script in () if whole else olds:
             await tools.run(move.database, script)
     await drop(connection, move.aside)
 
@@ -200,7 +232,6 @@ async def _clear(connection: HeldConnection, contents: Contents, tables: Sequenc
 async def _rename(connection: HeldConnection, pairs: Sequence[tuple[str, str, str]]) -> None:
     if not pairs:
         return
-    await connection.execute(f"SET /* aishell */ SESSION lock_wait_timeout = {_RENAME_WAIT_SECONDS}")
     steps = ", ".join(f"{quoted(source)}.{quoted(name)} TO {quoted(target)}.{quoted(name)}" for source, target, name in pairs)
     await connection.execute(f"RENAME /* aishell */ TABLE {steps}")
 
@@ -251,7 +282,7 @@ async def _read_journal(connection: HeldConnection, aside: str) -> tuple[Move, t
         if str(row["kind"]) == "definitions":
             number = int(row["piece"]) // 1_000_000
             scripts[number] = scripts.get(number, b"") + bytes(row["content"])
-    lists = ("incoming", "outgoing", "tables")
+    lists = ("incoming", "outgoing", "tables", "code")
     return Move(**{**move, **{name: tuple(move[name]) for name in lists}}), tuple(scripts[number] for number in sorted(scripts))
 
 

@@ -31,7 +31,7 @@ async def plan_save(connection: HeldConnection, target: Target, request: SaveReq
     """What would be saved; raises UsageError for what cannot be, ToolError for a program that would save it wrongly, MysqlError."""
     if request.format not in (Format.NATIVE, Format.SQL):
         raise UsageError(f"{connection.facts.product} databases cannot be saved as {request.format} yet", "take --format native or sql")
-    contents = await _contents(connection, connection.database)
+    contents = await _contents(connection, request.database)
     wanted = tuple(_named(table, contents) for table in request.tables)
     await _expect_rights(connection, contents, wanted)
     _expect_fit(connection, contents, wanted, client)

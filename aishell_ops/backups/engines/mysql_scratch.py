@@ -139,7 +139,7 @@ async def _ready(process: subprocess.Popen[bytes], place: Target, folder: Path) 
     until = asyncio.get_running_loop().time() + _START_SECONDS
     while True:
         try:
-            async with held_connection(place, {}, ""):
+            async with held_connection(place, {}):
                 return
         except MysqlError as error:
             if process.poll() is not None or asyncio.get_running_loop().time() > until:
