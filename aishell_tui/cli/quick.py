@@ -11,8 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aishell_core.documents.masking import has_written_secret
-from aishell_tui.config.command_line import looks_like_url, named_targets
 from aishell_tui.config.locate import is_nothing_configured
 from aishell_tui.places import find_places
 
@@ -47,11 +45,15 @@ def plain_words(arguments: Sequence[str]) -> tuple[str, ...] | None:
         option, is_one, value = rest.pop(0).partition("=")
         if option not in _TARGET or (is_one and option == "-t") or not (is_one or rest):
             return None
-        word = value if is_one else rest.pop(0)
-        if word.startswith("-") or not looks_like_url(word) or has_written_secret(word):
-            return None
-        found.append(word)
-    return tuple(found)
+        found.append(value if is_one else rest.pop(0))
+    return tuple(found) if all(map(_is_plain, found)) else None
+
+
+def _is_plain(word: str) -> bool:
+    from aishell_core.documents.masking import has_written_secret
+    from aishell_tui.config.command_line import looks_like_url
+
+    return not word.startswith("-") and looks_like_url(word) and not has_written_secret(word)
 
 
 def demo(*, args: Sequence[str], prog_name: str, standalone_mode: bool) -> int:
@@ -67,6 +69,7 @@ def dashboard(words: Sequence[str], *, args: Sequence[str], prog_name: str, stan
     """Open the dashboard on databases with the defaults; takes what the command tree would take."""
     del args, prog_name, standalone_mode
     from aishell_tui.authority import authority_without_roles
+    from aishell_tui.config.command_line import named_targets
     from aishell_tui.launch import require_terminal, run_dashboard
     from aishell_tui.options import DashboardOptions
 
