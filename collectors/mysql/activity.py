@@ -30,14 +30,17 @@ _ALL = 0
 class ActivityLook:
     """All sessions but ours at one moment, `complete` where the idle ones are among them; `own` counts our connections.
 
-    `transactions` are those of all sessions; `sees_all` is False where the account may not see what others do. `threads` has
-    the ids of the sessions by the number of their thread.
+    `transactions` are those of all sessions; `sees_all` is False where the account may not see what others do, `sees_waits`
+    where InnoDB does not tell it who waits for a row, `sees_transactions` where nothing tells it since when transactions are
+    open. `threads` has the ids of the sessions by the number of their thread.
     """
 
     looked: tuple[Look, ...]
     transactions: Mapping[int, Transaction]
     complete: bool
     sees_all: bool
+    sees_waits: bool = True
+    sees_transactions: bool = True
     threads: Mapping[int, int] = field(default_factory=dict)
     own: int = 0
     failures: tuple[Failure, ...] = ()
@@ -64,6 +67,7 @@ class ActivityReader:
         self._by_schema = False
         self._transactions: Mapping[int, Transaction] = {}
         self._transactions_after = 0.0
+        self._transactions_refused = False
 
     async def read(self, server: ServerFacts, budget: Budget, *, complete: bool, row_locks: bool) -> ActivityLook:
         """The sessions that do something, all where `complete`; `row_locks` says whether one waits for such a lock.
@@ -79,23 +83,29 @@ class ActivityReader:
             names, more = await self._applications.read(server, budget, (one.id for one in threads))
             cost += more
         sees_all = refusal is None or not rows.private
+        sees_transactions = refusal is None or (self._by_schema and not server.mariadb)
         own = self._session.own_connections
         texts = self._take_texts(threads)
         others = [one for one in threads if one.id not in own and not _is_opening(one, server)]
-        looked = await self._looked(others, transactions, texts, names, complete=complete, keeps_last=self._by_schema)
+        looked = await self._looked(others, transactions, texts, names, complete=complete, sees_transactions=sees_transactions)
         numbers = {one.thread: one.id for one in others if one.thread is not None}
-        return ActivityLook(looked, transactions, complete, sees_all, numbers, len(threads) - len(looked), failures, cost)
+        sight = (sees_all, refusal is None, sees_transactions)
+        return ActivityLook(looked, transactions, complete, *sight, numbers, len(threads) - len(looked), failures, cost)
 
     async def _open_transactions(
         self, server: ServerFacts, budget: Budget, *, row_locks: bool
     ) -> tuple[Mapping[int, Transaction], Failure | None, Cost]:
-        """Open transactions; where performance_schema tells their ages they are asked for while somebody waits alone."""
-        if self._by_schema and not server.mariadb and not row_locks:
+        """Open transactions; where performance_schema tells their ages they are asked for while somebody waits alone.
+
+        A refusal is known from the first reading on: also while nobody waits, that nobody does is then not said.
+        """
+        if self._by_schema and not server.mariadb and not row_locks and not self._transactions_refused:
             return {}, None, Cost()
         now = self._clock.steady()
         if now < self._transactions_after:
             return self._transactions, None, Cost()
         answer = await self._questions.ask_or_note(server, "open_transactions", Part.SESSIONS, budget)
+        self._transactions_refused = isinstance(answer, Failure)
         if isinstance(answer, Failure):
             return {}, answer, Cost()
         self._transactions = transactions_of(answer.rows)
@@ -138,7 +148,7 @@ class ActivityReader:
         names: Mapping[int, str],
         *,
         complete: bool,
-        keeps_last: bool,
+        sees_transactions: bool,
     ) -> tuple[Look, ...]:
         """Each thread with what it is shown as; others have their turn in between."""
         now = self._clock.now()
@@ -155,7 +165,8 @@ class ActivityReader:
                     digest=self._digest_of(one, text),
                     started_at=starts[one.id],
                     application=names.get(one.id, ""),
-                    keeps_last=keeps_last,
+                    keeps_last=self._by_schema,
+                    sees_transactions=sees_transactions,
                     connected_seconds=now - starts[one.id],
                 )
                 looked.append((one, transactions.get(one.id), session))

@@ -14,6 +14,7 @@ from collectors.mysql.activity_waits import CPU, LOCK, METADATA, ROW_LOCK, wait_
 
 ACTIVE, IDLE, IN_TRANSACTION = "active", "idle", "idle in transaction"
 LAST_STATEMENT = "last statement"
+_HIDDEN = "n/a: hidden from this account"
 _FORGOTTEN = "not kept by this server; performance_schema = ON in its configuration keeps it"
 WAITING = "LOCK WAIT"
 """The state of a transaction that waits for a row or table lock of InnoDB."""
@@ -111,15 +112,18 @@ def session_of(
     started_at: float | None,
     application: str = "",
     keeps_last: bool = True,
+    sees_transactions: bool = True,
     connected_seconds: float | None = None,
 ) -> Session:
     """One session with its text and digest; no age is negative, and no transaction older than the session's `connected_seconds`.
 
     `keeps_last` is False where the server forgets a statement as soon as it has ended: the process list has none of an idle session.
+    Without `sees_transactions` one that is idle may have a transaction open, and says so.
     """
     state = state_of(thread, transaction)
     wait_class, wait = waits_for(thread, transaction)
     seconds = _age(thread.seconds)
+    hidden = state == IDLE and not sees_transactions
     forgotten = state == IN_TRANSACTION and not text and not keeps_last
     return Session(
         id=str(thread.id),
@@ -133,7 +137,11 @@ def session_of(
         statement_seconds=seconds if thread.runs else None,
         transaction_seconds=_at_most(transaction_seconds(thread, transaction), connected_seconds),
         text=text,
-        details=(*_details(thread, transaction), *(((LAST_STATEMENT, _FORGOTTEN),) if forgotten else ())),
+        details=(
+            *_details(thread, transaction),
+            *((("transaction", _HIDDEN),) if hidden else ()),
+            *(((LAST_STATEMENT, _FORGOTTEN),) if forgotten else ()),
+        ),
         kind=thread.kind,
         wait_class=wait_class,
         state_seconds=seconds,
@@ -210,23 +218,25 @@ def wait_counts(busy: Iterable[Session]) -> tuple[WaitCount, ...]:
     )
 
 
-def activity_samples(activity: Activity, *, hidden: bool) -> tuple[Sample, ...]:
-    """Figures of sessions; where those of others are hidden, what they do is unknown and not told."""
-    if hidden:
-        return ()
+def activity_samples(activity: Activity, *, sees_waits: bool = True, sees_transactions: bool = True) -> tuple[Sample, ...]:
+    """Figures of sessions; of what the account is not told that rests on who waits for a row, or on who has a transaction open, nothing."""
     states = activity.states
-    known: tuple[tuple[Metric, float], ...] = (
+    known: list[tuple[Metric, float]] = [
         (catalogue.SESSIONS_ACTIVE, states[ACTIVE]),
-        (catalogue.SESSIONS_IDLE_IN_TRANSACTION, states[IN_TRANSACTION]),
         (catalogue.QUERY_DURATION, activity.statement_seconds * 1000),
-        (catalogue.TRANSACTION_DURATION, activity.transaction_seconds),
-        (catalogue.TRANSACTION_IDLE, activity.idle_transaction_seconds),
-        (catalogue.LOCKS_WAITING, activity.lock_waiters),
-        (catalogue.LOCKS_WAIT, activity.lock_wait_seconds),
         (catalogue.MYSQL_METADATA_WAITING, activity.metadata_waiters),
-    )
+    ]
+    if sees_transactions:
+        known += [
+            (catalogue.SESSIONS_IDLE_IN_TRANSACTION, states[IN_TRANSACTION]),
+            (catalogue.TRANSACTION_DURATION, activity.transaction_seconds),
+            (catalogue.TRANSACTION_IDLE, activity.idle_transaction_seconds),
+        ]
+    if sees_waits:
+        known += [(catalogue.LOCKS_WAITING, activity.lock_waiters), (catalogue.LOCKS_WAIT, activity.lock_wait_seconds)]
     found = [Sample(metric, float(value)) for metric, value in known]
-    found += (Sample(catalogue.SESSIONS_BY_STATE, float(count), (("state", state),)) for state, count in states.items())
+    told = states if sees_transactions else {ACTIVE: states[ACTIVE]}
+    found += (Sample(catalogue.SESSIONS_BY_STATE, float(count), (("state", state),)) for state, count in told.items())
     return tuple(found)
 
 

@@ -20,6 +20,7 @@ from collectors.mysql.hot_questions import HotQuestions
 from collectors.mysql.locks import LocksLook, LocksReader
 from collectors.mysql.replication_channel import channel_of
 from collectors.mysql.replication_lag import ChannelTimes
+from collectors.mysql.slow_questions import grant
 from collectors.mysql.statements import StatementsBeside, StatementsLook, StatementsReader
 from collectors.mysql.statements_digests import DigestNames
 from collectors.mysql.statements_rows import calls_seen, statement_samples
@@ -147,7 +148,10 @@ class HotTier:
 
     def _samples(self, look: _Look, server: ServerFacts) -> tuple[Sample, ...]:
         counted = self._counters.samples(look.counters, server)
-        return (*counted, *activity_samples(look.figures, hidden=not look.activity.sees_all))
+        activity = look.activity
+        if not activity.sees_all:
+            return counted
+        return (*counted, *activity_samples(look.figures, sees_waits=activity.sees_waits, sees_transactions=activity.sees_transactions))
 
     @staticmethod
     def _sessions(look: _Look, demand: Demand) -> tuple[Session, ...] | None:
@@ -158,15 +162,20 @@ class HotTier:
 
     @staticmethod
     def _lock_waits(look: _Look, demand: Demand) -> tuple[LockWait, ...] | None:
+        """The edges that are known; that there are none is said only where nothing is hidden."""
         if Part.LOCKS not in demand or not look.activity.sees_all:
             return None
-        return look.locks.waits if look.locks is not None else ()
+        waits = look.locks.waits if look.locks is not None else ()
+        return waits or (() if waits is not None and look.activity.sees_waits else None)
 
     @staticmethod
     def _hidden(look: _Look, server: ServerFacts, at: float) -> tuple[Failure, ...]:
-        if look.activity.sees_all:
-            return ()
         account, hint = server.account or server.user, process_hint(server)
+        if look.activity.sees_all:
+            if look.activity.sees_waits:
+                return ()
+            rows = f"who waits for a row{'' if look.activity.sees_transactions else ' or has a transaction open'} is hidden from {account}"
+            return (Failure(Part.LOCKS, FailureCode.PRIVILEGE, rows, grant(server, "PROCESS"), at, essential=True),)
         message = f"what sessions of other accounts do is hidden from {account}"
         locks = f"who waits for a lock is hidden from {account}"
         return (

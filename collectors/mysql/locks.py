@@ -22,15 +22,15 @@ _FROM_STATEMENTS = " (from its statement)"
 
 @dataclass(frozen=True, slots=True)
 class LocksLook:
-    """The edges of the lock graph; None where they cannot be read."""
+    """The edges of the lock graph; None where there are none among those that could be read, and others could not."""
 
     waits: tuple[LockWait, ...] | None
     failures: tuple[Failure, ...] = ()
     cost: Cost = field(default_factory=Cost)
 
     def __add__(self, other: LocksLook) -> LocksLook:
-        waits = self.waits if other.waits is None else (*(self.waits or ()), *other.waits)
-        return LocksLook(waits, (*self.failures, *other.failures), self.cost + other.cost)
+        known = None if self.waits is None or other.waits is None else ()
+        return LocksLook((*(self.waits or ()), *(other.waits or ())) or known, (*self.failures, *other.failures), self.cost + other.cost)
 
 
 class LocksReader:
