@@ -18,7 +18,8 @@ from alerts.rule import Maintenance, Rule
 from alerts.rules.book import RuleBook
 from alerts.rules.builtin import BUILTIN_SETS
 from alerts.rules.files import RuleFiles, find_rule_files, read_rule_files
-from alerts.rules.load import ALERTS, Section, load_book
+from alerts.rules.load import load_book
+from alerts.rules.sections import ALERTS, Section
 from alerts.trials.models import Trial
 from alerts.trials.read import TrialFile, read_trial_file, trials_of
 

@@ -101,7 +101,9 @@ behind a `|` print it otherwise: `{{ value | percent }}`. What is not known is `
 _BUILTIN = """\
 ## Rules that ship
 
-`builtin:` chooses sets, and `override:` changes any key of a rule by its name; what is not named stays as it ships.
+`builtin:` chooses sets, and `override:` changes any key of a rule by its name; what is not named stays as it ships. A value that is
+wrong stays as it ships too, but one that says for whom the rule is (`enabled`, `targets`, `labels`, `channels`, `escalate`,
+`active_hours`) keeps the rule out of force until it is right, so that nobody is told whom you have not named.
 
 ```yaml
 alerts:

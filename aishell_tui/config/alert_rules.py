@@ -18,7 +18,8 @@ from alerts.notify.models import Channel, Heartbeat
 from alerts.notify.urls import kind_of, problems_of
 from alerts.rules.book import RuleBook, Settings
 from alerts.rules.files import RuleFiles, find_rule_files, read_rule_files
-from alerts.rules.load import Section, load_book
+from alerts.rules.load import load_book
+from alerts.rules.sections import Section
 
 _NAMED = 3
 
@@ -64,6 +65,7 @@ def read_rule_book(
         kept=kept,
         channels=frozenset(alerts.channels),
         before=before,
+        hides_files=bool(lost or broken),
     )
     warnings = (*channels.warnings, *_unknown_channels(configuration), *_told_to_nobody(configuration, book), *book.warnings)
     warnings = (*warnings, *_unknown_targets(configuration, book))

@@ -13,7 +13,7 @@ from pathlib import Path
 from aishell_core.documents.document import leads_out_of, read_document
 from aishell_core.documents.problems import InvalidConfigError, Problem
 from alerts.rules.book import BrokenRule
-from alerts.rules.load import Section, section_of
+from alerts.rules.sections import Section, section_of
 
 SUFFIXES = (".yaml", ".yml")
 MOST_FILES = 500

@@ -20,7 +20,8 @@ from alerts.rule import Rule
 from alerts.rules.book import RuleBook
 from alerts.rules.builtin import BUILTIN_SETS
 from alerts.rules.files import RuleFiles, find_rule_files, read_rule_files
-from alerts.rules.load import ALERTS, RULES, Section, load_book
+from alerts.rules.load import load_book
+from alerts.rules.sections import ALERTS, RULES, Section
 from alerts.trials.build import build_trial
 from alerts.trials.models import Trial
 from alerts.trials.spec import AlertSpec, CheckSpec, TargetSpec, TrialFileSpec, TrialSpec

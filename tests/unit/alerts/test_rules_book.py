@@ -12,7 +12,8 @@ from aishell_core.documents.document import parse_document
 from aishell_core.documents.problems import InvalidConfigError
 from alerts.models import Level
 from alerts.rules.book import BrokenRule
-from alerts.rules.load import MOST_RULES, Section, load_book, section_of
+from alerts.rules.load import MOST_RULES, load_book
+from alerts.rules.sections import Section, section_of
 from alerts.rules.spec import RuleSpec
 from tests.unit.alerts.rule_documents import book, section, told
 
@@ -92,6 +93,49 @@ def test_a_wrong_override_is_told_at_its_place_and_the_rule_runs_as_it_ships() -
     (broken,) = found.broken
     assert broken.name == "postgres-connections"
     assert [problem.place for problem in broken.problems] == ["FILE:2:33", "FILE:2:43"]
+
+
+def test_what_is_right_in_an_override_holds_beside_what_is_wrong() -> None:
+    text = 'override: {postgres-connections: {warn: "> 70MiB", for: 5m, channels: [], fr: 5m}, sqlite-busy: {enabled: false, fr: 5m}}\n'
+    found = book(text, builtin=("postgres", "sqlite"))
+    (rule,) = (rule for rule in found.rules if rule.name == "postgres-connections")
+    assert (rule.for_seconds, rule.channels, {trigger.condition.text for trigger in rule.triggers}) == (
+        300.0,
+        (),
+        {"max(pool.usage, 2m) > 95%", "max(pool.usage, 2m) > 80%"},
+    )
+    assert found.disabled == ("sqlite-busy",)
+
+
+@pytest.mark.parametrize("wrong", ["channels: 5", "targets: {nam: x}", "enabled: perhaps", "escalate: x", "active_hours: x", "labels: 5"])
+def test_a_built_in_rule_of_which_it_is_not_clear_for_whom_it_is_is_not_in_force(wrong: str) -> None:
+    found = book(f"override: {{sqlite-busy: {{{wrong}, for: 5m}}}}", builtin=("sqlite",))
+    assert "sqlite-busy" not in {rule.name for rule in found.rules}
+    assert [broken.name for broken in found.broken] == ["sqlite-busy"]
+
+
+OVERRIDDEN = "override: {sqlite-busy: {enabled: false}, sqlite-freelist: {channels: [slack]}}\n"
+NIGHTS = "maintenance: [{name: nightly, hours: {times: 01:00-02:00}, match: 'target=a'}]\n"
+
+
+@pytest.mark.parametrize(
+    "text", ["rules: []", "override: []\nmaintenance: {}", "override: {sqlite-busy: 5}\nmaintenance: [{name: nightly, hors: 5}]"]
+)
+def test_what_was_laid_over_built_in_rules_and_maintenance_hold_while_they_cannot_be_read(text: str) -> None:
+    before = book(OVERRIDDEN, NIGHTS, builtin=("sqlite",))
+    found = book(text, builtin=("sqlite",), before=before, hides_files=text == "rules: []")
+    assert found.rules == before.rules
+    assert found.disabled == before.disabled
+    assert found.settings.maintenance == before.settings.maintenance
+    after = book("rules: []", builtin=("sqlite",), before=found)
+    assert (after.disabled, after.settings.maintenance) == ((), ())
+
+
+def test_what_can_be_read_counts_beside_a_file_that_cannot() -> None:
+    before = book(OVERRIDDEN, builtin=("sqlite",))
+    found = book("override: {sqlite-busy: {enabled: true, for: 7m}}", NIGHTS, builtin=("sqlite",), before=before, hides_files=True)
+    assert {rule.name: rule.for_seconds for rule in found.rules}["sqlite-busy"] == 420.0
+    assert [window.name for window in found.settings.maintenance] == ["nightly"]
 
 
 def test_a_wrong_override_of_a_set_that_is_not_switched_on_is_told_too() -> None:
