@@ -44,16 +44,29 @@ def next_after(expression: str, zone: tzinfo, moment: float) -> float:
     Where the clock is put forward, what was due in the hour that does not exist is due right after it; where it is put
     back, what is due at a fixed hour is due once, as Debian's cron has it.
     """
+    found = _step(expression, zone, moment)
+    if found is None:
+        raise ConfigError(f"{expression!r} never comes due", _EXAMPLE)
+    return found
+
+
+def _step(expression: str, zone: tzinfo, moment: float, *, back: bool = False) -> float | None:
     # Imported where it is used: most starts of the program schedule nothing.
     from cronsim import CronSim, CronSimError
 
-    begun = datetime.fromtimestamp(moment, zone)
+    words = expression.strip()
     try:
-        return next(CronSim(_SHORTHANDS.get(expression.strip(), expression.strip()), begun)).timestamp()
+        return next(CronSim(_SHORTHANDS.get(words, words), datetime.fromtimestamp(moment, zone), reverse=back)).timestamp()
     except CronSimError as error:
         raise ConfigError(f"{expression!r} is no schedule: {error}", _EXAMPLE) from None
     except StopIteration:
-        raise ConfigError(f"{expression!r} never comes due", _EXAMPLE) from None
+        return None
+
+
+def last_before(expression: str, zone: tzinfo, moment: float) -> float | None:
+    """The newest time up to a moment at which it was due, in epoch seconds; None where there was none. Raises ConfigError."""
+    # A time that falls on the moment itself has come.
+    return _step(expression, zone, moment + 0.001, back=True)
 
 
 def _machine_zone() -> tzinfo | None:
