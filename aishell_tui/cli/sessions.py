@@ -49,7 +49,8 @@ def sessions(
 
     Each session with what it does, and the locks that are waited for.
 
-    The exit code is the worst state of the targets: 0 ok, 1 warning, 2 critical, 3 unknown, also where sessions could not be read.
+    The exit code is the worst state of the targets: 0 ok, 1 warning, 2 critical, 3 unknown, also where sessions, or with
+    --waiting locks, could not be read.
     """
     from aishell_tui.cli.looking import look
     from aishell_tui.cli.reports import sessions as reports
@@ -62,7 +63,7 @@ def sessions(
     looked = look(chosen, "0", tiers=(Tier.WARM,), demand=frozenset({Part.SESSIONS, Part.LOCKS}))
     report = reports.sessions_report(looked, waiting=waiting)
     say(to_json(report) if json else reports.sessions_text(looked, report, waiting=waiting))
-    return exit_code(worst([looked.state, *(reports.readability(view) for view in looked.views)]))
+    return exit_code(worst([looked.state, *(reports.readability(view, waiting=waiting) for view in looked.views)]))
 
 
 session_acts.register(app)

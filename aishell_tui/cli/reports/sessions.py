@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aishell_core.units import format_counted, format_value
-from aishell_core.values import Ability, FailureCode, LockWait, Part, Session, Severity, Unit
+from aishell_core.values import Ability, LockWait, Part, Session, Severity, Unit
 from aishell_tui.cli.encode import utc_text
 from aishell_tui.cli.reports.looked import Looked, failure_lines, failure_rows, failures_about
 from aishell_tui.cli.shapes import LockWaitRow, SessionRow, SessionsReport, TargetSessions
@@ -32,20 +32,17 @@ def sessions_report(looked: Looked, *, waiting: bool = False) -> SessionsReport:
     return SessionsReport(utc_text(looked.at), tuple(_target_sessions(view, waiting) for view in looked.views))
 
 
-def readability(view: TargetView) -> Severity:
-    """Unknown where sessions are there to be read and were not; what a target lacks says nothing."""
-    failure = view.failure_of(Part.SESSIONS)
+def readability(view: TargetView, *, waiting: bool = False) -> Severity:
+    """Unknown where sessions, or with `waiting` locks, should be told and were not; a kind of target that has none says nothing."""
     unread = Ability.SESSIONS in view.abilities and view.sessions is None
-    return Severity.UNKNOWN if unread and (failure is None or failure.code is not FailureCode.UNSUPPORTED) else Severity.OK
+    unread |= waiting and Ability.LOCKS in view.abilities and view.lock_waits is None
+    return Severity.UNKNOWN if unread else Severity.OK
 
 
 def _target_sessions(view: TargetView, waiting: bool) -> TargetSessions:
     found = view.sessions
-    if found is not None and waiting and view.lock_waits is not None:
-        involved = {name for wait in view.lock_waits if wait.waiter for name in (wait.waiter, wait.holder)}
-        found = tuple(session for session in found if session.id in involved)
-    elif waiting and view.failure_of(Part.LOCKS) is not None:
-        found = None
+    if waiting and found is not None:
+        found = None if view.lock_waits is None else _involved(found, view.lock_waits)
     return TargetSessions(
         name=view.name,
         engine=view.target.engine,
@@ -54,6 +51,12 @@ def _target_sessions(view: TargetView, waiting: bool) -> TargetSessions:
         lock_waits=None if view.lock_waits is None else tuple(_wait(wait) for wait in view.lock_waits),
         failures=failure_rows(view.failures),
     )
+
+
+def _involved(sessions: tuple[Session, ...], waits: Sequence[LockWait]) -> tuple[Session, ...]:
+    """Those that wait, and those that are waited for."""
+    names = {name for wait in waits if wait.waiter for name in (wait.waiter, wait.holder)}
+    return tuple(session for session in sessions if session.id in names)
 
 
 def _row(session: Session) -> SessionRow:
@@ -98,7 +101,7 @@ def sessions_text(looked: Looked, report: SessionsReport, *, waiting: bool = Fal
         elif target.sessions is not None:
             lines.append("  no session")
         elif not failures:
-            lines.append("  this target does not list its sessions")
+            lines.append(f"  this target does not {'list its sessions' if view.sessions is None else 'tell who waits for a lock'}")
         if not waiting:
             lines.extend(printable(_sentence(wait)) for wait in _told_waits(target.lock_waits or ()))
         lines.extend(printable(line) for line in failure_lines(failures))

@@ -27,7 +27,7 @@ def looked(sessions: tuple[Session, ...] | None, waits: tuple[LockWait, ...] | N
         (Ability.SESSIONS, (), None, Severity.OK),
         (Ability.SESSIONS, None, FailureCode.PRIVILEGE, Severity.UNKNOWN),
         (Ability.SESSIONS, None, FailureCode.TIMEOUT, Severity.UNKNOWN),
-        (Ability.SESSIONS, None, FailureCode.UNSUPPORTED, Severity.OK),
+        (Ability.SESSIONS, None, FailureCode.UNSUPPORTED, Severity.UNKNOWN),
         (Ability.NONE, None, None, Severity.OK),
     ],
 )
@@ -92,8 +92,30 @@ def test_prepared_transactions_and_circles_are_said_in_words() -> None:
     assert "2 heads, 3 waiting, the longest for 2s, 1 waiting in a circle" in text
 
 
-def test_locks_that_could_not_be_read_leave_the_table() -> None:
-    assert "STATEMENT" in tree_of(looked(CHAIN_SESSIONS, None))[1]
+def test_where_locks_are_not_told_no_session_is_said_to_wait_and_nobody_is_said_not_to() -> None:
+    found = looked(CHAIN_SESSIONS, None)
+    assert tree_of(found)[1:] == ["  this target does not tell who waits for a lock"]
+    (target,) = sessions_report(found, waiting=True).targets
+    assert (target.sessions, target.lock_waits) == (None, None)
+    refused = Failure(Part.LOCKS, FailureCode.PRIVILEGE, "hidden", "GRANT", NOW)
+    views = tuple(replace(view, failures_by_tier=((Tier.HOT, (refused,)),)) for view in found.views)
+    assert tree_of(replace(found, views=views))[1:] == ["  locks: hidden (GRANT)"]
+
+
+@pytest.mark.parametrize(
+    ("abilities", "waits", "waiting", "expected"),
+    [
+        (Ability.SESSIONS | Ability.LOCKS, None, True, Severity.UNKNOWN),
+        (Ability.SESSIONS | Ability.LOCKS, (), True, Severity.OK),
+        (Ability.SESSIONS | Ability.LOCKS, None, False, Severity.OK),
+        (Ability.SESSIONS, None, True, Severity.OK),
+    ],
+)
+def test_locks_that_should_be_told_and_were_not_are_unknown_to_who_asks_for_them(
+    abilities: Ability, waits: tuple[LockWait, ...] | None, waiting: bool, expected: Severity
+) -> None:
+    (view,) = looked(CHAIN_SESSIONS, waits).views
+    assert readability(replace(view, abilities=abilities), waiting=waiting) is expected
 
 
 def test_the_json_has_all_that_is_known_of_a_session_and_null_for_the_rest() -> None:
