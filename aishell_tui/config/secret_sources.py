@@ -17,6 +17,8 @@ from aishell_core.targets import Obstacle, Secret
 _COMMAND_SECONDS = 10.0
 _REFERENCE = re.compile(r"\$\{([^}]*)\}")
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_LARGEST_KIB = 64
+"""No password, token or key is larger; a file without end would be read until the memory is full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class FromEnvironment:
 
 @dataclass(frozen=True, slots=True)
 class FromFile:
-    """The content of a file, without its last line end."""
+    """The content of a regular file of 64 KiB at most, without its last line end."""
 
     path: Path
 
@@ -90,14 +92,30 @@ def _from_environment(name: str, environ: Mapping[str, str]) -> str:
 
 def _from_file(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        raw = _bytes_of(path)
+        text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(f"the secret file {path} is not UTF-8") from error
     except OSError as error:
         raise ConfigError(f"the secret file {path} cannot be read: {error.strerror or error}", "check the path and its mode") from error
+    except ValueError as error:
+        raise ConfigError(f"the secret file {str(path)!r} cannot be read: {error}", "check the path") from error
+    if len(raw) > _LARGEST_KIB << 10:
+        raise ConfigError(f"the secret file {path} is larger than {_LARGEST_KIB} KiB", "it must hold the secret and nothing else")
     if not text.strip():
         raise ConfigError(f"the secret file {path} is empty", "write the secret into its first line")
     return text.removesuffix("\n").removesuffix("\r")
+
+
+def _bytes_of(path: Path) -> bytes:
+    """The file's bytes, one more than are allowed at most; of a pipe or a device none, which would be waited for or never end."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise ConfigError(
+                f"the secret file {path} is no regular file", "write the secret into a file, or name a command that prints it"
+            )
+        return file.read((_LARGEST_KIB << 10) + 1)
 
 
 def _from_command(arguments: tuple[str, ...], environ: Mapping[str, str]) -> str:
@@ -126,9 +144,9 @@ def _from_command(arguments: tuple[str, ...], environ: Mapping[str, str]) -> str
 
 
 def readable_by_others(path: Path) -> int | None:
-    """The file's mode when its group or others may touch it, else None; a file that is gone counts as closed."""
+    """The file's mode when its group or others may touch it, else None; what is gone or no regular file holds no secret."""
     try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-    except OSError:
+        found = path.stat().st_mode
+    except (OSError, ValueError):
         return None
-    return mode if mode & _OTHERS else None
+    return stat.S_IMODE(found) if stat.S_ISREG(found) and found & _OTHERS else None

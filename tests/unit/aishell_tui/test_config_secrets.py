@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import sys
 from pathlib import Path
 
@@ -55,6 +57,37 @@ def test_an_empty_secret_file_is_an_error(tmp_path: Path) -> None:
         resolve(FromFile(path), {})
 
 
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "socket"])
+def test_a_secret_file_that_is_no_regular_file_is_refused_at_once(tmp_path: Path, kind: str) -> None:
+    """A pipe would be waited for without end, a device read until the memory is full."""
+    path = tmp_path / "secret"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(path))
+    with pytest.raises(ConfigError, match=r"the secret file .*secret (is no regular file|cannot be read)"):
+        resolve(FromFile(path), {})
+
+
+def test_a_secret_file_of_any_size_is_read_up_to_its_limit_alone(tmp_path: Path) -> None:
+    """Its size is not trusted: a file that grows, and a sparse one of a gibibyte, cost no more than their first 64 KiB."""
+    path = tmp_path / "secret"
+    path.write_text("x" * (64 << 10))
+    assert len(resolve(FromFile(path), {}).reveal()) == 64 << 10
+    with path.open("a") as file:
+        file.write("y")
+    with pytest.raises(ConfigError, match="is larger than 64 KiB"):
+        resolve(FromFile(path), {})
+    os.truncate(path, 1 << 30)
+    with pytest.raises(ConfigError, match="is larger than 64 KiB"):
+        resolve(FromFile(path), {})
+
+
 def _write(path: Path, text: str, mode: int) -> Path:
     path.write_text(text, encoding="utf-8")
     path.chmod(mode)
@@ -98,6 +131,12 @@ def test_an_open_secret_file_is_warned_about(tmp_path: Path) -> None:
     path = _write(tmp_path / "c.yaml", f"targets:\n  - name: a\n    url: redis://c/0\n    password: {{file: {secret}}}\n", 0o644)
     (warning,) = load_config(path, environ={}).warnings
     assert (warning.line, warning.what, warning.hint) == (4, f"others may read the secret file {secret} (mode 644)", f"chmod 600 {secret}")
+
+
+def test_a_device_is_no_open_secret_file(tmp_path: Path) -> None:
+    """To change its mode, as the warning says, would hurt the machine; it is refused when the secret is wanted."""
+    text = "targets:\n  - name: a\n    url: redis://c/0\n    password: {file: /dev/zero}\n"
+    assert load_config(_write(tmp_path / "c.yaml", text, 0o644), environ={}).warnings == ()
 
 
 def test_no_secret_is_among_the_effective_values(tmp_path: Path) -> None:
