@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
+import psutil
 import pymysql
 import pytest
 
@@ -104,11 +105,27 @@ def _everything(server: MysqlServer) -> list[str]:
 @pytest.fixture
 def shop(server: MysqlServer) -> MysqlServer:
     """A server with a database in which there is something of every kind."""
+    return _shop_on(server)
+
+
+def _shop_on(server: MysqlServer) -> MysqlServer:
     for name in _databases(server):
         server.execute("SET foreign_key_checks = 0", f"DROP DATABASE `{name.replace('`', '``')}`")
     server.execute("CREATE DATABASE shop CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
     server.execute(*_everything(server), database="shop")
     return server
+
+
+@pytest.fixture(scope="module")
+def debian() -> Iterator[MysqlServer]:
+    with mysql(MARIADB, settings={**LOGGED, "event-scheduler": "ON"}) as found:
+        yield found
+
+
+@pytest.fixture
+def one(debian: MysqlServer) -> MysqlServer:
+    """The same on one server, for what is of no family or version."""
+    return _shop_on(debian)
 
 
 def _folders(server: MysqlServer) -> tuple[Path, ...]:
@@ -212,8 +229,8 @@ async def test_the_manifest_tells_what_a_restore_has_to_prove(shop: MysqlServer,
     assert abs(manifest.server_time - time.time()) < 600
 
 
-async def test_the_plan_warns_of_what_no_dump_holds(shop: MysqlServer) -> None:
-    plan = await _engine(shop).plan_save(shop.target("my", database="shop"), SaveRequest())
+async def test_the_plan_warns_of_what_no_dump_holds(one: MysqlServer) -> None:
+    plan = await _engine(one).plan_save(one.target("my", database="shop"), SaveRequest())
     assert any("isam (myisam), remembered (memory) know no transactions: who writes to them waits" in words for words in plan.warnings)
     assert any(f"{ODD}.--x are of type FLOAT: the server gives six digits" in words for words in plan.warnings)
 
@@ -223,12 +240,13 @@ def _run_all(commands: list[str], folder: str, around: dict[str, str]) -> None:
         subprocess.run(command, shell=True, cwd=folder, env=around, check=True, capture_output=True)
 
 
-async def test_the_recovery_sheet_restores_it_without_us(shop: MysqlServer, storage: FolderStorage) -> None:
+async def test_the_recovery_sheet_restores_it_without_us(shop: MysqlServer, storage: FolderStorage, tmp_path: Path) -> None:
     backup = await _take(shop, storage)
     before = _contents(shop, "shop")
     sheet = (Path(backup.location) / "RECOVERY.txt").read_text()
     commands = [line.strip().split("    #")[0].replace("shop", "other") for line in sheet.splitlines() if line.startswith("     ")]
-    around = {**ENVIRON, "MYSQL_HOST": "127.0.0.1", "MYSQL_TCP_PORT": str(shop.port), "USER": "root", "MYSQL_UNIX_PORT": str(shop.socket)}
+    (tmp_path / ".my.cnf").write_text(f"[client]\nuser=root\nsocket={shop.socket}\n")
+    around = {**ENVIRON, "HOME": str(tmp_path)}
     around["PATH"] = ":".join([*map(str, _folders(shop)), around["PATH"]])
     await asyncio.to_thread(_run_all, commands, backup.location, around)
     assert _contents(shop, "other") == before
@@ -289,6 +307,7 @@ async def test_counts_of_another_moment_are_refused_with_the_grant_that_would_do
             await take(_engine(shop), _repository(storage), Order(target, proof=ProofLevel.FULL), CLOCK)
         assert "GRANT LOCK TABLES ON `shop`.* TO 'keeper'@'127.0.0.1';" in caught.value.hint
         assert list(storage.list()) == []
+        assert [child.name() for child in psutil.Process().children() if "dump" in child.name()] == []
     else:
         # The places in the log that our transaction and that of the dump stand at are the same, because nobody writes.
         backup = await take(_engine(shop), _repository(storage), Order(target, proof=ProofLevel.FULL), CLOCK)
@@ -310,25 +329,25 @@ async def test_an_account_that_does_not_see_all_is_told_the_grant(shop: MysqlSer
 
 
 async def test_tables_that_know_no_transactions_are_not_proven_where_they_cannot_be_locked(
-    shop: MysqlServer, storage: FolderStorage
+    one: MysqlServer, storage: FolderStorage
 ) -> None:
     server_wide = "RELOAD ON *.*"
-    _keeper(shop, f"{READING} ON shop.*", server_wide)
-    shop.execute("DROP FUNCTION twice", "DROP PROCEDURE many", "DROP VIEW dear", database="shop")
-    target = shop.target("my", database="shop", user="keeper", password="x")
-    plan = await _engine(shop).plan_save(target, SaveRequest())
+    _keeper(one, f"{READING} ON shop.*", server_wide)
+    one.execute("DROP FUNCTION twice", "DROP PROCEDURE many", "DROP VIEW dear", database="shop")
+    target = one.target("my", database="shop", user="keeper", password="x")
+    plan = await _engine(one).plan_save(target, SaveRequest())
     assert any("GRANT LOCK TABLES ON `shop`.* TO" in words for words in plan.warnings)
-    backup = await take(_engine(shop), _repository(storage), Order(target, proof=ProofLevel.FULL), CLOCK)
+    backup = await take(_engine(one), _repository(storage), Order(target, proof=ProofLevel.FULL), CLOCK)
     rows = {proof.name: proof.rows for proof in backup.manifest.objects}
     assert (rows["isam"], rows["remembered"], rows["orders"]) == (None, None, 300)
 
 
-async def test_what_is_there_is_replaced_only_by_who_says_so(shop: MysqlServer, storage: FolderStorage) -> None:
-    backup = await _take(shop, storage)
+async def test_what_is_there_is_replaced_only_by_who_says_so(one: MysqlServer, storage: FolderStorage) -> None:
+    backup = await _take(one, storage)
     with pytest.raises(RefusedError, match="the database shop is there; --drop-existing replaces it"):
-        await _restore(shop, storage, backup)
-    _damage(shop)
-    plan = await plan_restore(_engine(shop), backup, RestoreOrder(shop.target("my", database="shop"), LoadRequest(replace=True)))
+        await _restore(one, storage, backup)
+    _damage(one)
+    plan = await plan_restore(_engine(one), backup, RestoreOrder(one.target("my", database="shop"), LoadRequest(replace=True)))
     assert plan.losses[0].startswith("the database shop, ")
     assert plan.losses[1] == "not in the backup: late"
     assert plan.needed_bytes is not None
@@ -336,16 +355,16 @@ async def test_what_is_there_is_replaced_only_by_who_says_so(shop: MysqlServer, 
     assert plan.needed_bytes < plan.free_bytes
 
 
-async def test_a_fault_in_the_middle_leaves_the_old_database_and_no_other(shop: MysqlServer, storage: FolderStorage) -> None:
-    backup = await _take(shop, storage)
-    before = _contents(shop, "shop")
+async def test_a_fault_in_the_middle_leaves_the_old_database_and_no_other(one: MysqlServer, storage: FolderStorage) -> None:
+    backup = await _take(one, storage)
+    before = _contents(one, "shop")
     path = Path(backup.location) / "parts" / backup.manifest.parts[0].name
     content = path.read_bytes()
     path.write_bytes(content[:-50] + b"x" * 50)
     with pytest.raises(BackupError, match=r"database\.sql\.zst"):
-        await _restore(shop, storage, backup, replace=True)
-    assert _contents(shop, "shop") == before
-    assert _databases(shop) == {"shop"}
+        await _restore(one, storage, backup, replace=True)
+    assert _contents(one, "shop") == before
+    assert _databases(one) == {"shop"}
 
 
 async def test_what_cannot_be_put_in_place_brings_the_old_database_back(shop: MysqlServer, storage: FolderStorage) -> None:
@@ -401,31 +420,31 @@ async def test_single_tables_are_put_back_among_the_others(shop: MysqlServer, st
     assert caught.value.hint == "did you mean orders?"
 
 
-async def test_a_table_that_others_refer_to_is_not_taken_from_under_them(shop: MysqlServer, storage: FolderStorage) -> None:
-    backup = await _take(shop, storage)
+async def test_a_table_that_others_refer_to_is_not_taken_from_under_them(one: MysqlServer, storage: FolderStorage) -> None:
+    backup = await _take(one, storage)
     with pytest.raises(RefusedError, match=r"the table shop\.orders refers to customers by a foreign key"):
-        await _restore(shop, storage, backup, tables=("customers",), replace=True)
-    shop.execute("CREATE DATABASE other")
-    shop.execute("CREATE TABLE fans (c int, FOREIGN KEY (c) REFERENCES shop.customers (id))", database="other")
+        await _restore(one, storage, backup, tables=("customers",), replace=True)
+    one.execute("CREATE DATABASE other")
+    one.execute("CREATE TABLE fans (c int, FOREIGN KEY (c) REFERENCES shop.customers (id))", database="other")
     with pytest.raises(RefusedError, match=r"the table other\.fans refers to customers"):
-        await _restore(shop, storage, backup, replace=True)
+        await _restore(one, storage, backup, replace=True)
 
 
-async def test_events_do_not_run_before_the_database_is_in_its_place(shop: MysqlServer, storage: FolderStorage) -> None:
-    shop.execute("CREATE EVENT eats ON SCHEDULE EVERY 1 SECOND DO DELETE FROM orders LIMIT 100", database="shop")
-    backup = await _take(shop, storage)
-    restored = await _restore(shop, storage, backup, database="other")
+async def test_events_do_not_run_before_the_database_is_in_its_place(one: MysqlServer, storage: FolderStorage) -> None:
+    one.execute("CREATE EVENT eats ON SCHEDULE EVERY 1 SECOND DO DELETE FROM orders LIMIT 100", database="shop")
+    backup = await _take(one, storage)
+    restored = await _restore(one, storage, backup, database="other")
     assert restored.comparison.is_proof
-    names = shop.execute("SELECT event_name FROM information_schema.events WHERE event_schema = 'other' ORDER BY 1")
+    names = one.execute("SELECT event_name FROM information_schema.events WHERE event_schema = 'other' ORDER BY 1")
     assert names == [("clean",), ("eats",)]
 
 
-async def test_code_that_names_its_database_is_told_when_it_gets_another_name(shop: MysqlServer, storage: FolderStorage) -> None:
-    shop.execute("CREATE PROCEDURE knows() SELECT COUNT(*) FROM shop.orders", database="shop")
-    backup = await _take(shop, storage)
-    plan = await plan_restore(_engine(shop), backup, RestoreOrder(shop.target("my"), LoadRequest(database="other")))
+async def test_code_that_names_its_database_is_told_when_it_gets_another_name(one: MysqlServer, storage: FolderStorage) -> None:
+    one.execute("CREATE PROCEDURE knows() SELECT COUNT(*) FROM shop.orders", database="shop")
+    backup = await _take(one, storage)
+    plan = await plan_restore(_engine(one), backup, RestoreOrder(one.target("my"), LoadRequest(database="other")))
     assert "knows name the database shop in their code and go on meaning that one" in plan.warnings
-    plan = await plan_restore(_engine(shop), backup, RestoreOrder(shop.target("my"), LoadRequest(replace=True)))
+    plan = await plan_restore(_engine(one), backup, RestoreOrder(one.target("my"), LoadRequest(replace=True)))
     assert not any("knows" in words for words in plan.warnings)
 
 
@@ -459,13 +478,13 @@ async def test_a_test_restore_has_a_server_of_its_own(shop: MysqlServer, storage
     assert _databases(shop) == {"shop"}
 
 
-async def test_two_restores_of_one_database_do_not_meet(shop: MysqlServer, storage: FolderStorage) -> None:
-    backup, engine = await _take(shop, storage), _engine(shop)
-    order = RestoreOrder(shop.target("my", database="shop"), LoadRequest(database="other"))
+async def test_two_restores_of_one_database_do_not_meet(one: MysqlServer, storage: FolderStorage) -> None:
+    backup, engine = await _take(one, storage), _engine(one)
+    order = RestoreOrder(one.target("my", database="shop"), LoadRequest(database="other"))
     plan = await plan_restore(engine, backup, order)
     async with engine.loading(order.target, backup.manifest, plan):
         with pytest.raises(BusyError, match="another restore of other is under way"):
-            await _restore(shop, storage, backup, database="other")
+            await _restore(one, storage, backup, database="other")
 
 
 _KILLED = """
@@ -551,10 +570,10 @@ async def test_a_kill_while_it_is_put_in_its_place_is_undone_by_whoever_comes_ne
     assert restored.comparison.is_proof
 
 
-async def test_the_password_is_in_no_process_list_and_in_no_object(shop: MysqlServer, storage: FolderStorage) -> None:
-    shop.execute("DROP USER IF EXISTS secretive@'127.0.0.1'", "CREATE USER secretive@'127.0.0.1' IDENTIFIED BY 'hunter2\\\\#\"''hunter2'")
-    shop.execute("GRANT ALL ON *.* TO secretive@'127.0.0.1' WITH GRANT OPTION", "CREATE TABLE shop.big (t longtext)")
-    shop.execute("INSERT INTO shop.big SELECT REPEAT(SHA2(id, 256), 3000) FROM shop.orders")
+async def test_the_password_is_in_no_process_list_and_in_no_object(one: MysqlServer, storage: FolderStorage) -> None:
+    one.execute("DROP USER IF EXISTS secretive@'127.0.0.1'", "CREATE USER secretive@'127.0.0.1' IDENTIFIED BY 'hunter2\\\\#\"''hunter2'")
+    one.execute("GRANT ALL ON *.* TO secretive@'127.0.0.1' WITH GRANT OPTION", "CREATE TABLE shop.big (t longtext)")
+    one.execute("INSERT INTO shop.big SELECT REPEAT(SHA2(id, 256), 3000) FROM shop.orders")
     seen: list[str] = []
 
     def tell(step: Step) -> None:
@@ -563,19 +582,19 @@ async def test_the_password_is_in_no_process_list_and_in_no_object(shop: MysqlSe
                 with suppress(OSError):
                     seen.append(path.read_bytes().decode(errors="replace"))
 
-    target = shop.target("my", database="shop", user="secretive", password="hunter2\\#\"'hunter2")
+    target = one.target("my", database="shop", user="secretive", password="hunter2\\#\"'hunter2")
     order = Order(target, recipe=Recipe(Compression.NONE))
-    backup = await take(_engine(shop), _repository(storage), order, CLOCK, tell=tell)
+    backup = await take(_engine(one), _repository(storage), order, CLOCK, tell=tell)
     wanted = RestoreOrder(target, LoadRequest(database="other"))
-    plan = await plan_restore(_engine(shop), backup, wanted)
-    await restore(_engine(shop), _repository(storage), Spot(Line("my", "shop"), backup.id), backup, wanted, plan, CLOCK, tell=tell)
+    plan = await plan_restore(_engine(one), backup, wanted)
+    await restore(_engine(one), _repository(storage), Spot(Line("my", "shop"), backup.id), backup, wanted, plan, CLOCK, tell=tell)
     assert any("-dump" in line for line in seen)
     assert any("--binary-mode" in line for line in seen)
     assert "hunter2" not in "".join(seen)
     assert "hunter2" not in repr((order, plan, wanted))
-    for one in storage.list():
-        if "/parts/" not in one.key:
-            assert b"hunter2" not in storage.get(one.key)[0], one.key
+    for found in storage.list():
+        if "/parts/" not in found.key:
+            assert b"hunter2" not in storage.get(found.key)[0], found.key
 
 
 @pytest.mark.parametrize("version", VERSIONS)

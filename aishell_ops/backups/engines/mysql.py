@@ -32,6 +32,8 @@ from aishell_ops.backups.streams.contract import PlainSink, PlainSource, Progres
 from aishell_ops.backups.streams.process import Program, ProgramSink, ProgramSource
 
 _KEPT_BYTES = 256 << 20
+_LOCK = "SELECT /* aishell */ GET_LOCK(%s, 3) AS mine"
+"""Waits a little: the server may not have noticed yet that one who has died holds it no more."""
 _NOW = "SELECT /* aishell */ UNIX_TIMESTAMP(NOW(6)) AS now"
 
 
@@ -107,7 +109,7 @@ class MysqlBackups:
                 yield files
             return
         async with held_connection(target, self._environ) as connection:
-            if str(await connection.value("SELECT /* aishell */ GET_LOCK(%s, 0) AS mine", (plans.names_for(plan.database).lock,))) != "1":
+            if str(await connection.value(_LOCK, (plans.names_for(plan.database).lock,))) != "1":
                 raise BusyError(f"another restore of {plan.database} is under way", "wait for its end")
             clients = (await self._client(Role.DUMP, connection), await self._client(Role.CLIENT, connection))
             loading = _Loading(self._environ, target, connection, clients, manifest, plan)

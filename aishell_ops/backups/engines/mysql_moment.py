@@ -18,8 +18,8 @@ from aishell_ops.backups.models import Position
 
 _WAIT_SECONDS = 3
 """How long the lock may stand in a queue: whoever wants to write stands behind it for so long."""
-_TRIES = 5
-_PAUSE_SECONDS = 2.0
+_TRIES = 3
+_PAUSE_SECONDS = 1.0
 _NOT_KNOWN = frozenset({1064})
 _MAY_NOT = frozenset({1044, 1142, 1227})
 _BEGIN = "START /* aishell */ TRANSACTION WITH CONSISTENT SNAPSHOT"
