@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from aishell_core.engines.base import Cancellable, Closeable, Runnable
+from aishell_core.engines.base import Cancellable, Closeable, Placing, Runnable
 from aishell_core.values import Ability, CommandResult, Limits, PlanNode, Reading, Session, Tier, Value
 from collectors.contract import Demand
 
 _EXPLAIN_SECONDS = 5.0
 
 
-class ServerSession(Cancellable, Runnable, Closeable, Protocol):
+class ServerSession(Cancellable, Runnable, Placing, Closeable, Protocol):
     """A session with a server of several databases."""
 
     async def explain(self, sql: str, database: str, deadline_seconds: float) -> tuple[PlanNode, ...]:
@@ -61,6 +61,10 @@ class ServedCollector:
     async def terminate(self, session: Session, deadline_seconds: float) -> None:
         """End exactly this session; raises TargetError."""
         await self._session.terminate(session, deadline_seconds)
+
+    def database_of(self, command: str, database: str) -> str:
+        """The database in which a command would run; raises TargetError."""
+        return self._session.database_of(command, database)
 
     async def run(
         self, command: str, parameters: tuple[Value, ...], limits: Limits, *, database: str = "", read_only: bool = True

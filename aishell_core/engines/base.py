@@ -76,6 +76,17 @@ class Runnable(Protocol):
 
 
 @runtime_checkable
+class Placing(Protocol):
+    """Can tell where a command would run."""
+
+    def database_of(self, command: str, database: str) -> str:
+        """The database, or what names without one belong to: that of the command's own word, else the given, else the target's own.
+
+        "" where there is none; raises TargetError where the target cannot say.
+        """
+
+
+@runtime_checkable
 class Introspectable(Protocol):
     """Can list tables and indexes, and check the database's integrity on demand."""
 

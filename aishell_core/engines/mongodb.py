@@ -144,6 +144,15 @@ class MongoSession:
 
         await terminate(_Act(self, deadline_seconds), self.where, session)
 
+    def database_of(self, command: str, database: str) -> str:
+        """The database that an operation names itself, else the given or the target's own; "" for what is no operation."""
+        from aishell_core.engines.mongodb_operation import database_of, parse_operation
+
+        try:
+            return database_of(parse_operation(command), database or self.place.database)
+        except MongoError:
+            return database or self.place.database
+
     async def run(
         self, command: str, parameters: tuple[Value, ...], limits: Limits, *, database: str = "", read_only: bool = True
     ) -> CommandResult:

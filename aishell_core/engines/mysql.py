@@ -14,6 +14,7 @@ from aishell_core.engines.mysql_ending import Ending
 from aishell_core.engines.mysql_explaining import Explaining
 from aishell_core.engines.mysql_facts import ServerFacts
 from aishell_core.engines.mysql_lane import Line
+from aishell_core.engines.mysql_place import find_place
 from aishell_core.engines.mysql_route import Route
 from aishell_core.engines.mysql_running import run_command
 from aishell_core.targets import Target
@@ -75,6 +76,10 @@ class MysqlSession:
             rows = await line.fetch(sql, parameters, until)
             seconds = self._clock.steady() - began
             return Answer(rows, Cost(line.queries - queries, seconds, max(0, connection.bytes_received - received)))
+
+    def database_of(self, _command: str, database: str) -> str:
+        """The database that names without one belong to, also where an option file says it; raises MysqlError."""
+        return database or find_place(self._target, self._environ).database
 
     async def explain(self, sql: str, database: str, deadline_seconds: float) -> tuple[PlanNode, ...]:
         """The plan of a statement as seen in a database ("" for the target's own), without running it.

@@ -15,7 +15,7 @@ from aishell_core.engines.oracle_facts import ServerFacts
 from aishell_core.engines.oracle_guard import GuardedLoop
 from aishell_core.engines.oracle_lane import Line
 from aishell_core.engines.oracle_loop import LoopThread
-from aishell_core.engines.oracle_place import Place
+from aishell_core.engines.oracle_place import Place, find_place
 from aishell_core.engines.oracle_running import run_command
 from aishell_core.engines.oracle_wire import Binds, Connect, Row, Wire
 from aishell_core.targets import Target
@@ -87,6 +87,10 @@ class OracleSession:
     async def explain(self, sql: str, database: str, deadline_seconds: float) -> tuple[PlanNode, ...]:
         """The plan of a statement, without running it; raises TargetError that says in words why it has none."""
         return await self._explaining.explain(sql, database, deadline_seconds)
+
+    def database_of(self, _command: str, database: str) -> str:
+        """The schema that names without one belong to: the user's own where none is given; raises OracleError."""
+        return database or find_place(self._target, self._environ).where.user
 
     async def cancel(self, session: Session, deadline_seconds: float) -> None:
         """Cancel the running statement of exactly this session; raises TargetError."""

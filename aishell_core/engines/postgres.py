@@ -13,6 +13,7 @@ from aishell_core.engines.postgres_acting import Acting
 from aishell_core.engines.postgres_explaining import Explaining
 from aishell_core.engines.postgres_facts import ServerFacts
 from aishell_core.engines.postgres_lane import Line
+from aishell_core.engines.postgres_place import find_place
 from aishell_core.engines.postgres_route import Route
 from aishell_core.engines.postgres_running import run_command
 from aishell_core.targets import Target
@@ -89,6 +90,10 @@ class PostgresSession:
         Raises TargetError where it writes, lacks values or passes the deadline.
         """
         return await self._explaining.explain_analyze(sql, database, deadline_seconds)
+
+    def database_of(self, _command: str, database: str) -> str:
+        """The database that is connected to, also where the environment or a file says it; raises PostgresError."""
+        return database or find_place(self._target, self._environ).database
 
     async def cancel(self, session: Session, deadline_seconds: float) -> None:
         """Cancel the running statement of exactly this session (process and start); raises TargetError."""

@@ -12,6 +12,7 @@ from aishell_core.clock import Clock
 from aishell_core.engines.redis_actions import cancel_client, terminate_client
 from aishell_core.engines.redis_errors import RedisError, Whereabouts, told
 from aishell_core.engines.redis_lane import Line
+from aishell_core.engines.redis_place import find_place
 from aishell_core.engines.redis_run import run_command
 from aishell_core.targets import Target
 from aishell_core.values import CommandResult, Cost, Limits, Session, Value
@@ -78,6 +79,10 @@ class RedisSession:
                 await terminate_client(line, session, self._clock.now())
         finally:
             await line.close()
+
+    def database_of(self, _command: str, database: str) -> str:
+        """The number of the database; raises RedisError."""
+        return database or str(find_place(self._target, self._environ).database)
 
     async def run(
         self, command: str, parameters: tuple[Value, ...], limits: Limits, *, database: str = "", read_only: bool = True

@@ -37,6 +37,7 @@ class Attempt:
     and its `parameters` are replaced by keyed hashes before anything is written. `engine` is the target's engine, whose
     language the command is written in. `subject` names what is acted on in words that hold no data, such as `session
     4711 since 14:02:31`.
+    `database` is the one in which it is done, "" where that is not known or there is none.
     `confirmed` says that the question which the decision wants was answered with yes, or with the target's name.
     """
 
@@ -50,6 +51,7 @@ class Attempt:
     count: int = 1
     confirmed: bool = False
     parameters: tuple[Value, ...] = ()
+    database: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -91,6 +93,7 @@ def attempt_fields(attempt: Attempt, statement: str, parameters: Iterable[str] =
         "ssh_client": actor.ssh_client,
         "role": decision.role,
         "target": place.target,
+        "database": attempt.database,
         "engine": attempt.engine,
         "environment": place.environment.value if place.known else "unknown",
         "actions": [action.value for action in risk.actions],

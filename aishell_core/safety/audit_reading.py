@@ -29,6 +29,7 @@ class Entry:
     ssh_client: str
     role: str
     target: str
+    database: str
     engine: str
     environment: str
     actions: tuple[str, ...]
@@ -121,6 +122,7 @@ def _entry(record: Record) -> Entry:
         ssh_client=_text(fields, "ssh_client"),
         role=_text(fields, "role"),
         target=_text(fields, "target"),
+        database=_text(fields, "database"),
         engine=_text(fields, "engine"),
         environment=_text(fields, "environment"),
         actions=_texts(fields, "actions"),

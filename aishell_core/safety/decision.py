@@ -22,14 +22,29 @@ class Confirmation(StrEnum):
 class Place:
     """Where something would be done: the target's name, how careful one has to be with it, whether nothing may be changed.
 
-    `known` is False for a target that only the command line names: nobody has said what it is, so it is treated as
-    production, and grants that are bound to environments or targets do not hold there.
+    `known` is False where nobody who may has said what it is, as of a target that only the command line names: it is treated
+    as production, and grants that are bound to environments or targets do not hold there. `doubt` says why in words.
+    `beside` are the names of other targets that the act reaches, too: only grants that hold for all of them count.
     """
 
     target: str
     environment: Environment = Environment.DEVELOPMENT
     read_only: bool = False
     known: bool = True
+    doubt: str = "not configured"
+    beside: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all targets that are reached."""
+        return (self.target, *self.beside)
+
+    @property
+    def described(self) -> str:
+        """The target with what it is, for people."""
+        what = self.environment.value if self.known else f"{self.doubt}, so taken for production"
+        reached = f", the database of {' and '.join(self.beside)}" if self.beside else ""
+        return f"{self.target} ({what}{reached})"
 
     @property
     def care(self) -> Environment:
@@ -71,6 +86,7 @@ def decide(actor: Actor, policy: Policy, place: Place, risk: Risk, count: int = 
 
 def _held(actor: Actor, policy: Policy, place: Place) -> tuple[Grant, ...]:
     held = policy.held(actor, place.target, place.care)
+    held = tuple(grant for grant in held if all(grant.holds_for(actor, name, place.care) for name in place.beside))
     return held if place.known else tuple(grant for grant in held if not grant.targets and not grant.environments)
 
 
@@ -97,8 +113,7 @@ def _refused(actor: Actor, policy: Policy, place: Place, risk: Risk, grants: tup
     who = f"{actor.user} has no role" if not roles else f"{actor.user} is {_listed(roles)}"
     missing = sorted(set(risk.actions) - {action for grant in grants for action in grant.allowed(place.care)}, key=_gravity)
     wanted = missing[-1] if missing else risk.action
-    where = f"{place.target} ({place.care})"
-    message = f"{who} on {where} and may not {_verb(wanted)} it"
+    message = f"{who} on {place.described} and may not {_verb(wanted)} it"
     return Decision(False, role=roles[0].value if roles else "", message=message, hint=_grant_hint(actor, policy, place, risk))
 
 
@@ -128,5 +143,5 @@ def _grant_hint(actor: Actor, policy: Policy, place: Place, risk: Risk) -> str:
     """The lines of the configuration that would allow it."""
     able = roles_with(risk.actions, place.care)
     file = policy.file or "the configuration"
-    where = "" if not place.known else f"\n    targets: [{place.target}]"
+    where = "" if not place.known else f"\n    targets: [{', '.join(place.names)}]"
     return f"these lines in {file} would allow it:\nroles:\n  - role: {able[0]}\n    users: [{actor.user}]{where}"

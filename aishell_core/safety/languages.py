@@ -6,7 +6,7 @@ import pkgutil
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from aishell_core.safety import language
 from aishell_core.safety.risk import Risk, RiskLevel, not_understood
@@ -22,11 +22,19 @@ _LONGEST_CHARACTERS = 200_000
 class Language(Protocol):
     """What a module of `language/` offers."""
 
-    def judge(self, command: str, parameters: Sequence[Value] = (), /) -> Risk:
-        """What a command can do with its parameters; never raises, and in doubt it is high."""
+    def judge(self, command: str, parameters: Sequence[Value] = (), database: str = "", /) -> Risk:
+        """What a command can do with its parameters in a database ("" for one that is not known); never raises, in doubt it is high."""
 
     def redacted(self, command: str, literal_hash: Callable[[str], str], parameters: Sequence[Value] = (), /) -> str | None:
         """The command without comments and with its literals hashed; None where that cannot be told apart safely."""
+
+
+@runtime_checkable
+class Crossing(Protocol):
+    """A language in which a command can name other databases than the one it runs in."""
+
+    def databases(self, command: str, parameters: Sequence[Value] = (), /) -> frozenset[str]:
+        """The names in a command that may be those of databases; never raises."""
 
 
 @cache
@@ -42,10 +50,11 @@ def language_of(engine: str) -> Language | None:
     return cast(Language, import_module(f"{language.__name__}.{engine}"))
 
 
-def judge(engine: str, command: str, parameters: Sequence[Value] = (), *, estimated_rows: float | None = None) -> Risk:
+def judge(engine: str, command: str, parameters: Sequence[Value] = (), *, database: str = "", estimated_rows: float | None = None) -> Risk:
     """The risk of a command in an engine's language; pure, never raises.
 
-    `parameters` are those that it will be run with: values to SQL, further words to a command of Redis.
+    `parameters` are those that it will be run with: values to SQL, further words to a command of Redis. `database` is the
+    one in which it will be run, as the engine would name it.
     `estimated_rows` is how many rows the server's planner expects it to touch, None where nobody asked.
     """
     found = language_of(engine)
@@ -54,10 +63,21 @@ def judge(engine: str, command: str, parameters: Sequence[Value] = (), *, estima
     if len(command) > _LONGEST_CHARACTERS:
         return not_understood(f"longer than {_LONGEST_CHARACTERS} characters")
     try:
-        risk = found.judge(command, parameters)
+        risk = found.judge(command, parameters, database)
     except RecursionError:
         return not_understood("nested too deeply to be read")
     return _with_rows(risk, estimated_rows)
+
+
+def named_databases(engine: str, command: str, parameters: Sequence[Value] = ()) -> frozenset[str]:
+    """The databases that a command may name itself, rather too many than too few; pure, never raises."""
+    found: object = language_of(engine)
+    if not isinstance(found, Crossing) or len(command) > _LONGEST_CHARACTERS:
+        return frozenset()
+    try:
+        return found.databases(command, parameters)
+    except RecursionError:
+        return frozenset()
 
 
 def _with_rows(risk: Risk, rows: float | None) -> Risk:

@@ -22,7 +22,10 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A command with what it can do and whether that is allowed here; `estimated_rows` is None where nobody knows."""
+    """A command with what it can do and whether that is allowed here.
+
+    `database` is the one in which it would run, "" where there is none; `estimated_rows` is None where nobody knows.
+    """
 
     command: Command
     engine: str
@@ -30,6 +33,7 @@ class Plan:
     actor: Actor
     risk: Risk
     decision: Decision
+    database: str = ""
     estimated_rows: float | None = None
 
     @property

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
 from aishell_core.clock import Clock
-from aishell_core.engines.base import Estimating, Runnable
+from aishell_core.engines.base import Estimating, Placing, Runnable
 from aishell_core.errors import TargetError
 from aishell_core.safety.audit import AuditLog
 from aishell_core.safety.audit_entry import Attempt
@@ -23,10 +23,30 @@ Explain = Callable[[str, str], Awaitable[tuple[PlanNode, ...]]]
 _ESTIMATE_SECONDS = 3.0
 
 
-def plan_of(command: Command, engine: str, *, place: Place, actor: Actor, policy: Policy, estimated_rows: float | None = None) -> Plan:
-    """What a command can do and whether it is allowed; pure."""
-    risk = judge(engine, command.text, command.parameters, estimated_rows=estimated_rows)
-    return Plan(command, engine, place, actor, risk, decide(actor, policy, place, risk), estimated_rows)
+def plan_of(
+    command: Command,
+    engine: str,
+    *,
+    place: Place,
+    actor: Actor,
+    policy: Policy,
+    database: str = "",
+    estimated_rows: float | None = None,
+) -> Plan:
+    """What a command can do in a database and whether it is allowed; pure."""
+    risk = judge(engine, command.text, command.parameters, database=database, estimated_rows=estimated_rows)
+    return Plan(command, engine, place, actor, risk, decide(actor, policy, place, risk), database, estimated_rows)
+
+
+def database_of(command: Command, engine: object, otherwise: str) -> str:
+    """The database in which an `engine` would run a command; `otherwise` where it cannot tell."""
+    if not isinstance(engine, Placing):
+        return command.database or otherwise
+    try:
+        return engine.database_of(command.text, command.database)
+    except TargetError:
+        # Then it cannot be run either, and is still decided on and recorded.
+        return command.database or otherwise
 
 
 async def estimated_rows(command: Command, explain: Explain, engine: object = None) -> float | None:
@@ -85,4 +105,5 @@ def _attempt(plan: Plan, *, confirmed: bool) -> Attempt:
         "run a command",
         confirmed=confirmed,
         parameters=command.parameters,
+        database=plan.database,
     )

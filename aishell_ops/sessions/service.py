@@ -49,4 +49,15 @@ def record_unanswered(plan: Plan, log: AuditLog) -> None:
 def _attempt(plan: Plan, session: Session, *, confirmed: bool) -> Attempt:
     """What is written down: the session's own statement is the command, because that is what ends."""
     subject = f"{plan.act} session {session.id}" + (f" of {session.user}" if session.user else "")
-    return Attempt(plan.actor, plan.place, plan.engine, session.text, plan.risk, plan.decision, subject, len(plan.victims), confirmed)
+    return Attempt(
+        plan.actor,
+        plan.place,
+        plan.engine,
+        session.text,
+        plan.risk,
+        plan.decision,
+        subject,
+        len(plan.victims),
+        confirmed,
+        database=session.database,
+    )

@@ -63,8 +63,8 @@ def _answered(wanted: Confirmation, place: Place, question: str, *, yes: bool, t
             raise UsageError(f"--confirm {typed} is not the name of the target", f"it is {place.target}")
         return True
     if wanted is Confirmation.YES:
-        return yes or _asked(f"{question} on {place.target} ({place.environment})? [y/N] ").lower() in {"y", "yes"}
-    return _asked(f"{question} on {place.target} ({place.environment}): type {place.target} to go on: ") == place.target
+        return yes or _asked(f"{question} on {place.described}? [y/N] ").lower() in {"y", "yes"}
+    return _asked(f"{question} on {place.described}: type {place.target} to go on: ") == place.target
 
 
 @contextmanager

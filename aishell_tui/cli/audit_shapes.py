@@ -21,6 +21,7 @@ class AuditRow:
     ssh_client: str = field(metadata=doc("where an SSH connection came from, as the environment says; may be empty"))
     role: str = field(metadata=doc("the role that allowed it, or that the user has; may be empty"))
     target: str = field(metadata=doc("the target's name"))
+    database: str = field(metadata=doc("the database, or schema, that it was done in; may be empty"))
     engine: str = field(metadata=doc("its engine"))
     environment: str = field(metadata=doc("production, staging, development, or unknown for a target of the command line"))
     actions: tuple[str, ...] = field(metadata=doc("read, cancel, write, terminate, schema, admin: all that it needs, the gravest last"))

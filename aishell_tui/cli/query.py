@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from aishell_core.values import CommandResult
     from aishell_ops.commands.models import Command, Plan
     from aishell_tui.authority import Authority
+    from aishell_tui.config.load import Configuration
     from collectors.contract import Collector
 
 _MOST_ROWS = 1_000_000
@@ -113,7 +114,7 @@ def query(
     one = only_target(selected(chosen, loaded))
     tell_warnings(chosen, loaded)
     asked = Command(_text(command), tuple(_bound(value) for value in parameter or ()), within, limits)
-    return _Query(one, authority_of(loaded, (one,)), asked).run(
+    return _Query(one, authority_of(loaded, (one,)), asked, loaded).run(
         yes=yes, confirm=confirm, dry_run=dry_run, form="csv" if csv else "json" if json else "table"
     )
 
@@ -138,8 +139,8 @@ def _bound(word: str) -> Value:
 class _Query:
     """One command on one target."""
 
-    def __init__(self, target: Target, authority: Authority, command: Command) -> None:
-        self._target, self._authority, self._command = target, authority, command
+    def __init__(self, target: Target, authority: Authority, command: Command, loaded: Configuration) -> None:
+        self._target, self._authority, self._command, self._loaded = target, authority, command, loaded
         self._narrates = True
 
     def run(self, *, yes: bool, confirm: str, dry_run: bool, form: str) -> int:
@@ -192,11 +193,16 @@ class _Query:
 
     async def _plan(self, collector: Collector) -> Plan:
         """The plan, with the planner's estimate where the engine has one and the command could be understood."""
-        from aishell_ops.commands.service import estimated_rows, plan_of
+        from aishell_core.safety.languages import named_databases
+        from aishell_ops.commands.service import database_of, estimated_rows, plan_of
+        from aishell_tui.config.roles import place_within
 
-        place, who = self._authority.place(self._target), self._authority
-        plan = plan_of(self._command, self._target.engine, place=place, actor=who.actor, policy=who.policy)
+        target, command, who = self._target, self._command, self._authority
+        database = database_of(command, collector, target.location.database)
+        reached = {database, *named_databases(target.engine, command.text, command.parameters)}
+        place = place_within(target, who.place(target), reached, self._loaded)
+        judged = partial(plan_of, command, target.engine, place=place, actor=who.actor, policy=who.policy, database=database)
+        plan = judged()
         if not plan.risk.understood or not plan.decision.allowed or Ability.EXPLAIN not in collector.abilities:
             return plan
-        rows = await estimated_rows(self._command, collector.explain, collector)
-        return plan_of(self._command, self._target.engine, place=place, actor=who.actor, policy=who.policy, estimated_rows=rows)
+        return judged(estimated_rows=await estimated_rows(command, collector.explain, collector))

@@ -61,6 +61,8 @@ class Configuration:
     """
 
     targets: tuple[LoadedTarget, ...] = ()
+    own_targets: tuple[LoadedTarget, ...] = ()
+    """Those of the user's own files, also where a file of the working folder has another of the same name."""
     dashboard: DashboardSpec = field(default=DashboardSpec())
     history: HistorySpec = field(default=HistorySpec())
     roles: tuple[RoleSpec, ...] | None = None
@@ -165,6 +167,7 @@ def _merge(layers: list[_Layer], files: tuple[Path, ...]) -> Configuration:
     dashboard: dict[str, object] = {}
     history: dict[str, object] = {}
     targets: dict[str, LoadedTarget] = {}
+    own_targets: dict[str, LoadedTarget] = {}
     limits: dict[str, Limit] = {}
     roles: tuple[RoleSpec, ...] | None = None
     for layer in layers:
@@ -178,10 +181,13 @@ def _merge(layers: list[_Layer], files: tuple[Path, ...]) -> Configuration:
                 values[key] = getattr(part, key)
                 origins[f"{section}.{key}"] = layer.origin((section, key))
         _merge_targets(layer, targets, origins)
+        if layer.around.trusted:
+            own_targets.update((each.name, targets[each.name]) for each in spec.targets)
         _merge_limits(layer, limits, origins)
     sections = (AlertsLayer(layer.checked.spec.alerts, layer.document, layer.around) for layer in layers if layer.has_alerts)
     return Configuration(
         targets=tuple(targets.values()),
+        own_targets=tuple(own_targets.values()),
         dashboard=DashboardSpec().model_copy(update=dashboard),
         history=HistorySpec().model_copy(update=history),
         roles=roles,

@@ -41,7 +41,7 @@ class Confirmation:
 
 def where_words(place: Place) -> str:
     """A target with what the configuration says that it is."""
-    return f"{place.target} ({place.environment if place.known else 'not configured, so taken for production'})"
+    return place.described
 
 
 def confirmation_on(place: Place, title: str, sentences: tuple[str, ...]) -> Confirmation:

@@ -58,6 +58,10 @@ class MongoCollector:
         """End exactly this session with its transaction and cursors; raises TargetError."""
         await self._session.terminate(session, deadline_seconds)
 
+    def database_of(self, command: str, database: str) -> str:
+        """The database in which a command would run; raises TargetError."""
+        return self._session.database_of(command, database)
+
     async def run(
         self, command: str, parameters: tuple[Value, ...], limits: Limits, *, database: str = "", read_only: bool = True
     ) -> CommandResult:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.command_line import run_process
 from tests.servers.engines import Desk, Engines, engines
 from tests.servers.mysql_clients import waiters
 from tests.servers.sqlite_client import eventually
@@ -61,3 +62,83 @@ def test_an_operator_ends_a_client_of_redis_by_a_command(desk: Desk) -> None:
     desk.configure("operator")
     ran = desk.run("query", "-d", "cache", "CLIENT KILL ID 999999", "--yes")
     assert (ran.code, ran.out.split()) == (0, ["value", "0"]), ran.err
+
+
+TABLES = {
+    "mysql": "INSERT INTO global_priv (Host, User) VALUES ('%', 'evil')",
+    "performance_schema": "UPDATE setup_consumers SET ENABLED = 'NO'",
+}
+
+
+@pytest.mark.parametrize("schema", TABLES)
+def test_the_servers_own_tables_are_changed_by_admins_alone_also_without_their_schema(desk: Desk, schema: str) -> None:
+    desk.configure("developer")
+    ran = desk.run("query", "-d", "shop", "--in", schema, TABLES[schema], "--confirm", "shop")
+    assert (ran.code, "may not administer it" in ran.err) == (77, True), ran.err
+    assert not desk.engines.mariadb.execute("SELECT 1 FROM mysql.global_priv WHERE User = 'evil'")
+
+
+EVIL = '{"insert": "system.users", "documents": [{"_id": "admin.evil", "user": "evil", "db": "admin"}]'
+
+
+@pytest.mark.parametrize("operation", [f'{EVIL}, "$db": "admin"}}', f"{EVIL}}}", '{"find": "system.users", "$db": "admin"}'])
+def test_the_servers_own_collections_are_for_admins_alone(desk: Desk, operation: str) -> None:
+    desk.configure("developer")
+    ran = desk.run("query", "-d", "papers", "--in", "admin", operation, "--confirm", "papers")
+    assert (ran.code, "may not administer it" in ran.err) == (77, True), ran.err
+    assert desk.engines.ferretdb.ask({"count": "system.users"}, "admin")["n"] == 0
+
+
+def neighbours(desk: Desk, role: str) -> None:
+    """Two targets of one server, of which the second is production, and a role for development alone."""
+    url = desk.engines.postgres.url()
+    desk.configure(role)
+    text = (desk.home / "config.yaml").read_text().replace("    users:", "    environments: [development]\n    users:")
+    live = f"  - {{name: live, url: '{url.rpartition('/')[0]}/template1', environment: production}}\n"
+    (desk.home / "config.yaml").write_text(text.replace("targets:\n", f"targets:\n{live}", 1))
+
+
+@pytest.mark.parametrize("way", [("-d", "live"), ("-d", "orders", "--in", "template1")])
+def test_a_database_is_as_protected_through_a_neighbour_of_the_same_server(desk: Desk, way: tuple[str, ...]) -> None:
+    neighbours(desk, "developer")
+    ran = desk.run("query", *way, "CREATE TABLE hidden (a int)", "--confirm", way[1])
+    assert ran.code == 77, ran.err
+    (record,) = desk.records()
+    assert (record["target"], record["database"], record["environment"]) == (way[1], "template1", "production")
+    shown = desk.run("audit", "show", "--json").json()["attempts"]
+    assert isinstance(shown, list)
+    assert [(each["target"], each["database"]) for each in shown if isinstance(each, dict)] == [(way[1], "template1")]
+
+
+def test_the_record_names_the_database_that_was_written_to(desk: Desk) -> None:
+    desk.configure("developer")
+    desk.engines.mariadb.execute("CREATE DATABASE IF NOT EXISTS other")
+    assert desk.run("query", "-d", "shop", "--in", "other", "CREATE TABLE IF NOT EXISTS hidden (a int)", "--yes").code == 0
+    assert [record["database"] for record in desk.records() if record["event"] == "attempt"] == ["other"]
+
+
+def test_a_table_that_is_named_with_its_database_is_as_protected_as_that(desk: Desk) -> None:
+    """On MySQL a statement reaches every database of its server."""
+    desk.engines.mariadb.execute("CREATE DATABASE IF NOT EXISTS live", "CREATE TABLE IF NOT EXISTS live.t (a int)")
+    desk.configure("developer")
+    text = (desk.home / "config.yaml").read_text()
+    live = f"  - {{name: live-shop, url: '{desk.engines.mariadb.url('live')}', environment: production}}\n"
+    (desk.home / "config.yaml").write_text(text.replace("targets:\n", f"targets:\n{live}", 1))
+    ran = desk.run("query", "-d", "shop", "INSERT INTO live.t VALUES (1)", "--yes")
+    assert (ran.code, "developer on shop (production, the database of live-shop)" in ran.err) == (77, True), ran.err
+
+
+def test_a_file_of_the_working_folder_makes_no_server_less_protected(desk: Desk, tmp_path: Path) -> None:
+    """Under whatever name it gives it; what the user's own file says of the same server counts for it."""
+    desk.configure("developer", "production")
+    checkout = tmp_path / "checkout"
+    (checkout / ".ai-shell").mkdir(parents=True)
+    url, ask = desk.engines.postgres.url(), ("query", "-d", "mine", "CREATE TABLE hidden (a int)", "--confirm", "mine")
+    (checkout / ".ai-shell" / "dashboard.yml").write_text(f"targets:\n  - {{name: mine, url: '{url}', environment: development}}\n")
+    ran = run_process(*ask, environment={"AISHELL_HOME": str(desk.home)}, cwd=checkout)
+    assert (ran.code, "developer on mine (production) and may not" in ran.err) == (77, True), ran.err
+    elsewhere = url.replace("127.0.0.1", "localhost")
+    (checkout / ".ai-shell" / "dashboard.yml").write_text(f"targets:\n  - {{name: mine, url: '{elsewhere}', environment: development}}\n")
+    ran = run_process(*ask, environment={"AISHELL_HOME": str(desk.home)}, cwd=checkout)
+    told = "mine (named by the working folder's file alone, so taken for production)"
+    assert (ran.code, told in ran.err) == (77, True), ran.err

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from aishell_core.safety.language.mongodb_filters import matches_all
 from aishell_core.safety.language.mongodb_redaction import without_values
 from aishell_core.safety.language.mongodb_shell import Json, UnreadableError, operation_of, parse
+from aishell_core.safety.language.mongodb_system import reached, reached_risks
 from aishell_core.safety.language.mongodb_words import server_command
 from aishell_core.safety.risk import ActionClass, Risk, RiskLevel, not_understood, risk_of, together
 from aishell_core.values import Value
@@ -114,8 +115,8 @@ _HARMFUL: Mapping[str, Risk] = {
 _FILTERS = ("filter", "query", "q")
 
 
-def judge(command: str, _parameters: Sequence[Value] = ()) -> Risk:
-    """The risk of an operation; parameters are values and change nothing of it. Never raises."""
+def judge(command: str, _parameters: Sequence[Value] = (), database: str = "") -> Risk:
+    """The risk of an operation in a database; parameters are values and change nothing of it. Never raises."""
     try:
         written = parse(command)
     except UnreadableError as error:
@@ -127,7 +128,16 @@ def judge(command: str, _parameters: Sequence[Value] = ()) -> Risk:
         name, arguments = operation_of(written)
         return together((_operation(name, arguments), not_understood(str(error)), *_harmful(written)))
     name, arguments = operation_of(document)
-    return together((_operation(name, arguments), *_harmful(document)))
+    return together((_operation(name, arguments), *_harmful(document), *_system(name, arguments, database)))
+
+
+def databases(command: str, _parameters: Sequence[Value] = ()) -> frozenset[str]:
+    """The databases that an operation reaches by their names."""
+    try:
+        name, arguments = operation_of(server_command(parse(command)))
+    except UnreadableError:
+        return frozenset()
+    return frozenset(each.database for each in reached(name, arguments, "", writes=True) if each.database)
 
 
 def redacted(command: str, literal_hash: Callable[[str], str], _parameters: Sequence[Value] = ()) -> str | None:
@@ -177,6 +187,17 @@ def _explain(arguments: Mapping[str, Json]) -> Risk:
         return not_understood(str(error))
     risk = _operation(name, within)
     return Risk() if risk.understood else risk
+
+
+def _system(name: str, arguments: Mapping[str, Json], database: str) -> Iterator[Risk]:
+    """What it does to the server's own collections; a statement that is explained is not run, and still counts as reading them."""
+    inner = arguments.get("explain")
+    if name == "explain" and isinstance(inner, dict):
+        inside, within = operation_of(inner)
+        yield from reached_risks(inside, {**within, "$db": arguments.get("$db") or within.get("$db")}, database, writes=False)
+        return
+    risk = OPERATIONS.get(name, Risk())
+    yield from reached_risks(name, arguments, database, writes=risk.action in {WRITE, SCHEMA})
 
 
 def _filter(arguments: Mapping[str, Json]) -> Json:

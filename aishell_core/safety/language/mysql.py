@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from aishell_core.safety.language.sql_judge import judge_sql
 from aishell_core.safety.language.sql_redaction import redacted_sql
@@ -22,7 +23,7 @@ from aishell_core.safety.language.sql_rules import (
     SqlRules,
     phrases,
 )
-from aishell_core.safety.language.sql_words import Lexis
+from aishell_core.safety.language.sql_words import Kind, Lexis, Piece, UnreadableError, scan
 from aishell_core.safety.risk import Risk
 from aishell_core.values import Value
 
@@ -53,6 +54,7 @@ _PHRASES = {
         ("SET DEFAULT ROLE | SET RESOURCE", HIGH, ADMIN, "changes who may do what"),
     ),
 }
+_BEFORE_DATABASES = frozenset({"USE", "DATABASE", "SCHEMA", "EXISTS"})
 _HARMFUL = {
     name: risk
     for names, risk in (
@@ -91,9 +93,31 @@ RULES = SqlRules(
 )
 
 
-def judge(command: str, _parameters: Sequence[Value] = ()) -> Risk:
-    """The risk of a statement for MySQL or MariaDB; bound parameters are values and change nothing of it. Never raises."""
-    return judge_sql(command, RULES)
+def judge(command: str, _parameters: Sequence[Value] = (), database: str = "") -> Risk:
+    """The risk of a statement for MySQL or MariaDB; bound parameters are values and change nothing of it. Never raises.
+
+    `database` is that which names without one belong to.
+    """
+    return judge_sql(command, RULES.seen_from(database))
+
+
+def databases(command: str, _parameters: Sequence[Value] = ()) -> frozenset[str]:
+    """The names that stand before a dot, or where only a database's can stand."""
+    try:
+        pieces = [piece for piece in scan(command, RULES.lexis) if piece.kind is not Kind.COMMENT]
+    except UnreadableError:
+        return frozenset()
+    shows = bool(pieces) and pieces[0].word == "SHOW"
+    before = _BEFORE_DATABASES | {"FROM", "IN"} if shows else _BEFORE_DATABASES
+    named = (_name(one) for one, other in pairwise(pieces) if other.text == ".")
+    alone = (_name(other) for one, other in pairwise(pieces) if one.word in before)
+    return frozenset(name for name in (*named, *alone) if name)
+
+
+def _name(piece: Piece) -> str:
+    """A name, also one in double quotes, which are quotes of texts or of names by a setting of the server."""
+    quoted = piece.kind is Kind.QUOTED or piece.text.startswith('"')
+    return piece.text[1:-1].replace(piece.text[0] * 2, piece.text[0]) if quoted else piece.name
 
 
 def redacted(command: str, literal_hash: Callable[[str], str], _parameters: Sequence[Value] = ()) -> str | None:

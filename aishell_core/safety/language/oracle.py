@@ -62,9 +62,12 @@ RULES = SqlRules(
 )
 
 
-def judge(command: str, _parameters: Sequence[Value] = ()) -> Risk:
-    """The risk of a statement for Oracle; bound parameters are values and change nothing of it. Never raises."""
-    return judge_sql(command, RULES)
+def judge(command: str, _parameters: Sequence[Value] = (), database: str = "") -> Risk:
+    """The risk of a statement for Oracle; bound parameters are values and change nothing of it. Never raises.
+
+    `database` is the schema that names without one belong to.
+    """
+    return judge_sql(command, RULES.seen_from(database))
 
 
 def redacted(command: str, literal_hash: Callable[[str], str], _parameters: Sequence[Value] = ()) -> str | None:

@@ -30,7 +30,7 @@ RULES = SqlRules(
 )
 
 
-def judge(command: str, _parameters: Sequence[Value] = ()) -> Risk:
+def judge(command: str, _parameters: Sequence[Value] = (), _database: str = "") -> Risk:
     """The risk of a command of the console; bound parameters are values and change nothing of it. Never raises."""
     return judge_sql(command, RULES)
 

@@ -113,7 +113,7 @@ RULES = SqlRules(
 """Functions of the server itself that are on neither list administer: most of them do."""
 
 
-def judge(command: str, _parameters: Sequence[Value] = ()) -> Risk:
+def judge(command: str, _parameters: Sequence[Value] = (), _database: str = "") -> Risk:
     """The risk of a statement for PostgreSQL; bound parameters are values and change nothing of it. Never raises."""
     return judge_sql(command, RULES)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
+from itertools import pairwise
 
 from aishell_core.engines.redis_commands import name_of, stores_nothing, word_of, words_of
 from aishell_core.errors import TargetError
@@ -95,7 +96,7 @@ KNOWN = _table(
 """What is neither a plain read nor a plain write, or is worth a word."""
 
 
-def judge(command: str, parameters: Sequence[Value] = ()) -> Risk:
+def judge(command: str, parameters: Sequence[Value] = (), _database: str = "") -> Risk:
     """The risk of a command, to which the parameters are further words; never raises."""
     try:
         words = [word.decode("utf-8", "replace") for word in (*words_of(command), *map(word_of, parameters))]
@@ -116,6 +117,17 @@ def judge(command: str, parameters: Sequence[Value] = ()) -> Risk:
     if name in listed_words(_WRITING):
         return risk_of(LOW, WRITE, "writes keys, or sends messages")
     return not_understood(f"{name.replace('|', ' ').upper()[:40]} is not known" if name else "there is no command in it")
+
+
+def databases(command: str, parameters: Sequence[Value] = ()) -> frozenset[str]:
+    """The numbers of the databases that keys are moved or copied to."""
+    try:
+        words = [word.decode("utf-8", "replace") for word in (*words_of(command), *map(word_of, parameters))]
+    except TargetError:
+        return frozenset()
+    if name_of(words) == "move":
+        return frozenset(words[2:3])
+    return frozenset(number for word, number in pairwise(words) if name_of(words) == "copy" and word.lower() == "db")
 
 
 def redacted(command: str, literal_hash: Callable[[str], str], parameters: Sequence[Value] = ()) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from aishell_core.safety.language.sql_calls import call_risks, harmful_calls
@@ -46,8 +46,16 @@ def judge_sql(command: str, rules: SqlRules) -> Risk:
     statements = tuple(_statements(tuple(piece for piece in pieces if piece.kind is not Kind.COMMENT), rules))
     if not statements:
         return not_understood("there is no statement in it")
-    risk = together(_judge(statement, rules) for statement in statements)
+    risk = together(_one_after_the_other(statements, rules))
     return risk if len(statements) == 1 else risk.at_least(HIGH, f"{len(statements)} statements at once")
+
+
+def _one_after_the_other(statements: Iterable[Statement], rules: SqlRules) -> Iterator[Risk]:
+    """The risk of each, in the schema that a USE before it has chosen."""
+    for statement in statements:
+        yield _judge(statement, rules)
+        if statement[0].word == "USE" and len(statement) > 1:
+            rules = rules.seen_from(statement[1].name)
 
 
 def _statements(pieces: Statement, rules: SqlRules) -> Iterator[Statement]:

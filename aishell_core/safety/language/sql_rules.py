@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 from aishell_core.safety.language.lists import listed_words
@@ -57,10 +57,17 @@ class SqlRules:
     routines: Routines = Routines.UNREAD
     system_schemas: frozenset[str] = frozenset()
     """Schemas of the server itself, in small letters."""
+    home: str = ""
+    """The schema of the server itself that names without one belong to, in small letters; "" where they belong to another."""
     system_names: tuple[str, ...] = ()
     """What names of the server's own tables begin with."""
     system_views: tuple[str, ...] = ()
     """What names of those begin with through which nothing can be changed."""
+
+    def seen_from(self, schema: str) -> SqlRules:
+        """The rules for a statement whose names without a schema belong to this one."""
+        home = schema.lower() if schema.lower() in self.system_schemas else ""
+        return self if home == self.home else replace(self, home=home)
 
 
 def phrases(*entries: tuple[str, RiskLevel, ActionClass, str]) -> dict[str, Risk]:

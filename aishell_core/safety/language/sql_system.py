@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from aishell_core.safety.language.sql_code import stores_code
 from aishell_core.safety.language.sql_rules import ADMIN, HIGH, SqlRules
@@ -16,7 +17,8 @@ _CODE_BEGINS = frozenset({"DO", "FOR", "BEGIN", "AS", "RETURN", "RETURNS", "EXEC
 
 def is_system(schema: str, name: str, rules: SqlRules) -> bool:
     """Whether an object is the server's own, by its schema ("" where none is written) or its name."""
-    return schema.lower() in rules.system_schemas or (bool(rules.system_names) and name.lower().startswith(rules.system_names))
+    of_its_name = bool(rules.system_names) and name.lower().startswith(rules.system_names)
+    return (schema.lower() or rules.home) in rules.system_schemas or of_its_name
 
 
 def system_risk(schema: str, name: str) -> Risk:
@@ -33,14 +35,17 @@ def system_risks(statement: Statement, rules: SqlRules) -> Iterator[Risk]:
     """
     if not rules.system_schemas and not rules.system_names:
         return
+    if rules.home:
+        yield risk_of(HIGH, ADMIN, f"names without a schema are those of {rules.home}, the server's own")
     query = query_of_creation(statement) or ()
     named = statement[: len(statement) - len(query)] if query else _before_code(statement)
+    written = replace(rules, home="")
     for schema, name in _names(tuple(piece for _, depth, piece in levelled(named) if depth == 0 and piece.text != ")")):
-        if is_system(schema, name, rules):
+        if is_system(schema, name, written):
             yield system_risk(schema, name)
     if "VIEW" in head_of(statement)[1:2]:
         for schema, name in _names(query, skip_calls=True):
-            if is_system(schema, name, rules) and not _is_of_reading(schema, name, rules):
+            if is_system(schema, name, written) and not _is_of_reading(schema, name, written):
                 yield system_risk(schema, name)
 
 

@@ -109,6 +109,7 @@ def _tree_risks(tree: exp.Expr, rules: SqlRules, begins: str) -> Iterator[Risk]:
             case exp.Into():
                 yield risk_of(HIGH, SCHEMA, "SELECT … INTO writes what it reads")
             case exp.Lock():
+                yield from _of_system(tree.find_all(exp.Table), rules)
                 yield risk_of(MEDIUM, WRITE, "locks the rows that it reads")
             case exp.DDL() | exp.Drop() | exp.TruncateTable() | exp.Alter() | exp.Copy() | exp.Set() | exp.Grant() | exp.Kill():
                 yield risk_of(HIGH, SCHEMA, f"{type(node).__name__} stands inside of it")
@@ -117,7 +118,7 @@ def _tree_risks(tree: exp.Expr, rules: SqlRules, begins: str) -> Iterator[Risk]:
 def _of_system(tables: Iterable[exp.Expr | None], rules: SqlRules) -> Iterator[Risk]:
     for table in tables:
         if isinstance(table, exp.Table) and is_system(table.db, table.name, rules):
-            yield system_risk(table.db, table.name)
+            yield system_risk(table.db or rules.home, table.name)
 
 
 def _insert(node: exp.Insert, *, replaces: bool) -> Risk:

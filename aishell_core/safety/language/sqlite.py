@@ -89,7 +89,7 @@ _LONG_FORMAT = re.compile(r"\*|\d{4}")
 """A width that is an argument, or one of thousands."""
 
 
-def judge(command: str, _parameters: Sequence[Value] = ()) -> Risk:
+def judge(command: str, _parameters: Sequence[Value] = (), _database: str = "") -> Risk:
     """The risk of a statement for SQLite; bound parameters are values and change nothing of it. Never raises."""
     return _pragma(command) or judge_sql(command, _RULES_OF_SHORT_FORMATS if _formats_are_short(command) else RULES)
 

@@ -35,6 +35,7 @@ def _row(entry: Entry) -> AuditRow:
         ssh_client=entry.ssh_client,
         role=entry.role,
         target=entry.target,
+        database=entry.database,
         engine=entry.engine,
         environment=entry.environment,
         actions=entry.actions,
@@ -93,7 +94,7 @@ def _cells(entry: Entry) -> tuple[str, ...]:
         utc_text(entry.at),
         user,
         entry.role,
-        entry.target,
+        _where(entry),
         action,
         entry.risk,
         entry.decision,
@@ -101,6 +102,11 @@ def _cells(entry: Entry) -> tuple[str, ...]:
         took,
         statement,
     )
+
+
+def _where(entry: Entry) -> str:
+    """The target, and behind a slash the database where that says more."""
+    return f"{entry.target}/{entry.database}" if entry.database not in {"", entry.target} else entry.target
 
 
 def verify_report(found: Verification) -> AuditVerifyReport:

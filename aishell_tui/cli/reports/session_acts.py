@@ -43,7 +43,7 @@ def plan_text(plan: Plan) -> str:
     allowed = f"as {plan.decision.role}" if plan.decision.role else ""
     if not plan.decision.allowed:
         allowed = "not allowed"
-    head = f"{plan.title} on {plan.place.target} ({plan.place.environment}) {allowed}"
+    head = f"{plan.title} on {plan.place.described} {allowed}"
     # What happens stands on lines of its own, because it must never be cut.
     effects = (printable(f"  {victim.session.id}: {victim.effect}") for victim in plan.victims)
     return "\n".join((printable(head).rstrip(), table(_TITLES, map(_cells, plan.victims), (4,)), *effects))

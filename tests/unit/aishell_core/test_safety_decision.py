@@ -163,6 +163,15 @@ def test_a_grant_for_some_targets_does_not_hold_for_one_that_only_the_command_li
     assert not decided(having(Role.DEVELOPER), INSERT, somewhere).allowed
 
 
+def test_a_grant_holds_for_another_database_only_where_it_holds_for_its_target_too() -> None:
+    through = Place("shop", beside=("live",))
+    assert not decided(having(Role.ADMIN, targets=("shop",)), INSERT, through).allowed
+    refused = decided(having(Role.ANALYST), INSERT, through)
+    assert "shop (development, the database of live)" in refused.message
+    assert "targets: [shop, live]" in refused.hint
+    assert decided(having(Role.ADMIN, targets=("shop", "live")), INSERT, through).allowed
+
+
 def test_actions_narrow_a_role_and_never_widen_it() -> None:
     policy = Policy(
         (Grant(Role.OPERATOR, users=("ann",), actions=(ActionClass.READ, ActionClass.CANCEL, ActionClass.ADMIN)),), configured=True

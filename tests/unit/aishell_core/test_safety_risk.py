@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aishell_core.safety.language import mysql, oracle, postgres, sqlite
-from aishell_core.safety.languages import judge, known_languages
+from aishell_core.safety.languages import judge, known_languages, named_databases
 from aishell_core.safety.risk import ActionClass, Risk, RiskLevel, together
 from aishell_core.targets import ENGINES
 
@@ -42,6 +42,49 @@ def test_what_is_judged(engine: str, level: str, classes: str, statement: str) -
     risk = judge(engine, statement)
     assert (risk.level.value, ",".join(risk.actions)) == (level, classes), risk.reasons
     assert risk.reasons or level == "none"
+
+
+OF_THE_SERVER = [
+    ("mysql", "MySQL", "INSERT INTO global_priv VALUES ('%', 'evil', '{}')"),
+    ("mysql", "mysql", "UPDATE user SET a = 1 WHERE b = 2"),
+    ("mysql", "mysql", "REPLACE INTO user VALUES (1)"),
+    ("mysql", "mysql", "DROP TABLE func"),
+    ("mysql", "mysql", "ALTER TABLE user ADD x int"),
+    ("mysql", "mysql", "CREATE TRIGGER t BEFORE INSERT ON u FOR EACH ROW DELETE FROM user WHERE a = 1"),
+    ("mysql", "mysql", "SET STATEMENT max_statement_time = 1 FOR DELETE FROM user WHERE a = 1"),
+    ("mysql", "mysql", "LOCK TABLES user WRITE"),
+    ("mysql", "mysql", "OPTIMIZE TABLE user"),
+    ("mysql", "performance_schema", "UPDATE setup_consumers SET enabled = 'NO'"),
+    ("mysql", "sys", "TRUNCATE sys_config"),
+    ("oracle", "SYS", "DELETE FROM user$ WHERE a = 1"),
+    ("mongodb", "admin", '{"insert": "x", "documents": [{}]}'),
+    ("mongodb", "config", '{"drop": "chunks"}'),
+    ("mongodb", "local", '{"aggregate": "o", "pipeline": [{"$out": "x"}], "cursor": {}}'),
+]
+
+
+@pytest.mark.parametrize(("engine", "database", "statement"), OF_THE_SERVER)
+def test_what_is_the_servers_own_is_so_without_its_schema_where_a_name_means_that(engine: str, database: str, statement: str) -> None:
+    assert judge(engine, statement, database=database).action is ActionClass.ADMIN
+    assert judge(engine, statement, database="shop").action is not ActionClass.ADMIN
+
+
+@pytest.mark.parametrize(
+    ("engine", "statement", "names"),
+    [
+        ("mysql", 'INSERT INTO `Live`.t SELECT * FROM a . b JOIN "c".d', {"Live", "a", "c"}),
+        ("mysql", "USE live; DROP DATABASE other", {"live", "other"}),
+        ("mysql", "SELECT note FROM orders", set()),
+        ("mongodb", '{"insert": "orders", "documents": [{}], "$db": "live"}', {"live"}),
+        ("mongodb", '{"renameCollection": "shop.o", "to": "live.o"}', {"shop", "live"}),
+        ("mongodb", '{"aggregate": "o", "pipeline": [{"$merge": {"into": {"db": "live", "coll": "o"}}}]}', {"live"}),
+        ("redis", "MOVE key 3", {"3"}),
+        ("redis", "COPY a b DB 4 REPLACE", {"4"}),
+        ("postgres", "DELETE FROM live.t", set()),
+    ],
+)
+def test_the_databases_that_a_command_names_itself_are_told(engine: str, statement: str, names: set[str]) -> None:
+    assert named_databases(engine, statement) == names
 
 
 def test_every_engine_that_takes_commands_has_a_language() -> None:

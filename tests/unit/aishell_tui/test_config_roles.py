@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from aishell_core.documents.problems import InvalidConfigError
-from aishell_core.safety.decision import Decision, decide
+from aishell_core.safety.decision import Decision, Place, decide
 from aishell_core.safety.risk import ActionClass, session_risk
 from aishell_core.safety.roles import Role
 from aishell_core.targets import Environment
 from aishell_tui.config.load import Configuration, load_config
-from aishell_tui.config.roles import place_of, unknown_targets
+from aishell_tui.config.roles import place_of, place_within, unknown_targets
 from aishell_tui.config.targets import chosen_targets
 from aishell_tui.places import Places
 from tests.command_line import run_here
@@ -113,6 +113,84 @@ def test_a_target_of_the_command_line_is_not_known(tmp_path: Path) -> None:
     assert named.name == given.name
     assert (place_of(named, configuration).known, place_of(given, configuration).known) == (True, False)
     assert place_of(given, configuration).care is Environment.PRODUCTION
+
+
+SHOPS = (
+    "targets:\n  - {name: shop, url: 'postgresql://db.example/shop', environment: production}\n"
+    "  - {name: trial, url: 'postgresql://db.example/trial'}\n  - {name: alone, url: 'postgresql://other.example/app'}\n"
+)
+UNKNOWN = (Environment.PRODUCTION, False)
+
+
+@pytest.mark.parametrize(
+    ("url", "wanted"),
+    [
+        ("postgresql://db.example/shop", (Environment.PRODUCTION, True)),
+        ("postgresql://me@DB.example/trial", (Environment.DEVELOPMENT, True)),
+        ("postgresql://db.example/unheard", (Environment.PRODUCTION, True)),
+        ("postgresql://other.example/anything", (Environment.DEVELOPMENT, True)),
+        ("postgresql://other.example/app?hostaddr=192.0.2.1", UNKNOWN),
+        ("postgresql://other.example:5433/app", UNKNOWN),
+        ("mysql://other.example/app", UNKNOWN),
+        ("postgresql://elsewhere.example/app", UNKNOWN),
+    ],
+)
+def test_a_target_of_the_working_folders_file_is_what_the_users_own_file_says_of_its_server(
+    tmp_path: Path, url: str, wanted: tuple[Environment, bool]
+) -> None:
+    """And as careful as with production where that says nothing."""
+    configuration = loaded(tmp_path, SHOPS, f"targets:\n  - {{name: mine, url: '{url}', environment: development}}\n")
+    (target,) = chosen_targets(configuration, ("mine",))
+    place = place_of(target, configuration)
+    assert (place.care, place.known) == wanted
+    assert place.known or place.described == "mine (named by the working folder's file alone, so taken for production)"
+
+
+def test_a_name_of_the_users_own_file_vouches_for_no_other_server(tmp_path: Path) -> None:
+    configuration = loaded(tmp_path, SHOPS, "targets:\n  - {name: alone, url: 'postgresql://evil.example/app'}\n")
+    (target,) = chosen_targets(configuration, ("alone",))
+    assert not place_of(target, configuration).known
+    (tmp_path / "again").mkdir()
+    configuration = loaded(tmp_path / "again", SHOPS, "targets:\n  - {name: alone, url: 'postgresql://other.example/app'}\n")
+    (target,) = chosen_targets(configuration, ("alone",))
+    assert place_of(target, configuration).care is Environment.DEVELOPMENT
+
+
+def test_a_file_below_the_working_folder_is_what_that_folders_file_says(tmp_path: Path) -> None:
+    (tmp_path / "else.db").touch()
+    project = "targets:\n  - {name: inside, url: app.db}\n  - {name: outside, url: link.db}\n"
+    configuration = loaded(tmp_path, "dashboard: {}\n", project)
+    (tmp_path / "work" / "link.db").symlink_to(tmp_path / "else.db")
+    inside, outside = chosen_targets(configuration, ("inside", "outside"))
+    assert place_of(inside, configuration) == Place("inside")
+    assert not place_of(outside, configuration).known
+
+
+@pytest.mark.parametrize(
+    ("databases", "environment", "beside"),
+    [
+        ({"trial"}, Environment.DEVELOPMENT, ()),
+        ({""}, Environment.DEVELOPMENT, ()),
+        ({"SHOP"}, Environment.PRODUCTION, ("shop",)),
+        ({"trial", "shop"}, Environment.PRODUCTION, ("shop",)),
+        ({"app"}, Environment.DEVELOPMENT, ()),
+        ({"unheard"}, Environment.DEVELOPMENT, ()),
+    ],
+)
+def test_another_database_of_the_server_is_as_protected_as_its_own_target(
+    tmp_path: Path, databases: set[str], environment: Environment, beside: tuple[str, ...]
+) -> None:
+    configuration = loaded(tmp_path, SHOPS)
+    (target,) = chosen_targets(configuration, ("trial",))
+    place = place_within(target, place_of(target, configuration), databases, configuration)
+    assert (place.care, place.beside) == (environment, beside)
+
+
+def test_what_is_more_protected_stays_so_in_another_database(tmp_path: Path) -> None:
+    configuration = loaded(tmp_path, SHOPS)
+    (target,) = chosen_targets(configuration, ("shop",))
+    place = place_within(target, place_of(target, configuration), {"trial"}, configuration)
+    assert (place.care, place.beside) == (Environment.PRODUCTION, ("trial",))
 
 
 def test_a_target_that_a_role_names_and_nobody_configures_is_warned_about(tmp_path: Path) -> None:
