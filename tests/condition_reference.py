@@ -99,7 +99,11 @@ class Reference:
                 pairs = stepped(name, points, metric.kind is Kind.COUNTER, span + offset, now)
             inside = [pair for pair in pairs if now - offset - span < pair[0] <= now - offset]
             value = self.made(name, inside, parameter, now - offset)
-            if inside and now - offset - inside[0][0] + points[-1].hold < SEEN.get(name, 0.0) * span:
+            if (
+                inside
+                and seen_seconds(pairs, inside, now - offset, span, max(points[-1].hold, 2.5 * step_of(span + offset)))
+                < SEEN.get(name, 0.0) * span
+            ):
                 value = None
             if not offset and name != "last" and not self.answers(key.target, now):
                 value = None
@@ -328,6 +332,20 @@ def number(tree: syntax.Expression) -> float:
     return tree.value
 
 
+def step_of(reach: float) -> float:
+    """The length of the steps that a window is made of, 0 for one of single readings."""
+    return 0.0 if reach <= RAW_SECONDS else 10.0 if reach <= 7200.0 else 60.0
+
+
+def seen_seconds(pairs: list[tuple[float, ...]], inside: list[tuple[float, ...]], until: float, span: float, hold: float) -> float:
+    """How much of a window is known: from its first point on, and as far as what led there reaches into it."""
+    oldest = inside[0]
+    if len(oldest) > 2:
+        return until - oldest[0] + oldest[2]
+    stood = [min(pair[0] + hold, oldest[0]) - (until - span) for pair in pairs if pair[0] < oldest[0]]
+    return until - oldest[0] + max(0.0, stood[-1] if stood else 0.0)
+
+
 def rates(points: list[Point]) -> list[tuple[float, float]]:
     """The rate at each point that has one."""
     found = []
@@ -363,7 +381,7 @@ def streamed(name: str, points: list[Point], is_counter: bool) -> list[tuple[flo
 
 def stepped(name: str, points: list[Point], is_counter: bool, reach: float, now: float) -> list[tuple[float, ...]]:
     """The same as figures of whole steps, each at its end; the last one is not finished."""
-    step = 10.0 if reach <= 7200.0 else 60.0
+    step = step_of(reach)
     risen = gains(points)
     shown = [(at, gain / seconds) for at, gain, seconds in risen] if is_counter else [(point.at, point.value) for point in points]
     numbers = sorted({at // step for at, _ in shown})

@@ -21,7 +21,7 @@ predict_linear(disk.free, 3h, 24h) < 0
 query.latency > 2 * avg(query.latency, 1h offset 7d) and queries.rate > 10/s
 replication.lag{role="replica"} > if($status >= $warning, 20s, 30s)
 sum(connections.used) by (environment) > 800
-absent(uptime, 1m)
+absent(up, 1m)
 ```
 """
 _FIGURES = """\
@@ -77,7 +77,8 @@ value. One that is not full is taken as it is; `min_samples` of the rule says ho
 _MINUTES = f"{KEPT.raw_seconds / 60:.0f}"
 _LONG = f"""\
 Functions that speak of the whole window have no data before they have seen the most of it, 90 % (avg, min, quantile and p50 to p99, stddev,
-rate) or half (deriv, predict_linear): the first seconds after a start are no ten minutes. A window of a target that does not answer has no
+rate) or half (deriv, predict_linear), however rarely the target is read: the first seconds after a start are no ten minutes, and one
+reading is no window full of them. A window of a target that does not answer has no
 data either, but for `last` and for what is asked of an earlier time by `offset`.
 
 A window that reaches back {_MINUTES} minutes or less is made of single readings. A longer one is made of figures of ten

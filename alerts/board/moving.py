@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Container, Mapping
+from functools import partial
 from types import MappingProxyType
 
 from aishell_core.series.rates import GAP_INTERVALS, NAN
@@ -81,6 +82,7 @@ class Moving:
         "_indexes",
         "_seen_seconds",
         "_silent",
+        "_step_seconds",
         "_wanted",
         "_windows",
         "figure",
@@ -98,6 +100,7 @@ class Moving:
         self.version = 0
         self.reach_seconds = wanted.span_seconds + wanted.offset_seconds
         self._wanted = wanted
+        self._step_seconds = step_seconds_of(self.reach_seconds) if self.is_long else 0.0
         self._seen_seconds = SEEN_SHARES.get(wanted.function, 0.0) * wanted.span_seconds
         # What was a while ago stays true, and `last` asks for what is older than a figure stands.
         self._silent = silent if not wanted.offset_seconds and wanted.function != "last" else ()
@@ -133,8 +136,7 @@ class Moving:
         kind, part = _MAKINGS[wanted.function]
         ring = self._ring(series, self.figure.stream, part)
         if not wanted.span_seconds:
-            step_seconds = step_seconds_of(self.reach_seconds) if self.is_long else 0.0
-            return _Then(ring, wanted.offset_seconds, series, GAP_INTERVALS * step_seconds)
+            return _Then(ring, wanted.offset_seconds, series, GAP_INTERVALS * self._step_seconds)
         window = kind(ring, wanted.span_seconds, wanted.offset_seconds)
         if isinstance(window, windows.PerSecond):
             seconds = self._ring(series, Stream.SECONDS, Part.SECONDS)
@@ -144,7 +146,7 @@ class Moving:
     def _ring(self, series: Series, stream: Stream, part: Part) -> Ring:
         if not self.is_long:
             return series.ring(stream, self.reach_seconds)
-        return series.steps_of(step_seconds_of(self.reach_seconds)).ring(part, self.reach_seconds)
+        return series.steps_of(self._step_seconds).ring(part, self.reach_seconds)
 
     def detach(self, gone: set[int]) -> None:
         """Let go of some series, by identity."""
@@ -157,6 +159,14 @@ class Moving:
     def _changed(self) -> None:
         self._index = None
         self.version += 1
+
+    def _has_seen(self, least_seconds: float, window: windows.Window, place: int, now: float) -> bool:
+        """Whether so much of a window is known; what stood before it stands on in it, for as long as a reading does."""
+        lacking = least_seconds - window.seen_seconds(now)
+        return lacking <= 0.0 or window.led_seconds(now, partial(self._stood_seconds, place)) >= lacking
+
+    def _stood_seconds(self, place: int, at: float) -> float:
+        return max(self.series[place].stood_seconds(at), GAP_INTERVALS * self._step_seconds)
 
     def refresh(self, now: float) -> None:
         """Move all windows to a moment."""
@@ -171,7 +181,7 @@ class Moving:
                 value = NAN  # a window of the past says nothing of a target that does not answer
             else:
                 value = window.result(parameter, now)
-                if seen_seconds and window.seen_seconds(now) + self.series[place].hold_seconds < seen_seconds:
+                if seen_seconds and not self._has_seen(seen_seconds, window, place, now):
                     value = NAN
             if before != value and (value == value or before == before):  # one of them is not NaN
                 values[place] = value

@@ -28,6 +28,7 @@ class Series:
         "_before",
         "_before_at",
         "_before_hold",
+        "_held",
         "_long",
         "_short",
         "at",
@@ -48,6 +49,7 @@ class Series:
         self.at = -_INFINITE
         self.value = NAN
         self.hold_seconds = 0.0
+        self._held = (-_INFINITE, 0.0)
         self.source: object = None
         self.newest: tuple[tuple[Newest, int], ...] = ()
         self._short: dict[Stream, Ring] = {}
@@ -96,6 +98,11 @@ class Series:
         """Whether it has had a value at all."""
         return self.at > -_INFINITE
 
+    def stood_seconds(self, at: float) -> float:
+        """How long a reading of some time ago stood: the target may have been read more or less often then."""
+        until, seconds = self._held
+        return seconds if at < until else self.hold_seconds
+
     def add(self, at: float, value: float, hold_seconds: float, source: object) -> None:
         """One reading; an infinite value is none, and a rarer tier's is left out while the more frequent one's stands."""
         if at <= self.at or value - value != 0.0:
@@ -110,7 +117,9 @@ class Series:
         else:
             if self._short or self._long:
                 self._keep(at, value)
-        self.hold_seconds = hold_seconds
+        if hold_seconds != self.hold_seconds:
+            self._held = (at, self.hold_seconds)
+            self.hold_seconds = hold_seconds
         self.value = value
         for column, place in self.newest:
             values = column.values

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from aishell_core.series.rates import NAN
 from alerts.board.ring import Ring
@@ -38,6 +38,14 @@ class Window:
     def seen_seconds(self, now: float) -> float:
         """How long before the window's end its oldest point is; 0 when it is empty."""
         return now - self.offset_seconds - self.ring.times[self.head - self.ring.first] if self.size else 0.0
+
+    def led_seconds(self, now: float, stood_seconds: Callable[[float], float]) -> float:
+        """How much of the span before its oldest point is known too, from the point before it; `stood_seconds` of its time says how."""
+        place = self.head - self.ring.first
+        if not self.size or not place:
+            return 0.0
+        before, oldest = self.ring.times[place - 1], self.ring.times[place]
+        return max(0.0, min(before + stood_seconds(before), oldest) - (now - self.offset_seconds - self.span_seconds))
 
     def advance(self, now: float) -> bool:
         """Move to a moment; whether any point came or went."""
@@ -162,6 +170,15 @@ class PerSecond(Total):
         """Move both."""
         has_moved = self.seconds.advance(now)
         return super().advance(now) or has_moved
+
+    def seen_seconds(self, now: float) -> float:
+        """As of any window, and the time in which the counter rose to its oldest point: that was seen too."""
+        seconds = self.seconds
+        return seconds.seen_seconds(now) + seconds.ring.values[seconds.head - seconds.ring.first] if seconds.size else 0.0
+
+    def led_seconds(self, now: float, stood_seconds: Callable[[float], float]) -> float:
+        """None: what a counter was says nothing of how it went on."""
+        return 0.0
 
     def result(self, parameter: float, now: float) -> float:
         """NaN when the window is empty."""
