@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from aishell_core.catalogue import POLL_BYTES, POLL_DURATION, POLL_FAILURES, POLL_QUERIES, POLL_TIME
+from aishell_core.catalogue import POLL_BYTES, POLL_DURATION, POLL_FAILURES, POLL_QUERIES, POLL_TIME, UP
 from aishell_core.clock import Clock, SystemClock
 from aishell_core.errors import TargetError
 from aishell_core.targets import Target
@@ -221,7 +221,7 @@ class Poller:
         samples = [*reading.samples, Sample(POLL_DURATION, duration, _TIER_LABELS[track.tier])]
         if track is self._hot:
             self._status = replace(self._status, last_ok_at=self._clock.now(), failure=None, failures_in_row=0)
-            samples += self._own_cost()
+            samples += (Sample(UP, 1.0), *self._own_cost())
         if track is self._hot and not self._well:
             self._well = True
             for other in self._others():

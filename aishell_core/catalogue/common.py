@@ -5,6 +5,9 @@ from __future__ import annotations
 from aishell_core.catalogue.declare import ANY, DATABASES, PGBOUNCER, POOLED, SERVED, SERVERS, TRANSACTED, gauge, rate, ratio
 from aishell_core.values import Thresholds, Unit
 
+# Whether a target answers, whatever it tells: the one figure that every target has that is well.
+UP = gauge("up", Unit.COUNT, ANY, "1 for each reading that the target answered. While it does not there is nothing: `absent(up, 1m)`.")
+
 # One vocabulary for all databases.
 CONNECTIONS_USED = gauge(
     "connections.used", Unit.COUNT, SERVED, "Client connections that are open; for a file, processes that hold it open."

@@ -29,7 +29,8 @@ SHORT_NAMES: Mapping[str, str] = {
 VARIABLES: Mapping[str, float | None] = {"status": None, "clear": 0.0, "info": 1.0, "warning": 2.0, "critical": 3.0}
 """What may stand behind a dollar sign, with the value of a constant."""
 
-_ASKS_WHETHER_UP = frozenset({"up", "alive", "is_up", "down"})
+_ASKS_WHETHER_UP = frozenset({"alive", "is_up", "down"})
+HOW_TO_ASK_WHETHER_UP = "absent(up, 1m) says that a target does not answer"
 _LABELS = re.compile(r"\bby the labels? ((?:`\w+`(?:, | and )?)+)")
 _LABEL = re.compile(r"`(\w+)`")
 
@@ -56,7 +57,7 @@ def near_figures(name: str) -> str:
     """A hint with the nearest names of metrics."""
     names = {**{raw_name(metric): "" for metric in CATALOGUE.values()}, **dict.fromkeys(CATALOGUE, ""), **dict.fromkeys(SHORT_NAMES, "")}
     if name.lower() in _ASKS_WHETHER_UP:
-        return "absent(uptime, 1m) says that a server does not answer"
+        return HOW_TO_ASK_WHETHER_UP
     return near(name, names) or "aishell metrics --catalogue lists all of them"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from aishell_core.catalogue import UP
 from aishell_core.values import Metric, Unit
 
 _NEVER_NEGATIVE = frozenset({Unit.RATIO, Unit.BYTES, Unit.COUNT, Unit.PER_SECOND, Unit.BYTES_PER_SECOND, Unit.MILLISECONDS_PER_SECOND})
@@ -37,7 +38,9 @@ POSITIVE = Range(0.0)
 
 
 def range_of_metric(metric: Metric) -> Range:
-    """A ratio is a share, 0 to 1; sizes, counts and rates are not negative. A time may be: clocks differ."""
+    """A ratio is a share, 0 to 1; sizes, counts and rates are not negative. A time may be: clocks differ. `up` is 1 or not there."""
+    if metric is UP:
+        return Range(1.0, 1.0)
     if metric.unit is Unit.RATIO:
         return Range(0.0, 1.0)
     return POSITIVE if metric.unit in _NEVER_NEGATIVE else ANYTHING

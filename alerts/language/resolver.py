@@ -6,11 +6,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from aishell_core.catalogue import UP
 from aishell_core.units import format_duration
 from aishell_core.values import Kind
 from alerts.language import plan, quantities, syntax
 from alerts.language.contradictions import decided_logic
-from alerts.language.names import TRAIT_LABELS, VARIABLES, find_figure, labels_of, meant_trait, near, near_figures, raw_name
+from alerts.language.names import (
+    HOW_TO_ASK_WHETHER_UP,
+    TRAIT_LABELS,
+    VARIABLES,
+    find_figure,
+    labels_of,
+    meant_trait,
+    near,
+    near_figures,
+    raw_name,
+)
 from alerts.language.parser import COMPARISONS
 from alerts.language.patterns import PatternError, compile_pattern
 from alerts.language.plan import Constant, Plan
@@ -230,8 +241,7 @@ class Resolver:
             return self.fault(tree.span, "both sides are the same", "compare it with a number, or with what it was: offset 1d")
         always = decided(tree.operator, left.range, fitted.range)
         if always is not None:
-            hint = "pool.usage > 90% is how a share is written" if RATIO in (left.quantity, right.quantity) else ""
-            self.fault(tree.span, f"this {'always' if always else 'never'} holds", hint)
+            self.fault(tree.span, f"this {'always' if always else 'never'} holds", _other_way(left, right))
         unit = str(right.quantity if left.quantity.is_plain else left.quantity)
         return Typed(plan.Comparison(tree.operator, left.plan, fitted.plan, unit), Shape.CONDITION, engines=engines)
 
@@ -295,3 +305,11 @@ def _mend(left: Quantity, right: Quantity) -> str:
         if one == RATIO and other.is_bare:
             return "a count divided by another is a share, as in connections.used / connections.max > 90%"
     return "both sides have to count the same; a plain number takes the other side's unit"
+
+
+def _other_way(left: Typed, right: Typed) -> str:
+    """What may have been meant by a comparison that always or never holds."""
+    figures = [node.metric for side in (left, right) for node in plan.every_plan(side.plan) if isinstance(node, plan.Figure)]
+    if UP.name in figures:
+        return HOW_TO_ASK_WHETHER_UP
+    return "pool.usage > 90% is how a share is written" if RATIO in (left.quantity, right.quantity) else ""

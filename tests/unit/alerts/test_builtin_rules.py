@@ -12,6 +12,7 @@ import pytest
 from aishell_tui.cli.pages import command_tree
 from aishell_tui.keys import KEYS
 from alerts.language.checker import understood
+from alerts.language.plan import Absent, every_plan
 from alerts.models import Level
 from alerts.rule import Rule
 from alerts.rules.book import RuleBook
@@ -58,6 +59,18 @@ def test_each_has_a_summary_a_reason_and_three_steps(rule: Rule) -> None:
     assert any(step.command for step in rule.steps)
     shown = render(summary, Facts(rule=rule.name, target="orders", value=1.0, unit="", labels={}))
     assert "{{" not in shown
+
+
+@each_rule
+def test_that_a_target_is_down_rests_on_nothing_that_one_which_is_well_may_lack(rule: Rule) -> None:
+    plans = [node for trigger in rule.triggers for node in every_plan(understood(trigger.condition).plan)]
+    assert {node.metric for node in plans if isinstance(node, Absent)} <= {"up"}
+
+
+@pytest.mark.parametrize("builtin", BUILTIN_SETS)
+def test_each_set_has_one_rule_for_a_target_that_does_not_answer(builtin: str) -> None:
+    found = [rule.name for rule in BOOK.rules if rule.builtin == builtin and rule.triggers[0].condition.text == "absent(up, 1m)"]
+    assert found == ["sqlite-unreadable" if builtin == "sqlite" else f"{builtin}-down"]
 
 
 @each_rule

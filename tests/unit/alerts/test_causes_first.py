@@ -19,10 +19,10 @@ DOWN = Failure("target", FailureCode.REFUSED, "no answer")
 def _readings(at: int) -> list[tuple[Reading, Traits]]:
     """Both once a second; the primary dies, and its replica says so and falls behind."""
     is_dead = at >= DIES_AT
-    used = sample("connections.used", 5.0)
-    of_primary = Reading(PRIMARY.target, Tier.HOT, BEGIN + at, () if is_dead else (used,), failures=(DOWN,) if is_dead else ())
+    up = sample("up", 1.0)
+    of_primary = Reading(PRIMARY.target, Tier.HOT, BEGIN + at, () if is_dead else (up,), failures=(DOWN,) if is_dead else ())
     behind = float(max(0, at - DIES_AT))
-    samples = (used, sample("replication.lag", behind), sample("redis.replication.link.down", behind))
+    samples = (up, sample("replication.lag", behind), sample("redis.replication.link.down", behind))
     return [(of_primary, PRIMARY), (Reading(REPLICA.target, Tier.HOT, BEGIN + at, samples), REPLICA)]
 
 

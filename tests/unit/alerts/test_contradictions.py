@@ -46,9 +46,21 @@ def test_what_can_be_meant_is_taken(text: str) -> None:
     assert not check_condition(parse_condition(text)).problems
 
 
-def test_asking_whether_a_server_is_up_is_answered() -> None:
-    (problem,) = check_condition(parse_condition("up == 0")).problems
-    assert problem.hint == "absent(uptime, 1m) says that a server does not answer"
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("up == 0", "never holds"),
+        ("up < 1", "never holds"),
+        ("min(up, 5m) < 1", "never holds"),
+        ("up > 0", "always holds"),
+        ("down > 0", "no metric 'down'"),
+        ("alive == 1", "no metric 'alive'"),
+    ],
+)
+def test_asking_whether_a_target_is_up_is_answered(text: str, message: str) -> None:
+    (problem,) = check_condition(parse_condition(text)).problems
+    assert message in problem.message
+    assert problem.hint == "absent(up, 1m) says that a target does not answer"
 
 
 @pytest.mark.parametrize(

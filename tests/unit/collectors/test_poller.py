@@ -223,6 +223,22 @@ async def test_each_reading_says_what_reading_costs(clock: FakeClock) -> None:
     assert [sample.labels for sample in warm.samples][1:] == [(("tier", "warm"),)]
 
 
+async def test_that_a_target_is_up_is_told_by_each_answer_and_by_nothing_else(clock: FakeClock) -> None:
+    watch = Watch(clock)
+    async with running(watch):
+        await clock.advance(1.25)
+        watch.collector.script[Tier.HOT] = lambda: TargetError(FailureCode.REFUSED, "refused", "start it")
+        await clock.advance(5)
+
+    def told(tier: Tier) -> list[tuple[bool, list[float]]]:
+        readings = [reading for reading, _ in watch.published if reading.tier is tier]
+        return [(bool(reading.failures), [s.value for s in reading.samples if s.metric.name == "up"]) for reading in readings]
+
+    assert told(Tier.HOT)[:3] == [(False, [1.0]), (False, [1.0]), (True, [])]
+    assert [up for failed, up in told(Tier.HOT) if failed or up != [1.0]] == [[]] * (len(told(Tier.HOT)) - 2)
+    assert [up for _, up in (*told(Tier.WARM), *told(Tier.COLD))] == [[], []]
+
+
 async def test_tries_of_a_failing_target_back_off_to_the_cap_while_the_other_tiers_pause(clock: FakeClock) -> None:
     watch = Watch(clock)
     watch.collector.script[Tier.HOT] = lambda: TargetError(FailureCode.AUTHENTICATION, "wrong password", "give it")
