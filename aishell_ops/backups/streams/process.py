@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ from aishell_ops.backups.streams.contract import Reader, Stop, Writer
 from aishell_ops.backups.streams.stopping import expect_wanted
 
 _PIPE_BYTES = 1 << 20
+_WORTH_BYTES = 256 << 10
+_GATHER_SECONDS = 0.001
+"""How long more is waited for while a piece is small; the program goes on meanwhile, because its pipe is wide."""
 _LOOK_SECONDS = 0.2
 """How often a silent program is looked at while somebody may want it to end."""
 _PATIENCE_SECONDS = 5.0
@@ -248,9 +252,23 @@ class _Output:
         """Up to `size` bytes; empty at the end alone. Raises BackupError when somebody wants it to end."""
         _wait(self._descriptor, select.POLLIN, self._stop)
         piece = os.read(self._descriptor, size)
+        if 0 < len(piece) < _WORTH_BYTES:
+            piece = self._gathered(piece, size)
         self.count += len(piece)
         self.tail = piece[-_TAIL_BYTES:] if len(piece) >= _TAIL_BYTES else (self.tail + piece)[-_TAIL_BYTES:]
         return piece
+
+    def _gathered(self, piece: bytes, size: int) -> bytes:
+        """More of what comes just now: programs write a few kilobytes at a time, and each piece costs every stage behind us a step."""
+        pieces, count, poll = [piece], len(piece), select.poll()
+        poll.register(self._descriptor, select.POLLIN)
+        while count < min(_WORTH_BYTES, size):
+            time.sleep(_GATHER_SECONDS)
+            if not poll.poll(0) or not (more := os.read(self._descriptor, size - count)):
+                break
+            pieces.append(more)
+            count += len(more)
+        return b"".join(pieces)
 
 
 class _Input:
