@@ -245,7 +245,7 @@ async def test_the_recovery_sheet_restores_it_without_us(shop: MysqlServer, stor
     before = _contents(shop, "shop")
     sheet = (Path(backup.location) / "RECOVERY.txt").read_text()
     commands = [line.strip().split("    #")[0].replace("shop", "other") for line in sheet.splitlines() if line.startswith("     ")]
-    (tmp_path / ".my.cnf").write_text(f"[client]\nuser=root\nsocket={shop.socket}\n")
+    (tmp_path / ".my.cnf").write_text(f"[client]\nuser=root\nsocket={shop.socket}\nskip-ssl\n")
     around = {**ENVIRON, "HOME": str(tmp_path)}
     around["PATH"] = ":".join([*map(str, _folders(shop)), around["PATH"]])
     await asyncio.to_thread(_run_all, commands, backup.location, around)
