@@ -23,7 +23,7 @@ async def refuse_to_plan(line: Line, text: str) -> None:
     why = await _why(line, text, may_act_when_planned)
     if why:
         message = f"planning this statement may already run what does something: {why}"
-        raise PostgresConsentError(FailureCode.UNSUPPORTED, message, "it is planned all the same once you have said so")
+        raise PostgresConsentError(FailureCode.UNSUPPORTED, message, "who may write there can have it planned all the same")
 
 
 async def refuse_to_run(line: Line, text: str) -> None:

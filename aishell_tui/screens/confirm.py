@@ -14,7 +14,6 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 from typing_extensions import override
 
-from aishell_core.targets import Environment
 from widgets.format import wrap
 from widgets.heading import Heading
 from widgets.lines import Spans
@@ -42,11 +41,6 @@ class Confirmation:
 def where_words(place: Place) -> str:
     """A target with what the configuration says that it is."""
     return place.described
-
-
-def confirmation_on(place: Place, title: str, sentences: tuple[str, ...]) -> Confirmation:
-    """The question for an act on a target: where that is production, or nobody has said what it is, its name is typed."""
-    return Confirmation(f"{title} on {where_words(place)}", sentences, place.target if place.care is Environment.PRODUCTION else "")
 
 
 class _Question(TextView, can_focus=False):

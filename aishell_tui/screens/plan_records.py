@@ -1,42 +1,61 @@
-"""What is run for a plan is written to the audit log before, and how it ended after."""
+"""What is run for a plan is decided on as any act is, and written to the audit log: the attempt before, how it ended after."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from aishell_core.targets import Target
+from aishell_core.targets import Environment, Target
 from aishell_core.values import PlanNode
-from aishell_tui.options import DashboardOptions
+
+if TYPE_CHECKING:
+    # Loaded when somebody acts.
+    from aishell_core.safety.audit_entry import Attempt
+    from aishell_core.safety.risk import Risk
+    from aishell_tui.authority import Authority
 
 Plan = tuple[PlanNode, ...]
 Act = Callable[[], Awaitable[Plan]]
 
-
-async def measured(options: DashboardOptions, target: Target, text: str, act: Act) -> Plan:
-    """The plan of a statement that is run to measure it, as a command of that text would be decided on and recorded.
-
-    Raises TargetError, RefusedError where the roles do not allow to read there, and StateError where it cannot be recorded.
-    """
-    return await _recorded(options, target, text, "run a statement to measure its plan", act, decides=True)
+_BEHIND = "what stands behind its names may act while it is planned"
 
 
-async def planned_after_consent(options: DashboardOptions, target: Target, text: str, act: Act) -> Plan:
-    """The plan of a statement although asking for it may do something; raises TargetError, and StateError where it cannot be recorded."""
-    return await _recorded(options, target, f"EXPLAIN {text}", "plan a statement whose functions may act", act, decides=False)
-
-
-async def _recorded(options: DashboardOptions, target: Target, command: str, subject: str, act: Act, *, decides: bool) -> Plan:
-    """Where nobody is known to act, as in a dashboard that something else has opened, there is no log either."""
-    if options.authorise is None:
-        return await act()
-    from aishell_core.safety.audit_entry import Attempt
-    from aishell_core.safety.decision import Confirmation, Decision, decide
+def attempt_to_measure(authority: Authority, target: Target, text: str) -> Attempt:
+    """Running a statement to measure its plan, judged as a command of that text; it is asked about whatever its risk."""
+    from aishell_core.safety.decision import Confirmation
     from aishell_core.safety.languages import judge
+
+    attempt = _attempt(authority, target, text, judge(target.engine, text), "run a statement to measure its plan")
+    wanted = Confirmation.TYPED_NAME if attempt.place.care is Environment.PRODUCTION else Confirmation.YES
+    if attempt.decision.confirmation is Confirmation.TYPED_NAME:
+        wanted = Confirmation.TYPED_NAME
+    return replace(attempt, decision=replace(attempt.decision, confirmation=wanted))
+
+
+def attempt_to_plan(authority: Authority, target: Target, text: str) -> Attempt:
+    """Planning a statement of which the server's catalogs say that this may already act.
+
+    A text cannot show that: `SELECT * FROM v` reads, and the view may do anything. So it takes the right to write as well.
+    """
+    from aishell_core.safety.languages import judge
+    from aishell_core.safety.risk import ActionClass, RiskLevel, risk_of, together
+
+    command = f"EXPLAIN {text}"
+    risk = together((judge(target.engine, command), risk_of(RiskLevel.HIGH, ActionClass.WRITE, _BEHIND)))
+    return _attempt(authority, target, command, risk, "plan a statement whose functions may act")
+
+
+def _attempt(authority: Authority, target: Target, command: str, risk: Risk, subject: str) -> Attempt:
+    from aishell_core.safety.audit_entry import Attempt
+    from aishell_core.safety.decision import decide
+
+    place = authority.place(target)
+    return Attempt(authority.actor, place, target.engine, command, risk, decide(authority.actor, authority.policy, place, risk), subject)
+
+
+async def recorded(authority: Authority, attempt: Attempt, act: Act) -> Plan:
+    """The plan, once its attempt stands in the log; raises TargetError, RefusedError, and StateError where it cannot be recorded."""
     from aishell_core.safety.perform import perform
 
-    authority = options.authorise()
-    place = authority.place(target)
-    risk = judge(target.engine, command)
-    decision = decide(authority.actor, authority.policy, place, risk) if decides else Decision(True, Confirmation.YES)
-    attempt = Attempt(authority.actor, place, target.engine, command, risk, decision, subject, confirmed=True)
     return await perform(authority.log, attempt, act)

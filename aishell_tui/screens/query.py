@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -18,9 +19,9 @@ from aishell_tui.look import Look
 from aishell_tui.plans import judged_plan, lacks_values, measured_seconds, plan_words
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of, footer_hints
-from aishell_tui.screens.confirm import ConfirmScreen
-from aishell_tui.screens.plan_questions import measuring_question, place_of, planning_question, why_no_plan, why_unmeasured
-from aishell_tui.screens.plan_records import measured, planned_after_consent
+from aishell_tui.screens.plan_asking import ask_first, may_plan_all_the_same
+from aishell_tui.screens.plan_questions import measuring_question, planning_question, why_no_plan, why_unmeasured
+from aishell_tui.screens.plan_records import attempt_to_measure, attempt_to_plan, recorded
 from aishell_tui.screens.query_data import formatted, latency_data, runner_lines, running, summary_line
 from aishell_tui.text import why_unknown
 from collectors.contract import Demand
@@ -31,6 +32,11 @@ from widgets.palette import Role
 from widgets.plan_tree import PlanTree
 from widgets.sql_view import SqlView
 from widgets.text_view import TextView
+
+if TYPE_CHECKING:
+    # Loaded when somebody acts.
+    from aishell_core.safety.audit_entry import Attempt
+    from aishell_tui.authority import Authority
 
 _MEASURE_SECONDS = 30.0
 _NO_VALUES = "not measured: its values are missing, this text has places for them ($1, ?); the plan shown is the one without values"
@@ -59,7 +65,7 @@ class QueryScreen(DashboardScreen):
         self._target = target
         self._statement = statement
         self._measuring = False
-        self._unplanned: ConsentError | None = None
+        self._unplanned: tuple[Statement, ConsentError] | None = None
         self._most_runners = 0
 
     def compose_body(self) -> ComposeResult:
@@ -79,15 +85,15 @@ class QueryScreen(DashboardScreen):
     def on_mount(self) -> None:
         """Show what is known, and ask for the plan."""
         super().on_mount()
-        self.run_worker(self._explain(), group="explain", exclusive=True)
+        self.run_worker(self._explain(self._statement), group="explain", exclusive=True)
 
     def on_resize(self, event: events.Resize) -> None:
         """Leave the history out where text, plan and who runs it would not all fit beside it."""
         super().on_resize(event)
         self.set_class(event.size.height < _LOW_ROWS, "-low")
 
-    async def _explain(self, *, consent: bool = False) -> None:
-        view, statement = self.dashboard.frame.view(self._target), self._statement
+    async def _explain(self, statement: Statement, consented: tuple[Authority, Attempt] | None = None) -> None:
+        view = self.dashboard.frame.view(self._target)
         if view is not None and view.abilities and Ability.EXPLAIN not in view.abilities:
             self._say_plan("plan", "n/a: this engine shows no plans")
             return
@@ -95,16 +101,16 @@ class QueryScreen(DashboardScreen):
         self._unplanned = None
 
         async def ask() -> tuple[PlanNode, ...]:
-            return await (runtime.explain_with_consent if consent else runtime.explain)(self._target, statement.text, statement.database)
+            return await runtime.explain_with_consent(self._target, statement.text, statement.database)
 
         try:
-            if consent and view is not None:
-                plan = await planned_after_consent(self.dashboard.options, view.target, statement.text, ask)
+            if consented is not None:
+                plan = await recorded(*consented, ask)
             else:
-                plan = await ask()
+                plan = await runtime.explain(self._target, statement.text, statement.database)
         except AishellError as error:
-            self._unplanned = error if isinstance(error, ConsentError) else None
-            self._say_plan("plan", why_no_plan(error, may_ask=not self.dashboard.look.read_only))
+            self._unplanned = (statement, error) if isinstance(error, ConsentError) else None
+            self._say_plan("plan", why_no_plan(error, may_ask=may_plan_all_the_same(self, view)))
             return
         self._show_plan("plan", plan)
 
@@ -123,12 +129,13 @@ class QueryScreen(DashboardScreen):
     @property
     def _may_measure(self) -> bool:
         view, look = self.dashboard.frame.view(self._target), self.dashboard.look
-        return view is not None and Ability.ANALYZE in view.abilities and not look.read_only
+        able = view is not None and Ability.ANALYZE in view.abilities and self.dashboard.options.authorise is not None
+        return able and not look.read_only
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Running a statement is not offered where the engine cannot or the session is read-only."""
         if action == "explain":
-            return self._unplanned is not None and not self.dashboard.look.read_only
+            return self._unplanned is not None and may_plan_all_the_same(self, self.dashboard.frame.view(self._target))
         return self._may_measure if action == "analyze" else super().check_action(action, parameters)
 
     def _measurable(self, view: TargetView) -> Statement | None:
@@ -140,14 +147,17 @@ class QueryScreen(DashboardScreen):
 
     def action_explain(self) -> None:
         """Ask whether the statement is to be planned although that may do something, then have it planned."""
-        view = self.dashboard.frame.view(self._target)
-        if view is None or self._unplanned is None:
+        view, authorise = self.dashboard.frame.view(self._target), self.dashboard.options.authorise
+        if view is None or self._unplanned is None or authorise is None:
             return
-        question = planning_question(place_of(view.target, self.dashboard.options), self._unplanned)
-        self.app.push_screen(ConfirmScreen(question), lambda yes: self._plan_all_the_same() if yes else None)
+        statement, error = self._unplanned
+        authority = authorise()
+        attempt = attempt_to_plan(authority, view.target, statement.text)
+        go_on = partial(self._plan_all_the_same, authority, statement)
+        ask_first(self, authority, attempt, planning_question(attempt, error), go_on)
 
-    def _plan_all_the_same(self) -> None:
-        self.run_worker(self._explain(consent=True), group="explain", exclusive=True)
+    def _plan_all_the_same(self, authority: Authority, statement: Statement, attempt: Attempt) -> None:
+        self.run_worker(self._explain(statement, (authority, attempt)), group="explain", exclusive=True)
 
     def action_analyze(self) -> None:
         """Ask, then run the statement to measure its plan."""
@@ -173,24 +183,27 @@ class QueryScreen(DashboardScreen):
         finally:
             self._measuring = False
         tree.remark(refused, "warning")
-        if not refused and self.is_current:
-            question = measuring_question(place_of(view.target, self.dashboard.options), statement, _MEASURE_SECONDS)
-            self.app.push_screen(ConfirmScreen(question), lambda yes: self._measure(view, statement) if yes else None)
+        authorise = self.dashboard.options.authorise
+        if not refused and self.is_current and authorise is not None:
+            authority = authorise()
+            attempt = attempt_to_measure(authority, view.target, statement.text)
+            question = measuring_question(attempt, statement, _MEASURE_SECONDS)
+            ask_first(self, authority, attempt, question, partial(self._measure, authority, statement))
 
-    def _measure(self, view: TargetView, statement: Statement) -> None:
+    def _measure(self, authority: Authority, statement: Statement, attempt: Attempt) -> None:
         self._measuring = True
         tree = self.query_one("#plan", PlanTree)
         tree.set_heading(Heading("plan", ((f"measuring, at most {format_duration(_MEASURE_SECONDS)} …", "accent"),)))
-        self.run_worker(self._analyze(view, statement), group="explain", exclusive=True)
+        self.run_worker(self._analyze(authority, statement, attempt), group="explain", exclusive=True)
 
-    async def _analyze(self, view: TargetView, statement: Statement) -> None:
+    async def _analyze(self, authority: Authority, statement: Statement, attempt: Attempt) -> None:
         runtime = self.dashboard.runtime
 
         async def ask() -> tuple[PlanNode, ...]:
             return await runtime.explain_analyze(self._target, statement.text, statement.database, _MEASURE_SECONDS)
 
         try:
-            plan = await measured(self.dashboard.options, view.target, statement.text, ask)
+            plan = await recorded(authority, attempt, ask)
         except AishellError as error:
             self._say_plan("measured plan", why_unknown(error))
             return

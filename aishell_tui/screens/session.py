@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 
@@ -14,10 +15,10 @@ from aishell_tui.lock_tree import waiting_behind, waiting_for
 from aishell_tui.look import Look
 from aishell_tui.plans import judged_plan, plan_words
 from aishell_tui.screens.bindings import bindings_of
-from aishell_tui.screens.confirm import ConfirmScreen
 from aishell_tui.screens.fields import field_lines
-from aishell_tui.screens.plan_questions import place_of, planning_question, why_no_plan
-from aishell_tui.screens.plan_records import planned_after_consent
+from aishell_tui.screens.plan_asking import ask_first, may_plan_all_the_same
+from aishell_tui.screens.plan_questions import planning_question, why_no_plan
+from aishell_tui.screens.plan_records import attempt_to_plan, recorded
 from aishell_tui.screens.query_data import formatted
 from aishell_tui.screens.session_acts import ActingScreen
 from aishell_tui.screens.sessions_detail import Surroundings, end_sentence, lock_lines, session_fields
@@ -29,6 +30,11 @@ from widgets.lines import Spans
 from widgets.plan_tree import PlanTree
 from widgets.sql_view import SqlView
 from widgets.text_view import TextView
+
+if TYPE_CHECKING:
+    # Loaded when somebody acts.
+    from aishell_core.safety.audit_entry import Attempt
+    from aishell_tui.authority import Authority
 
 
 class SessionScreen(ActingScreen):
@@ -44,7 +50,7 @@ class SessionScreen(ActingScreen):
         self._target = target
         self._session = session
         self._explain_at_once = explain
-        self._unplanned: tuple[str, ConsentError] | None = None
+        self._unplanned: tuple[Session, ConsentError] | None = None
 
     def compose_body(self) -> ComposeResult:
         """Fields, locks, statement, plan."""
@@ -117,18 +123,22 @@ class SessionScreen(ActingScreen):
     def action_explain(self) -> None:
         """Ask for the plan of its statement; a question comes first where that may do something."""
         self.query_one("#session-plan", PlanTree).display = True
-        view, unplanned = self.dashboard.frame.view(self._target), self._unplanned
-        if view is None or unplanned is None or unplanned[0] != self._session.text or self.dashboard.look.read_only:
-            self.run_worker(self._explain(), group="explain", exclusive=True)
+        view, unplanned, authorise = self.dashboard.frame.view(self._target), self._unplanned, self.dashboard.options.authorise
+        asks = unplanned is not None and unplanned[0].text == self._session.text and may_plan_all_the_same(self, view)
+        if view is None or unplanned is None or authorise is None or not asks:
+            self.run_worker(self._explain(self._session), group="explain", exclusive=True)
             return
-        question = planning_question(place_of(view.target, self.dashboard.options), unplanned[1])
-        self.app.push_screen(ConfirmScreen(question), lambda yes: self._plan_all_the_same() if yes else None)
+        session, error = unplanned
+        authority = authorise()
+        attempt = attempt_to_plan(authority, view.target, session.text)
+        go_on = partial(self._plan_all_the_same, authority, session)
+        ask_first(self, authority, attempt, planning_question(attempt, error), go_on)
 
-    def _plan_all_the_same(self) -> None:
-        self.run_worker(self._explain(consent=True), group="explain", exclusive=True)
+    def _plan_all_the_same(self, authority: Authority, session: Session, attempt: Attempt) -> None:
+        self.run_worker(self._explain(session, (authority, attempt)), group="explain", exclusive=True)
 
-    async def _explain(self, *, consent: bool = False) -> None:
-        session, view = self._session, self.dashboard.frame.view(self._target)
+    async def _explain(self, session: Session, consented: tuple[Authority, Attempt] | None = None) -> None:
+        view = self.dashboard.frame.view(self._target)
         if view is not None and view.abilities and Ability.EXPLAIN not in view.abilities:
             self._say_plan("n/a: this engine shows no plans")
             return
@@ -139,16 +149,16 @@ class SessionScreen(ActingScreen):
         self._unplanned = None
 
         async def ask() -> tuple[PlanNode, ...]:
-            return await (runtime.explain_with_consent if consent else runtime.explain)(self._target, session.text, session.database)
+            return await runtime.explain_with_consent(self._target, session.text, session.database)
 
         try:
-            if consent and view is not None:
-                plan = await planned_after_consent(self.dashboard.options, view.target, session.text, ask)
+            if consented is not None:
+                plan = await recorded(*consented, ask)
             else:
-                plan = await ask()
+                plan = await runtime.explain(self._target, session.text, session.database)
         except AishellError as error:
-            self._unplanned = (session.text, error) if isinstance(error, ConsentError) else None
-            self._say_plan(why_no_plan(error, may_ask=not self.dashboard.look.read_only))
+            self._unplanned = (session, error) if isinstance(error, ConsentError) else None
+            self._say_plan(why_no_plan(error, may_ask=may_plan_all_the_same(self, view)))
             return
         judged = judged_plan(plan)
         words, has_costly = plan_words(judged)

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from textual.pilot import Pilot
 
 from aishell_core.clock import SystemClock
 from aishell_core.errors import ConsentError, TargetError
+from aishell_core.safety.decision import Place
+from aishell_core.safety.roles import Actor, Grant, Policy, Role
 from aishell_core.targets import Environment, Target
 from aishell_core.values import Ability, Failure, FailureCode, Part, Relation, Severity, Statement
 from aishell_tui.app import AishellApp
+from aishell_tui.authority import Authority, authority_over
 from aishell_tui.charts import chart_specs
 from aishell_tui.options import DashboardOptions
 from aishell_tui.runtime import Runtime
@@ -47,7 +53,6 @@ async def server(
 ) -> AsyncIterator[tuple[AishellApp, Pilot[int]]]:
     """The whole application over one scripted server, with its first readings on screen."""
     targets = (target or server_target(),)
-    options = replace(DashboardOptions(targets=targets), **changes)  # type: ignore[arg-type]
     runtime = Runtime(
         targets,
         clock=SystemClock(),
@@ -57,10 +62,12 @@ async def server(
         state_folder=None,
         jitter=lambda: 0.0,
     )
-    app = AishellApp(runtime, options)
-    async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: bool(app.frame.targets) and bool(app.frame.targets[0].last_ok_at))
-        yield app, pilot
+    with TemporaryDirectory() as state:
+        options = DashboardOptions(targets=targets, authorise=lambda: authority_over(targets, Path(state)))
+        app = AishellApp(runtime, replace(options, **changes))  # type: ignore[arg-type]
+        async with app.run_test(size=size) as pilot:
+            await until(pilot, lambda: bool(app.frame.targets) and bool(app.frame.targets[0].last_ok_at))
+            yield app, pilot
 
 
 def front(app: AishellApp) -> DashboardScreen:
@@ -322,22 +329,98 @@ async def test_after_a_yes_the_measured_plan_is_shown_and_keys_never_wait() -> N
         assert "801ms" in text
 
 
-async def test_what_planning_may_do_is_asked_first_and_planned_after_a_yes() -> None:
-    acts = ConsentError(FailureCode.UNSUPPORTED, "planning this statement may already run what does something: public.tenant()", "hint")
-    script = ServerScript(plan=acts)
-    async with server(script, size=LARGE) as (app, pilot):
+ACTS = ConsentError(FailureCode.UNSUPPORTED, "planning this statement may already run what does something: public.tenant()", "hint")
+ANN = Actor("ann", 1000)
+
+
+def records(state: Path) -> list[dict[str, object]]:
+    """All that the audit log has."""
+    return [json.loads(line) for file in sorted((state / "audit").glob("*.jsonl")) for line in file.read_text().splitlines()]
+
+
+def authority_of_ann(state: Path, role: Role | None, **place: object) -> Authority:
+    """The authority of somebody with a role, or where none is configured."""
+    policy = Policy((Grant(role, users=("ann",)),) if role is not None else (), configured=role is not None)
+    return Authority(ANN, policy, state, {NAME: Place(NAME, **place)})  # type: ignore[arg-type]
+
+
+async def test_what_planning_may_do_is_asked_first_and_planned_after_its_name_was_typed(tmp_path: Path) -> None:
+    script = ServerScript(plan=ACTS)
+    authority = authority_of_ann(tmp_path, Role.DEVELOPER)
+    async with server(script, size=LARGE, authorise=lambda: authority) as (app, pilot):
         await detail_of(app, pilot, "c0ffee", "e asks whether the server is to plan it all the same")
         await pilot.press("e")
         await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
         assert "public.tenant()" in text_of(app)
+        assert "as developer" in text_of(app)
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, DashboardScreen))
+        await until(pilot, lambda: "left alone" in text_of(app))
         assert script.consented == []
         await pilot.press("e")
         await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
-        await pilot.press("y")
+        await pilot.press(*NAME, "enter")
         await until(pilot, lambda: "1 costly step marked" in text_of(app))
         assert script.consented == [(VACUUM_COUNT, "shop")]
+        await until(pilot, lambda: len(records(tmp_path)) == 3)
+    declined, allowed, result = records(tmp_path)
+    assert (declined["decision"], allowed["decision"], result["result"]) == ("declined", "allowed", "done")
+    assert (allowed["role"], allowed["actions"], allowed["risk"]) == ("developer", ["read", "write"], "high")
+
+
+@pytest.mark.parametrize(
+    ("role", "words"),
+    [(None, "nobody has a role yet, so ann may only read"), (Role.ANALYST, "ann is analyst on orders-eu (development) and may not write")],
+)
+@pytest.mark.parametrize("screen", ["query", "session"])
+async def test_a_plan_that_may_act_is_refused_to_who_may_not_write_and_recorded(
+    tmp_path: Path, role: Role | None, words: str, screen: str
+) -> None:
+    script = ServerScript(plan=ACTS)
+    authority = authority_of_ann(tmp_path, role)
+    async with server(script, size=LARGE, authorise=lambda: authority) as (app, pilot):
+        if screen == "query":
+            await detail_of(app, pilot, "c0ffee", "e asks whether")
+        else:
+            await plan_of_a_session(app, pilot, "e asks whether")
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        text = text_of(app)
+        assert "not allowed" in text
+        assert words in " ".join(text.split())
+        assert "role: developer" in text
+        await pilot.press("y")
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, DashboardScreen))
+        assert script.consented == []
+    (attempt,) = records(tmp_path)
+    assert (attempt["decision"], attempt["role"]) == ("refused", role or "")
+    assert (attempt["actions"], attempt["risk"]) == (["read", "write"], "high")
+
+
+@pytest.mark.parametrize("screen", ["query", "session"])
+async def test_a_read_only_session_neither_offers_nor_asks_about_a_plan_that_may_act(tmp_path: Path, screen: str) -> None:
+    script = ServerScript(plan=ACTS)
+    authority = authority_of_ann(tmp_path, Role.ADMIN, read_only=True)
+    async with server(script, size=LARGE, authorise=lambda: authority, read_only=True) as (app, pilot):
+        if screen == "query":
+            await detail_of(app, pilot, "c0ffee", "nothing but reads is done here, so it is not planned")
+        else:
+            await plan_of_a_session(app, pilot, "nothing but reads is done here, so it is not planned")
+        assert "e asks whether" not in text_of(app)
+        asked = len(script.explained)
+        await pilot.press("e")
+        await until(pilot, lambda: screen == "query" or len(script.explained) > asked)
+        assert isinstance(app.screen, DashboardScreen)
+        assert script.consented == []
+    assert records(tmp_path) == []
+
+
+async def plan_of_a_session(app: AishellApp, pilot: Pilot[int], words: str) -> None:
+    """Open a session with the plan of its statement, and wait for words on it."""
+    await pilot.press("4")
+    await until(pilot, lambda: bool(table(app).shown_ids))
+    await pilot.press("down", "e")
+    await until(pilot, lambda: words in text_of(app))
 
 
 async def test_nobody_is_asked_about_a_plan_that_is_there() -> None:

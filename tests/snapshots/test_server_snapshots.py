@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
@@ -11,6 +12,7 @@ from textual.pilot import Pilot
 from aishell_core.clock import SystemClock
 from aishell_core.values import Severity
 from aishell_tui.app import AishellApp
+from aishell_tui.authority import authority_over
 from aishell_tui.options import DashboardOptions
 from collectors.schedule import Schedule
 from tests.app.test_screens import text_of, until
@@ -32,7 +34,7 @@ def still_app(script: ServerScript) -> AishellApp:
         state_folder=None,
     )
     runtime.play(server_view(script, last=50), server_view(script))
-    return AishellApp(runtime, DashboardOptions(targets=targets))
+    return AishellApp(runtime, DashboardOptions(targets=targets, authorise=lambda: authority_over(targets, Path("/nowhere"))))
 
 
 def after(words: str, *keys: str) -> Callable[[Pilot[int]], object]:
