@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from aishell_core.clock import Clock
-from aishell_core.errors import AishellError
-from aishell_core.safety.audit_entry import Attempt
+from aishell_core.errors import AishellError, RefusedError
+from aishell_core.safety.audit_entry import Attempt, Outcome, Result
 from aishell_core.safety.decision import Decision, Place, decide
 from aishell_core.safety.perform import perform
 from aishell_core.safety.risk import ActionClass, Risk, RiskLevel
@@ -34,6 +35,8 @@ from aishell_ops.backups.take import Order, take
 from aishell_ops.backups.verify import Depth, Verification, unlock, verify
 from aishell_tui.authority import Authority
 from aishell_tui.backup_settings import BackupSettings, Settings
+
+T = TypeVar("T")
 
 READING = (ActionClass.READ,)
 
@@ -186,6 +189,24 @@ class BackupDesk:
         """The removal of a backup as the audit log has it."""
         risk = Risk(RiskLevel.HIGH, (ActionClass.ADMIN,), ("a backup is removed for good",))
         return self.attempt_on(backup, risk, f"delete backup {backup.id} in {address}", confirmed=confirmed)
+
+    def administer(self, subject: str, work: Callable[[], T]) -> T:
+        """Something done to all backups, such as scheduling them, by whoever may administer; recorded. Blocking."""
+        place = Place("", known=False)
+        risk = Risk(RiskLevel.MEDIUM, (ActionClass.ADMIN,), ("backups are made, and old ones removed, without a person",))
+        decision = decide(self.authority.actor, self.authority.policy, place, risk)
+        log = self.authority.log
+        ticket = log.record_attempt(Attempt(self.authority.actor, place, "", "", risk, decision, subject, confirmed=True))
+        if not decision.allowed:
+            raise RefusedError(decision.message, decision.hint)
+        begun = self.clock.steady()
+        try:
+            done = work()
+        except AishellError as error:
+            log.record_result(ticket, Outcome(Result.FAILED, self.clock.steady() - begun, error.code))
+            raise
+        log.record_result(ticket, Outcome(Result.DONE, self.clock.steady() - begun))
+        return done
 
     async def _keys(self, repository: Repository, backup: Backup, files: tuple[Path, ...] = ()) -> Keys | None:
         """What opens a backup; None where it is not encrypted, or where no key is at hand, so that its content stays unseen."""

@@ -149,6 +149,8 @@ class BackupSettings:
             return local
         if job is not None and job.spec.storage is not None:
             return (job.spec.storage.address(job.around),)
+        if job is not None and job.spec.cloud:
+            return (self._cloud(),)
         return (self._default_storage(),)
 
     def _cloud(self) -> StorageAddress:

@@ -16,17 +16,18 @@ from aishell_core.errors import UsageError
 from aishell_core.processes import share_one_heap
 from aishell_tui.options import DashboardOptions
 from aishell_tui.places import find_places
-from aishell_tui.runtime import Runtime
+from aishell_tui.runtime import Beside, Runtime
 from collectors.registry import open_collector
 from collectors.schedule import Schedule
 
 if TYPE_CHECKING:
     from aishell_core.clock import Clock
     from aishell_core.targets import Target
-    from aishell_core.values import TargetId
+    from aishell_core.values import Event, TargetId
     from aishell_tui.alert_feed import OpenAlerts
     from aishell_tui.alerting import Witness
     from aishell_tui.authority import Authority
+    from aishell_tui.config.load import Configuration
     from aishell_tui.demo.launch import Demo
     from aishell_tui.demo.postgres_programs import Search
     from alerts.models import Alert, Evidence, Traits
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 _COLOR_SYSTEMS = {"16": "standard", "256": "256", "true": "truecolor"}
 _PLAIN_TERMINALS = {"linux", "dumb", "vt100", "vt220"}
 _DEMO_SPAN_SECONDS = 300.0
+_SCHEDULES_SECONDS = 5.0
 HOW_TO_ADD = "this is a demo; add your own database with: aishell connect URL --save NAME"
 
 
@@ -94,6 +96,7 @@ def _show(options: DashboardOptions, state: Path, ready: Callable[[], None] | No
         notice=options.notice,
         trouble=options.trouble,
         open_alerts=_alerts(options.rules, state, clock) if options.rules is not None else None,
+        beside=_schedules(options.reload, state, clock) if options.reload is not None else None,
     )
     if ready is not None:
         ready()
@@ -110,6 +113,17 @@ def _alerts(rules: Callable[[], RuleSource], state: Path, clock: Clock) -> OpenA
         return open_alerts(state, rules(), clock, traits, saw)
 
     return opened
+
+
+def _schedules(reload: Callable[[], Configuration], state: Path, clock: Clock) -> Beside:
+    async def run(emit: Callable[[Event], None]) -> None:
+        # Nobody waits for what a schedule does at the very start.
+        await clock.sleep(_SCHEDULES_SECONDS)
+        from aishell_tui.backup_host import host_schedules
+
+        await host_schedules(reload, state, clock, emit)
+
+    return run
 
 
 def run_demo(options: DashboardOptions) -> int:

@@ -11,6 +11,7 @@ from aishell_core.values import Thresholds
 
 if TYPE_CHECKING:
     from aishell_tui.authority import Authority
+    from aishell_tui.config.load import Configuration
     from alerts.ports import RuleSource
 
 
@@ -20,7 +21,8 @@ class DashboardOptions:
 
     `authorise` says who acts, when somebody does for the first time; without it nothing can be done, only looked at.
     `trouble` says what ails that which the dashboard has started for itself, "" while all is well. `rules` says where the rules
-    of alerts come from, once the screen is there; without it there are no alerts.
+    of alerts come from, once the screen is there; without it there are no alerts. `reload` reads the configuration as it stands
+    then, for what is made by schedule; without it nothing is.
     """
 
     targets: tuple[Target, ...] = ()
@@ -38,3 +40,4 @@ class DashboardOptions:
     trouble: Callable[[], str] | None = field(default=None, compare=False)
     authorise: Callable[[], Authority] | None = field(default=None, compare=False)
     rules: Callable[[], RuleSource] | None = field(default=None, compare=False)
+    reload: Callable[[], Configuration] | None = field(default=None, compare=False)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +27,9 @@ from aishell_tui.watch import OpenCollector, Watch
 from collectors.contract import NOTHING, Demand
 from collectors.schedule import Schedule
 
+Beside = Callable[[Callable[[Event], None]], Coroutine[None, None, None]]
+"""Work beside the pollers; it is handed what puts an event on the time line."""
+
 HOST_NAME = TargetId("this host")
 _EVENTS_SHOWN = 2000
 _FLEET = 20
@@ -39,7 +42,7 @@ class Runtime:
 
     The host that aishell runs on is always watched, besides the configured targets; `state_folder` None keeps no history, and
     without `open_alerts` no rule is evaluated. `notice` is shown while nothing worse is to be said; `trouble` is asked for that
-    at each frame.
+    at each frame. `beside` is work that goes on for as long as the runtime does, and is cancelled with it.
     """
 
     def __init__(
@@ -55,8 +58,10 @@ class Runtime:
         trouble: Callable[[], str] | None = None,
         jitter: Callable[[], float] = random.random,
         open_alerts: OpenAlerts | None = None,
+        beside: Beside | None = None,
     ) -> None:
         self._clock = clock
+        self._beside = beside
         self._notice = notice
         self._trouble = trouble or (lambda: "")
         self._told_trouble = ""
@@ -106,6 +111,8 @@ class Runtime:
                 if self._history is not None:
                     group.create_task(self._recall(self._history))
                     group.create_task(self._history.run())
+                if self._beside is not None:
+                    group.create_task(self._run_beside(self._beside))
                 if self._alerts is not None:
                     group.create_task(self._alerts.run())
                     group.create_task(self._need(self._alerts))
@@ -115,6 +122,13 @@ class Runtime:
                     async with asyncio.timeout(_GOODBYE_SECONDS):
                         await self._history.close()
             self.stopped.set()
+
+    async def _run_beside(self, beside: Beside) -> None:
+        try:
+            await beside(self.emit)
+        except Exception as error:  # noqa: BLE001 - a fault of what runs beside the screens must not end them: it is told
+            text = f"what is made by schedule has ended by a fault: {type(error).__name__}: {error}"
+            self.emit(Event(self._clock.now(), TargetId(""), EventKind.AISHELL, Severity.CRITICAL, text))
 
     async def _need(self, alerts: AlertFeed) -> None:
         """Have the parts read that rules and their evidence need, whoever looks."""

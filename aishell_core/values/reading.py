@@ -153,6 +153,7 @@ class EventKind(StrEnum):
     DEADLOCK = "deadlock"
     ACTION = "action"
     ALERT = "alert"
+    BACKUP = "backup"
     AISHELL = "aishell"
 
 

@@ -60,6 +60,11 @@ class KeptSchedule:
     created_by: str
 
 
+def remove_mark(connection: sqlite3.Connection, name: str) -> None:
+    """Forget how far a schedule was dealt with."""
+    connection.execute("DELETE FROM backup_mark WHERE name = ?", (name,))
+
+
 def schedules(connection: sqlite3.Connection) -> tuple[KeptSchedule, ...]:
     """All schedules that commands made, by name."""
     rows = connection.execute("SELECT name, options, created_at, created_by FROM backup_schedule ORDER BY name")
@@ -77,7 +82,7 @@ def add_schedule(connection: sqlite3.Connection, schedule: KeptSchedule) -> bool
 
 def remove_schedule(connection: sqlite3.Connection, name: str) -> bool:
     """Forget a schedule and how far it was dealt with; its runs stay. False when there is none of that name."""
-    connection.execute("DELETE FROM backup_mark WHERE name = ?", (name,))
+    remove_mark(connection, name)
     return connection.execute("DELETE FROM backup_schedule WHERE name = ?", (name,)).rowcount == 1
 
 

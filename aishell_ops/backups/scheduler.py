@@ -26,6 +26,7 @@ from aishell_ops.backups.timetable import Due, Timing, due_now, next_start
 T = TypeVar("T")
 
 LOCK_NAME = "scheduler.lock"
+OTHER_PROGRAM = "another program runs the schedules"
 LOOK_SECONDS = 10.0
 """How often it looks whether something is due, and whether the one who had the lease is gone."""
 _AT_ONCE = 2
@@ -108,13 +109,13 @@ class Scheduler:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self._lease.release()
+            self.close()
 
     async def look(self) -> None:
         """Begin what is due now; what cannot be read or written is told in `fault` and tried again."""
         try:
             if not self._lease.is_held and not await self._become_holder():
-                self.fault = "another program runs the schedules"
+                self.fault = OTHER_PROGRAM
                 return
             plans = {plan.name: plan for plan in await asyncio.to_thread(self._plans)}
             due = await self._kept(lambda store: self._due(store, plans))
@@ -127,6 +128,10 @@ class Scheduler:
                 task = asyncio.create_task(self._run_one(plans[one.name], one))
                 self._running[one.name] = task
                 task.add_done_callback(partial(self._forget, one.name))
+
+    def close(self) -> None:
+        """Let another program run the schedules; may be called twice."""
+        self._lease.release()
 
     def _forget(self, name: str, _ended: asyncio.Task[None]) -> None:
         self._running.pop(name, None)

@@ -215,3 +215,29 @@ class PruneReport:
     backups: tuple[PruneRow, ...] = field(metadata=doc("every backup that was looked at"))
     refused: tuple[str, ...] = field(metadata=doc("databases of which nothing is removed now, and why"))
     freed_bytes: int = field(metadata=doc("the room that was made"))
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleRow:
+    """One schedule."""
+
+    name: str = field(metadata=doc("its name"))
+    schedule: str = field(metadata=doc("when, as a cron expression"))
+    timezone: str = field(metadata=doc("in which time zone"))
+    databases: tuple[str, ...] = field(metadata=doc("of which targets"))
+    enabled: bool = field(metadata=doc("whether it is in force"))
+    origin: str = field(metadata=doc("the file and line that has it, or the command"))
+    next_at: str | None = field(metadata=doc("when it begins next, UTC; null where it is not in force"))
+    last_at: str | None = field(metadata=doc("when its last run began, UTC"))
+    last_outcome: str = field(metadata=doc("running, done, doubtful, failed or interrupted; empty before the first"))
+    last_backup: str = field(metadata=doc("the id of what it made last; may be empty"))
+    last_message: str = field(metadata=doc("why it failed or is doubtful; may be empty"))
+    note: str = field(metadata=doc("why it is not in force; may be empty"))
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulesReport:
+    """aishell backup schedules --json."""
+
+    schedules: tuple[ScheduleRow, ...] = field(metadata=doc("the schedules, of the configuration and of commands"))
+    hosted: bool = field(metadata=doc("whether a program runs them now"))

@@ -28,6 +28,7 @@ from aishell_tui.cli.backup_shapes import (
     BackupVerified,
     PruneReport,
     RestorePlanned,
+    SchedulesReport,
 )
 from aishell_tui.cli.setup_shapes import ConnectReport, EffectiveReport, ValidateReport
 from aishell_tui.cli.shapes import (
@@ -79,6 +80,7 @@ REPORTS: tuple[tuple[str, type], ...] = (
     ("aishell backup delete ID --json", BackupsDeleted),
     ("aishell backup pin ID --json", BackupMarked),
     ("aishell backup prune --json", PruneReport),
+    ("aishell backup schedules --json", SchedulesReport),
     ("aishell audit show --json", AuditReport),
     ("aishell audit verify --json", AuditVerifyReport),
     ("aishell config validate --json", ValidateReport),

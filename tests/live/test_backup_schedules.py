@@ -1,0 +1,198 @@
+"""Backups that are made by themselves: kept by commands, due by the clock, run once, told to those who want to know."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from aishell_core.state.store import Store
+from aishell_ops.backups import book
+from aishell_ops.backups.book import RunOutcome
+from tests.command_line import PROGRAM, Ran, run_here
+from tests.servers.receivers import Receiver, http_receiver
+from tests.servers.smtp import mail_server
+from tests.servers.sqlite_client import eventually
+
+Capture = pytest.CaptureFixture[str]
+ME = getpass.getuser()
+HOUR = 3600.0
+
+
+class House:
+    """A configured database whose schedules are made due by setting back since when they are known."""
+
+    def __init__(self, folder: Path, home: Path, capsys: Capture) -> None:
+        self.path, self.home, self.state = folder / "shop.db", home, home / "state"
+        self._capsys = capsys
+        with closing(sqlite3.connect(self.path)) as connection:
+            connection.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY)")
+        self.configure()
+
+    def configure(self, *, role: str = "admin", more: str = "") -> None:
+        target = f"targets: [{{name: shop, url: '{self.path}'}}]\n"
+        (self.home / "config.yaml").write_text(f"{target}roles: [{{role: {role}, users: [{ME}]}}]\n{more}")
+
+    def run(self, *arguments: str | Path) -> Ran:
+        return run_here(self._capsys, "backup", *map(str, arguments))
+
+    def make_due(self, name: str, expression: str) -> None:
+        """As if the schedule had been known for an hour."""
+        with closing(Store.open(self.state)) as store:
+            store.transact(lambda connection: book.remove_mark(connection, name))
+            store.transact(lambda connection: book.note_schedule(connection, name, expression, time.time() - HOUR))
+
+    def runs(self) -> list[tuple[str, str, RunOutcome]]:
+        with closing(Store.open_to_read(self.state)) as store:
+            nothing: tuple[book.Run, ...] = ()
+            found = store.read(lambda connection: book.last_runs(connection, 50), nothing)
+        return [(run.schedule, run.target, run.outcome) for run in found]
+
+    def ids(self) -> list[str]:
+        return [row["id"] for row in json.loads(self.run("list", "--json").out)["backups"]]
+
+
+@pytest.fixture
+def house(tmp_path: Path, aishell_home: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> House:
+    monkeypatch.chdir(tmp_path)
+    return House(tmp_path, aishell_home, capsys)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with http_receiver() as found:
+        yield found
+
+
+def test_a_schedule_is_kept_listed_run_and_removed(house: House) -> None:
+    assert house.run("schedule", "*/5 * * * *", "-n", "often", "-d", "shop", "--retention", "3").code == 0
+    report = json.loads(house.run("schedules", "--json").out)
+    (row,) = report["schedules"]
+    assert (row["name"], row["schedule"], row["databases"], row["enabled"], row["last_outcome"]) == (
+        "often",
+        "*/5 * * * *",
+        ["shop"],
+        True,
+        "",
+    )
+    assert report["hosted"] is False
+
+    house.make_due("often", "*/5 * * * *")
+    assert house.run("run-scheduler", "--once").code == 0
+    assert house.run("run-scheduler", "--once").code == 0
+    assert house.runs() == [("often", "shop", RunOutcome.DONE)]
+    (row,) = json.loads(house.run("schedules", "--json").out)["schedules"]
+    assert (row["last_outcome"], [row["last_backup"]]) == ("done", house.ids())
+
+    assert house.run("unschedule", "often").code == 0
+    assert json.loads(house.run("schedules", "--json").out)["schedules"] == []
+    assert len(house.ids()) == 1
+
+
+def test_a_job_of_the_configuration_runs_by_itself_and_one_of_a_checkout_does_not(house: House, tmp_path: Path) -> None:
+    house.configure(more="backups: [{name: nightly, schedule: '0 * * * *', databases: [shop]}]\n")
+    (tmp_path / ".ai-shell").mkdir()
+    (tmp_path / ".ai-shell" / "backup.yml").write_text(
+        f"backups: [{{name: theirs, schedule: '0 * * * *', storage: {tmp_path / 'theirs'}}}]\n"
+    )
+    rows = {row["name"]: row for row in json.loads(house.run("schedules", "--json").out)["schedules"]}
+    assert (rows["nightly"]["enabled"], rows["theirs"]["enabled"]) == (True, False)
+    assert "a file of the working folder" in rows["theirs"]["note"]
+    house.make_due("nightly", "0 * * * *")
+    house.make_due("theirs", "0 * * * *")
+    assert house.run("run-scheduler", "--once").code == 0
+    assert house.runs() == [("nightly", "shop", RunOutcome.DONE)]
+    assert not (tmp_path / "theirs").exists()
+
+
+def test_whoever_may_not_administer_schedules_nothing(house: House) -> None:
+    house.configure(role="operator")
+    ran = house.run("schedule", "0 2 * * *", "-n", "nightly", "-d", "shop")
+    assert (ran.code, "roles:" in ran.err) == (77, True)
+    assert json.loads(house.run("schedules", "--json").out)["schedules"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "when?"),
+        (("0 2 * *",), "is no schedule"),
+        (("0 2 * * *", "--cron", "0 3 * * *"), "two different times"),
+        (("0 2 * * *", "-d", "shopp"), "did you mean shop?"),
+        (("0 2 * * *", "--timezone", "Europe/Berlinn"), "no time zone"),
+        (("0 2 * * *", "--compression", "zsdt"), "did you mean zstd?"),
+        (("0 2 * * *", "--email", "ops@example.org"), "no channel sends mail"),
+        (("0 2 * * *", "--email", "ops"), "is no e-mail address"),
+        (("0 2 * * *", "--channel", "slack"), "there is no alert channel"),
+        (("0 2 * * *", "--jitter", "5 parsecs"), "is not a duration"),
+        (("0 2 * * *", "--name", "not a name"), "cannot be a name"),
+        (("0 2 * * *", "--incremental"), "incremental"),
+    ],
+)
+def test_what_cannot_be_scheduled_is_said_at_once(house: House, arguments: tuple[str, ...], words: str) -> None:
+    ran = house.run("schedule", *arguments)
+    assert (ran.code, words in ran.err) == (64, True), ran.err
+    assert not (house.state / "state.db").exists() or json.loads(house.run("schedules", "--json").out)["schedules"] == []
+
+
+def test_success_and_failure_are_told_to_a_channel_as_one_incident(house: House, receiver: Receiver) -> None:
+    """The failure opens it, the next good backup closes it."""
+    house.configure(more=f"alerts: {{channels: {{hook: 'webhook+http://{receiver.address}/hook'}}}}\n")
+    assert house.run("schedule", "*/5 * * * *", "-n", "often", "-d", "shop", "--channel", "hook").code == 0
+    kept = house.path.read_bytes()
+    house.path.write_bytes(b"no database" * 100)
+    house.make_due("often", "*/5 * * * *")
+    assert house.run("run-scheduler", "--once").code == 0
+    assert house.runs() == [("often", "shop", RunOutcome.FAILED)]
+    listed = house.run("schedules")
+    assert (listed.code, "failed" in listed.out) == (1, True)
+    house.path.write_bytes(kept)
+    house.make_due("often", "*/5 * * * *")
+    _forget_runs(house)
+    assert house.run("run-scheduler", "--once").code == 0
+    failed, done = (json.loads(request.body) for request in receiver.requests)
+    assert (failed["status"], done["status"]) == ("firing", "resolved")
+    assert failed["groupKey"] == done["groupKey"]
+    assert failed["alerts"][0]["labels"]["schedule"] == "often"
+    assert str(house.path) not in json.dumps(done)
+
+
+def _forget_runs(house: House) -> None:
+    with closing(sqlite3.connect(house.state / "state.db")) as connection:
+        connection.execute("DELETE FROM backup_run")
+        connection.commit()
+
+
+def test_a_mail_goes_to_the_address_of_the_schedule(house: House) -> None:
+    with mail_server() as mail:
+        house.configure(
+            more=f"alerts: {{channels: {{mail: 'mailto://127.0.0.1:{mail.port}?from=aishell@example.org&to=all@example.org'}}}}\n"
+        )
+        assert house.run("schedule", "*/5 * * * *", "-n", "often", "-d", "shop", "--email", "ops@example.org").code == 0
+        house.make_due("often", "*/5 * * * *")
+        assert house.run("run-scheduler", "--once").code == 0
+        assert mail.recipients == ["ops@example.org"]
+        assert "by the schedule often is done" in " ".join(mail.text(0).split())
+
+
+def test_one_program_runs_schedules_and_another_takes_over_when_it_is_killed(house: House) -> None:
+    assert house.run("schedule", "*/5 * * * *", "-n", "often", "-d", "shop").code == 0
+    first = subprocess.Popen([PROGRAM, "backup", "run-scheduler"], stderr=subprocess.DEVNULL)
+    try:
+        eventually(lambda: json.loads(house.run("schedules", "--json").out)["hosted"])
+        busy = house.run("run-scheduler", "--once")
+        assert (busy.code, "another program" in busy.err) == (75, True)
+    finally:
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+    house.make_due("often", "*/5 * * * *")
+    assert house.run("run-scheduler", "--once").code == 0
+    assert house.runs()[0] == ("often", "shop", RunOutcome.DONE)
