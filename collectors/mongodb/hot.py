@@ -34,6 +34,7 @@ from collectors.statements_sampled import SampledStatements, SeenCall
 DEADLINE_SECONDS = 1.7
 """Less than the poller gives, so that a server that hangs is named as the reason."""
 
+_STATUS = "server status"
 _NEEDS_MONGODB = "MongoDB itself has it"
 _MOST_OPERATIONS = 10_000
 
@@ -72,7 +73,7 @@ class HotTier:
     async def read(self, demand: Demand) -> Reading:
         """One reading; raises MongoError when the server cannot be read."""
         at, budget = self._clock.now(), self._questions.budget(DEADLINE_SECONDS)
-        status = await self._questions.command("server status", COMMAND, budget, seconds=DEADLINE_SECONDS)
+        status = await self._questions.command(_STATUS, COMMAND, budget, seconds=DEADLINE_SECONDS)
         hello: Document = {}
         cost, failures = status.cost, status.failures
         if status.documents is None:
@@ -167,14 +168,19 @@ class HotTier:
         return (*profile.statements, *(one for one in self._sampled.statements() if one.digest not in counted))
 
     def _missing(self, at: float) -> tuple[Failure, ...]:
-        """What this kind of server does not tell, in a sentence for each part."""
+        """What this kind of server does not tell, in a sentence for each part.
+
+        Nothing is left that it could be judged by: that it answers does not say that it is well.
+        """
         if not is_ferretdb(self._status):
             return ()
         figures = f"FerretDB does not tell of {', '.join(lacking(self._status))}"
         operations = "FerretDB lists neither operations nor connections"
         statements = "FerretDB lists no operations and has no profiler, so its statements cannot be told apart"
-        told = (("server status", figures), (Part.SESSIONS, operations), (Part.STATEMENTS, statements))
-        return tuple(Failure(part, FailureCode.UNSUPPORTED, message, _NEEDS_MONGODB, at) for part, message in told)
+        told = ((_STATUS, figures), (Part.SESSIONS, operations), (Part.STATEMENTS, statements))
+        return tuple(
+            Failure(part, FailureCode.UNSUPPORTED, message, _NEEDS_MONGODB, at, essential=part == _STATUS) for part, message in told
+        )
 
 
 def _ferret(build: Document) -> Mapping[str, object]:

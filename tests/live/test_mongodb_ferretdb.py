@@ -190,6 +190,7 @@ async def test_what_ferretdb_does_not_have_is_said_and_never_zero(collector: Mon
     assert look.statements is None
     assert {failure.code for failure in look.failures} == {FailureCode.UNSUPPORTED}
     assert {failure.part for failure in look.failures} == {"server status", "sessions", "statements"}
+    assert [failure.part for failure in look.failures if failure.essential] == ["server status"], "what it is judged by is unknown"
     assert not [sample for sample in look.samples if sample.metric.name.startswith(("connections.", "mongodb.cache", "sessions."))]
     assert Ability.SESSIONS not in collector.abilities
     assert Ability.CANCEL not in collector.abilities
