@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from aishell_core.catalogue import LOCKS_WAIT, LOCKS_WAITING, QUERY_DURATION, TRANSACTION_IDLE
 from aishell_core.units import format_bytes, format_counted, format_duration
-from aishell_core.values import Ability, Part, Session, Severity, Thresholds, worst
+from aishell_core.values import Ability, FailureCode, Part, Session, Severity, Thresholds, worst
 from aishell_tui.frame import TargetView
 from aishell_tui.lock_words import NAME_CELLS, short_name
 from aishell_tui.session_list import (
@@ -36,6 +36,8 @@ _SHORT_HEADING_CELLS = 110
 _TEXT_CHARACTERS = 1000
 _DASH = Cell("–", "dim", math.nan)
 _NOBODY = Session("")
+_HIDING = frozenset({FailureCode.PRIVILEGE, FailureCode.UNSUPPORTED})
+"""Failures of a part that lasts: not that it could not be read just now."""
 
 
 NO_LAST_STATEMENT = "n/a: its last statement is not kept"
@@ -220,19 +222,27 @@ _CELLS = {
 }
 
 
-def counts_spans(counts: SessionCounts, width: int) -> Spans:
+def are_partly_hidden(view: TargetView, *parts: str) -> bool:
+    """Whether the server keeps what some sessions do from this role: what is counted then is the least that there may be."""
+    failures = (view.failure_of(part) for part in (*parts, Part.SESSIONS))
+    return any(failure is not None and failure.code in _HIDING for failure in failures)
+
+
+def counts_spans(counts: SessionCounts, width: int, *, partly_hidden: bool = False) -> Spans:
     """How many sessions there are and do what, in long or short words."""
     short = width < _SHORT_HEADING_CELLS
-    spans: list[tuple[str, Role]] = [(f"{counts.sessions}", "bold"), (": ", "label"), (f"{counts.active} active", "text")]
+    least = "at least " if partly_hidden else ""
+    active = f"{least}{counts.active} active" if counts.active or not partly_hidden else "active n/a"
+    spans: list[tuple[str, Role]] = [(f"{counts.sessions}", "bold"), (" seen: " if partly_hidden else ": ", "label"), (active, "text")]
     if counts.idle_in_transaction:
         words = "in tx" if short else "idle in transaction"
-        spans.append((f", {counts.idle_in_transaction} {words}", "warning"))
+        spans.append((f", {least}{counts.idle_in_transaction} {words}", "warning"))
     if counts.waiting:
         spans.append((f", {counts.waiting} waiting", "warning"))
     if counts.hidden:
         spans.append((f", {counts.hidden} hidden", "dim"))
         if not short:
-            spans.append((" (idle and background, key i)", "dim"))
+            spans.append((" (idle, background or not told, key i)" if partly_hidden else " (idle and background, key i)", "dim"))
     return tuple(spans)
 
 
@@ -245,7 +255,9 @@ def fresh_and_stale(view: TargetView, part: Part, now: float) -> tuple[str, str]
 
 def sessions_heading(view: TargetView, counts: SessionCounts, now: float, width: int) -> Heading:
     """The list's title line."""
-    return Heading("sessions", counts_spans(counts, width), *fresh_and_stale(view, Part.SESSIONS, now))
+    known = view.sessions is not None
+    spans: Spans = counts_spans(counts, width, partly_hidden=are_partly_hidden(view)) if known else (("n/a", "label"),)
+    return Heading("sessions", spans, *fresh_and_stale(view, Part.SESSIONS, now))
 
 
 def shortfall_lines(view: TargetView, width: int) -> tuple[Spans, ...]:

@@ -15,6 +15,7 @@ from aishell_tui.look import Look
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
 from aishell_tui.screens.health_data import event_marks
+from aishell_tui.screens.sessions_rows import are_partly_hidden
 from aishell_tui.screens.tables import copied_rows, table_data
 from aishell_tui.screens.waits_data import (
     chart_heading,
@@ -99,7 +100,8 @@ class WaitsScreen(DashboardScreen):
         last, live = self._history.last_at, look.until is None
         fresh = f"live {round(max(0.0, frame.at - last))}s" if last is not None and live else ""
         stale = data_age_text(view, frame.at) if live and view.is_stale(frame.at) else ""
-        heading = chart_heading(look, frame.at, self._average, narrowed, fresh, stale)
+        hidden = are_partly_hidden(view, "waits")
+        heading = chart_heading(look, frame.at, self._average, narrowed, fresh, stale, partly_hidden=hidden)
         self.query_one("#waits-chart", StackedChart).set_data(self._data, heading, self._why.partition("\n")[0])
         self.query_one("#waits", LineTable).set_stale(bool(stale))
 

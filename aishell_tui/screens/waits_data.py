@@ -46,12 +46,16 @@ def stack_data(profile: Profile, averages: dict[str, float], marks: tuple[ChartM
     return StackData(layers, profile.buckets, profile.start, profile.step_seconds, marks)
 
 
-def chart_heading(look: Look, now: float, average: float | None, only: Sequence[str], fresh: str, stale: str) -> Heading:
+def chart_heading(
+    look: Look, now: float, average: float | None, only: Sequence[str], fresh: str, stale: str, *, partly_hidden: bool = False
+) -> Heading:
     """What the chart shows: the window, what it is narrowed to in words, and how fresh it is."""
     until = "" if look.until is None else f" to {moment_text(look.until, now)}"
     words: list[tuple[str, Role]] = [(f"{span_text(look.span_seconds)}{until}", "bold")]
-    if average is not None:
-        words.append((f"  {format_count(average)} active on average", "label"))
+    if average and partly_hidden:
+        words.append((f"  at least {format_count(average)} active on average", "label"))
+    elif average is not None:
+        words.append(("  active on average n/a" if partly_hidden else f"  {format_count(average)} active on average", "label"))
     words += [(f"  only {text}", "match") for text in only]
     return Heading("waits", tuple(words), fresh, stale)
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from aishell_core.values import LockWait, Session, Severity, Thresholds
+from aishell_core.values import Failure, FailureCode, LockWait, Part, Session, Severity, Thresholds, Tier
+from aishell_tui.frame import TargetView
 from aishell_tui.lock_tree import lock_tree
 from aishell_tui.lock_words import branch_text, held_text, lock_text, missing_text, queue_text, short_mode, short_object, tree_cells
+from aishell_tui.look import Look
 from aishell_tui.screens.sessions_detail import Surroundings, detail_lines, end_sentence, holder_words, session_fields, state_sentences
-from aishell_tui.screens.sessions_rows import SessionLimits, session_columns, session_rows
+from aishell_tui.screens.sessions_rows import SessionLimits, session_columns, session_rows, sessions_heading
 from aishell_tui.screens.sessions_tree import tree_columns, tree_row
+from aishell_tui.screens.waits_data import chart_heading
 from aishell_tui.session_list import session_list
+from tests.scripted_server import ServerScript, server_view
 from tests.scripted_sessions import CHAIN_SESSIONS, CHAIN_WAITS, HEAD, NOW, edge, locked, session
 from widgets.glyphs import ASCII, UNICODE
+from widgets.lines import Spans
 from widgets.table_layout import place_columns
 from widgets.table_model import Row
 from widgets.table_order import parse_pattern
@@ -99,6 +106,52 @@ def test_rows_show_queue_wait_and_severity_in_words_and_figures() -> None:
     assert row_by_id(rows, "4300").cell("cpu").text == "82"
     assert row_by_id(rows, "4301").cell("cpu").text == "–"
     assert row_by_id(rows, "90").cell("state").text == "checkpointer"
+
+
+def plain(spans: Spans) -> str:
+    return "".join(text for text, _ in spans)
+
+
+def view_of(sessions: tuple[Session, ...] | None, *failures: Failure) -> TargetView:
+    return replace(server_view(ServerScript()), sessions=sessions, failures_by_tier=((Tier.HOT, failures),))
+
+
+UNTOLD = (Session("1"), Session("2", user="ann"))
+HIDDEN = Failure(Part.SESSIONS, FailureCode.PRIVILEGE, "what sessions of other roles do is hidden", "GRANT pg_monitor TO nothing")
+
+
+@pytest.mark.parametrize(
+    ("sessions", "failures", "width", "words"),
+    [
+        (UNTOLD, (HIDDEN,), 160, "2 seen: active n/a, 2 hidden (idle, background or not told, key i)"),
+        (UNTOLD, (HIDDEN,), 80, "2 seen: active n/a, 2 hidden"),
+        ((*UNTOLD, session(3)), (HIDDEN,), 80, "3 seen: at least 1 active, 2 hidden"),
+        ((session(3),), (), 80, "1: 1 active"),
+        ((), (), 80, "0: 0 active"),
+        (None, (), 80, "n/a"),
+        ((session(3),), (replace(HIDDEN, code=FailureCode.TIMEOUT),), 80, "1: 1 active"),
+    ],
+)
+def test_what_is_hidden_or_was_not_read_is_not_counted_as_nobody(
+    sessions: tuple[Session, ...] | None, failures: tuple[Failure, ...], width: int, words: str
+) -> None:
+    counts = session_list(sessions or (), (), everyone=False).counts
+    assert plain(sessions_heading(view_of(sessions, *failures), counts, NOW, width).detail) == words
+
+
+@pytest.mark.parametrize(
+    ("average", "hidden", "words"),
+    [
+        (0.0, True, "  active on average n/a"),
+        (1.5, True, "  at least 1.5 active on average"),
+        (0.0, False, "  0 active on average"),
+        (None, True, ""),
+        (None, False, ""),
+    ],
+)
+def test_an_average_of_what_is_hidden_is_not_nobody(average: float | None, hidden: bool, words: str) -> None:
+    heading = chart_heading(Look(), NOW, average, (), "", "", partly_hidden=hidden)
+    assert plain(heading.detail[1:]) == words
 
 
 def test_a_filter_looks_at_words_and_not_at_figures() -> None:
