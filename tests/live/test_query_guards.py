@@ -64,6 +64,22 @@ def test_an_operator_ends_a_client_of_redis_by_a_command(desk: Desk) -> None:
     assert (ran.code, ran.out.split()) == (0, ["value", "0"]), ran.err
 
 
+@pytest.mark.parametrize(
+    "definition",
+    [
+        "CREATE AGGREGATE told(bigint, bigint, bool) (sfunc = pg_read_file, stype = text, initcond = '/etc/passwd')",
+        "CREATE FUNCTION told() RETURNS text LANGUAGE sql SET role = postgres AS 'SELECT current_user::text'",
+        "CREATE FUNCTION told() RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT current_user::text'",
+        "ALTER TABLE people ADD COLUMN told text DEFAULT pg_read_file('/etc/passwd')",
+    ],
+)
+def test_a_developer_defines_nothing_that_runs_what_only_admins_may(emptied: Engines, desk: Desk, definition: str) -> None:
+    desk.configure("developer")
+    ran = desk.run("query", "-d", "orders", definition, "--confirm", "orders")
+    assert (ran.code, "may not administer it" in ran.err) == (77, True), ran.err
+    assert emptied.postgres.execute("SELECT count(*) FROM pg_proc WHERE proname = 'told'")[0][0] == 0
+
+
 TABLES = {
     "mysql": "INSERT INTO global_priv (Host, User) VALUES ('%', 'evil')",
     "performance_schema": "UPDATE setup_consumers SET ENABLED = 'NO'",

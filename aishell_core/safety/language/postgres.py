@@ -37,7 +37,12 @@ _PHRASES = {
             SCHEMA,
             "changes the schema",
         ),
-        ("REFRESH MATERIALIZED VIEW", MEDIUM, WRITE, "fills a view anew, and locks it meanwhile"),
+        (
+            "REFRESH MATERIALIZED VIEW",
+            HIGH,
+            ADMIN,
+            "runs what stands behind the view, which its name does not tell, and locks it meanwhile",
+        ),
         ("ALTER MATERIALIZED VIEW | ALTER TYPE | ALTER DOMAIN | ALTER FUNCTION", HIGH, SCHEMA, "changes the schema"),
         ("DROP TYPE | DROP DOMAIN | DROP AGGREGATE | DROP STATISTICS", HIGH, SCHEMA, "drops a part of the schema"),
         ("DROP OWNED", CRITICAL, ADMIN, "drops all that somebody owns"),

@@ -22,6 +22,11 @@ class Call(NamedTuple):
 
 def calls(pieces: tuple[Piece, ...]) -> Iterator[Call]:
     """Every name with a parenthesis behind it; words of the grammar and types are none."""
+    return (call for _, call in placed_calls(pieces))
+
+
+def placed_calls(pieces: tuple[Piece, ...]) -> Iterator[tuple[int, Call]]:
+    """The same, each with the place of its name."""
     for place, piece in enumerate(pieces[:-1]):
         if pieces[place + 1].text != "(" or piece.kind not in {Kind.WORD, Kind.QUOTED}:
             continue
@@ -31,7 +36,7 @@ def calls(pieces: tuple[Piece, ...]) -> Iterator[Call]:
         before = pieces[place - 1].word if place else ""
         if before == "TABLESAMPLE" or (before == "ON" and piece.word == "CONFLICT"):
             continue
-        yield Call(pieces[place - 2].name if qualified else "", piece.name, _is_of_one(pieces[place + 2 : place + 4]))
+        yield place, Call(pieces[place - 2].name if qualified else "", piece.name, _is_of_one(pieces[place + 2 : place + 4]))
 
 
 def _is_of_one(argument: tuple[Piece, ...]) -> bool:
@@ -43,7 +48,7 @@ def call_risks(pieces: tuple[Piece, ...], rules: SqlRules, not_called: Iterable[
     aliases = Counter(not_called)
     yield from _several(pieces, rules)
     for call in calls(pieces):
-        risk = _call_risk(call, rules)
+        risk = call_risk(call, rules)
         if risk is None:
             continue
         if aliases[call.name] > 0 and call.name.lower() not in rules.harmful:
@@ -68,7 +73,8 @@ def _several(pieces: tuple[Piece, ...], rules: SqlRules) -> Iterator[Risk]:
             yield rules.harmful[call.name.lower()].at_least(HIGH, f"{call.name.lower()}() may be about several sessions")
 
 
-def _call_risk(call: Call, rules: SqlRules) -> Risk | None:
+def call_risk(call: Call, rules: SqlRules) -> Risk | None:
+    """What one function can do; None for one that is known to change nothing."""
     own = not call.schema or call.schema in rules.own_schemas
     if call.name.lower() in rules.harmful:
         return rules.harmful[call.name.lower()]

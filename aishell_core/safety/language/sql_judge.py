@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import chain
 
 from aishell_core.safety.language.sql_calls import call_risks, harmful_calls
 from aishell_core.safety.language.sql_code import code_risks, goes_on_behind_semicolons, stores_code
+from aishell_core.safety.language.sql_definitions import definition_risks
 from aishell_core.safety.language.sql_rules import ADMIN, CRITICAL, HIGH, READING, WRITE, SqlRules
 from aishell_core.safety.language.sql_system import system_risks
 from aishell_core.safety.language.sql_words import Kind, UnreadableError, scan
@@ -88,6 +90,8 @@ def _judge(statement: Statement, rules: SqlRules) -> Risk:
         return together((_phrase(statement, rules), not_understood(f"more than a transaction stands behind {first}")))
     found = call_risks(statement[1:], rules) if first == "KILL" else harmful_calls(statement, rules)
     risk = _phrase(statement, rules)
+    if first == "ALTER":
+        found = chain(found, definition_risks(statement, rules))
     return together((risk, *found, *(() if risk.is_read else system_risks(statement, rules))))
 
 
@@ -103,7 +107,12 @@ def _phrase(statement: Statement, rules: SqlRules) -> Risk:
 
 def _creation(statement: Statement, rules: SqlRules) -> Risk:
     """What is created, what it replaces, and what its making runs, now or later: a query, the functions of an index, code."""
-    found = [_phrase(statement, rules), *harmful_calls(statement, rules), *system_risks(statement, rules)]
+    found = [
+        _phrase(statement, rules),
+        *harmful_calls(statement, rules),
+        *system_risks(statement, rules),
+        *definition_risks(statement, rules),
+    ]
     kind = head_of(statement)[1:2]
     dropped = rules.phrases.get(f"DROP {''.join(kind)}")
     if replaces(statement) and dropped is not None and dropped.level is CRITICAL:
