@@ -8,7 +8,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from aishell_core.catalogue import CATALOGUE
+from aishell_core.catalogue import CATALOGUE, QUERIES_RATE, TRANSACTIONS_RATE
 from aishell_core.units import format_count, format_duration, format_value
 from aishell_core.values import Severity, TargetId, Unit
 from aishell_tui.alert_news import LEVEL_WORDS, SEVERITIES, firing, level_counts
@@ -29,13 +29,17 @@ if TYPE_CHECKING:
 
 _SPARK_SECONDS = 60.0
 _SPARK_CELLS = 4
+_STATEMENTS_MARK = "q"
+"""Behind a rate of statements that stands where others have transactions."""
 
 COLUMNS: tuple[Column, ...] = (
     Column("target", "TARGET", None, 12, help="The target's name"),
     Column("engine", "ENGINE", 14, priority=3, help="Engine and version"),
     Column("role", "ROLE", 7, priority=4, help="Role in replication, or file"),
     Column("connections", "CONN", 12, align="right", priority=2, help="Connections used, of the limit where there is one"),
-    Column("rate", "TPS", 10, align="right", help="Transactions per second, statements where the engine has none, and their last minute"),
+    Column(
+        "rate", "TPS", 10, align="right", help="Transactions per second, with q statements of engines that have none, and their last minute"
+    ),
     Column("queries", "STMT/S", 8, align="right", priority=7, help="Statements per second"),
     Column("hits", "HIT%", 6, align="right", priority=6, help="Cache hit ratio"),
     Column("lag", "LAG", 6, align="right", priority=5, help="Replication lag"),
@@ -110,12 +114,15 @@ def rate_history(view: TargetView, metric: str, now: float, count: int) -> list[
 
 
 def _rate(view: TargetView, now: float, glyphs: Glyphs) -> Cell:
-    metric = "transactions.rate" if view.snapshot.find("transactions.rate") else "queries.rate"
+    """Transactions; statements, marked and with a step less of the last minute, of an engine on which they are the same."""
+    transacted = view.target.engine in TRANSACTIONS_RATE.engines
+    metric, cells = (TRANSACTIONS_RATE.name, _SPARK_CELLS) if transacted else (QUERIES_RATE.name, _SPARK_CELLS - 1)
     value = _number(view, metric)
     if value is None:
         return Cell("–", "dim", math.nan)
-    spark = sparkline(rate_history(view, metric, now, _SPARK_CELLS), _SPARK_CELLS, glyphs)
-    return Cell(sort=value, spans=((format_count(value) + " ", "text"), (spark, "chart1")))
+    spark = sparkline(rate_history(view, metric, now, cells), cells, glyphs)
+    mark: tuple[Span, ...] = () if transacted else ((_STATEMENTS_MARK, "dim"),)
+    return Cell(sort=value, spans=((format_count(value), "text"), *mark, (" ", "text"), (spark, "chart1")))
 
 
 def _note(view: TargetView) -> tuple[tuple[Span, ...], Span | None]:
