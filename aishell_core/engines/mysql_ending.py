@@ -26,7 +26,9 @@ _ROUTINES = (
 )
 _AGAIN_SECONDS = 0.05
 _GONE_HINT = "look at the sessions again: nothing was done"
-_DENIED = frozenset({1095, 1227})
+_DENIED = frozenset({1095, 1227, 1979})
+"""Of a connection, of anything, and on MariaDB of a statement (ER_KILL_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR,
+ER_KILL_QUERY_DENIED_ERROR)."""
 _NO_THREAD = frozenset({1094, 1957})
 """No such connection, or no such statement any more (ER_NO_SUCH_THREAD, ER_NO_SUCH_QUERY)."""
 

@@ -130,6 +130,40 @@ async def test_a_managed_server_has_procedures_for_it(server: MysqlServer, clien
     assert not _is_there(server, client)
 
 
+async def test_a_managed_server_has_a_procedure_for_the_statement_too(server: MysqlServer, client: Waiter) -> None:
+    """MariaDB, which is told to cancel one statement by its number, denies that by an error of its own."""
+    running = client.send("SELECT COUNT(*), SLEEP(120) FROM information_schema.COLLATIONS")
+    async with watching(server.target(user="managed", password="secret")) as collector:
+        await collector.cancel(await session_of(collector, client.client, "active"), 20.0)
+    ended = running.exception(60)
+    assert ended is None or isinstance(ended, pymysql.MySQLError)
+    assert client.run("SELECT 7") == [(7,)]
+
+
+@pytest.fixture
+def of_azure(server: MysqlServer) -> Iterator[MysqlServer]:
+    """The server with the procedures of another cloud in the place of those that it has."""
+    names = ("kill", "kill_query")
+    server.execute(*(f"REVOKE EXECUTE ON PROCEDURE mysql.rds_{name} FROM managed@'%'" for name in names))
+    server.execute(
+        "CREATE PROCEDURE mysql.az_kill(IN number BIGINT) SQL SECURITY DEFINER KILL CONNECTION number",
+        "CREATE PROCEDURE mysql.az_kill_query(IN number BIGINT) SQL SECURITY DEFINER KILL QUERY number",
+        *(f"GRANT EXECUTE ON PROCEDURE mysql.az_{name} TO managed@'%'" for name in names),
+    )
+    yield server
+    server.execute(*(f"DROP PROCEDURE mysql.az_{name}" for name in names))
+    server.execute(*(f"GRANT EXECUTE ON PROCEDURE mysql.rds_{name} TO managed@'%'" for name in names))
+
+
+async def test_the_procedures_of_the_other_cloud_are_called_as_well(of_azure: MysqlServer, client: Waiter) -> None:
+    running = client.send("SELECT COUNT(*), SLEEP(120) FROM information_schema.COLLATIONS")
+    async with watching(of_azure.target(user="managed", password="secret")) as collector:
+        await collector.cancel(await session_of(collector, client.client, "active"), 20.0)
+        running.exception(60)
+        await collector.terminate(await session_of(collector, client.client), 20.0)
+    assert not _is_there(of_azure, client)
+
+
 async def test_our_own_connection_and_what_is_no_number_are_refused(server: MysqlServer) -> None:
     async with asking(server.target()) as session:
         own = (await session.facts()).connection_id
