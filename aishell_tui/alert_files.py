@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aishell_core.documents.document import read_document
+from aishell_core.documents.document import Plain, read_document
 from aishell_core.documents.problems import InvalidConfigError, Problem
 from aishell_tui.config.alert_rules import read_rule_book, rule_files_of
 from aishell_tui.config.load import Configuration, load_config
 from aishell_tui.config.schema import SECTIONS
+from aishell_tui.config.wrong_alerts import alert_errors
 from alerts.rule import Maintenance, Rule
 from alerts.rules.book import RuleBook
 from alerts.rules.builtin import BUILTIN_SETS
@@ -121,12 +122,22 @@ def _kind(path: Path, found: _Gathered) -> type | None:
         found.files.append(str(path))
         found.errors += error.problems
         return None
-    if not isinstance(content, dict) or content.keys() <= _RULE_KEYS or content.keys() == {ALERTS}:
+    if not isinstance(content, dict) or content.keys() <= _RULE_KEYS:
         return RuleFiles
+    if content.keys() == {ALERTS}:
+        return _kind_of_section(content[ALERTS])
     if _TEST_KEYS.isdisjoint(content):
         # One key that a file of rules does not have is told as that, unless it is a configuration's.
         return RuleFiles if _CONFIGURATION_KEYS.isdisjoint(content) else Configuration
     return TrialFile
+
+
+def _kind_of_section(section: Plain) -> type:
+    """What a file is that has nothing but `alerts:`, by the keys below it."""
+    keys = section.keys() if isinstance(section, dict) else set[str]()
+    if keys and keys <= _RULE_KEYS:
+        return RuleFiles
+    return TrialFile if "rule_files" in keys else Configuration
 
 
 def _configuration(path: Path | None, found: _Gathered) -> None:
@@ -135,6 +146,7 @@ def _configuration(path: Path | None, found: _Gathered) -> None:
     except InvalidConfigError as error:
         found.files += dict.fromkeys(problem.source for problem in error.problems)
         found.errors += error.problems
+        found.errors += alert_errors(path)
         return
     book = read_rule_book(loaded, with_secrets=False)
     found.book(book)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -14,13 +15,52 @@ from aishell_core.documents.problems import nearest
 from aishell_core.errors import AishellError
 from aishell_core.units import format_duration, parse_duration
 
+if TYPE_CHECKING:
+    from aishell_core.documents.document import KeyPath
+
 Choice = TypeVar("Choice", bound=StrEnum)
+Part = TypeVar("Part")
+Found = TypeVar("Found")
 _NAME = re.compile(r"\w[\w.@:+-]*")
 
 
 def fault(what: str, hint: str = "") -> PydanticCustomError:
     """An error of a value, said in our words."""
     return PydanticCustomError("aishell", "{what}", {"what": what, "hint": hint})
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a part of a value: its path inside of that, and whether its key is meant."""
+
+    path: KeyPath
+    what: str
+    hint: str = ""
+    of_key: bool = False
+
+
+def all_faults(found: Sequence[Fault]) -> PydanticCustomError:
+    """All errors of the parts of one value at once; there is one at least."""
+    return PydanticCustomError("aishell", "{what}", {"what": found[0].what, "hint": found[0].hint, "parts": tuple(found)})
+
+
+def faults_of(parts: Iterable[tuple[str | int, Part]], read: Callable[[Part], object], *, of_keys: bool = False) -> list[Fault]:
+    """What `read` says against each part of a value, by its key or its place in the list."""
+    found: list[Fault] = []
+    for step, part in parts:
+        try:
+            read(part)
+        except PydanticCustomError as error:
+            context = error.context or {}
+            found.append(Fault((step,), str(context.get("what", "")), str(context.get("hint", "")), of_keys))
+    return found
+
+
+def each_read(parts: Sequence[Part], read: Callable[[Part], Found]) -> tuple[Found, ...]:
+    """All parts of a list as they are read; raises the errors of all of them at once."""
+    if found := faults_of(enumerate(parts), read):
+        raise all_faults(found)
+    return tuple(map(read, parts))
 
 
 def kind_of(value: object) -> str:
@@ -89,7 +129,7 @@ def choices(kind: type[Choice]) -> Callable[[object], tuple[Choice, ...]]:
         if not isinstance(value, list):
             words = ", ".join(member.value for member in kind)
             raise fault(f"a list of words is wanted here, but {kind_of(value)} was found", f"write them as in [{words}]")
-        return tuple(choose(word) for word in value)
+        return each_read(value, choose)
 
     return choose_all
 
@@ -118,7 +158,7 @@ def _text(value: object) -> str:
 def _words(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise fault(f"a list of words is wanted here, but {kind_of(value)} was found", "write [first, second]")
-    return tuple(as_text(word, "a word") for word in value)
+    return each_read(value, lambda word: as_text(word, "a word"))
 
 
 def _flag(value: object) -> bool:

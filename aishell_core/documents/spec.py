@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic_core import ErrorDetails
 
 from aishell_core.documents.document import Document, KeyPath
-from aishell_core.documents.fields import kind_of
+from aishell_core.documents.fields import Fault, kind_of
 from aishell_core.documents.problems import Problem, nearest
 
 KeysAt = Callable[[KeyPath], tuple[str, ...]]
@@ -50,6 +50,17 @@ def existing(document: Document, above: KeyPath, inside: KeyPath) -> KeyPath:
             continue
         path = (*path, step)
     return path
+
+
+def problems_of(
+    document: Document, detail: ErrorDetails, keys_at: KeysAt, hints: Mapping[str | int, str], where: KeyPath | None = None
+) -> tuple[Problem, ...]:
+    """One error of a model in our words, or several where a value says what is wrong with each of its parts; see `problem_of`."""
+    place = existing(document, (), tuple(detail["loc"])) if where is None else where
+    parts = [part for part in detail.get("ctx", {}).get("parts", ()) if isinstance(part, Fault)]
+    if not parts:
+        return (problem_of(document, detail, keys_at, hints, where),)
+    return tuple(document.problem(existing(document, place, part.path), part.what, part.hint, of_key=part.of_key) for part in parts)
 
 
 def problem_of(

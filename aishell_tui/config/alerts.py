@@ -29,6 +29,7 @@ from aishell_core.documents.fields import (
     choice,
     choice_schema,
     duration_between,
+    each_read,
     fault,
     kind_of,
 )
@@ -75,11 +76,14 @@ def _channel_url(value: object) -> ChannelUrl:
 def _sets(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise fault(f"a list of words is wanted here, but {kind_of(value)} was found", f"write [{BUILTIN_SETS[1]}], or [] for none")
-    words = tuple(as_text(word, "a word") for word in value)
-    for word in words:
-        if word not in BUILTIN_SETS:
-            raise fault(f"there is no set of built-in rules {word!r}", nearest(word, BUILTIN_SETS))
-    return words
+    return each_read(value, _set)
+
+
+def _set(value: object) -> str:
+    word = as_text(value, "a word")
+    if word not in BUILTIN_SETS:
+        raise fault(f"there is no set of built-in rules {word!r}", nearest(word, BUILTIN_SETS))
+    return word
 
 
 def _kept(value: object) -> object:

@@ -12,7 +12,7 @@ from aishell_core.catalogue import CATALOGUE
 from aishell_core.documents.document import Document, KeyPath, Plain
 from aishell_core.documents.fields import kind_of
 from aishell_core.documents.problems import InvalidConfigError, Problem, nearest
-from aishell_core.documents.spec import keys_by_pattern, problem_of
+from aishell_core.documents.spec import keys_by_pattern, problems_of
 from aishell_tui.config.alerts import AlertsSpec, ChannelSpec, HeartbeatSpec
 from aishell_tui.config.backups import BackupSpec, EncryptionSpec, JobSpec, RetentionSpec, StorageSpec
 from aishell_tui.config.fields import Surroundings
@@ -82,7 +82,8 @@ def check_document(document: Document, around: Surroundings, themes: tuple[str, 
     try:
         spec = ConfigSpec.model_validate(_without_nothing(known), context=around)
     except ValidationError as error:
-        problems.extend(problem_of(document, detail, _keys_at, _HINTS) for detail in error.errors(include_url=False))
+        for detail in error.errors(include_url=False):
+            problems.extend(problems_of(document, detail, _keys_at, _HINTS))
     if problems:
         raise InvalidConfigError(sorted(dict.fromkeys(problems), key=lambda problem: (problem.line, problem.column)))
     return Checked(spec, tuple(_later_rooms(document, content)))

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 from pydantic import PlainValidator, WithJsonSchema
 
 from aishell_core.catalogue.declare import ANY
-from aishell_core.documents.fields import DURATION_SCHEMA, as_text, choice, choice_schema, duration_between, fault, kind_of
+from aishell_core.documents.fields import (
+    DURATION_SCHEMA,
+    all_faults,
+    as_text,
+    choice,
+    choice_schema,
+    duration_between,
+    each_read,
+    fault,
+    faults_of,
+    kind_of,
+)
 from aishell_core.documents.problems import nearest
 from aishell_core.targets import Environment
 from alerts.models import Absence, Level
@@ -56,16 +68,18 @@ def _word_or_words(value: object) -> tuple[str, ...]:
 
 
 def _engines(value: object) -> tuple[str, ...]:
-    words = _word_or_words(value)
-    for word in words:
-        if word not in ENGINES:
-            raise fault(f"there is no engine {word!r}", nearest(word, ENGINES))
-    return words
+    return each_read(_word_or_words(value), _engine)
+
+
+def _engine(word: str) -> str:
+    if word not in ENGINES:
+        raise fault(f"there is no engine {word!r}", nearest(word, ENGINES))
+    return word
 
 
 def _environments(value: object) -> tuple[str, ...]:
     read = choice(Environment)
-    return tuple(read(word).value for word in _word_or_words(value))
+    return tuple(word.value for word in each_read(_word_or_words(value), read))
 
 
 def _label_name(name: object) -> str:
@@ -76,26 +90,27 @@ def _label_name(name: object) -> str:
 
 
 def _labels(value: object) -> tuple[tuple[str, str], ...]:
-    pairs = _pairs(value, "severity_hint: high")
-    for name, _text in pairs:
-        _label_name(name)
-        if name in OWN_LABELS:
-            raise fault(f"every alert has the label {name!r} of its own", "choose another name")
-    return tuple(sorted(pairs))
+    return tuple(sorted(_pairs(value, "severity_hint: high", _free_label_name)))
+
+
+def _free_label_name(name: str) -> str:
+    if name in OWN_LABELS:
+        raise fault(f"every alert has the label {name!r} of its own", "choose another name")
+    return _label_name(name)
 
 
 def _texts(value: object) -> tuple[tuple[str, str], ...]:
-    pairs = _pairs(value, 'summary: "{{ target }} is full"')
-    for name, _text in pairs:
-        _label_name(name)
-    return tuple(pairs)
+    return tuple(_pairs(value, 'summary: "{{ target }} is full"', _label_name))
 
 
-def _pairs(value: object, example: str) -> list[tuple[str, str]]:
+def _pairs(value: object, example: str, read_name: Callable[[str], str]) -> list[tuple[str, str]]:
     if not isinstance(value, dict):
         raise fault(f"a set of keys is wanted here, but {kind_of(value)} was found", f"write {{{example}}}")
     if len(value) > _MOST_LABELS:
         raise fault(f"{len(value)} keys are more than {_MOST_LABELS}", "keep the ones that are read")
+    found = faults_of(((name, name) for name in value), read_name, of_keys=True)
+    if found := [*found, *faults_of(value.items(), _scalar_text)]:
+        raise all_faults(found)
     return [(str(name), _scalar_text(text)) for name, text in value.items()]
 
 
@@ -107,7 +122,7 @@ def _scalar_text(value: object) -> str:
 
 def _group_by(value: object) -> tuple[str, ...]:
     words = _names(value)
-    return words if words == EVERY_LABEL else tuple(_label_name(word) for word in words)
+    return words if words == EVERY_LABEL else each_read(words, _label_name)
 
 
 def _samples(value: object) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from aishell_core.documents.document import Document, KeyPath, Plain
-from aishell_core.documents.spec import existing, keys_by_pattern, problem_of
+from aishell_core.documents.spec import existing, keys_by_pattern, problems_of
 from alerts.rule import Maintenance
 from alerts.rules.book import BrokenRule
 from alerts.rules.spec import HoursSpec, MaintenanceSpec
@@ -21,7 +21,12 @@ def read_maintenance(document: Document, path: KeyPath, content: Plain) -> Maint
     except ValidationError as error:
         name = content.get("name") if isinstance(content, dict) else None
         problems = tuple(
-            problem_of(document, detail, lambda at: keys_by_pattern(at, _MODELS), _HINTS, existing(document, path, tuple(detail["loc"])))
+            problem
             for detail in error.errors(include_url=False)
+            for problem in problems_of(document, detail, _keys_at, _HINTS, existing(document, path, tuple(detail["loc"])))
         )
         return BrokenRule(f"maintenance {name}" if isinstance(name, str) else "maintenance", problems)
+
+
+def _keys_at(path: KeyPath) -> tuple[str, ...]:
+    return keys_by_pattern(path, _MODELS)

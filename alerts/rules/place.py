@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from aishell_core.documents.document import Document, KeyPath
 from aishell_core.documents.inside import span_inside
 from aishell_core.documents.problems import Problem
-from aishell_core.documents.spec import existing, keys_by_pattern, problem_of
+from aishell_core.documents.spec import existing, keys_by_pattern, problems_of
 from alerts.language.syntax import Span
 from alerts.rules.spec import (
     DampingSpec,
@@ -73,10 +73,10 @@ class Place:
         found = span_inside(document, path, span.start, span.length)
         return document.problem_at(found, what, hint) if found else document.problem(path, what, hint)
 
-    def model_problem(self, detail: ErrorDetails) -> Problem:
-        """One error of the model of rules."""
+    def model_problems(self, detail: ErrorDetails) -> tuple[Problem, ...]:
+        """One error of the model of rules, or several of one value."""
         document, path = self._at(tuple(detail["loc"]))
-        return problem_of(document, detail, _keys_at, _HINTS, path)
+        return problems_of(document, detail, _keys_at, _HINTS, path)
 
 
 def _keys_at(path: KeyPath) -> tuple[str, ...]:

@@ -86,7 +86,7 @@ def _modelled(place: Place, content: Mapping[str, Plain]) -> tuple[list[Problem]
     try:
         return [], RuleSpec.model_validate(content)
     except ValidationError as error:
-        return [place.model_problem(detail) for detail in error.errors(include_url=False)[:_MOST_TOLD]], None
+        return [problem for detail in error.errors(include_url=False)[:_MOST_TOLD] for problem in place.model_problems(detail)], None
 
 
 def _conditions(content: Mapping[str, Plain], engines: tuple[str, ...], around: Surroundings) -> Conditions:

@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 from aishell_core.documents.document import Document, KeyPath, Plain, read_document
 from aishell_core.documents.fields import kind_of
 from aishell_core.documents.problems import InvalidConfigError, Problem, nearest
-from aishell_core.documents.spec import keys_by_pattern, keys_of, problem_of
+from aishell_core.documents.spec import KeysAt, keys_by_pattern, keys_of, problems_of
 from alerts.rule import Rule
 from alerts.rules.book import RuleBook
 from alerts.rules.builtin import BUILTIN_SETS
@@ -84,7 +84,8 @@ def _file_spec(document: Document, at: KeyPath, content: Mapping[str, Plain]) ->
     except ValidationError as error:
         details = error.errors(include_url=False)
         valid = keys_of(TrialFileSpec)
-        return None, tuple(problem_of(document, each, lambda path: () if path else valid, {}, (*at, *each["loc"])) for each in details)
+        keys_at: KeysAt = lambda path: () if path else valid  # noqa: E731 - handed on at once
+        return None, tuple(problem for each in details for problem in problems_of(document, each, keys_at, {}, (*at, *each["loc"])))
 
 
 def _named(document: Document, at: KeyPath, spec: TrialFileSpec, path: Path) -> tuple[RuleFiles, ...]:
@@ -145,14 +146,15 @@ def _read_trial(document: Document, path: KeyPath, content: Plain, owner: str, r
     try:
         spec = TrialSpec.model_validate(content)
     except ValidationError as error:
-        return tuple(_problem(document, path, tuple(each["loc"]), each) for each in error.errors(include_url=False))
+        details = error.errors(include_url=False)
+        return tuple(problem for each in details for problem in _problems(document, path, tuple(each["loc"]), each))
     if owner and owner not in rules:
         return ()  # the rule is broken or switched off; the former is told already
     return build_trial(document, path, spec, owner, rules)
 
 
-def _problem(document: Document, path: KeyPath, inside: KeyPath, detail: ErrorDetails) -> Problem:
-    return problem_of(document, detail, _keys_at, _HINTS, (*path, *_written(document, path, inside)))
+def _problems(document: Document, path: KeyPath, inside: KeyPath, detail: ErrorDetails) -> tuple[Problem, ...]:
+    return problems_of(document, detail, _keys_at, _HINTS, (*path, *_written(document, path, inside)))
 
 
 def _keys_at(path: KeyPath) -> tuple[str, ...]:

@@ -300,6 +300,54 @@ def test_without_files_the_configuration_in_force_is_checked(aishell_home: Path,
     }
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("alerts:\n  builtin: [sqlite]\n", (0, 0, 6)),
+        (
+            "alerts:\n  channels: {hook: 'webhook+https://hooks.example/x'}\n  rules: [{name: a, condition: pool.usage > 90%}]\n",
+            (0, 1, 134),
+        ),
+        ("alerts:\n  rules: [{name: a, condition: pool.usage > 90%}]\n", (0, 1, 134)),
+        ("alerts:\n", (0, 0, 134)),
+        ("alerts:\n  ruls: []\n", (78, 0, 0)),
+    ],
+)
+def test_a_file_that_has_nothing_but_alerts_is_a_configuration(
+    tmp_path: Path, text: str, expected: tuple[int, int, int], capsys: Capture
+) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(text)
+    ran = run_here(capsys, "alerts", "check", str(path), "--json")
+    report = ran.json()
+    assert (ran.code, report["rules"], report["builtin_rules"]) == expected, report
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_the_errors_of_rules_are_told_beside_those_of_the_configuration(
+    tmp_path: Path, aishell_home: Path, capsys: Capture, is_named: bool
+) -> None:
+    path = tmp_path / "x.yaml" if is_named else aishell_home / "config.yaml"
+    (path.parent / "more.yaml").write_text("rules: [{name: c, condition: pool.usag > 5%}]\n")
+    path.write_text(
+        "targets: [{name: a, url: 'redis://127.0.0.1:1/0', colour: x}]\n"
+        "alerts:\n"
+        "  rules: [{name: a, condition: pool.usag > 5%}, {name: b, condition: pool.usage > 5s}]\n"
+        "  override: {sqlite-bussy: {for: 1m}}\n"
+        "  builtin: [sqlite, postgress, orakel]\n"
+        "  files: [more.yaml]\n"
+        "  channels:\n"
+        "    two: {url: 'webhook+https://hooks.example/x', url_file: /tmp/x}\n"
+        "    bad: {url: 'file:///etc/passwd'}\n"
+        "    worse: 'syslog://'\n"
+    )
+    ran = run_here(capsys, "alerts", "check", *([str(path)] if is_named else []), "--json")
+    assert ran.code == 78
+    told = {(str(error["file"]).rpartition("/")[2], error["line"]) for error in rows_of(ran, "errors")}
+    assert told == {("more.yaml", 1), *((path.name, line) for line in (1, 3, 4, 5, 8, 9, 10))}
+    assert len(rows_of(ran, "errors")) == 10
+
+
 async def test_the_history_cuts_neither_times_nor_ids_on_a_narrow_screen(
     station: Station, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

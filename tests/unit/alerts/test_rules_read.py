@@ -192,3 +192,17 @@ def test_a_window_that_nobody_keeps_is_refused() -> None:
     found = book("rules:\n  - {name: a, condition: 'avg(pool.usage, 600d) > 90%'}")
     assert found.rules == ()
     assert "600d" in told(found.broken[0])
+
+
+def test_all_that_is_wrong_within_one_key_is_told_each_at_its_place() -> None:
+    text = (
+        "rules:\n  - name: r\n    condition: pool.usage > 90%\n"
+        "    labels: {alertname: x, target: y, 'a b': 5, good: [1]}\n"
+        "    annotations: {'c d': [1]}\n"
+        "    targets: {engine: [postgress, redis, mysq], environment: [produktion, stagin]}\n"
+        "    group_by: ['a b', ok, 'c d']\n"
+    )
+    (broken,) = book(text).broken
+    assert [problem.place for problem in broken.problems] == [
+        f"FILE:{place}" for place in ("4:14", "4:28", "4:39", "4:55", "5:19", "5:26", "6:24", "6:42", "6:63", "6:75", "7:16", "7:27")
+    ]
