@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +22,8 @@ from aishell_core.values import TargetId
 from aishell_ops.backups.copying import copy_backup
 from aishell_ops.backups.drill import Drill, drill
 from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan, SaveRequest
+from aishell_ops.backups.exporting import export_backup
+from aishell_ops.backups.importing import import_backup
 from aishell_ops.backups.keeping import remove
 from aishell_ops.backups.layout import Line, Spot
 from aishell_ops.backups.models import Backup, Record, RecordKind
@@ -30,7 +34,8 @@ from aishell_ops.backups.restore import Restored, RestoreOrder, plan_restore, re
 from aishell_ops.backups.retain import Retained, retain
 from aishell_ops.backups.storage.address import StorageAddress
 from aishell_ops.backups.storage.opening import open_storage
-from aishell_ops.backups.streams.contract import Keys
+from aishell_ops.backups.streams.contract import Keys, Recipe
+from aishell_ops.backups.streams.stopping import in_thread
 from aishell_ops.backups.take import Order, take
 from aishell_ops.backups.verify import Depth, Verification, unlock, verify
 from aishell_tui.authority import Authority
@@ -190,6 +195,42 @@ class BackupDesk:
         risk = Risk(RiskLevel.HIGH, (ActionClass.ADMIN,), ("a backup is removed for good",))
         return self.attempt_on(backup, risk, f"delete backup {backup.id} in {address}", confirmed=confirmed)
 
+    async def export(
+        self, address: StorageAddress, backup: Backup, path: Path, recipe: Recipe, *, with_records: bool, tell: Tell = nobody
+    ) -> Path:
+        """Write a backup into a file. Raises UsageError, BackupError and its kin; then no file is there."""
+        stop = threading.Event()
+
+        async def act() -> Path:
+            with self.repository(address) as repository:
+                work = partial(export_backup, repository, spot_of_backup(backup), path, recipe=recipe, tell=tell, stop=stop)
+                return await in_thread(stop, partial(work, with_records=with_records))
+
+        risk = Risk(RiskLevel.LOW, READING, ("its data is copied to a file",))
+        return await perform(self.authority.log, self.attempt_on(backup, risk, f"export backup {backup.id}"), act, clock=self.clock)
+
+    async def take_in(
+        self, source: Path, address: StorageAddress, target: str, *, keys: Keys | None, check: bool, tell: Tell = nobody
+    ) -> tuple[Backup, Verification | None]:
+        """Bring a carried backup into a storage, and check it where that is wanted. Raises UsageError, BackupError and its kin."""
+        stop = threading.Event()
+
+        async def act() -> tuple[Backup, Verification | None]:
+            with self.repository(address) as repository:
+                work = partial(import_backup, source, repository, target=target, keys=keys, tell=tell, stop=stop)
+                backup = await in_thread(stop, work)
+                if not check:
+                    return backup, None
+                opened = await self._keys(repository, backup)
+                who = self.authority.actor.user
+                found = await verify(repository, spot_of_backup(backup), Depth.DEEP, self.clock, keys=opened, by=who, tell=tell)
+                return found.backup, found
+
+        place, risk = Place(target, known=False), Risk(RiskLevel.LOW, READING, ("a backup comes from elsewhere",))
+        decision = decide(self.authority.actor, self.authority.policy, place, risk)
+        attempt = Attempt(self.authority.actor, place, "", "", risk, decision, f"import a backup into {address}", confirmed=True)
+        return await perform(self.authority.log, attempt, act, clock=self.clock)
+
     def administer(self, subject: str, work: Callable[[], T]) -> T:
         """Something done to all backups, such as scheduling them, by whoever may administer; recorded. Blocking."""
         place = Place("", known=False)
@@ -233,11 +274,11 @@ class BackupDesk:
         self, repository: Repository, backup: Backup, others: tuple[StorageAddress, ...], settings: Settings, tell: Tell
     ) -> Saved:
         """What follows a committed backup; each step is tried whatever became of those before it, but retention."""
-        spot, saved = spot_of_backup(backup), Saved(backup)
+        spot, saved, stop = spot_of_backup(backup), Saved(backup), threading.Event()
         for address in others:
             try:
                 with self.repository(address) as goal:
-                    await asyncio.to_thread(copy_backup, repository, goal, spot, tell=tell)
+                    await in_thread(stop, partial(copy_backup, repository, goal, spot, tell=tell, stop=stop))
                 saved = replace(saved, copies=(*saved.copies, str(address)))
             except AishellError as error:
                 saved = replace(saved, doubts=(*saved.doubts, error))

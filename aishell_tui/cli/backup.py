@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import typer
 
-from aishell_tui.cli import backup_keeping, backup_looking, backup_restoring, backup_scheduling, backup_taking, backup_testing
+from aishell_tui.cli import (
+    backup_carrying,
+    backup_keeping,
+    backup_looking,
+    backup_restoring,
+    backup_scheduling,
+    backup_taking,
+    backup_testing,
+)
 from aishell_tui.cli.arguments import examples
 
 app = typer.Typer(
@@ -18,5 +26,5 @@ app = typer.Typer(
         "aishell backup restore latest --dry-run",
     ),
 )
-for part in (backup_taking, backup_looking, backup_testing, backup_restoring, backup_keeping, backup_scheduling):
+for part in (backup_taking, backup_looking, backup_testing, backup_restoring, backup_keeping, backup_carrying, backup_scheduling):
     part.register(app)

@@ -189,9 +189,18 @@ class BackupsDeleted:
 
 @dataclass(frozen=True, slots=True)
 class BackupMarked:
-    """aishell backup pin, unpin, hold and release ID --json."""
+    """aishell backup pin, unpin, hold and release ID --json, and the last line of import."""
 
     backup: BackupRow = field(metadata=doc("the backup in the light of it"))
+
+
+@dataclass(frozen=True, slots=True)
+class BackupExported:
+    """aishell backup export ID PATH --json: the last line, behind those of the steps."""
+
+    id: str = field(metadata=doc("what was exported"))
+    path: str = field(metadata=doc("the file"))
+    size_bytes: int = field(metadata=doc("its size"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import getpass
+import io
 import json
 import sqlite3
+import subprocess
+import tarfile
 import tempfile
 from collections.abc import Iterable
 from contextlib import closing
@@ -489,3 +492,73 @@ def test_nothing_to_compare_is_no_validation(shop: Shop) -> None:
     shop.create("--proof", "none")
     assert "nothing could be compared" in shop.backup("test", "latest").out
     assert shop.backup("test", "latest", "--validate-data").code == 64
+
+
+@pytest.mark.parametrize("options", [(), ("--compress",), ("--encrypt",), ("--compress", "--encrypt", "--include-metadata")])
+def test_a_backup_is_carried_elsewhere_and_restored_there(shop: Shop, tmp_path: Path, options: tuple[str, ...]) -> None:
+    """As one file; in another storage, as a backup of another target, it is checked and restored."""
+    key = pyrage.x25519.Identity.generate()
+    (tmp_path / "key.txt").write_text(f"{key}\n")
+    keys = f"backup:\n  encryption: {{recipients: [{key.to_public()}], identities: [{{file: {tmp_path / 'key.txt'}}}]}}\n"
+    shop.configure(more=keys)
+    id_ = str(_row(shop.create("--proof", "full"))["id"])
+    exported = _last(shop.backup("export", id_, tmp_path, "--json", *options).out)
+    file = Path(str(exported["path"]))
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert (b"sqlite" in file.read_bytes()) == (not options)
+    assert not list(tmp_path.glob(".*.new"))
+
+    far = tmp_path / "far"
+    taken = shop.backup("import", file, "--output", far, "-d", "shop2", "--verify")
+    assert taken.code == 0, taken.err
+    rows = _dicts(shop.backup("list", "--json", "--storage", far).json()["backups"])
+    assert [(row["id"], row["target"], row["state"]) for row in rows] == [(id_, "shop2", "verified")]
+    restored = shop.backup("restore", id_, "--storage", far, "-d", "shop", "--target", "other.db", "--yes")
+    assert restored.code == 0, restored.err
+    assert shop.notes(shop.path.with_name("other.db")) == ["first", "second"]
+    again = shop.backup("import", file, "--output", far, "-d", "shop2")
+    assert (again.code, "already" in again.err) == (70, True)
+
+
+def test_the_usual_tar_opens_what_was_exported(shop: Shop, tmp_path: Path) -> None:
+    id_ = str(_row(shop.create())["id"])
+    assert shop.backup("export", id_, tmp_path / "app.tar").code == 0
+    done = subprocess.run(["tar", "-xf", tmp_path / "app.tar", "-C", tmp_path], check=False, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert "To restore it without aishell" in (tmp_path / id_ / "RECOVERY.txt").read_text()
+    taken = shop.backup("import", tmp_path / id_, "--output", tmp_path / "far", "--verify")
+    assert taken.code == 0, taken.err
+
+
+def test_what_was_damaged_on_its_way_is_not_taken_in(shop: Shop, tmp_path: Path) -> None:
+    """A flipped byte anywhere: in the manifest, in a part or in the archive's own words; nothing of it is kept."""
+    id_ = str(_row(shop.create("--compression", "none"))["id"])
+    file = tmp_path / "app.tar"
+    assert shop.backup("export", id_, file).code == 0
+    whole = file.read_bytes()
+    for place in (10, 600, len(whole) // 2, len(whole) - 3000):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 0x41]) + whole[place + 1 :])
+        taken = shop.backup("import", file, "--output", tmp_path / "far")
+        assert taken.code in {64, 65}, (place, taken.out, taken.err)
+        assert shop.ids("--storage", str(tmp_path / "far")) == []
+    file.write_bytes(whole[: len(whole) // 2])
+    assert shop.backup("import", file, "--output", tmp_path / "far").code in {64, 65}
+
+
+def test_what_is_no_backup_is_not_taken_in(shop: Shop, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no archive")
+    with tarfile.open(tmp_path / "evil.tar", "w") as archive:
+        about = tarfile.TarInfo("x/../../../etc/cron.d/evil")
+        about.size = 4
+        archive.addfile(about, io.BytesIO(b"evil"))
+    for name in ("text", "evil.tar", "nothing"):
+        ran = shop.backup("import", tmp_path / name)
+        assert ran.code in {64, 65}, ran.err
+    assert not shop.backups.exists() or shop.ids() == []
+
+
+def test_an_export_never_takes_the_place_of_a_file(shop: Shop, tmp_path: Path) -> None:
+    shop.create()
+    (tmp_path / "mine").write_text("mine")
+    ran = shop.backup("export", "latest", tmp_path / "mine")
+    assert (ran.code, (tmp_path / "mine").read_text()) == (64, "mine")

@@ -39,6 +39,13 @@ class Reader(Protocol):
         """Up to `size` bytes of it; empty at its end alone."""
 
 
+class Writes(Protocol):
+    """Takes objects of any size."""
+
+    def writing(self, key: str) -> AbstractContextManager[Writer]:
+        """Write an object, which is there when the block ends well, and not otherwise."""
+
+
 class Storage(Protocol):
     """A folder or a bucket in which backups lie."""
 

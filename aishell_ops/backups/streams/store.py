@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aishell_ops.backups.errors import BackupError
 from aishell_ops.backups.models import Part
-from aishell_ops.backups.storage.contract import Reader, Storage, Writer
+from aishell_ops.backups.storage.contract import Reader, Writer, Writes
 from aishell_ops.backups.streams.compression import FORMATS, squeezer
 from aishell_ops.backups.streams.contract import PlainSource, Progress, Recipe, Stop, Stride
 from aishell_ops.backups.streams.digest import Digest
@@ -20,7 +20,7 @@ def part_name(name: str, recipe: Recipe) -> str:
     return f"{name}{FORMATS[recipe.compression].suffix}{'.age' if recipe.encryption is not None else ''}"
 
 
-def store(source: PlainSource, storage: Storage, key: str, recipe: Recipe, progress: Progress, stop: Stop) -> Part:
+def store(source: PlainSource, storage: Writes, key: str, recipe: Recipe, progress: Progress, stop: Stop) -> Part:
     """Store a stream under a key, and tell what it was; nothing is there when this raises.
 
     The object is committed only after the source has said that the stream is whole. Raises BackupError and its kin.
