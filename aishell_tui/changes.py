@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from aishell_core.series.keys import SeriesKey
 from aishell_core.units import format_counted
-from aishell_core.values import Event, EventKind, Facts, Reading, Setting, Severity, TargetId
+from aishell_core.values import Event, EventKind, Facts, Part, Reading, Setting, Severity, TargetId
+from aishell_tui.digests import began_anew, counting_limits
 from aishell_tui.frame import TargetView
 
 _QUIET_SECONDS = 60.0
@@ -96,6 +97,18 @@ def counted_events(before: TargetView, reading: Reading) -> list[Event]:
         text = phrase.format(counted=counted, **dict(sample.labels))
         events.append(Event(reading.at, reading.target, EventKind.REPLICATION, Severity.WARNING, text))
     return events
+
+
+def statement_events(before: TargetView, reading: Reading) -> list[Event]:
+    """An event when the server has forgotten what it had counted of statements; not when other ones are seen than before."""
+    if before.statements is None or reading.statements is None or not before.statements:
+        return []
+    failure = next((each for each in reading.failures if each.part == Part.STATEMENTS), None)
+    same = counting_limits(before.failure_of(Part.STATEMENTS)) == counting_limits(failure)
+    if not same or not began_anew(before.statements, reading.statements):
+        return []
+    text = "the statistics of statements were reset, or are lost: counting begins anew"
+    return [Event(reading.at, reading.target, EventKind.RESTART, Severity.OK, text)]
 
 
 def view_events(before: TargetView, after: TargetView, at: float) -> list[Event]:

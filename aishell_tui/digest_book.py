@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from aishell_core.values import Part, TargetId
-from aishell_tui.digests import DigestHistory
+from aishell_tui.digests import DigestHistory, counting_limits
 from aishell_tui.frame import TargetView
 from aishell_tui.latency_book import LatencyBook
 
@@ -25,13 +25,13 @@ class DigestBook:
             if view.statements is None or read_at is None:
                 continue
             # What was hidden, or only estimated, and is counted now has not all run since the last reading.
-            failure = view.failure_of(Part.STATEMENTS)
-            counted = failure.message if failure is not None else ""
+            counted = counting_limits(view.failure_of(Part.STATEMENTS))
             if self._counted.setdefault(view.name, counted) != counted:
                 self._counted[view.name] = counted
                 self._histories.pop(view.name, None)
                 self._latencies.pop(view.name, None)
-            self.history(view.name).add(read_at, view.statements)
+            if self.history(view.name).add(read_at, view.statements):
+                self.latencies(view.name).begin_anew()
             self.latencies(view.name).add(read_at, view.statements)
 
     def latencies(self, target: TargetId) -> LatencyBook:

@@ -10,11 +10,13 @@ from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from aishell_core.engines.histogram import cumulative_minus, quantile
-from aishell_core.values import Statement
+from aishell_core.values import Failure, FailureCode, Statement
 
 LIVE_SECONDS = 15.0
 LOOKS_APART_SECONDS = LIVE_SECONDS / 8
 """Looks that lie closer together than this are not all kept: thousands of digests take megabytes each time."""
+
+_LASTING = frozenset({FailureCode.PRIVILEGE, FailureCode.MISSING, FailureCode.UNSUPPORTED})
 
 Statements = tuple[Statement, ...]
 _Key = tuple[str, str, str]
@@ -117,6 +119,30 @@ def difference(now: Statements, before: Statements) -> Statements:
     return tuple(delta for statement in now if (delta := _delta(statement, _base_of(statement, old))).calls > 0)
 
 
+def began_anew(before: Statements, now: Statements) -> bool:
+    """Whether a server has forgotten what it had counted, as after a reset of its statistics or a crash.
+
+    A single digest may be dropped for want of room and come back, the least called first; so what is gone or went back has
+    to hold most of the calls, or be most of the digests while there are far fewer than before. Estimates are never reset.
+    """
+    if before is now or any(each.sampled for each in before) or any(each.sampled for each in now):
+        return False
+    left = _keyed(now)
+    gone, calls, gone_calls = 0, 0.0, 0.0
+    for each in before:
+        calls += each.calls
+        newer = left.get(_key_of(each))
+        if newer is not each and (newer is None or newer.calls < each.calls or newer.total_milliseconds < each.total_milliseconds):
+            gone += 1
+            gone_calls += each.calls
+    return gone > 0 and (2 * gone_calls >= calls or (2 * gone >= len(before) and 4 * len(now) <= 3 * len(before)))
+
+
+def counting_limits(failure: Failure | None) -> str:
+    """Which statements are counted, in the words of what lastingly keeps the others away; that a reading failed changes nothing."""
+    return failure.message if failure is not None and failure.code in _LASTING else ""
+
+
 def _row(statement: Statement, spent: float, span_seconds: float | None) -> DigestRow:
     calls = statement.calls
     return DigestRow(
@@ -209,12 +235,20 @@ class DigestHistory:
         self._looks: deque[Look] = deque()
         self._reset: Look | None = None
         self._made: _Made | None = None
+        self._anew_at: float | None = None
 
-    def add(self, at: float, statements: Statements) -> None:
-        """One more reading; only what the live mode needs is kept."""
+    def add(self, at: float, statements: Statements) -> bool:
+        """One more reading; only what the live mode needs is kept. True where the server has begun to count anew.
+
+        Then all modes count from this reading on: what ran between the one before and the reset nobody knows.
+        """
         looks = self._looks
         if looks and at <= looks[-1].at:
-            return
+            return False
+        anew = bool(looks) and began_anew(looks[-1].statements, statements)
+        if anew:
+            looks.clear()
+            self._reset, self._anew_at = None, at
         newest = Look(at, _shared(statements, looks[-1].statements) if looks else statements)
         if len(looks) > 2 and looks[-1].at - looks[-2].at < LOOKS_APART_SECONDS and looks[-1] is not self._reset:
             looks.pop()
@@ -223,11 +257,17 @@ class DigestHistory:
             self._reset = looks[0]
         while len(looks) > 2 and looks[1].at <= at - LIVE_SECONDS:
             looks.popleft()
+        return anew
 
     def reset(self) -> None:
         """Count from the newest reading on."""
         if self._looks:
             self._reset = self._looks[-1]
+
+    def anew_at(self, mode: DigestMode) -> float | None:
+        """When a mode's span was begun by the server's counting anew (epoch seconds, of the reading); None where it was not."""
+        base = self._base(mode) if self._looks else None
+        return self._anew_at if base is not None and base.at == self._anew_at else None
 
     def table(self, mode: DigestMode, most: int = 1_000_000, search: str = "", chosen: Chosen | None = None) -> DigestTable:
         """The heaviest digests of a mode, of those that are `chosen`; the same object until something new was read.

@@ -35,8 +35,12 @@ class LatencyBook:
         if self._at is not None and 0 < at - self._at <= 3 * STEP_SECONDS:
             self._note(at, statements)
         self._at = at
-        self._before = {digest_key(each): each for each in statements}
+        self._before = {digest_key(each): each for each in statements if not each.sampled}
         self._forget(at)
+
+    def begin_anew(self) -> None:
+        """The next reading is where counting begins: the server has forgotten what it had counted."""
+        self._at, self._before = None, {}
 
     def _note(self, at: float, statements: Statements) -> None:
         spent = [

@@ -13,7 +13,7 @@ from aishell_core.series.store import SeriesStore
 from aishell_core.targets import Target
 from aishell_core.values import Ability, Event, EventKind, Facts, Failure, FailureCode, PlanNode, Reading, TargetId, Thresholds
 from aishell_tui.assess import assess, judged_metrics
-from aishell_tui.changes import counted_events, view_events
+from aishell_tui.changes import counted_events, statement_events, view_events
 from aishell_tui.frame import TargetView, absorb
 from aishell_tui.wait_history import WaitHistory
 from collectors.contract import NOTHING, Analyzing, Collector, Consenting, Demand
@@ -91,7 +91,7 @@ class Watch:
 
     def _publish(self, reading: Reading, interval_seconds: float) -> None:
         before = self.view
-        for event in counted_events(before, reading):
+        for event in (*counted_events(before, reading), *statement_events(before, reading)):
             self._emit(event)
         if _began_anew(before.facts, reading.facts):
             self._store.gap(before.name)

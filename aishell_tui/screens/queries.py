@@ -74,9 +74,10 @@ class QueriesScreen(DashboardScreen):
             table.select(None)
             table.clear_marks()
         found = self._digests(view, table.filter_text)
-        span = self.dashboard.digests.history(view.name).span_seconds(self._mode)
+        history = self.dashboard.digests.history(view.name)
+        span, anew_at = history.span_seconds(self._mode), history.anew_at(self._mode)
         table.set_empty_text(why_empty(view, self._mode, span))
-        table.set_heading(queries_heading(view, self._mode, span, found, frame.at))
+        table.set_heading(queries_heading(view, self._mode, span, found, frame.at, anew_at))
         table.set_stale(view.is_stale(frame.at))
         if found is not self._table:
             self._table = found

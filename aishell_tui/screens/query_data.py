@@ -76,11 +76,16 @@ def latency_data(
 ) -> ChartData:
     """Mean milliseconds per call over the window that is looked at: time spent divided by calls, bucket by bucket.
 
-    Only the heaviest statements of all time have series of their own; `seen` knows those that were heavy lately.
+    Only the heaviest statements of all time have series of their own; `seen` knows those that were heavy lately. Of one that
+    is sampled nobody knows a mean: its time is divided by those calls that happened to be seen.
     """
     title, span = "mean latency of this statement", span_text(look.span_seconds)
     labels = (("digest", statement.digest),)
     window = look.window(now)
+    if statement.sampled:
+        step = (window[1] - window[0]) / count
+        unknown = array("d", [math.nan] * count)
+        return ChartData(f"{title}: n/a, not all calls are seen", Unit.MILLISECONDS, unknown, window[0], step, span_text=span)
     spent = series_buckets(SeriesKey(STATEMENT_TIME, labels), view.snapshot, history, window, count)
     calls = series_buckets(SeriesKey(STATEMENT_CALLS, labels), view.snapshot, history, window, count)
     mean = array("d", (time / rate if rate > 0 else math.nan for time, rate in zip(spent.mean, calls.mean, strict=True)))

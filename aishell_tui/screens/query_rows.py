@@ -10,7 +10,7 @@ from aishell_core.values import Part, Statement, Unit
 from aishell_tui.digests import DigestMode, DigestRow, DigestTable, digest_key
 from aishell_tui.frame import TargetView
 from aishell_tui.screens.lazy_cells import LazyCells
-from aishell_tui.text import data_age_text, why_unknown
+from aishell_tui.text import data_age_text, moment_text, why_unknown
 from widgets.format import wrap
 from widgets.heading import Heading
 from widgets.lines import Span, Spans
@@ -172,10 +172,14 @@ def statement_words(statement: Statement) -> Sequence[str]:
     return statement.database, statement.user, _one_line(statement)
 
 
-def queries_heading(view: TargetView, mode: DigestMode, span_seconds: float | None, table: DigestTable, now: float) -> Heading:
-    """The pane's title: mode and its span, whether the figures are estimates, and how fresh they are."""
+def queries_heading(
+    view: TargetView, mode: DigestMode, span_seconds: float | None, table: DigestTable, now: float, anew_at: float | None = None
+) -> Heading:
+    """The pane's title: mode and its span, what began the span if nobody here did, whether these are estimates, how fresh they are."""
     span = f", last {format_duration(round(span_seconds))}" if span_seconds else ""
     detail: list[Span] = [(f"{mode}{span}", "label")]
+    if anew_at is not None:
+        detail.append((f"  counted anew by the server since {moment_text(anew_at, now)}", "warning"))
     if any(row.statement.sampled for row in table.rows):
         detail.append(("  sampled", "warning"))
     if table.total > len(table.rows):

@@ -255,6 +255,13 @@ async def test_estimates_are_marked_and_the_statement_that_installs_the_extensio
         assert "SELECT o.id" in text, "the rows are there all the same"
 
 
+async def test_of_a_sampled_statement_no_mean_latency_is_drawn() -> None:
+    estimates = tuple(replace(each, sampled=True) for each in STATEMENTS)
+    async with server(ServerScript(statements=estimates, failures=(NO_EXTENSION,)), size=LARGE) as (app, pilot):
+        await detail_of(app, pilot, "8f21c4", "mean latency of this statement: n/a, not all calls are seen")
+        assert "now n/a" in text_of(app)
+
+
 async def test_without_any_statement_the_hint_stands_in_the_pane() -> None:
     async with server(ServerScript(statements=None, failures=(NO_EXTENSION,))) as (app, pilot):
         await pilot.press("3")

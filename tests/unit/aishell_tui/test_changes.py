@@ -5,9 +5,9 @@ from __future__ import annotations
 from aishell_core.catalogue import PG_CONFLICTS_BY_KIND
 from aishell_core.series.store import SeriesStore
 from aishell_core.targets import Location, Target
-from aishell_core.values import Facts, Reading, Sample, Setting, TargetId, Tier
-from aishell_tui.changes import counted_events, facts_events, setting_events
-from aishell_tui.frame import TargetView
+from aishell_core.values import EventKind, Facts, Failure, FailureCode, Part, Reading, Sample, Setting, Statement, TargetId, Tier
+from aishell_tui.changes import counted_events, facts_events, setting_events, statement_events
+from aishell_tui.frame import TargetView, absorb
 
 PG = TargetId("pg")
 
@@ -70,3 +70,16 @@ def test_what_grows_is_told_once_for_as_long_as_it_goes_on() -> None:
 
 def test_a_counter_that_was_reset_is_no_news() -> None:
     assert _told((0, 5), (15, 0), (30, 0)) == []
+
+
+def test_a_reset_of_the_statistics_of_statements_is_told_once_and_a_grant_is_none() -> None:
+    view = TargetView(Target(PG, Location("postgres", host="db")), SeriesStore().snapshot(PG))
+    hidden = (Failure(Part.STATEMENTS, FailureCode.PRIVILEGE, "statements of other roles are hidden"),)
+    told = []
+    looks: list[tuple[float | None, tuple[Failure, ...]]] = [(100, ()), (120, ()), (None, ()), (3, ()), (9, ()), (50, hidden), (7, ())]
+    for at, (calls, failures) in enumerate(looks):
+        statements = None if calls is None else (Statement("a", "SELECT 1", calls, calls),)
+        reading = Reading(PG, Tier.HOT, float(at), statements=statements, failures=failures)
+        told += statement_events(view, reading)
+        view = absorb(view, reading, view.snapshot, 1.0)
+    assert [(event.at, event.kind) for event in told] == [(3.0, EventKind.RESTART)]

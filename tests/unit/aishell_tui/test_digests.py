@@ -1,5 +1,6 @@
 """Statement digests in their three modes."""
 
+import math
 from collections import Counter
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from aishell_core.series.store import SeriesStore
 from aishell_core.targets import Location, Target
 from aishell_core.values import Failure, FailureCode, Part, Reading, Statement, TargetId, Tier
 from aishell_tui.digest_book import DigestBook
-from aishell_tui.digests import DigestHistory, DigestMode, difference, digest_rows, digest_table, ranking
+from aishell_tui.digests import DigestHistory, DigestMode, began_anew, difference, digest_rows, digest_table, ranking
 from aishell_tui.frame import TargetView, absorb
 
 
@@ -212,3 +213,71 @@ def test_what_was_hidden_and_is_counted_now_has_not_run_since_the_last_reading()
     assert book.history(view.name).rows(DigestMode.LIVE) == ()
     read(11.0, (statement("own", 6, 60), statement("other", 9_003, 90_030)), ())
     assert [(row.statement.digest, row.calls) for row in book.history(view.name).rows(DigestMode.LIVE)] == [("other", 3)]
+
+
+def test_a_reset_in_the_server_begins_a_new_span_and_says_since_when() -> None:
+    history = DigestHistory()
+    for second in range(0, 30, 5):
+        history.add(100.0 + second, (statement("a", 10.0 * second, second), statement("once", 1, 9)))
+    history.reset()
+    assert history.add(130, (statement("a", 20, 2),))
+    assert [history.span_seconds(mode) for mode in (DigestMode.LIVE, DigestMode.RESET)] == [0, 0]
+    assert history.rows(DigestMode.LIVE) == ()
+    assert not history.add(135, (statement("a", 70, 7),))
+    for mode in (DigestMode.LIVE, DigestMode.RESET):
+        (row,) = history.rows(mode)
+        assert (row.calls, row.calls_per_second, history.span_seconds(mode)) == (50, 10, 5)
+        assert history.anew_at(mode) == 130
+    assert history.anew_at(DigestMode.TOTAL) is None
+    history.reset()
+    assert history.anew_at(DigestMode.RESET) is None
+    for second in range(140, 160, 5):
+        history.add(second, (statement("a", second, second),))
+    assert history.anew_at(DigestMode.LIVE) is None
+
+
+BUSY = (statement("busy", 1000, 10), statement("calm", 10, 1), *(statement(f"rare{index}", 1, 1) for index in range(8)))
+
+
+@pytest.mark.parametrize(
+    ("now", "anew"),
+    [
+        ((), True),
+        ((statement("busy", 900, 9),), True),
+        ((statement("busy", 1500, 15),), True),
+        ((statement("busy", 1500, 15), *BUSY[1:]), False),
+        # For want of room the rarest are dropped, and as many others stand in their place.
+        ((*BUSY[:2], *(statement(f"new{index}", 1, 1) for index in range(8))), False),
+        ((BUSY[0], statement("calm", 2, 0.5), *BUSY[2:]), False),
+        (tuple(replace(each, sampled=True) for each in BUSY[5:]), False),
+        (BUSY, False),
+    ],
+)
+def test_what_is_dropped_for_want_of_room_is_no_reset(now: tuple[Statement, ...], anew: bool) -> None:
+    assert began_anew(BUSY, now) is anew
+    assert not began_anew((), now)
+
+
+def test_a_reading_that_failed_once_loses_no_span() -> None:
+    view = TargetView(Target(TargetId("pg"), Location("postgres", host="db")), SeriesStore().snapshot(TargetId("pg")))
+    book = DigestBook()
+    late = (Failure(Part.STATEMENTS, FailureCode.TIMEOUT, "took too long"),)
+    for at, failures in ((1.0, ()), (6.0, late), (11.0, ())):
+        read = Reading(view.name, Tier.HOT, at, statements=(statement("a", at, at),), failures=failures)
+        book.read((absorb(view, read, view.snapshot, 1.0),))
+    assert book.history(view.name).span_seconds(DigestMode.LIVE) == 10
+
+
+def test_after_a_reset_in_the_server_no_latency_is_told_across_it() -> None:
+    view = TargetView(Target(TargetId("pg"), Location("postgres", host="db")), SeriesStore().snapshot(TargetId("pg")))
+    book = DigestBook()
+    others = tuple(statement(f"other{index}", 500, 500) for index in range(4))
+    for at, statements in (
+        (0.0, (statement("a", 10, 10), *others)),
+        (10.0, (statement("a", 12, 500),)),
+        (20.0, (statement("a", 22, 520),)),
+    ):
+        book.read((absorb(view, Reading(view.name, Tier.HOT, at, statements=statements), view.snapshot, 1.0),))
+    filled = book.latencies(view.name).fill(statement("a", 22, 520), [math.nan] * 2, 5.0, 10.0)
+    assert math.isnan(filled[0])
+    assert filled[1] == 2.0
