@@ -6,6 +6,7 @@ import asyncio
 import threading
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from aishell_core.clock import Clock
 from aishell_ops.backups.errors import BackupError, DamagedError
@@ -16,6 +17,7 @@ from aishell_ops.backups.repository import Repository
 from aishell_ops.backups.streams.contract import Keys, Progress, Stop, Stride
 from aishell_ops.backups.streams.fetch import check_stored, fetch
 from aishell_ops.backups.streams.nowhere import Nowhere
+from aishell_ops.backups.streams.stopping import in_thread
 
 
 class Depth(StrEnum):
@@ -51,15 +53,17 @@ async def verify(
     keys: Keys | None = None,
     by: str = "",
     tell: Tell = nobody,
-    stop: Stop | None = None,
+    stop: threading.Event | None = None,
 ) -> Verification:
     """Verify a backup and record the result. Raises StorageError when the storage cannot be asked: that is no damage.
+
+    When it is cancelled, its thread has ended, and nothing is recorded.
 
     A backup whose manifest itself cannot be believed raises DamagedError, because nothing can be recorded beside it.
     """
     begun, stop = clock.steady(), stop or threading.Event()
     backup = await asyncio.to_thread(repository.read, spot)
-    faults, remarks = await asyncio.to_thread(_look, repository, spot, backup, depth, keys, tell, stop)
+    faults, remarks = await in_thread(stop, partial(_look, repository, spot, backup, depth, keys, tell, stop))
     seconds = clock.steady() - begun
     record = Record(
         RecordKind.DAMAGED if faults else RecordKind.VERIFIED, clock.now(), by, detail="; ".join(faults), level=depth.value, seconds=seconds

@@ -8,16 +8,14 @@ import threading
 import time
 from collections.abc import Callable
 
-from aishell_core.units import format_bytes, format_duration
 from aishell_ops.backups.progress import Stage, Step
+from aishell_tui.backup_text import step_text
 from aishell_tui.cli.backup_shapes import BackupStep
 from aishell_tui.cli.encode import to_json_line
 from aishell_tui.cli.terminal import fit, printable
 
 _AGAIN_SECONDS = 0.2
 _JSON_AGAIN_SECONDS = 1.0
-_SETTLED_SECONDS = 2.0
-"""A rate is told only after so long: before that it says nothing about what is left."""
 
 
 class Teller:
@@ -69,20 +67,3 @@ class Teller:
         sys.stderr.write(f"\r\x1b[K{fit(printable(text), columns)}")
         sys.stderr.flush()
         self._wrote_line = True
-
-
-def step_text(step: Step, elapsed_seconds: float) -> str:
-    """A step in one line: stage, part, bytes, rate, and the time that is left where it can be told."""
-    words = [f"{step.stage:<10} {step.part}".rstrip()]
-    if step.plain_bytes:
-        of = f" of about {format_bytes(step.expected_bytes)}" if step.expected_bytes else ""
-        words.append(f"{format_bytes(step.plain_bytes)}{of}")
-    if step.stored_bytes:
-        words.append(f"{format_bytes(step.stored_bytes)} stored")
-    moved = step.stored_bytes if step.stage is Stage.CHECKING else step.plain_bytes
-    if moved and elapsed_seconds >= _SETTLED_SECONDS:
-        rate = moved / elapsed_seconds
-        words.append(f"{format_bytes(rate)}/s")
-        if step.expected_bytes and step.plain_bytes < step.expected_bytes and step.stage in {Stage.SAVING, Stage.LOADING}:
-            words.append(f"about {format_duration((step.expected_bytes - step.plain_bytes) / rate)} left")
-    return "  ".join([*words, format_duration(elapsed_seconds)])

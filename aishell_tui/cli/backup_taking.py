@@ -211,8 +211,9 @@ class _Making:
         return self._say(saved)
 
     def _say(self, saved: Saved) -> int:
+        from aishell_tui.backup_text import saved_doubts
         from aishell_tui.cli.encode import to_json_line
-        from aishell_tui.cli.reports.backups import made_report, made_text, saved_doubts
+        from aishell_tui.cli.reports.backups import made_report, made_text
 
         doubts = saved_doubts(saved)
         if self._json:

@@ -1,0 +1,175 @@
+"""Words about backups that commands and screens share: what was made, found, planned, and how far something has come. Pure.
+
+Texts from elsewhere stand in them as they are; whoever shows them makes them harmless.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from aishell_core.units import format_bytes, format_counted, format_duration
+from aishell_ops.backups.models import Backup, Manifest
+from aishell_ops.backups.progress import Stage, Step
+from aishell_ops.backups.state import is_held, is_pinned
+
+if TYPE_CHECKING:
+    # Only values of them are read here: what makes them is loaded by whoever makes them.
+    from aishell_ops.backups.drill import Drill
+    from aishell_ops.backups.engines.contract import LoadPlan, SavePlan
+    from aishell_ops.backups.restore import Restored
+    from aishell_ops.backups.verify import Verification
+    from aishell_tui.backup_desk import Saved
+    from aishell_tui.backup_settings import Settings
+
+_SETTLED_SECONDS = 2.0
+"""A rate is told only after so long: before that it says nothing about what is left."""
+_WITH_END = frozenset({Stage.SAVING, Stage.LOADING})
+"""Stages whose bytes go towards the expected ones."""
+
+
+def notes_of(backup: Backup, now: float) -> tuple[str, ...]:
+    """What else is to be known of a backup at a glance."""
+    manifest = backup.manifest
+    notes = [word for word, on in (("pinned", is_pinned(backup, now)), ("held", is_held(backup, now))) if on]
+    notes += ["encrypted"] if manifest.encryption is not None else []
+    notes += [f"only {format_counted(len(manifest.tables), 'table')}"] if manifest.tables else []
+    return tuple(notes)
+
+
+def size_text(manifest: Manifest) -> str:
+    """How much was saved, and how much of the storage that takes."""
+    return f"{format_bytes(manifest.plain_bytes)}, {format_bytes(manifest.stored_bytes)} stored"
+
+
+def local_text(moment: float) -> str:
+    """An epoch second as a date and time of this machine."""
+    return datetime.fromtimestamp(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def fact_rows(backup: Backup, now: float) -> list[tuple[str, str]]:
+    """What is known of a backup from its beginning, each with its title."""
+    manifest, source = backup.manifest, backup.manifest.source
+    rows = [
+        ("backup", f"{backup.id}  {backup.state}"),
+        ("of", f"{source.database or source.target} on {source.target} ({source.engine} {source.server_version})"),
+        ("from", source.address),
+        ("begun", f"{local_text(manifest.started_at)}, {format_duration(max(0.0, now - manifest.started_at))} ago"),
+        ("took", format_duration(manifest.duration_seconds)),
+        ("how", f"{manifest.method}, {manifest.format}, {manifest.compression}{', encrypted' if manifest.encryption else ''}"),
+        ("size", size_text(manifest)),
+        ("lies in", backup.location),
+    ]
+    rows += [("job", manifest.job)] if manifest.job else []
+    rows += [("only", ", ".join(manifest.tables))] if manifest.tables else []
+    rows += [("left out", f"{name}: {why}") for name, why in manifest.skipped]
+    return rows
+
+
+def save_plan_lines(name: str, plan: SavePlan, settings: Settings) -> list[str]:
+    """What would be saved and how."""
+    size = f", about {format_bytes(plan.expected_bytes)}" if plan.expected_bytes is not None else ""
+    how = [settings.compression.value, *(["encrypted"] if settings.encrypted else []), f"proof {settings.proof}"]
+    lines = [f"back up {plan.source.database or name} of {name} by {plan.method}{size}", *(f"  {step}" for step in plan.steps)]
+    lines += [f"  {', '.join(how)}", *(f"  to {address}" for address in settings.storages)]
+    lines += [f"  left out: {what}: {why}" for what, why in plan.skipped]
+    lines += [f"  mind: {warning}" for warning in plan.warnings]
+    return lines
+
+
+def saved_doubts(saved: Saved) -> list[str]:
+    """What went wrong after a backup was committed."""
+    faults = saved.verification.faults if saved.verification is not None else ()
+    return [*(f"it is damaged: {fault}" for fault in faults), *(error.message for error in saved.doubts)]
+
+
+def made_lines(saved: Saved) -> list[str]:
+    """What was made, and what became of old ones."""
+    manifest = saved.backup.manifest
+    took = format_duration(manifest.duration_seconds)
+    lines = [f"{saved.backup.id}  {saved.backup.state}  {size_text(manifest)}, took {took}", f"in {saved.backup.location}"]
+    lines += [f"and in {copy}" for copy in saved.copies]
+    if saved.verification is not None:
+        lines += [f"mind: {remark}" for remark in saved.verification.remarks]
+    if saved.retained is not None and saved.retained.removed:
+        freed = format_bytes(saved.retained.freed_bytes)
+        lines.append(f"removed {format_counted(len(saved.retained.removed), 'old backup')}, {freed}")
+    if saved.retained is not None and saved.retained.plan.refused:
+        lines.append(f"nothing old is removed: {saved.retained.plan.refused}")
+    return lines
+
+
+def verified_lines(found: Verification) -> list[str]:
+    """What a verification has found."""
+    word = "is whole" if found.is_whole else "is DAMAGED"
+    lines = [f"{found.backup.id} {word} ({found.depth}, {format_duration(found.seconds)})"]
+    lines += [f"  {fault}" for fault in found.faults]
+    lines += [f"  mind: {remark}" for remark in found.remarks]
+    return lines
+
+
+def tested_lines(found: Drill) -> list[str]:
+    """What a test restore has shown."""
+    lines = [f"{found.backup.id} restores: into {found.place} in {format_duration(found.seconds)}"]
+    if found.proves:
+        hashed = f", {found.comparison.hashed} by their content" if found.comparison.hashed else ""
+        lines.append(f"{format_counted(found.comparison.counted, 'table')} compared with what was saved{hashed}: the same")
+    else:
+        lines.append("nothing was counted when it was saved, so nothing could be compared: --proof counts does that")
+    return lines
+
+
+def load_plan_lines(backup: Backup, target: str, plan: LoadPlan, expected_seconds: float | None) -> list[str]:
+    """What a restore would do."""
+    lines = [f"restore {backup.id} of {backup.manifest.source.target} into {plan.database} on {target}"]
+    lines += [f"  writes {one}" for one in plan.writes]
+    lines += [f"  LOSES  {one}" for one in plan.losses]
+    if plan.needed_bytes is not None:
+        free = "an unknown amount" if plan.free_bytes is None else format_bytes(plan.free_bytes)
+        lines.append(f"  needs {format_bytes(plan.needed_bytes)} of room, and {free} is free")
+    if expected_seconds is not None:
+        lines.append(f"  takes about {format_duration(expected_seconds)}, by earlier restores")
+    lines += [f"  mind: {warning}" for warning in plan.warnings]
+    lines += [f"  NOT POSSIBLE: {one}" for one in plan.obstacles]
+    return lines
+
+
+def restored_lines(backup: Backup, target: str, done: Restored) -> list[str]:
+    """What was restored."""
+    lines = [f"restored {backup.id} into {done.database} on {target} in {format_duration(done.seconds)}"]
+    if done.comparison.is_proof:
+        hashed = f", {done.comparison.hashed} by their content" if done.comparison.hashed else ""
+        lines.append(f"{format_counted(done.comparison.counted, 'table')} compared with what was saved{hashed}: the same")
+    elif not done.comparison.differences:
+        lines.append("nothing was counted when it was saved, so nothing could be compared")
+    lines += [f"  differs: {difference}" for difference in done.comparison.differences]
+    return lines
+
+
+def step_words(step: Step, seconds: float) -> list[str]:
+    """How far it has come after so many seconds: bytes, rate, and the time that is left where it can be told."""
+    words = []
+    if step.plain_bytes:
+        of = f" of about {format_bytes(step.expected_bytes)}" if step.expected_bytes else ""
+        words.append(f"{format_bytes(step.plain_bytes)}{of}")
+    if step.stored_bytes:
+        words.append(f"{format_bytes(step.stored_bytes)} stored")
+    moved = step.stored_bytes if step.stage is Stage.CHECKING else step.plain_bytes
+    if moved and seconds >= _SETTLED_SECONDS:
+        rate = moved / seconds
+        words.append(f"{format_bytes(rate)}/s")
+        if step.expected_bytes and step.plain_bytes < step.expected_bytes and step.stage in _WITH_END:
+            words.append(f"about {format_duration((step.expected_bytes - step.plain_bytes) / rate)} left")
+    return words
+
+
+def step_text(step: Step, seconds: float) -> str:
+    """A step in one line."""
+    return "  ".join([f"{step.stage:<10} {step.part}".rstrip(), *step_words(step, seconds), format_duration(seconds)])
+
+
+def done_ratio(step: Step) -> float | None:
+    """The share that is done, as far as it can be told; never all of it before the end."""
+    if not step.expected_bytes or step.stage not in _WITH_END:
+        return None
+    return min(step.plain_bytes / step.expected_bytes, 0.99)
