@@ -47,6 +47,8 @@ class Looked:
     disabled: int = 0
     channels: int = 0
     suites: tuple[Suite, ...] = ()
+    broken: frozenset[str] = frozenset()
+    """The names of rules that are wrong."""
     errors: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
 
@@ -65,12 +67,14 @@ class _Gathered:
     disabled: int = 0
     channels: int = 0
     suites: list[Suite] = field(default_factory=list)
+    broken: set[str] = field(default_factory=set)
     errors: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
 
     def book(self, book: RuleBook) -> None:
         self.rules |= {rule.name: rule for rule in book.rules}
         self.disabled += len(book.disabled)
+        self.broken |= {each.name for each in book.broken} - self.rules.keys()
         self.errors += book.errors
         self.warnings += book.warnings
 
@@ -101,6 +105,7 @@ def look_at(files: Sequence[Path], chosen: Path | None = None) -> Looked:
         found.disabled,
         found.channels,
         tuple(found.suites),
+        frozenset(found.broken),
         _in_order(found.errors),
         _in_order(found.warnings),
     )

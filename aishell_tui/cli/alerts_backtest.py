@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aishell_core.errors import UsageError
-from aishell_tui.cli.arguments import ConfigOption, JsonOption, choice, complete_target, configuration, examples
+from aishell_tui.cli.arguments import ConfigOption, JsonOption, choice, complete_target, configuration, examples, tell_problems
 from aishell_tui.cli.encode import to_json
 from aishell_tui.cli.terminal import say
 
 if TYPE_CHECKING:
     # Loaded where it is used: --help and --version need none of it.
+    from aishell_core.documents.problems import Problem
     from alerts.rule import Rule
 
 
@@ -51,7 +52,7 @@ def run_backtest(
     For each rule how often it would have fired, for how long, how often it changed, and the threshold at which it would
     have fired half as often. The figures are means: of ten seconds for the last day, of five minutes for a month before.
     A time in which no dashboard ran counts towards nothing. Roles are not kept: a rule that is for one is tried when --rule
-    names it, on all targets.
+    names it, on all targets. Rules that are wrong are told and left out.
     """
     import time
     from contextlib import closing
@@ -68,7 +69,7 @@ def run_backtest(
     if span <= 0:
         raise UsageError(f"{last} is no span", "write 24h or 14d")
     chosen = choice(context, config)
-    rules = _rules(files or [], rule or [], chosen.config)
+    rules, errors = _rules(files or [], rule or [], chosen.config)
     loaded, now = configuration(chosen), time.time()
     since = now - min(span, KEPT_SECONDS)
     with closing(StateDatabase.open(find_places().state, writable=False)) as database:
@@ -77,27 +78,31 @@ def run_backtest(
         found = backtest(rules, targets, database.history, since, now, say_how_far, any_role=bool(rule))
     report = backtest_report(found, span)
     say(to_json(report) if json else backtest_text(report))
+    tell_problems(chosen, errors)
     return 0
 
 
-def _rules(files: list[Path], names: list[str], chosen: Path | None) -> list[Rule]:
-    """The rules that are tried: those of files without the built-in ones, those in force, or those that are named."""
+def _rules(files: list[Path], names: list[str], chosen: Path | None) -> tuple[list[Rule], tuple[Problem, ...]]:
+    """The rules that are tried: those of files without the built-in ones, those in force, or those that are named.
+
+    What is wrong with others keeps none from being tried, and comes with them.
+    """
     from aishell_core.documents.problems import InvalidConfigError, nearest
     from aishell_tui.alert_files import look_at
 
     looked = look_at(files, chosen)
-    if looked.errors:
-        raise InvalidConfigError(looked.errors)
     known = {rule.name: rule for rule in looked.rules}
+    found = [known[name] for name in dict.fromkeys(names) if name in known]
+    if not names:
+        found = [rule for rule in looked.rules if not files or not rule.builtin]
     for name in names:
-        if name not in known:
+        if name not in known and name not in looked.broken:
             raise UsageError(f"there is no rule {name!r}", nearest(name, known))
-    if names:
-        return [known[name] for name in dict.fromkeys(names)]
-    found = [rule for rule in looked.rules if not files or not rule.builtin]
+    if looked.errors and (not found or looked.broken.intersection(names)):
+        raise InvalidConfigError(looked.errors)
     if not found:
         raise UsageError("there is no rule to try", "name a file of rules, or leave the files out for the rules in force")
-    return found
+    return found, looked.errors
 
 
 def _tell(share: float) -> None:

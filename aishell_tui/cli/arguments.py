@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -13,6 +13,7 @@ from aishell_core.errors import AishellError, UsageError
 
 if TYPE_CHECKING:
     # Reading the configuration costs a tenth of a second, which --help and --version need not pay.
+    from aishell_core.documents.problems import Problem
     from aishell_core.targets import Target
     from aishell_tui.config.load import Configuration
 
@@ -120,12 +121,17 @@ def tell_warnings(chosen: Choice, loaded: Configuration) -> None:
     """Say on standard error what should be looked at; called when nothing can fail any more, so that an error stands alone."""
     from aishell_core.documents.masking import has_written_secret
 
-    for warning in loaded.warnings:
-        _warn(chosen, str(warning), warning.line_text, warning.hint)
+    tell_problems(chosen, loaded.warnings)
     if any(has_written_secret(word) for word in chosen.targets):
         message = "a password on the command line is seen by everybody on this machine who lists processes"
         hint = "save the target with: aishell connect URL --save NAME, or name it in the configuration"
         _warn(chosen, f"{message}\n    hint: {hint}", message, hint)
+
+
+def tell_problems(chosen: Choice, problems: Iterable[Problem]) -> None:
+    """Say on standard error what is wrong and kept nothing from being done."""
+    for problem in problems:
+        _warn(chosen, str(problem), problem.line_text, problem.hint)
 
 
 def _warn(chosen: Choice, text: str, message: str, hint: str) -> None:

@@ -43,7 +43,7 @@ _HINTS: Mapping[str | int, str] = {
 
 @dataclass(frozen=True, slots=True)
 class TrialFile:
-    """A file with tests: the rules that they are of, the tests, and all that is wrong; with any problem nothing is to be run."""
+    """A file with tests: the rules that they are of, the tests that can be run, and all that is wrong."""
 
     source: str
     book: RuleBook = field(default_factory=RuleBook)

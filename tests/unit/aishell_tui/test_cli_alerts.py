@@ -348,6 +348,26 @@ def test_the_errors_of_rules_are_told_beside_those_of_the_configuration(
     assert len(rows_of(ran, "errors")) == 10
 
 
+def test_a_rule_that_is_wrong_keeps_no_other_from_being_tried(tmp_path: Path, aishell_home: Path, capsys: Capture) -> None:
+    """As in a dashboard: a bad rule is told and left out, the others run."""
+    with closing(StateDatabase.open(aishell_home / "state")) as database:
+        row = RollupRow(time.time() - 60, array("f", [0.95] * 4))
+        database.write_rollups([RollupBatch(TargetId("orders"), Tier.HOT, 10.0, (SeriesKey(CATALOGUE["pool.usage"]),), (row,))])
+    good = "{name: good, condition: pool.usage > 90%, tests: [{series: {pool.usage: 95%x5}, checks: [{at: 20s, alerts: warning}]}]}"
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(f"rules:\n  - {good}\n  - {{name: bad, condition: pool.usag > 90%}}\n")
+    for words in ((), ("--rule", "good"), ("--target", "orders")):
+        ran = run_here(capsys, "alerts", "backtest", str(rules), *words, "--json")
+        assert (ran.code, [row["name"] for row in rows_of(ran, "rules")]) == (0, ["good"]), ran.err
+        assert "there is no metric 'pool.usag'" in ran.err
+    ran = run_here(capsys, "alerts", "backtest", str(rules), "--rule", "bad")
+    assert (ran.code, "there is no metric 'pool.usag'" in ran.err) == (78, True)
+    ran = run_here(capsys, "alerts", "backtest", str(rules), "--rule", "godo")
+    assert (ran.code, "did you mean good?" in ran.err) == (64, True)
+    ran = run_here(capsys, "alerts", "test", str(rules))
+    assert (ran.code, ran.out.splitlines()[-1], "there is no metric 'pool.usag'" in ran.err) == (78, "1 test passed", True)
+
+
 async def test_the_history_cuts_neither_times_nor_ids_on_a_narrow_screen(
     station: Station, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
