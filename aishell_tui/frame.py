@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aishell_core.series.snapshot import Snapshot
 from aishell_core.targets import Target
@@ -141,11 +141,32 @@ def without_left_sessions(view: TargetView) -> TargetView:
     They come with a hot reading while they are looked at. Where newer ones came without them, they tell of long ago:
     their ages are wrong and their ids may be others' by now.
     """
-    read_at, last_at = view.part_at.get(Part.SESSIONS), view.last_ok_at
-    if read_at is None or last_at is None or last_at - read_at <= _LEFT_INTERVALS * view.interval_seconds + 1.0:
+    if _is_left(view, Part.SESSIONS):
+        return _without(view, _WITH_SESSIONS)
+    # Locks that a server does not tell of any more: that nobody waited is long ago.
+    return _without(view, frozenset({Part.LOCKS})) if _is_left(view, Part.LOCKS) else view
+
+
+def without_earlier(view: TargetView, parts: Iterable[Part], since: float) -> TargetView:
+    """The view without the parts that were read for an earlier look than the one that began at `since` (epoch seconds).
+
+    A part that takes the server long to tell comes more seldom than the readings: while it is looked at it stays, with its age.
+    """
+    return _without(view, frozenset(part for part in parts if view.part_at.get(part, since) < since and _is_left(view, part)))
+
+
+def _is_left(view: TargetView, part: Part) -> bool:
+    """Whether newer readings came without a part that comes with them while it is looked at."""
+    read_at, last_at = view.part_at.get(part), view.last_ok_at
+    return read_at is not None and last_at is not None and last_at - read_at > _LEFT_INTERVALS * view.interval_seconds + 1.0
+
+
+def _without(view: TargetView, parts: frozenset[Part]) -> TargetView:
+    if not parts:
         return view
-    kept = {part: at for part, at in view.part_at.items() if part not in _WITH_SESSIONS}
-    return replace(view, sessions=None, lock_waits=None, part_at=MappingProxyType(kept))
+    kept = {part: at for part, at in view.part_at.items() if part not in parts}
+    unknown: dict[str, Any] = {name: None for part, name in _PART_FIELDS if part in parts}
+    return replace(view, part_at=MappingProxyType(kept), **unknown)
 
 
 @dataclass(frozen=True, slots=True)

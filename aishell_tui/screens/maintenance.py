@@ -6,27 +6,40 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 
-from aishell_core.values import Ability, Part
+from aishell_core.units import format_duration
+from aishell_core.values import Ability, Part, TargetId
 from aishell_tui.export import CellValue, PaneData
-from aishell_tui.frame import Frame, TargetView
+from aishell_tui.frame import Frame, TargetView, without_earlier
 from aishell_tui.look import Look
 from aishell_tui.progress import ProgressHistory
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
 from aishell_tui.screens.upkeep_lines import upkeep_lines
-from aishell_tui.text import data_age_text, server_text
+from aishell_tui.text import data_age_text, server_text, without_path
 from collectors.contract import Demand
 from widgets.heading import Heading
+from widgets.lines import Spans
 from widgets.text_view import TextView
 
 _COLUMNS = ("what", "name", "phase", "database", "done", "total", "unit", "per_second", "eta_seconds", "transactions", "seconds")
 
 
+_CLOSE = (Part.PROGRESS, Part.HORIZON)
+"""What is read only while it is looked at."""
+
+
 def maintenance_heading(view: TargetView, now: float) -> Heading:
-    """The pane's title with how fresh its readings are."""
-    ages = [view.part_at[part] for part in (Part.PROGRESS, Part.HORIZON) if part in view.part_at]
-    fresh = f"live {round(max(0.0, now - max(ages)))}s" if ages else ""
-    return Heading("maintenance", ((str(view.name), "label"),), fresh, data_age_text(view, now) if view.is_stale(now) else "")
+    """The pane's title with how old the oldest of what it shows is."""
+    read_at = [view.part_at[part] for part in _CLOSE if part in view.part_at]
+    age = round(max(0.0, now - min(read_at))) if read_at else None
+    name: Spans = ((str(view.name), "label"),)
+    if not view.is_stale(now):
+        return Heading("maintenance", name, f"live {age}s" if age is not None else "")
+    if age is None:
+        return Heading("maintenance", name, "", data_age_text(view, now))
+    failure = view.target_failure
+    why = f": {without_path(view, failure.message)}" if failure is not None else ""
+    return Heading("maintenance", name, "", f"stale {format_duration(age)}{why}")
 
 
 def maintenance_data(view: TargetView, history: ProgressHistory) -> PaneData:
@@ -51,6 +64,9 @@ class MaintenanceScreen(DashboardScreen):
     AUTO_FOCUS = "TextView"
     BINDINGS: ClassVar = bindings_of("maintenance")
 
+    _looked: tuple[TargetId, float] | None = None
+    """The target that is looked at without a break, and since when."""
+
     def compose_body(self) -> ComposeResult:
         """The page, which scrolls."""
         yield TextView(heading=Heading("maintenance"), id="upkeep")
@@ -61,19 +77,32 @@ class MaintenanceScreen(DashboardScreen):
 
     def show_body(self, frame: Frame, look: Look) -> None:
         """The newest state."""
-        view = self.viewed(frame, look)
+        view = self._seen(frame, look)
         if view is None:
             return
         page = self.query_one("#upkeep", TextView)
         page.set_heading(maintenance_heading(view, frame.at))
-        if view.abilities and not view.abilities & (Ability.PROGRESS | Ability.HORIZON):
+        if view.lacks(Ability.PROGRESS) and view.lacks(Ability.HORIZON):
             page.set_lines([(("  ", "text"), (f"n/a: {server_text(view)} tells nothing of its upkeep", "unknown"))])
             return
         page.set_lines(upkeep_lines(view, self.dashboard.progress.history(view.name), page.size.width, page.glyphs))
 
+    def _seen(self, frame: Frame, look: Look) -> TargetView | None:
+        """The target that is looked at, without what was read for an earlier look: that may have ended long ago."""
+        view = self.viewed(frame, look)
+        if view is None:
+            return None
+        if self._looked is None or self._looked[0] != view.name:
+            self._looked = (view.name, frame.at)
+        return without_earlier(view, _CLOSE, self._looked[1])
+
+    def on_screen_suspend(self) -> None:
+        """The next look is another one."""
+        self._looked = None
+
     def pane_data(self) -> PaneData | None:
         """Operations and holders."""
-        view = self.viewed(self.dashboard.frame, self.dashboard.look)
+        view = self._seen(self.dashboard.frame, self.dashboard.look)
         return maintenance_data(view, self.dashboard.progress.history(view.name)) if view is not None else None
 
     def copy_text(self) -> str:

@@ -96,7 +96,7 @@ def running_lines(view: TargetView, history: ProgressHistory, width: int, glyphs
 
 def _why(view: TargetView, part: Part, width: int) -> tuple[Spans, ...]:
     """Why something is not shown; what would mend it has lines of its own, so that it can be copied as it stands."""
-    failure = view.failure_of(part)
+    failure = view.failure_of(part) or view.target_failure
     if failure is None:
         return ((("  reading …", "dim"),),)
     lines = [line for text in (f"n/a: {failure.message}", failure.hint) if text for line in wrap(text, max(20, width - 4))]
