@@ -8,12 +8,16 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import cast
 
 Field = None | bool | int | float | str | list["Field"] | dict[str, "Field"]
 
 FIRST_PREVIOUS = "0" * 64
 """What the first record of a log names as its predecessor."""
+
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
+"""How a record's time is written, UTC."""
 
 # The signature is over the bytes before it as they stand, so that not even a space can change unnoticed.
 _LINE = re.compile(rb'(\{.*),"mac":"([0-9a-f]{64})"\}', re.DOTALL)
@@ -74,6 +78,11 @@ def decode(line: bytes, keys: Keys) -> Record | None:
     sequence, previous = fields.pop("seq"), fields.pop("previous")
     del fields["mac"]
     return Record(cast(int, sequence), cast(str, previous), mac, fields)
+
+
+def moment_of(record: Record) -> datetime:
+    """When a record was written, by the clock of that moment (UTC)."""
+    return datetime.strptime(str(record.fields["time"]), TIME_FORMAT).replace(tzinfo=UTC)
 
 
 def torn_note(left: bytes) -> dict[str, Field]:

@@ -6,14 +6,19 @@ import re
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from aishell_core.errors import StateError
 from aishell_core.safety.audit_folder import AuditFolder, Segment
 from aishell_core.safety.audit_head import FoundHead, Head, read_head
-from aishell_core.safety.audit_record import Field, Keys, Link, Record, decode, torn_note
+from aishell_core.safety.audit_record import Field, Keys, Link, Record, decode, moment_of, torn_note
 
 _OTHERS = 0o077
+_OTHERS_WRITE = 0o022
+_STEP = timedelta(minutes=1)
+"""Clocks are set by so much without anything to remark on."""
+_MOST_STEPS = 10
 _RESULT_OF = re.compile(rb'"event":"result","attempt":(\d+),')
 NO_LOG = "there is no audit log yet"
 LOG_GONE = "a log was begun here, for its lock is left, and its files, head and key are gone"
@@ -36,20 +41,24 @@ class Damage:
 class Verification:
     """What was found: damage, and remarks on what is no damage, such as a line that a crash cut off.
 
-    `last` is the end of the chain; kept elsewhere, it proves later that nothing up to it was taken back.
+    `last` is the end of the chain; kept elsewhere, it proves later that nothing up to it was taken back. `expired` is how many
+    records were taken away because of their age.
     """
 
     records: int = 0
     segments: int = 0
     first_sequence: int = 0
     last: Link = field(default_factory=Link)
+    expired: int = 0
     damage: tuple[Damage, ...] = ()
     remarks: tuple[str, ...] = ()
     unfinished: tuple[int, ...] = ()
 
 
-def verify(state: Path, expected: Link | None = None) -> Verification:
+def verify(state: Path, expected: Link | None = None, *, now: float | None = None) -> Verification:
     """Check the whole log of a state folder; `expected` is an end that was noted earlier, which must still be in it.
+
+    `now` (epoch seconds) is the time beyond which no record can be.
 
     Raises StateError where the log cannot be read. Writers wait only while the ends of the files are looked up.
     """
@@ -63,7 +72,8 @@ def verify(state: Path, expected: Link | None = None) -> Verification:
             sizes = {segment.number: segment.path.stat().st_size for segment in segments}
         if keys is None:
             return _without_key(folder, segments)
-        return _Checker(folder, keys, head, expected).check(segments, sizes)
+        latest = None if now is None else datetime.fromtimestamp(now, UTC)
+        return _Checker(folder, keys, head, expected, latest).check(segments, sizes)
     except OSError as error:
         raise StateError(
             f"the audit log in {folder.segments_folder} cannot be read: {error.strerror or error}", "run it as its owner"
@@ -79,7 +89,7 @@ def _without_key(folder: AuditFolder, segments: tuple[Segment, ...]) -> Verifica
 class _Checker:
     """Walks along the chain; what does not fit is damage, and after each fault it goes on from the next genuine record."""
 
-    def __init__(self, folder: AuditFolder, keys: Keys, head: FoundHead | None, expected: Link | None) -> None:
+    def __init__(self, folder: AuditFolder, keys: Keys, head: FoundHead | None, expected: Link | None, latest: datetime | None) -> None:
         self._folder = folder
         self._keys = keys
         self._found = head
@@ -88,6 +98,9 @@ class _Checker:
         self._met_expected = expected is None
         self._damage: list[Damage] = []
         self._remarks: list[str] = []
+        self._latest = latest
+        self._before: datetime | None = None
+        self._steps: list[str] = []
         self._open: set[int] = set()
         self._records = 0
         self._end: Link = self._head.first_link
@@ -101,8 +114,9 @@ class _Checker:
         for segment in kept:
             self._check_segment(segment, sizes[segment.number])
         self._check_end()
-        damage, remarks, unfinished = tuple(self._damage), tuple(self._remarks), tuple(sorted(self._open))
-        return Verification(self._records, len(kept), self._head.first_sequence, self._end, damage, remarks, unfinished)
+        remarks = (*self._remarks, *_first_of(self._steps))
+        first = self._head.first_sequence
+        return Verification(self._records, len(kept), first, self._end, first - 1, tuple(self._damage), remarks, tuple(sorted(self._open)))
 
     def _add(self, file: Path, line: int, what: str) -> None:
         self._damage.append(Damage(file, line, what))
@@ -127,6 +141,9 @@ class _Checker:
             if segment.number != number:
                 self._add(segment.path, 0, "the file before this one is missing, or its number is taken twice")
                 break
+        for folder, forbidden in ((self._folder.segments_folder, _OTHERS), (self._folder.state, _OTHERS_WRITE)):
+            if folder.exists() and folder.stat().st_mode & forbidden:
+                self._remarks.append(f"others may look into {folder} or put files there: chmod 700 {folder}")
         for path in (self._folder.key_path, self._folder.head_path, *(segment.path for segment in segments)):
             if path.exists() and path.stat().st_mode & _OTHERS:
                 self._remarks.append(f"others may read or write {path}: chmod 600 {path}")
@@ -157,6 +174,17 @@ class _Checker:
         self._end = Link(record.sequence, record.mac)
         self._met_expected = self._met_expected or self._end == self._expected
         self._follow(record)
+        self._look_at_clock(record)
+
+    def _look_at_clock(self, record: Record) -> None:
+        """Remark on a time that lies before that of the record before it, or that has not come yet: one of the two clocks was wrong."""
+        moment, before = moment_of(record), self._before
+        self._before = moment
+        if before is not None and moment < before - _STEP:
+            told = f"record {record.sequence} was written at {moment:%Y-%m-%d %H:%M} and the one before it at {before:%Y-%m-%d %H:%M}"
+            self._steps.append(f"{told}: the clock was ahead then, or is behind since")
+        elif self._latest is not None and moment > self._latest + _STEP and (before is None or before <= self._latest + _STEP):
+            self._steps.append(f"record {record.sequence} is of {moment:%Y-%m-%d %H:%M}, which has not come yet: the clock was ahead")
 
     def _settle_strange(self, record: Record) -> bool:
         """Whether the lines before a record that are none are explained by it, as what a crash had left; else they are damage."""
@@ -200,6 +228,11 @@ class _Checker:
             self._remarks.append(f"record {self._end.sequence} was written and a crash came before the head knew of it")
         if not self._met_expected and self._expected is not None:
             self._add(folder, 0, f"record {self._expected.sequence} with the signature that was expected is not in the log")
+
+
+def _first_of(steps: list[str]) -> list[str]:
+    more = len(steps) - _MOST_STEPS
+    return steps if more <= 0 else [*steps[:_MOST_STEPS], f"{more} more times that go back or have not come"]
 
 
 def _gap(wanted: int, found: int) -> str:

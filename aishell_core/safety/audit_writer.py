@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from aishell_core.errors import StateError
 from aishell_core.safety.audit_folder import AuditFolder, Segment, sync_folder, write_all
 from aishell_core.safety.audit_head import Head, read_head, write_head
-from aishell_core.safety.audit_record import Field, Keys, Link, Record, decode, encode, torn_note
+from aishell_core.safety.audit_record import TIME_FORMAT, Field, Keys, Link, Record, decode, encode, moment_of, torn_note
 
 LONGEST_STATEMENT = 16_384
 _LONGEST_TEXT = 1_024
@@ -40,7 +40,7 @@ class AuditWriter:
     def add(self, fields: Mapping[str, Field]) -> Link:
         """Add one record, first catching up with what a crash has left."""
         segment, before = self._catch_up()
-        whole = {"time": self._moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), **_short(fields), **self._notes}
+        whole = {"time": self._moment.strftime(TIME_FORMAT), **_short(fields), **self._notes}
         line, link = encode(self._head.link, whole, self.keys)
         head = self._head
         if before > 0 and (before + len(line) > self._limits.segment_bytes or segment.day != self._day):
@@ -78,15 +78,16 @@ class AuditWriter:
         last, segment = self._last_record()
         begun = segment.number if segment is not None else 1
         size = segment.path.stat().st_size if segment is not None else 0
-        return Head(sequence=last.sequence, mac=last.mac, segment=begun, size=size)
+        link = Link(last.sequence, last.mac) if last is not None else Link()
+        return Head(sequence=link.sequence, mac=link.mac, segment=begun, size=size)
 
-    def _last_record(self) -> tuple[Link, Segment | None]:
+    def _last_record(self) -> tuple[Record | None, Segment | None]:
         for segment in reversed(self._segments):
             for line in reversed(segment.path.read_bytes().split(b"\n")):
                 record = decode(line, self.keys)
                 if record is not None:
-                    return Link(record.sequence, record.mac), segment
-        return Link(), self._segments[-1] if self._segments else None
+                    return record, segment
+        return None, self._segments[-1] if self._segments else None
 
     def _catch_up(self) -> tuple[Segment, int]:
         """The segment to write to and its size, after taking in records that a crash kept the head from knowing."""
@@ -156,9 +157,12 @@ class AuditWriter:
     def _first_kept(self) -> tuple[int, Record] | None:
         """The first segment that is not too old, with its first record; None when all of them stay.
 
-        Told from the signed time of the next segment's first record, because anybody could give a file another name.
+        Told from the signed time of the next segment's first record, because anybody could give a file another name. How
+        late it is has to be borne out by the newest record that is there: a clock that is far ahead for one run takes nothing away.
         """
-        oldest = (self._moment - timedelta(days=self._limits.keep_days)).strftime("%Y-%m-%d")
+        newest, _ = self._last_record()
+        moment = self._moment if newest is None else min(self._moment, moment_of(newest))
+        oldest = (moment - timedelta(days=self._limits.keep_days)).strftime("%Y-%m-%d")
         kept = None
         for segment in self._segments[1:]:
             with segment.path.open("rb") as file:

@@ -66,14 +66,16 @@ def verify(
     """Check that nothing in the audit log was edited, taken out, cut off or put in another order.
 
     The exit code is 0 when it is whole, 1 when there is something to look at (what a crash has left, an attempt without
-    a result, files that others may read), 2 when it is damaged.
+    a result, times that go back, files that others may read), 2 when it is damaged.
     """
+    import time
+
     from aishell_core.safety.audit_verify import NO_LOG
     from aishell_core.safety.audit_verify import verify as verify_log
     from aishell_tui.cli.reports.audit import verify_report, verify_text
     from aishell_tui.places import find_places
 
-    found = verify_log(find_places().state, _link(expect) if expect else None)
+    found = verify_log(find_places().state, _link(expect) if expect else None, now=time.time())
     say(to_json(verify_report(found)) if json else verify_text(found))
     if found.damage:
         return int(ExitCode.CRITICAL)

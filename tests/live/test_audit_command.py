@@ -10,9 +10,12 @@ import pytest
 from aishell_core.clock import SystemClock
 from aishell_core.safety.audit import AuditLog
 from aishell_core.safety.audit_entry import Outcome, Result
+from aishell_core.safety.audit_verify import verify
+from aishell_core.safety.audit_writer import AuditLimits
 from aishell_core.safety.decision import Decision
 from tests.command_line import run_here, run_process
-from tests.safety import attempt, segments
+from tests.fake_clock import FakeClock
+from tests.safety import DAY_SECONDS, attempt, segments
 
 
 @pytest.fixture
@@ -77,6 +80,22 @@ def test_an_act_that_a_crash_cut_off_is_something_to_look_at(state: Path, capsys
     AuditLog(state).record_attempt(attempt())
     found = run_here(capsys, "audit", "verify")
     assert (found.code, "no result is written down for attempt 4" in found.out) == (1, True)
+
+
+def test_verify_names_what_has_expired_and_times_that_go_back(aishell_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state = aishell_home / "state"
+    clock = FakeClock(now=SystemClock().now() - 10 * DAY_SECONDS)
+    for _ in range(8):
+        clock.jump(DAY_SECONDS)
+        AuditLog(state, clock, AuditLimits(keep_days=3)).record_attempt(attempt("DROP TABLE x", Decision(False)))
+    found = run_here(capsys, "audit", "verify")
+    expired = verify(state).expired
+    assert (found.code, expired > 0, f"records 1 to {expired} have been taken away because of age" in found.out) == (0, True, True)
+    assert run_here(capsys, "audit", "verify", "--json").json()["expired"] == expired
+    clock.jump(-DAY_SECONDS)
+    AuditLog(state, clock).record_attempt(attempt("DROP TABLE x", Decision(False)))
+    found = run_here(capsys, "audit", "verify")
+    assert (found.code, "record 9 was written at" in found.out) == (1, True)
 
 
 def test_the_command_that_verify_prints_works(state: Path) -> None:

@@ -117,6 +117,7 @@ def verify_report(found: Verification) -> AuditVerifyReport:
         found.records,
         found.segments,
         found.first_sequence,
+        found.expired,
         found.last.sequence,
         found.last.mac,
         damage,
@@ -137,6 +138,9 @@ def verify_text(found: Verification) -> str:
         files = "1 file" if found.segments == 1 else f"{found.segments} files"
         state = "damaged" if found.damage else "whole"
         lines.append(f"{state}: {found.records} records in {files}, from {found.first_sequence} to {found.last.sequence}")
+        if found.expired:
+            gone = "record 1 has" if found.expired == 1 else f"records 1 to {found.expired} have"
+            lines.append(f"{gone} been taken away because of age")
         lines.append(
             f"to check later that none of them was taken back: aishell audit verify --expect {found.last.sequence}:{found.last.mac}"
         )

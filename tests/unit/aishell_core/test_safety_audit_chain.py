@@ -12,9 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aishell_core.safety.audit import AuditLog
+from aishell_core.safety.audit_entry import Outcome, Result
 from aishell_core.safety.audit_record import Link
 from aishell_core.safety.audit_verify import LOG_GONE, NO_LOG, Verification, verify
 from aishell_core.safety.audit_writer import AuditLimits
+from aishell_core.safety.decision import Decision
 from tests.fake_clock import FakeClock
 from tests.safety import DAY_SECONDS, attempt, segments, write_days
 
@@ -293,6 +295,7 @@ def test_old_files_go_and_the_rest_stays_whole(tmp_path: Path) -> None:
     assert (found.damage, found.remarks) == ((), ())
     assert 5 <= found.segments <= 8
     assert found.first_sequence > 40
+    assert found.expired == found.first_sequence - 1
     segments(tmp_path)[0].unlink()
     assert verify(tmp_path).damage
 
@@ -318,4 +321,41 @@ def test_a_clock_that_goes_back_breaks_nothing(tmp_path: Path) -> None:
     for seconds in (0.0, -5 * DAY_SECONDS, DAY_SECONDS, -DAY_SECONDS):
         clock.jump(seconds)
         log.record_attempt(attempt())
-    assert verify(tmp_path).damage == ()
+    found = verify(tmp_path)
+    assert found.damage == ()
+    assert [remark.partition(" was written")[0] for remark in found.remarks] == ["record 2", "record 4"]
+
+
+def test_a_clock_that_is_set_a_little_is_nothing_to_remark_on(tmp_path: Path) -> None:
+    clock = FakeClock()
+    log = AuditLog(tmp_path, clock)
+    for seconds in (0.0, -5.0, 3600.0, -30.0):
+        clock.jump(seconds)
+        log.record_attempt(attempt())
+    assert verify(tmp_path, now=clock.now()).remarks == ()
+
+
+def test_a_run_with_a_clock_far_ahead_takes_nothing_away_and_shows(tmp_path: Path) -> None:
+    """At once, because that time has not come, and later, because times go back."""
+    clock = write_days(tmp_path, 3)
+    now = clock.now()
+    clock.jump(900 * DAY_SECONDS)
+    AuditLog(tmp_path, clock).record_result(AuditLog(tmp_path, clock).record_attempt(attempt()), Outcome(Result.DONE, 0.1))
+    found = verify(tmp_path, now=now)
+    assert (found.records, found.expired, found.damage) == (14, 0, ())
+    assert [remark.partition(" is of")[0] for remark in found.remarks] == ["record 13"]
+    clock.jump(-899 * DAY_SECONDS)
+    AuditLog(tmp_path, clock).record_result(AuditLog(tmp_path, clock).record_attempt(attempt()), Outcome(Result.DONE, 0.1))
+    found = verify(tmp_path, now=now + DAY_SECONDS)
+    assert (found.records, found.expired) == (16, 0)
+    assert any("record 15 was written" in remark for remark in found.remarks)
+
+
+def test_two_runs_with_a_clock_far_ahead_show_too(tmp_path: Path) -> None:
+    clock = write_days(tmp_path, 3)
+    now = clock.now()
+    for days in (900, 1):
+        clock.jump(days * DAY_SECONDS)
+        AuditLog(tmp_path, clock).record_attempt(attempt("", Decision(False)))
+    assert "which has not come yet" in verify(tmp_path, now=now).remarks[0]
+    assert verify(tmp_path, now=now).expired == 8

@@ -353,6 +353,15 @@ def test_everything_is_for_its_owner_alone(tmp_path: Path) -> None:
     assert "chmod 600" in verify(state).remarks[0]
 
 
+@pytest.mark.parametrize(("folder", "mode"), [("audit", 0o777), ("audit", 0o750), (".", 0o777)])
+def test_a_folder_that_others_may_use_is_remarked_on(tmp_path: Path, folder: str, mode: int) -> None:
+    state = tmp_path / "state"
+    write_days(state, 1)
+    assert verify(state).remarks == ()
+    (state / folder).chmod(mode)
+    assert f"chmod 700 {state / folder}" in verify(state).remarks[0]
+
+
 def test_the_key_shows_itself_nowhere(tmp_path: Path) -> None:
     write_days(tmp_path, 1)
     secret = (tmp_path / "audit.key").read_text().strip()
