@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from aishell_core.clock import Clock
 from aishell_core.state.codec import storable
+from aishell_core.state.history import History
 from aishell_core.values import Reading, TargetId
+from alerts.board.past import PastRequest
 from alerts.desk import Look, Taken
 from alerts.evaluation import Evaluated, Surroundings, evaluated
 from alerts.judging import Judging
@@ -16,7 +19,7 @@ from alerts.models import Alert, ChangeKind, Fingerprint, Traits
 from alerts.ports import EvidenceSource, TraitsSource
 from alerts.rules.book import RuleBook
 from alerts.store.lease_rows import ALL_TARGETS
-from alerts.timeline import Tick, Timeline
+from alerts.timeline import ReadingTime, Tick, Timeline, moments_of
 from alerts.unsaved import Unsaved
 
 SETTLING_SECONDS = 60.0
@@ -41,14 +44,37 @@ class Evaluator:
         self._clock = clock
         self._traits = traits
         self._evidence = evidence
-        self._timeline = Timeline(clock.now(), clock.steady())
-        self._began = clock.steady()
+        begin = moments_of(clock)
+        self._timeline = Timeline(*begin)
+        self._readings = ReadingTime(begin)
+        self._began = begin.steady
+
+    def look(self) -> None:
+        """Notice clocks that were set and times in which this program stood still; to be called once a second."""
+        glance = self._readings.look(moments_of(self._clock))
+        if glance.is_set:
+            self.judging.wake(self._readings.now)
+        if glance.unwatched_since is not None:
+            self.judging.miss(glance.unwatched_since, self._readings.now)
+            # What was read before is old by now, and nobody knows yet what is there.
+            self._began = self._clock.steady()
 
     def observe(self, reading: Reading, interval_seconds: float) -> None:
         """Take in a reading of a target that is read so often."""
         traits = self._traits().get(reading.target)
         if traits is not None:
-            self.judging.add(reading, interval_seconds, traits)
+            self.look()
+            at = self._readings.place(reading.at)
+            self.judging.add(reading if at == reading.at else replace(reading, at=at), interval_seconds, traits)
+
+    def lacking(self) -> tuple[PastRequest, ...]:
+        """What long windows need to know of the time before the first readings, by the wall clock."""
+        ahead = self._readings.ahead_seconds
+        return tuple(request if not ahead else request.moved(ahead) for request in self.judging.lacking())
+
+    def remember(self, request: PastRequest, history: History) -> None:
+        """What is kept of that time."""
+        self.judging.remember(request, history, self._readings.ahead_seconds)
 
     def use(self, book: RuleBook) -> None:
         """Go by these rules from now on; the alerts of those that stay live on."""
@@ -65,10 +91,11 @@ class Evaluator:
 
         What this one knows already, of other targets or from a time without a state database, stands above what was kept.
         """
-        now = self._clock.now()
+        begin = moments_of(self._clock)
+        now = begin.wall
         if taken.is_first:
-            self._timeline = Timeline(now, self._clock.steady())
-        self._began = self._clock.steady()
+            self._timeline = Timeline(*begin)
+        self._began = begin.steady
         moved: dict[Fingerprint, Alert] = {}
         for fingerprint, alert in taken.alerts.items():
             evaluated_at = taken.evaluated_at.get(storable(alert.key.target))
@@ -96,10 +123,11 @@ class Evaluator:
 
         That part takes its time when a thousand alerts fire at once, and may be done in any thread; `take` its result.
         """
-        tick = self._timeline.tick(self._clock.now(), self._clock.steady())
+        self.look()
+        tick = self._timeline.tick(*moments_of(self._clock))
         self._moved(tick)
         alerts, traits = self.alerts, dict(self._traits())
-        judgements = self.judging.judge(tick.now, alerts.values(), traits)
+        judgements = self.judging.judge(self._readings.now, alerts.values(), traits)
         around = self._surroundings(look, traits)
         self.now = tick.now
         return lambda: evaluated(alerts, judgements, around, tick.now)
@@ -131,7 +159,7 @@ class Evaluator:
             is_settling=self._clock.steady() - self._began < SETTLING_SECONDS,
             judged=_judged(look, traits),
             others=look.others,
-            silent=self.judging.silent(),
+            silent={target: self._readings.wall_of(since) for target, since in self.judging.silent().items()},
         )
 
 

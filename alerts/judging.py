@@ -67,7 +67,7 @@ class Judging:
         self._board.end(target, metric, labels)
 
     def judge(self, now: float, alerts: Iterable[Alert], traits: Mapping[TargetId, Traits]) -> list[Judgement]:
-        """How everything stands at `now` (epoch seconds): what breaches, what has an alert, what lacks figures."""
+        """How everything stands at `now`, by the clock of the readings: what breaches, what has an alert, what lacks figures."""
         for target in [known for known in self._board.traits if known not in traits]:
             self._board.forget(target)
         for own in traits.values():
@@ -84,9 +84,17 @@ class Judging:
         """What long windows need to know of the time before the first readings."""
         return self._board.lacking()
 
-    def remember(self, request: PastRequest, history: History) -> None:
-        """What is kept of that time."""
-        self._board.remember(request, history)
+    def remember(self, request: PastRequest, history: History, ahead_seconds: float = 0.0) -> None:
+        """What is kept of that time, by a clock that is ahead of the readings by so much."""
+        self._board.remember(request, history, ahead_seconds)
+
+    def miss(self, begin: float, end: float) -> None:
+        """Nobody looked in this stretch: what was not read then is not missing for that."""
+        self._board.miss(begin, end)
+
+    def wake(self, at: float) -> None:
+        """The clocks were set: nothing is missing before it was tried to be read again."""
+        self._board.wake(at)
 
 
 def _statuses(alerts: Iterable[Alert]) -> dict[str, dict[InstanceKey, int]]:

@@ -190,9 +190,9 @@ class AlertService:
     async def _recall(self) -> None:
         """Fill long windows from what is kept, one target after the other."""
         while True:
-            for request in self._evaluator.judging.lacking():
+            for request in self._evaluator.lacking():
                 with suppress(StateError):
-                    self._evaluator.judging.remember(request, await self._desk.history(request))
+                    self._evaluator.remember(request, await self._desk.history(request))
             await self._clock.sleep(RECALL_SECONDS)
 
     async def _transact(self, work: Callable[[sqlite3.Connection], T], /) -> T:
@@ -202,6 +202,7 @@ class AlertService:
 
     async def tick(self) -> None:
         """Evaluate once, where it is this program's turn, and write what comes of it."""
+        self._evaluator.look()
         was_open, has_rules = self._desk.is_open, self._evaluator.has_rules
         try:
             self._look = await self._desk.look(self._evaluator.claim())

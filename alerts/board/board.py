@@ -22,6 +22,7 @@ from alerts.board.newest import Column, Newest
 from alerts.board.past import Past, PastRequest, fill
 from alerts.board.selection import passes
 from alerts.board.series import Series
+from alerts.board.watch import Watch
 from alerts.language.checker import plan_of
 from alerts.language.condition import Condition
 from alerts.language.names import TRAIT_LABELS
@@ -67,6 +68,7 @@ class Board:
         self._departures: dict[int, Departure] = {}
         self._silent: dict[TargetId, float] = {}
         self._past = Past()
+        self._watch = Watch()
         self._swept_at = self._advanced_at = -float("inf")
         self.traits_version = 0
         """Another one whenever a target comes, goes, or is something else than before."""
@@ -119,7 +121,7 @@ class Board:
 
     def _made(self, leaf: Leaf) -> _Columns:
         if isinstance(leaf, Absent):
-            return Absences(leaf, self._indexes, self._known)
+            return Absences(leaf, self._indexes, self._known, self._watch)
         return Newest(leaf, self._indexes) if leaf.window is None else Moving(leaf, leaf.window, self._indexes, self._silent)
 
     def _fill(self, leaves: list[Leaf]) -> None:
@@ -184,6 +186,8 @@ class Board:
         track.at, track.expires_at, track.is_stale = at, at + hold, False
         track.samples, track.hold_seconds = reading.samples, hold
         track.course.take(reading, hold)
+        known = self._known[target]
+        known.tried_at = max(known.tried_at, at)
         self._take(track)
 
     def _take(self, track: _Track) -> None:
@@ -262,6 +266,14 @@ class Board:
 
     # Time
 
+    def miss(self, begin: float, end: float) -> None:
+        """Nobody looked from `begin` to `end`: what was not read then is not missing for that."""
+        self._watch.miss(begin, end)
+
+    def wake(self, at: float) -> None:
+        """The clocks were set: nothing is missing before it was tried to be read again."""
+        self._watch.wake(at)
+
     def advance(self, now: float) -> None:
         """Let go of what does not stand any more at a moment, and of instances that have long been gone."""
         self._advanced_at = now
@@ -280,7 +292,7 @@ class Board:
             old = [
                 series
                 for series in self._vanished.values()
-                if series.at + max(_FORGOTTEN_SECONDS, series.reach_seconds, 2.0 * series.hold_seconds) < now
+                if self._watch.seconds(series.at, now) > max(_FORGOTTEN_SECONDS, series.reach_seconds, 2.0 * series.hold_seconds)
             ]
             self._drop(old)
 
@@ -305,7 +317,7 @@ class Board:
         answering: dict[TargetId, bool] = {}
         for (target, tier), track in self._tracks.items():
             if tier is Tier.HOT or (target, Tier.HOT) not in self._tracks:
-                answering[target] = answering.get(target, False) or track.course.answers(now)
+                answering[target] = answering.get(target, False) or track.course.answers(now, self._watch)
         for target in [known for known in self._silent if answering.get(known, True)]:
             del self._silent[target]
         for target, answers in answering.items():
@@ -327,13 +339,14 @@ class Board:
         ]
         if alike:
             return all(self._has_left(series) for series in alike)
-        return all_go_on((track.course for (target, _), track in self._tracks.items() if target == key.target), self._advanced_at)
+        courses = (track.course for (target, _), track in self._tracks.items() if target == key.target)
+        return all_go_on(courses, self._advanced_at, self._watch)
 
     def _has_left(self, series: Series) -> bool:
         departure, track = self._departures.get(id(series)), series.source
         if departure is None or not isinstance(track, _Track) or track.is_stale:
             return False
-        return track.course.goes_on_without(departure, series.at)
+        return track.course.goes_on_without(departure, series.at, self._watch)
 
     # The past
 
@@ -341,6 +354,6 @@ class Board:
         """What windows need of the time before the first readings; each is said once, and `remember` answers it."""
         return self._past.requests()
 
-    def remember(self, request: PastRequest, history: History) -> None:
-        """Take in what is kept of the time that a request named."""
-        fill(self._series.get(request.target, {}), request, history)
+    def remember(self, request: PastRequest, history: History, ahead_seconds: float = 0.0) -> None:
+        """Take in what is kept of the time that a request named, by a clock that is ahead of the readings by so much."""
+        fill(self._series.get(request.target, {}), request, history, ahead_seconds)

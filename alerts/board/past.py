@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aishell_core.series.keys import NameAndLabels
 from aishell_core.state.history import History
@@ -19,6 +20,10 @@ class PastRequest:
     metrics: tuple[str, ...]
     since: float
     until: float
+
+    def moved(self, seconds: float) -> PastRequest:
+        """The same by a clock that is ahead by so much."""
+        return replace(self, since=self.since + seconds, until=self.until + seconds)
 
 
 class Past:
@@ -56,12 +61,14 @@ class Past:
         )
 
 
-def fill(found: Mapping[NameAndLabels, Series], request: PastRequest, history: History) -> None:
-    """Give series what is kept of them."""
+def fill(found: Mapping[NameAndLabels, Series], request: PastRequest, history: History, ahead_seconds: float = 0.0) -> None:
+    """Give series what is kept of them; the clock of the request and of what is kept is ahead of theirs by so much."""
     for name in request.metrics:
         for key in history.find(name):
             series = found.get(key.name_and_labels)
             if series is not None:
                 rollups = history.rollups(key).between(request.since, request.until)
+                if ahead_seconds:
+                    rollups = replace(rollups, times=array("d", [at - ahead_seconds for at in rollups.times]))
                 for steps in series.steps.values():
                     steps.put_before(rollups)

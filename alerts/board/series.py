@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from aishell_core.series.rates import NAN, rate
@@ -90,7 +91,8 @@ class Series:
             ring.take_back(at)
         for steps in self._long:
             steps.take_back(at)
-        self.at, self.value = -_INFINITE, NAN
+        # It was read, and is not missing for that; what is read at that moment is newer.
+        self.at, self.value = min(self.at, math.nextafter(at, -_INFINITE)), NAN
         self.tear()
 
     @property
