@@ -12,7 +12,8 @@ class Relation:
     `size_bytes` of a table leaves its indexes out (`index_bytes`). `scans` are full reads of a table or uses of an
     index, `index_scans` the reads of a table by index, both since the engine began to count. `free_bytes` is what is
     known to hold nothing, `bloat_bytes` an estimate of what a rewrite would give back. `remarks` are findings in
-    words: unused, duplicate of another, invalid.
+    words: unused, duplicate of another, invalid. `estimated` are the fields whose figures follow from a part of what they
+    are about.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Relation:
     last_vacuum_at: float | None = None
     last_analyze_at: float | None = None
     remarks: tuple[str, ...] = ()
+    estimated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

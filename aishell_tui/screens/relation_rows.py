@@ -24,10 +24,10 @@ COLUMNS: tuple[Column, ...] = (
     Column("name", "NAME", None, 20, help="The table or index"),
     Column("kind", "KIND", 10, help="Table, index, or what the engine has in their place"),
     Column("table", "TABLE", 18, priority=3, help="The table that an index belongs to"),
-    Column("size_bytes", "SIZE", 9, align="right", help="Bytes on disk, without indexes"),
+    Column("size_bytes", "SIZE", 9, align="right", help="Bytes on disk, without indexes; ~ estimated from a part"),
     Column("index_bytes", "INDEXES", 9, align="right", priority=4, help="Bytes of the indexes of a table"),
     Column("free_bytes", "UNUSED", 9, align="right", priority=1, help="Bytes inside its pages that hold nothing"),
-    Column("rows", "ROWS", 7, align="right", help="Rows, as last counted or estimated"),
+    Column("rows", "ROWS", 7, align="right", help="Rows, as last counted or estimated; ~ from a part"),
     Column("dead_rows", "DEAD", 7, align="right", priority=8, help="Row versions that vacuum has still to remove"),
     Column("dead_share", "DEAD%", 6, align="right", help="Their share of all row versions"),
     Column(
@@ -43,6 +43,7 @@ _OF_FIELDS = ("index_bytes", "free_bytes", "dead_rows", "scans", "index_scans", 
 _MANY_DEAD, _DEAD_SHARE = 10_000.0, 0.1
 _MUCH_BLOAT, _BLOAT_SHARE = 100 * 2.0**20, 0.5
 _NONE = Cell("–", "dim", math.nan)
+_ABOUT = "~"
 
 
 class RelationMode(StrEnum):
@@ -143,12 +144,17 @@ def known_columns(relations: Iterable[Relation], mode: RelationMode) -> tuple[Co
     return tuple(column for column in COLUMNS if column.key in known)
 
 
-def _bytes(value: float | None, *, bad: bool = False) -> Cell:
-    return _NONE if value is None else Cell(format_bytes(value), "warning" if bad else "text", value)
+def _bytes(value: float | None, *, bad: bool = False, about: str = "") -> Cell:
+    return _NONE if value is None else Cell(about + format_bytes(value), "warning" if bad else "text", value)
 
 
-def _count(value: float | None) -> Cell:
-    return _NONE if value is None else Cell(format_count(value), "text", value)
+def _count(value: float | None, about: str = "") -> Cell:
+    return _NONE if value is None else Cell(about + format_count(value), "text", value)
+
+
+def _about(relation: Relation, name: str) -> str:
+    """The sign of a figure that follows from a part of what it is about."""
+    return _ABOUT if name in relation.estimated else ""
 
 
 def _age(moment: float | None, now: float) -> Cell:
@@ -170,10 +176,10 @@ _CELLS: Mapping[str, Callable[[_At], Cell]] = {
     "name": lambda at: Cell(full_name(at[0]), "bold"),
     "kind": lambda at: Cell(at[0].kind, "label"),
     "table": lambda at: Cell(at[0].table, "dim"),
-    "size_bytes": lambda at: _bytes(at[0].size_bytes),
+    "size_bytes": lambda at: _bytes(at[0].size_bytes, about=_about(at[0], "size_bytes")),
     "index_bytes": lambda at: _bytes(at[0].index_bytes),
     "free_bytes": lambda at: _bytes(at[0].free_bytes),
-    "rows": lambda at: _count(at[0].rows),
+    "rows": lambda at: _count(at[0].rows, _about(at[0], "rows")),
     "dead_rows": lambda at: _count(at[0].dead_rows),
     "dead_share": lambda at: _dead_share(at[0]),
     "scans": lambda at: _count(at[0].scans),

@@ -14,8 +14,9 @@ from collectors.redis.questions import Question, Questions
 MOST_KEYS = 5000
 """So many keys are looked at in one look."""
 
+LEAST_KEYS = 1000
 MOST_SECONDS = 0.25
-"""And no further ones when the answers took so long."""
+"""And after the first ones no further ones when it took so long: a small database is seen whole at the first look."""
 
 _STEP = 100
 _DETAILED = 20
@@ -47,10 +48,9 @@ class KeysReader:
         """What is known of the keys now, why something is not, and what it cost; raises RedisError."""
         if info.get("run_id", "") != self._life:
             self._cursor, self._walk, self._shown, self._life = b"0", KeySample(), KeySample(), info.get("run_id", "")
-        until = self._clock.steady() + min(MOST_SECONDS, deadline_seconds)
+        began, before = self._clock.steady(), self._walk.keys
         cost, failures = Cost(), tuple[Failure, ...]()
-        before = self._walk.keys
-        while self._walk.keys - before < MOST_KEYS and self._clock.steady() < until:
+        while self._goes_on(self._walk.keys - before, self._clock.steady() - began, deadline_seconds):
             done, failures, spent = await self._step(deadline_seconds)
             cost += spent
             if done or failures:
@@ -62,6 +62,12 @@ class KeysReader:
             self._walk = KeySample()
         spent = await self._describe(deadline_seconds)
         return relations_of(self._shown, self._database, info), failures, cost + spent
+
+    @staticmethod
+    def _goes_on(keys: int, seconds: float, deadline_seconds: float) -> bool:
+        """Whether a look that has seen so many keys in so long goes on."""
+        most_seconds = MOST_SECONDS if keys >= LEAST_KEYS else deadline_seconds / 2
+        return keys < MOST_KEYS and seconds < min(most_seconds, deadline_seconds)
 
     async def _step(self, deadline_seconds: float) -> tuple[bool, tuple[Failure, ...], Cost]:
         """One step of SCAN with the sizes of its keys; whether the walk is over."""

@@ -94,6 +94,7 @@ def _database(name: str, fields: Fields, sample: KeySample | None, scale: float)
         rows=keys,
         size_bytes=None if sample is None or not sample.size_bytes else sample.size_bytes * scale,
         details=tuple(each for each in details if each[1]),
+        estimated=("size_bytes",) if scale > 1 and sample is not None else (),
     )
 
 
@@ -102,7 +103,12 @@ def _sort(name: str, sort: Sort, scale: float, sample: KeySample) -> Relation:
     if scale > 1:
         details.append(("estimated from", f"{sort.keys:,} of {sample.keys:,} keys looked at"))
     return Relation(
-        name=name, kind="keys", rows=round(sort.keys * scale), size_bytes=sort.size_bytes * scale or None, details=tuple(details)
+        name=name,
+        kind="keys",
+        rows=round(sort.keys * scale),
+        size_bytes=sort.size_bytes * scale or None,
+        details=tuple(details),
+        estimated=("rows", "size_bytes") if scale > 1 else (),
     )
 
 

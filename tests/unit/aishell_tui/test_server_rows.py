@@ -424,3 +424,11 @@ def test_the_last_deadlock_stands_on_the_page_of_upkeep() -> None:
     assert "the last deadlock" in page
     assert "UPDATE orders SET a = ?" in " ".join(page.split())
     assert all(len(line) <= 80 for line in page.splitlines())
+
+
+def test_figures_that_follow_from_a_part_are_marked() -> None:
+    part = Relation("user:?", "keys", rows=201, size_bytes=33_280, estimated=("rows", "size_bytes"))
+    cells = relation_row(part, NOW).cells
+    assert (cells["rows"].plain(), cells["size_bytes"].plain()) == ("~201", "~32.5 KiB")
+    cells = relation_row(replace(part, estimated=("size_bytes",)), NOW).cells
+    assert (cells["rows"].plain(), cells["size_bytes"].sort) == ("201", 33_280)

@@ -218,7 +218,10 @@ def test_a_part_of_the_keys_is_scaled_to_all_of_them() -> None:
     assert found["user:?"].size_bytes == 100_000
     assert found["database 0"].size_bytes == 100_000
     assert (found["database 3"].rows, found["database 3"].size_bytes) == (7, None)
+    assert (found["database 0"].estimated, found["user:?"].estimated) == (("size_bytes",), ("rows", "size_bytes"))
+    assert found["user:9"].estimated == ()
     whole = {each.name: each for each in relations_of(replace(sample, whole=True), "0", info)}
+    assert not [each.name for each in whole.values() if each.estimated]
     assert whole["user:?"].rows == 10
 
 
