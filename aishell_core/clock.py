@@ -6,6 +6,9 @@ import asyncio
 import time
 from typing import Protocol
 
+# Linux stops its monotonic clock while the machine sleeps, and has another one for this; others do not stop theirs.
+_SLEEPLESS = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
 
 class Clock(Protocol):
     """Wall time, steady time and sleep."""
@@ -14,7 +17,7 @@ class Clock(Protocol):
         """Epoch seconds."""
 
     def steady(self) -> float:
-        """Seconds that never jump back."""
+        """Seconds that never jump back, and go on while the machine sleeps."""
 
     async def sleep(self, seconds: float) -> None:
         """Wait on the event loop."""
@@ -28,8 +31,8 @@ class SystemClock:
         return time.time()
 
     def steady(self) -> float:
-        """Seconds that never jump back."""
-        return time.monotonic()
+        """Seconds that never jump back, and go on while the machine sleeps where the system counts them."""
+        return time.clock_gettime(_SLEEPLESS)
 
     async def sleep(self, seconds: float) -> None:
         """Wait on the event loop."""
