@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 from aishell_core.errors import AishellError
+from aishell_ops.backups.catalogue import keep_entries, kept_entries, overview
 from aishell_ops.backups.errors import DamagedError
 from aishell_ops.backups.ids import find_id
 from aishell_ops.backups.layout import Spot
 from aishell_ops.backups.models import Backup
-from aishell_ops.backups.repository import Unfinished
+from aishell_ops.backups.repository import Inventory, Unfinished
 from aishell_ops.backups.storage.address import StorageAddress
 from aishell_tui.backup_desk import BackupDesk, spot_of_backup
 
@@ -59,11 +61,16 @@ class Shelf:
         return next(one for one in self.backups if one.backup.id == id_)
 
 
-def look_at_shelf(desk: BackupDesk, addresses: Iterable[StorageAddress]) -> Shelf:
-    """Look into storages at the same time; one that cannot be read is among the faults. Blocking."""
+def look_at_shelf(desk: BackupDesk, addresses: Iterable[StorageAddress], *, in_short: bool = False) -> Shelf:
+    """Look into storages at the same time; one that cannot be read is among the faults. Blocking.
+
+    `in_short` gives what the catalogue keeps of each backup, without its parts and objects, which is enough for a list and
+    takes no longer for ten thousand; `opened` gives the whole of one.
+    """
     known = tuple(addresses)
+    look = _glance if in_short else _look
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        shelves = tuple(pool.map(lambda address: _look(desk, address), known))
+        shelves = tuple(pool.map(lambda address: look(desk, address), known))
     return Shelf(
         tuple(sorted((one for shelf in shelves for one in shelf.backups), key=lambda one: (one.backup.manifest.started_at, one.backup.id))),
         tuple(one for shelf in shelves for one in shelf.damaged),
@@ -72,12 +79,37 @@ def look_at_shelf(desk: BackupDesk, addresses: Iterable[StorageAddress]) -> Shel
     )
 
 
+def opened(desk: BackupDesk, found: Shelved) -> Shelved:
+    """A backup with all that is known of it, read from its storage. Blocking; raises StorageError, DamagedError."""
+    with desk.repository(found.address) as repository:
+        return Shelved(repository.read(found.spot), found.address)
+
+
+def _glance(desk: BackupDesk, address: StorageAddress) -> Shelf:
+    """What the catalogue keeps, as far as it still holds; what was read anew is kept for the next time."""
+    state = desk.authority.state_folder
+    entries = kept_entries(state, str(address))
+    try:
+        with desk.repository(address) as repository:
+            found = overview(repository, entries, desk.clock.now())
+    except AishellError as error:
+        return Shelf(faults=(error,))
+    # A list that cannot be kept is shown all the same.
+    with suppress(AishellError):
+        keep_entries(state, entries)
+    return _shelf(found, address)
+
+
 def _look(desk: BackupDesk, address: StorageAddress) -> Shelf:
     try:
         with desk.repository(address) as repository:
             found = repository.scan()
     except AishellError as error:
         return Shelf(faults=(error,))
+    return _shelf(found, address)
+
+
+def _shelf(found: Inventory, address: StorageAddress) -> Shelf:
     return Shelf(
         tuple(Shelved(backup, address) for backup in found.backups), found.damaged, tuple((one, address) for one in found.unfinished)
     )

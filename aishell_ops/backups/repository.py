@@ -86,9 +86,16 @@ class Repository:
 
     def scan(self, line: Line | None = None) -> Inventory:
         """All that lies in the storage, or what is of one database, the oldest first."""
+        return self._scan(line.prefix if line is not None else "")
+
+    def look(self, spot: Spot) -> Inventory:
+        """What lies at one spot."""
+        return self._scan(spot.prefix)
+
+    def _scan(self, prefix: str) -> Inventory:
         found: dict[Spot, list[StoredObject]] = defaultdict(list)
         foreign = []
-        for one in self.storage.list(line.prefix if line is not None else ""):
+        for one in self.storage.list(prefix):
             spot = spot_of(one.key)
             if spot is None:
                 foreign.append(one)

@@ -9,7 +9,7 @@ import typer
 
 from aishell_core.errors import ConfigError, UsageError
 from aishell_tui.cli.arguments import ConfigOption, JsonOption, choice, examples
-from aishell_tui.cli.backup_options import IdArgument, IdentityOption, StorageOption, VerboseOption, desk_of, shelf_of
+from aishell_tui.cli.backup_options import IdArgument, IdentityOption, StorageOption, VerboseOption, desk_of, found_backup
 from aishell_tui.cli.terminal import note, printable, say
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def export(
     from aishell_tui.oneshot import run
 
     desk = desk_of(choice(context, config), ())
-    found = shelf_of(desk, storage).named(id)
+    found = found_backup(desk, storage, id)
     recipe = _recipe(desk, compress=compress, encrypt=encrypt)
     return run(_exported(desk, found, path.expanduser(), recipe, with_records=include_metadata, json=json, verbose=verbose))
 

@@ -11,7 +11,7 @@ import typer
 
 from aishell_core.errors import UsageError
 from aishell_tui.cli.arguments import ConfigOption, DatabaseOption, JsonOption, choice, examples
-from aishell_tui.cli.backup_options import IdArgument, IdentityOption, StorageOption, VerboseOption, desk_of, shelf_of
+from aishell_tui.cli.backup_options import IdArgument, IdentityOption, StorageOption, VerboseOption, desk_of, found_backup, shelf_of
 from aishell_tui.cli.terminal import note, printable, say
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def info(
     from aishell_tui.oneshot import run
 
     desk = desk_of(choice(context, config), ())
-    found = shelf_of(desk, storage).named(id)
+    found = found_backup(desk, storage, id)
     backup, whole = found.backup, True
     if verify:
         checked = run(desk.verify(found.address, backup, Depth.FAST))
@@ -211,7 +211,7 @@ def verify(
     from aishell_tui.oneshot import run
 
     desk = desk_of(choice(context, config), ())
-    found = shelf_of(desk, storage).named(id)
+    found = found_backup(desk, storage, id)
     return run(_verified(desk, found, Depth.DEEP if deep else Depth.FAST, tuple(identity or ()), json=json, verbose=verbose))
 
 

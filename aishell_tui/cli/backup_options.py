@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aishell_core.targets import Target
     from aishell_ops.backups.storage.address import StorageAddress
     from aishell_tui.backup_desk import BackupDesk
-    from aishell_tui.backup_shelf import Shelf
+    from aishell_tui.backup_shelf import Shelf, Shelved
     from aishell_tui.config.load import Configuration
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="Its id, the beginning of it, or latest.")]
@@ -77,7 +77,14 @@ def named_storages(desk: BackupDesk, words: list[str] | None) -> tuple[StorageAd
 
 
 def shelf_of(desk: BackupDesk, words: list[str] | None) -> Shelf:
-    """All that lies in the storages."""
+    """All that lies in the storages, each backup in short."""
     from aishell_tui.backup_shelf import look_at_shelf
 
-    return look_at_shelf(desk, named_storages(desk, words))
+    return look_at_shelf(desk, named_storages(desk, words), in_short=True)
+
+
+def found_backup(desk: BackupDesk, words: list[str] | None, text: str) -> Shelved:
+    """The backup that somebody means, with all that is known of it; raises UsageError, and what keeps it from being read."""
+    from aishell_tui.backup_shelf import opened
+
+    return opened(desk, shelf_of(desk, words).named(text))

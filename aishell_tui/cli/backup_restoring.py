@@ -142,12 +142,14 @@ class _Answers:
 def _carry_out(context: typer.Context, config: Path | None, id_: str, storage: list[str] | None, answers: _Answers) -> int:
     from dataclasses import replace
 
+    from aishell_tui.backup_shelf import opened
     from aishell_tui.oneshot import run
 
     chosen = choice(context, config)
     loaded = configuration(chosen)
-    shelf = shelf_of(desk_of(chosen, (), loaded), storage)
-    found = shelf.named(id_)
+    looking = desk_of(chosen, (), loaded)
+    shelf = shelf_of(looking, storage)
+    found = opened(looking, shelf.named(id_))
     name = answers.database or found.backup.manifest.source.target
     if not chosen.targets:
         chosen = replace(chosen, databases=(name,))

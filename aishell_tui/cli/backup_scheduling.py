@@ -191,22 +191,10 @@ def _timetable() -> Timetable:
 
 
 def _is_hosted() -> bool:
-    """Whether a program runs the schedules now: it holds the lock."""
-    import contextlib
-
-    from aishell_core.state.lease import WriterLease
-    from aishell_ops.backups.scheduler import LOCK_NAME
+    from aishell_tui.backup_schedules import is_hosted
     from aishell_tui.places import find_places
 
-    lock = find_places().state / LOCK_NAME
-    if not lock.exists():
-        return False
-    lease = WriterLease(lock)
-    with contextlib.suppress(OSError):
-        free = lease.acquire()
-        lease.release()
-        return not free
-    return False
+    return is_hosted(find_places().state)
 
 
 def schedules(context: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> int:

@@ -8,7 +8,7 @@ import typer
 
 from aishell_core.errors import UsageError
 from aishell_tui.cli.arguments import ConfigOption, JsonOption, choice, configuration, examples
-from aishell_tui.cli.backup_options import IdArgument, IdentityOption, StorageOption, VerboseOption, desk_of, shelf_of
+from aishell_tui.cli.backup_options import IdArgument, IdentityOption, StorageOption, VerboseOption, desk_of, found_backup
 from aishell_tui.cli.terminal import say
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def restored(
 
     chosen = choice(context, config)
     loaded = configuration(chosen)
-    found = shelf_of(desk_of(chosen, (), loaded), storage).named(id)
+    found = found_backup(desk_of(chosen, (), loaded), storage, id)
     if validate_data and found.backup.manifest.proof is ProofLevel.NONE:
         raise UsageError(f"nothing was counted when {found.backup.id} was saved", "--proof counts or full does that when it is saved")
     target = target_of(found.backup, loaded)

@@ -119,11 +119,16 @@ class FolderStorage:
         """All objects whose key begins with a prefix, sorted by their key; what is not an object's name is left out."""
         folder, _, _ = prefix.rpartition("/")
         with self._faults(prefix or "the list"):
-            if self.root.exists() and not self.root.is_dir():
-                # Nothing below a file is nothing found: that there are no backups must not be what it looks like.
-                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+            self._expect_folder()
             found = [one for one in _below(self.root / folder, f"{folder}/" if folder else "") if one.key.startswith(prefix)]
         yield from sorted(found, key=lambda one: one.key)
+
+    def marks(self) -> Iterator[tuple[str, str]]:
+        """The prefix of each backup with its mark: when its manifest and the folder of its records changed last."""
+        with self._faults("the list"):
+            self._expect_folder()
+            found = list(_marks_below(self.root))
+        yield from found
 
     def delete(self, key: str) -> None:
         """Remove an object, and the folders that are empty then."""
@@ -178,6 +183,11 @@ class FolderStorage:
         for place in reversed(missing):
             place.mkdir(mode=_FOLDER_MODE, exist_ok=True)
             _sync_folder(place.parent)
+
+    def _expect_folder(self) -> None:
+        if self.root.exists() and not self.root.is_dir():
+            # Nothing below a file is nothing found: that there are no backups must not be what it looks like.
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
 
     @contextmanager
     def _faults(self, key: str) -> Iterator[None]:
@@ -280,3 +290,30 @@ def _below(folder: Path, prefix: str) -> Iterator[StoredObject]:
             with suppress(FileNotFoundError):
                 status = entry.stat(follow_symlinks=False)
                 yield StoredObject(f"{prefix}{entry.name}", status.st_size, status.st_mtime, _tag(status))
+
+
+def _marks_below(root: Path) -> Iterator[tuple[str, str]]:
+    for target in _folders(str(root)):
+        for line in _folders(f"{root}/{target}"):
+            for name in _folders(f"{root}/{target}/{line}"):
+                yield f"{target}/{line}/{name}/", _mark(f"{root}/{target}/{line}/{name}")
+
+
+def _folders(path: str) -> list[str]:
+    try:
+        return [entry.name for entry in os.scandir(path) if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _mark(path: str) -> str:
+    """Texts instead of paths: for ten thousand backups that is half of the time."""
+    try:
+        manifest = os.stat(f"{path}/manifest.json", follow_symlinks=False)  # noqa: PTH116 - see above
+    except OSError:
+        return ""
+    try:
+        records = os.stat(f"{path}/records", follow_symlinks=False)  # noqa: PTH116 - see above
+        return f"{manifest.st_ino} {manifest.st_size} {manifest.st_mtime_ns} {records.st_mtime_ns}"
+    except OSError:
+        return f"{manifest.st_ino} {manifest.st_size} {manifest.st_mtime_ns}"

@@ -1,0 +1,118 @@
+"""Knowing all backups of a storage without reading each again: what was read once is kept until its mark changes. Blocking.
+
+The catalogue is never the truth: what it lacks or cannot believe is read from the storage, and whoever acts reads the backup.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aishell_core.errors import AishellError
+from aishell_core.state.store import Store
+from aishell_ops.backups.errors import DamagedError
+from aishell_ops.backups.layout import Line, Spot, spot_of
+from aishell_ops.backups.models import Backup
+from aishell_ops.backups.repository import Inventory, Repository, Unfinished
+from aishell_ops.backups.storage.contract import StoredObject
+from aishell_ops.backups.storage.marks import Marks, mark_of
+from aishell_ops.backups.summary import backup_from, summary_of
+
+_MANIFEST = "manifest.json"
+
+
+@dataclass
+class Entries:
+    """What is kept of one storage: by the prefix of a backup its mark and its summary."""
+
+    address: str
+    known: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    fresh: dict[str, tuple[str, str]] = field(default_factory=dict)
+    gone: list[str] = field(default_factory=list)
+
+
+def overview(repository: Repository, entries: Entries, now: float) -> Inventory:
+    """All that lies in a storage, its backups in short; `entries` is told what was read anew and what is gone.
+
+    Raises StorageError.
+    """
+    seen: set[str] = set()
+    backups: list[Backup] = []
+    damaged: list[tuple[Spot, DamagedError]] = []
+    unfinished: list[Unfinished] = []
+    for prefix, mark in _marks(repository):
+        spot = spot_of(f"{prefix}{_MANIFEST}")
+        if spot is None:
+            continue
+        seen.add(prefix)
+        known = entries.known.get(prefix)
+        backup = backup_from(known[1], now) if known is not None and mark and known[0] == mark else None
+        if backup is not None:
+            backups.append(backup)
+            continue
+        found = repository.look(spot)
+        backups += found.backups
+        damaged += found.damaged
+        unfinished += found.unfinished
+        for one in found.backups if mark else ():
+            entries.fresh[prefix] = (mark, summary_of(one))
+    entries.gone += [prefix for prefix in entries.known if prefix not in seen]
+    backups.sort(key=lambda one: (Line(one.manifest.source.target, one.manifest.source.database), one.id))
+    return Inventory(tuple(backups), tuple(damaged), tuple(unfinished))
+
+
+def _marks(repository: Repository) -> Iterable[tuple[str, str]]:
+    """The prefix of every backup with its mark, "" for one that has no manifest."""
+    storage = repository.storage
+    if isinstance(storage, Marks):
+        return storage.marks()
+    found: dict[str, list[StoredObject]] = {}
+    for one in storage.list():
+        spot = spot_of(one.key)
+        if spot is not None:
+            found.setdefault(spot.prefix, []).append(one)
+    return [(prefix, mark_of(prefix, objects)) for prefix, objects in found.items()]
+
+
+def kept_entries(state_folder: Path, address: str) -> Entries:
+    """What the state database keeps of a storage; nothing where it cannot be read, because everything can be read anew."""
+    nothing: dict[str, tuple[str, str]] = {}
+    try:
+        with closing(Store.open_to_read(state_folder)) as store:
+            return Entries(address, store.read(lambda connection: _read(connection, address), nothing))
+    except AishellError:
+        return Entries(address)
+
+
+def keep_entries(state_folder: Path, entries: Entries) -> None:
+    """Keep what was read anew and forget what is gone; raises StateError."""
+    if not entries.fresh and not entries.gone:
+        return
+    with closing(Store.open(state_folder)) as store:
+        store.transact(lambda connection: _write(connection, entries), is_durable=False)
+
+
+def _read(connection: sqlite3.Connection, address: str) -> dict[str, tuple[str, str]]:
+    """What is kept and is what was written: a row that was changed or damaged is as if it were not there."""
+    rows = connection.execute("SELECT spot, mark, summary FROM backup_entry WHERE storage = ?", (address,))
+    found = ((spot, mark, summary.partition(" ")) for spot, mark, summary in rows if isinstance(summary, str))
+    return {spot: (mark, body) for spot, mark, (seal, _, body) in found if seal == _seal(address, spot, mark, body)}
+
+
+def _seal(*texts: str) -> str:
+    return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _write(connection: sqlite3.Connection, entries: Entries) -> None:
+    connection.executemany("DELETE FROM backup_entry WHERE storage = ? AND spot = ?", ((entries.address, spot) for spot in entries.gone))
+    connection.executemany(
+        "INSERT OR REPLACE INTO backup_entry (storage, spot, mark, summary) VALUES (?, ?, ?, ?)",
+        (
+            (entries.address, spot, mark, f"{_seal(entries.address, spot, mark, summary)} {summary}")
+            for spot, (mark, summary) in entries.fresh.items()
+        ),
+    )
