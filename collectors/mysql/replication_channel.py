@@ -13,6 +13,9 @@ _LARGEST_FILE = 2.0**33
 
 _FILE_NUMBER = re.compile(r"\.(\d+)$")
 _QUERY = re.compile(r"\bQuery: '\s*(\w+(?:\s+\w+)?).*", re.DOTALL)
+_VALUE = re.compile(r"\b(Duplicate entry |[Ii]ncorrect [\w ]*value: )'.*'(?= for (?:key|column|function)\b)", re.DOTALL)
+"""The value of a row in the server's messages ER_DUP_ENTRY, ER_TRUNCATED_WRONG_VALUE and ER_TRUNCATED_WRONG_VALUE_FOR_FIELD."""
+
 _MOST_WORDS = 300
 _FILTERS = (
     "Replicate_Do_DB",
@@ -135,10 +138,13 @@ def channel_of(row: Mapping[str, Any]) -> Channel:
 
 
 def error_words(number: float | None, text: str) -> str:
-    """An error as it may be shown: of a statement in it only what sort it is, because it may hold a password; "" for none."""
+    """An error as it may be shown: of a statement in it only what sort it is, and no value of a row; "" for none.
+
+    A statement may hold a password; a value is somebody's data, which the account that aishell has may not even read.
+    """
     if not number and not text.strip():
         return ""
-    words = " ".join(_QUERY.sub(r"Query: \1 …", text).split())
+    words = " ".join(_VALUE.sub(r"\1'…'", _QUERY.sub(r"Query: \1 …", text)).split())
     shown = words if len(words) <= _MOST_WORDS else words[: _MOST_WORDS - 1] + "…"
     return f"{number:.0f} {shown}".strip() if number else shown
 

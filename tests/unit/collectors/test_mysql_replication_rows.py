@@ -117,6 +117,25 @@ def test_of_a_statement_in_an_error_only_its_kind_is_shown() -> None:
     assert len(error_words(1, "x" * 9999)) < 400
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            "Could not execute Write_rows_v1 event on shop.users; Duplicate entry 'o'hara@example.org' for key 'PRIMARY', Error_code: 1062",
+            "Could not execute Write_rows_v1 event on shop.users; Duplicate entry '…' for key 'PRIMARY', Error_code: 1062",
+        ),
+        ("Incorrect integer value: 'secret' for column 'n' at row 1", "Incorrect integer value: '…' for column 'n' at row 1"),
+        (
+            "Incorrect string value: '\\xE9' for column `shop`.`t`.`c` at row 1",
+            "Incorrect string value: '…' for column `shop`.`t`.`c` at row 1",
+        ),
+        ("Table 'shop.gone' doesn't exist", "Table 'shop.gone' doesn't exist"),
+    ],
+)
+def test_no_value_of_a_row_is_shown_in_an_error(text: str, shown: str) -> None:
+    assert error_words(None, text) == shown
+
+
 def test_the_age_of_what_is_applied_goes_before_the_figure_of_the_server() -> None:
     workers = (Worker("", "1", True, f"{_A}:21", 42.0), Worker("", "2", True, f"{_A}:22", 7.0, retries=3))
     peer = _peer(_channel(), *workers)
