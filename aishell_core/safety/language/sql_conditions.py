@@ -8,6 +8,15 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from aishell_core.safety.language.patterns import finds_everything, fits_everything
+from aishell_core.safety.language.sql_truisms import (
+    compares_conditions,
+    contains_all,
+    is_among_truths,
+    is_bounded_by_itself,
+    is_null_by_form,
+    items_of,
+    repeats,
+)
 
 _OPPOSITES: tuple[tuple[type[exp.Expr], type[exp.Expr]], ...] = (
     (exp.EQ, exp.NEQ),
@@ -100,7 +109,7 @@ class _Looker:
         at: exp.Expr | None = column
         while at is not None and at is not within:
             at = at.parent
-            if isinstance(at, exp.Query) and at is not within:
+            if isinstance(at, exp.Query) and at is not within and not _is_without_tables(at):
                 return table in self._tables.changed
             if at is not None and _is_constant(at):
                 return False
@@ -141,19 +150,47 @@ class _Looker:
             if not all(self._depends(part) for part in parts):
                 return True
             return any(self._contradict(one, other) for place, one in enumerate(parts) for other in parts[place + 1 :])
+        if isinstance(inner, exp.In) and inner.args.get("query") is not None:
+            return not self._depends(inner.this) or self._may_be_empty(inner.args["query"])
         return not self._depends(inner)
+
+    def _may_be_empty(self, query: exp.Expr) -> bool:
+        """Whether a subquery brings nothing by its form, such as one WHERE false: nothing is in it then."""
+        inner = query.unnest()
+        if not isinstance(inner, exp.Select):
+            return isinstance(inner, exp.SetOperation) and all(self._may_be_empty(side) for side in (inner.left, inner.right))
+        where, limit = inner.args.get("where"), inner.args.get("limit")
+        looker = _Looker(Tables(), self._numbers_are_truths, self._quoted_may_be_text)
+        none = limit is not None and isinstance(limit.expression, exp.Literal) and limit.expression.name == "0"
+        return none or (where is not None and (not looker._depends(where.this) or looker._not(where.this)))
 
     def _in(self, node: exp.In) -> bool:
         query = node.args.get("query")
         if query is not None:
             return self._takes_all(query) if self._depends(node.this) else self._exists(query)
-        return not self._depends(node) or any(self._shared(node.this, item) for item in node.expressions)
+        if not self._depends(node) or is_among_truths(node):
+            return True
+        of_row = self._depends(node.this)
+        return any(self._shared(node.this, item) or not (of_row or self._depends(item)) for item in node.expressions)
+
+    def _is_one_of(self, left: exp.Expr, right: exp.Expr) -> bool:
+        """Whether one side is a list of values, of which one may be the other side in every row."""
+        for one, other in ((left, right), (right, left)):
+            if not self._depends(other) and any(not self._depends(item) for item in items_of(one)):
+                return True
+        return False
 
     def _compares_nothing(self, node: exp.Expr) -> bool:
         """Whether a comparison is of a thing with itself, with what is never beyond it, or with a pattern that fits all."""
+        if contains_all(node) or (isinstance(node, exp.Predicate) and repeats(node)):
+            return True
+        if isinstance(node, exp.EQ | exp.GTE | exp.LTE) and is_bounded_by_itself(node.this, node.expression):
+            return True
         match node:
+            case exp.Is() if isinstance(node.expression, exp.Null):
+                return is_null_by_form(node.this)
             case exp.EQ() | exp.NullSafeEQ() | exp.Is():
-                return self._is_itself(node.this, node.expression)
+                return self._is_itself(node.this, node.expression) or self._is_one_of(node.this, node.expression)
             case exp.GTE() | exp.GT():
                 return self._is_itself(node.this, node.expression) or _is_above(node.this, node.expression)
             case exp.LTE() | exp.LT():
@@ -161,7 +198,8 @@ class _Looker:
             case exp.NEQ() | exp.NullSafeNEQ():
                 sides = (node.this, node.expression)
                 calculated = any(side.find(*_ARITHMETIC) for side in sides) and bool(self._shared(*sides))
-                return calculated or any(isinstance(side, exp.Null | exp.Any) for side in sides)
+                told = compares_conditions(*sides) and bool(self._shared(*sides))
+                return calculated or told or any(isinstance(side, exp.Null | exp.Any) for side in sides)
             case exp.Like() | exp.ILike() | exp.Glob() | exp.SimilarTo():
                 dialect = next(name for kind, name in _PATTERNS if isinstance(node, kind))
                 fitting = any(fits_everything(text, dialect) for text in _texts(node.expression))
@@ -238,6 +276,11 @@ class _Looker:
         same = bool({table.name.lower() for table in read} & self._tables.real)
         changed = self._tables.changed - names
         return not any(_links(part, names, changed, same=same) for part in _parts(where.this))
+
+
+def _is_without_tables(query: exp.Query) -> bool:
+    """Whether names in it are those around it: a SELECT without a FROM, and the parentheses of one."""
+    return isinstance(query, exp.Subquery) or (isinstance(query, exp.Select) and query.args.get("from_") is None)
 
 
 def _links(part: exp.Expr, inner: set[str], changed: frozenset[str], *, same: bool) -> bool:
