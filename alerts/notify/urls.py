@@ -22,6 +22,9 @@ LOCAL_OPTIONS = (
     *("keyfile", "subfile", "pgppub", "pgpprv", "pgpkey"),
 )
 """Options by which a service would read a file: to send it, to find a key in it, or to read further configuration."""
+_TEMPLATE = "template"
+_NAMED_TEMPLATES = frozenset({"gupshup", "kaleyra", "klr", "msg91", "notifyre", "onesignal", "sendgrid", "sendpulse", "whatsapp"})
+"""Services whose option `template` is the name of one that they keep themselves; elsewhere it is a file."""
 _MOST_CHARACTERS = 4096
 INCIDENT_KEYS = {
     **dict.fromkeys(
@@ -68,7 +71,7 @@ def problems_of(url: str) -> str:
         return f"{scheme}: alone does not say what is spoken there: write webhook+{scheme}: or alertmanager+{scheme}:"
     if scheme in _OWN:
         return _problem_of_http(http_url(url))
-    return _problem_of_options(url) or _problem_of_service(url, scheme)
+    return _problem_of_options(url, scheme) or _problem_of_service(url, scheme)
 
 
 def scheme_of(url: str) -> str:
@@ -91,11 +94,11 @@ def _problem_of_http(url: str) -> str:
     return "a webhook's URL has no fragment (#…)" if parts.fragment else ""
 
 
-def _problem_of_options(url: str) -> str:
+def _problem_of_options(url: str, scheme: str) -> str:
     query = url.partition("?")[2]
     named = {name.strip().lower() for name, _value in parse_qsl(query, keep_blank_values=True)}
     for option in LOCAL_OPTIONS:
-        if option in named:
+        if option in named and not (option == _TEMPLATE and scheme in _NAMED_TEMPLATES):
             return f"its option {option} would read a file, and is refused"
     return ""
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import apprise
 import pytest
 
 from alerts.notify.models import ChannelKind
@@ -90,6 +91,24 @@ def test_no_option_of_any_service_names_a_file_that_is_not_refused() -> None:
     assert found - set(LOCAL_OPTIONS) <= harmless
 
 
+def test_a_template_that_a_service_keeps_itself_is_no_file() -> None:
+    for url in ("sendgrid://abcdef:a@b.com/x@y.com?template=d-123", "onesignal://app@key/someone?template=xx"):
+        assert problems_of(url) == "", url
+
+
+def test_only_services_whose_template_is_no_path_are_let_through() -> None:
+    """As Apprise itself declares them; another version of it may know more of them."""
+    schemas = apprise.Apprise().details()["schemas"]
+    paths = {
+        scheme
+        for each in schemas
+        if "path" in str(each["details"]["args"].get("template", {}).get("name", "")).lower()
+        for scheme in (*(each["protocols"] or ()), *(each["secure_protocols"] or ()))
+    }
+    assert {"slack", "discord", "tgram"} <= paths
+    assert all("template would read a file" in problems_of(f"{scheme}://a/b/c?template=x") for scheme in paths)
+
+
 def test_no_service_opens_a_file_even_if_an_option_that_names_it_is_not_known(tmp_path: Path) -> None:
     program = (
         "import sys\n"
@@ -110,6 +129,8 @@ def test_no_service_opens_a_file_even_if_an_option_that_names_it_is_not_known(tm
         f"fcm://project/DEVICE?keyfile={file}",
         f"mailto://u:p@127.0.0.1:9?pgp=yes&pgppub={file}&to=a@b.org",
         f"discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js?template={file}",
+        f"sendgrid://abcdef:a@b.com/x@y.com?template={file}",
+        f"onesignal://app@key/someone?template={file}",
     ]
     done = subprocess.run([sys.executable, "-c", program, str(file), *urls], capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout == "[]\n"
