@@ -60,10 +60,11 @@ def decide_quiet(actor: Actor, policy: Policy, place: Place) -> Decision:
     if able is not None:
         return Decision(True, role=able.role.value)
     roles = " and ".join(dict.fromkeys(grant.role.value for grant in held))
-    message = f"{actor.user} {f'is {roles}' if roles else 'has no role'} on {place.target} ({place.care}) and may not quiet its alerts"
+    where = f"{place.target} ({place.care})" if place.target else "targets that are not known yet"
+    message = f"{actor.user} {f'is {roles}' if roles else 'has no role'} on {where} and may not quiet its alerts"
     wanted = roles_with((ActionClass.CANCEL,), place.care)[0]
-    where = f"\n    targets: [{place.target}]" if place.known else ""
-    lines = f"roles:\n  - role: {wanted}\n    users: [{actor.user}]{where}"
+    narrowed = f"\n    targets: [{place.target}]" if place.known else ""
+    lines = f"roles:\n  - role: {wanted}\n    users: [{actor.user}]{narrowed}"
     return Decision(
         False, role=roles, message=message, hint=f"these lines in {policy.file or 'the configuration'} would allow it:\n{lines}"
     )

@@ -76,13 +76,18 @@ def named(alerts: Mapping[Fingerprint, Alert], name: str) -> Alert:
     if found:
         several = ", ".join(f"{alert.fingerprint} ({alert.key.target})" for alert in found[:5])
         raise UsageError(f"{name!r} means {len(found)} alerts", f"name one of them: {several}")
+    if wanted and len(wanted) < _SHORTEST_PREFIX and any(each.startswith(wanted.lower()) for each in alerts):
+        raise UsageError(f"{name!r} is too short for an id", f"give {_SHORTEST_PREFIX} characters of it at least")
     known = {alert.rule for alert in alerts.values()} | set(alerts)
     near = get_close_matches(wanted, sorted(known), n=1)
     raise UsageError(f"there is no alert {name!r}", f"did you mean {near[0]}?" if near else "aishell alerts list shows all of them")
 
 
 def acknowledge(store: AlertStore, name: str, owner: str, note: str, now: float) -> Alert:
-    """Take an alert on; it stays so until it is resolved. Raises UsageError for one that does not fire, and StateError."""
+    """Take an alert on; it stays so until it is resolved, and the same owner's note until there is another one.
+
+    Raises UsageError for an alert that does not fire, and StateError.
+    """
     if not owner.strip():
         raise UsageError("an acknowledgement needs an owner", "run it as a user of the operating system that has a name")
 
@@ -90,22 +95,25 @@ def acknowledge(store: AlertStore, name: str, owner: str, note: str, now: float)
         alert = named(alert_rows.load(connection), name)
         if not alert.phase.is_active:
             raise UsageError(f"{alert.rule} on {alert.key.target} is {alert.phase}", "only an alert that fires can be acknowledged")
-        said = Acknowledgement(owner.strip(), note.strip(), now)
+        before, text = alert.acknowledgement, note.strip()
+        if before is not None and before.owner == owner.strip():
+            text = text or before.note  # who says it again takes nothing back
+        said = Acknowledgement(owner.strip(), text, now)
         alert_rows.acknowledge(connection, alert.fingerprint, said)
         return _noted(connection, alert, replace(alert, acknowledgement=said), ChangeKind.ACKNOWLEDGED, said.note, now)
 
     return store.transact(write)
 
 
-def unacknowledge(store: AlertStore, name: str, now: float) -> Alert:
-    """Give an alert back; raises UsageError when nobody has it, and StateError."""
+def unacknowledge(store: AlertStore, name: str, by: str, now: float) -> Alert:
+    """Give an alert back, as `by` does; raises UsageError when nobody has it, and StateError."""
 
     def write(connection: sqlite3.Connection) -> Alert:
         alert = named(alert_rows.load(connection), name)
         if alert.acknowledgement is None:
             raise UsageError(f"nobody has acknowledged {alert.rule} on {alert.key.target}")
         alert_rows.unacknowledge(connection, [alert.fingerprint])
-        return _noted(connection, alert, replace(alert, acknowledgement=None), ChangeKind.UNACKNOWLEDGED, "", now)
+        return _noted(connection, alert, replace(alert, acknowledgement=None), ChangeKind.UNACKNOWLEDGED, f"by {by}" if by else "", now)
 
     return store.transact(write)
 

@@ -55,7 +55,7 @@ def _changes(alert: Alert, quiet: tuple[str, ...], sources: tuple[Fingerprint, .
     after = replace(alert, silenced_by=quiet)
     if bool(quiet) != bool(alert.silenced_by):
         kind = ChangeKind.SILENCED if quiet else ChangeKind.UNSILENCED
-        yield AlertChange(now, kind, alert, after, ", ".join(quiet))
+        yield AlertChange(now, kind, alert, after, ", ".join(quiet or alert.silenced_by))
     if bool(sources) != bool(alert.inhibited_by):
         kind = ChangeKind.INHIBITED if sources else ChangeKind.UNINHIBITED
-        yield AlertChange(now, kind, after, replace(after, inhibited_by=sources), ", ".join(sources))
+        yield AlertChange(now, kind, after, replace(after, inhibited_by=sources), ", ".join(sources or alert.inhibited_by))

@@ -106,9 +106,9 @@ class AlertService:
         """Take an alert on, by its fingerprint or rule; raises UsageError and StateError."""
         return await self._desk.with_store(lambda store: handling.acknowledge(store, name, owner, note, self._clock.now()))
 
-    async def unacknowledge(self, name: str) -> Alert:
+    async def unacknowledge(self, name: str, by: str = "") -> Alert:
         """Give an alert back; raises UsageError and StateError."""
-        return await self._desk.with_store(lambda store: handling.unacknowledge(store, name, self._clock.now()))
+        return await self._desk.with_store(lambda store: handling.unacknowledge(store, name, by, self._clock.now()))
 
     async def silence(self, matchers: tuple[Matcher, ...], starts_at: float, ends_at: float, author: str, comment: str = "") -> Silence:
         """Silence the alerts that all matchers match; raises UsageError and StateError."""

@@ -35,8 +35,12 @@ def new_silence(
         problem = problem_of(matcher)
         if problem:
             raise UsageError(f"{matcher.label}{matcher.operator}{matcher.value!r} cannot be used: {problem}")
-    if matches(matchers, {}) or all(map(_fits_all, matchers)):
-        raise UsageError("a silence for every alert is refused", "name what to silence, such as target=orders, or severity=warning")
+    if all(_fits_all(matcher) or _fits_what_lacks_it(matcher) for matcher in matchers):
+        lacking = next((matcher.label for matcher in matchers if not _fits_all(matcher)), "")
+        without = f" without the label {lacking!r}" if lacking else ""
+        raise UsageError(
+            f"a silence for every alert{without} is refused", "name what to silence, such as target=orders, or severity=warning"
+        )
     if not author.strip():
         raise UsageError("a silence needs an author", "run it as a user of the operating system that has a name")
     if not ends_at > max(starts_at, now):
@@ -51,6 +55,15 @@ def _fits_all(matcher: Matcher) -> bool:
     if matcher.operator is MatchOperator.MATCHES:
         return all(matches((matcher,), {matcher.label: text}) for text in _ANYTHING)
     return matcher.operator is not MatchOperator.EQUAL and not matcher.value
+
+
+def _fits_what_lacks_it(matcher: Matcher) -> bool:
+    """Whether a matcher matches all alerts that do not have its label at all, as with a label that is mistyped: nearly all."""
+    if matcher.label in _EVERYWHERE or not matches((matcher,), {}):
+        return False
+    # Every engine's targets have a role but for some: which one they are not is worth to be said.
+    says_not = matcher.operator in {MatchOperator.NOT_EQUAL, MatchOperator.NOT_MATCHES}
+    return not (matcher.label == "role" and says_not and matcher.value)
 
 
 def is_active(silence: Silence, now: float) -> bool:

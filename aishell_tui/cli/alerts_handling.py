@@ -98,7 +98,7 @@ def unack(context: typer.Context, alert: AlertArgument, config: ConfigOption = N
     from alerts import handling
 
     desk = _Desk.of(context, config)
-    return _acted(desk.on_alert(alert, "give back", lambda store: handling.unacknowledge(store, alert, desk.now)), json)
+    return _acted(desk.on_alert(alert, "give back", lambda store: handling.unacknowledge(store, alert, desk.user, desk.now)), json)
 
 
 def silence(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -72,8 +73,8 @@ def list_alerts(
     Those that matter most stand first: firing, pending, resolved in the last minutes; muted ones behind others. The last
     line says who evaluates: a dashboard does, and this command shows what it found.
 
-    The exit code is the worst level that people are told of: 0 none or info, 1 warning, 2 critical; 3 when nobody
-    evaluates, so that nothing is known.
+    The exit code is the worst level of those listed that fire and are not muted: 0 none or info, 1 warning, 2 critical;
+    3 when nobody evaluates, so that nothing is known.
     """
     import time
 
@@ -85,6 +86,7 @@ def list_alerts(
         found = _standing(store)
     shown = tuple(each for each in found.alerts if each.level.rank >= least and target in ("", each.key.target))
     now = time.time()
+    found = replace(found, alerts=shown)
     say(to_json(alerts_report(found, shown, now)) if json else alerts_text(found, shown, now))
     return exit_code(state_of(found))
 

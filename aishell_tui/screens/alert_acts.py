@@ -114,8 +114,8 @@ class AlertActingScreen(DashboardScreen):
 
         now = self.dashboard.runtime.now()
 
-        def work(store: AlertStore, alert: Alert, _user: str) -> object:
-            return handling.unacknowledge(store, alert.fingerprint, now)
+        def work(store: AlertStore, alert: Alert, user: str) -> object:
+            return handling.unacknowledge(store, alert.fingerprint, user, now)
 
         if alerts:
             self.act(alerts, "give back", work, f"given back: {_counted(alerts)}")

@@ -77,6 +77,9 @@ async def test_it_is_narrowed_by_target_and_level(station: Station, capsys: Capt
     await station.watch(2, orders=0.95, stock=1.0)
     assert {row["rule"] for row in listed(capsys, "--target", "orders")} == {"pool_full"}
     assert {row["target"] for row in listed(capsys, "--level", "critical")} == {"stock"}
+    await station.watch(LONGER_SECONDS, orders=0.95, stock=1.0)
+    for words, code in ((("--target", "orders"), 1), (("--level", "critical"), 2), (("--target", "orders", "--level", "critical"), 3)):
+        assert run_here(capsys, "alerts", "list", *words).code == code, words
     ran = run_here(capsys, "alerts", "list", "--level", "critcal")
     assert (ran.code, "did you mean critical?" in ran.err) == (64, True)
 
@@ -103,6 +106,8 @@ async def test_a_name_that_means_none_or_several_is_told(station: Station, capsy
     assert (ran.code, "did you mean pool_full?" in ran.err) == (64, True)
     ran = run_here(capsys, "alerts", "ack", "pool_full")
     assert (ran.code, "means 2 alerts" in ran.err, "(stock)" in ran.err) == (64, True, True)
+    ran = run_here(capsys, "alerts", "ack", listed(capsys)[0]["id"][:2])
+    assert (ran.code, "give 4 characters of it at least" in ran.err) == (64, True)
 
 
 async def test_show_says_all_that_is_known_also_after_the_end(station: Station, capsys: Capture) -> None:
@@ -278,7 +283,8 @@ def test_rules_are_checked_and_tested_with_their_exit_codes(tmp_path: Path, caps
     assert run_here(capsys, "alerts", "test", str(rules)).code == 78
     rules.write_text("rules: []\n")
     assert run_here(capsys, "alerts", "test", str(rules)).code == 64
-    assert run_here(capsys, "alerts", "check", str(tmp_path / "nothing.yaml")).code == 78
+    ran = run_here(capsys, "alerts", "check", str(tmp_path / "nothing.yaml"))
+    assert (ran.code, "starter file" in ran.out) == (78, False)
 
 
 def test_without_files_the_configuration_in_force_is_checked(aishell_home: Path, capsys: Capture) -> None:

@@ -46,11 +46,22 @@ def test_an_alert_that_is_acknowledged_has_an_owner_and_the_history_says_so(stor
     assert standing(store, FakeClock(), "b").alerts.index(alert) >= 0
     (change,) = history(store, 0, NOW * 2)
     assert (change.kind, change.after, change.reason) == (ChangeKind.ACKNOWLEDGED, alert, "on it")
-    back = unacknowledge(store, FULL.fingerprint, NOW + 6)
+    back = unacknowledge(store, FULL.fingerprint, "eve", NOW + 6)
     assert back.acknowledgement is None
-    assert [each.kind for each in history(store, 0, NOW * 2)] == [ChangeKind.UNACKNOWLEDGED, ChangeKind.ACKNOWLEDGED]
+    assert [(each.kind, each.reason) for each in history(store, 0, NOW * 2)] == [
+        (ChangeKind.UNACKNOWLEDGED, "by eve"),
+        (ChangeKind.ACKNOWLEDGED, "on it"),
+    ]
     with pytest.raises(UsageError, match="nobody has acknowledged"):
-        unacknowledge(store, FULL.fingerprint, NOW + 7)
+        unacknowledge(store, FULL.fingerprint, "eve", NOW + 7)
+
+
+def test_who_acknowledges_again_without_a_note_keeps_the_one_that_there_is_and_another_owner_has_none(store: AlertStore) -> None:
+    acknowledge(store, FULL.fingerprint, "ana", "first note", NOW + 5)
+    for owner, note, kept in (("ana", "", "first note"), ("ana", "second", "second"), ("eve", "", "")):
+        said = acknowledge(store, FULL.fingerprint, owner, note, NOW + 6).acknowledgement
+        assert said is not None
+        assert (said.owner, said.note) == (owner, kept)
 
 
 def test_only_what_fires_can_be_acknowledged_and_only_by_somebody(store: AlertStore) -> None:

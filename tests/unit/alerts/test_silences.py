@@ -225,3 +225,26 @@ def test_a_silence_for_all_there_is_is_refused_also_as_a_pattern(matchers: tuple
 )
 def test_a_silence_that_leaves_something_out_is_taken(matchers: tuple[Matcher, ...]) -> None:
     assert a_silence(matchers=matchers).matchers == matchers
+
+
+@pytest.mark.parametrize("label", ["severity", "target", "engine", "environment", "alertname", "role"])
+@pytest.mark.parametrize("operator", [MatchOperator.NOT_EQUAL, MatchOperator.NOT_MATCHES])
+def test_all_but_some_can_be_silenced_by_a_label_that_every_alert_has(label: str, operator: MatchOperator) -> None:
+    made = new_silence("s", (Matcher(label, operator, "redis"),), NOW, NOW + 60, "ana", "", NOW)
+    assert silencers({label: "postgres"}, None, [made], (), NOW) == ("s",)
+    assert silencers({label: "redis"}, None, [made], (), NOW) == ()
+
+
+@pytest.mark.parametrize(
+    "matchers",
+    [
+        (Matcher("svrity", MatchOperator.NOT_EQUAL, "critical"),),
+        (Matcher("team", EQUAL, ""),),
+        (Matcher("target", FITS, ".*"), Matcher("team", MatchOperator.NOT_MATCHES, "shop")),
+    ],
+)
+def test_a_label_that_few_alerts_have_cannot_silence_all_others(matchers: tuple[Matcher, ...]) -> None:
+    """Else one that is mistyped would silence everything; beside another matcher it may stand."""
+    with pytest.raises(UsageError, match=f"every alert without the label {matchers[-1].label!r} is refused"):
+        new_silence("s", matchers, NOW, NOW + 60, "ana", "", NOW)
+    assert new_silence("s", (*matchers, Matcher("target", EQUAL, "orders")), NOW, NOW + 60, "ana", "", NOW)
