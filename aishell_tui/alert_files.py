@@ -122,7 +122,7 @@ def _kind(path: Path, found: _Gathered) -> type | None:
     if path.is_dir():
         return RuleFiles
     try:
-        content = read_document(path, only_regular=True).content
+        content = read_document(path, only_regular=True, hint="name a file of rules or of tests, or a configuration").content
     except InvalidConfigError as error:
         found.files.append(str(path))
         found.errors += error.problems

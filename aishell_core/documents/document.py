@@ -27,6 +27,7 @@ _LONGEST_LINE = 5_000
 _LONGEST_MESSAGE = 1_000
 _SLOWLY_READ = 200_000
 """Characters that are read once more by the slow reader, for its better words about an error."""
+_STARTER = "aishell config init writes a starter file"
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq", "timestamp")}
@@ -126,8 +127,8 @@ def leads_out_of(path: Path, folder: Path | None) -> bool:
     return folder is not None and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
-def read_document(path: Path, *, only_regular: bool = False) -> Document:
-    """The document in a file; raises InvalidConfigError when it cannot be read or is no YAML.
+def read_document(path: Path, *, only_regular: bool = False, hint: str = _STARTER) -> Document:
+    """The document in a file; raises InvalidConfigError when it cannot be read or is no YAML, with `hint` where nothing is in it.
 
     With `only_regular` nothing but a regular file is opened: a pipe would be waited for, a device read without end.
     """
@@ -137,12 +138,12 @@ def read_document(path: Path, *, only_regular: bool = False) -> Document:
             raise _refused(source, "this is a folder, not a file", f"name the file in it, such as {path / 'config.yaml'}")
         raw = _bytes_of(path, only_regular)
     except FileNotFoundError as error:
-        raise _refused(source, "there is no such file", "aishell config init writes a starter file") from error
+        raise _refused(source, "there is no such file", hint) from error
     except OSError as error:
         raise _refused(source, f"the file cannot be read: {error.strerror or error}", "check its owner and its mode") from error
     if len(raw) > _LARGEST_BYTES:
         raise _refused(source, f"the file is larger than {_LARGEST_BYTES >> 20} MiB, so it is no configuration of aishell")
-    return parse_document(source, decode(source, raw))
+    return parse_document(source, decode(source, raw), hint)
 
 
 def _bytes_of(path: Path, only_regular: bool) -> bytes:
@@ -167,10 +168,10 @@ def decode(source: str, raw: bytes) -> str:
         raise InvalidConfigError([problem]) from error
 
 
-def parse_document(source: str, text: str) -> Document:
+def parse_document(source: str, text: str, hint: str = _STARTER) -> Document:
     """The document in a text; raises InvalidConfigError for YAML that cannot be understood, with all duplicate keys at once."""
     if not text.strip():
-        raise _refused(source, "the file is empty", "aishell config init writes a starter file")
+        raise _refused(source, "the file is empty", hint)
     bare = Document(source, tuple(text.splitlines()))
     node = _compose(text, bare)
     if node is None:

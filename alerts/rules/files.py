@@ -17,6 +17,7 @@ from alerts.rules.sections import Section, section_of
 
 SUFFIXES = (".yaml", ".yml")
 MOST_FILES = 500
+_HINT = "write rules: in the first line, and - name: and condition: below it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def read_rule_files(files: Sequence[RuleFiles]) -> tuple[tuple[Section, ...], tu
     for file in files:
         try:
             # Nothing but a regular file: a pipe or a device in a folder would be read without end.
-            section = section_of(read_document(file.path, only_regular=True))
+            section = section_of(read_document(file.path, only_regular=True, hint=_HINT))
         except InvalidConfigError as error:
             broken.append(BrokenRule(str(file.path), error.problems, hides_rules=True))
             continue

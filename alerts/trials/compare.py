@@ -14,7 +14,8 @@ from alerts.trials.models import Check, ExpectedAlert, Trial
 from alerts.trials.notation import parse_amount
 
 _UNITS = {unit.value: unit for unit in Unit}
-_CLOSE = 1e-6
+_CLOSE = 5e-6
+"""What is told of a figure are six digits: those, written into a test, agree with it."""
 
 
 def differences(trial: Trial, check: Check, alerts: Sequence[Alert], now: float) -> Iterator[Problem]:

@@ -54,7 +54,7 @@ class TrialFile:
 def read_trial_file(path: Path) -> TrialFile:
     """The tests in a file, and the rules that it holds or names; it raises nothing. Blocking."""
     try:
-        document = read_document(path, only_regular=True)
+        document = read_document(path, only_regular=True, hint=_HINTS[TESTS])
     except InvalidConfigError as error:
         return TrialFile(str(path), problems=error.problems)
     content, at = _section(document)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -231,3 +232,14 @@ def test_the_example_of_the_page_passes(tmp_path: Path) -> None:
     file = read_trial_file(tmp_path / "rules.yaml")
     assert file.problems == ()
     assert [run_trial(trial, file.book.rules).differences for trial in file.trials] == [()]
+
+
+def test_a_value_as_it_is_told_agrees_with_itself() -> None:
+    """Six digits are told: what is written as it was printed must not differ by what was not printed."""
+    rules = "rules: [{name: spread, condition: 'stddev(sessions.active, 1m) > 1', targets: {engine: postgres}}]\n"
+    text = "tests: [{interval: 10s, series: {sessions.active: 1 2 3 5 8 13 21 34}, checks: [{at: 70s, alerts: [{value: VALUE}]}]}]\n"
+    (wrong,) = differences(text.replace("VALUE", "1"), rules)
+    told = re.search(r"got ([0-9.]+)", wrong)
+    assert told is not None
+    assert len(told[1].replace(".", "")) == 6
+    assert differences(text.replace("VALUE", told[1]), rules) == []
