@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from aishell_core.units import format_bytes, format_count, format_duration, format_value
-from aishell_core.values import Part, Statement, Unit
+from aishell_core.values import Ability, Part, Statement, Unit
 from aishell_tui.digests import DigestMode, DigestRow, DigestTable, digest_key
 from aishell_tui.frame import TargetView
 from aishell_tui.screens.lazy_cells import LazyCells
-from aishell_tui.text import data_age_text, moment_text, why_unknown
+from aishell_tui.text import data_age_text, moment_text, server_text, why_unknown
 from widgets.format import wrap
 from widgets.heading import Heading
 from widgets.lines import Span, Spans
@@ -195,6 +195,8 @@ def why_empty(view: TargetView, mode: DigestMode, span_seconds: float | None = N
     failure = view.failure_of("statements") or view.target_failure
     if failure is not None and not view.statements:
         return why_unknown(failure)
+    if view.lacks(Ability.STATEMENTS) and not view.statements:
+        return f"n/a: {server_text(view)} tells of no statements"
     if mode is not DigestMode.TOTAL and view.statements and not span_seconds:
         return "the next reading tells what has run since this one; t shows the total"
     return "no statement ended in this span" if mode is not DigestMode.TOTAL and view.statements else "no statements yet"

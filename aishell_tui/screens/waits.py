@@ -154,6 +154,6 @@ def why_no_waits(view: TargetView, *, known: bool) -> str:
     failure = view.failure_of("waits") or view.failure_of("sessions") or view.target_failure
     if failure is not None:
         return why_unknown(failure)
-    if view.abilities and Ability.WAITS not in view.abilities:
+    if view.lacks(Ability.WAITS):
         return "n/a: this engine does not tell what its sessions wait for"
     return "no session was active in this window" if known else "nothing was read in this window; waits are kept in memory for six hours"

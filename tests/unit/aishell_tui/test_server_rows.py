@@ -60,6 +60,7 @@ from aishell_tui.screens.upkeep_lines import (
     setting_lines,
     upkeep_lines,
 )
+from aishell_tui.screens.waits import why_no_waits
 from aishell_tui.session_list import SessionCounts
 from tests.scripted_server import NOW, PEERS, RELATIONS, RUNNERS, STATEMENTS, ServerScript, samples, server_view, vacuum
 from widgets.glyphs import UNICODE
@@ -153,6 +154,16 @@ def test_why_no_peer_is_shown() -> None:
     assert why_none(server_view(ServerScript(replication=()), last=2)).startswith("nothing replicates")
     hidden = Failure(Part.REPLICATION, FailureCode.PRIVILEGE, "hidden", "GRANT pg_monitor")
     assert why_none(server_view(ServerScript(replication=None, failures=(hidden,)), last=2)) == "n/a: hidden.\nGRANT pg_monitor"
+
+
+def test_statements_and_waits_that_a_target_will_never_have_are_not_waited_for() -> None:
+    before = TargetView(Target(TargetId("web"), Location("host")), SeriesStore().snapshot(TargetId("web")))
+    reasons = (partial(why_empty, mode=DigestMode.TOTAL), partial(why_no_waits, known=False))
+    assert [why(before).partition(";")[0] for why in reasons] == ["no statements yet", "nothing was read in this window"]
+    for why in reasons:
+        assert why(replace(before, last_ok_at=NOW)).startswith("n/a: ")
+        able = replace(before, abilities=Ability.STATEMENTS | Ability.WAITS, last_ok_at=NOW)
+        assert not why(able).startswith("n/a")
 
 
 def test_what_a_target_will_never_have_is_not_said_to_be_read() -> None:
