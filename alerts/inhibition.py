@@ -75,7 +75,7 @@ def inhibited(
 
 
 def _mutes(alert: Alert, now: float) -> bool:
-    just_over = alert.phase is Phase.RESOLVED and alert.resolved_at is not None and now - alert.resolved_at < AFTERMATH_SECONDS
+    just_over = alert.phase is Phase.RESOLVED and alert.resolved_at is not None and abs(now - alert.resolved_at) < AFTERMATH_SECONDS
     return alert.phase.is_active or just_over
 
 

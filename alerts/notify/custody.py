@@ -55,3 +55,9 @@ def custody_of(connection: sqlite3.Connection, alerts: Mapping[Fingerprint, Aler
 def is_all_judged(connection: sqlite3.Connection) -> bool:
     """Whether somebody has each target that a file configures."""
     return connection.execute("SELECT 1 FROM alert_ward WHERE fence IS NULL AND origin <> '' AND target <> '' LIMIT 1").fetchone() is None
+
+
+def last_evaluated(connection: sqlite3.Connection, judge: int, now: float) -> float:
+    """When the targets of this program were evaluated last by whoever had them before, by the clock of then; `now` where none was."""
+    found = connection.execute("SELECT max(evaluated_at) FROM alert_ward WHERE fence = ?", (judge,)).fetchone()[0] if judge else None
+    return now if found is None else float(found)

@@ -95,7 +95,7 @@ class Delivery:
     async def _send_all(self, routes: Routes, channel: Channel, messages: list[Taken]) -> None:
         """Send one after the other, until one shows that the whole channel must wait; the others are queued again."""
         for place, taken in enumerate(messages):
-            answer = await self._send(channel, taken.message)
+            answer = await self._send(channel, taken)
             if answer is None:
                 return
             await self._transact(partial(self._settle, routes, taken, answer))
@@ -104,14 +104,14 @@ class Delivery:
                 await self._transact(partial(_queue_again, rest, self._now()))
                 return
 
-    async def _send(self, channel: Channel, message: Message) -> Answer | None:
+    async def _send(self, channel: Channel, taken: Taken) -> Answer | None:
         """What the receiver said; None when this process may not tell anybody anything any more."""
-        sender = self._senders[channel.kind]
+        sender, message = self._senders[channel.kind], taken.message
 
         def try_once() -> Answer | None:
             now = self._now()
             # A program is given the same body at every try, and has its times.
-            told = _said_late(message, now) if channel.kind is ChannelKind.APPRISE else message
+            told = _said_late(message, taken.made_at, now) if channel.kind is ChannelKind.APPRISE else message
             return sender.send(channel, told, now) if self._may_send() else None
 
         limit = channel.timeout_seconds * _TRIES_AT_ONCE + _GRACE_SECONDS
@@ -172,9 +172,9 @@ def undelivered_alert(channel: str, titles: Sequence[str], answer: str, now: flo
     )
 
 
-def _said_late(message: Message, now: float) -> Message:
+def _said_late(message: Message, made_at: float | None, now: float) -> Message:
     """The message as it leaves: one that was held up says so, for people would take its figures for those of now."""
-    note = late_note(message.made_at, now)
+    note = late_note(message.made_at if made_at is None else made_at, now)
     return replace(message, body=f"{note}\n\n{message.body}") if note else message
 
 

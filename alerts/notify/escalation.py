@@ -71,7 +71,7 @@ def shift(connection: sqlite3.Connection, seconds: float) -> None:
 def _wait(connection: sqlite3.Connection, alert: Alert, routes: Routes, now: float, *, is_heard_again: bool) -> None:
     """The time counts from when people are told: not while telling is put off because it flaps, and anew after a mute."""
     rule = routes.rules.get(alert.rule)
-    begin = alert.fired_at if alert.fired_at is not None and not is_heard_again else now
+    begin = min(alert.fired_at, now) if alert.fired_at is not None and not is_heard_again else now
     begin = max(begin, alert.held_until) if alert.held_until is not None else begin
     for escalation in rule.escalations if rule is not None else ():
         due_at = max(now, begin + escalation.after_seconds)

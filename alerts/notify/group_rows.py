@@ -148,6 +148,11 @@ def next_due(connection: sqlite3.Connection, now: float) -> float | None:
     return None if found is None else float(found)
 
 
+def look_again(connection: sqlite3.Connection, now: float) -> None:
+    """Look at all groups that wait for a time: when each is due follows from when it was told, which may have been by another clock."""
+    connection.execute("UPDATE notice_group SET due_at = ?1 WHERE due_at > ?1", (now,))
+
+
 def shift(connection: sqlite3.Connection, seconds: float) -> None:
     """Move all times, because the wall clock was set by so much."""
     sql = "UPDATE notice_group SET opened_at = opened_at + ?, sent_at = sent_at + ?, due_at = due_at + ?"

@@ -23,13 +23,13 @@ from alerts.models import Alert, AlertChange, Evidence, Fingerprint
 from alerts.notify import escalation, group_rows, outbox
 from alerts.notify.codec import Tells
 from alerts.notify.compose import Draft, Part, Surroundings, drafts_of, heartbeat_of
-from alerts.notify.custody import Custody, custody_of, is_all_judged
+from alerts.notify.custody import Custody, custody_of, is_all_judged, last_evaluated
 from alerts.notify.delivery import Delivery, Transact
 from alerts.notify.grouping import Decision, Group, decide, repeat_seconds
 from alerts.notify.models import Channel, ChannelKind, Routes, Sender
 from alerts.rule import Rule
 from alerts.store import change_rows
-from alerts.timeline import JUMP_SECONDS
+from alerts.timeline import JUMP_SECONDS, moments_of
 
 _LOOK_EVERY_SECONDS = 0.5
 _POLL_SECONDS = 5.0
@@ -81,6 +81,7 @@ class Notifier:
         """What this program is known by among those who evaluate on the same state, 0 where it is alone."""
         self._rest_until = 0.0
         self._looked_at: tuple[float, float] | None = None
+        self._looked_as = 0
         self._fresh_until = 0.0
         self._polled_at = 0.0
         self._pruned_at: float | None = None
@@ -97,7 +98,7 @@ class Notifier:
 
     def is_due(self, now: float) -> bool:
         """Whether `queue` has something to do although nothing has changed; costs nothing."""
-        return now >= self._rest_until or self._looked_at is None or now < self._looked_at[0]
+        return now >= self._rest_until or self._looked_at is None or now < self._looked_at[0] - JUMP_SECONDS
 
     def queue(
         self, connection: sqlite3.Connection, changes: Sequence[AlertChange], alerts: Mapping[Fingerprint, Alert], now: float
@@ -141,7 +142,7 @@ class Notifier:
 
     async def _send_some(self) -> None:
         now = self._clock.now()
-        if not self._delivery.is_busy and now >= self._fresh_until and 0 <= now - self._polled_at < _POLL_SECONDS:
+        if not self._delivery.is_busy and self._clock.steady() >= self._fresh_until and 0 <= now - self._polled_at < _POLL_SECONDS:
             return
         self._polled_at = now
         self._delivery.judge = self.judge
@@ -155,15 +156,23 @@ class Notifier:
             self.trouble = error.message
 
     def _follow_clock(self, connection: sqlite3.Connection, now: float, *, leads: bool) -> None:
-        """When the wall clock was set since the last look, all that waits goes on waiting for as long as it would have."""
-        steady = self._clock.steady()
-        if self._looked_at is not None:
-            set_by = (now - self._looked_at[0]) - (steady - self._looked_at[1])
-            if abs(set_by) > JUMP_SECONDS and leads:
-                group_rows.shift(connection, set_by)
-                escalation.shift(connection, set_by)
-                outbox.shift(connection, set_by)
-        self._looked_at = (now, steady)
+        """When the wall clock was set since the last look, all that waits goes on waiting for as long as it would have.
+
+        Of the time before the first look only the last evaluation is known: where it lies ahead, the clock was set back.
+        """
+        wall, steady = moments_of(self._clock)
+        is_first = self._looked_at is None or self._looked_as != self.judge
+        if self._looked_at is None or is_first:
+            set_by = min(0.0, now - last_evaluated(connection, self.judge, now))
+        else:
+            set_by = (wall - self._looked_at[0]) - (steady - self._looked_at[1])
+        if abs(set_by) > JUMP_SECONDS and leads:
+            group_rows.shift(connection, set_by)
+            escalation.shift(connection, set_by)
+            outbox.shift(connection, set_by)
+        if is_first:
+            group_rows.look_again(connection, now)
+        self._looked_at, self._looked_as = (wall, steady), self.judge
 
     def _tell(self, connection: sqlite3.Connection, custody: Custody, now: float) -> None:
         due: dict[str, list[Part]] = defaultdict(list)
@@ -186,11 +195,11 @@ class Notifier:
 
     def _put(self, connection: sqlite3.Connection, channel: Channel, parts: list[Part], now: float) -> None:
         around = Surroundings(self._routes, self._evidence_of(connection, parts), now, self._new_id)
-        lately = outbox.made_since(connection, channel.name, now - channel.rate_seconds)
+        lately = outbox.made_within(connection, channel.name, channel.rate_seconds, now)
         drafts, waiting = drafts_of(channel, parts, lately, around)
         for draft in drafts:
             _write_down(connection, draft, now, self.judge)
-            self._fresh_until = now + _FRESH_SECONDS
+            self._fresh_until = self._clock.steady() + _FRESH_SECONDS
         for group in waiting:
             group_rows.put_off(connection, group, now + channel.rate_seconds / channel.most_messages)
 
@@ -220,11 +229,11 @@ class Notifier:
             return
         if self.judge and not is_all_judged(connection):
             return
-        last = outbox.last_heartbeat(connection, channel.name)
-        if last is None or not last <= now < last + heartbeat.every_seconds:
+        last = outbox.last_heartbeat(connection, channel.name, now)
+        if last is None or now >= last + heartbeat.every_seconds:
             message = heartbeat_of(channel, heartbeat.every_seconds, Surroundings(self._routes, {}, now, self._new_id))
             outbox.put(connection, message, Tells(), outbox.urgency_of(message.level, message.kind), self.judge)
-            self._fresh_until = now + _FRESH_SECONDS
+            self._fresh_until = self._clock.steady() + _FRESH_SECONDS
 
     def _prune(self, connection: sqlite3.Connection, now: float) -> None:
         if self._pruned_at is None or abs(now - self._pruned_at) >= _PRUNE_SECONDS:
@@ -236,7 +245,7 @@ class Notifier:
         moments = [now + _LONGEST_REST_SECONDS, group_rows.next_due(connection, now), escalation.next_due(connection, now)]
         heartbeat = self._routes.heartbeat
         if heartbeat is not None:
-            last = outbox.last_heartbeat(connection, heartbeat.channel)
+            last = outbox.last_heartbeat(connection, heartbeat.channel, now)
             moments.append(None if last is None else last + heartbeat.every_seconds)
         self._rest_until = min(moment for moment in moments if moment is not None)
 

@@ -33,6 +33,8 @@ class Taken:
     message: Message
     tells: Tells
     tries: int = 0
+    made_at: float | None = None
+    """When it was made by the clock as it is now; what a message itself says stays as it was written."""
 
 
 def put(connection: sqlite3.Connection, message: Message, tells: Tells, urgency: int, judge: int = 0) -> None:
@@ -66,19 +68,19 @@ def take(connection: sqlite3.Connection, channels: Collection[str], now: float, 
 
 def _take_some(connection: sqlite3.Connection, channel: str, limit: int, now: float, judge: int) -> list[Taken]:
     sql = (
-        f"SELECT id, body, tells, tries FROM notice_message WHERE channel = ? AND {_OPEN} AND (due_at <= ? OR due_at > ?)"  # noqa: S608 - constants
+        f"SELECT id, body, tells, tries, made_at FROM notice_message WHERE channel = ? AND {_OPEN} AND (due_at <= ? OR due_at > ?)"  # noqa: S608 - constants
         f" AND {_OURS} ORDER BY tries, urgency DESC, made_at LIMIT ?"
     )
     rows = connection.execute(sql, (channel, now, now + LONGEST_WAIT_SECONDS, judge, limit)).fetchall()
     taken: list[Taken] = []
-    for id_, body, tells, tries in rows:
+    for id_, body, tells, tries, made_at in rows:
         message = decode_message(body)
         if message is None:
             _close(connection, id_, "dead", now)
             continue
         claim = "UPDATE notice_message SET state = 'sending', tries = tries + 1, due_at = ?, judge = ? WHERE id = ?"
         connection.execute(claim, (now + CLAIM_SECONDS, judge, id_))
-        taken.append(Taken(message, decode_tells(tells), tries))
+        taken.append(Taken(message, decode_tells(tells), tries, made_at))
     return taken
 
 
@@ -137,16 +139,19 @@ def give_up_old(connection: sqlite3.Connection, channel: str, now: float) -> lis
     return [(id_, decode_tells(tells), title) for id_, tells, title in rows]
 
 
-def made_since(connection: sqlite3.Connection, channel: str, since: float) -> int:
-    """How many messages were made for a channel after a moment, signs of life apart."""
-    sql = "SELECT count(*) FROM notice_message WHERE channel = ? AND made_at > ? AND kind <> ?"
-    return int(connection.execute(sql, (channel, since, str(MessageKind.HEARTBEAT))).fetchone()[0])
+def made_within(connection: sqlite3.Connection, channel: str, seconds: float, now: float) -> int:
+    """How many messages were made for a channel in so many seconds until now, signs of life apart.
+
+    What lies ahead was made by another clock, nobody knows when: it counts for nothing, or a channel would be silent for as long.
+    """
+    sql = "SELECT count(*) FROM notice_message WHERE channel = ? AND made_at > ? AND made_at <= ? AND kind <> ?"
+    return int(connection.execute(sql, (channel, now - seconds, now, str(MessageKind.HEARTBEAT))).fetchone()[0])
 
 
-def last_heartbeat(connection: sqlite3.Connection, channel: str) -> float | None:
-    """When the last sign of life was made for a channel."""
-    sql = "SELECT max(made_at) FROM notice_message WHERE channel = ? AND kind = ?"
-    found = connection.execute(sql, (channel, str(MessageKind.HEARTBEAT))).fetchone()[0]
+def last_heartbeat(connection: sqlite3.Connection, channel: str, now: float) -> float | None:
+    """When the last sign of life was made for a channel; one that lies ahead was made by another clock, and counts for nothing."""
+    sql = "SELECT max(made_at) FROM notice_message WHERE channel = ? AND kind = ? AND made_at <= ?"
+    found = connection.execute(sql, (channel, str(MessageKind.HEARTBEAT), now)).fetchone()[0]
     return None if found is None else float(found)
 
 
@@ -180,8 +185,11 @@ def ledger(connection: sqlite3.Connection, fingerprint: Fingerprint | None = Non
 
 
 def shift(connection: sqlite3.Connection, seconds: float) -> None:
-    """Move the times of what is on its way, because the wall clock was set by so much; the ledger stays as it was written."""
-    connection.execute(f"UPDATE notice_message SET made_at = made_at + ?, due_at = due_at + ? WHERE {_OPEN}", (seconds, seconds))  # noqa: S608 - a constant
+    """Move the times of all messages, because the wall clock was set by so much; the ledger of tries stays as it was written.
+
+    Those that have arrived are moved too: by them goes how many a channel was given lately, and when it had a sign of life.
+    """
+    connection.execute("UPDATE notice_message SET made_at = made_at + ?, due_at = due_at + ?", (seconds, seconds))
     sql = "UPDATE notice_channel SET blocked_until = blocked_until + ?, failing_since = failing_since + ?"
     connection.execute(sql, (seconds, seconds))
 

@@ -68,6 +68,6 @@ def prune(connection: sqlite3.Connection, now: float, kept: int = KEPT) -> None:
     before = now - KEPT_SECONDS
     older = "DELETE FROM alert_change WHERE id IN (SELECT id FROM alert_change WHERE at < ? ORDER BY at LIMIT ?)"
     connection.execute(older, (before, _PRUNED_AT_ONCE))
-    surplus = "DELETE FROM alert_change WHERE id IN (SELECT id FROM alert_change ORDER BY at DESC, id DESC LIMIT ? OFFSET ?)"
+    surplus = "DELETE FROM alert_change WHERE id IN (SELECT id FROM alert_change ORDER BY id DESC LIMIT ? OFFSET ?)"
     connection.execute(surplus, (_PRUNED_AT_ONCE, kept))
     connection.execute("DELETE FROM alert_evidence WHERE at < ?", (before,))

@@ -31,7 +31,9 @@ class Alertmanager:
         url = url if url.endswith(_PATH) else f"{url}{_PATH}"
         answer = Answer(Fault.NONE, "nothing to send")
         for items in _portions(message.items):
-            body = json.dumps([alert_of(item, now) for item in items], ensure_ascii=False).encode("utf-8", "backslashreplace")
+            body = json.dumps([alert_of(item, now, message.made_at) for item in items], ensure_ascii=False).encode(
+                "utf-8", "backslashreplace"
+            )
             headers = {"Content-Type": "application/json", "Idempotency-Key": message.id}
             answer = post(url, body, headers, timeout_seconds=channel.timeout_seconds, now=now)
             if not answer.is_delivered:
@@ -39,9 +41,13 @@ class Alertmanager:
         return answer
 
 
-def alert_of(item: Item, now: float) -> dict[str, object]:
-    """An alert as the API takes it. A label's name may hold letters, digits and _ only, and an empty value is none."""
+def alert_of(item: Item, now: float, made_at: float) -> dict[str, object]:
+    """An alert as the API takes it. A label's name may hold letters, digits and _ only, and an empty value is none.
+
+    What was over when the message was made is over now, whatever the clock says: an end ahead would let it go on firing.
+    """
     ends_at = item.ends_at if item.ends_at is not None else now + _KEPT_RESENDS * RESEND_SECONDS
+    ends_at = min(ends_at, now) if item.ends_at is not None and item.ends_at <= made_at else ends_at
     return {
         "labels": {_name(name): value for name, value in item.labels if value},
         "annotations": {_name(name): value for name, value in item.annotations if value},

@@ -415,7 +415,7 @@ def test_labels_leave_masked_and_groups_are_still_told_apart() -> None:
     alerts = [replace(an_alert(own=(("database", name),)), fingerprint=f"{place:016}") for place, name in enumerate(secrets)]
     sent = office.happen(*map(office.fired, alerts))
     hooked = [message for message in sent if message.channel == "hook"]
-    written = json.dumps([payload(message) for message in hooked]) + json.dumps([alert_of(item, 0.0) for item in sent[-1].items])
+    written = json.dumps([payload(message) for message in hooked]) + json.dumps([alert_of(item, NOON, NOON) for item in sent[-1].items])
     assert not any(secret in written for secret in ("ana@", "bob@", "3704 0044", "hunter2"))
     assert len({message.group for message in hooked}) == len(secrets)
     (relay,) = (message for message in sent if message.channel == "am")
