@@ -113,15 +113,15 @@ class ReadingTime:
         """The moment of a reading that was made lately, at this time by the wall clock; none lies ahead.
 
         One that was made before the clock was set has the time of the old clock: of the clocks of the last minute it is by the
-        one by which it was made last.
+        one by which it was made last, while that was still the clock.
         """
         if not self._former:
             return min(at - self.ahead_seconds, self.now)
         return min(max(self._placings(at), default=at - self.ahead_seconds), self.now)
 
     def _placings(self, at: float) -> Iterator[float]:
-        for ahead in (self.ahead_seconds, *(ahead for _, ahead in self._former)):
-            if at - ahead <= self.now + _SET_SECONDS:
+        for until, ahead in ((self.now, self.ahead_seconds), *self._former):
+            if at - ahead <= until + _SET_SECONDS:
                 yield at - ahead
 
     def wall_of(self, moment: float) -> float:

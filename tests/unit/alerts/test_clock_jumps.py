@@ -190,6 +190,7 @@ def taken(watcher: Watcher, step: tuple[str, float]) -> list[AlertChange]:
 @example([("set", -600.0), ("watch", 70)])
 @example([("set", 7200.0), ("set", -7200.0), ("watch", 30)])
 @example([("stop while the clock is set", -14_400.0), ("watch", 70)])
+@example([("set", 1.0), ("stop while readings are under way", 1.0)])
 def test_nothing_fires_or_is_resolved_by_clocks_that_are_set_and_by_standing_still(course: list[tuple[str, float]]) -> None:
     watcher = begun()
     for step in [*course, ("watch", 1)]:
