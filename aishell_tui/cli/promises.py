@@ -38,6 +38,7 @@ from aishell_tui.cli.shapes import (
     ErrorReport,
     HealthReport,
     MetricsReport,
+    QueryErrorReport,
     QueryReport,
     SessionActReport,
     SessionsReport,
@@ -89,6 +90,7 @@ REPORTS: tuple[tuple[str, type], ...] = (
     ("aishell config validate --json", ValidateReport),
     ("aishell config show --json", EffectiveReport),
     ("any command that fails, on standard error", ErrorReport),
+    ("aishell query --json that fails once its command was judged, on standard error", QueryErrorReport),
     ("any command that warns, on standard error, one line each", WarningReport),
 )
 """What prints what; the docs page follows this order."""

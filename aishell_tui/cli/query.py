@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aishell_core.errors import RefusedError, UsageError
+from aishell_core.errors import AishellError, RefusedError, UsageError
 from aishell_core.values import Ability, Limits, Value, frozen
 from aishell_tui.cli.acting import (
     ConfirmOption,
@@ -114,9 +114,21 @@ def query(
     one = only_target(selected(chosen, loaded))
     tell_warnings(chosen, loaded)
     asked = Command(_text(command), tuple(_bound(value) for value in parameter or ()), within, limits)
-    return _Query(one, authority_of(loaded, (one,)), asked, loaded).run(
-        yes=yes, confirm=confirm, dry_run=dry_run, form="csv" if csv else "json" if json else "table"
-    )
+    work = _Query(one, authority_of(loaded, (one,)), asked, loaded)
+    try:
+        return work.run(yes=yes, confirm=confirm, dry_run=dry_run, form="csv" if csv else "json" if json else "table")
+    except AishellError as error:
+        if not json or work.plan is None:
+            raise
+        return _told(work.plan, error)
+
+
+def _told(plan: Plan, error: AishellError) -> int:
+    """Tell an error with what was judged before it; the exit code."""
+    from aishell_tui.cli.reports.query import error_json
+
+    note(error_json(plan, error))
+    return int(error.exit_code)
 
 
 def _text(command: str) -> str:
@@ -142,6 +154,8 @@ class _Query:
     def __init__(self, target: Target, authority: Authority, command: Command, loaded: Configuration) -> None:
         self._target, self._authority, self._command, self._loaded = target, authority, command, loaded
         self._narrates = True
+        self.plan: Plan | None = None
+        """What was judged, once it was."""
 
     def run(self, *, yes: bool, confirm: str, dry_run: bool, form: str) -> int:
         """Plan, say, ask, do, print; the exit code."""
@@ -177,7 +191,7 @@ class _Query:
         try:
             if not isinstance(collector, Runnable):
                 raise UsageError(f"{self._target.name} takes no commands", "its figures are shown by aishell status and the dashboard")
-            plan = await self._plan(collector)
+            plan = self.plan = await self._plan(collector)
             self._tell(risk_line(plan.risk))
             if dry_run:
                 return plan, None

@@ -305,6 +305,7 @@ class QueryReport:
     """aishell query --json."""
 
     target: str = field(metadata=doc("the target's name"))
+    database: str = field(metadata=doc("the database, or schema, that it runs in; may be empty"))
     risk: RiskBody = field(metadata=doc("how much harm the command can do"))
     allowed: bool = field(metadata=doc("whether a role and the protections allow it"))
     ran: bool = field(metadata=doc("whether it was run; false with --dry-run"))
@@ -316,6 +317,17 @@ class QueryReport:
     milliseconds: float | None = field(metadata=doc("how long it took; null when it was not run"))
     cut: str = field(metadata=doc("the limit that ended the rows early: rows or bytes; empty when all are there"))
     note: str = field(metadata=doc("what the server said beside; may be empty"))
+
+
+@dataclass(frozen=True, slots=True)
+class QueryErrorReport:
+    """aishell query --json on standard error, where the command was judged and then refused, or failed."""
+
+    error: ErrorBody = field(metadata=doc("the error"))
+    target: str = field(metadata=doc("the target's name"))
+    database: str = field(metadata=doc("the database, or schema, that it would run in; may be empty"))
+    risk: RiskBody = field(metadata=doc("how much harm the command can do"))
+    allowed: bool = field(metadata=doc("whether a role and the protections allow it"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,6 +79,22 @@ def test_a_developer_defines_nothing_that_runs_what_only_admins_may(emptied: Eng
     ran = desk.run("query", "-d", "orders", definition, "--confirm", "orders")
     assert (ran.code, "may not administer it" in ran.err) == (77, True), ran.err
     assert emptied.postgres.execute("SELECT count(*) FROM pg_proc WHERE proname = 'told'")[0][0] == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "word", "level", "actions"),
+    [
+        ("DROP TABLE people", 77, "refused", "critical", ["schema"]),
+        ("SELECT * FROM nowhere", 3, "target", "none", ["read"]),
+    ],
+)
+def test_an_error_for_scripts_tells_what_was_judged(desk: Desk, command: str, code: int, word: str, level: str, actions: list[str]) -> None:
+    desk.configure("operator")
+    ran = desk.run("query", "-d", "orders", command, "--json", "--yes")
+    told = json.loads(ran.err)
+    assert (ran.code, ran.out, told["error"]["code"]) == (code, "", word)
+    assert (told["target"], told["database"]) == ("orders", "postgres")
+    assert (told["risk"]["level"], told["risk"]["actions"], told["allowed"]) == (level, actions, code == 3)
 
 
 TABLES = {

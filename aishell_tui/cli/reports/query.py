@@ -8,11 +8,12 @@ import re
 import sys
 from collections.abc import Mapping
 
+from aishell_core.errors import AishellError
 from aishell_core.units import format_duration
 from aishell_core.values import CommandResult, Limits, Value
 from aishell_ops.commands.models import Plan
 from aishell_tui.cli.encode import Json, to_json, to_plain
-from aishell_tui.cli.shapes import QueryReport, RiskBody
+from aishell_tui.cli.shapes import ErrorBody, QueryErrorReport, QueryReport, RiskBody
 from aishell_tui.cli.terminal import printable, table
 
 _ABSENT = "NULL"
@@ -21,15 +22,25 @@ _QUOTED = re.compile(r"[\",\r\n]|^\s|\s$")
 
 def query_json(plan: Plan, result: CommandResult | None) -> str:
     """A command and what it brought as scripts get it; without a result for a command that was not run."""
-    risk = RiskBody(plan.risk.level.value, tuple(plan.risk.actions), plan.risk.reasons)
+    risk, target = _risk(plan), plan.place.target
     if result is None:
-        return to_json(QueryReport(plan.place.target, risk, plan.decision.allowed, False, (), (), None, None, "", ""))
+        return to_json(QueryReport(target, plan.database, risk, plan.decision.allowed, False, (), (), None, None, "", ""))
     rows = tuple(tuple(_plain(value) for value in row) for row in result.rows)
     return to_json(
         QueryReport(
-            plan.place.target, risk, True, True, result.columns, rows, result.affected, result.milliseconds, result.cut, result.note
+            target, plan.database, risk, True, True, result.columns, rows, result.affected, result.milliseconds, result.cut, result.note
         )
     )
+
+
+def error_json(plan: Plan, error: AishellError) -> str:
+    """Why a command that was judged did not run, or failed, as scripts get it."""
+    body = ErrorBody(error.code, error.message, error.hint)
+    return to_json(QueryErrorReport(body, plan.place.target, plan.database, _risk(plan), plan.decision.allowed))
+
+
+def _risk(plan: Plan) -> RiskBody:
+    return RiskBody(plan.risk.level.value, tuple(plan.risk.actions), plan.risk.reasons)
 
 
 def rows_text(result: CommandResult, *, csv: bool) -> str:
