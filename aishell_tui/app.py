@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.console import RenderableType
@@ -49,9 +49,13 @@ from widgets.theme_bridge import make_palette_of, make_theme
 if TYPE_CHECKING:
     from textual.command import Provider
 
+    from aishell_tui.backup_room import BackupRoom
+
 _EARLY_TICKS_SECONDS = (0.05, 0.15, 0.3, 0.5, 0.75)
 _SETTLED_SECONDS = 4.0
 _GOODBYE_SECONDS = 2.0
+_BACKUPS_SECONDS = 20.0
+"""So long a terminal that is gone is outlived for what backups have to clean up; what is left the next backup sweeps."""
 
 
 def _settle() -> None:
@@ -64,6 +68,12 @@ def _palette() -> type[Provider]:
     from aishell_tui.screens.commands import DashboardCommands  # the palette costs 25 ms that the first frame need not wait for
 
     return DashboardCommands
+
+
+def _backups() -> DashboardScreen:
+    from aishell_tui.screens.backups import BackupsScreen  # most dashboards are never asked about backups
+
+    return BackupsScreen()
 
 
 def _alerts() -> DashboardScreen:
@@ -92,6 +102,7 @@ class AishellApp(App[int]):
         "health": HealthScreen,
         "queries": QueriesScreen,
         "sessions": SessionsScreen,
+        "backups": _backups,
         "alerts": _alerts,
         "events": EventsScreen,
         "wall": _wall,
@@ -195,7 +206,7 @@ class AishellApp(App[int]):
 
     def go(self, mode: str) -> None:
         """Go to a screen by its name; with no target chosen so far the worst one is looked at."""
-        if self.look.target is None and mode not in {"fleet", "alerts", "events", "wall"}:
+        if self.look.target is None and mode not in {"fleet", "backups", "alerts", "events", "wall"}:
             worst = next(iter(worst_first(self.frame)), None)
             self.look = replace(self.look, target=worst.name if worst is not None else None)
         if mode != self.current_mode:
@@ -264,11 +275,38 @@ class AishellApp(App[int]):
         if self.front is not None:
             self.front.say("press q to quit")
 
+    @cached_property
+    def backups(self) -> BackupRoom:
+        """What the screens of backups share; made with the first of them."""
+        from aishell_tui.screens.backups_news import open_room
+
+        return open_room(self)
+
     def action_quit_now(self) -> None:
-        """End the dashboard."""
-        self.run_worker(self._end(0), group="end")
+        """End the dashboard; while something is done with backups it asks first."""
+        if self._works_on_backups:
+            from aishell_tui.screens.backups_news import LeavingScreen
+
+            self.push_screen(LeavingScreen(self.backups.tasks.running), self._answer_leaving)
+        else:
+            self._answer_leaving(True)
+
+    @property
+    def _works_on_backups(self) -> bool:
+        return "backups" in self.__dict__ and bool(self.backups.tasks.running)
+
+    def _answer_leaving(self, yes: bool | None) -> None:
+        if yes:
+            self.run_worker(self._end(0), group="end")
+
+    async def _end_backups(self) -> None:
+        if self._works_on_backups:
+            if self.front is not None:
+                self.front.say("cancelling what is done with backups, so that no half is left …")
+            await self.backups.tasks.close()
 
     async def _end(self, code: int) -> None:
+        await self._end_backups()
         self.monitor.cancel()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GOODBYE_SECONDS):
@@ -285,6 +323,9 @@ class AishellApp(App[int]):
 
     async def _hang_up(self) -> None:
         self.monitor.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_BACKUPS_SECONDS):
+                await self._end_backups()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GOODBYE_SECONDS):
                 await self.runtime.stopped.wait()

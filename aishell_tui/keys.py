@@ -53,6 +53,7 @@ SCREENS: tuple[tuple[str, str, str], ...] = (
     ("2", "health", "Health"),
     ("3", "queries", "Queries"),
     ("4", "sessions", "Sessions"),
+    ("5", "backups", "Backups"),
     ("7", "alerts", "Alerts"),
     ("8", "events", "Events"),
 )
@@ -66,7 +67,7 @@ HEALTH_PANES: tuple[tuple[str, str], ...] = (
 )
 """The action and title of panes that have no digit and are opened from Health, or by the palette from anywhere."""
 
-TABLES = ("fleet", "queries", "events", "metrics", "tables", "replication", "sessions", "waits", "pools", "alerts")
+TABLES = ("fleet", "queries", "events", "metrics", "tables", "replication", "sessions", "waits", "pools", "alerts", "backups", "schedules")
 """The screens that are a table; the table widget brings its own keys (move, open, sort, mark)."""
 
 TABLE_FOOTER: tuple[tuple[str, int], ...] = (("open", 1), ("sort", 3))
@@ -179,13 +180,13 @@ KEYS: tuple[Key, ...] = (
         "sessions.tree",
         ("t",),
         "tree",
-        "lock tree",
+        "locks",
         "Show who waits behind whom as a tree; again the table.",
         ("sessions",),
-        4,
+        3,
         Ability.LOCKS,
     ),
-    Key("sessions.idle", ("i",), "idle", "idle", "Show idle and background sessions too, or hide them.", ("sessions",), 5),
+    Key("sessions.idle", ("i",), "idle", "idle", "Show idle and background sessions too, or hide them.", ("sessions",), 3),
     Key(
         "waits", ("w",), "app.waits", "waits", "Show what the sessions have waited for over time.", ("sessions", "health"), 6, Ability.WAITS
     ),
@@ -206,7 +207,7 @@ KEYS: tuple[Key, ...] = (
         "cancel",
         "Cancel what the marked or selected sessions run, after a question.",
         ("sessions", "session"),
-        8,
+        3,
     ),
     Key(
         "sessions.terminate",
@@ -215,7 +216,7 @@ KEYS: tuple[Key, ...] = (
         "end",
         "End the marked or selected sessions, after a question.",
         ("sessions", "session"),
-        9,
+        3,
     ),
     Key(
         "sessions.head",
@@ -224,7 +225,7 @@ KEYS: tuple[Key, ...] = (
         "end blocker",
         "End the head blocker with the longest queue, after a question, also when a filter hides it.",
         ("sessions",),
-        10,
+        3,
     ),
     Key("sessions.next", ("right_parenthesis",), "next_target(1)", "", "Show the next target.", ("sessions", "waits")),
     Key("sessions.previous", ("left_parenthesis",), "next_target(-1)", "", "Show the target before.", ("sessions", "waits")),
@@ -251,6 +252,48 @@ KEYS: tuple[Key, ...] = (
     Key("alerts.runbook", ("R",), "runbook", "runbook", "Say where the alert's runbook is, and copy that.", ("alerts", "alert"), 6),
     Key("alerts.health", ("v",), "health", "health", "Show the Health charts of the alert's moment.", ("alerts", "alert"), 7),
     Key("alerts.sort", ("o",), "sort_table", "sort", "Sort by the column; again the other way round.", ("alerts",), 8),
+    Key("backups.create", ("b",), "back_up", "back up", "Back the target up now, after showing how.", ("backups",), 4),
+    Key(
+        "backups.restore",
+        ("r",),
+        "restore",
+        "restore",
+        "Restore the backup: choose where, see what is written and lost, then confirm.",
+        ("backups", "backup"),
+        4,
+    ),
+    Key("backups.verify", ("v",), "verify", "verify", "Read the backup back and check every byte of it.", ("backups", "backup"), 5),
+    Key(
+        "backups.test",
+        ("T",),
+        "test",
+        "test",
+        "Restore the backup into a place of its own and compare it, after a question.",
+        ("backups", "backup"),
+        6,
+    ),
+    Key(
+        "backups.pin",
+        ("p",),
+        "pin",
+        "pin",
+        "Keep the backup whatever retention says, with a note; again leaves it to retention.",
+        ("backups", "backup"),
+        7,
+    ),
+    Key("backups.delete", ("d",), "delete", "delete", "Delete the backup, with its target's name typed.", ("backups", "backup"), 8),
+    Key("backups.schedules", ("S",), "schedules", "schedules", "Show what is made by itself, and how that went.", ("backups",), 9),
+    Key("backups.whose", ("t",), "whose", "all/one", "Show the backups of all targets, or of the one that is looked at.", ("backups",), 10),
+    Key("backups.cancel", ("x",), "cancel_job", "", "Cancel a backup, restore or check that runs here.", ("backups",)),
+    Key(
+        "backups.look",
+        ("R", "f5"),
+        "look_again",
+        "",
+        "Look into all storages now.",
+        ("backups", "backup", "schedules"),
+    ),
+    Key("restore.go", ("enter",), "go_on", "restore", "Go on to the question, then restore.", ("restore",), 1),
     Key("integrity", ("i",), "integrity", "", "Check the database's integrity now.", ("health",)),
     Key("pause", ("p",), "pause", "pause", "Freeze the screen; again goes on.", (EVERYWHERE,), 20),
     Key("refresh", ("R", "f5"), "refresh_now", "", "Read everything now."),

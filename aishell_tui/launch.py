@@ -96,7 +96,8 @@ def _show(options: DashboardOptions, state: Path, ready: Callable[[], None] | No
         notice=options.notice,
         trouble=options.trouble,
         open_alerts=_alerts(options.rules, state, clock) if options.rules is not None else None,
-        beside=_schedules(options.reload, state, clock) if options.reload is not None else None,
+        # Whoever may do nothing but read has nothing made, and no old backups removed, by schedule.
+        beside=_schedules(options.reload, state, clock) if options.reload is not None and not options.read_only else None,
     )
     if ready is not None:
         ready()
@@ -176,6 +177,9 @@ def _show_demo(options: DashboardOptions, demo: Demo, ready: Callable[[], None])
             trouble=demo.trouble,
             authorise=partial(_demo_authority, demo.targets, state, read_only=options.read_only),
             rules=_demo_rules,
+            # What is configured for one's own databases is not for these.
+            reload=None,
+            backup_folder=demo.folder / "backups",
         )
         return _show(shown, state, ready, demo.stop)
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aishell_core.targets import Target
@@ -22,7 +23,8 @@ class DashboardOptions:
     `authorise` says who acts, when somebody does for the first time; without it nothing can be done, only looked at.
     `trouble` says what ails that which the dashboard has started for itself, "" while all is well. `rules` says where the rules
     of alerts come from, once the screen is there; without it there are no alerts. `reload` reads the configuration as it stands
-    then, for what is made by schedule; without it nothing is.
+    then, for backups and what is made by schedule; without it nothing is made by schedule, and backups are as they are where
+    nothing is configured. `backup_folder` is where those go, instead of the user's own folder.
     """
 
     targets: tuple[Target, ...] = ()
@@ -41,3 +43,4 @@ class DashboardOptions:
     authorise: Callable[[], Authority] | None = field(default=None, compare=False)
     rules: Callable[[], RuleSource] | None = field(default=None, compare=False)
     reload: Callable[[], Configuration] | None = field(default=None, compare=False)
+    backup_folder: Path | None = None

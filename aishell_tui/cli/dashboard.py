@@ -179,6 +179,5 @@ def dashboard_options(loaded: Configuration, targets: tuple[Target, ...], *, wal
         notice=f"{Path(first.source).name}:{first.line}: {first.what}{more}" if first else "",
         authorise=partial(_authority, loaded, targets),
         rules=partial(_rules, config, keeps_history=loaded.history.enabled),
-        # Whoever may do nothing but read has nothing made, and no old backups removed, by schedule.
-        reload=None if settings.read_only else partial(configuration, Choice(config)),
+        reload=partial(configuration, Choice(config)),
     )

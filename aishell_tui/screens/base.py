@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -34,6 +34,10 @@ from widgets.tab_bar import Tab, TabBar
 from widgets.table import LineTable
 from widgets.title_bar import TitleBar
 
+if TYPE_CHECKING:
+    # Made when a screen of backups is opened.
+    from aishell_tui.backup_room import BackupRoom
+
 SMALLEST = (60, 16)
 TABS = tuple(Tab(digit, title) for digit, _, title in SCREENS)
 _SAID_SECONDS = 8.0
@@ -48,6 +52,10 @@ class Dashboard(Protocol):
     frame: Frame
     digests: DigestBook
     progress: ProgressBook
+
+    @property
+    def backups(self) -> BackupRoom:
+        """What the screens of backups share."""
 
     def change_look(self, look: Look) -> None:
         """Look differently at the same frame."""

@@ -5,63 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from aishell_core.units import format_duration
-from aishell_ops.backups.book import Run, RunOutcome
-from aishell_ops.backups.registry import saved_engines
-from aishell_ops.backups.scheduler import next_starts
-from aishell_tui.backup_jobs import Timetable, planned, targets_of, with_kept
+from aishell_tui.backup_jobs import Timetable
+from aishell_tui.backup_schedules import BAD_OUTCOMES, scheduled
 from aishell_tui.cli.backup_shapes import ScheduleRow
 from aishell_tui.cli.encode import utc_text
 from aishell_tui.cli.terminal import printable, record_table
-from aishell_tui.config.backup_layers import LoadedJob
 from aishell_tui.config.load import Configuration
-
-_BAD = frozenset({RunOutcome.FAILED, RunOutcome.DOUBTFUL, RunOutcome.INTERRUPTED})
 
 
 def schedule_rows(configuration: Configuration, known: Timetable, now: float) -> Iterator[ScheduleRow]:
     """Every job that has a schedule, as scripts get it."""
-    jobs, engines = with_kept(configuration.backups, known.kept).jobs, saved_engines()
-    starts = next_starts(planned(jobs, configuration, engines), known.marks, now)
-    for name, job in jobs.items():
-        if job.spec.schedule is None:
-            continue
-        last = _last(known.runs, name)
+    for one in scheduled(configuration, known, now):
+        last = one.last
         yield ScheduleRow(
-            name=name,
-            schedule=job.spec.schedule,
-            timezone=job.spec.timezone or "",
-            databases=targets_of(job, configuration, engines),
-            enabled=name in starts,
-            origin=job.origin,
-            next_at=utc_text(starts[name]) if name in starts else None,
+            name=one.name,
+            schedule=one.expression,
+            timezone=one.timezone,
+            databases=one.targets,
+            enabled=one.next_at is not None,
+            origin=one.origin,
+            next_at=utc_text(one.next_at) if one.next_at is not None else None,
             last_at=None if last is None else utc_text(last.started_at),
             last_outcome="" if last is None else last.outcome.value,
             last_backup="" if last is None else last.backup,
             last_message="" if last is None else last.message,
-            note=_note(job),
+            note=one.note,
         )
-
-
-def _last(runs: Iterable[Run], name: str) -> Run | None:
-    """The newest run, of several targets the worst one of that time."""
-    mine = [run for run in runs if run.schedule == name]
-    same = [run for run in mine if run.due_at == mine[0].due_at]
-    return next((run for run in same if run.outcome in _BAD), mine[0] if mine else None)
-
-
-def _note(job: LoadedJob) -> str:
-    if not job.spec.enabled:
-        return "it is switched off"
-    if not job.around.trusted:
-        return "a file of the working folder may not have backups made by themselves: move it to your own config.yaml or backup.yml"
-    if job.spec.incremental:
-        return "incremental backups cannot be made by this version"
-    return ""
 
 
 def is_wrong(row: ScheduleRow) -> bool:
     """Whether somebody should look at it: its last run failed, or it cannot run."""
-    return row.last_outcome in {outcome.value for outcome in _BAD} or bool(row.note and row.enabled)
+    return row.last_outcome in {outcome.value for outcome in BAD_OUTCOMES} or bool(row.note and row.enabled)
 
 
 def schedules_text(rows: Iterable[ScheduleRow], now: float) -> str:

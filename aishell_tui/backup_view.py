@@ -1,0 +1,124 @@
+"""What is known of backups for the screens: all storages and all schedules, looked at once. Loaded when a screen asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aishell_core.errors import AishellError
+from aishell_ops.backups.book import Run, RunOutcome
+from aishell_ops.backups.errors import DamagedError
+from aishell_ops.backups.holder import lives
+from aishell_ops.backups.layout import Spot
+from aishell_ops.backups.models import Backup, Holder
+from aishell_ops.backups.registry import saved_engines
+from aishell_ops.backups.storage.address import StorageAddress
+from aishell_tui.backup_desk import BackupDesk
+from aishell_tui.backup_jobs import Timetable, read_timetable
+from aishell_tui.backup_schedules import Scheduled, is_hosted, scheduled
+from aishell_tui.backup_shelf import Shelved, look_at_shelf
+from aishell_tui.config.load import Configuration
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """One backup, in every storage that has it, the usual one first."""
+
+    lies: tuple[Shelved, ...]
+
+    @property
+    def backup(self) -> Backup:
+        """As it is in the first storage."""
+        return self.lies[0].backup
+
+    @property
+    def best(self) -> Shelved:
+        """The copy to restore from: the first one that can be restored, else the first."""
+        return next((one for one in self.lies if one.backup.state.restorable), self.lies[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """A backup that was begun and not committed: who began it, and whether they still live (None: on another machine)."""
+
+    spot: Spot
+    address: StorageAddress
+    stored_bytes: int
+    holder: Holder | None
+    is_alive: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class BackupsView:
+    """All that was found at `at`, epoch seconds: backups with the newest first, what is damaged or half, and the schedules.
+
+    `runs` are those of schedules that run now, in whatever program. `faults` say what could not be read. `engines` are those
+    that can be saved.
+    """
+
+    at: float
+    storages: tuple[StorageAddress, ...] = ()
+    copies: tuple[Copies, ...] = ()
+    damaged: tuple[tuple[Spot, DamagedError], ...] = ()
+    halves: tuple[Half, ...] = ()
+    schedules: tuple[Scheduled, ...] = ()
+    runs: tuple[Run, ...] = ()
+    is_hosted: bool = False
+    faults: tuple[AishellError, ...] = ()
+    engines: tuple[str, ...] = ()
+
+    def of(self, id_: str) -> Copies | None:
+        """A backup by its id."""
+        return next((each for each in self.copies if each.backup.id == id_), None)
+
+
+def read_backups(desk: BackupDesk, configuration: Configuration | None) -> BackupsView:
+    """Look into all storages and at the schedules; what cannot be read is among the faults. Blocking."""
+    now, faults = desk.clock.now(), list[AishellError]()
+    storages: tuple[StorageAddress, ...] = ()
+    try:
+        storages = desk.settings.known_storages()
+    except AishellError as error:
+        faults.append(error)
+    shelf = look_at_shelf(desk, storages)
+    schedules, runs, hosted = _schedules(desk, configuration, now, faults)
+    return BackupsView(
+        at=now,
+        storages=storages,
+        copies=_each_once(shelf.backups),
+        damaged=shelf.damaged,
+        halves=tuple(
+            Half(one.spot, address, one.stored_bytes, one.holder, lives(one.holder) if one.holder is not None else None)
+            for one, address in shelf.unfinished
+        ),
+        schedules=schedules,
+        runs=runs,
+        is_hosted=hosted,
+        faults=(*faults, *shelf.faults),
+        engines=saved_engines(),
+    )
+
+
+def _each_once(shelved: Sequence[Shelved]) -> tuple[Copies, ...]:
+    found: dict[str, list[Shelved]] = {}
+    for one in reversed(shelved):
+        found.setdefault(one.backup.id, []).insert(0, one)
+    return tuple(Copies(tuple(lies)) for lies in found.values())
+
+
+def _schedules(
+    desk: BackupDesk, configuration: Configuration | None, now: float, faults: list[AishellError]
+) -> tuple[tuple[Scheduled, ...], tuple[Run, ...], bool]:
+    """Without a configuration nothing is made by schedule."""
+    if configuration is None:
+        return (), (), False
+    folder = desk.authority.state_folder
+    known = Timetable((), {}, ())
+    try:
+        known = read_timetable(folder)
+    except AishellError as error:
+        faults.append(error)
+    hosted = is_hosted(folder)
+    # What a program that is gone has begun ends with the next one that takes its place.
+    runs = tuple(run for run in known.runs if run.outcome is RunOutcome.RUNNING) if hosted else ()
+    return tuple(scheduled(configuration, known, now)), runs, hosted

@@ -1,0 +1,159 @@
+"""Backups as table rows, with the state of each in a word and a colour. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from aishell_core.units import format_bytes, format_counted, format_duration
+from aishell_core.values import Severity
+from aishell_ops.backups.models import BackupState, RecordKind
+from aishell_tui.backup_text import notes_of
+from aishell_tui.text import moment_text
+from widgets.palette import Role
+from widgets.table_model import Cell, Column, Row
+
+if TYPE_CHECKING:
+    # Loaded with what works on backups, when a screen of them is opened.
+    from aishell_ops.backups.errors import DamagedError
+    from aishell_ops.backups.layout import Spot
+    from aishell_tui.backup_view import BackupsView, Copies, Half
+
+COLUMNS: tuple[Column, ...] = (
+    Column("started", "STARTED", 11, help="When it was begun (UTC)"),
+    Column("age", "AGE", 6, align="right", priority=2, help="How long ago that is"),
+    Column("target", "TARGET", None, 10, help="Of which target"),
+    Column("database", "DATABASE", 12, priority=10, help="Of which database"),
+    Column("state", "STATE", 9, help="How far it is proven, or what is wrong with it"),
+    Column("size", "SIZE", 8, align="right", help="How much was saved"),
+    Column("stored", "STORED", 8, align="right", priority=1, help="How much room it takes in one storage"),
+    Column("took", "TOOK", 6, align="right", priority=4, help="How long it took"),
+    Column("proof", "PROOF", 6, priority=8, help="What is kept to prove a restore by"),
+    Column("tested", "TESTED", 6, align="right", priority=6, help="How long its last test restore took"),
+    Column("job", "JOB", 10, priority=5, help="The job that made it"),
+    Column("where", "WHERE", 9, priority=7, help="In which storages it lies"),
+    Column("notes", "NOTES", None, 8, priority=3, help="What else is to be known of it"),
+    Column("id", "ID", 20, priority=9, help="Its name"),
+)
+DAMAGED, HALF = "damaged:", "half:"
+"""What the ids of rows begin with that are no backups."""
+
+_STATES: dict[BackupState, tuple[Severity, Role]] = {
+    BackupState.TESTED: (Severity.OK, "ok"),
+    BackupState.VERIFIED: (Severity.OK, "ok"),
+    BackupState.COMMITTED: (Severity.UNKNOWN, "unknown"),
+    BackupState.RUNNING: (Severity.UNKNOWN, "accent"),
+    BackupState.TRASHED: (Severity.UNKNOWN, "dim"),
+    BackupState.ABANDONED: (Severity.WARNING, "warning"),
+}
+_BAD: tuple[Severity, Role] = (Severity.CRITICAL, "critical")
+_UNKNOWN = Cell("–", "dim", math.nan)
+
+
+def state_look(state: BackupState) -> tuple[Severity, Role]:
+    """How bad a state is, and the role that it is drawn in."""
+    return _STATES.get(state, _BAD)
+
+
+def catalogue_columns(*, one_target: bool) -> tuple[Column, ...]:
+    """The columns; the target's name is told in the heading where there is one alone."""
+    return tuple(column for column in COLUMNS if not (one_target and column.key == "target"))
+
+
+def catalogue_rows(view: BackupsView, target: str | None, now: float) -> list[Row]:
+    """What was found, of one target or of all: what runs or is wrong first, then backups with the newest first."""
+    halves = [half_row(half) for half in view.halves if target in (None, half.spot.line.target)]
+    damaged = [damaged_row(spot, error) for spot, error in view.damaged if target in (None, spot.line.target)]
+    copies = [backup_row(each, now) for each in view.copies if target in (None, each.backup.manifest.source.target)]
+    return [*halves, *damaged, *copies]
+
+
+def backup_row(copies: Copies, now: float) -> Row:
+    """One backup with its copies."""
+    backup, manifest = copies.backup, copies.backup.manifest
+    severity, role = state_look(backup.state)
+    tested = backup.newest(RecordKind.TESTED)
+    bad = [one for one in copies.lies[1:] if state_look(one.backup.state)[0] is Severity.CRITICAL]
+    notes = [*(f"{one.backup.state} in {one.address}" for one in bad), *notes_of(backup, now)]
+    return Row(
+        str(backup.id),
+        {
+            "started": Cell(moment_text(manifest.started_at, now), "text", manifest.started_at),
+            "age": _age(manifest.started_at, now),
+            "target": Cell(manifest.source.target, "bold"),
+            "database": Cell(manifest.source.database, "label"),
+            "state": Cell(backup.state.value, role),
+            "size": Cell(format_bytes(manifest.plain_bytes), "text", manifest.plain_bytes),
+            "stored": Cell(format_bytes(manifest.stored_bytes), "text", manifest.stored_bytes),
+            "took": Cell(format_duration(manifest.duration_seconds), "text", manifest.duration_seconds),
+            "proof": Cell(manifest.proof.value, "dim"),
+            "tested": Cell(format_duration(tested.seconds), "text", tested.seconds) if tested and tested.seconds is not None else _UNKNOWN,
+            "job": Cell(manifest.job, "label"),
+            "where": Cell(", ".join(dict.fromkeys(_short(one.address.kind.value) for one in copies.lies)), "label"),
+            "notes": Cell(", ".join(notes), "critical" if bad else "label"),
+            "id": Cell(str(backup.id), "dim"),
+        },
+        severity=Severity.CRITICAL if bad else severity,
+    )
+
+
+def half_row(half: Half) -> Row:
+    """One that was begun and is no backup yet, or never will be."""
+    severity: Severity
+    role: Role
+    if half.is_alive is None:
+        word, severity, role = "elsewhere", Severity.UNKNOWN, "unknown"
+        why = f"begun by {half.holder}" if half.holder is not None else "nobody knows who has begun it"
+    else:
+        state = BackupState.RUNNING if half.is_alive else BackupState.ABANDONED
+        (severity, role), word = state_look(state), state.value
+        why = f"by {half.holder}" if half.is_alive else "whoever began it is gone; the next backup sweeps it"
+    return Row(
+        f"{HALF}{half.address}/{half.spot.id}",
+        {
+            "started": Cell("–", "dim", math.inf),
+            "target": Cell(half.spot.line.target, "bold"),
+            "database": Cell(half.spot.line.database, "label"),
+            "state": Cell(word, role),
+            "size": _UNKNOWN,
+            "stored": Cell(format_bytes(half.stored_bytes), "text", half.stored_bytes),
+            "notes": Cell(why, "label"),
+            "id": Cell(str(half.spot.id), "dim"),
+        },
+        severity=severity,
+    )
+
+
+def damaged_row(spot: Spot, error: DamagedError) -> Row:
+    """One whose own description cannot be believed."""
+    return Row(
+        f"{DAMAGED}{spot.prefix}",
+        {
+            "started": Cell("–", "dim", math.inf),
+            "target": Cell(spot.line.target, "bold"),
+            "database": Cell(spot.line.database, "label"),
+            "state": Cell("damaged", "critical"),
+            "size": _UNKNOWN,
+            "stored": _UNKNOWN,
+            "notes": Cell(error.message, "critical"),
+            "id": Cell(str(spot.id), "dim"),
+        },
+        severity=Severity.CRITICAL,
+    )
+
+
+def totals_text(copies: Iterable[Copies]) -> str:
+    """How many there are and how much room all their copies take."""
+    found = tuple(copies)
+    stored = sum(each.backup.manifest.stored_bytes * len(each.lies) for each in found)
+    return f"{format_counted(len(found), 'backup')}, {format_bytes(stored)}" if found else ""
+
+
+def _age(moment: float, now: float) -> Cell:
+    seconds = max(0.0, now - moment)
+    return Cell(format_duration(float(math.floor(seconds))), "dim", seconds)
+
+
+def _short(kind: str) -> str:
+    return "disk" if kind == "folder" else kind
