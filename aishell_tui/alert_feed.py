@@ -225,7 +225,7 @@ class AlertFeed:
         view = self._known.view_of(alert.key.target)
         if view is None or self._witness is None:
             return None
-        at = alert.fired_at if alert.fired_at is not None else self._clock.now()
+        at = alert.evidence_at if alert.evidence_at is not None else self._clock.now()
         if len(self._open_gaps) < _MOST_OPEN:
             self._open_gaps[alert.fingerprint] = _Gap(alert, at, self._clock.steady() + _WITNESS_SECONDS)
         found = self._witness.first_look(view, alert, self._book, self._known.known_events(), at)

@@ -15,7 +15,7 @@ from alerts.evaluation import Evaluated, Surroundings, evaluated
 from alerts.judging import Judging
 from alerts.lease import Claim
 from alerts.lifecycle import paused, shifted
-from alerts.models import Alert, ChangeKind, Fingerprint, Traits
+from alerts.models import Alert, AlertChange, ChangeKind, Fingerprint, Traits
 from alerts.ports import EvidenceSource, TraitsSource
 from alerts.rules.book import RuleBook
 from alerts.store.lease_rows import ALL_TARGETS
@@ -134,8 +134,8 @@ class Evaluator:
 
     def take(self, found: Evaluated) -> None:
         """Go on from what an evaluation came to."""
-        fired = [change.after for change in found.changes if change.kind is ChangeKind.FIRED]
-        evidence = [self._evidence(alert) for alert in fired[:_MOST_EVIDENCE]]
+        worse = [change.after for change in found.changes if _is_news(change)]
+        evidence = [self._evidence(alert) for alert in worse[:_MOST_EVIDENCE]]
         self.alerts = found.alerts
         self.unsaved.add(found, [each for each in evidence if each is not None])
 
@@ -161,6 +161,11 @@ class Evaluator:
             others=look.others,
             silent={target: self._readings.wall_of(since) for target, since in self.judging.silent().items()},
         )
+
+
+def _is_news(change: AlertChange) -> bool:
+    """Whether an alert has fired or risen, so that it is to be seen what may be behind it now."""
+    return change.after.phase.is_active and change.after.seen_at == change.at and change.kind in {ChangeKind.FIRED, ChangeKind.LEVEL}
 
 
 def _judged(look: Look, traits: Mapping[TargetId, Traits]) -> frozenset[TargetId] | None:

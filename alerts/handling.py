@@ -152,9 +152,9 @@ def history(
     return store.read(lambda connection: change_rows.load(connection, since, until, limit, fingerprint), ())
 
 
-def evidence(store: AlertStore, fingerprint: Fingerprint, at: float | None = None) -> Evidence | None:
-    """What was seen when an alert fired, at a moment or the last time; raises StateError."""
-    return store.read(lambda connection: change_rows.evidence(connection, fingerprint, at), None)
+def evidence(store: AlertStore, alert: Alert) -> Evidence | None:
+    """What was seen when an alert fired, or rose, the last time; raises StateError."""
+    return store.read(lambda connection: change_rows.evidence_of(connection, alert), None)
 
 
 def _noted(connection: sqlite3.Connection, before: Alert, after: Alert, kind: ChangeKind, reason: str, now: float) -> Alert:

@@ -3,7 +3,7 @@
 A program takes the targets that it watches and nobody else has; one with further targets judges those, and leaves the others to
 whoever has them. It gives a sign of life with every write, at least every `BEAT_SECONDS`. One that gave none for
 `TAKEN_AFTER_SECONDS` is taken for dead and loses all its targets at once, to those who watch them, within 15 s of its end.
-No wall clock has a say: on one machine the age of a beat is read from the steady clock, which all programs share until it
+No wall clock has a say in that: on one machine the age of a beat is read from the steady clock, which all programs share until it
 starts again (the boot's id tells); a beat of anywhere else is watched for as long.
 
 A program that was stopped and wakes up has nothing any more: each write names its fence, and is refused when the database does not
@@ -101,6 +101,7 @@ class Lease:
         self._held: frozenset[str] = frozenset()
         self._beaten = 0.0
         self._watched: dict[int, tuple[int, float]] = {}
+        self._left: dict[str, tuple[float, float, float]] = {}
         self._is_alone = False
 
     @property
@@ -216,7 +217,15 @@ class Lease:
             return False
         if ward.origin:
             return ward.origin in claim.files
-        return ward.left_at is None or abs(self._clock.now() - ward.left_at) >= LET_GO_SECONDS
+        return ward.left_at is None or self._left_seconds(ward.target, ward.left_at) >= LET_GO_SECONDS
+
+    def _left_seconds(self, target: str, left_at: float) -> float:
+        """How long ago a target was left: by the wall clock when this was first seen, and from then on in steady time."""
+        steady = self._clock.steady()
+        seen = self._left.get(target)
+        if seen is None or seen[0] != left_at:
+            seen = self._left[target] = left_at, max(0.0, self._clock.now() - left_at), steady
+        return seen[1] + steady - seen[2]
 
     def _is_silent(self, tenure: Tenure) -> bool:
         """Whether one who evaluates has given no sign of life for so long that it must be dead."""

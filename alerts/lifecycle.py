@@ -260,7 +260,9 @@ def _from_pending(turn: _Turn, verdict: _Verdict) -> _Turn:
 
 
 def _fired(turn: _Turn, alert: Alert) -> _Turn:
-    fired = replace(alert, phase=Phase.FIRING, fired_at=turn.now, resolved_at=None, recovering_since=None, lowered_at=None)
+    fired = replace(
+        alert, phase=Phase.FIRING, fired_at=turn.now, seen_at=turn.now, resolved_at=None, recovering_since=None, lowered_at=None
+    )
     return turn.to(ChangeKind.FIRED, flipped(fired, turn.now, turn.rule.damping))
 
 
@@ -282,7 +284,8 @@ def _from_active(turn: _Turn, verdict: _Verdict) -> _Turn:
 def _at_other_level(turn: _Turn, level: Level) -> _Turn:
     rises = level.rank > turn.alert.level.rank
     again = rises and turn.alert.lowered_at is not None
-    alert = replace(_at_level(turn, level), lowered_at=None if rises else turn.now)
+    seen_at = turn.now if rises else turn.alert.seen_at
+    alert = replace(_at_level(turn, level), lowered_at=None if rises else turn.now, seen_at=seen_at)
     return turn.to(ChangeKind.LEVEL, flipped(alert, turn.now, turn.rule.damping) if again else alert)
 
 

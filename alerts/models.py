@@ -139,6 +139,9 @@ class Alert:
     unit: str = ""
     since: float | None = None
     fired_at: float | None = None
+    seen_at: float | None = None
+    """When it fired, or rose to a worse level, by the clock of that moment: its evidence is kept by that, and a clock that is set
+    moves it no more than the evidence."""
     recovering_since: float | None = None
     resolved_at: float | None = None
     unhealthy_since: float | None = None
@@ -162,6 +165,11 @@ class Alert:
     def is_held(self, now: float) -> bool:
         """Whether its telling is put off at `now` (epoch seconds), because it flaps."""
         return self.held_until is not None and now < self.held_until
+
+    @property
+    def evidence_at(self) -> float | None:
+        """The moment that its newest evidence is of; None where it has never fired."""
+        return self.seen_at if self.seen_at is not None else self.fired_at
 
     @property
     def is_muted(self) -> bool:

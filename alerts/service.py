@@ -129,9 +129,9 @@ class AlertService:
         """What happened in a span, the newest first; raises StateError."""
         return await self._desk.with_store(lambda store: handling.history(store, since, until, fingerprint=fingerprint))
 
-    async def evidence(self, fingerprint: Fingerprint, at: float | None = None) -> Evidence | None:
-        """What was seen when an alert fired; raises StateError."""
-        return await self._desk.with_store(lambda store: handling.evidence(store, fingerprint, at))
+    async def evidence(self, alert: Alert) -> Evidence | None:
+        """What was seen when an alert fired, or rose, the last time; raises StateError."""
+        return await self._desk.with_store(lambda store: handling.evidence(store, alert))
 
     async def with_store(self, work: Callable[[AlertStore], T]) -> T:
         """The result of something that people do (`alerts.handling`), in the thread of the disk; raises StateError and what it raises."""

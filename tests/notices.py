@@ -131,7 +131,7 @@ class PostOffice:
             self.transact,
             senders=self.senders or dict.fromkeys(ChannelKind, self.recipient),
             clock=HourHand(self),
-            evidence=lambda _connection, fingerprint: self.evidence.get(fingerprint),
+            evidence=lambda _connection, alert: self.evidence.get(alert.fingerprint),
             chance=lambda: 1.0,
             new_id=self.ids,
             may_send=self.may_send,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
@@ -139,7 +140,7 @@ def history(
     since = now - parse_duration(last)
     with closing(_store()) as store:
         one = _find(store, alert, now).fingerprint if alert else None
-        found = handling.history(store, since, now, limit=_MOST_NAMES if target else _MOST_CHANGES + 1, fingerprint=one)
+        found = handling.history(store, since, math.inf, limit=_MOST_NAMES if target else _MOST_CHANGES + 1, fingerprint=one)
     found = tuple(change for change in found if target in ("", change.after.key.target))
     is_truncated, found = len(found) > _MOST_CHANGES, found[:_MOST_CHANGES]
     say(to_json(history_report(found, since, now, is_truncated=is_truncated)) if json else history_text(found, is_truncated=is_truncated))
@@ -185,7 +186,7 @@ def _find(store: AlertStore, name: str, now: float) -> Alert:
     except UsageError:
         if any(alert.rule == name.strip() or alert.fingerprint.startswith(name.strip().lower()) for alert in living.values()):
             raise
-    past: tuple[AlertChange, ...] = handling.history(store, now - KEPT_SECONDS, now, limit=_MOST_NAMES)
+    past: tuple[AlertChange, ...] = handling.history(store, now - KEPT_SECONDS, math.inf, limit=_MOST_NAMES)
     # The newest change of each says what the alert was last.
     return handling.named({change.after.fingerprint: change.after for change in reversed(past)} | living, name)
 
@@ -202,9 +203,9 @@ def _known(store: AlertStore, name: str, now: float, chosen: Path | None) -> Kno
         alert,
         _standing(store).evaluation,
         _rule(alert.rule, chosen),
-        handling.evidence(store, own),
+        handling.evidence(store, alert),
         store.read(lambda connection: ledger(connection, own, _MOST_DELIVERIES), ()),
-        handling.history(store, now - KEPT_SECONDS, now, limit=_MOST_OF_ONE, fingerprint=own),
+        handling.history(store, now - KEPT_SECONDS, math.inf, limit=_MOST_OF_ONE, fingerprint=own),
     )
 
 

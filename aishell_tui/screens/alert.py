@@ -78,9 +78,9 @@ class AlertScreen(AlertActingScreen):
             return
         fingerprint = self._known.alert.fingerprint
         try:
-            evidence = await service.evidence(fingerprint)
+            evidence = await service.evidence(self._known.alert)
             deliveries = await service.deliveries(fingerprint)
-            history = await service.history(now - _HISTORY_SECONDS, now, fingerprint)
+            history = await service.history(now - _HISTORY_SECONDS, math.inf, fingerprint)
         except StateError as error:
             self.say_error(error)
             return

@@ -98,7 +98,7 @@ class AlertsScreen(AlertActingScreen):
             self._channels = await service.channels()
             chosen = self._selected_alert()
             if chosen is not None:
-                self._evidence[chosen.fingerprint] = await service.evidence(chosen.fingerprint)
+                self._evidence[chosen.fingerprint] = await service.evidence(chosen)
         except StateError:
             return  # the service says what ails the state
         newest = last_tries(attempts)

@@ -45,7 +45,7 @@ _UNCONFIGURED_SECONDS = 60.0
 _MOST_EVIDENCE = 64
 """So many alerts of a tick have their evidence read: a message names the causes of one."""
 
-EvidenceSource = Callable[[sqlite3.Connection, Fingerprint], Evidence | None]
+EvidenceSource = Callable[[sqlite3.Connection, Alert], Evidence | None]
 
 
 def new_id() -> str:
@@ -63,7 +63,7 @@ class Notifier:
         *,
         senders: Mapping[ChannelKind, Sender],
         clock: Clock,
-        evidence: EvidenceSource = change_rows.evidence,
+        evidence: EvidenceSource = change_rows.evidence_of,
         chance: Callable[[], float] = random.random,
         new_id: Callable[[], str] = new_id,
         may_send: Callable[[], bool] = lambda: True,
@@ -204,18 +204,18 @@ class Notifier:
             group_rows.put_off(connection, group, now + channel.rate_seconds / channel.most_messages)
 
     def _is_being_seen(self, connection: sqlite3.Connection, decision: Decision, now: float) -> bool:
-        """Whether what is behind an alert that has just fired is still being read: its first message waits one evaluation for that."""
+        """Whether what is behind an alert that has just fired or risen is still being read: the message waits one evaluation for that."""
         for member in decision.firing[:_MOST_EVIDENCE]:
-            fired_at = member.alert.fired_at
-            if member.told is None and fired_at is not None and 0 <= now - fired_at < _SEEN_WITHIN_SECONDS:
-                seen = self._evidence(connection, member.alert.fingerprint)
-                if seen is not None and seen.at >= fired_at and not seen.is_whole:
+            at = member.alert.evidence_at
+            if member.told is not member.alert.level and at is not None and 0 <= now - at < _SEEN_WITHIN_SECONDS:
+                seen = self._evidence(connection, member.alert)
+                if seen is not None and not seen.is_whole:
                     return True
         return False
 
     def _evidence_of(self, connection: sqlite3.Connection, parts: list[Part]) -> dict[Fingerprint, Evidence]:
-        names = [member.alert.fingerprint for _group, decision in parts for member in decision.firing]
-        found = ((name, self._evidence(connection, name)) for name in names[:_MOST_EVIDENCE])
+        alerts = [member.alert for _group, decision in parts for member in decision.firing]
+        found = ((alert.fingerprint, self._evidence(connection, alert)) for alert in alerts[:_MOST_EVIDENCE])
         return {name: evidence for name, evidence in found if evidence is not None}
 
     def _rules_of(self, group: Group) -> list[Rule]:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from aishell_core.state.codec import storable
-from alerts.models import AlertChange, ChangeKind, Evidence, Fingerprint
+from alerts.models import Alert, AlertChange, ChangeKind, Evidence, Fingerprint
 from alerts.store.codec import decode_alert, decode_evidence, encode_alert, encode_evidence
 
 KEPT_SECONDS = 30 * 86_400.0
@@ -35,12 +35,14 @@ def append(connection: sqlite3.Connection, changes: Iterable[AlertChange]) -> No
 def load(
     connection: sqlite3.Connection, since: float, until: float, limit: int = 1000, fingerprint: Fingerprint | None = None
 ) -> tuple[AlertChange, ...]:
-    """The changes of a span (epoch seconds), the newest first, of all alerts or of one.
+    """The changes of a span (epoch seconds), the last that happened first, of all alerts or of one.
+
+    What was written under a clock that was ahead lies after now: with an endless span it is there.
 
     The history keeps what an alert became, so `before` is None; what this version cannot read is left out.
     """
     where = "at BETWEEN ? AND ?" + (" AND fingerprint = ?" if fingerprint is not None else "")
-    sql = f"SELECT at, kind, reason, body FROM alert_change WHERE {where} ORDER BY at DESC, id DESC LIMIT ?"  # noqa: S608
+    sql = f"SELECT at, kind, reason, body FROM alert_change WHERE {where} ORDER BY id DESC LIMIT ?"  # noqa: S608
     bound = (since, until, limit) if fingerprint is None else (since, until, fingerprint, limit)
     found: list[AlertChange] = []
     for at, kind, reason, body in connection.execute(sql, bound).fetchall():
@@ -56,11 +58,15 @@ def keep_evidence(connection: sqlite3.Connection, found: Iterable[Evidence]) -> 
     connection.executemany("INSERT OR REPLACE INTO alert_evidence (fingerprint, at, body) VALUES (?, ?, ?)", rows)
 
 
-def evidence(connection: sqlite3.Connection, fingerprint: Fingerprint, at: float | None = None) -> Evidence | None:
-    """What was seen when an alert fired: at a moment, or the last time; None when nothing is kept."""
-    sql = "SELECT body FROM alert_evidence WHERE fingerprint = ? AND at <= ? ORDER BY at DESC LIMIT 1"
-    row = connection.execute(sql, (fingerprint, float("inf") if at is None else at)).fetchone()
+def evidence(connection: sqlite3.Connection, fingerprint: Fingerprint, at: float | None) -> Evidence | None:
+    """What was seen when an alert fired at this moment (`Alert.evidence_at`), and at no other; None when nothing is kept."""
+    row = connection.execute("SELECT body FROM alert_evidence WHERE fingerprint = ? AND at = ?", (fingerprint, at)).fetchone()
     return None if row is None else decode_evidence(row[0])
+
+
+def evidence_of(connection: sqlite3.Connection, alert: Alert) -> Evidence | None:
+    """What was seen when an alert fired, or rose, the last time; None when nothing is kept."""
+    return evidence(connection, alert.fingerprint, alert.evidence_at)
 
 
 def prune(connection: sqlite3.Connection, now: float, kept: int = KEPT) -> None:

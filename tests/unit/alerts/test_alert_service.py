@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,11 @@ import pytest
 from aishell_core.documents.problems import Problem
 from aishell_core.errors import StateError, UsageError
 from alerts.evaluator import SETTLING_SECONDS
+from alerts.language.parser import parse_condition
 from alerts.lease import TAKEN_AFTER_SECONDS
 from alerts.models import Absence, Alert, ChangeKind, Evidence, Health, Level, Phase, Traits
 from alerts.ports import AlertsView
-from alerts.rule import Hours, Inhibition, Maintenance, Missing, Reach
+from alerts.rule import Hours, Inhibition, Maintenance, Missing, Reach, Trigger
 from alerts.rules.book import BrokenRule
 from alerts.silences import new_silence
 from tests.alert_service import Station, book_of, usage_rule
@@ -344,9 +346,63 @@ async def test_evidence_is_kept_with_the_alert(folder: Path, clock: FakeClock) -
 
     station = Station(folder, RULE, clock=clock, evidence=seen)
     alert = only(await station.watch(orders=0.95))
-    found = await station.service.evidence(alert.fingerprint)
+    found = await station.service.evidence(alert)
     assert found is not None
     assert (found.at, found.value, found.causes) == (alert.fired_at, 0.95, ("a batch holds 40 connections",))
+
+
+class Witness:
+    """Sees another cause at each look; `is_blind` sees nothing."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+        self.is_blind = False
+
+    def __call__(self, alert: Alert) -> Evidence | None:
+        self.looks += 1
+        at = alert.evidence_at or 0.0
+        return None if self.is_blind else Evidence(alert.fingerprint, at, alert.value, causes=(f"cause {self.looks}",))
+
+
+async def causes(station: Station, alert: Alert) -> tuple[str, ...]:
+    found = await station.service.evidence(alert)
+    return found.causes if found is not None else ()
+
+
+@pytest.mark.parametrize("jump", [-14_400.0, 14_400.0])
+async def test_evidence_is_that_of_this_firing_however_the_clock_was_set(folder: Path, clock: FakeClock, jump: float) -> None:
+    witness = Witness()
+    station = Station(folder, RULE, clock=clock, evidence=witness)
+    alert = only(await station.watch(orders=0.95))
+    clock.jump(jump)
+    alert = only(await station.watch(5, orders=0.95))
+    assert await causes(station, alert) == ("cause 1",), "it is the same firing"
+    await station.watch(orders=0.5)
+    clock.jump(-2 * jump)
+    again = only(await station.watch(orders=0.96))
+    assert await causes(station, again) == ("cause 2",)
+    await station.watch(60, orders=0.96)
+    assert [("cause 1" in message.body, "cause 2" in message.body) for message in station.inbox.messages if message.kind == "firing"] == [
+        (True, False),
+        (False, True),
+    ]
+    await station.watch(orders=0.5)
+    witness.is_blind = True
+    blind = only(await station.watch(orders=0.97))
+    assert await causes(station, blind) == (), "what was seen at another time is no evidence of this one"
+
+
+async def test_what_rises_is_looked_at_anew(folder: Path, clock: FakeClock) -> None:
+    levels = ("pool.usage > 95%", Level.CRITICAL), ("pool.usage > 80%", Level.WARNING)
+    rule = replace(RULE, triggers=tuple(Trigger(level, parse_condition(text)) for text, level in levels))
+    station = Station(folder, rule, clock=clock, evidence=Witness())
+    assert await causes(station, only(await station.watch(orders=0.9))) == ("cause 1",)
+    assert await causes(station, only(await station.watch(3, orders=0.99))) == ("cause 2",)
+    assert await causes(station, only(await station.watch(3, orders=0.9))) == ("cause 2",)
+    told = {message.level: message.body for message in station.inbox.messages[:2]}
+    assert "cause 1" in told[Level.WARNING]
+    assert "cause 2" in told[Level.CRITICAL]
+    assert "cause 1" not in told[Level.CRITICAL]
 
 
 async def test_without_a_state_folder_alerts_are_shown_and_it_is_said_that_nobody_is_told(tmp_path: Path, clock: FakeClock) -> None:

@@ -110,4 +110,4 @@ def test_what_is_known_is_carried_over_and_back_and_what_grows_is_added(tmp_path
         assert set(kept) == {old.fingerprint, new.fingerprint}
         assert kept[new.fingerprint].acknowledgement == Acknowledgement("ana", "", NOW)
         assert [change.after for change in disk.transact(lambda connection: change_rows.load(connection, 0, NOW * 2))] == [new, old]
-        assert disk.transact(lambda connection: change_rows.evidence(connection, new.fingerprint)) is not None
+        assert disk.transact(lambda connection: change_rows.evidence(connection, new.fingerprint, NOW)) is not None

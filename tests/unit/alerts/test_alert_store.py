@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -138,13 +139,26 @@ def test_history_and_evidence_are_kept_for_a_month_and_not_without_end(folder: P
         assert len(changes_in(store, 0, NOW * 2)) == 5
 
 
-def test_evidence_is_that_of_the_moment_or_the_last(folder: Path) -> None:
+def test_evidence_is_that_of_the_moment_and_of_no_other(folder: Path) -> None:
     found = [Evidence("f1", NOW + after, 0.9, ((NOW, 0.5),), ("SELECT ?",), causes=("a lock",)) for after in (0, 10)]
     with closing(AlertStore.open(folder)) as store:
         store.transact(lambda connection: change_rows.keep_evidence(connection, found))
-        assert store.read(lambda connection: change_rows.evidence(connection, "f1"), None) == found[1]
-        assert store.read(lambda connection: change_rows.evidence(connection, "f1", NOW + 9), None) == found[0]
-        assert store.read(lambda connection: change_rows.evidence(connection, "f2"), None) is None
+        assert store.read(lambda connection: change_rows.evidence(connection, "f1", NOW + 10), None) == found[1]
+        assert store.read(lambda connection: change_rows.evidence(connection, "f1", NOW), None) == found[0]
+        assert store.read(lambda connection: change_rows.evidence(connection, "f1", NOW + 9), None) is None
+        assert store.read(lambda connection: change_rows.evidence(connection, "f1", None), None) is None
+        assert store.read(lambda connection: change_rows.evidence(connection, "f2", NOW), None) is None
+
+
+def test_what_was_written_under_a_clock_that_was_ahead_is_in_the_history_where_it_happened(folder: Path) -> None:
+    ahead = AlertChange(NOW + 7200, ChangeKind.FIRED, None, an_alert())
+    after = AlertChange(NOW, ChangeKind.RESOLVED, None, an_alert(phase=Phase.RESOLVED))
+    with closing(AlertStore.open(folder)) as store:
+        store.transact(lambda connection: change_rows.append(connection, [ahead]))
+        store.transact(lambda connection: change_rows.append(connection, [after]))
+        assert changes_in(store, NOW - 60, math.inf) == (after, ahead)
+        store.transact(lambda connection: change_rows.prune(connection, NOW, kept=1))
+        assert changes_in(store, NOW - 60, math.inf) == (after,)
 
 
 def test_what_raises_leaves_the_database_as_it_was(folder: Path) -> None:

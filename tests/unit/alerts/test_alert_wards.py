@@ -140,6 +140,20 @@ async def test_the_alert_of_a_target_that_was_only_named_once_ends_an_hour_after
     assert first.told == ["resolved warning"]
 
 
+@pytest.mark.parametrize("jump", [2 * LET_GO_SECONDS, -2 * LET_GO_SECONDS])
+async def test_a_target_that_was_only_named_once_is_not_given_up_because_the_clock_was_set(
+    folder: Path, clock: FakeClock, jump: float
+) -> None:
+    other = await small(folder, clock)
+    await other.watch(2, foo=0.95)
+    first = await full(folder, clock, "first")
+    await first.watch(20, orders=0.5, two=0.5)
+    clock.jump(jump)
+    assert phases(await first.watch(20, orders=0.5, two=0.5)) == {"foo": Phase.FIRING}
+    await clock.advance(LET_GO_SECONDS)
+    assert phases(await first.watch(3, orders=0.5, two=0.5)) == {"foo": Phase.RESOLVED}
+
+
 async def test_no_sign_of_life_is_sent_while_nobody_judges_a_configured_target(folder: Path, clock: FakeClock) -> None:
     def beats(station: Station) -> int:
         return sum(message.kind is MessageKind.HEARTBEAT for message in station.inbox.messages)

@@ -150,9 +150,11 @@ async def test_a_dead_evaluator_is_told_of(store: AlertStore) -> None:
 
 
 def test_evidence_is_found_by_its_alert(store: AlertStore) -> None:
-    kept = Evidence(FULL.fingerprint, NOW, 0.9)
+    at = FULL.evidence_at
+    assert at is not None
+    kept = Evidence(FULL.fingerprint, at, 0.9)
     store.transact(lambda connection: change_rows.keep_evidence(connection, [kept]))
-    assert (evidence(store, FULL.fingerprint), evidence(store, HIGH.fingerprint)) == (kept, None)
+    assert (evidence(store, FULL), evidence(store, HIGH)) == (kept, None)
 
 
 def test_where_nothing_was_ever_kept_there_is_nothing(tmp_path: Path) -> None:
