@@ -30,7 +30,7 @@ def _unused(table: Table, index: Index, counted_since: float | None) -> list[str
     """An index that holds a rule up, or a foreign key, is needed though no statement reads it; searches for words are not counted."""
     if index.unique or index.method != _ORDERED or index.uses is None or index.uses > 0 or _holds_foreign_key(table, index):
         return []
-    since = "" if counted_since is None else f" since {datetime.fromtimestamp(counted_since, UTC):%Y-%m-%d %H:%M}Z"
+    since = "" if counted_since is None else f" since {datetime.fromtimestamp(counted_since, UTC):%Y-%m-%d %H:%M}Z, or since it was made"
     return [f"unused here{since}"]
 
 

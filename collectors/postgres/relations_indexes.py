@@ -31,11 +31,14 @@ def _state(row: Row) -> tuple[str, ...]:
 
 
 def _use(row: Row, counted_since: float | None) -> tuple[str, ...]:
-    """Whether nothing has used it: an index that holds a rule up is needed though no query reads it."""
+    """Whether nothing has used it: an index that holds a rule up is needed though no query reads it.
+
+    The server does not keep when an index was made, so that it may be younger than the counting.
+    """
     needed = row["is_unique"] or row["is_exclusion"] or row["is_identity"] or row["in_constraint"]
     if needed or not row["is_valid"] or row["scans"] != 0:
         return ()
-    since = "" if counted_since is None else f" since {datetime.fromtimestamp(counted_since, UTC):%Y-%m-%d %H:%M}Z"
+    since = "" if counted_since is None else f" since {datetime.fromtimestamp(counted_since, UTC):%Y-%m-%d %H:%M}Z, or since it was made"
     return (f"unused here{since}",)
 
 

@@ -213,7 +213,7 @@ async def test_a_read_only_session_does_not_show_the_actions(server: PostgresSer
     acts = ("x cancel", "K end", "B end blocker")
     with clients(server, 1) as (one,):
         one.run("BEGIN", "SELECT 1")
-        async with dashboard(server, tmp_path, size=(160, 45)) as (app, pilot):
+        async with dashboard(server, tmp_path, size=(80, 24)) as (app, pilot):
             await choose(app, pilot, one)
             assert all(act in footer(app) for act in acts)
         async with dashboard(server, tmp_path, read_only=True, size=(160, 45)) as (app, pilot):

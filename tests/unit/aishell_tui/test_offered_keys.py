@@ -6,7 +6,9 @@ import pytest
 
 from aishell_core.values import Ability, ReplicationPeer
 from aishell_tui.keys import untold_actions
+from aishell_tui.screens.bindings import footer_hints
 from aishell_tui.screens.replication_rows import known_columns, role_word
+from widgets.key_bar import fitting_hints
 
 ALL = Ability.LOCKS | Ability.WAITS | Ability.EXPLAIN
 
@@ -27,6 +29,13 @@ def test_a_key_is_named_where_the_engine_has_something_to_tell(screen: str, abil
     assert action in untold_actions(screen, ALL & ~ability)
     assert action not in untold_actions(screen, ability)
     assert untold_actions(screen, ALL) == frozenset()
+
+
+def test_what_acts_on_sessions_is_named_on_the_smallest_comfortable_screen_and_the_rest_where_it_is_not() -> None:
+    hints = footer_hints("sessions")
+    assert {"x", "K", "B", "t", "/"} <= {hint.key for hint in fitting_hints(hints, 79)}
+    without = [hint for hint in hints if hint.key not in {"x", "K", "B"}]
+    assert {"w", "e", "s"} <= {hint.key for hint in fitting_hints(without, 79)}
 
 
 def test_roles_are_told_in_words_of_all_engines() -> None:

@@ -264,10 +264,16 @@ def test_an_index_is_unused_only_where_uses_are_counted_and_nothing_needs_it() -
         _index(5, "words", "e", uses=0.0, method="full text"),
     )
     remarks = index_remarks(_with(*indexes, foreign_keys=(("c",),)), 0.0)
-    assert remarks == {"idle": ("unused here since 1970-01-01 00:00Z",), "rule": (), "key": (), "dark": (), "words": ()}
+    assert remarks == {
+        "idle": ("unused here since 1970-01-01 00:00Z, or since it was made",),
+        "rule": (),
+        "key": (),
+        "dark": (),
+        "words": (),
+    }
     # Two indexes can hold the same foreign key: one of them may go.
     both = index_remarks(_with(_index(3, "key", "c", uses=0.0), _index(6, "wide", "c", "d", uses=0.0), foreign_keys=(("c",),)), 0.0)
-    assert all("unused here since 1970-01-01 00:00Z" in remarks for remarks in both.values())
+    assert all("unused here since 1970-01-01 00:00Z, or since it was made" in remarks for remarks in both.values())
 
 
 def test_tables_of_other_engines_tell_their_own_figures() -> None:

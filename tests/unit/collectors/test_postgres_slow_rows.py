@@ -457,7 +457,7 @@ def test_what_holds_a_rule_up_is_neither_unused_nor_redundant(rows: list[dict[st
 
 
 def test_an_index_is_unused_since_counting_began() -> None:
-    assert index_remarks([_index(1)], 1_795_000_000.0)[1] == ("unused here since 2026-11-18 11:06Z",)
+    assert index_remarks([_index(1)], 1_795_000_000.0)[1] == ("unused here since 2026-11-18 11:06Z, or since it was made",)
     assert index_remarks([_index(1)], None)[1] == ("unused here",)
     assert index_remarks([_index(1, is_valid=False, building=True)], None)[1] == ("being built",)
 
