@@ -51,7 +51,7 @@ def settings_routes(settings: Settings) -> Routes:
 
 
 def causes_of(alert: Alert) -> Evidence:
-    return Evidence(alert.fingerprint, time.time(), causes=("40 sessions idle in transaction",))
+    return Evidence(alert.fingerprint, alert.evidence_at or 0.0, causes=("40 sessions idle in transaction",))
 
 
 async def observing(service: AlertService, value: float, is_so: Callable[[], bool]) -> None:
