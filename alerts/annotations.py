@@ -11,11 +11,12 @@ from alerts.templates import Facts, render
 
 
 def annotated(rule: Rule, alert: Alert) -> Alert:
-    """The alert with the texts of its rule, as its figures stand now."""
+    """The alert with the texts of its rule, as its figures stand now; the same object where they say nothing else."""
     if not rule.annotations:
         return alert
     facts = facts_of(alert)
-    return replace(alert, annotations=tuple((name, render(text, facts)) for name, text in rule.annotations))
+    found = tuple((name, render(text, facts)) for name, text in rule.annotations)
+    return alert if found == alert.annotations else replace(alert, annotations=found)
 
 
 def facts_of(alert: Alert) -> Facts:

@@ -16,6 +16,11 @@ from alerts.rule import Maintenance, Rule
 
 Alerts = Mapping[Fingerprint, Alert]
 
+TEXTS_SECONDS = 10
+"""How often the texts of an alert get its figures of now; those of a message have them anyway."""
+_TURN_SECONDS = 1.5
+"""A little longer than evaluations are apart."""
+
 _TOLD_ANEW = frozenset({ChangeKind.FIRED, ChangeKind.LEVEL})
 _NOT_JUDGED = "the rule finds no figures for it"
 
@@ -76,6 +81,8 @@ def evaluated(before: Alerts, judgements: Iterable[Judgement], around: Surroundi
         if stepped is not None and happened and happened[-1].kind in _TOLD_ANEW:
             stepped = annotated(rule, risen(stepped, now, rule.damping))
             happened = (*happened[:-1], replace(happened[-1], after=stepped))
+        elif stepped is not None and _may_be_outdated(stepped, now):
+            stepped = annotated(rule, stepped)
         changes += happened
         _put(after, fingerprint, stepped)
     changes += _without_judge(after, around, now)
@@ -87,6 +94,17 @@ def evaluated(before: Alerts, judgements: Iterable[Judgement], around: Surroundi
     changes = [*_as_muted(changes, after), *(change for change in hushed if change.after.fingerprint in after)]
     changed = tuple(alert for fingerprint, alert in after.items() if before.get(fingerprint) is not alert)
     return Evaluated(after, changed, tuple(before.keys() - after.keys()), tuple(changes), heard)
+
+
+def _may_be_outdated(alert: Alert, now: float) -> bool:
+    """Whether the texts of an alert that goes on firing are to be made anew, now that it is its turn: not all in one evaluation.
+
+    What has been the same for longer has had its turn.
+    """
+    if not alert.phase.is_active or alert.health is not Health.OK or alert.evaluated_at is None:
+        return False
+    offset = sum(alert.fingerprint.encode()) % TEXTS_SECONDS
+    return (now + offset) % TEXTS_SECONDS < _TURN_SECONDS and now - alert.evaluated_at < 2 * TEXTS_SECONDS
 
 
 def _put(alerts: dict[Fingerprint, Alert], fingerprint: Fingerprint, alert: Alert | None) -> None:

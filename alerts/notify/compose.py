@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from aishell_core.units import format_duration
 from aishell_core.values import Labels
+from alerts.annotations import annotated
 from alerts.models import Evidence, Fingerprint, Level
 from alerts.notify.codec import Tells
 from alerts.notify.grouping import Decision, Group, Member, channels_of, group_name, incident_of
@@ -64,6 +65,7 @@ def drafts_of(channel: Channel, parts: Sequence[Part], made_lately: int, around:
 def message_of(channel: Channel, group: Group, decision: Decision, around: Surroundings) -> Draft:
     """The message for one group."""
     rules, now = around.routes.rules, around.now
+    decision = replace(decision, firing=tuple(_as_of_now(member, rules) for member in decision.firing))
     items, left_out = _items(channel, decision, around)
     labels = _harmless_labels(group.labels)
     message = Message(
@@ -82,6 +84,12 @@ def message_of(channel: Channel, group: Group, decision: Decision, around: Surro
         reason=str(decision.why or ""),
     )
     return Draft(message, Tells({group.id: _levels(decision)}), ((group, decision),))
+
+
+def _as_of_now(member: Member, rules: Mapping[str, Rule]) -> Member:
+    """A member whose texts have the figures that stand beside them."""
+    rule = rules.get(member.alert.rule)
+    return member if rule is None else replace(member, alert=annotated(rule, member.alert))
 
 
 def heartbeat_of(channel: Channel, every_seconds: float, around: Surroundings) -> Message:

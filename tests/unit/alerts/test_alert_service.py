@@ -9,6 +9,7 @@ import pytest
 
 from aishell_core.documents.problems import Problem
 from aishell_core.errors import StateError, UsageError
+from alerts.evaluation import TEXTS_SECONDS
 from alerts.evaluator import SETTLING_SECONDS
 from alerts.language.parser import parse_condition
 from alerts.lease import TAKEN_AFTER_SECONDS
@@ -66,6 +67,20 @@ async def test_texts_of_the_rule_have_the_figures_of_the_moment(folder: Path, cl
     rule = usage_rule(annotations=(("summary", "{{ target }} is at {{ value | percent }}"),))
     station = Station(folder, rule, clock=clock)
     assert only(await station.watch(orders=0.95)).annotations == (("summary", "orders is at 95%"),)
+
+
+async def test_texts_follow_the_figures_of_an_alert_that_goes_on_and_are_those_of_its_messages(folder: Path, clock: FakeClock) -> None:
+    rule = usage_rule(annotations=(("summary", "{{ target }} is at {{ value | percent }}"),), repeat_seconds=30.0)
+    station = Station(folder, rule, clock=clock)
+    await station.watch(orders=0.91)
+    seen = [only(await station.watch(orders=0.92 + second / 1000)) for second in range(TEXTS_SECONDS + 1)]
+    assert seen[-1].annotations != (("summary", "orders is at 91%"),)
+    assert len({alert.annotations for alert in seen}) <= 3, "not at each evaluation"
+    await station.watch(40, orders=0.99)
+    reminder = station.inbox.messages[-1]
+    assert reminder.reason == "repeat interval elapsed"
+    assert ("orders is at 99%" in reminder.body, "Value      99%" in reminder.body) == (True, True)
+    assert only(await station.watch(orders=0.5)).annotations == (("summary", "orders is at 99%"),), "it was so to its end"
 
 
 @pytest.mark.parametrize("jump", [86_400.0, -3_600.0])

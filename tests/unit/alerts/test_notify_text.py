@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from alerts.models import Evidence, Level, Phase, Step
 from alerts.notify.grouping import Decision, Group, Member, Why
 from alerts.notify.personal import harmless, masked
-from alerts.notify.text import COLUMNS, body_of, digest_of, title_of, value_text
+from alerts.notify.text import COLUMNS, body_of, digest_of, moment, title_of, value_text
 from tests.notices import NOON, a_rule, an_alert
 
 NUMBER = "4012 8888 8888 1881"
@@ -164,3 +164,11 @@ def test_no_line_is_wider_than_the_screen_unless_one_word_is(texts: list[str], t
     body = body_of(decision, {}, {alert.fingerprint: evidence}, NOON)
     for line in body.splitlines():
         assert len(line) <= COLUMNS or max(map(len, line.split())) > COLUMNS - 12
+
+
+def test_causes_that_were_seen_a_while_ago_say_when() -> None:
+    alert = an_alert()
+    evidence = {alert.fingerprint: Evidence(alert.fingerprint, NOON, causes=("9 sessions wait",))}
+    decision = Decision(why=Why.REPEAT, firing=(Member(alert),))
+    assert "Likely causes\n" in body_of(decision, {}, evidence, NOON + 1)
+    assert f"Likely causes, as seen at {moment(NOON)}\n" in body_of(decision, {}, evidence, NOON + 600)
