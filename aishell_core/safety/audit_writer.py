@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from aishell_core.errors import StateError
 from aishell_core.safety.audit_folder import AuditFolder, Segment, sync_folder, write_all
 from aishell_core.safety.audit_head import Head, read_head, write_head
+from aishell_core.safety.audit_look import Look, read_look, stats_of, write_look
 from aishell_core.safety.audit_record import TIME_FORMAT, Field, Keys, Link, Record, decode, encode, moment_of, torn_note
 
 LONGEST_STATEMENT = 16_384
@@ -39,6 +40,7 @@ class AuditWriter:
 
     def add(self, fields: Mapping[str, Field]) -> Link:
         """Add one record, first catching up with what a crash has left."""
+        seen = self._look()
         segment, before = self._catch_up()
         whole = {"time": self._moment.strftime(TIME_FORMAT), **_short(fields), **self._notes}
         line, link = encode(self._head.link, whole, self.keys)
@@ -54,7 +56,14 @@ class AuditWriter:
         self._head = head.moved(link, segment.number, size)
         write_head(self._folder.head_path, self._head, self.keys)
         self._remove_expired()
+        if seen is not None:
+            write_look(self._folder, self.keys, replace(seen, stats=stats_of(self._folder)))
         return link
+
+    def _look(self) -> Look | None:
+        """The last look at every line, where nobody but we has changed the files since: our own line changes nothing of it."""
+        seen = read_look(self._folder, self.keys)
+        return seen if seen is not None and seen.stats == stats_of(self._folder) else None
 
     @property
     def _day(self) -> str:

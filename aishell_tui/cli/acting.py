@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,7 +14,11 @@ from aishell_core.errors import RefusedError, UsageError
 from aishell_core.safety.decision import Confirmation, Decision, Place
 from aishell_core.safety.risk import Risk
 from aishell_core.targets import Target
-from aishell_tui.cli.terminal import printable
+from aishell_tui.cli.terminal import note, printable
+
+if TYPE_CHECKING:
+    # Loaded when somebody acts.
+    from aishell_core.safety.audit import AuditLog
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Answer the question before a single, harmless act with yes.")]
 ConfirmOption = Annotated[
@@ -34,6 +38,23 @@ def only_target(targets: tuple[Target, ...]) -> Target:
         return targets[0]
     names = ", ".join(str(target.name) for target in targets[:10])
     raise UsageError("this is done on one database at a time", f"name one with --database: {names}")
+
+
+def tell_damaged_log(log: AuditLog, *, as_json: bool) -> None:
+    """Say on standard error that what is recorded now stands behind something damaged; raises StateError where that cannot be read."""
+    damage = log.damage()
+    if not damage:
+        return
+    message = "THE AUDIT LOG IS DAMAGED, and what you do now is recorded behind the damage"
+    hint = f"{damage}; aishell audit verify tells all of it"
+    if as_json:
+        from aishell_tui.cli.encode import to_json_line
+        from aishell_tui.cli.shapes import WarningBody, WarningReport
+
+        note(to_json_line(WarningReport(WarningBody(message, hint))))
+    else:
+        note(printable(f"aishell: warning: {message}"))
+        note(printable(f"    hint: {hint}"))
 
 
 def risk_line(risk: Risk) -> str:

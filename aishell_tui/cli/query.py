@@ -19,6 +19,7 @@ from aishell_tui.cli.acting import (
     how_to_confirm,
     only_target,
     risk_line,
+    tell_damaged_log,
 )
 from aishell_tui.cli.arguments import (
     ConfigOption,
@@ -196,6 +197,7 @@ class _Query:
             if dry_run:
                 return plan, None
             log = self._authority.log
+            tell_damaged_log(log, as_json=not self._narrates)
             unanswered = partial(record_unanswered, plan, log)
             confirmed = plan.decision.allowed and answered(
                 plan.confirmation, plan.place, "run this command", yes=yes, typed=confirm, record_unanswered=unanswered

@@ -19,6 +19,7 @@ from aishell_tui.cli.acting import (
     answered,
     how_to_confirm,
     only_target,
+    tell_damaged_log,
 )
 from aishell_tui.cli.arguments import (
     ConfigOption,
@@ -180,6 +181,7 @@ class _Acts:
             if self._answers.dry_run:
                 return plan, None
             log = self._authority.log
+            tell_damaged_log(log, as_json=self._answers.json)
             unanswered = partial(record_unanswered, plan, log)
             yes, typed = self._answers.yes, self._answers.confirm
             confirmed = plan.decision.allowed and answered(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from aishell_core.errors import AishellError, RefusedError
@@ -14,6 +15,7 @@ from widgets.format import clean, truncate
 
 if TYPE_CHECKING:
     # Loaded when somebody acts.
+    from aishell_core.safety.audit import AuditLog
     from aishell_ops.sessions.models import Act, Outcome, Plan
 
 _LISTED = 8
@@ -23,6 +25,8 @@ _ABILITIES = {"cancel": Ability.CANCEL, "terminate": Ability.TERMINATE, "termina
 
 class ActingScreen(DashboardScreen):
     """A screen of sessions on which they can be acted on, where the engine and the session's protections allow it."""
+
+    _told_damage = ""
 
     def chosen_sessions(self) -> tuple[Session, ...]:
         """The sessions that a key means now: the marked ones, else the selected one."""
@@ -105,8 +109,10 @@ class ActingScreen(DashboardScreen):
         view = self.acted_view()
         if view is None or options.authorise is None:
             return
+        log = options.authorise().log
         try:
-            outcomes = await carry_out(plan, runtime.cancellable(view.name), options.authorise().log, SystemClock(), confirmed=confirmed)
+            await self._tell_damage(log)
+            outcomes = await carry_out(plan, runtime.cancellable(view.name), log, SystemClock(), confirmed=confirmed)
         except RefusedError as error:
             if plan.decision.allowed:
                 self.say("left alone")
@@ -122,6 +128,14 @@ class ActingScreen(DashboardScreen):
         failed = [outcome for outcome in outcomes if outcome.error is not None]
         self.say(_summary(plan, outcomes, failed), bad=bool(failed))
         runtime.refresh()
+
+    async def _tell_damage(self, log: AuditLog) -> None:
+        """Say once, in the way of everything else, that what is recorded now stands behind something damaged."""
+        damage = await asyncio.to_thread(log.damage)
+        if damage and damage != self._told_damage:
+            self._told_damage = damage
+            sentences = (clean(damage), "what you do now is recorded behind the damage", "aishell audit verify tells all of it")
+            self.app.push_screen(ConfirmScreen(Confirmation("THE AUDIT LOG IS DAMAGED", sentences, refused=True)))
 
 
 def question_of(plan: Plan) -> Confirmation:

@@ -26,6 +26,7 @@ from aishell_tui.screens.sessions import SessionsScreen
 from collectors.registry import open_collector
 from collectors.schedule import Schedule
 from tests.live.test_sessions_screens_postgres import text_of, until
+from tests.safety import segments, write_days
 from tests.servers.postgres import PostgresServer, postgres
 from tests.servers.postgres_clients import Client, clients
 
@@ -108,6 +109,35 @@ async def asked(app: AishellApp, pilot: Pilot[int]) -> str:
     await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
     await pilot.pause()
     return text_of(app)
+
+
+async def test_a_damaged_log_is_told_once_and_the_act_is_done(server: PostgresServer, tmp_path: Path) -> None:
+    write_days(tmp_path, 1)
+    (file,) = segments(tmp_path)
+    file.write_bytes(file.read_bytes().replace(b'"role":"developer"', b'"role":"dev3loper"', 1))
+    before = len(records(tmp_path))
+
+    def ended() -> int:
+        return sum(record["event"] == "result" for record in records(tmp_path)[before:])
+
+    with clients(server, 2) as (one, two):
+        async with dashboard(server, tmp_path) as (app, pilot):
+            await pilot.press("i")
+            await choose(app, pilot, one)
+            await pilot.press("K")
+            await asked(app, pilot)
+            await pilot.press("y")
+            await until(pilot, lambda: "THE AUDIT LOG IS DAMAGED" in text_of(app))
+            await until(pilot, lambda: ended() == 1)
+            await pilot.press("escape")
+            await choose(app, pilot, two)
+            await pilot.press("K")
+            await asked(app, pilot)
+            await pilot.press("y")
+            await until(pilot, lambda: ended() == 2)
+            assert isinstance(app.screen, SessionsScreen)
+        assert has_ended(one)
+        assert has_ended(two)
 
 
 async def test_x_cancels_the_statement_after_a_yes(server: PostgresServer, tmp_path: Path) -> None:

@@ -97,6 +97,24 @@ def test_an_error_for_scripts_tells_what_was_judged(desk: Desk, command: str, co
     assert (told["risk"]["level"], told["risk"]["actions"], told["allowed"]) == (level, actions, code == 3)
 
 
+def test_acting_over_a_damaged_log_is_told_loudly_and_done(desk: Desk) -> None:
+    desk.configure("operator")
+    ask = ("query", "-d", "cache", "CLIENT KILL ID 999999", "--yes")
+    for _ in range(2):
+        ran = desk.run(*ask)
+        assert (ran.code, "DAMAGED" in ran.err) == (0, False), ran.err
+    (file,) = (desk.home / "state" / "audit").glob("*.jsonl")
+    file.write_bytes(file.read_bytes().replace(b'"role":"operator"', b'"role":"op3rator"', 1))
+    for _ in range(2):
+        ran = desk.run(*ask)
+        assert (ran.code, ran.err.count("THE AUDIT LOG IS DAMAGED")) == (0, 1), ran.err
+        assert "jsonl:1: the line was changed" in ran.err
+    told = desk.run(*ask, "--json").err.splitlines()
+    assert ["DAMAGED" in json.loads(line)["warning"]["message"] for line in told] == [True]
+    refused = desk.run("sessions", "terminate", "999999", "-d", "cache", "--yes")
+    assert "DAMAGED" not in refused.err, "nothing was to be recorded"
+
+
 TABLES = {
     "mysql": "INSERT INTO global_priv (Host, User) VALUES ('%', 'evil')",
     "performance_schema": "UPDATE setup_consumers SET ENABLED = 'NO'",
