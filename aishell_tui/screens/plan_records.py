@@ -21,19 +21,21 @@ Act = Callable[[], Awaitable[Plan]]
 _BEHIND = "what stands behind its names may act while it is planned"
 
 
-def attempt_to_measure(authority: Authority, target: Target, text: str) -> Attempt:
+def attempt_to_measure(authority: Authority, target: Target, text: str, database: str = "") -> Attempt:
     """Running a statement to measure its plan, judged as a command of that text; it is asked about whatever its risk."""
     from aishell_core.safety.decision import Confirmation
     from aishell_core.safety.languages import judge
 
-    attempt = _attempt(authority, target, text, judge(target.engine, text), "run a statement to measure its plan")
+    attempt = _attempt(
+        authority, target, text, judge(target.engine, text, database=database), "run a statement to measure its plan", database
+    )
     wanted = Confirmation.TYPED_NAME if attempt.place.care is Environment.PRODUCTION else Confirmation.YES
     if attempt.decision.confirmation is Confirmation.TYPED_NAME:
         wanted = Confirmation.TYPED_NAME
     return replace(attempt, decision=replace(attempt.decision, confirmation=wanted))
 
 
-def attempt_to_plan(authority: Authority, target: Target, text: str) -> Attempt:
+def attempt_to_plan(authority: Authority, target: Target, text: str, database: str = "") -> Attempt:
     """Planning a statement of which the server's catalogs say that this may already act.
 
     A text cannot show that: `SELECT * FROM v` reads, and the view may do anything. So it takes the right to write as well.
@@ -42,16 +44,17 @@ def attempt_to_plan(authority: Authority, target: Target, text: str) -> Attempt:
     from aishell_core.safety.risk import ActionClass, RiskLevel, risk_of, together
 
     command = f"EXPLAIN {text}"
-    risk = together((judge(target.engine, command), risk_of(RiskLevel.HIGH, ActionClass.WRITE, _BEHIND)))
-    return _attempt(authority, target, command, risk, "plan a statement whose functions may act")
+    risk = together((judge(target.engine, command, database=database), risk_of(RiskLevel.HIGH, ActionClass.WRITE, _BEHIND)))
+    return _attempt(authority, target, command, risk, "plan a statement whose functions may act", database)
 
 
-def _attempt(authority: Authority, target: Target, command: str, risk: Risk, subject: str) -> Attempt:
+def _attempt(authority: Authority, target: Target, command: str, risk: Risk, subject: str, database: str) -> Attempt:
     from aishell_core.safety.audit_entry import Attempt
     from aishell_core.safety.decision import decide
 
     place = authority.place(target)
-    return Attempt(authority.actor, place, target.engine, command, risk, decide(authority.actor, authority.policy, place, risk), subject)
+    decision = decide(authority.actor, authority.policy, place, risk)
+    return Attempt(authority.actor, place, target.engine, command, risk, decision, subject, database=database)
 
 
 async def recorded(authority: Authority, attempt: Attempt, act: Act) -> Plan:

@@ -152,7 +152,7 @@ class QueryScreen(DashboardScreen):
             return
         statement, error = self._unplanned
         authority = authorise()
-        attempt = attempt_to_plan(authority, view.target, statement.text)
+        attempt = attempt_to_plan(authority, view.target, statement.text, statement.database)
         go_on = partial(self._plan_all_the_same, authority, statement)
         ask_first(self, authority, attempt, planning_question(attempt, error), go_on)
 
@@ -186,7 +186,7 @@ class QueryScreen(DashboardScreen):
         authorise = self.dashboard.options.authorise
         if not refused and self.is_current and authorise is not None:
             authority = authorise()
-            attempt = attempt_to_measure(authority, view.target, statement.text)
+            attempt = attempt_to_measure(authority, view.target, statement.text, statement.database)
             question = measuring_question(attempt, statement, _MEASURE_SECONDS)
             ask_first(self, authority, attempt, question, partial(self._measure, authority, statement))
 

@@ -130,7 +130,7 @@ class SessionScreen(ActingScreen):
             return
         session, error = unplanned
         authority = authorise()
-        attempt = attempt_to_plan(authority, view.target, session.text)
+        attempt = attempt_to_plan(authority, view.target, session.text, session.database)
         go_on = partial(self._plan_all_the_same, authority, session)
         ask_first(self, authority, attempt, planning_question(attempt, error), go_on)
 
