@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,12 +21,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """Who acts and what is allowed where; a target without a place is not known, which means as careful as with production."""
+    """Who acts and what is allowed where; a target without a place is not known, which means as careful as with production.
+
+    `within` widens a place by another database of the same server, which may be a target of its own.
+    """
 
     actor: Actor
     policy: Policy
     state_folder: Path
     places: Mapping[TargetId, Place] = field(default_factory=dict)
+    within: Callable[[Target, Place, str], Place] | None = None
 
     @property
     def log(self) -> AuditLog:
@@ -34,11 +39,12 @@ class Authority:
 
         return AuditLog(self.state_folder)
 
-    def place(self, target: Target) -> Place:
-        """Where something on a target would be done."""
+    def place(self, target: Target, database: str = "") -> Place:
+        """Where something on a target would be done; in another database of its server where one is given."""
         from aishell_core.safety.decision import Place
 
-        return self.places.get(target.name) or Place(target.name, target.environment, target.read_only, known=False)
+        place = self.places.get(target.name) or Place(target.name, target.environment, target.read_only, known=False)
+        return self.within(target, place, database) if self.within is not None and database else place
 
 
 def authority_of(loaded: Configuration, targets: tuple[Target, ...]) -> Authority:
@@ -48,7 +54,13 @@ def authority_of(loaded: Configuration, targets: tuple[Target, ...]) -> Authorit
     from aishell_tui.places import find_places
 
     places = {target.name: place_of(target, loaded) for target in targets}
-    return Authority(current_actor(os.environ), loaded.policy, find_places().state, places)
+    return Authority(current_actor(os.environ), loaded.policy, find_places().state, places, partial(_within, loaded))
+
+
+def _within(loaded: Configuration, target: Target, place: Place, database: str) -> Place:
+    from aishell_tui.config.roles import place_within
+
+    return place_within(target, place, (database,), loaded)
 
 
 def authority_without_roles(targets: tuple[Target, ...]) -> Authority:

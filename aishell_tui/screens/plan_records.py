@@ -52,7 +52,7 @@ def _attempt(authority: Authority, target: Target, command: str, risk: Risk, sub
     from aishell_core.safety.audit_entry import Attempt
     from aishell_core.safety.decision import decide
 
-    place = authority.place(target)
+    place = authority.place(target, database)
     decision = decide(authority.actor, authority.policy, place, risk)
     return Attempt(authority.actor, place, target.engine, command, risk, decision, subject, database=database)
 

@@ -11,6 +11,7 @@ from aishell_core.safety.decision import Decision, Place, decide
 from aishell_core.safety.risk import ActionClass, session_risk
 from aishell_core.safety.roles import Role
 from aishell_core.targets import Environment
+from aishell_tui.authority import authority_of
 from aishell_tui.config.load import Configuration, load_config
 from aishell_tui.config.roles import place_of, place_within, unknown_targets
 from aishell_tui.config.targets import chosen_targets
@@ -184,6 +185,13 @@ def test_another_database_of_the_server_is_as_protected_as_its_own_target(
     (target,) = chosen_targets(configuration, ("trial",))
     place = place_within(target, place_of(target, configuration), databases, configuration)
     assert (place.care, place.beside) == (environment, beside)
+
+
+def test_who_acts_in_another_database_of_the_server_acts_where_its_own_target_is(tmp_path: Path) -> None:
+    configuration = loaded(tmp_path, SHOPS)
+    (target,) = chosen_targets(configuration, ("trial",))
+    authority = authority_of(configuration, (target,))
+    assert [authority.place(target, name).care for name in ("", "SHOP")] == [Environment.DEVELOPMENT, Environment.PRODUCTION]
 
 
 def test_what_is_more_protected_stays_so_in_another_database(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,16 @@ def test_who_may_not_write_is_told_the_lines_that_would_allow_it(role: Role | No
     assert not attempt.decision.allowed
     assert "roles:" in refusal.sentences
     assert "  - role: developer" in refusal.sentences
+
+
+def test_a_plan_in_another_database_of_the_server_is_as_protected_as_that_is() -> None:
+    def within(_: Target, place: Place, database: str) -> Place:
+        return replace(place, environment=Environment.PRODUCTION) if database == "billing" else place
+
+    who = replace(authority(Place("shop"), Role.DEVELOPER), within=within)
+    assert attempt_to_plan(who, SHOP, READS, "crm").decision.allowed
+    assert not attempt_to_plan(who, SHOP, READS, "billing").decision.allowed
+    assert attempt_to_measure(who, SHOP, READS, "billing").place.care is Environment.PRODUCTION
 
 
 def test_what_is_not_understood_takes_an_admin_to_be_planned() -> None:
