@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aishell_core.targets import Target
+from aishell_core.units import format_duration
 from aishell_ops.backups.engines.contract import LoadPlan
 from aishell_ops.backups.progress import Tell
 from aishell_ops.backups.verify import Depth
@@ -21,7 +22,10 @@ def backing_up(desk: BackupDesk, target: Target, settings: Settings) -> Work:
     async def work(tell: Tell) -> Ending:
         saved = await desk.create(target, settings, tell=tell)
         doubts = saved_doubts(saved)
-        return _ending([f"{saved.backup.id} is there, but: {doubts[0]}", *doubts[1:]] if doubts else made_lines(saved), bad=bool(doubts))
+        if doubts:
+            return _ending([f"{saved.backup.id} is there, but: {doubts[0]}", *doubts[1:]], bad=True)
+        made, _where, *more = made_lines(saved)
+        return _ending([made, *more])
 
     return work
 
@@ -32,7 +36,8 @@ def verifying(desk: BackupDesk, copies: Sequence[Shelved]) -> Work:
     async def work(tell: Tell) -> Ending:
         found = [await desk.verify(one.address, one.backup, Depth.DEEP, tell=tell) for one in copies]
         bad = [each for each in found if not each.is_whole]
-        return _ending(verified_lines((bad or found)[0]), bad=bool(bad))
+        first, *more = verified_lines((bad or found)[0])
+        return _ending([_without(first, str(found[0].backup.id)), *more], bad=bool(bad))
 
     return work
 
@@ -42,7 +47,7 @@ def testing(desk: BackupDesk, target: Target, copy: Shelved) -> Work:
 
     async def work(tell: Tell) -> Ending:
         done = await desk.test(target, copy.address, copy.backup, tell=tell)
-        return _ending(tested_lines(done))
+        return _ending([f"it restores in {format_duration(done.seconds)}", *tested_lines(done)[1:]])
 
     return work
 
@@ -52,9 +57,15 @@ def restoring(desk: BackupDesk, target: Target, copy: Shelved, plan: LoadPlan) -
 
     async def work(tell: Tell) -> Ending:
         done = await desk.restore(target, copy.address, copy.backup, plan, confirmed=True, tell=tell)
-        return _ending(restored_lines(copy.backup, str(target.name), done), bad=bool(done.comparison.differences))
+        found = restored_lines(copy.backup, str(target.name), done)[1:]
+        return _ending([f"restored in {format_duration(done.seconds)}", *found], bad=bool(done.comparison.differences))
 
     return work
+
+
+def _without(line: str, id_: str) -> str:
+    """A line without the id that stands before it anyway."""
+    return f"it {line.removeprefix(id_).strip()}"
 
 
 def _ending(lines: Sequence[str], *, bad: bool = False) -> Ending:

@@ -5,6 +5,7 @@ Texts from elsewhere stand in them as they are; whoever shows them makes them ha
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from aishell_ops.backups.state import is_held, is_pinned
 
 if TYPE_CHECKING:
     # Only values of them are read here: what makes them is loaded by whoever makes them.
+    from aishell_ops.backups.comparison import Comparison
     from aishell_ops.backups.drill import Drill
     from aishell_ops.backups.engines.contract import LoadPlan, SavePlan
     from aishell_ops.backups.restore import Restored
@@ -110,13 +112,15 @@ def verified_lines(found: Verification) -> list[str]:
 
 def tested_lines(found: Drill) -> list[str]:
     """What a test restore has shown."""
-    lines = [f"{found.backup.id} restores: into {found.place} in {format_duration(found.seconds)}"]
-    if found.proves:
-        hashed = f", {found.comparison.hashed} by their content" if found.comparison.hashed else ""
-        lines.append(f"{format_counted(found.comparison.counted, 'table')} compared with what was saved{hashed}: the same")
-    else:
-        lines.append("nothing was counted when it was saved, so nothing could be compared: --proof counts does that")
-    return lines
+    uncounted = "nothing was counted when it was saved, so nothing could be compared: --proof counts does that"
+    proof = compared_text(found.comparison) if found.proves else uncounted
+    return [f"{found.backup.id} restores: into {found.place} in {format_duration(found.seconds)}", proof]
+
+
+def compared_text(comparison: Comparison) -> str:
+    """What was found the same."""
+    hashed = f", {comparison.hashed} by their content" if comparison.hashed else ""
+    return f"{format_counted(comparison.counted, 'table')} compared with what was saved{hashed}: the same"
 
 
 def load_plan_lines(backup: Backup, target: str, plan: LoadPlan, expected_seconds: float | None) -> list[str]:
@@ -138,34 +142,42 @@ def restored_lines(backup: Backup, target: str, done: Restored) -> list[str]:
     """What was restored."""
     lines = [f"restored {backup.id} into {done.database} on {target} in {format_duration(done.seconds)}"]
     if done.comparison.is_proof:
-        hashed = f", {done.comparison.hashed} by their content" if done.comparison.hashed else ""
-        lines.append(f"{format_counted(done.comparison.counted, 'table')} compared with what was saved{hashed}: the same")
+        lines.append(compared_text(done.comparison))
     elif not done.comparison.differences:
         lines.append("nothing was counted when it was saved, so nothing could be compared")
     lines += [f"  differs: {difference}" for difference in done.comparison.differences]
     return lines
 
 
-def step_words(step: Step, seconds: float) -> list[str]:
-    """How far it has come after so many seconds: bytes, rate, and the time that is left where it can be told."""
-    words = []
-    if step.plain_bytes:
-        of = f" of about {format_bytes(step.expected_bytes)}" if step.expected_bytes else ""
-        words.append(f"{format_bytes(step.plain_bytes)}{of}")
-    if step.stored_bytes:
-        words.append(f"{format_bytes(step.stored_bytes)} stored")
+@dataclass(frozen=True, slots=True)
+class StepWords:
+    """How far a step has come; each is "" where it cannot be told."""
+
+    moved: str = ""
+    stored: str = ""
+    rate: str = ""
+    left: str = ""
+
+
+def step_words(step: Step, seconds: float) -> StepWords:
+    """How far a step has come after so many seconds of its stage."""
+    of = f" of about {format_bytes(step.expected_bytes)}" if step.expected_bytes else ""
+    plain = f"{format_bytes(step.plain_bytes)}{of}" if step.plain_bytes else ""
+    stored = f"{format_bytes(step.stored_bytes)} stored" if step.stored_bytes else ""
     moved = step.stored_bytes if step.stage is Stage.CHECKING else step.plain_bytes
-    if moved and seconds >= _SETTLED_SECONDS:
-        rate = moved / seconds
-        words.append(f"{format_bytes(rate)}/s")
-        if step.expected_bytes and step.plain_bytes < step.expected_bytes and step.stage in _WITH_END:
-            words.append(f"about {format_duration((step.expected_bytes - step.plain_bytes) / rate)} left")
-    return words
+    if not moved or seconds < _SETTLED_SECONDS:
+        return StepWords(plain, stored)
+    rate, left = moved / seconds, ""
+    if step.expected_bytes and step.plain_bytes < step.expected_bytes and step.stage in _WITH_END:
+        left = f"about {format_duration((step.expected_bytes - step.plain_bytes) / rate)} left"
+    return StepWords(plain, stored, f"{format_bytes(rate)}/s", left)
 
 
 def step_text(step: Step, seconds: float) -> str:
     """A step in one line."""
-    return "  ".join([f"{step.stage:<10} {step.part}".rstrip(), *step_words(step, seconds), format_duration(seconds)])
+    words = step_words(step, seconds)
+    told = (f"{step.stage:<10} {step.part}".rstrip(), words.moved, words.stored, words.rate, words.left, format_duration(seconds))
+    return "  ".join(filter(None, told))
 
 
 def done_ratio(step: Step) -> float | None:

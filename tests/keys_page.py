@@ -14,6 +14,8 @@ _SECTIONS = (
     ("tables", "Tables"),
     ("sessions", "Sessions"),
     ("waits", "Waits"),
+    ("backups", "Backups"),
+    ("restore", "A restore"),
     ("alerts", "Alerts"),
 )
 _HEAD = """\

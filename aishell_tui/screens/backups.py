@@ -114,7 +114,7 @@ class BackupsScreen(BackupActingScreen):
             return
         row = self.query_one("#backups", LineTable).selected_row
         if row is not None:
-            self.say(row.cell("notes").plain(), bad=True)
+            self.say("".join(text for text, _ in row.note), bad=True)
 
     def chosen(self) -> Copies | None:
         """The selected backup."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from aishell_ops.backups.models import Backup
     from aishell_tui.backup_view import BackupsView, Copies
 
-_BAR_CELLS = 16
+_BAR_CELLS = 10
 _MOST_OBJECTS = 200
 _BAD_OUTCOMES = frozenset({"failed", "interrupted"})
 _PHASES: dict[Phase, tuple[Severity, str]] = {
@@ -92,13 +92,13 @@ def _standing_line(one: Standing, now: float, name_cells: int, glyphs: Glyphs) -
     if one.newest is not None and one.newest is not one.good:
         age = format_duration(max(0.0, float(round(now - one.newest.manifest.started_at))))
         spans.append((f", one {age} ago is not verified", "label"))
-    if one.next_at is not None:
-        spans.append((f"   next in {format_duration(max(0.0, float(round(one.next_at - now))))} {one.schedule}", "label"))
-    else:
-        spans.append(("   not scheduled", "dim"))
     if one.failed is not None:
         why = f": {one.failed.message}" if one.failed.message else ""
         spans.append((f"   {one.failed.schedule} {one.failed.outcome}{why}", "critical"))
+    if one.next_at is not None:
+        spans.append((f"   next in {format_duration(max(0.0, float(round(one.next_at - now))))} by {one.schedule}", "label"))
+    else:
+        spans.append(("   not scheduled", "dim"))
     return tuple(spans)
 
 
@@ -118,8 +118,10 @@ def _running_line(job: Job, glyphs: Glyphs) -> Spans:
     ratio = done_ratio(job.step)
     if ratio is not None:
         spans += [(bar(ratio, _BAR_CELLS, glyphs).replace(" ", glyphs.track), "bar"), (f" {ratio * 100:.0f}%  ", "bold")]
+    # A narrow terminal cuts the end: what somebody waits for stands first.
     words = step_words(job.step, job.stage_seconds)
-    return (*spans, ("  ".join([*words, format_duration(float(round(job.seconds)))]), "label"))
+    told = (words.left, words.rate, words.moved, words.stored, f"for {format_duration(float(round(job.seconds)))}")
+    return (*spans, ("  ".join(filter(None, told)), "label"))
 
 
 def _run_line(run: Run, now: float) -> Spans:

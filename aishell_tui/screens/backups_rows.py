@@ -118,9 +118,9 @@ def half_row(half: Half) -> Row:
             "state": Cell(word, role),
             "size": _UNKNOWN,
             "stored": Cell(format_bytes(half.stored_bytes), "text", half.stored_bytes),
-            "notes": Cell(why, "label"),
             "id": Cell(str(half.spot.id), "dim"),
         },
+        note=((why, "label"),),
         severity=severity,
     )
 
@@ -136,9 +136,9 @@ def damaged_row(spot: Spot, error: DamagedError) -> Row:
             "state": Cell("damaged", "critical"),
             "size": _UNKNOWN,
             "stored": _UNKNOWN,
-            "notes": Cell(error.message, "critical"),
             "id": Cell(str(spot.id), "dim"),
         },
+        note=((error.message, "critical"),),
         severity=Severity.CRITICAL,
     )
 

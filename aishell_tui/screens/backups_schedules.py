@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 COLUMNS: tuple[Column, ...] = (
     Column("name", "NAME", None, 10, help="Its name"),
-    Column("when", "WHEN", 14, help="When it is due, as a cron expression in its time zone"),
+    Column("when", "WHEN", None, 14, help="When it is due, as a cron expression in its time zone"),
     Column("next", "NEXT", 8, align="right", help="How long until it begins next"),
     Column("last", "LAST", 8, align="right", priority=1, help="How long ago its last run began"),
     Column("outcome", "OUTCOME", 11, help="How that ended"),
