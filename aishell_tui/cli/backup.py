@@ -23,7 +23,7 @@ app = typer.Typer(
         "aishell backup create app",
         "aishell backup list",
         "aishell backup verify latest --deep",
-        "aishell backup restore latest --dry-run",
+        "aishell backup restore latest --drop-existing --dry-run",
     ),
 )
 for part in (backup_taking, backup_looking, backup_testing, backup_restoring, backup_keeping, backup_carrying, backup_scheduling):

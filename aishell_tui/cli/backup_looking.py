@@ -54,7 +54,7 @@ def register(app: typer.Typer) -> None:
             "aishell backup list --output csv > backups.csv",
         ),
     )(list_)
-    app.command("info", epilog=examples("aishell backup info latest", "aishell backup info 20261122 --json"))(info)
+    app.command("info", epilog=examples("aishell backup info latest", "aishell backup info latest --json"))(info)
     app.command("status", epilog=examples("aishell backup status latest"))(status)
     app.command("verify", epilog=examples("aishell backup verify latest", "aishell backup verify latest --deep"))(verify)
 

@@ -49,7 +49,7 @@ def register(app: typer.Typer) -> None:
     app.command(
         "restore",
         epilog=examples(
-            "aishell backup restore latest --dry-run",
+            "aishell backup restore latest --drop-existing --dry-run",
             "aishell backup restore latest --target app_of_yesterday --yes",
             "aishell backup restore latest --drop-existing --confirm app",
         ),

@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "aishell backup create app",
             "aishell backup create app --dry-run",
-            "aishell backup create app --output /tmp/backups --compression gzip --proof full",
+            "aishell backup create app --output near --compression gzip --proof full",
         ),
     )(create)
 

@@ -47,6 +47,7 @@ REDIS_PAGE = ROOT / "docs" / "redis.md"
 REDIS_ADDRESS = "localhost:6379"
 DOCUMENTS_ADDRESS = "localhost:27017"
 ALERTS = "aishell alerts"
+BACKUPS = "aishell backup"
 STATES = {0, 1, 2, 3}
 """What `aishell alerts list` ends with: it says how things stand, and here an alert fires and nobody evaluates."""
 # The reader's role has a password, and the pages say where it is found.
@@ -210,6 +211,8 @@ def test_the_commands_of_a_block_run_one_after_the_other(block: Block, workplace
     if ALERTS in block.body:
         receiver: Receiver = request.getfixturevalue("channel")
         furnish(workplace, workplace / "home", receiver.address)
+    if BACKUPS in block.body:
+        furnish_backups(block, workplace)
     for command in commands(block):
         if redis is not None:
             run(command.replace(REDIS_ADDRESS, f"localhost:{redis.port}"), workplace)
@@ -223,6 +226,16 @@ def test_the_commands_of_a_block_run_one_after_the_other(block: Block, workplace
             # The servers of this test have other ports than those of the pages.
             shop.furnish(workplace / "home")
             run(command.replace(POOLER_ADDRESS, f"localhost:{shop.pooler.port}"), workplace, PGPORT=str(shop.server.port))
+
+
+def furnish_backups(block: Block, workplace: Path) -> None:
+    """What a block about backups takes for granted: one is there, and what it removes or takes in has been made."""
+    first = commands(block)[0]
+    run(f"{BACKUPS} create app", workplace)
+    if first.startswith(f"{BACKUPS} unschedule"):
+        run(f'{BACKUPS} schedule "0 2 * * *" --name nightly -d app', workplace)
+    if first.startswith(f"{BACKUPS} import"):
+        run(f"{BACKUPS} export latest app.tar", workplace)
 
 
 def run(command: str, workplace: Path, **around: str) -> None:
