@@ -44,6 +44,8 @@ _COMPLETING_SECONDS = 0.25
 """How often is looked at what there is while evidence is being read."""
 _WITNESS_SECONDS = 10.0
 _LINKS_SECONDS = 300.0
+_LINK_SECONDS = 15.0
+"""How often a replica is asked whom it follows, and how often one that could not say."""
 _FRESH_SECONDS = 10.0
 """How old sessions, locks and statements may be while an alert is about to fire."""
 _MOST_OPEN = 100
@@ -175,6 +177,8 @@ class AlertFeed:
             if view.book.settings.has_bell:
                 self.bells += len(newly_firing(before, view.alerts, self._opened_at))
             self._told = view
+            # Under a clock that was set back, what fires then is news too.
+            self._opened_at = min(self._opened_at, self._clock.now())
             self._read_book(view.book)
             self._asked = self._asked_for(view)
             await self._complete(service)
@@ -202,7 +206,8 @@ class AlertFeed:
         if view.facts is None or view.facts.role in {"", "primary"}:
             return False
         read_at = view.part_at.get(Part.REPLICATION)
-        return read_at is None or self._clock.now() - read_at > _LINKS_SECONDS
+        again = _LINK_SECONDS if self._traits.lacks_upstream(view.name) else _LINKS_SECONDS
+        return read_at is None or abs(self._clock.now() - read_at) > again
 
     def _asked_for(self, view: AlertsView) -> dict[TargetId, Demand]:
         if not view.is_evaluator or self._witness is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from ipaddress import ip_address
 
 from aishell_core.targets import Target
@@ -11,7 +12,16 @@ from aishell_tui.frame import TargetView
 from alerts.models import Traits
 
 LOCAL = "localhost"
+PRIMARY = "primary"
 _UPSTREAM = "upstream"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The watched target that one replicates from, None where there is none; and whether it has said so, or could not tell."""
+
+    upstream: TargetId | None = None
+    is_known: bool = False
 
 
 class KnownTraits:
@@ -30,15 +40,24 @@ class KnownTraits:
     def know(self, view: TargetView) -> None:
         """Take in what a target says of itself."""
         known = self.found.get(view.name)
-        upstream = known.upstream if known is not None else None
-        if view.replication is not None:
-            upstream = upstream_of(view.target, view.replication, self._addresses)
-        found = traits_of(view.target, view.facts, upstream)
+        link = Link(known.upstream, known.is_upstream_known) if known is not None else Link()
+        if view.facts is not None and view.facts.role == PRIMARY:
+            link = Link(None, is_known=True)
+        elif view.replication is not None:
+            # One that has lost its primary may not say any more who that was.
+            told = link_of(view.target, view.replication, self._addresses)
+            link = told if told.is_known or known is None else link
+        found = traits_of(view.target, view.facts, link)
         if found != known:
             self.found[view.name] = found
 
+    def lacks_upstream(self, target: TargetId) -> bool:
+        """Whether a target has not said yet whom it replicates from."""
+        known = self.found.get(target)
+        return known is None or not known.is_upstream_known
 
-def traits_of(target: Target, facts: Facts | None, upstream: TargetId | None = None) -> Traits:
+
+def traits_of(target: Target, facts: Facts | None, link: Link | None = None) -> Traits:
     """The traits of a target as far as they are known."""
     return Traits(
         target=target.name,
@@ -47,7 +66,8 @@ def traits_of(target: Target, facts: Facts | None, upstream: TargetId | None = N
         environment=str(target.environment),
         tags=target.tags,
         host=machine_of(target),
-        upstream=upstream,
+        upstream=link.upstream if link is not None else None,
+        is_upstream_known=link is not None and link.is_known,
     )
 
 
@@ -79,13 +99,15 @@ def addresses_of(targets: Iterable[Target]) -> Mapping[tuple[str, int], TargetId
     return {place: name for place, name in found.items() if name is not None}
 
 
-def upstream_of(target: Target, peers: Iterable[ReplicationPeer], addresses: Mapping[tuple[str, int], TargetId]) -> TargetId | None:
-    """The watched target that one replicates from, by the address of its peer; None when it is not among those that are watched."""
-    for peer in peers:
-        if peer.role == _UPSTREAM:
-            host, _, port = peer.name.rpartition(":")
-            place = (_machine(host.strip("[]")), int(port)) if port.isdecimal() else None
-            found = addresses.get(place) if place is not None else None
-            if found is not None and found != target.name:
-                return found
-    return None
+def link_of(target: Target, peers: Iterable[ReplicationPeer], addresses: Mapping[tuple[str, int], TargetId]) -> Link:
+    """Whom one replicates from, by the address of its peer; not known where it has a peer above it and cannot name any."""
+    places = [_place(peer.name) for peer in peers if peer.role == _UPSTREAM]
+    known = (addresses.get(place) for place in places if place is not None)
+    upstream = next((found for found in known if found is not None and found != target.name), None)
+    return Link(upstream, is_known=upstream is not None or any(place is not None for place in places))
+
+
+def _place(name: str) -> tuple[str, int] | None:
+    """The machine and port of an address; None of what is none."""
+    host, _, port = name.rpartition(":")
+    return (_machine(host.strip("[]")), int(port)) if port.isdecimal() else None

@@ -20,7 +20,7 @@ from alerts.board.past import PastRequest
 from alerts.handling import Evaluation, Standing, evaluation, standing
 from alerts.lease import Claim, Lease, LeaseLostError
 from alerts.models import Acknowledgement, Alert, Fingerprint, Silence
-from alerts.store import alert_rows, lease_rows, silence_rows
+from alerts.store import alert_rows, lease_rows, link_rows, silence_rows
 from alerts.store.database import AlertStore, Fault, no_fault
 from alerts.store.spare import carry_back, carry_over
 
@@ -35,12 +35,13 @@ BACK_EVERY_SECONDS = 5.0
 class Taken:
     """What is found by one who begins to evaluate targets: their alerts as they were left, and when each target was last evaluated.
 
-    `is_first` says that this program had no targets before.
+    `links` says whom targets replicate from, as far as anybody knew; `is_first`, that this program had no targets before.
     """
 
     alerts: dict[Fingerprint, Alert]
     evaluated_at: Mapping[str, float | None]
     is_first: bool = True
+    links: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +247,7 @@ class Desk:
         if gained or is_first:
             kept = alert_rows.load(connection).items()
             alerts = {fingerprint: alert for fingerprint, alert in kept if storable(alert.key.target) in gained}
-            taken = Taken(alerts, lease_rows.evaluated_at(connection, gained), is_first)
+            taken = Taken(alerts, lease_rows.evaluated_at(connection, gained), is_first, link_rows.load(connection))
         return Look(
             is_evaluator=True,
             acknowledgements=alert_rows.acknowledgements(connection),

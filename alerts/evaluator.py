@@ -15,6 +15,7 @@ from alerts.evaluation import Evaluated, Surroundings, evaluated
 from alerts.judging import Judging
 from alerts.lease import Claim
 from alerts.lifecycle import paused, shifted
+from alerts.links import Links
 from alerts.models import Alert, AlertChange, ChangeKind, Fingerprint, Traits
 from alerts.ports import EvidenceSource, TraitsSource
 from alerts.rules.book import RuleBook
@@ -48,6 +49,7 @@ class Evaluator:
         self._timeline = Timeline(*begin)
         self._readings = ReadingTime(begin)
         self._began = begin.steady
+        self._links = Links()
 
     def look(self) -> None:
         """Notice clocks that were set and times in which this program stood still; to be called once a second."""
@@ -96,6 +98,7 @@ class Evaluator:
         if taken.is_first:
             self._timeline = Timeline(*begin)
         self._began = begin.steady
+        self._links.recall(taken.links)
         moved: dict[Fingerprint, Alert] = {}
         for fingerprint, alert in taken.alerts.items():
             evaluated_at = taken.evaluated_at.get(storable(alert.key.target))
@@ -128,7 +131,8 @@ class Evaluator:
         self._moved(tick)
         alerts, traits = self.alerts, dict(self._traits())
         judgements = self.judging.judge(self._readings.now, alerts.values(), traits)
-        around = self._surroundings(look, traits)
+        around = self._surroundings(look, self._links.fill(traits))
+        self.unsaved.link(self._links.changes())
         self.now = tick.now
         return lambda: evaluated(alerts, judgements, around, tick.now)
 

@@ -66,6 +66,8 @@ class Traits:
     """The machine that the target runs on, "" where that is not known: an alert of the machine may mute its databases."""
     upstream: TargetId | None = None
     """The watched target that this one replicates from, None where there is none or it is not known."""
+    is_upstream_known: bool = False
+    """Whether the target has said whom it replicates from, if anybody: without it, what was known last stands (`alerts/links.py`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from alerts.evaluation import Evaluated
 from alerts.models import Alert, AlertChange, ChangeKind, Evidence, Fingerprint
-from alerts.store import alert_rows, change_rows
+from alerts.store import alert_rows, change_rows, link_rows
 from alerts.store.database import Fault
 
 _MOST_CHANGES = 10_000
@@ -24,6 +24,7 @@ class Unsaved:
         self._changes: list[AlertChange] = []
         self._heard: list[AlertChange] = []
         self._evidence: list[Evidence] = []
+        self._links: dict[str, str | None] = {}
 
     @property
     def is_urgent(self) -> bool:
@@ -55,6 +56,10 @@ class Unsaved:
         """Have these alerts written as they are."""
         self._alerts |= {alert.fingerprint: alert for alert in alerts}
 
+    def link(self, changed: Mapping[str, str | None]) -> None:
+        """Have it written whom these targets replicate from."""
+        self._links |= changed
+
     def save(self, connection: sqlite3.Connection, fault: Fault) -> None:
         """Write everything, within the caller's transaction."""
         fault("alerts")
@@ -66,8 +71,10 @@ class Unsaved:
         change_rows.append(connection, [change for change in self._changes if change.kind not in _PASSING])
         fault("evidence")
         change_rows.keep_evidence(connection, self._evidence)
+        link_rows.save(connection, self._links)
 
     def clear(self) -> None:
         """All of it is written, or is not this program's to write any more."""
         self._alerts, self._gone = {}, set()
         self._changes, self._heard, self._evidence = [], [], []
+        self._links = {}

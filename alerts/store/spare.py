@@ -15,7 +15,7 @@ _FAMILIES = ("alert", "notice")
 _GROWING = {"alert_change": "id", "notice_attempt": "id", "alert_evidence": ""}
 """By table, the column that numbers its rows, if any."""
 _LEASES = frozenset({"alert_judge", "alert_ward"})
-_PARTED = {"alert": "target"}
+_PARTED = {"alert": "target", "alert_link": "target"}
 """By table of which each program that evaluates has rows of its own, the column that tells whose they are."""
 
 

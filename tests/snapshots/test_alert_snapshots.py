@@ -189,8 +189,8 @@ class Still(AlertService):
         failed = Attempt("mail", "lag", NOW - 99, False, "timed out after 10s", (LAG.fingerprint,))
         return tuple(each for each in (failed, told) if fingerprint is None or fingerprint in each.fingerprints)
 
-    async def evidence(self, fingerprint: Fingerprint, at: float | None = None) -> Evidence | None:
-        return EVIDENCE if fingerprint == LOCKS.fingerprint else None
+    async def evidence(self, alert: Alert) -> Evidence | None:
+        return EVIDENCE if alert.fingerprint == LOCKS.fingerprint else None
 
     async def history(self, since: float, until: float, fingerprint: Fingerprint | None = None) -> tuple[AlertChange, ...]:
         return (AlertChange(NOW - 652, ChangeKind.FIRED, None, LOCKS),)

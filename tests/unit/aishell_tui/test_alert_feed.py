@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from aishell_core.errors import UsageError
+from aishell_core.series.store import SeriesStore
 from aishell_core.targets import Environment, Location, Target, parse_location
 from aishell_core.values import EventKind, Facts, Part, ReplicationPeer, Severity, TargetId
 from aishell_tui.alert_news import alert_events, alert_words, level_counts, newly_firing
-from aishell_tui.alert_traits import addresses_of, machine_of, traits_of, upstream_of
+from aishell_tui.alert_traits import KnownTraits, Link, addresses_of, link_of, machine_of, traits_of
 from aishell_tui.alerting import without_literals
 from aishell_tui.foresight import about_to_fire
+from aishell_tui.frame import TargetView
 from aishell_tui.rule_parts import PARTS, needed, parts_of
 from aishell_tui.silencing import end_of, matchers_of
 from alerts.language.parser import parse_condition
@@ -43,7 +45,7 @@ def rule(condition: str, *engines: str) -> Rule:
 
 
 def test_traits_are_what_the_configuration_and_the_target_say() -> None:
-    found = traits_of(target("orders", "postgresql://DB1.example/orders"), Facts("postgres", role="replica"), TargetId("main"))
+    found = traits_of(target("orders", "postgresql://DB1.example/orders"), Facts("postgres", role="replica"), Link(TargetId("main"), True))
     assert (found.engine, found.role, found.environment, found.tags) == ("postgres", "replica", "staging", ("eu",))
     assert (found.host, found.upstream) == ("db1.example", "main")
 
@@ -68,10 +70,29 @@ def test_a_database_of_this_machine_is_on_the_machine_that_is_watched(url: str, 
 def test_whom_one_replicates_from_is_found_by_its_address() -> None:
     main, copy = target("main", "postgresql://10.0.0.1:5432/x"), target("copy", "postgresql://10.0.0.2:5432/x")
     known = addresses_of((main, copy))
-    assert upstream_of(copy, [ReplicationPeer("10.0.0.1:5432", "upstream", "streaming")], known) == "main"
-    assert upstream_of(copy, [ReplicationPeer("10.0.0.9:5432", "upstream", "streaming")], known) is None
-    assert upstream_of(copy, [ReplicationPeer("10.0.0.1:5432", "standby", "streaming")], known) is None
+    assert link_of(copy, [ReplicationPeer("10.0.0.1:5432", "upstream", "streaming")], known) == Link(TargetId("main"), True)
+    assert link_of(copy, [ReplicationPeer("10.0.0.9:5432", "upstream", "streaming")], known) == Link(None, True)
+    assert link_of(copy, [ReplicationPeer("10.0.0.1:5432", "standby", "streaming")], known) == Link()
+    assert link_of(copy, [ReplicationPeer("upstream", "upstream", "not connected")], known) == Link()
     assert addresses_of((main, replace(main, name=TargetId("other")))) == {}
+
+
+def test_a_replica_that_has_lost_its_primary_is_known_to_follow_it_until_it_says_otherwise() -> None:
+    main, copy = target("main", "postgresql://10.0.0.1:5432/x"), target("copy", "postgresql://10.0.0.2:5432/x")
+    known = KnownTraits((main, copy))
+
+    def said(name: str | None, role: str = "replica") -> tuple[str | None, bool]:
+        peers = None if name is None else (ReplicationPeer(name, "upstream", ""),)
+        known.know(TargetView(copy, SeriesStore().snapshot(copy.name), facts=Facts("postgres", role=role), replication=peers))
+        return known.found[copy.name].upstream, known.lacks_upstream(copy.name)
+
+    assert said(None) == (None, True)
+    assert said("upstream") == (None, True)
+    assert said("10.0.0.1:5432") == ("main", False)
+    assert said("upstream") == ("main", False)
+    assert said("10.0.0.9:5432") == (None, False)
+    assert said("10.0.0.1:5432") == ("main", False)
+    assert said("upstream", role="primary") == (None, False), "it was made the primary itself"
 
 
 def test_parts_are_read_for_the_rules_that_need_them_and_their_engines_alone() -> None:
