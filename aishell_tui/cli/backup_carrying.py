@@ -23,9 +23,7 @@ _DAMAGED = 2
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the group of backups."""
-    app.command("export", epilog=examples("aishell backup export latest app.tar", "aishell backup export latest . --compress"))(
-        export
-    )
+    app.command("export", epilog=examples("aishell backup export latest app.tar", "aishell backup export latest . --compress"))(export)
     app.command("import", epilog=examples("aishell backup import app.tar --output far --verify", "aishell backup import app.tar -d app2"))(
         import_
     )
