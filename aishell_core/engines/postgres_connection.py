@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,8 @@ Row = Mapping[str, Any]
 _CLOSE_SECONDS = 0.5
 _CANCEL_SECONDS = 1.0
 """How long the server gets to hear that nobody waits for a question any more, and to stop it."""
+_KEEPALIVE = (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 25_000))
+"""Seconds, a count, and milliseconds that what was sent may lie without a sign that it has arrived."""
 _PIECE_ROWS = 50
 _SLACK_BYTES = 2**20
 """So much more than the limit may come in before the connection is dropped: the protocol's own, and a row that is left out."""
@@ -103,6 +106,18 @@ class _Counted(asyncpg.Connection):  # type: ignore[misc]
         super().__init__(protocol, transport, *arguments)
         self.counter = _Counter(protocol, transport)
         transport.set_protocol(self.counter)
+        _watch_over(transport.get_extra_info("socket"))
+
+
+def _watch_over(connection: socket.socket | None) -> None:
+    """Let the system find out within half a minute that a machine or the way to it is gone, also while nothing is to be sent."""
+    if connection is None or connection.family not in {socket.AF_INET, socket.AF_INET6}:
+        return
+    with contextlib.suppress(OSError):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _KEEPALIVE:
+            if hasattr(socket, name):  # not every system has all of them
+                connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 class PostgresConnection:
@@ -290,14 +305,15 @@ class PostgresConnection:
         """Drop the connection at once, whatever the server does; may be called twice."""
         self._driver.terminate()
 
-    async def close(self) -> None:
+    async def close(self, patience_seconds: float = _CANCEL_SECONDS) -> None:
         """Take leave of the server, which may have hung up or hang; raises nothing.
 
-        A question without an answer is cancelled first: the server, or the one behind a pooler, would go on with it.
+        A question without an answer is cancelled first: the server, or the one behind a pooler, would go on with it. Its
+        answer is waited for so long.
         """
         if self.closed:
             return
-        seconds = _CANCEL_SECONDS if self._busy else _CLOSE_SECONDS
+        seconds = patience_seconds if self._busy else _CLOSE_SECONDS
         try:
             with contextlib.suppress(ServerError, OSError), _as_server_error():
                 async with asyncio.timeout(seconds):

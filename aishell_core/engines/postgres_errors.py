@@ -191,16 +191,19 @@ def _entry_hint(message: str) -> str:
 
 
 def no_answer(where: Whereabouts, seconds_text: str, stage: str) -> PostgresError:
-    """The deadline has passed while we were at a stage: connecting, asking, or waiting for our own earlier question."""
+    """The deadline has passed while we were at a stage: connecting, asking, waiting for our own earlier question, or queued at a pooler."""
     messages = {
         "connecting": f"{where.address} gave no connection within {seconds_text}",
         "asking": f"{where.address} gave no answer within {seconds_text}",
         "waiting": f"{where.address} is still busy with an earlier question after {seconds_text}",
+        "queued": f"{where.address} keeps us waiting for a connection",
     }
     hints = {
         "connecting": "it hangs, all connections of a pooler are taken, or the way there swallows packets; " + _RETRY,
         "asking": "it hangs or is overloaded; the connection was given up, and the next question makes a new one",
         "waiting": _RETRY,
+        "queued": "all connections of a pooler are taken, or it or its server hangs; aishell keeps the place that it has in the queue, "
+        "and takes no second one",
     }
     return PostgresError(FailureCode.TIMEOUT, messages[stage], hints[stage])
 

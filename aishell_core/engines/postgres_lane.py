@@ -12,6 +12,7 @@ from aishell_core.engines.postgres_errors import PostgresError, ServerError, Whe
 from aishell_core.engines.postgres_facts import ServerFacts
 from aishell_core.engines.postgres_grants import DENIED, catalog_grant, grant_of
 from aishell_core.engines.postgres_place import Place, Server, find_place
+from aishell_core.engines.postgres_queue import FIRST_SECONDS, Queue
 from aishell_core.engines.postgres_route import LOCK_MILLISECONDS, Reached, Route, misfit_of, reach, whereabouts
 from aishell_core.targets import Target
 from aishell_core.units import format_duration
@@ -27,6 +28,7 @@ _LOST = ("08", "57P")
 """Classes of errors after which the server has ended the connection or is about to."""
 _OURS = "SET /* aishell */ LOCAL search_path = pg_catalog"
 _PATIENCE_MILLISECONDS = (20, 100, 250, 500, 900, 1400, 1900, 3000, 4500, 6500, 9500, 14_000, 19_000, 28_000, 60_000, 280_000)
+_STOP_SECONDS = 1.0
 _NO_TRANSACTIONS = "transaction blocks not allowed"
 
 
@@ -51,8 +53,10 @@ class Line:
         self._route = route
         self._name = name
         self._lock = asyncio.Lock()
+        self._queue = Queue()
         self._place: Place | None = None
         self._reached: Reached | None = None
+        self._database = ""
         self._patience = 0
         self._stage = "connecting"
         self._closed = False
@@ -96,7 +100,8 @@ class Line:
                 mine, self._stage = True, "connecting"
                 yield limit.when() or 0.0
         except TimeoutError as error:
-            raise no_answer(self.where(), format_duration(seconds), self._stage if mine else "waiting") from error
+            stage = "queued" if self._stage == "connecting" and self._queue.stands_somewhere else self._stage
+            raise no_answer(self.where(), format_duration(seconds), stage if mine else "waiting") from error
 
     async def connected(self, until: float, database: str = "") -> Reached:
         """The connection, made when there is none; `database` is another than the target's own. Raises PostgresError."""
@@ -112,7 +117,8 @@ class Line:
         if self._place.pooled:
             self._route.expect_pooler()
         self._patience = patience_milliseconds(seconds)
-        self._reached = await reach(self._place, self._route, self._patience, seconds, database, self._name)
+        self._database = database or self._place.database
+        self._reached = await reach(self._place, self._route, self._queue, self._patience, seconds, database, self._name)
         if self._closed:
             self.drop()
             raise PostgresError(FailureCode.REFUSED, "this session has been closed")
@@ -199,7 +205,7 @@ class Line:
             more,
         )
         try:
-            await self.execute("; ".join(statements))
+            await self._first("; ".join(statements))
         except PostgresError as error:
             if _NO_TRANSACTIONS not in error.message:
                 raise
@@ -207,6 +213,38 @@ class Line:
             self.drop()
             return False
         return True
+
+    async def _first(self, sql: str) -> None:
+        """Begin a transaction; where a pooler has no connection for it yet, the place in its queue is kept. Raises PostgresError."""
+        reached = self._reached
+        if reached is None or not self._route.wrapped:
+            await self.execute(sql)
+            return
+        await self.asked(self._begin(reached, sql), "queued")
+
+    async def _begin(self, reached: Reached, sql: str) -> None:
+        begun = asyncio.create_task(reached.connection.execute(sql))
+        try:
+            await asyncio.shield(begun)
+        except asyncio.CancelledError:
+            if not begun.done():
+                self._reached = None
+                self._queue.keep(reached.server, self._database, self._unwanted(reached, begun))
+            raise
+
+    async def _unwanted(self, reached: Reached, begun: asyncio.Task[None]) -> Reached:
+        """A connection whose transaction nobody waits for any more, as soon as that has begun and ended; raises PostgresError."""
+        try:
+            await begun
+            await reached.connection.execute("ROLLBACK /* aishell */")
+        except BaseException as error:
+            self._route.let_go(reached.connection)
+            if isinstance(error, ServerError):
+                raise told(error, self.where()) from error
+            if isinstance(error, OSError):
+                raise unreachable(error, self.where()) from error
+            raise
+        return reached
 
     async def roll_back(self) -> None:
         """End the transaction, where the connection still is one; raises PostgresError."""
@@ -236,9 +274,9 @@ class Line:
         if self._reached is not None:
             await self.asked(self._reached.connection.execute(sql))
 
-    async def asked(self, work: Awaitable[_T]) -> _T:
+    async def asked(self, work: Awaitable[_T], stage: str = "asking") -> _T:
         """The answer to one question; a connection that has not answered it, or has broken, is dropped. Raises PostgresError."""
-        self._stage = "asking"
+        self._stage = stage
         self.queries += 1
         whole = False
         try:
@@ -257,7 +295,11 @@ class Line:
     def drop(self) -> None:
         """Let the connection go at once, whatever the server does; what it is in the middle of is cancelled there."""
         reached, self._reached = self._reached, None
-        if reached is not None:
+        if reached is None:
+            return
+        if self._route.bare and reached.connection.busy and not self._closed:
+            self._queue.keep(reached.server, self._database, _answered(reached))
+        else:
             self._route.let_go(reached.connection)
 
     async def close(self) -> None:
@@ -267,6 +309,7 @@ class Line:
             self.drop()
         else:
             await self.leave()
+        await self._queue.leave()
         await self._route.left()
 
     async def leave(self) -> None:
@@ -282,3 +325,16 @@ class Line:
             return whereabouts(self._place, facts.database if facts else "", self.server)
         place = self._target.location
         return Whereabouts(place.redacted().partition("://")[2], place.database, place.user)
+
+
+async def _answered(reached: Reached) -> Reached:
+    """The connection, closed as soon as its question has been answered or cancelled: without transactions it may still stand in a queue."""
+    closing = asyncio.create_task(reached.connection.close(FIRST_SECONDS))
+    try:
+        await asyncio.shield(closing)
+    finally:
+        if not closing.done():
+            # The order to stop the question may be on its way, and goes down with the connection.
+            await asyncio.wait((closing,), timeout=_STOP_SECONDS)
+            closing.cancel()
+    return reached

@@ -25,6 +25,7 @@ from aishell_core.engines.postgres_errors import (
 from aishell_core.engines.postgres_facts import QUESTIONS, ServerFacts, facts_of, facts_statement
 from aishell_core.engines.postgres_place import Attributes, Place, Server
 from aishell_core.engines.postgres_pooler_words import meaning_of
+from aishell_core.engines.postgres_queue import Attempt, Queue
 from aishell_core.engines.worker import DatabaseThread
 from aishell_core.units import format_duration
 from aishell_core.values import FailureCode
@@ -82,6 +83,11 @@ class Route:
         if self._leaving:
             await asyncio.wait(self._leaving)
 
+    @property
+    def queues(self) -> bool:
+        """Whether a pooler may let us wait before it even answers a login: one takes few of our startup parameters."""
+        return self.wrapped or self.settings is not _SETTINGS
+
     def expect_pooler(self) -> None:
         """Behave as through a pooler: nothing is kept in the server between two questions."""
         self.settings, self.wrapped = _APPLICATION, True
@@ -101,10 +107,11 @@ def whereabouts(place: Place, database: str = "", server: Server | None = None) 
     return Whereabouts(server.address if server is not None else place.address, database or place.database, place.user, place.remark)
 
 
-async def reach(place: Place, route: Route, milliseconds: int, seconds: float, database: str = "", name: str = "") -> Reached:
+async def reach(place: Place, route: Route, queue: Queue, milliseconds: int, seconds: float, database: str = "", name: str = "") -> Reached:
     """A connection to the first server that is as wanted, within the seconds; raises PostgresError.
 
-    The time is shared out among the servers that are left to try. `milliseconds` is the first statement_timeout.
+    The time is shared out among the servers that are left to try. `milliseconds` is the first statement_timeout; in the
+    queue are the tries that outlived the time of an earlier call.
     """
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
@@ -116,9 +123,10 @@ async def reach(place: Place, route: Route, milliseconds: int, seconds: float, d
         try:
             # A little less than there is, so that this error comes before the caller's own.
             async with asyncio.timeout(min(share * 0.97, place.connect_seconds or share)):
-                reached = await _reach_one(place, route, server, database or place.database, milliseconds, name)
+                begin = partial(_reach_one, place, route, server, database or place.database, milliseconds, name)
+                reached = await queue.reached(server, database or place.database, begin)
         except TimeoutError:
-            errors.append(no_answer(where, format_duration(max(0.001, share)), "connecting"))
+            errors.append(no_answer(where, format_duration(max(0.001, share)), "queued" if queue.stands(server) else "connecting"))
         except PostgresError as error:
             if error.reason is FailureCode.AUTHENTICATION:
                 raise  # every further try would be counted against the role
@@ -156,12 +164,13 @@ def misfit_of(facts: ServerFacts, wanted: Attributes) -> str:
             return ""
 
 
-async def _reach_one(place: Place, route: Route, server: Server, database: str, milliseconds: int, name: str) -> Reached:
+async def _reach_one(place: Place, route: Route, server: Server, database: str, milliseconds: int, name: str, attempt: Attempt) -> Reached:
     where = whereabouts(place, database, server)
     try:
         if not server.is_socket:
             await _resolve(server, name)
-        connection = await _open(place, route, server, database, milliseconds)
+        connection = await _open(place, route, server, database, milliseconds, attempt)
+        attempt.in_line = True  # a pooler lets in whom it has no connection for, and lets the first question wait
         try:
             facts = await _ask_facts(connection, route, server)
             if "default_transaction_read_only" in _startup(place, route, milliseconds):
@@ -170,7 +179,7 @@ async def _reach_one(place: Place, route: Route, server: Server, database: str, 
                 # Statements kept in the pooler's connections would meet other clients there, so this one is made anew.
                 route.expect_pooler()
                 connection.abort()
-                connection = await _open(place, route, server, database, milliseconds)
+                connection = await _open(place, route, server, database, milliseconds, attempt)
                 facts = replace(await _ask_facts(connection, route, server), pooled=True)
             await _settle(connection, route, place, milliseconds)
         except BaseException:
@@ -192,21 +201,24 @@ async def _resolve(server: Server, name: str) -> None:
         await thread.run(partial(socket.getaddrinfo, server.host, server.port, type=socket.SOCK_STREAM), 3600.0)
 
 
-async def _open(place: Place, route: Route, server: Server, database: str, milliseconds: int) -> PostgresConnection:
+async def _open(place: Place, route: Route, server: Server, database: str, milliseconds: int, attempt: Attempt) -> PostgresConnection:
     from aishell_core.engines.postgres_connection import PostgresConnection
 
     known = route.settings
     while True:
+        given = route.settings
         settings = _startup(place, route, milliseconds)
+        attempt.in_line = route.queues
         try:
             return await PostgresConnection.open(
                 place, server, database, settings, cached_statements=0 if route.wrapped else _CACHED_STATEMENTS
             )
         except ServerError as error:
-            if meaning_of(error.sqlstate, error.message) not in _NOT_TAKEN or not route.settings or _is_shut(error):
+            if meaning_of(error.sqlstate, error.message) not in _NOT_TAKEN or not given or _is_shut(error):
                 route.settings = known  # they were not the reason
                 raise
-            route.settings = _APPLICATION if route.settings is _SETTINGS else {}
+            if route.settings is given:  # else the other line has just learnt the same
+                route.settings = _APPLICATION if given is _SETTINGS else {}
 
 
 def _is_shut(error: ServerError) -> bool:

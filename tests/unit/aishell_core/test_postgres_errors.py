@@ -141,6 +141,13 @@ def test_a_deadline_says_what_was_waited_for(stage: str, said: str) -> None:
     assert "2.0s" in error.message
 
 
+def test_a_place_in_a_poolers_queue_is_told_the_same_however_often_it_is_asked_for() -> None:
+    error = no_answer(_WHERE, "1.9s", "queued")
+    assert error.reason is FailureCode.TIMEOUT
+    assert str(error) == str(no_answer(_WHERE, "1.4s", "queued"))
+    assert "keeps the place" in error.hint
+
+
 def test_several_servers_are_told_in_one_error() -> None:
     one, other = unfit("a standby", _WHERE, "primary"), no_answer(Whereabouts("h2:1", "", ""), "1.0s", "connecting")
     error = none_of([one, other, one])
