@@ -6,6 +6,7 @@ import hashlib
 import math
 import sqlite3
 import struct
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,12 +14,15 @@ from pathlib import Path
 from urllib.parse import quote
 
 from aishell_core.engines.sqlite_reading import mapped
+from aishell_core.engines.sqlite_states import shown
 from aishell_core.errors import TargetError
 from aishell_core.values import FailureCode
 
 _BATCH_ROWS = 2000
 _LOOK_STEPS = 100_000
 """How many steps of the engine's machine lie between two looks whether somebody wants it to end."""
+_TRY_SECONDS = 0.2
+_LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _MODULUS = 1 << 128
 
 IsWanted = Callable[[], bool]
@@ -35,20 +39,36 @@ class TableContent:
     definition_hash: str
 
 
-def copy_whole(source: Path, target: Path, patience_seconds: float) -> None:
-    """Copy a database as it is at one moment into a file that is made anew.
+class _NotWantedError(Exception):
+    """Ends a copy that nobody wants any more."""
+
+
+def copy_whole(source: Path, target: Path, patience_seconds: float, wanted: IsWanted) -> bool:
+    """Copy a database as it is at one moment into a file that is made anew; False when it was not wanted any more.
 
     In one step: a copy in several begins again whenever another process has written, and beside a busy one never ends. With a
     write-ahead log nobody waits for it; with a rollback journal writers wait until it is done. Raises TargetError.
     """
+    until = time.monotonic() + patience_seconds
+
+    def look(status: int, _remaining: int, _total: int) -> None:
+        # The driver tries for ever where the file is locked, and asks here after every try.
+        if status in _LOCKED and not wanted():
+            raise _NotWantedError
+        if status in _LOCKED and time.monotonic() > until:
+            raise TargetError(FailureCode.LOCKED, f"{shown(source)} is locked by a writer", "end what it does, or save it later")
+
     try:
-        with closing(_opened(source, "mode=ro", patience_seconds)) as original, closing(sqlite3.connect(target)) as copy:
+        with closing(_opened(source, "mode=ro", _TRY_SECONDS)) as original, closing(sqlite3.connect(target)) as copy:
             # Nobody else knows the copy, and one that a crash has cut is thrown away.
             copy.execute("PRAGMA journal_mode = OFF")
             copy.execute("PRAGMA synchronous = OFF")
-            original.backup(copy, pages=-1)
+            original.backup(copy, pages=-1, progress=look)
+    except _NotWantedError:
+        return False
     except sqlite3.Error as error:
         raise mapped(error, source, math.inf) from error
+    return True
 
 
 def faults_of(copy: Path, wanted: IsWanted) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import signal
@@ -16,9 +17,10 @@ from pathlib import Path
 import pytest
 
 from aishell_core.clock import SystemClock
-from aishell_core.errors import RefusedError, UsageError
+from aishell_core.engines.sqlite_copy import copy_whole
+from aishell_core.errors import RefusedError, TargetError, UsageError
 from aishell_core.targets import Location, Target
-from aishell_core.values import TargetId
+from aishell_core.values import FailureCode, TargetId
 from aishell_ops.backups.engines.contract import LoadRequest, SaveRequest
 from aishell_ops.backups.engines.sqlite import SqliteBackups
 from aishell_ops.backups.errors import BackupError
@@ -33,7 +35,7 @@ from aishell_ops.backups.streams.contract import Keys, Recipe
 from aishell_ops.backups.take import Order, take
 from aishell_ops.backups.verify import Depth, verify
 from tests.servers.clouds import azure, google, s3
-from tests.servers.sqlite_client import client
+from tests.servers.sqlite_client import client, eventually
 from tests.unit.aishell_ops.backups.streams.test_store_and_fetch import ENCRYPTED, KEYS
 
 CLOCK = SystemClock()
@@ -136,6 +138,32 @@ async def test_a_busy_writer_is_not_disturbed_and_every_backup_shows_one_moment(
             with closing(sqlite3.connect(database.with_name(f"copy{number}.db"))) as connection:
                 assert connection.execute("SELECT sum(money) FROM account").fetchone() == (1000,)
         assert writer.run("SELECT money FROM account WHERE id = 2") == [["400"]]
+
+
+async def test_a_backup_that_waits_for_a_writer_is_cancelled_at_once_and_leaves_nothing(storage: Storage, tmp_path: Path) -> None:
+    path = tmp_path / "locked.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE t (x)")
+    with client(path) as writer:
+        writer.run("BEGIN EXCLUSIVE")
+        running = asyncio.create_task(_take(storage, path))
+        await asyncio.to_thread(eventually, lambda: Repository(storage, CLOCK.now).scan().unfinished)
+        running.cancel()
+        assert isinstance((await asyncio.gather(running, return_exceptions=True))[0], asyncio.CancelledError)
+        found = Repository(storage, CLOCK.now).scan()
+        assert (found.backups, found.unfinished) == ((), ())
+        assert writer.run("SELECT count(*) FROM t") == [["0"]]
+
+
+def test_a_copy_gives_up_on_a_writer_that_does_not_end(tmp_path: Path) -> None:
+    path = tmp_path / "locked.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE t (x)")
+    with client(path) as writer:
+        writer.run("BEGIN EXCLUSIVE")
+        with pytest.raises(TargetError, match="is locked by a writer") as caught:
+            copy_whole(path, tmp_path / "copy.db", 0.0, lambda: True)
+        assert caught.value.reason is FailureCode.LOCKED
 
 
 def _damage(database: Path) -> None:

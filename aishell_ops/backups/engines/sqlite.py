@@ -7,8 +7,10 @@ import os
 import secrets
 import shutil
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from shlex import quote
 
@@ -25,6 +27,7 @@ from aishell_ops.backups.models import Format, Manifest, ObjectProof, Part, Posi
 from aishell_ops.backups.scratch_folder import scratch_folder
 from aishell_ops.backups.streams.contract import PlainSink, PlainSource, Progress, Stop
 from aishell_ops.backups.streams.files import FileSink, FileSource
+from aishell_ops.backups.streams.stopping import in_thread
 
 METHOD = "sqlite_backup"
 _NAME = "database.sqlite"
@@ -46,7 +49,8 @@ class SqliteBackups:
         async with AsyncExitStack() as stack:
             folder = stack.enter_context(scratch_folder(plan.expected_bytes or 0, in_memory=plan.request.secret))
             copy = folder / _NAME
-            await asyncio.to_thread(copy_whole, _path(target), copy, _PATIENCE_SECONDS)
+            stop = threading.Event()
+            await in_thread(stop, partial(copy_whole, _path(target), copy, _PATIENCE_SECONDS, lambda: not stop.is_set()))
             yield _Saving(copy)
 
     async def plan_load(self, target: Target, manifest: Manifest, request: LoadRequest) -> LoadPlan:
