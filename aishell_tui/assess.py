@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from aishell_core.catalogue import CATALOGUE
+from aishell_core.series.buckets import Points
 from aishell_core.series.keys import SeriesKey
 from aishell_core.units import format_counted, format_duration, format_limit, format_value
 from aishell_core.values import Failure, FailureCode, LockWait, Metric, Part, Session, Severity, Thresholds, worst
@@ -58,17 +59,42 @@ def _metric_reason(key: SeriesKey, value: float, severity: Severity, limits: Thr
 def sustained(view: TargetView, key: SeriesKey, value: float, limits: Thresholds, now: float) -> Severity:
     """The severity that all values of the last `sustained_seconds` have.
 
-    A long span must have been measured first: the seconds in which a dashboard starts say nothing of a minute.
+    A long span must have been measured first: the seconds in which a dashboard starts say nothing of a minute. It ends
+    with the newest reading and is counted from reading to reading, so that whatever the cadence is, a figure that stays
+    beyond its limit is told of until it is not any more.
     """
-    severity = limits.judge(value)
-    if severity is Severity.OK or not limits.sustained_seconds:
+    severity, seconds = limits.judge(value), limits.sustained_seconds
+    if severity is Severity.OK or not seconds:
         return severity
-    points = view.snapshot.points(key, now - limits.sustained_seconds, now)
-    if limits.sustained_seconds > _SHORT_SECONDS and (
-        not points.times or points.times[0] > now - _MEASURED_SHARE * limits.sustained_seconds
-    ):
-        return Severity.OK
-    return min((limits.judge(each) for each in points.values if not math.isnan(each)), key=lambda each: each.rank, default=severity)
+    if seconds <= _SHORT_SECONDS:
+        points = view.snapshot.points(key, now - seconds, now)
+        return min((limits.judge(each) for each in points.values if not math.isnan(each)), key=_rank, default=severity)
+    points = view.snapshot.points(key, now - 3 * seconds, now)
+    if points.hold_seconds > seconds:
+        points = view.snapshot.points(key, now - seconds - 3 * points.hold_seconds, now)
+    return _lasting(points, limits)
+
+
+def _lasting(points: Points, limits: Thresholds) -> Severity:
+    """The mildest severity from the newest reading back to the first one that is old enough; ok where none is known to be."""
+    longest_hole = max(points.hold_seconds, limits.sustained_seconds)
+    mildest = Severity.CRITICAL
+    newest = later = math.nan
+    for at, value in zip(reversed(points.times), reversed(points.values), strict=True):
+        if math.isnan(value):
+            continue
+        newest = at if math.isnan(newest) else newest
+        if later - at > longest_hole:
+            break
+        mildest = min(mildest, limits.judge(value), key=_rank)
+        if mildest is Severity.OK or newest - at >= _MEASURED_SHARE * limits.sustained_seconds:
+            return mildest
+        later = at
+    return Severity.OK
+
+
+def _rank(severity: Severity) -> int:
+    return severity.rank
 
 
 def metric_reasons(view: TargetView, now: float, judged: tuple[tuple[Metric, Thresholds], ...]) -> list[Reason]:

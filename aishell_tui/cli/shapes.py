@@ -88,6 +88,8 @@ class CheckResult:
     warning: float | None = field(metadata=doc("from here on it is a warning; null for never"))
     critical: float | None = field(metadata=doc("from here on it is critical; null for never"))
     falling: bool = field(metadata=doc("whether low values are the bad ones"))
+    sustained_seconds: float = field(metadata=doc("for how long a limit must have been passed before it counts; 0 for at once"))
+    passed_now: str = field(metadata=doc("what the value alone would be: ok, warning or critical; unknown without one"))
 
 
 @dataclass(frozen=True, slots=True)

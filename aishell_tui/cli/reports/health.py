@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from aishell_core.series.keys import SeriesKey
-from aishell_core.units import format_limit, format_value
+from aishell_core.units import format_duration, format_limit, format_value
 from aishell_core.values import Ability, FailureCode, Severity, Thresholds, Unit
 from aishell_tui.assess import judged_metrics, sustained
 from aishell_tui.cli.encode import utc_text
@@ -56,8 +56,18 @@ def checks(view: TargetView, now: float, thresholds: Mapping[str, Thresholds]) -
 def _check(view: TargetView, key: SeriesKey, limits: Thresholds, now: float) -> CheckResult:
     value, metric = view.snapshot.value(key), key.metric
     state = Severity.UNKNOWN if value is None else sustained(view, key, value, limits, now)
-    name = series_name(metric.name, key.labels)
-    return CheckResult(name, state.value, value, metric.unit.value, limits.warning, limits.critical, limits.falling)
+    alone = Severity.UNKNOWN if value is None else limits.judge(value)
+    return CheckResult(
+        metric=series_name(metric.name, key.labels),
+        state=state.value,
+        value=value,
+        unit=metric.unit.value,
+        warning=limits.warning,
+        critical=limits.critical,
+        falling=limits.falling,
+        sustained_seconds=limits.sustained_seconds,
+        passed_now=alone.value,
+    )
 
 
 def health_text(looked: Looked, report: HealthReport, *, unicode: bool) -> str:
@@ -78,11 +88,17 @@ def health_text(looked: Looked, report: HealthReport, *, unicode: bool) -> str:
         )
         if target.checks:
             lines.append(table(("    CHECK", "VALUE", "WARNING", "CRITICAL"), rows, numeric=(1, 2, 3)))
+        lines.extend(f"  {printable(check.metric)} {_not_yet(check)}" for check in target.checks if check.passed_now != check.state)
         if target.integrity is not None:
             lines.append(f"  integrity: {_FOUND[target.integrity]}")
         lines.extend(printable(line) for line in failure_lines(view.failures) if view.target_failure is None)
         lines.append("")
     return "\n".join(lines).rstrip()
+
+
+def _not_yet(check: CheckResult) -> str:
+    """What the value alone would be, where that has not been seen for long enough."""
+    return f"counts as {check.passed_now} after {format_duration(check.sustained_seconds)}, which has not been measured here"
 
 
 def _limit(value: float | None, unit: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aishell_core.catalogue import CONNECTIONS_MAX, CONNECTIONS_USED, LOCKS_WAITING, QUERY_DURATION, SQLITE_TABLE_SIZE
+from aishell_core.catalogue import CONNECTIONS_MAX, CONNECTIONS_USED, LOCKS_WAITING, PG_SLOTS_INACTIVE, QUERY_DURATION, SQLITE_TABLE_SIZE
 from aishell_core.series.store import SeriesStore
 from aishell_core.targets import Location, Target
 from aishell_core.values import (
@@ -123,6 +123,22 @@ def test_a_health_check_lists_every_figure_with_a_threshold() -> None:
     assert (first.warning, first.critical, second.state) == (30_000, 300_000, "ok")
     lines = health_text(looked, report, unicode=True).splitlines()
     assert lines[3].split() == ["✖", "query.duration", "6m40s", "30s", "5m00s"]
+
+
+def test_a_limit_that_counts_after_a_minute_is_told_as_what_it_would_be() -> None:
+    """One look cannot know it, and must not look as if all were well with the figure."""
+    target = Target(TargetId("shop"), Location("postgres", host="db"))
+    reading = Reading(target.name, Tier.WARM, NOW, (Sample(PG_SLOTS_INACTIVE, 2),))
+    store = SeriesStore()
+    store.add(reading, 15.0)
+    view = absorb(TargetView(target, store.snapshot(target.name)), reading, store.snapshot(target.name), 15.0)
+    looked = _looked(view)
+    report = health_report(looked)
+    (check,) = report.targets[0].checks
+    assert (check.state, check.passed_now, check.sustained_seconds) == ("ok", "warning", 60.0)
+    text = health_text(looked, report, unicode=True)
+    assert "postgres.slots.inactive counts as warning after 1m00s, which has not been measured here" in text
+    assert "counts as" not in health_text(_looked(_view()), health_report(_looked(_view())), unicode=True)
 
 
 def test_what_could_not_be_read_is_said_once() -> None:
