@@ -18,7 +18,7 @@ from aishell_core.values import TargetId
 from aishell_ops.backups.engines import redis_load_plan as loads
 from aishell_ops.backups.engines import redis_save_plan as saves
 from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan, SaveRequest
-from aishell_ops.backups.engines.redis_rdb import Census, version_of
+from aishell_ops.backups.engines.redis_rdb import Census, databases_in, version_of
 from aishell_ops.backups.engines.redis_scratch import FILE, loaded_server, read_file
 from aishell_ops.backups.engines.redis_server import VALKEY, look_at
 from aishell_ops.backups.engines.redis_snapshot import SnapshotSource
@@ -189,9 +189,8 @@ class _Loading:
         await in_thread(ended, partial(self._finish, progress, _Either(stop, ended)))
 
     def _finish(self, progress: Progress, stop: Stop) -> None:
-        census = Census(ProofLevel.COUNTS)
-        read_file(self._folder / FILE, census)
-        databases, level = census.databases, self._manifest.proof
+        level = self._manifest.proof
+        databases = databases_in(self._manifest.objects) if level is not ProofLevel.NONE else self._databases()
         with loaded_server(self._program, self._folder, (databases or (0,))[-1] + 1, stop) as server:
             self._found = () if level is ProofLevel.NONE else server.proofs(level, stop)
         if self._access is not None:
@@ -199,6 +198,12 @@ class _Loading:
                 self._fill(self._access, databases, progress, stop)
             except RedisError as error:
                 raise BackupError(error.message, error.hint) from error
+
+    def _databases(self) -> tuple[int, ...]:
+        """Which databases the snapshot holds, where nothing was counted when it was saved."""
+        census = Census(ProofLevel.COUNTS)
+        read_file(self._folder / FILE, census)
+        return census.databases
 
     def _fill(self, access: Access, databases: tuple[int, ...], progress: Progress, stop: Stop) -> None:
         wire = self._stack.enter_context(open_wire(access))

@@ -135,7 +135,7 @@ def _of_databases(manifest: Manifest, server: Server, keys: dict[int, int]) -> l
     if spare_databases(wanted, keys, server.databases) is None:
         return [
             f"{len(wanted)} empty databases are needed to prepare the restore beside what is there,"
-            f" and of {server.databases} too few are free: raise databases in the server's configuration"
+            f" and of {server.databases} too few are free: raise databases in its configuration, or empty it first (FLUSHALL)"
         ]
     return []
 

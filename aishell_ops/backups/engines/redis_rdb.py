@@ -64,6 +64,14 @@ def version_of(form: str) -> int:
 
 def walk(reader: RdbReader, taker: Taker) -> Ending:
     """Read a snapshot to its end; raises DamagedError, and BackupError for what is not known here."""
+    try:
+        return _walk(reader, taker)
+    except (IndexError, OverflowError, ValueError) as error:
+        # Numbers that no server writes, and lists that end too early.
+        raise DamagedError(f"the snapshot is damaged before byte {reader.offset}") from error
+
+
+def _walk(reader: RdbReader, taker: Taker) -> Ending:
     head = reader.take(9)
     if not _FORM.fullmatch(head):
         raise DamagedError("this is no snapshot of Redis or Valkey")

@@ -14,6 +14,8 @@ from aishell_ops.backups.streams.contract import Reader
 _PIECE_BYTES = 256 << 10
 _LONG_BYTES = 1 << 20
 """A string that is longer is never held whole."""
+_LONGEST_BYTES = 1 << 30
+"""More than a server lets a name or a packed value have (proto-max-bulk-len is half of it unless it is raised)."""
 _WINDOW_BYTES = 8192
 """How far back a compressed string may refer to itself."""
 
@@ -43,6 +45,8 @@ class RdbReader:
 
     def _fill(self, size: int) -> None:
         """Have so many bytes at hand."""
+        if size > _LONGEST_BYTES:
+            raise DamagedError(f"the snapshot is damaged: no length at byte {self.offset}")
         pieces, there = [self._buffer[self._at :]], len(self._buffer) - self._at
         self._before += self._at
         self._at = 0

@@ -58,9 +58,14 @@ def look_for_stagings(wire: Wire, server: Server) -> Stagings:
 
 
 def spare_databases(wanted: Sequence[int], used: Collection[int], databases: int) -> Mapping[int, int] | None:
-    """For each database that is wanted an empty one that nobody uses or wants, the highest first; None where there are too few."""
+    """For each database that is wanted an empty one that nobody uses or wants, the highest first; None where there are too few.
+
+    In a server that is empty the wanted ones themselves will do where no others are left.
+    """
     free = [number for number in reversed(range(databases)) if number not in used and number not in wanted]
-    return dict(zip(wanted, free, strict=False)) if len(free) >= len(wanted) else None
+    if len(free) >= len(wanted):
+        return dict(zip(wanted, free, strict=False))
+    return None if used else {number: number for number in wanted}
 
 
 @dataclass(slots=True)
@@ -153,7 +158,9 @@ class Staging:
         used = {int(name[2:]) for name in now if name.startswith("db") and name[2:].isdigit()}
         commands: list[tuple[str | bytes | int, ...]] = []
         for database, spare in self.spares.items():
-            commands += [("SELECT", spare), ("DEL", MARK, ALIVE), ("SWAPDB", database, spare)]
+            commands += [("SELECT", spare), ("DEL", MARK, ALIVE)]
+            if spare != database:
+                commands.append(("SWAPDB", database, spare))
         for other in sorted((used | set(self.spares.values())) - set(self.spares)):
             commands += [("SELECT", other), ("FLUSHDB", "ASYNC")]
         if self.server.release >= (7, 0):
