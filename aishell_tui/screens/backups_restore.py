@@ -142,6 +142,11 @@ class RestoreScreen(BackupActingScreen):
                 raise
             self.say("left alone")
 
+    def withheld_actions(self) -> frozenset[str]:
+        """Going on is not offered before it is known what that does, nor where it cannot be done."""
+        can = self._plan is not None and not self._plan.obstacles
+        return super().withheld_actions() | (frozenset() if can else {"go_on"})
+
     def chosen(self) -> Copies | None:
         """The backup that would be restored."""
         return self._copies

@@ -7,7 +7,20 @@ import pytest
 from aishell_tui.keys import KEYS, SCREENS, footer_of, keys_of, lead_key
 from aishell_tui.screens.bindings import footer_hints, help_lines
 
-ALL_SCREENS = (*(name for _, name, _ in SCREENS), "query", "metrics", "tables", "replication", "maintenance", "wall", "session", "waits")
+ALL_SCREENS = (
+    *(name for _, name, _ in SCREENS),
+    "query",
+    "metrics",
+    "tables",
+    "replication",
+    "maintenance",
+    "wall",
+    "session",
+    "waits",
+    "backup",
+    "restore",
+    "schedules",
+)
 
 
 @pytest.mark.parametrize("screen", ALL_SCREENS)
