@@ -2,7 +2,8 @@
 
 A session stands under one holder only, the one that explains best why it waits: a session that has the lock before one
 that is itself in the queue, and of several the one at the end of the longest chain. Its depth is therefore one more
-than that of the deepest of them, and an edge to an ancestor says nothing new. What else it waits for is in `also`.
+than that of the deepest of them, and an edge to an ancestor says nothing new. What else it waits for is in `also`, those
+who only wait before it in the queue of a lock that others have are in `ahead`.
 Sessions that wait for each other stand under one of them and are marked; nothing here ever runs in circles.
 """
 
@@ -41,6 +42,7 @@ class TreeRow:
     behind: int = 0
     elsewhere: int = 0
     also: tuple[str, ...] = ()
+    ahead: tuple[str, ...] = ()
     holds: tuple[LockWait, ...] = ()
     in_cycle: bool = False
 
@@ -284,6 +286,7 @@ def _rows(
         if node not in circling:
             # The tree shows already that it waits for its ancestors; in a circle that is what closes it.
             others = [holder for holder in others if not stands_below(node, holder)]
+        queue = dict.fromkeys(wait.holder for wait in waits if wait.holder not in graph.holders[node])
         yield TreeRow(
             id=node,
             session=known.get(node),
@@ -294,6 +297,7 @@ def _rows(
             behind=behind[node],
             elsewhere=elsewhere.get(node, 0),
             also=tuple(others),
+            ahead=tuple(holder for holder in queue if not stands_below(node, holder)),
             holds=tuple(graph.holds.get(node, ())),
             in_cycle=node in circling,
         )

@@ -17,7 +17,7 @@ from widgets.format import cell_width
 from widgets.glyphs import Glyphs
 from widgets.heading import Heading
 from widgets.lines import Span, Spans
-from widgets.palette import severity_role
+from widgets.palette import Role, severity_role
 from widgets.table_model import Cell, Column, Row
 
 OLDEST_TRANSACTIONS = 50
@@ -91,13 +91,15 @@ def session_cells(session: Session) -> dict[str, Cell]:
 
 def _lock_spans(row: TreeRow, *, wide: bool) -> Spans:
     spans: list[Span] = [("circle ", "critical")] if row.in_cycle else []
-    if row.also and not wide and not row.in_cycle:
+    others: tuple[str, ...] = (*row.also, *row.ahead)
+    role: Role = "warning" if row.also else "label"
+    if others and not wide and not row.in_cycle:
         # In front, so that it is not what a narrow column cuts off; the detail has it in words.
-        spans.append((f"+{len(row.also)} ", "warning"))
+        spans.append((f"+{len(others)} ", role))
     spans.append((lock_text(row.wait), "text") if row.wait is not None else (held_text(row.holds), "label"))
-    if row.also and wide:
-        more = f" +{len(row.also) - 1}" if len(row.also) > 1 else ""
-        spans.append((f", also {name_text(row.also[0])}{more}", "warning"))
+    if others and wide:
+        more = f" +{len(others) - 1}" if len(others) > 1 else ""
+        spans.append((f", also {name_text(others[0])}{more}", role))
     return tuple(spans)
 
 

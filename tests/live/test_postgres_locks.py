@@ -121,6 +121,25 @@ async def test_a_diamond_has_both_edges_of_the_one_who_waits_for_two(server: Pos
     assert tree.rows[0].behind == 3
 
 
+async def test_a_diamond_of_table_locks_names_for_each_all_that_the_server_does(server: PostgresServer) -> None:
+    """One that asks for a little is kept by the holder and by who asked for much before it."""
+    with clients(server, 4) as (head, left, right, last):
+        head.run("BEGIN", "LOCK TABLE stock")
+        for client in (left, right):
+            client.run("BEGIN", "LOCK TABLE other IN SHARE MODE")
+        left.wait_for("LOCK TABLE stock")
+        right.wait_for("LOCK TABLE stock IN ACCESS SHARE MODE")
+        last.run("BEGIN")
+        last.wait_for("LOCK TABLE other")
+        reading = await look(server, WATCHED)
+        blocking = _blocking(server)
+    assert {(right.id, head.id), (right.id, left.id)} <= blocking
+    path: list[str] = []
+    for row in lock_tree(reading.sessions or (), reading.lock_waits or ()).rows:
+        path[row.depth :] = [row.id]
+        assert {holder for waiter, holder in blocking if waiter == row.id} <= {*path, *row.also, *row.ahead}
+
+
 async def test_one_who_asks_for_little_waits_behind_one_who_asks_for_much(server: PostgresServer) -> None:
     with clients(server, 3) as (reader, changer, late):
         reader.run("BEGIN", "SELECT count(*) FROM other")

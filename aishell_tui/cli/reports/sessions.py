@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from aishell_core.units import format_counted, format_value
 from aishell_core.values import Ability, LockWait, Part, Session, Severity, Unit
@@ -20,6 +20,7 @@ _TEXT_COLUMNS = 50
 _TREE_COLUMNS = 60
 _LEAST_TEXT_COLUMNS = 30
 _GAP = 2
+_NAMED_AHEAD = 3
 _TITLES = ("  ID", "USER", "DATABASE", "CLIENT", "APPLICATION", "STATE", "TIME", "WAIT", "STATEMENT")
 _RIGHT = ("TIME",)
 # Left out, the first one first, where the line is too narrow for them and a piece of the statement.
@@ -103,7 +104,7 @@ def sessions_text(looked: Looked, report: SessionsReport, *, waiting: bool = Fal
         elif not failures:
             lines.append(f"  this target does not {'list its sessions' if view.sessions is None else 'tell who waits for a lock'}")
         if not waiting:
-            lines.extend(printable(_sentence(wait)) for wait in _told_waits(target.lock_waits or ()))
+            lines.extend(map(printable, _sentences(target.lock_waits or ())))
         lines.extend(printable(line) for line in failure_lines(failures))
         lines.append("")
     return "\n".join(lines).rstrip()
@@ -125,7 +126,8 @@ def _tree(view: TargetView) -> list[str]:
 def _tree_cells(row: TreeRow, glyphs: Glyphs) -> tuple[str, ...]:
     session = row.session
     also = f", also {', '.join(map(name_text, row.also))}" if row.also else ""
-    lock = (lock_text(row.wait) if row.wait is not None else held_text(row.holds)) + also + (" (circle)" if row.in_cycle else "")
+    held = lock_text(row.wait) if row.wait is not None else held_text(row.holds)
+    lock = held + also + _ahead_text(row.ahead) + (" (circle)" if row.in_cycle else "")
     text = missing_text(row.id) if session is None else fit(" ".join(printable(session.text).split()), _TEXT_COLUMNS)
     return (
         f"  {branch_text(row, _TREE_COLUMNS, glyphs)}{name_text(row.id)}",
@@ -168,10 +170,25 @@ def _cells(session: Session) -> tuple[str, ...]:
     )
 
 
-def _told_waits(waits: Sequence[LockWaitRow]) -> list[LockWaitRow]:
-    """The waits without those behind who only waits further ahead, for sessions of which it is known who holds the lock."""
+def _sentences(waits: Sequence[LockWaitRow]) -> Iterator[str]:
+    """Who waits behind whom; those who only wait further ahead stand beside a holder of the lock, where one is known."""
     behind_holders = {wait.waiter for wait in waits if wait.held_mode}
-    return [wait for wait in waits if wait.held_mode or not wait.waiter or wait.waiter not in behind_holders]
+    ahead: dict[str, dict[str, None]] = {}
+    for wait in waits:
+        if not wait.held_mode and wait.waiter in behind_holders:
+            ahead.setdefault(wait.waiter, {})[wait.holder] = None
+    for wait in waits:
+        if wait.held_mode or not wait.waiter or wait.waiter not in behind_holders:
+            yield _sentence(wait) + _ahead_text(tuple(ahead.pop(wait.waiter, ())))
+
+
+def _ahead_text(ahead: Sequence[str]) -> str:
+    """Those who wait before a session in the queue of a lock, the first ones by name; empty for none."""
+    if not ahead:
+        return ""
+    named = ", ".join(map(name_text, ahead[:_NAMED_AHEAD]))
+    more = f" and {len(ahead) - _NAMED_AHEAD} more" if len(ahead) > _NAMED_AHEAD else ""
+    return f", also {named}{more} ahead"
 
 
 def _sentence(wait: LockWaitRow) -> str:

@@ -140,4 +140,13 @@ def test_a_waiter_is_told_once_where_it_is_known_who_holds_the_lock() -> None:
     text = sessions_text(found, sessions_report(found))
     assert "3 waits for 4s behind 1" in text
     assert "3 waits for 4s behind 2" not in text
+    assert "3 waits for 4s behind 1: orders X, also 2 ahead" in text
     assert len(sessions_report(found).targets[0].lock_waits or ()) == 3, "JSON has all of them"
+
+
+def test_of_a_long_queue_the_first_ones_ahead_are_named() -> None:
+    queue = tuple(LockWait("9", str(ahead), "orders", "X", 1.0) for ahead in range(2, 9))
+    found = looked((), (*(LockWait(str(place), "1", "orders", "X", 9.0 - place, "X") for place in range(2, 10)), *queue))
+    told = "also 2, 3, 4 and 4 more ahead"
+    assert sum(told in line for line in sessions_text(found, sessions_report(found)).splitlines()) == 1
+    assert told in sessions_text(found, sessions_report(found, waiting=True), waiting=True)

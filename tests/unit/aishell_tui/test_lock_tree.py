@@ -57,6 +57,15 @@ def test_a_queue_stands_beside_each_other_under_the_one_who_has_the_lock() -> No
     tree = lock_tree((), (*(edge(10 + place, 1, 9.0 - place) for place in range(5)), *queue))
     assert shape(tree) == [(0, "1", None), *((1, str(10 + place), 9.0 - place) for place in range(5))]
     assert all(not row.also for row in tree.rows)
+    assert [row.ahead for row in tree.rows] == [(), (), ("10",), ("10", "11"), ("10", "11", "12"), ("10", "11", "12", "13")]
+
+
+def test_a_diamond_of_table_locks_names_who_is_ahead_in_the_queue() -> None:
+    """One that asks for a little waits for the holder and for who asked for much before it."""
+    tree = lock_tree((), (edge(1, 0, 9.0), edge(2, 0, 5.0), edge(2, 1, 5.0, held=""), edge(3, 1, 2.0), edge(3, 2, 2.0)))
+    assert row_of(tree, "2").ahead == ("1",)
+    assert row_of(tree, "3").ahead == ()
+    assert row_of(tree, "3").also != ()
 
 
 def test_who_is_held_up_by_the_queue_alone_stands_under_the_one_in_the_queue() -> None:
@@ -200,3 +209,13 @@ def test_thousands_of_edges_take_no_longer_than_their_number(kind: str) -> None:
         return run
 
     assert lines(4_000) < 50 * lines(200)
+
+
+@given(edges)
+def test_whoever_is_waited_for_stands_above_or_is_named_in_the_row(waits: list[LockWait]) -> None:
+    path: list[str] = []
+    for row in lock_tree((), waits).rows:
+        path[row.depth :] = [row.id]
+        waited_for = {wait.holder for wait in waits if wait.waiter == row.id}
+        assert waited_for <= {*path, *row.also, *row.ahead}
+        assert not {*row.also} & {*row.ahead}

@@ -208,6 +208,13 @@ def test_a_row_of_the_tree_tells_its_queue_its_circle_and_whom_else_it_waits_for
     assert "circle" in tree_row(circle.rows[0], LIMITS, 19, UNICODE, wide=True).cell("lock").plain()
 
 
+def test_a_row_of_the_tree_tells_who_is_ahead_of_it_in_the_queue() -> None:
+    tree = lock_tree(CHAIN_SESSIONS, (edge(2, 1, 30.0), edge(3, 1, 20.0), edge(3, 2, 20.0, held="")))
+    (row,) = (row for row in tree.rows if row.id == "3")
+    wide, narrow = (tree_row(row, LIMITS, 19, UNICODE, wide=wide).cell("lock") for wide in (True, False))
+    assert (wide.plain(), narrow.plain()) == ("orders Share, also 2", "+1 orders Share")
+
+
 def test_who_stands_below_already_is_not_counted_again() -> None:
     tree = lock_tree((), (edge(2, 1, 9.0), edge(3, 2, 5.0), edge(3, 1, 5.0)))
     assert [queue_text(row) for row in tree.rows] == ["2", "1", ""]
