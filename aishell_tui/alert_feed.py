@@ -49,6 +49,7 @@ _LINK_SECONDS = 15.0
 _FRESH_SECONDS = 10.0
 """How old sessions, locks and statements may be while an alert is about to fire."""
 _MOST_OPEN = 100
+_LATER = frozenset({Part.SETTINGS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ class _Gap:
     alert: Alert
     at: float
     until: float
+    is_told: bool = False
+    """Whether all that is read quickly is in it already."""
 
 
 class Known(Protocol):
@@ -220,7 +223,7 @@ class AlertFeed:
         for target, moment in since.items():
             looked_at = self._known.view_of(target)
             if looked_at is not None:
-                found[target] = self._witness.unread(looked_at, moment)
+                found[target] = self._witness.unread(looked_at, moment, now)
         return found
 
     # Evidence
@@ -234,7 +237,7 @@ class AlertFeed:
         if len(self._open_gaps) < _MOST_OPEN:
             self._open_gaps[alert.fingerprint] = _Gap(alert, at, self._clock.steady() + _WITNESS_SECONDS)
         found = self._witness.first_look(view, alert, self._book, self._known.known_events(), at)
-        lacking = self._witness.unread(view, at)
+        lacking = self._witness.unread(view, at, self._clock.now())
         if lacking and alert.fingerprint in self._open_gaps:
             # Asked for now and not at the next look: the message about it waits for no longer than one evaluation.
             self._asked = {**self._asked, view.name: self._asked.get(view.name, NOTHING) | lacking}
@@ -250,9 +253,14 @@ class AlertFeed:
             if view is None or gap.alert.fingerprint not in self._open_gaps:
                 self._open_gaps.pop(gap.alert.fingerprint, None)
                 continue
-            if self._witness.unread(view, gap.at) and self._clock.steady() < gap.until:
-                continue
-            del self._open_gaps[gap.alert.fingerprint]
+            lacking = self._witness.unread(view, gap.at, self._clock.now())
+            if lacking and self._clock.steady() < gap.until:
+                if gap.is_told or not lacking <= _LATER:
+                    continue
+                # The message waits for what happens now; what was changed before comes in its time.
+                self._open_gaps[gap.alert.fingerprint] = replace(gap, is_told=True)
+            else:
+                del self._open_gaps[gap.alert.fingerprint]
             found = await asyncio.to_thread(self._witness.whole_look, view, gap.alert, self._book, self._known.known_events(), gap.at)
             try:
                 await service.keep_evidence(found)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aishell_core.series.keys import SeriesKey
 from aishell_core.values import Event, Part
 from aishell_tui.frame import TargetView
-from alerts.evidence import SETTINGS_SECONDS, Sight
+from alerts.evidence import NOTICED_SECONDS, SETTINGS_SECONDS, Sight
 from alerts.language.checker import understood
 from alerts.models import Alert
 from alerts.rule import Rule
 
 WINDOW_SECONDS = 900.0
 FRESH_SECONDS = 15.0
-WANTED = frozenset({Part.SESSIONS, Part.LOCKS, Part.STATEMENTS})
-"""The parts that evidence shows, which are read for it when nobody looks at them."""
+WANTED: Mapping[Part, float] = {Part.SESSIONS: 1.0, Part.LOCKS: 1.0, Part.STATEMENTS: 1.0, Part.SETTINGS: 15.0}
+"""The parts that evidence shows, which are read for it when nobody looks at them; and how many seconds before they may have been.
+
+Of settings it shows what has changed, which is seen when they are read: once for all alerts of some seconds.
+"""
 
 _POINTS = 120
 _OF_SESSIONS = frozenset({"connections", "sessions", "clients", "pool"})
@@ -39,7 +42,9 @@ def sight_of(view: TargetView, alert: Alert, rule: Rule | None, events: tuple[Ev
         lock_waits=view.lock_waits if Part.LOCKS in fresh else None,
         statements=view.statements if Part.STATEMENTS in fresh else None,
         statement_rates=_statement_rates(view) if Part.STATEMENTS in fresh else {},
-        events=tuple(event for event in events if event.target in {view.name, ""} and 0 <= at - event.at <= SETTINGS_SECONDS),
+        events=tuple(
+            event for event in events if event.target in {view.name, ""} and -NOTICED_SECONDS <= at - event.at <= SETTINGS_SECONDS
+        ),
         remarks=tuple(reason.text for reason in others)[:_REMARKS],
     )
 

@@ -29,7 +29,7 @@ from alerts.rules.book import RuleBook
 from alerts.service import AlertService
 from collectors.contract import Demand
 
-_PATIENCE_SECONDS = 1.0
+_AHEAD_SECONDS = 1.0
 
 
 class Witness:
@@ -51,10 +51,15 @@ class Witness:
         """The targets that are to be looked at, because an alert of theirs fires in some seconds."""
         return about_to_fire(view, now)
 
-    def unread(self, view: TargetView, since: float) -> Demand:
-        """The parts of evidence that the target can tell and that were not read since a moment, with a little patience."""
+    def unread(self, view: TargetView, since: float, now: float) -> Demand:
+        """The parts of evidence that the target can tell and that were not read since a moment, with some patience; epoch seconds.
+
+        What was read later than now was so by another clock.
+        """
         return frozenset(
-            part for part in WANTED if Ability[part.name] in view.abilities and view.part_at.get(part, 0.0) < since - _PATIENCE_SECONDS
+            part
+            for part, patience_seconds in WANTED.items()
+            if Ability[part.name] in view.abilities and not since - patience_seconds <= view.part_at.get(part, 0.0) <= now + _AHEAD_SECONDS
         )
 
     def first_look(self, view: TargetView, alert: Alert, book: RuleBook | None, events: tuple[Event, ...], at: float) -> Evidence:

@@ -19,6 +19,8 @@ from alerts.notify.personal import masked
 NO_BACKUP = "no backups are known"
 EVENTS_SECONDS = 3600.0
 SETTINGS_SECONDS = 86_400.0
+NOTICED_SECONDS = 15.0
+"""A change is seen when settings are read, which they are as an alert fires: one that is noticed so soon after it was there before."""
 _NEWS_SECONDS = 900.0
 _LISTED = 5
 _STATES = 4
@@ -197,9 +199,14 @@ def _branch(holder: str, edges: list[LockWait], by_id: Mapping[str, Session], re
 
 
 def _events(sight: Sight, seconds: float, wanted: Callable[[Event], bool]) -> Iterator[str]:
-    found = [each for each in sight.events if 0 <= sight.at - each.at <= seconds and each.kind is not EventKind.ALERT and wanted(each)]
+    found = [each for each in sight.events if _is_within(each, sight.at, seconds) and each.kind is not EventKind.ALERT and wanted(each)]
     for event in found[: 2 * _LISTED]:
         yield masked(f"{datetime.fromtimestamp(event.at, UTC):%Y-%m-%d %H:%M:%S} UTC  {event.kind}: {event.text}")
+
+
+def _is_within(event: Event, at: float, seconds: float) -> bool:
+    """Whether something had happened by a moment, and no longer ago than so many seconds."""
+    return -(NOTICED_SECONDS if event.kind in _CHANGES else 0.0) <= at - event.at <= seconds
 
 
 def _causes(sight: Sight, busy: list[Session], by_id: Mapping[str, Session], redact: Redact) -> Iterator[str]:
@@ -213,8 +220,9 @@ def _causes(sight: Sight, busy: list[Session], by_id: Mapping[str, Session], red
         yield masked(f"{count} behind {_who(session)}, {_doing(session)}" if session is not None else f"{count} behind session {head}")
     if sight.counts_sessions:
         yield from list(_holders(sight.sessions or ()))[:_NAMED_HOLDERS]
-    for event in [each for each in sight.events if each.kind in _NEWS and 0 <= sight.at - each.at <= _NEWS_SECONDS][:2]:
-        yield masked(f"{format_duration(round(sight.at - event.at))} before: {event.text}")
+    for event in [each for each in sight.events if each.kind in _NEWS and _is_within(each, sight.at, _NEWS_SECONDS)][:2]:
+        when = f"{format_duration(round(sight.at - event.at))} before" if event.at <= sight.at else "noticed as it fired"
+        yield masked(f"{when}: {event.text}")
     for session in [each for each in busy if (_age(each) or 0.0) >= _LONG_SECONDS and each.id not in tied][:1]:
         yield masked(f"{_who(session)} is {_doing(session)}")
     for statement, share, is_now in _ranked(sight)[:1]:

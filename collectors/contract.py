@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
 from aishell_core.clock import Clock
@@ -18,7 +18,7 @@ NOTHING: Demand = frozenset()
 Tiers = frozenset[Tier]
 _MOMENT: Tiers = frozenset({Tier.HOT})
 _SLOW: Tiers = frozenset({Tier.WARM, Tier.COLD})
-_SLOW_PARTS: Demand = frozenset({Part.RELATIONS, Part.SETTINGS})
+_PLACES: Mapping[Part, Tiers] = {Part.RELATIONS: _SLOW, Part.SETTINGS: frozenset({Tier.WARM})}
 
 
 class Collector(Protocol):
@@ -74,8 +74,11 @@ class Placing(Protocol):
 
 
 def usual_tiers(part: Part) -> Tiers:
-    """In which tiers a part is read: tables and settings, which take long, in the slower ones, all else in the hot one."""
-    return _SLOW if part in _SLOW_PARTS else _MOMENT
+    """In which tiers a part is read when it is wanted: tables, which take long, in the slower ones, all else in the hot one.
+
+    Settings are in each cold reading, with sizes that may take long to tell: who wants them alone has them in the warm one.
+    """
+    return _PLACES.get(part, _MOMENT)
 
 
 def tiers_of(collector: Collector, demand: Demand) -> Tiers:

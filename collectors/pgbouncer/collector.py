@@ -11,7 +11,7 @@ from aishell_core.errors import TargetError
 from aishell_core.processes import process_samples
 from aishell_core.targets import Target
 from aishell_core.values import Ability, Facts, FailureCode, Part, PlanNode, Reading, Sample, Tier
-from collectors.contract import Collector, Demand
+from collectors.contract import Collector, Demand, Tiers, usual_tiers
 from collectors.pgbouncer.clients import sessions_of
 from collectors.pgbouncer.rows import (
     Limits,
@@ -59,6 +59,10 @@ class PgbouncerCollector:
     def abilities(self) -> Ability:
         """Clients, pools and settings: a pooler keeps no statements and knows no locks."""
         return Ability.SESSIONS | Ability.POOLS | Ability.SETTINGS
+
+    def tiers_of(self, part: Part) -> Tiers:
+        """As usual, but that settings, which cost next to nothing here, are read in the cold tier alone."""
+        return frozenset({Tier.COLD}) if part is Part.SETTINGS else usual_tiers(part)
 
     async def collect(self, tier: Tier, demand: Demand) -> Reading:
         """One reading of one tier; raises TargetError when the console does not answer."""

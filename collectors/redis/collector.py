@@ -8,8 +8,8 @@ from aishell_core.clock import Clock
 from aishell_core.engines.redis import RedisSession
 from aishell_core.errors import TargetError
 from aishell_core.targets import Target
-from aishell_core.values import Ability, CommandResult, FailureCode, Limits, PlanNode, Reading, Session, Tier, Value
-from collectors.contract import Collector, Demand
+from aishell_core.values import Ability, CommandResult, FailureCode, Limits, Part, PlanNode, Reading, Session, Tier, Value
+from collectors.contract import Collector, Demand, Tiers, usual_tiers
 from collectors.redis.cold import ColdTier
 from collectors.redis.hot import HotTier
 from collectors.redis.keys import KeysReader
@@ -46,6 +46,10 @@ class RedisCollector:
     def abilities(self) -> Ability:
         """All but locks and plans, which Redis has none of; a sentinel has neither data nor settings, and counts no commands."""
         return _OF_SENTINEL if self._hot.of_sentinel else _ABILITIES
+
+    def tiers_of(self, part: Part) -> Tiers:
+        """As usual, but that settings, which cost next to nothing here, are read in the cold tier alone."""
+        return frozenset({Tier.COLD}) if part is Part.SETTINGS else usual_tiers(part)
 
     async def collect(self, tier: Tier, demand: Demand) -> Reading:
         """One reading of one tier; raises TargetError when the server cannot be read at all."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aishell_core.values import Event, EventKind, LockWait, Session, Severity, Statement, TargetId
 from alerts.evidence import NO_BACKUP, Sight, evidence_of
 from alerts.models import Alert, InstanceKey, Level, Phase
@@ -101,3 +103,12 @@ def test_who_has_the_connections_is_named_idle_ones_included() -> None:
     assert found.holders == ("28 sessions of shop, web from 10.0.0.1: 24 idle, 4 active", "1 session of psql, ana from 10.0.0.2: 1 idle")
     assert found.causes == found.holders
     assert evidence_of(ALERT, Sight(NOW, sessions=(other, *idle)), shown).causes == ()
+
+
+def test_a_change_that_is_noticed_as_settings_are_read_for_the_alert_is_in_its_evidence_and_what_happens_then_is_not() -> None:
+    late = Event(NOW + 2, TargetId("orders"), EventKind.SETTING, Severity.OK, "setting work_mem changed from 4096 to 7168")
+    restarted = replace(late, kind=EventKind.RESTART, text="restarted")
+    much_later = replace(late, at=NOW + 60, text="setting jit changed from on to off")
+    found = evidence_of(ALERT, Sight(NOW, events=(much_later, restarted, late)), lambda text: text)
+    assert [line.partition("UTC  ")[2] for line in found.setting_changes] == ["setting: setting work_mem changed from 4096 to 7168"]
+    assert (found.events, found.causes) == ((), ("noticed as it fired: setting work_mem changed from 4096 to 7168",))
