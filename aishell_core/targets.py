@@ -352,15 +352,15 @@ def engine_of(url: str) -> str:
 def default_name(location: Location) -> TargetId:
     """A name for a target that was given without one: the file's name, or database@host, with a port that is not the usual one.
 
-    History is kept under it, so that two servers of one host must not have the same.
+    Of several servers of one database all are named, whichever of them answers. History is kept under the name, so that
+    two servers of one host must not have the same.
     """
     if location.path is not None:
         return TargetId(location.path.name)
-    host = location.host
-    if host.startswith("/"):
-        host = ""  # a socket's folder says less than the database
-    if host and location.port not in {0, *(engine.port for engine in ENGINES if engine.name == location.engine)}:
-        host = f"{host}:{location.port}"
+    usual = {0, *(engine.port for engine in ENGINES if engine.name == location.engine)}
+    # A socket's folder says less than the database.
+    named = ((host, port) for host, port in location.servers if not host.startswith("/"))
+    host = ",".join(host if port in usual else f"{host}:{port}" for host, port in named)
     if location.database == "0" and host:
         return TargetId(host)  # the first of numbered databases
     if not host:

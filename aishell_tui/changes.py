@@ -23,7 +23,7 @@ _TOLD_WHEN_GROWN: Mapping[str, str] = {
 _NEWS: Mapping[str, tuple[EventKind, str]] = {"deadlock": (EventKind.DEADLOCK, "a deadlock was broken at {value}")}
 """Details that tell of something that happened: a new value is an event of its own, also the first one."""
 
-_WATCHED_DETAILS = {"journal mode": EventKind.SETTING, "schema version": EventKind.SCHEMA}
+_WATCHED_DETAILS = {"journal mode": EventKind.SETTING, "schema version": EventKind.SCHEMA, "address": EventKind.SETTING}
 
 
 def state_event(before: TargetView, after: TargetView, at: float) -> Event | None:

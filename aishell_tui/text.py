@@ -51,6 +51,14 @@ def server_text(view: TargetView) -> str:
     return details.get("server") or engine_title(view.target.engine)
 
 
+def answering_server(view: TargetView) -> str:
+    """Which of the several servers that a target may be answers; "" where there is one alone, or none says."""
+    if len(view.target.location.servers) < 2 or view.facts is None or view.target_failure is not None:
+        return ""
+    details = dict(view.facts.details)
+    return details.get("address") or details.get("host", "")
+
+
 def severity_counts(frame: Frame) -> dict[Severity, int]:
     """How many targets have each severity, the worst severity first; those with none are left out."""
     counts = dict.fromkeys(sorted(Severity, key=lambda each: -each.rank), 0)

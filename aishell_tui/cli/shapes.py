@@ -67,6 +67,7 @@ class TargetStatus:
     state: str = field(metadata=doc("ok, warning, critical or unknown"))
     reasons: tuple[str, ...] = field(metadata=doc("why it is not ok, in sentences, the worst first"))
     metrics: Mapping[str, MetricValue] = field(metadata=doc('by the metric\'s name, with labels as name{label="value"}'))
+    server: str | None = field(metadata=doc("which of several servers in its URL answers; null where there is one alone"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from aishell_tui.charts import combined_value
 from aishell_tui.export import PaneData
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.keys import lead_key
-from aishell_tui.text import engine_text, without_path, worst_first
+from aishell_tui.text import answering_server, engine_text, without_path, worst_first
 from alerts.level import Level
 from widgets.format import bar, sparkline
 from widgets.glyphs import Glyphs
@@ -126,15 +126,17 @@ def _rate(view: TargetView, now: float, glyphs: Glyphs) -> Cell:
 
 
 def _note(view: TargetView) -> tuple[tuple[Span, ...], Span | None]:
-    reasons = view.assessment.reasons
+    reasons, server = view.assessment.reasons, answering_server(view)
+    answers: tuple[Span, ...] = ((f"{server} answers", "dim"),) if server else ()
     if not reasons or view.assessment.severity is Severity.OK:
-        return (), None
+        return answers, None
     first = reasons[0]
     more = f"  (+{len(reasons) - 1} more)" if len(reasons) > 1 else ""
     key = lead_key(first.leads_to, "fleet")
     # The name stands in the row above; at 80 columns a long path would push out the reason itself.
     text = without_path(view, first.text)
-    return ((text + more, severity_role(first.severity)),), ((f"{key} ▸", "dim") if key else None)
+    told: tuple[Span, ...] = ((text + more, severity_role(first.severity)),)
+    return (*told, *((("  ", "text"), *answers) if answers else ())), ((f"{key} ▸", "dim") if key else None)
 
 
 def _age(view: TargetView, now: float) -> Cell:

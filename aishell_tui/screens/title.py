@@ -8,7 +8,7 @@ from aishell_core.units import format_counted
 from aishell_tui.alert_news import LEVEL_WORDS, SEVERITIES, firing, level_counts
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.look import Look
-from aishell_tui.text import WORDS, clock_text, engine_text, moment_text, severity_counts
+from aishell_tui.text import WORDS, answering_server, clock_text, engine_text, moment_text, severity_counts
 from widgets.lines import Span, Spans
 from widgets.palette import severity_role
 from widgets.title_bar import TitleState
@@ -32,6 +32,8 @@ def title_state(frame: Frame, look: Look, viewed: TargetView | None) -> TitleSta
     detail: list[Span] = [(engine_text(viewed.target.engine, viewed.facts), "label")]
     if viewed.facts is not None and viewed.facts.role:
         detail.append((f" {viewed.facts.role}", "label"))
+    if server := answering_server(viewed):
+        detail.append((f" {server}", "label"))
     if viewed.target.environment.value == "production":
         detail.append((" production", "warning"))
     state: Spans = ((WORDS[severity], severity_role(severity)),)

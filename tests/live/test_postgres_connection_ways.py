@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 from aishell_core.engines.postgres import Lane
 from aishell_core.values import FailureCode
+from tests.command_line import PROGRAM
 from tests.servers.ports import free_port
 from tests.servers.postgres import PostgresServer, postgres, standby_of
 from tests.servers.postgres_session import asking, at, own_backends, refusal, value
@@ -190,6 +192,25 @@ def pair(server: PostgresServer) -> Iterator[tuple[PostgresServer, PostgresServe
 def _both(pair: tuple[PostgresServer, PostgresServer], attributes: str) -> str:
     primary, standby = pair
     return f"postgresql://postgres@127.0.0.1:{primary.port},127.0.0.1:{standby.port}/postgres?target_session_attrs={attributes}"
+
+
+def test_a_target_of_several_servers_is_named_after_all_and_tells_which_one_answers(
+    pair: tuple[PostgresServer, PostgresServer], tmp_path: Path
+) -> None:
+    primary, standby = pair
+    for attributes, answering in (("primary", primary), ("standby", standby)):
+        asked = subprocess.run(
+            [PROGRAM, "status", "--target", _both(pair, attributes), "--json"],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            cwd=tmp_path,
+            env={**os.environ, "AISHELL_HOME": str(tmp_path)},
+        )
+        (target,) = json.loads(asked.stdout)["targets"]
+        assert target["name"] == f"postgres@127.0.0.1:{primary.port},127.0.0.1:{standby.port}"
+        assert target["server"] == f"127.0.0.1:{answering.port}"
 
 
 @pytest.mark.parametrize(

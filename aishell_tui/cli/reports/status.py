@@ -9,6 +9,7 @@ from aishell_tui.cli.reports.looked import Looked, glyph, metric_values
 from aishell_tui.cli.shapes import StatusReport, TargetStatus
 from aishell_tui.cli.terminal import printable, table
 from aishell_tui.frame import TargetView
+from aishell_tui.text import answering_server
 
 _HEADINGS = ("", "TARGET", "ENGINE", "ROLE", "CONN", "TPS", "QPS", "HIT", "LONGEST", "SIZE")
 
@@ -27,6 +28,7 @@ def _target_status(view: TargetView, now: float) -> TargetStatus:
         state=view.assessment.severity.value,
         reasons=tuple(reason.text for reason in view.assessment.reasons),
         metrics=metric_values(view, now),
+        server=answering_server(view) or None,
     )
 
 
@@ -37,6 +39,8 @@ def status_text(looked: Looked, *, unicode: bool) -> str:
     branch = "└" if unicode else "-"
     for view, line in zip(looked.views, lines[1:], strict=True):
         shown.append(line)
+        if server := answering_server(view):
+            shown.append(f"  {branch} {printable(server)} answers")
         shown.extend(f"  {branch} {printable(reason.text)}" for reason in view.assessment.reasons)
     return "\n".join(shown)
 

@@ -20,13 +20,13 @@ def test_a_server_url_is_taken_apart() -> None:
 @pytest.mark.parametrize(
     ("url", "servers", "redacted", "name"),
     [
-        ("postgresql://u:s3cret@a:1,b,[::1]:3/x", (("a", 1), ("b", 0), ("::1", 3)), "postgres://u@a:1,b,[::1]:3/x", "x@a:1"),
+        ("postgresql://u:s3cret@a:1,b,[::1]:3/x", (("a", 1), ("b", 0), ("::1", 3)), "postgres://u@a:1,b,[::1]:3/x", "x@a:1,b,::1:3"),
         ("postgresql:///x?host=/run/pg&port=7&password=s3cret&user=u", (("/run/pg", 7),), "postgres://u@%2Frun%2Fpg:7/x", "x"),
         ("postgresql://%2Frun%2Fpg/x", (("/run/pg", 0),), "postgres://%2Frun%2Fpg/x", "x"),
         ("postgresql:///x", (), "postgres:///x", "x"),
         ("postgresql://", (), "postgres:///", "postgres"),
         ("postgresql:///?service=shop", (), "postgres:///?service=shop", "shop"),
-        ("postgresql://a,b/?dbname=x&port=1,2", (("a", 1), ("b", 2)), "postgres://a:1,b:2/x", "x@a:1"),
+        ("postgresql://a,b/?dbname=x&port=1,2", (("a", 1), ("b", 2)), "postgres://a:1,b:2/x", "x@a:1,b:2"),
         ("postgres://h:1/x?sslpassword=s3cret", (("h", 1),), "postgres://h:1/x", "x@h:1"),
     ],
 )
@@ -138,6 +138,7 @@ def test_secrets_compare_by_their_text() -> None:
 def test_names_are_made_from_the_place() -> None:
     assert default_name(parse_location("postgresql://h/orders")) == "orders@h"
     assert default_name(parse_location("redis://h")) == "h"
+    assert default_name(parse_location("postgresql://a:5432,b/x?target_session_attrs=primary")) == "x@a,b"
     assert default_name(Location("sqlite", path=Path("/srv/app.db"))) == "app.db"
 
 

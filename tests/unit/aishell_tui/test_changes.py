@@ -43,6 +43,12 @@ def test_a_deadlock_is_news_once_and_one_from_before_the_first_look_is_none() ->
     assert facts_events(PG, Facts("mysql", details=(("deadlock", "x"),)), Facts("mysql"), 1.0) == []
 
 
+def test_another_server_of_the_same_database_is_told_with_both_addresses() -> None:
+    first, second = (Facts("postgres", details=(("address", address),)) for address in ("a:5432", "b:5432"))
+    assert [event.text for event in facts_events(PG, first, second, 1.0)] == ["address changed from a:5432 to b:5432"]
+    assert facts_events(PG, first, first, 1.0) == []
+
+
 def _look(value: float, at: float) -> Reading:
     return Reading(PG, Tier.WARM, at, (Sample(PG_CONFLICTS_BY_KIND, value, (("kind", "lock"),)),))
 

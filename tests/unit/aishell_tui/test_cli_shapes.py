@@ -25,7 +25,7 @@ STATUS = StatusReport(
     "2026-11-21T14:02:31Z",
     (
         TargetStatus(
-            "app", "sqlite", "3.45.0", "production", "warning", ("it is slow",), {"connections.used": MetricValue(3.0, "count", 0.5)}
+            "app", "sqlite", "3.45.0", "production", "warning", ("it is slow",), {"connections.used": MetricValue(3.0, "count", 0.5)}, None
         ),
     ),
 )
@@ -44,6 +44,7 @@ def test_the_status_report_has_exactly_the_promised_keys() -> None:
                 "state": "warning",
                 "reasons": ["it is slow"],
                 "metrics": {"connections.used": {"value": 3.0, "unit": "count", "age_seconds": 0.5}},
+                "server": None,
             }
         ],
     }
