@@ -20,6 +20,7 @@ from alerts.board.past import PastRequest
 from alerts.handling import Evaluation, Standing, evaluation, standing
 from alerts.lease import Claim, Lease, LeaseLostError
 from alerts.models import Acknowledgement, Alert, Fingerprint, Silence
+from alerts.notify import group_rows
 from alerts.store import alert_rows, lease_rows, link_rows, silence_rows
 from alerts.store.database import AlertStore, Fault, no_fault
 from alerts.store.spare import carry_back, carry_over
@@ -50,13 +51,15 @@ class Look:
 
     `taken` is there when this program has just begun to evaluate some targets, `standing` when it has none of them: then it is all
     that others found. `held` are the targets that this program evaluates, as they are stored, `fence` is what it is known by;
-    `others` are the alerts of the targets that it does not have, `evaluation` says who evaluates all in all.
+    `others` are the alerts of the targets that it does not have, `of_channels` those about channels that do not work; `evaluation`
+    says who evaluates all in all.
     """
 
     is_evaluator: bool
     held: frozenset[str] = frozenset()
     fence: int = 0
     others: tuple[Alert, ...] = ()
+    of_channels: tuple[Alert, ...] = ()
     evaluation: Evaluation = field(default_factory=Evaluation)
     acknowledgements: dict[Fingerprint, Acknowledgement] = field(default_factory=dict)
     silences: tuple[Silence, ...] = ()
@@ -253,6 +256,7 @@ class Desk:
             acknowledgements=alert_rows.acknowledgements(connection),
             silences=silence_rows.load(connection, self._clock.now()),
             taken=taken,
+            of_channels=group_rows.own_alerts(connection),
             evaluation=evaluation(connection, self._clock, self._boot),
         )
 

@@ -16,6 +16,7 @@ from aishell_core.clock import Clock
 from aishell_core.errors import UsageError
 from alerts.lease import TAKEN_AFTER_SECONDS
 from alerts.models import Acknowledgement, Alert, AlertChange, ChangeKind, Evidence, Fingerprint, Matcher, Phase, Silence
+from alerts.notify import group_rows
 from alerts.silences import ended_early, extended, new_silence
 from alerts.store import alert_rows, change_rows, lease_rows, silence_rows
 from alerts.store.database import AlertStore
@@ -50,7 +51,7 @@ def standing(store: AlertStore, clock: Clock, boot: str) -> Standing:
     """How everything stands; raises StateError. `boot` names this start of this machine (`alerts.lease.own_boot`)."""
 
     def read(connection: sqlite3.Connection) -> Standing:
-        found = in_order(alert_rows.load(connection).values())
+        found = in_order([*alert_rows.load(connection).values(), *group_rows.own_alerts(connection)])
         return Standing(found, silence_rows.load(connection, clock.now()), evaluation(connection, clock, boot))
 
     return store.read(read, Standing())
@@ -92,6 +93,7 @@ def acknowledge(store: AlertStore, name: str, owner: str, note: str, now: float)
         raise UsageError("an acknowledgement needs an owner", "run it as a user of the operating system that has a name")
 
     def write(connection: sqlite3.Connection) -> Alert:
+        _refuse_own(connection, name)
         alert = named(alert_rows.load(connection), name)
         if not alert.phase.is_active:
             raise UsageError(f"{alert.rule} on {alert.key.target} is {alert.phase}", "only an alert that fires can be acknowledged")
@@ -103,6 +105,17 @@ def acknowledge(store: AlertStore, name: str, owner: str, note: str, now: float)
         return _noted(connection, alert, replace(alert, acknowledgement=said), ChangeKind.ACKNOWLEDGED, said.note, now)
 
     return store.transact(write)
+
+
+def _refuse_own(connection: sqlite3.Connection, name: str) -> None:
+    """Raise UsageError for an alert about a channel: it is not judged, and told to all others until that channel works."""
+    for alert in group_rows.own_alerts(connection):
+        if name.strip() in {alert.rule, alert.fingerprint}:
+            channel = alert.fingerprint.removeprefix(group_rows.OWN_PREFIX)
+            raise UsageError(
+                f"{alert.rule} is about the channel {channel} and cannot be acknowledged",
+                f"it ends when the channel takes a message: aishell alerts channels test {channel}",
+            )
 
 
 def unacknowledge(store: AlertStore, name: str, by: str, now: float) -> Alert:

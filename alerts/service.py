@@ -99,7 +99,7 @@ class AlertService:
             return AlertsView(self._clock.now(), found.alerts, found.silences, found.evaluation, False, own.book, self._note)
         evaluation = Evaluation(self._desk.holder, own.now or None, own.now > 0, look.evaluation.unjudged)
         note = self._note or self._desk.note or self._teller.trouble
-        alerts = in_order([*own.alerts.values(), *look.others])
+        alerts = in_order([*own.alerts.values(), *look.others, *look.of_channels])
         return AlertsView(own.now, alerts, look.silences, evaluation, self._desk.is_claimed, own.book, note)
 
     async def acknowledge(self, name: str, owner: str, note: str = "") -> Alert:

@@ -147,7 +147,7 @@ class Delivery:
         for id_, tells, _title in given_up:
             group_rows.given_up(connection, id_, tells, now)
         if given_up:
-            others = [name for name in routes.default_channels if name != channel] or [name for name in routes.channels if name != channel]
+            others = [name for name in routes.channels if name != channel]
             alarm = undelivered_alert(channel, [title for _id, _tells, title in given_up], answer, now)
             group_rows.join(connection, alarm, others, routes, now)
 

@@ -85,6 +85,14 @@ def end_own(connection: sqlite3.Connection, fingerprint: Fingerprint, now: float
         _renew(connection, fingerprint, encode_alert(replace(alert, phase=Phase.RESOLVED, resolved_at=now)), now)
 
 
+def own_alerts(connection: sqlite3.Connection) -> tuple[Alert, ...]:
+    """The alerts that notification raised itself, and that are not over."""
+    sql = "SELECT alert FROM notice_member WHERE fingerprint >= ? AND fingerprint < ? GROUP BY fingerprint"
+    rows = connection.execute(sql, (OWN_PREFIX, f"{OWN_PREFIX}\U0010ffff")).fetchall()
+    found = (decode_alert(written) for (written,) in rows)
+    return tuple(alert for alert in found if alert is not None and alert.phase.is_active)
+
+
 def due_groups(connection: sqlite3.Connection, custody: Custody, routes: Routes, now: float) -> tuple[Group, ...]:
     """The groups to look at now, with their members as they stand; one whose alert is gone is over.
 

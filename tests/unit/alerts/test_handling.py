@@ -24,8 +24,12 @@ from alerts.handling import (
 )
 from alerts.lease import Lease
 from alerts.models import Acknowledgement, Alert, ChangeKind, Evidence, Level, Phase
+from alerts.notify import group_rows
+from alerts.notify.delivery import undelivered_alert
+from alerts.notify.models import Routes
 from alerts.store import alert_rows, change_rows
 from alerts.store.database import AlertStore
+from tests.alert_service import HOOK
 from tests.alert_values import NOW, OF_ORDERS, a_rule, an_alert, key_of
 from tests.fake_clock import FakeClock
 
@@ -147,6 +151,18 @@ async def test_a_dead_evaluator_is_told_of(store: AlertStore) -> None:
     assert Lease(store, clock, holder="here:1:ab", boot="b").contend()
     await clock.advance(10)
     assert not standing(store, clock, "b").evaluation.is_alive
+
+
+def test_an_alert_about_a_channel_is_listed_and_is_not_to_be_acknowledged(store: AlertStore) -> None:
+    alarm = undelivered_alert("hook", ["[WARNING] pool_full on orders"], "refused", NOW)
+    routes = Routes({"mail": HOOK})
+    store.transact(lambda connection: group_rows.join(connection, alarm, ["mail"], routes, NOW))
+    assert alarm in standing(store, FakeClock(NOW), "b").alerts
+    with pytest.raises(UsageError, match="about the channel hook") as refused:
+        acknowledge(store, alarm.fingerprint, "ana", "", NOW)
+    assert "aishell alerts channels test hook" in refused.value.hint
+    store.transact(lambda connection: group_rows.end_own(connection, alarm.fingerprint, NOW + 1))
+    assert alarm.fingerprint not in {alert.fingerprint for alert in standing(store, FakeClock(NOW), "b").alerts}
 
 
 def test_evidence_is_found_by_its_alert(store: AlertStore) -> None:

@@ -13,6 +13,7 @@ from alerts.models import Level
 from alerts.notify import outbox
 from alerts.notify.backoff import LONGEST_ASKED_SECONDS, MOST_SECONDS, wait_seconds
 from alerts.notify.delivery import UNDELIVERED
+from alerts.notify.group_rows import own_alerts
 from alerts.notify.models import Answer, Fault, Message
 from tests.notices import TAKEN, PostOffice, a_channel, a_rule, an_alert, some_routes, titles
 
@@ -116,14 +117,18 @@ def test_a_message_that_is_refused_keeps_no_other_one_back() -> None:
 
 
 def test_what_a_channel_has_not_taken_for_a_day_raises_an_alert_through_the_others() -> None:
-    office = PostOffice(some_routes(a_channel(), a_channel("mail"), rules=[a_rule()]))
+    rule = a_rule(channels=("slack",))
+    office = PostOffice(some_routes(a_channel(), a_channel("mail"), a_channel("ops"), rules=[rule], default_channels=("mail",)))
     office.recipient.answers["slack"] = always(DOWN)
     office.happen(office.fired(an_alert()))
     office.pass_time(86_000, step=60)
+    assert own_alerts(office.connection) == ()
     assert not any(UNDELIVERED in message.title for message in office.recipient.received())
     sent = office.pass_time(1200, step=20)
     alarms = [message for message in sent if UNDELIVERED in message.title]
-    assert [(message.channel, message.title) for message in alarms] == [("mail", f"[CRITICAL] {UNDELIVERED} on channel slack")]
+    title = f"[CRITICAL] {UNDELIVERED} on channel slack"
+    assert [(message.channel, message.title) for message in alarms] == [("mail", title), ("ops", title)]
+    assert [(alert.rule, alert.key.target) for alert in own_alerts(office.connection)] == [(UNDELIVERED, "channel slack")]
     body = " ".join(alarms[0].body.split())
     assert "Connection refused" in body
     assert "we have given up: [WARNING] PoolFull on orders." in body
@@ -141,6 +146,7 @@ def test_a_channel_that_takes_messages_again_ends_that_alert_and_hears_of_what_s
     sent = office.pass_time(900, step=5)
     assert [message.title for message in sent if message.channel == "slack"] == ["[WARNING] PoolFull on orders"]
     assert f"[RESOLVED] {UNDELIVERED} on channel slack" in [message.title for message in sent if message.channel == "mail"]
+    assert own_alerts(office.connection) == ()
 
 
 def test_a_machine_that_slept_for_two_days_gives_nothing_up_at_its_first_failure() -> None:
