@@ -179,8 +179,12 @@ class AlertsScreen(AlertActingScreen):
         self.query_one("#alerts", LineTable).action_sort()
 
     def chosen_alerts(self) -> tuple[Alert, ...]:
-        """The marked ones in the order of the rows, else the selected one."""
+        """The marked ones in the order of the rows, else the selected one; while none is, the first, as `enter` takes it."""
         table = self.query_one("#alerts", LineTable)
+        if table.selected_id is None and not table.marked_ids:
+            first = next((each for each in table.shown_ids if self._alert(each) is not None), None)
+            if first is not None:
+                table.select(first)
         wanted = table.marked_ids or {table.selected_id}
         found = (self._alert(each) for each in table.shown_ids if each in wanted)
         return tuple(alert for alert in found if alert is not None)

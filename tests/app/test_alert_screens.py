@@ -256,3 +256,16 @@ async def test_who_has_no_role_may_not_quiet_an_alert(tmp_path: Path) -> None:
         await pilot.press("enter")
         await until(pilot, lambda: "eve has no role" in text_of(app))
         assert alerts(app)[0].acknowledgement is None
+
+
+async def test_on_a_fresh_screen_what_is_done_is_done_to_the_first_alert_which_is_shown(tmp_path: Path) -> None:
+    async with dashboard({"b.db": Script(waiting=17)}, tmp_path) as (app, pilot, _room):
+        await until(pilot, lambda: fires(app))
+        await pilot.press("7")
+        await until(pilot, lambda: "17 sessions of b.db wait" in text_of(app))
+        await pilot.press("a")
+        await until(pilot, lambda: "A note for the others" in text_of(app))
+        assert "waiters on b.db" in text_of(app)
+        await pilot.press(*"mine", "enter")
+        await until(pilot, lambda: table(app).shown_rows[0].cell("owner").plain() == "ada")
+        assert table(app).selected_id == table(app).shown_ids[0]
