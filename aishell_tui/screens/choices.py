@@ -17,7 +17,11 @@ from widgets.table_model import Cell, Column, Row
 class ChoiceScreen(ModalScreen[str | None]):
     """Returns the id of the chosen line, None when it was left."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss", "leave", show=False)]
+    # Before the list, which would take the selection back first; there is always one.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss", "leave", show=False, priority=True),
+        Binding("q", "dismiss", "leave", show=False),
+    ]
 
     def __init__(self, title: str, choices: tuple[tuple[str, str], ...]) -> None:
         super().__init__()

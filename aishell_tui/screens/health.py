@@ -107,7 +107,7 @@ class HealthScreen(DashboardScreen):
         from aishell_tui.screens.pools_rows import no_pools
 
         view = self.viewed(self.dashboard.frame, self.dashboard.look)
-        if view is not None and view.abilities and Ability.POOLS not in view.abilities:
+        if view is not None and view.lacks(Ability.POOLS):
             self.say(no_pools(view))
         else:
             self.app.push_screen(PoolsScreen())

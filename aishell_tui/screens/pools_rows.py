@@ -108,7 +108,7 @@ def why_no_pools(view: TargetView) -> str:
     failure = view.failure_of(Part.POOLS) or view.target_failure
     if failure is not None and view.pools is None:
         return why_unknown(failure)
-    if view.abilities and Ability.POOLS not in view.abilities:
+    if view.lacks(Ability.POOLS):
         return no_pools(view)
     return "reading …" if view.pools is None else "no client has asked for a database yet"
 

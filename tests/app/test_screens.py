@@ -254,6 +254,17 @@ async def test_a_pane_is_exported_to_a_file(suffix: str, tmp_path: Path) -> None
         await until(pilot, lambda: f".{suffix}" in text_of(app) and "written to" in text_of(app))
 
 
+@pytest.mark.parametrize("moves", [(), ("j",), ("j", "j", "k")])
+async def test_a_list_of_choices_is_left_by_the_first_esc(moves: tuple[str, ...]) -> None:
+    async with dashboard({"a.db": Script(), "b.db": Script()}, size=(120, 30)) as (app, pilot):
+        await pilot.press("E")
+        await until(pilot, lambda: "esc leaves" in text_of(app))
+        await pilot.press(*moves, "escape")
+        await until(pilot, lambda: isinstance(app.screen, DashboardScreen))
+        await pilot.press("2")
+        await until(pilot, lambda: app.current_mode == "health")
+
+
 async def test_a_tiny_terminal_is_told_which_size_it_needs() -> None:
     async with dashboard({"a.db": Script(), "b.db": Script()}, size=(50, 12)) as (app, pilot):
         await until(pilot, lambda: "60x16" in text_of(app))

@@ -31,6 +31,7 @@ from aishell_tui.frame import Frame, OwnCost, TargetView
 from aishell_tui.progress import Pace, ProgressHistory
 from aishell_tui.screens.fleet_rows import fleet_columns
 from aishell_tui.screens.health_data import cost_sentence, status_lines
+from aishell_tui.screens.pools_rows import why_no_pools
 from aishell_tui.screens.query_data import formatted, runner_lines, running, runs
 from aishell_tui.screens.query_rows import digest_table_row, known_columns, why_empty
 from aishell_tui.screens.relation_rows import (
@@ -174,6 +175,9 @@ def test_what_a_target_will_never_have_is_not_said_to_be_read() -> None:
     assert all(why(replace(before, last_ok_at=NOW)).startswith("n/a: ") for why in reasons)
     able = replace(before, abilities=Ability.SESSIONS | Ability.LOCKS | Ability.REPLICATION | Ability.RELATIONS, last_ok_at=NOW)
     assert [why(able) for why in reasons] == ["reading …"] * 4
+    assert why_no_pools(before) == "reading …"
+    assert why_no_pools(replace(before, last_ok_at=NOW)) == "web has no pools: it is no connection pooler"
+    assert why_no_pools(replace(before, abilities=Ability.POOLS, last_ok_at=NOW)) == "reading …"
 
 
 # Relations
