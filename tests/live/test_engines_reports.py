@@ -90,7 +90,7 @@ def test_status_shows_five_engines_in_one_shape(desk: Desk) -> None:
     assert tuple(sorted(found)) == tuple(sorted(NAMES))
     assert tuple(found[name]["engine"] for name in NAMES) == ENGINES
     for row in found.values():
-        assert list(row) == ["name", "engine", "version", "environment", "state", "reasons", "metrics"]
+        assert list(row) == ["name", "engine", "version", "environment", "state", "reasons", "metrics", "server"]
         assert row["environment"] == "development"
         assert bool(row["reasons"]) is (row["state"] != "ok"), row
         assert row["metrics"]
@@ -219,7 +219,7 @@ def test_the_checks_of_all_engines(desk: Desk) -> None:
     assert set(found) == set(NAMES)
     for row in found.values():
         for check in row["checks"]:
-            assert list(check) == ["metric", "state", "value", "unit", "warning", "critical", "falling"]
+            assert list(check) == ["metric", "state", "value", "unit", "warning", "critical", "falling", "sustained_seconds", "passed_now"]
     with_pool = {name for name, row in found.items() if any(check["metric"] == "pool.usage" for check in row["checks"])}
     assert with_pool == {"orders", "shop", "cache"}
 
