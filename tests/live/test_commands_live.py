@@ -68,7 +68,7 @@ def test_status_json_has_the_promised_shape(configured: Path, holder: sqlite3.Co
     assert isinstance(report["targets"], list)
     (target,) = report["targets"]
     assert isinstance(target, dict)
-    assert list(target) == ["name", "engine", "version", "environment", "state", "reasons", "metrics"]
+    assert list(target) == ["name", "engine", "version", "environment", "state", "reasons", "metrics", "server"]
     assert (target["name"], target["engine"], target["version"]) == ("app", "sqlite", sqlite3.sqlite_version)
     assert (target["environment"], target["state"], target["reasons"]) == ("production", "ok", [])
     metrics = target["metrics"]
