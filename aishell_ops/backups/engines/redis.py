@@ -19,14 +19,13 @@ from aishell_ops.backups.engines import redis_load_plan as loads
 from aishell_ops.backups.engines import redis_save_plan as saves
 from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan, SaveRequest
 from aishell_ops.backups.engines.redis_rdb import Census, databases_in, version_of
-from aishell_ops.backups.engines.redis_scratch import FILE, loaded_server, read_file
+from aishell_ops.backups.engines.redis_scratch import FILE, Keeper, kept_folder, loaded_server, read_file
 from aishell_ops.backups.engines.redis_server import VALKEY, look_at
 from aishell_ops.backups.engines.redis_snapshot import SnapshotSource
 from aishell_ops.backups.engines.redis_staging import Staging, look_for_stagings, spare_databases
 from aishell_ops.backups.engines.redis_tools import ServerProgram, find_server
 from aishell_ops.backups.errors import BackupError, BusyError
 from aishell_ops.backups.models import Manifest, ObjectProof, Part, Position, ProofLevel
-from aishell_ops.backups.scratch_folder import scratch_folder
 from aishell_ops.backups.streams.contract import PlainSink, PlainSource, Progress, Stop
 from aishell_ops.backups.streams.files import FileSink
 from aishell_ops.backups.streams.stopping import expect_wanted, in_thread
@@ -40,7 +39,7 @@ class RedisBackups:
     def __init__(self, environ: Mapping[str, str] | None = None, folders: Iterable[Path] = ()) -> None:
         self._environ = os.environ if environ is None else environ
         self._folders = tuple(folders)
-        self._scratches: dict[Location, Path] = {}
+        self._scratches: dict[Location, Keeper] = {}
 
     async def plan_save(self, target: Target, request: SaveRequest) -> SavePlan:
         """What would be saved; raises UsageError for what cannot be, RedisError with the grant that is missing."""
@@ -68,7 +67,7 @@ class RedisBackups:
         loads.expect_whole(request)
         program = await asyncio.to_thread(find_server, manifest, self._environ, self._folders)
         if target.location in self._scratches:
-            folder = str(self._scratches[target.location])
+            folder = str(self._scratches[target.location].folder)
             return LoadPlan(request, saves.ALL, folder, writes=(f"a server in {folder}",), tools=(program.tool,))
         access = await reach(target, self._environ)
 
@@ -89,7 +88,7 @@ class RedisBackups:
             place, access = self._scratches.get(target.location), None
             if place is None:
                 needed = manifest.plain_bytes * _NEEDED_RATIO
-                place = stack.enter_context(scratch_folder(needed, in_memory=manifest.encryption is not None))
+                place = stack.enter_context(kept_folder(needed, in_memory=manifest.encryption is not None))
                 access = await reach(target, self._environ)
                 await asyncio.to_thread(_tidy, access)
             loading = _Loading(place, program, manifest, access)
@@ -101,9 +100,9 @@ class RedisBackups:
     @asynccontextmanager
     async def scratch(self, target: Target, manifest: Manifest) -> AsyncIterator[Target]:
         """A folder in which a server of our own loads the backup; both are gone with the block."""
-        with scratch_folder(manifest.plain_bytes * _NEEDED_RATIO, in_memory=manifest.encryption is not None) as folder:
-            place = Location("redis", path=folder)
-            self._scratches[place] = folder
+        with kept_folder(manifest.plain_bytes * _NEEDED_RATIO, in_memory=manifest.encryption is not None) as keeper:
+            place = Location("redis", path=keeper.folder)
+            self._scratches[place] = keeper
             try:
                 yield Target(TargetId(f"test of {target.name}"), place)
             finally:
@@ -167,8 +166,9 @@ class _Saving:
 class _Loading:
     """A snapshot in a folder, the server that proves it, and where it goes; without `access` it stays in its folder."""
 
-    def __init__(self, folder: Path, program: ServerProgram, manifest: Manifest, access: Access | None) -> None:
-        self._folder = folder
+    def __init__(self, keeper: Keeper, program: ServerProgram, manifest: Manifest, access: Access | None) -> None:
+        self._keeper = keeper
+        self._folder = keeper.folder
         self._program = program
         self._manifest = manifest
         self._access = access
@@ -191,7 +191,7 @@ class _Loading:
     def _finish(self, progress: Progress, stop: Stop) -> None:
         level = self._manifest.proof
         databases = databases_in(self._manifest.objects) if level is not ProofLevel.NONE else self._databases()
-        with loaded_server(self._program, self._folder, (databases or (0,))[-1] + 1, stop) as server:
+        with loaded_server(self._program, self._keeper, (databases or (0,))[-1] + 1, stop) as server:
             self._found = () if level is ProofLevel.NONE else server.proofs(level, stop)
         if self._access is not None:
             try:

@@ -17,7 +17,7 @@ from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest
 from aishell_ops.backups.engines.redis_rdb import databases_in
 from aishell_ops.backups.engines.redis_save_plan import ALL, METHOD
 from aishell_ops.backups.engines.redis_server import Server, look_at, reads, release_of
-from aishell_ops.backups.engines.redis_staging import look_for_stagings, spare_databases
+from aishell_ops.backups.engines.redis_staging import Stagings, look_for_stagings, spare_databases
 from aishell_ops.backups.engines.redis_tools import ServerProgram, family_of, form_version
 from aishell_ops.backups.models import Manifest
 
@@ -59,7 +59,9 @@ def plan_load(wire: Wire, manifest: Manifest, request: LoadRequest, program: Ser
     """What a restore would do on this server; raises UsageError and RedisError."""
     expect_whole(request)
     server = look_at(wire)
-    stagings = look_for_stagings(wire, server)
+    denied = _of_rights(wire, server)
+    # Without rights nothing more can be known of them, and nothing will be done either.
+    stagings = Stagings() if denied else look_for_stagings(wire, server)
     keys = {database: count for database, count in server.keys.items() if database not in stagings.left}
     needed, free = round(manifest.plain_bytes * _ROOM_RATIO), shutil.disk_usage(tempfile.gettempdir()).free
     data_bytes = int(dict(manifest.annotations).get("data_bytes", "0"))
@@ -69,7 +71,7 @@ def plan_load(wire: Wire, manifest: Manifest, request: LoadRequest, program: Ser
         *_of_contents(keys, server, request),
         *_of_databases(manifest, server, keys),
         *_of_memory(server, data_bytes),
-        *_of_rights(wire, server),
+        *denied,
     ]
     if stagings.alive:
         obstacles.append(f"another restore into this server is under way, in database {stagings.alive[0]}")
@@ -160,7 +162,7 @@ def _of_rights(wire: Wire, server: Server) -> list[str]:
     missing = [
         name
         for name, words in (*_HARMLESS, *(_FUNCTIONS if server.release >= (7, 0) else ()))
-        if isinstance(answer := wire.try_ask(*words), Refused) and answer.said.startswith("NOPERM")
+        if isinstance(answer := wire.try_ask(*words), Refused) and "NOPERM" in answer.said
     ]
     return [f"this user may not restore: {acl_grant(wire.where.name, *missing)} ~*"] if missing else []
 

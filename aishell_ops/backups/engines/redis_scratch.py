@@ -17,6 +17,7 @@ from aishell_ops.backups.engines.redis_reader import RdbReader
 from aishell_ops.backups.engines.redis_tools import ServerProgram
 from aishell_ops.backups.errors import BackupError, DamagedError
 from aishell_ops.backups.models import ObjectProof, ProofLevel
+from aishell_ops.backups.scratch_folder import scratch_folder
 from aishell_ops.backups.streams.contract import Stop
 from aishell_ops.backups.streams.stopping import expect_wanted
 
@@ -39,11 +40,49 @@ _SETTINGS = (
     "replica-serve-stale-data yes",
 )
 _KEEPER = """
-read -r server
-read -r word
-if [ "$word" != end ]; then kill -KILL "$server"; rm -rf -- "$1"; fi
+server=
+while read -r word; do
+  if [ "$word" = end ]; then exit; fi
+  server=$word
+done
+if [ -n "$server" ]; then kill -KILL "$server"; fi
+rm -rf -- "$1"
 """
-"""Ends the server and removes its folder when this process is gone without a word, however that came."""
+"""Hears which server runs; when this process is gone without a word, however that came, it ends the server and removes its folder."""
+
+
+class Keeper:
+    """A small program that outlives this one by a moment, to leave nothing of a folder behind."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._process = _start(["/bin/sh", "-c", _KEEPER, "keeper", str(folder)], folder, stdin=subprocess.PIPE)
+
+    def watch(self, pid: int | None) -> None:
+        """The server that runs in the folder now."""
+        self._tell(str(pid or ""))
+
+    def end(self) -> None:
+        """The folder is the caller's again."""
+        self._tell("end")
+        self._process.communicate()
+
+    def _tell(self, word: str) -> None:
+        with suppress(OSError):
+            if self._process.stdin is not None:
+                self._process.stdin.write(f"{word}\n".encode())
+                self._process.stdin.flush()
+
+
+@contextmanager
+def kept_folder(needed_bytes: int, *, in_memory: bool) -> Iterator[Keeper]:
+    """A private folder for a snapshot and its server, gone when the block ends or when this process does."""
+    with scratch_folder(needed_bytes, in_memory=in_memory) as folder:
+        keeper = Keeper(folder)
+        try:
+            yield keeper
+        finally:
+            keeper.end()
 
 
 class LoadedServer:
@@ -86,38 +125,27 @@ def read_file(path: Path, census: Census) -> Ending:
 
 
 @contextmanager
-def loaded_server(program: ServerProgram, folder: Path, databases: int, stop: Stop) -> Iterator[LoadedServer]:
-    """A server on the snapshot in a folder, for as long as the block lasts; raises DamagedError when it does not load it.
-
-    It ends with this process, however that ends, and its folder is removed then.
-    """
+def loaded_server(program: ServerProgram, keeper: Keeper, databases: int, stop: Stop) -> Iterator[LoadedServer]:
+    """A server on the snapshot in a kept folder, for as long as the block lasts; raises DamagedError when it does not load it."""
+    folder = keeper.folder
     settings = folder / "server.conf"
     lines = (*_SETTINGS, f"databases {max(_DATABASES, databases)}", f'dir "{folder}"', f'unixsocket "{folder / _SOCKET}"')
     settings.write_text("\n".join((*lines, f"dbfilename {FILE}", "")))
-    keeper = _start(["/bin/sh", "-c", _KEEPER, "keeper", str(folder)], folder, stdin=subprocess.PIPE)
     process = _start([str(program.path), str(settings)], folder, stdin=subprocess.DEVNULL)
     try:
-        _tell(keeper, str(process.pid))
+        keeper.watch(process.pid)
         server = LoadedServer(folder)
         _await_loaded(server, process, stop)
         yield server
     finally:
         process.kill()
         process.wait()
-        _tell(keeper, "end")
-        keeper.wait()
+        keeper.watch(None)
 
 
 def _start(command: list[str], folder: Path, *, stdin: int) -> subprocess.Popen[bytes]:
     with (folder / "server.log").open("ab") as log:
         return subprocess.Popen(command, stdin=stdin, stdout=log, stderr=log, start_new_session=True, cwd=folder)
-
-
-def _tell(keeper: subprocess.Popen[bytes], word: str) -> None:
-    with suppress(OSError):
-        if keeper.stdin is not None:
-            keeper.stdin.write(f"{word}\n".encode())
-            keeper.stdin.flush()
 
 
 def _await_loaded(server: LoadedServer, process: subprocess.Popen[bytes], stop: Stop) -> None:
