@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,10 @@ def test_databases_alone_are_plain(arguments: list[str], words: tuple[str, ...],
 
 def test_who_may_do_what_where_nothing_is_configured_is_what_an_empty_configuration_says(tmp_path: Path) -> None:
     targets = named_targets(("postgresql://db/app", "a.db"), {}, tmp_path)
-    assert authority_without_roles(targets) == authority_of(load_config(working_folder=tmp_path), targets)
+    quick, whole = authority_without_roles(targets), authority_of(load_config(working_folder=tmp_path), targets)
+    assert quick == replace(whole, within=None)
+    for target in targets:
+        assert quick.place(target, "another") == whole.place(target, "another")
 
 
 def test_a_terminal_is_asked_for_in_the_same_words(tmp_path: Path) -> None:
