@@ -61,11 +61,14 @@ class ReplicaStream:
         `version` is said to be our own: Valkey gives its newer format only to who claims to know it.
         """
         wire = self._wire
-        for words in (("REPLCONF", "capa", "eof"), ("REPLCONF", "rdb-only", "1"), ("REPLCONF", "version", version)):
-            answer = wire.try_ask(*words) if words[-1] else None
-            # Older servers do not know the last two; they are asked for nothing that is needed.
-            if isinstance(answer, Refused) and words[1] == "capa":
-                raise _refusal(answer, wire)
+        answer = wire.try_ask("REPLCONF", "capa", "eof")
+        if isinstance(answer, Refused):
+            raise _refusal(answer, wire)
+        # Without an address no sentinel takes us for a replica that it would remember for ever.
+        wished = [("ip-address", ""), ("rdb-only", "1"), *([("version", version)] if version else [])]
+        for wish in wished:
+            # Older servers do not know all of them; nothing of it is needed.
+            wire.try_ask("REPLCONF", *wish)
         wire.send(packed(("PSYNC", "?", "-1")))
         line = self._line()
         if line.startswith(b"-"):

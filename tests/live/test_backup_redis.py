@@ -51,6 +51,7 @@ from tests.servers.certificates import issuer
 from tests.servers.clouds import azure, google, s3
 from tests.servers.ports import free_port
 from tests.servers.redis import VERSIONS, RedisServer, redis_server, require_redis
+from tests.servers.redis_groups import sentinel, with_replicas
 from tests.servers.sqlite_client import eventually
 from tests.unit.aishell_ops.backups.streams.test_store_and_fetch import ENCRYPTED, KEYS, OTHER
 
@@ -481,6 +482,42 @@ async def test_a_replica_is_saved_as_well_as_long_as_it_has_its_primary(storage:
         await asyncio.to_thread(eventually, lambda: server.execute("INFO", "replication")["master_link_status"] == "down")
         with pytest.raises(TargetError, match="is a replica that has lost its primary"):
             await _take(server, storage)
+
+
+async def test_a_primary_is_found_by_its_sentinel_which_does_not_take_us_for_a_replica(storage: FolderStorage) -> None:
+    with with_replicas(count=1) as (primary, replica), sentinel(primary) as watcher:
+        _filled(primary)
+        before = _contents(primary)
+        target = Target(TargetId("re"), parse_location(f"redis://127.0.0.1:{watcher.port}/0?sentinel=mymaster"))
+        backup = await take(_engine(primary), _repository(storage), Order(target, proof=ProofLevel.FULL), CLOCK)
+        _damage(primary)
+        plan = await plan_restore(_engine(primary), backup, RestoreOrder(target, LoadRequest(replace=True)))
+        assert plan.warnings == ("1 replicas receive all of it as changes",)
+        await _restore(primary, storage, backup, target=target, replace=True)
+        assert _contents(primary) == before
+        await asyncio.to_thread(eventually, lambda: _contents(replica) == before)
+        # While a backup waits for its snapshot the server lists it, and a sentinel looks at that list.
+        primary.execute("CONFIG", "SET", "repl-diskless-sync-delay", 600)
+        work = asyncio.create_task(_take(primary, FolderStorage(storage.root / "again")))
+        await asyncio.to_thread(eventually, lambda: primary.execute("INFO", "replication")["connected_slaves"] == 2)
+        for _ in range(2):
+            await asyncio.to_thread(eventually, _looked_again(watcher))
+        assert len(watcher.execute("SENTINEL", "REPLICAS", "mymaster")) == 1
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+
+
+def _looked_again(watcher: RedisServer) -> Callable[[], bool]:
+    """Whether a sentinel has asked the primary anew what it is: the age of what it knows has become less."""
+    ages: list[int] = []
+
+    def looked() -> bool:
+        with _client(watcher) as client:
+            ages.append(int(client.execute_command("SENTINEL MASTER", "mymaster")["info-refresh"]))
+        return len(ages) > 1 and ages[-1] < ages[-2]
+
+    return looked
 
 
 async def test_a_node_of_a_cluster_is_saved_and_not_restored_into(storage: FolderStorage) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from aishell_core.engines.redis_errors import told
 from aishell_core.engines.redis_text import info_of, pairs_in
 from aishell_core.engines.redis_wire import Refused, Wire, packed
-from aishell_ops.backups.engines.redis_checksum import checksum
+from aishell_ops.backups.engines.redis_checksum import Checksum, checksum
 from aishell_ops.backups.engines.redis_rdb import Key, version_of, walk
 from aishell_ops.backups.engines.redis_reader import RdbReader
 from aishell_ops.backups.engines.redis_server import Server
@@ -183,7 +183,8 @@ class Staging:
 
     def _library_payload(self) -> bytes:
         """The functions as FUNCTION DUMP writes them: what stands in the snapshot, the format's version, a checksum."""
-        return _payload(b"".join(bytes([_FUNCTION]) + _length(len(code)) + code for code in self._libraries), version_of(self._form))
+        content = b"".join(bytes([_FUNCTION]) + _length(len(code)) + code for code in self._libraries)
+        return content + _footer((content,), version_of(self._form))
 
     def keep_on_disk(self) -> None:
         """Have the server save itself where it saves at all; its AOF has all of this as commands already.
@@ -242,34 +243,47 @@ class _Filler:
         spare = self._staging.spares.get(key.database)
         if spare is None:
             raise BackupError(f"the snapshot holds a database {key.database}, for which no empty one was kept", "plan the restore again")
-        if key.expires_at_ms is not None and key.expires_at_ms <= time.time() * 1000:
+        if key.expires_at_ms is not None and key.expires_at_ms <= 0:
+            # Such a time cannot be given to RESTORE; it has passed by every clock. What else has passed the server knows best.
             return
         if spare != self._current:
             self.flush()
             self._staging.wire.ask("SELECT", spare)
             self._current = spare
-        value = _payload(bytes([key.kind]) + self._content[begin : reader.offset], version_of(form))
         words: list[str | bytes | int] = ["RESTORE", key.name, key.expires_at_ms or 0]
         extra: list[str | bytes | int] = ["ABSTTL"]
         if key.frequency is not None:
             extra += ["FREQ", key.frequency]
         elif key.idle_seconds is not None:
             extra += ["IDLETIME", key.idle_seconds]
-        self._send(words, value, extra, key)
+        self._send(words, (bytes([key.kind]), self._content[begin : reader.offset]), extra, key.name, version_of(form))
         self._staging.count(key.database, expiring=key.expires_at_ms is not None)
         if self._size >= _BATCH_BYTES or len(self._names) >= _BATCH_KEYS:
             self.flush()
             self._staging.beat(self._current)
             self._progress(Stride(self._part, reader.offset, 0))
 
-    def _send(self, words: list[str | bytes | int], value: bytes, extra: list[str | bytes | int], key: Key) -> None:
+    def _send(
+        self,
+        words: list[str | bytes | int],
+        value: tuple[bytes, memoryview],
+        extra: list[str | bytes | int],
+        name: bytes,
+        version: int,
+    ) -> None:
+        """One command of the words, the value and what follows it; a large value goes from the file to the server uncopied."""
+        footer = _footer(value, version)
+        size = sum(map(len, value)) + len(footer)
         head, tail = packed(words), packed(extra)
-        # One command of the words, the value and what follows it.
-        count = len(words) + 1 + len(extra)
-        self._pieces.append(b"*%d" % count + head[head.index(b"\r") :] + b"$%d\r\n" % len(value))
-        self._pieces += [value, b"\r\n" + tail[tail.index(b"\n") + 1 :]]
-        self._size += len(value) + len(head) + len(tail)
-        self._names.append(key.name)
+        head = b"*%d" % (len(words) + 1 + len(extra)) + head[head.index(b"\r") :] + b"$%d\r\n" % size
+        tail = footer + b"\r\n" + tail[tail.index(b"\n") + 1 :]
+        self._names.append(name)
+        if size <= _BATCH_BYTES:
+            self._pieces += [head, *value, tail]
+            self._size += len(head) + size + len(tail)
+            return
+        self._staging.wire.send(b"".join(self._pieces), head, *value, tail)
+        self._pieces, self._size = [], _BATCH_BYTES
 
     def function(self, code: bytes) -> None:
         """Keep a library for the last step."""
@@ -306,10 +320,16 @@ def _of_key(name: bytes, answer: Refused, wire: Wire) -> BackupError:
     return BackupError(f"the server does not take the key {shown}: {error.message}", error.hint)
 
 
-def _payload(content: bytes, version: int) -> bytes:
-    """What RESTORE takes: a value as it stands in a snapshot, the format's version, a checksum of both."""
-    known = content + version.to_bytes(2, "little")
-    return known + checksum(known).to_bytes(8, "little")
+def _footer(content: Sequence[bytes | memoryview], version: int) -> bytes:
+    """What stands behind a value that RESTORE takes: the format's version, and a checksum of all before it."""
+    known = version.to_bytes(2, "little")
+    if sum(map(len, content)) < _BATCH_BYTES:
+        return known + checksum(b"".join((*content, known))).to_bytes(8, "little")
+    whole = Checksum()
+    for piece in (*content, known):
+        for begin in range(0, len(piece), _BATCH_BYTES):
+            whole.add(piece[begin : begin + _BATCH_BYTES])
+    return known + whole.value().to_bytes(8, "little")
 
 
 def _taken(spare: int) -> BackupError:

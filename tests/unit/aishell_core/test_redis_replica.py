@@ -56,7 +56,7 @@ def _pieces(text: bytes, size: int) -> list[bytes]:
 @pytest.mark.parametrize("marked", [True, False], ids=["by a mark", "by its length"])
 def test_the_snapshot_is_exactly_what_lies_within_its_frame(piece_bytes: int, marked: bool) -> None:
     framed = b"$EOF:" + MARK + b"\r\n" + CONTENT + MARK if marked else b"$%d\r\n" % len(CONTENT) + CONTENT + b"*1\r\n$4\r\nPING\r\n"
-    said = b"+OK\r\n-ERR no such option\r\n\n\n+FULLRESYNC abc 42\r\n\n\n\n" + framed
+    said = b"+OK\r\n+OK\r\n-ERR no such option\r\n\n\n+FULLRESYNC abc 42\r\n\n\n\n" + framed
     with _talk(*_pieces(said, piece_bytes)) as wire:
         stream = ReplicaStream(wire)
         assert stream.begin() == Snapshot("abc", 42, "REDIS0011")
@@ -67,7 +67,7 @@ def test_the_snapshot_is_exactly_what_lies_within_its_frame(piece_bytes: int, ma
 @pytest.mark.parametrize("marked", [True, False], ids=["by a mark", "by its length"])
 def test_a_connection_that_breaks_before_the_end_is_no_end(marked: bool) -> None:
     framed = b"$EOF:" + MARK + b"\r\n" + CONTENT + MARK[:-1] if marked else b"$%d\r\n" % len(CONTENT) + CONTENT[:-1]
-    with _talk(b"+OK\r\n+OK\r\n+FULLRESYNC abc 42\r\n" + framed) as wire:
+    with _talk(b"+OK\r\n+OK\r\n+OK\r\n+FULLRESYNC abc 42\r\n" + framed) as wire:
         stream = ReplicaStream(wire)
         stream.begin()
         with pytest.raises(RedisError, match="broke before its snapshot was whole") as caught:
@@ -76,7 +76,7 @@ def test_a_connection_that_breaks_before_the_end_is_no_end(marked: bool) -> None
 
 
 def test_a_silent_server_is_given_up() -> None:
-    with _talk(b"+OK\r\n+OK\r\n+FULLRESYNC abc 42\r\n$100\r\nREDIS0011", hangs_up=False) as wire:
+    with _talk(b"+OK\r\n+OK\r\n+OK\r\n+FULLRESYNC abc 42\r\n$100\r\nREDIS0011", hangs_up=False) as wire:
         stream = ReplicaStream(wire)
         stream.begin()
         with pytest.raises(RedisError) as caught:
@@ -92,7 +92,7 @@ def test_who_waits_for_a_silent_server_can_be_stopped() -> None:
     def stop() -> None:
         raise StoppedError
 
-    with _talk(b"+OK\r\n+OK\r\n", hangs_up=False) as wire:
+    with _talk(b"+OK\r\n+OK\r\n+OK\r\n", hangs_up=False) as wire:
         wire.expect_wanted = stop
         with pytest.raises(StoppedError):
             ReplicaStream(wire).begin()
@@ -126,5 +126,5 @@ def test_whoever_may_be_a_replica_is_told_so_without_beginning_anything() -> Non
     "said", [b"+CONTINUE abc", b"$5", b"+FULLRESYNC abc", b"+FULLRESYNC abc 1\r\n*3", b"+FULLRESYNC abc 1\r\n$50\r\nHTTP/1.1 400 x"]
 )
 def test_who_does_not_answer_as_a_primary_is_none(said: bytes) -> None:
-    with _talk(b"+OK\r\n+OK\r\n" + said + b"\r\n") as wire, pytest.raises(RedisError, match="does not answer as a primary does"):
+    with _talk(b"+OK\r\n+OK\r\n+OK\r\n" + said + b"\r\n") as wire, pytest.raises(RedisError, match="does not answer as a primary does"):
         ReplicaStream(wire).begin()
