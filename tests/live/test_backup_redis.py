@@ -467,6 +467,13 @@ async def test_a_server_that_gives_no_replication_is_told_as_such(storage: Folde
             assert "provider's own snapshots" in caught.value.hint
 
 
+async def test_a_server_without_a_command_that_a_restore_needs_is_refused(one: RedisServer, storage: FolderStorage) -> None:
+    backup = await _take(one, storage)
+    with redis_server(rename_command="SWAPDB ", **AT_ONCE) as server:
+        plan = await _plan(server, backup)
+        assert plan.obstacles == ("this server lets nobody run swapdb, without which nothing is exchanged in one step",)
+
+
 async def test_a_replica_is_saved_as_well_as_long_as_it_has_its_primary(storage: FolderStorage) -> None:
     with redis_server(**AT_ONCE) as primary, redis_server(replicaof=f"127.0.0.1 {primary.port}", **AT_ONCE) as server:
         _filled(primary)

@@ -159,12 +159,17 @@ def _of_memory(server: Server, data_bytes: int) -> list[str]:
 
 
 def _of_rights(wire: Wire, server: Server) -> list[str]:
-    missing = [
-        name
-        for name, words in (*_HARMLESS, *(_FUNCTIONS if server.release >= (7, 0) else ()))
-        if isinstance(answer := wire.try_ask(*words), Refused) and "NOPERM" in answer.said
-    ]
-    return [f"this user may not restore: {acl_grant(wire.where.name, *missing)} ~*"] if missing else []
+    missing, unknown = [], []
+    for name, words in (*_HARMLESS, *(_FUNCTIONS if server.release >= (7, 0) else ())):
+        answer = wire.try_ask(*words)
+        if isinstance(answer, Refused) and "NOPERM" in answer.said:
+            missing.append(name)
+        elif isinstance(answer, Refused) and "unknown command" in answer.said.lower():
+            unknown.append(name)
+    found = [f"this user may not restore: {acl_grant(wire.where.name, *missing)} ~*"] if missing else []
+    if unknown:
+        found.append(f"this server lets nobody run {', '.join(unknown)}, without which nothing is exchanged in one step")
+    return found
 
 
 def _writes(manifest: Manifest) -> tuple[str, ...]:

@@ -7,9 +7,9 @@ restore leaves are keys in spare databases, which carry a mark. https://redis.io
 from __future__ import annotations
 
 import json
-import mmap
+import os
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,6 +35,7 @@ _BATCH_BYTES = 1 << 20
 _BATCH_KEYS = 512
 _LOOK_SECONDS = 0.1
 _FUNCTION = 245
+_FOOTER_BYTES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +102,10 @@ class Staging:
 
     def fill(self, path: Path, part: str, progress: Progress, stop: Stop) -> None:
         """Put every key of a snapshot into its spare database, as RESTORE takes it."""
-        with path.open("rb", buffering=0) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            filler = _Filler(self, memoryview(content), part, progress, stop)
-            try:
-                self._form = walk(RdbReader(file), filler).form
-                filler.flush()
-            finally:
-                filler.release()
+        with path.open("rb", buffering=0) as file:
+            filler = _Filler(self, file.fileno(), part, progress, stop)
+            self._form = walk(RdbReader(file), filler).form
+            filler.flush()
         self._compare()
 
     def _select(self, database: int) -> None:
@@ -184,7 +182,7 @@ class Staging:
     def _library_payload(self) -> bytes:
         """The functions as FUNCTION DUMP writes them: what stands in the snapshot, the format's version, a checksum."""
         content = b"".join(bytes([_FUNCTION]) + _length(len(code)) + code for code in self._libraries)
-        return content + _footer((content,), version_of(self._form))
+        return content + _footer(content, version_of(self._form))
 
     def keep_on_disk(self) -> None:
         """Have the server save itself where it saves at all; its AOF has all of this as commands already.
@@ -218,17 +216,50 @@ class Staging:
         self._select(0)
 
 
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """A value as it stands in the file of a snapshot, and as RESTORE takes it."""
+
+    file: int
+    kind: int
+    begin: int
+    end: int
+    version: int
+
+    @property
+    def size_bytes(self) -> int:
+        """How much RESTORE takes."""
+        return 1 + self.end - self.begin + _FOOTER_BYTES
+
+    def pieces(self) -> Iterator[bytes]:
+        """The kind, the value, the format's version and a checksum of all before it."""
+        check = Checksum() if self.size_bytes > _BATCH_BYTES else None
+        known = bytes([self.kind])
+        for begin in range(self.begin, self.end, _BATCH_BYTES):
+            known += os.pread(self.file, min(self.end - begin, _BATCH_BYTES), begin)
+            if check is not None:
+                check.add(known)
+                yield known
+                known = b""
+        if check is None:
+            yield known + _footer(known, self.version)
+            return
+        known += self.version.to_bytes(2, "little")
+        check.add(known)
+        yield known + check.value().to_bytes(8, "little")
+
+
 class _Filler:
     """Sends the keys of a snapshot, as they stand in its file, in batches."""
 
-    def __init__(self, staging: Staging, content: memoryview, part: str, progress: Progress, stop: Stop) -> None:
+    def __init__(self, staging: Staging, file: int, part: str, progress: Progress, stop: Stop) -> None:
         self._stop = stop
         self._staging = staging
-        self._content = content
+        self._file = file
         self._part = part
         self._progress = progress
         self._current: int | None = None
-        self._pieces: list[bytes | memoryview] = []
+        self._pieces: list[bytes] = []
         self._size = 0
         self._names: list[bytes] = []
 
@@ -256,33 +287,27 @@ class _Filler:
             extra += ["FREQ", key.frequency]
         elif key.idle_seconds is not None:
             extra += ["IDLETIME", key.idle_seconds]
-        self._send(words, (bytes([key.kind]), self._content[begin : reader.offset]), extra, key.name, version_of(form))
+        self._send(words, _Value(self._file, key.kind, begin, reader.offset, version_of(form)), extra, key.name)
         self._staging.count(key.database, expiring=key.expires_at_ms is not None)
         if self._size >= _BATCH_BYTES or len(self._names) >= _BATCH_KEYS:
             self.flush()
             self._staging.beat(self._current)
             self._progress(Stride(self._part, reader.offset, 0))
 
-    def _send(
-        self,
-        words: list[str | bytes | int],
-        value: tuple[bytes, memoryview],
-        extra: list[str | bytes | int],
-        name: bytes,
-        version: int,
-    ) -> None:
-        """One command of the words, the value and what follows it; a large value goes from the file to the server uncopied."""
-        footer = _footer(value, version)
-        size = sum(map(len, value)) + len(footer)
+    def _send(self, words: list[str | bytes | int], value: _Value, extra: list[str | bytes | int], name: bytes) -> None:
+        """One command of the words, the value and what follows it; a large value goes from the file to the server in pieces."""
         head, tail = packed(words), packed(extra)
-        head = b"*%d" % (len(words) + 1 + len(extra)) + head[head.index(b"\r") :] + b"$%d\r\n" % size
-        tail = footer + b"\r\n" + tail[tail.index(b"\n") + 1 :]
+        head = b"*%d" % (len(words) + 1 + len(extra)) + head[head.index(b"\r") :] + b"$%d\r\n" % value.size_bytes
+        tail = b"\r\n" + tail[tail.index(b"\n") + 1 :]
         self._names.append(name)
-        if size <= _BATCH_BYTES:
-            self._pieces += [head, *value, tail]
-            self._size += len(head) + size + len(tail)
+        if value.size_bytes <= _BATCH_BYTES:
+            self._pieces += [head, *value.pieces(), tail]
+            self._size += len(head) + value.size_bytes + len(tail)
             return
-        self._staging.wire.send(b"".join(self._pieces), head, *value, tail)
+        self._staging.wire.send(b"".join(self._pieces), head)
+        for piece in value.pieces():
+            self._staging.wire.send(piece)
+        self._staging.wire.send(tail)
         self._pieces, self._size = [], _BATCH_BYTES
 
     def function(self, code: bytes) -> None:
@@ -306,10 +331,6 @@ class _Filler:
         if refused is not None:
             raise _of_key(*refused, wire)
 
-    def release(self) -> None:
-        """Let go of the file."""
-        self._content.release()
-
 
 def _of_key(name: bytes, answer: Refused, wire: Wire) -> BackupError:
     """Why a server did not take a key."""
@@ -320,16 +341,10 @@ def _of_key(name: bytes, answer: Refused, wire: Wire) -> BackupError:
     return BackupError(f"the server does not take the key {shown}: {error.message}", error.hint)
 
 
-def _footer(content: Sequence[bytes | memoryview], version: int) -> bytes:
-    """What stands behind a value that RESTORE takes: the format's version, and a checksum of all before it."""
+def _footer(content: bytes, version: int) -> bytes:
+    """What stands behind what RESTORE takes: the format's version, and a checksum of all before it."""
     known = version.to_bytes(2, "little")
-    if sum(map(len, content)) < _BATCH_BYTES:
-        return known + checksum(b"".join((*content, known))).to_bytes(8, "little")
-    whole = Checksum()
-    for piece in (*content, known):
-        for begin in range(0, len(piece), _BATCH_BYTES):
-            whole.add(piece[begin : begin + _BATCH_BYTES])
-    return known + whole.value().to_bytes(8, "little")
+    return known + checksum(content + known).to_bytes(8, "little")
 
 
 def _taken(spare: int) -> BackupError:
