@@ -578,11 +578,21 @@ async def test_a_restart_after_the_restore_brings_the_restored_back(storage: Fol
             # The oldest server does not take it from its arguments.
             server.execute("CONFIG", "SET", "save", settings["save"])
         if "appendonly" not in settings:
-            server.execute("SAVE")
+            await asyncio.to_thread(eventually, lambda: _is_saved(server))
         await _restore(server, storage, backup, replace=True)
         server.kill()
         server.start()
         assert _contents(server) == before
+
+
+def _is_saved(server: RedisServer) -> bool:
+    """Whether it has been brought to the disk: the server refuses while its own snapshot for a replica is not over."""
+    with _client(server) as client:
+        try:
+            return bool(client.save())
+        except redis.ResponseError as error:
+            assert "in progress" in str(error)
+            return False
 
 
 async def test_the_recovery_sheet_restores_it_without_us(shop: RedisServer, storage: FolderStorage, tmp_path: Path) -> None:
