@@ -35,6 +35,7 @@ _SHOP = (
     "SELECT * FROM orders FORCE INDEX (cs) WHERE customer_id = 2",
     "ANALYZE TABLE orders, tiny, words",
 )
+_READINGS = 20
 _FILL = "INSERT INTO many (note) SELECT REPEAT('x', 100) FROM many"
 
 
@@ -270,14 +271,23 @@ async def _members(tiers: Tiers, count: int) -> Reading | None:
 async def test_a_setting_that_was_changed_or_persisted_is_told() -> None:
     with mysql("mysql-8.0") as server:
         async with tiers_of(server) as tiers:
-            before = {setting.name: setting for setting in (await tiers.cold()).settings or ()}
+            before = {setting.name: setting for setting in (await _with_settings(tiers)).settings or ()}
             server.execute("SET GLOBAL max_connections = 77", "SET PERSIST_ONLY back_log = 99")
-            reading = await tiers.cold()
+            reading = await _with_settings(tiers)
             after = {setting.name: setting for setting in reading.settings or ()}
             changed = {name for name in after if (after[name].value, after[name].pending_restart) != _state(before.get(name))}
             assert changed == {"max_connections", "back_log"}
             assert after["back_log"].pending_restart
             assert figure(reading, catalogue.MYSQL_SETTINGS_PENDING) == 1
+
+
+async def _with_settings(tiers: Tiers) -> Reading:
+    """A reading that has the settings: on a busy machine one may run into its deadline before it comes to them."""
+    for _ in range(_READINGS):
+        reading = await tiers.cold()
+        if reading.settings is not None:
+            return reading
+    raise AssertionError(reading.failures)
 
 
 def _state(setting: object) -> tuple[object, object]:
@@ -289,9 +299,9 @@ async def test_two_readings_of_settings_differ_only_in_what_was_set(version: str
     """What counts or moves by itself would be told as a change every time."""
     with mysql(version, settings={"log-bin": "bin", "server-id": "1"}) as server:
         async with tiers_of(server) as tiers:
-            before = (await tiers.cold()).settings
+            before = (await _with_settings(tiers)).settings
             server.execute("CREATE DATABASE shop", "CREATE TABLE shop.t (id INT)", "INSERT INTO shop.t VALUES (1)", "FLUSH BINARY LOGS")
-            assert (await tiers.cold()).settings == before
+            assert (await _with_settings(tiers)).settings == before
 
 
 async def test_a_hung_server_does_not_keep_the_tiers_beyond_their_deadline() -> None:
