@@ -53,6 +53,8 @@ def test_all_engines_stand_on_one_screen_and_a_hung_and_a_dead_one_change_nothin
             with servers.ferretdb.frozen():
                 wait_for(lambda screen: all(row_of(screen, name).split()[:1] in (["✖"], ["?"]) for name in ("papers", "dying")))
                 wait_for(lambda screen: _BLIND not in screen)
+                # A screen that is caught while it is being painted may lack a row.
+                wait_for(lambda screen: connections(screen, "orders") >= 0 and connections(screen, "shop") >= 0)
                 # The others are read all the same: what changes on them is seen.
                 before = connections(terminal.text, "orders"), connections(terminal.text, "shop")
                 with clients(servers.postgres, 3), waiters(servers.mariadb, 3):

@@ -509,7 +509,8 @@ async def test_only_the_tiers_are_read_that_bring_what_is_wanted(clock: FakeCloc
         watch.poller.poke(watch.demand)
         await clock.advance(1)
     assert watch.collector.times(Tier.HOT) == [0.0, 4.0, 5.0]
-    assert watch.collector.times(Tier.WARM) == watch.collector.times(Tier.COLD) == [0.0, 6.0]
+    assert watch.collector.times(Tier.WARM) == [0.0, 6.0]
+    assert watch.collector.times(Tier.COLD) == [0.0]
 
 
 async def test_what_is_wanted_of_a_target_that_fails_comes_with_its_first_good_reading(clock: FakeClock) -> None:
