@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator, Sequence
 
 from aishell_core.catalogue import CATALOGUE
 from aishell_core.values import Kind, Metric, Reading, Sample, TargetId, Tier
 from alerts.language.parser import parse_condition
+from alerts.language.ranges import range_of_metric
 from alerts.models import Level, Traits
 from alerts.rule import Rule, Trigger
 
@@ -21,8 +23,8 @@ _LEAST_LIMIT = 99.5
 
 
 def metrics() -> tuple[Metric, ...]:
-    """Gauges whose values are not shares; what they stand for makes no difference here."""
-    found = (metric for metric in CATALOGUE.values() if metric.kind is Kind.GAUGE)
+    """Gauges that may pass any limit; what they stand for makes no difference here."""
+    found = (metric for metric in CATALOGUE.values() if metric.kind is Kind.GAUGE and math.isinf(range_of_metric(metric).high))
     return tuple(found)[:METRICS]
 
 
