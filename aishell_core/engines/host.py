@@ -5,6 +5,7 @@ What the machine does not tell, in a container say, is None and never zero.
 
 from __future__ import annotations
 
+import os
 import platform
 import warnings
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import psutil
+
+from aishell_core.engines.host_kernel import NO_EVENTS, ClockState, MemoryEvents, clock_state, memory_events, raid_text
 
 _T = TypeVar("_T")
 
@@ -23,6 +26,7 @@ class CpuTimes:
     busy_seconds: float
     total_seconds: float
     iowait_seconds: float | None = None
+    steal_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +39,25 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Space(Usage):
+    """The space of a file system; with how many files it may have and how many more, 0 where it sets no limit."""
+
+    most_files: int = 0
+    free_files: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class DiskCounters:
-    """What a block device did since the machine started."""
+    """What a block device did since the machine started; times are sums over all operations, None where nobody counts them."""
 
     name: str
     reads: int
     writes: int
     read_bytes: int
     write_bytes: int
+    read_milliseconds: float | None = None
+    write_milliseconds: float | None = None
+    busy_milliseconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +88,17 @@ class HostLook:
     load_1m: float | None = None
     memory: Usage | None = None
     swap: Usage | None = None
+    events: MemoryEvents = NO_EVENTS
     disks: tuple[DiskCounters, ...] = ()
     interfaces: tuple[InterfaceCounters, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HostState:
+    """What changes seldom: the text of /proc/mdstat and what the kernel knows of its clock."""
+
+    raids: str | None = None
+    clock: ClockState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +148,7 @@ class LocalHost:
             load_1m=_known(lambda: psutil.getloadavg()[0]),
             memory=_known(_memory),
             swap=_known(_swap),
+            events=_known(memory_events) or NO_EVENTS,
             disks=_known(_disks) or (),
             interfaces=_known(_interfaces) or (),
         )
@@ -133,10 +158,15 @@ class LocalHost:
         found = _known(lambda: psutil.disk_partitions(all=True)) or []
         return tuple(Mount(item.mountpoint, item.device, item.fstype, "ro" in item.opts.split(",")) for item in found)
 
-    def space(self, path: str) -> Usage:
+    def space(self, path: str) -> Space:
         """The space of the file system at a path; raises OSError, and never comes back while its server is dead."""
         usage = psutil.disk_usage(path)
-        return Usage(usage.total, usage.used, usage.free)
+        files = _known(lambda: os.statvfs(path))
+        return Space(usage.total, usage.used, usage.free, files.f_files if files else 0, files.f_favail if files else 0)
+
+    def state(self) -> HostState:
+        """What changes seldom."""
+        return HostState(raids=_known(raid_text), clock=_known(clock_state))
 
     def identity(self) -> HostIdentity:
         """What the machine says of itself."""
@@ -176,7 +206,8 @@ def _cpu_times() -> CpuTimes:
     # Linux counts a guest's time as its host's user time too.
     total = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
     iowait: float | None = getattr(times, "iowait", None)
-    return CpuTimes(total - times.idle - (iowait or 0.0), total, iowait)
+    steal: float | None = getattr(times, "steal", None)
+    return CpuTimes(total - times.idle - (iowait or 0.0), total, iowait, steal)
 
 
 def _memory() -> Usage:
@@ -192,7 +223,14 @@ def _swap() -> Usage:
 def _disks() -> tuple[DiskCounters, ...]:
     # nowrap keeps a table of every counter to hide an overflow; a counter that falls is a gap here anyway.
     found = psutil.disk_io_counters(perdisk=True, nowrap=False) or {}
-    return tuple(DiskCounters(name, item.read_count, item.write_count, item.read_bytes, item.write_bytes) for name, item in found.items())
+    return tuple(
+        DiskCounters(
+            *(name, item.read_count, item.write_count, item.read_bytes, item.write_bytes),
+            # macOS tells no busy time, some systems no times at all.
+            *(getattr(item, part, None) for part in ("read_time", "write_time", "busy_time")),
+        )
+        for name, item in found.items()
+    )
 
 
 def _interfaces() -> tuple[InterfaceCounters, ...]:

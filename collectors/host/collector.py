@@ -7,13 +7,22 @@ from functools import partial
 from typing import Protocol
 
 from aishell_core.clock import Clock
-from aishell_core.engines.host import CpuTimes, HostIdentity, HostLook, LocalHost, Mount, Usage, is_this_host
+from aishell_core.engines.host import CpuTimes, HostIdentity, HostLook, HostState, LocalHost, Mount, Space, is_this_host
 from aishell_core.engines.worker import DatabaseThread
 from aishell_core.errors import TargetError
 from aishell_core.targets import Target
 from aishell_core.values import Ability, Cost, Facts, Failure, FailureCode, PlanNode, Reading, Sample, Tier
 from collectors.contract import Collector, Demand
-from collectors.host.rows import host_facts, look_samples, space_samples, uptime_samples, watched_mounts
+from collectors.host.rows import (
+    host_facts,
+    look_samples,
+    read_only_samples,
+    space_samples,
+    uptime_samples,
+    watched_mounts,
+    writable_mounts,
+)
+from collectors.host.state_rows import state_samples
 
 _LOOK_DEADLINE_SECONDS = 1.8
 _SPACE_DEADLINE_SECONDS = 2.0
@@ -29,8 +38,11 @@ class HostSource(Protocol):
     def mounts(self) -> tuple[Mount, ...]:
         """Everything that is mounted."""
 
-    def space(self, path: str) -> Usage:
+    def space(self, path: str) -> Space:
         """The space of the file system at a path; raises OSError."""
+
+    def state(self) -> HostState:
+        """What changes seldom."""
 
     def identity(self) -> HostIdentity:
         """What the machine says of itself."""
@@ -56,6 +68,7 @@ class HostCollector:
         self._thread = DatabaseThread("host figures")
         self._space_threads: dict[str, DatabaseThread] = {}
         self._cpu: CpuTimes | None = None
+        self._writable: frozenset[str] = frozenset()
         self._facts: Facts | None = None
 
     @property
@@ -101,10 +114,14 @@ class HostCollector:
         return (*look_samples(before, look), *uptime_samples(started_at, self._clock.now()))
 
     async def _warm(self) -> tuple[tuple[Sample, ...], tuple[Failure, ...]]:
-        paths = watched_mounts(await self._thread.run(self._source.mounts, self._look_deadline_seconds))
+        mounts = await self._thread.run(self._source.mounts, self._look_deadline_seconds)
+        paths = watched_mounts(mounts)
+        self._writable |= writable_mounts(mounts) & set(paths)
         self._serve(paths)
+        state = await self._thread.run(self._source.state, self._look_deadline_seconds)
         answers = await asyncio.gather(*(self._space(path) for path in paths))
-        samples = tuple(sample for answer in answers if isinstance(answer, tuple) for sample in answer)
+        told = tuple(sample for answer in answers if isinstance(answer, tuple) for sample in answer)
+        samples = (*told, *read_only_samples(mounts, self._writable), *state_samples(state))
         return samples, tuple(answer for answer in answers if isinstance(answer, Failure))
 
     def _serve(self, paths: tuple[str, ...]) -> None:

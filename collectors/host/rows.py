@@ -8,24 +8,32 @@ from collections.abc import Iterable
 from aishell_core.catalogue import (
     HOST_CORES,
     HOST_CPU,
+    HOST_DISK_BUSY,
+    HOST_DISK_FILES,
     HOST_DISK_FREE,
     HOST_DISK_READ,
+    HOST_DISK_READ_ONLY,
     HOST_DISK_READ_OPS,
+    HOST_DISK_READ_TIME,
     HOST_DISK_USAGE,
     HOST_DISK_WRITE,
     HOST_DISK_WRITE_OPS,
+    HOST_DISK_WRITE_TIME,
     HOST_IOWAIT,
     HOST_LOAD,
+    HOST_MAJOR_FAULTS,
     HOST_MEMORY,
+    HOST_MEMORY_KILLS,
     HOST_MEMORY_USED,
     HOST_NET_RECEIVED,
     HOST_NET_SENT,
+    HOST_STEAL,
     HOST_SWAP,
     UPTIME,
 )
-from aishell_core.engines.host import CpuTimes, DiskCounters, HostIdentity, HostLook, InterfaceCounters, Mount, Usage
+from aishell_core.engines.host import CpuTimes, DiskCounters, HostIdentity, HostLook, InterfaceCounters, Mount, Space
 from aishell_core.units import format_bytes
-from aishell_core.values import Facts, Sample
+from aishell_core.values import Facts, Labels, Metric, Sample
 
 # What is only a view of a disk or of memory; counted again, its traffic would show twice.
 _VIRTUAL_DISK = re.compile(r"loop\d+|ram\d+|zram\d+|dm-\d+|md\d+\w*|drbd\d+|bcache\d+|rbd\d+p\d+|zd\d+")
@@ -56,13 +64,14 @@ def look_samples(before: CpuTimes | None, look: HostLook) -> tuple[Sample, ...]:
     return (
         *cpu_samples(before, look),
         *memory_samples(look),
+        *_told((HOST_MAJOR_FAULTS, look.events.major_faults), (HOST_MEMORY_KILLS, look.events.kills)),
         *(sample for disk in whole_disks(look.disks) for sample in disk_samples(disk)),
         *(sample for interface in outer_interfaces(look.interfaces) for sample in interface_samples(interface)),
     )
 
 
 def cpu_samples(before: CpuTimes | None, look: HostLook) -> tuple[Sample, ...]:
-    """Busy and iowait shares of the time between two looks, load and cores; what is not known is left out."""
+    """Busy, iowait and stolen shares of the time between two looks, load and cores; what is not known is left out."""
     samples = []
     if look.cores is not None:
         samples.append(Sample(HOST_CORES, look.cores))
@@ -75,6 +84,8 @@ def cpu_samples(before: CpuTimes | None, look: HostLook) -> tuple[Sample, ...]:
     samples.append(Sample(HOST_CPU, _share(now.busy_seconds - before.busy_seconds, elapsed)))
     if now.iowait_seconds is not None and before.iowait_seconds is not None:
         samples.append(Sample(HOST_IOWAIT, _share(now.iowait_seconds - before.iowait_seconds, elapsed)))
+    if now.steal_seconds is not None and before.steal_seconds is not None:
+        samples.append(Sample(HOST_STEAL, _share(now.steal_seconds - before.steal_seconds, elapsed)))
     return tuple(samples)
 
 
@@ -90,13 +101,16 @@ def memory_samples(look: HostLook) -> tuple[Sample, ...]:
 
 
 def disk_samples(disk: DiskCounters) -> tuple[Sample, ...]:
-    """Operations and bytes of a disk since the machine started."""
-    labels = (("disk", disk.name),)
-    return (
-        Sample(HOST_DISK_READ_OPS, disk.reads, labels),
-        Sample(HOST_DISK_WRITE_OPS, disk.writes, labels),
-        Sample(HOST_DISK_READ, disk.read_bytes, labels),
-        Sample(HOST_DISK_WRITE, disk.write_bytes, labels),
+    """Operations, bytes and times of a disk since the machine started."""
+    return _told(
+        (HOST_DISK_READ_OPS, disk.reads),
+        (HOST_DISK_WRITE_OPS, disk.writes),
+        (HOST_DISK_READ, disk.read_bytes),
+        (HOST_DISK_WRITE, disk.write_bytes),
+        (HOST_DISK_READ_TIME, disk.read_milliseconds),
+        (HOST_DISK_WRITE_TIME, disk.write_milliseconds),
+        (HOST_DISK_BUSY, disk.busy_milliseconds),
+        labels=(("disk", disk.name),),
     )
 
 
@@ -106,13 +120,27 @@ def interface_samples(interface: InterfaceCounters) -> tuple[Sample, ...]:
     return Sample(HOST_NET_RECEIVED, interface.received_bytes, labels), Sample(HOST_NET_SENT, interface.sent_bytes, labels)
 
 
-def space_samples(mount: str, space: Usage) -> tuple[Sample, ...]:
-    """Used share and free bytes of a file system; what only root may still fill counts as used up, as in df."""
-    usable = space.used_bytes + space.free_bytes
-    if usable <= 0:
-        return ()
+def space_samples(mount: str, space: Space) -> tuple[Sample, ...]:
+    """Used shares and free bytes of a file system; what only root may still fill counts as used up, as in df."""
     labels = (("mount", mount),)
-    return Sample(HOST_DISK_USAGE, _share(space.used_bytes, usable), labels), Sample(HOST_DISK_FREE, space.free_bytes, labels)
+    usable = space.used_bytes + space.free_bytes
+    filled = () if usable <= 0 else ((HOST_DISK_USAGE, _share(space.used_bytes, usable)), (HOST_DISK_FREE, float(space.free_bytes)))
+    files = () if space.most_files <= 0 else ((HOST_DISK_FILES, _share(space.most_files - space.free_files, space.most_files)),)
+    return _told(*filled, *files, labels=labels)
+
+
+def writable_mounts(mounts: Iterable[Mount]) -> frozenset[str]:
+    """Where something can be written; a mount hides what was mounted at its place before."""
+    return frozenset(mount.path for mount in {mount.path: mount for mount in mounts}.values() if not mount.read_only)
+
+
+def read_only_samples(mounts: Iterable[Mount], were_writable: frozenset[str]) -> tuple[Sample, ...]:
+    """Of the places that were seen writable whether they still are; those that are unmounted are left out.
+
+    The kernel takes the right to write away after an error of the disk. What was read-only from the beginning is meant so.
+    """
+    newest = {mount.path: mount for mount in mounts if mount.path in were_writable}
+    return tuple(Sample(HOST_DISK_READ_ONLY, float(mount.read_only), (("mount", path),)) for path, mount in newest.items())
 
 
 def uptime_samples(started_at: float | None, now: float) -> tuple[Sample, ...]:
@@ -163,6 +191,11 @@ def watched_mounts(mounts: Iterable[Mount]) -> tuple[str, ...]:
 def _is_watched(mount: Mount) -> bool:
     inner = any(mount.path == folder or mount.path.startswith(folder + "/") for folder in _INNER_FOLDERS)
     return mount.kind in _FILE_SYSTEMS and not mount.read_only and (not inner or mount.path.startswith("/run/media/"))
+
+
+def _told(*figures: tuple[Metric, float | None], labels: Labels = ()) -> tuple[Sample, ...]:
+    """A sample for each figure that is known."""
+    return tuple(Sample(metric, value, labels) for metric, value in figures if value is not None)
 
 
 def _share(part: float, whole: float) -> float:

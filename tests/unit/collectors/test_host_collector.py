@@ -9,11 +9,13 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from aishell_core.clock import SystemClock
-from aishell_core.engines.host import CpuTimes, HostIdentity, HostLook, LocalHost, Mount, Usage
+from aishell_core.engines.host import CpuTimes, HostIdentity, HostLook, HostState, LocalHost, Mount, Space
+from aishell_core.engines.host_kernel import ClockState
 from aishell_core.errors import TargetError
 from aishell_core.targets import Location, Target, parse_location
 from aishell_core.values import Ability, FailureCode, Reading, TargetId, Tier
@@ -35,6 +37,7 @@ class SteadyHost:
         self.trouble: dict[str, Callable[[], None]] = {}
         self.asked: list[str] = []
         self.started_at = EPOCH - 60
+        self.seldom = HostState()
 
     def look(self) -> HostLook:
         self._meet("look")
@@ -43,9 +46,12 @@ class SteadyHost:
     def mounts(self) -> tuple[Mount, ...]:
         return self.found
 
-    def space(self, path: str) -> Usage:
+    def space(self, path: str) -> Space:
         self._meet(path)
-        return Usage(100, 40, 60)
+        return Space(100, 40, 60)
+
+    def state(self) -> HostState:
+        return self.seldom
 
     def identity(self) -> HostIdentity:
         return HostIdentity("db1", "Debian 12", "Linux 6.1", "x86_64", 2, 2**30, self.started_at)
@@ -112,7 +118,8 @@ async def test_a_hung_file_system_costs_its_own_figure_and_nothing_else() -> Non
         first = await collector.collect(Tier.WARM, NOTHING)
         second = await collector.collect(Tier.WARM, NOTHING)
         hot = await collector.collect(Tier.HOT, NOTHING)
-        assert values(first) == values(second) == {"host.disk.usage /": 0.4, "host.disk.free /": 60}
+        told = {"host.disk.usage /": 0.4, "host.disk.free /": 60, "host.disk.read_only /": 0, "host.disk.read_only /mnt/nas": 0}
+        assert values(first) == values(second) == told
         assert [(failure.part, failure.code) for failure in first.failures] == [("disk /mnt/nas", FailureCode.TIMEOUT)]
         assert [(failure.part, failure.code) for failure in second.failures] == [("disk /mnt/nas", FailureCode.TIMEOUT)]
         assert values(hot) == {"uptime": 60}
@@ -189,7 +196,41 @@ async def test_a_mount_that_is_gone_is_no_longer_asked_for() -> None:
         await collector.collect(Tier.WARM, NOTHING)
         source.found = source.found[:1]
         reading = await collector.collect(Tier.WARM, NOTHING)
-    assert set(values(reading)) == {"host.disk.usage /", "host.disk.free /"}
+    assert set(values(reading)) == {"host.disk.usage /", "host.disk.free /", "host.disk.read_only /"}
+
+
+async def test_a_file_system_that_turns_read_only_is_told_for_as_long_as_it_is() -> None:
+    source = SteadyHost()
+    source.found = (*source.found, Mount("/media/dvd", "/dev/sr0", "vfat", read_only=True))
+    async with opened(source) as collector:
+        before = values(await collector.collect(Tier.WARM, NOTHING))
+        source.found = (source.found[0], replace(source.found[1], read_only=True), source.found[2])
+        during = [values(await collector.collect(Tier.WARM, NOTHING)) for _ in range(2)]
+        source.found = (source.found[0], replace(source.found[1], read_only=False))
+        after = values(await collector.collect(Tier.WARM, NOTHING))
+    assert [reading["host.disk.read_only /mnt/nas"] for reading in (before, *during, after)] == [0, 1, 1, 0]
+    assert not any("dvd" in name for name in before)
+
+
+async def test_what_changes_seldom_comes_with_the_space() -> None:
+    source = SteadyHost()
+    source.seldom = HostState("md0 : active raid1 sdb1[1]\n      9 blocks [2/1] [_U]\n", ClockState(-0.062, synchronised=True))
+    async with opened(source) as collector:
+        found = values(await collector.collect(Tier.WARM, NOTHING))
+    assert found["host.raid.missing md0"] == 1
+    assert found["host.clock.offset"] == pytest.approx(62)
+    assert found["host.clock.unsynchronised"] == 0
+
+
+def test_the_real_kernel_tells_of_memory_disks_and_its_clock_what_it_knows() -> None:
+    host = LocalHost()
+    look, state, space = host.look(), host.state(), host.space("/")
+    counters = Path("/proc/vmstat")
+    if counters.exists() and "pgmajfault" in counters.read_text():
+        assert look.events.major_faults is not None
+    assert state.clock is None or abs(state.clock.offset_seconds) < 3600
+    assert space.most_files >= space.free_files >= 0
+    assert all(disk.busy_milliseconds is None or disk.busy_milliseconds >= 0 for disk in look.disks)
 
 
 async def test_a_host_explains_nothing() -> None:

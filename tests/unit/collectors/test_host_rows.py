@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aishell_core.engines.host import CpuTimes, DiskCounters, HostIdentity, HostLook, InterfaceCounters, Mount, Usage
+from aishell_core.engines.host import CpuTimes, DiskCounters, HostIdentity, HostLook, InterfaceCounters, Mount, Space, Usage
+from aishell_core.engines.host_kernel import ClockState, MemoryEvents, parse_vmstat
 from aishell_core.values import Sample
 from collectors.host.rows import (
     host_facts,
@@ -17,6 +18,7 @@ from collectors.host.rows import (
     watched_mounts,
     whole_disks,
 )
+from collectors.host.state_rows import clock_samples, raid_samples
 
 
 def named(samples: tuple[Sample, ...]) -> dict[str, float]:
@@ -59,10 +61,94 @@ def test_a_machine_without_iowait_has_a_cpu_share_all_the_same() -> None:
     assert named(look_samples(CpuTimes(1.0, 2.0), HostLook(cpu=CpuTimes(2.0, 4.0)))) == {"host.cpu.usage": 0.5}
 
 
+def test_time_that_a_hypervisor_gave_to_others_is_told_where_it_is_counted() -> None:
+    before, after = CpuTimes(100.0, 400.0, 20.0, 5.0), CpuTimes(103.0, 404.0, 20.5, 6.0)
+    assert named(look_samples(before, HostLook(cpu=after)))["host.cpu.steal"] == 0.25
+    assert "host.cpu.steal" not in named(look_samples(before, HostLook(cpu=CpuTimes(103.0, 404.0, 20.5))))
+
+
+def test_page_faults_and_ended_processes_are_sampled_raw() -> None:
+    text = "nr_free_pages 12\npgfault 99\npgmajfault 193773\noom_kill 2\n"
+    assert parse_vmstat(text) == MemoryEvents(193773, 2)
+    assert named(look_samples(None, HostLook(events=parse_vmstat(text)))) == {
+        "host.memory.faults.rate": 193773,
+        "host.memory.kills.rate": 2,
+    }
+    assert parse_vmstat("pgmajfault 7\n") == MemoryEvents(7, None), "before Linux 4.13"
+    assert parse_vmstat("pgmajfault odd\n\0oom_kill") == MemoryEvents()
+
+
+def test_times_of_a_disk_are_told_where_they_are_counted() -> None:
+    timed = DiskCounters("sda", 1, 2, 3, 4, 50.0, 60.0, None)
+    found = named(look_samples(None, HostLook(disks=(timed,))))
+    assert found["host.disk.read.time.rate sda"] == 50
+    assert found["host.disk.write.time.rate sda"] == 60
+    assert "host.disk.busy.time.rate sda" not in found
+
+
+def test_files_that_can_still_be_made_are_a_share_and_no_limit_is_none() -> None:
+    assert named(space_samples("/", Space(100, 40, 60, 1000, 250))) == {
+        "host.disk.usage /": 0.4,
+        "host.disk.free /": 60,
+        "host.disk.files.usage /": 0.75,
+    }
+    assert "host.disk.files.usage /" not in named(space_samples("/", Space(100, 40, 60)))
+
+
+DEGRADED = """Personalities : [raid1] [raid6] [raid5] [raid4]
+md0 : active raid1 sdb1[1](F) sda1[0]
+      1953512 blocks super 1.2 [2/1] [U_]
+      [==>..................]  recovery = 12.6% (37043392/292945152) finish=127.5min speed=33440K/sec
+
+md1 : active raid5 sdc1[3] sdb2[1] sda2[0]
+      3906764800 blocks super 1.2 level 5, 512k chunk, algorithm 2 [3/3] [UUU]
+      bitmap: 0/15 pages [0KB], 65536KB chunk
+
+md2 : active raid0 sde[1] sdd[0]
+      3906764800 blocks super 1.2 512k chunks
+
+md126 : active raid1 sdg[1] sdh[0]
+      1465 blocks super external:/md127/0 [2/2] [UU]
+
+md127 : inactive sdh[1](S) sdg[0](S)
+      5288 blocks super external:imsm
+
+md9 : inactive sdi[0](S)
+      1953512 blocks super 1.2
+
+unused devices: <none>
+"""
+
+
+def test_an_array_tells_how_many_disks_it_lacks() -> None:
+    found = named(raid_samples(DEGRADED))
+    assert found == {
+        "host.raid.missing md0": 1,
+        "host.raid.missing md1": 0,
+        "host.raid.missing md126": 0,
+        "host.raid.missing md9": 1,
+    }
+    assert raid_samples("Personalities :\nunused devices: <none>\n") == ()
+
+
+@given(st.text())
+def test_any_text_in_the_place_of_the_arrays_is_harmless(text: str) -> None:
+    assert all(sample.value >= 0 for sample in raid_samples(text))
+
+
+def test_a_clock_that_nobody_sets_has_no_known_offset() -> None:
+    assert named(clock_samples(ClockState(-0.062, True))) == {"host.clock.unsynchronised": 0, "host.clock.offset": 62}
+    assert named(clock_samples(ClockState(0.0, False))) == {"host.clock.unsynchronised": 1}
+    assert clock_samples(None) == ()
+
+
 TIMES = st.floats(0, 1e9)
 
 
-@given(st.builds(CpuTimes, TIMES, TIMES, st.none() | TIMES), st.builds(CpuTimes, TIMES, TIMES, st.none() | TIMES))
+@given(
+    st.builds(CpuTimes, TIMES, TIMES, st.none() | TIMES, st.none() | TIMES),
+    st.builds(CpuTimes, TIMES, TIMES, st.none() | TIMES, st.none() | TIMES),
+)
 def test_a_share_is_never_outside_of_zero_to_one(before: CpuTimes, after: CpuTimes) -> None:
     assert all(0.0 <= sample.value <= 1.0 for sample in look_samples(before, HostLook(cpu=after)))
 
@@ -157,8 +243,8 @@ def test_the_root_is_watched_where_no_mount_is_told_at_all() -> None:
 
 
 def test_space_counts_what_only_root_may_fill_as_used_up() -> None:
-    assert named(space_samples("/", Usage(1000, 600, 200))) == {"host.disk.usage /": 0.75, "host.disk.free /": 200}
-    assert space_samples("/proc", Usage(0, 0, 0)) == ()
+    assert named(space_samples("/", Space(1000, 600, 200))) == {"host.disk.usage /": 0.75, "host.disk.free /": 200}
+    assert space_samples("/proc", Space(0, 0, 0)) == ()
 
 
 def test_a_machine_that_starts_in_the_future_has_no_uptime() -> None:
