@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,14 +19,19 @@ from aishell_core.safety.perform import perform
 from aishell_core.safety.risk import ActionClass, Risk, RiskLevel
 from aishell_core.targets import Target
 from aishell_core.values import TargetId
+from aishell_ops.backups import attempts
+from aishell_ops.backups.attempts import What
+from aishell_ops.backups.catalogue import refresh
 from aishell_ops.backups.copying import copy_backup
 from aishell_ops.backups.drill import Drill, drill
 from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan, SaveRequest
 from aishell_ops.backups.exporting import export_backup
+from aishell_ops.backups.holder import own_holder
+from aishell_ops.backups.ids import new_id
 from aishell_ops.backups.importing import import_backup
 from aishell_ops.backups.keeping import remove
 from aishell_ops.backups.layout import Line, Spot
-from aishell_ops.backups.models import Backup, Record, RecordKind
+from aishell_ops.backups.models import Backup, BackupId, Record, RecordKind
 from aishell_ops.backups.progress import Tell, nobody
 from aishell_ops.backups.registry import driller_of, loader_of, saver_of
 from aishell_ops.backups.repository import Repository
@@ -39,6 +44,7 @@ from aishell_ops.backups.streams.stopping import in_thread
 from aishell_ops.backups.take import Order, take
 from aishell_ops.backups.verify import Depth, Verification, unlock, verify
 from aishell_tui.authority import Authority
+from aishell_tui.backup_chronicle import Chronicle
 from aishell_tui.backup_settings import BackupSettings, Settings
 
 T = TypeVar("T")
@@ -68,6 +74,7 @@ class BackupDesk:
         self.authority = authority
         self.settings = settings
         self.clock = clock
+        self._chronicle = Chronicle(authority.state_folder, clock)
 
     @contextmanager
     def repository(self, address: StorageAddress) -> Iterator[Repository]:
@@ -102,7 +109,8 @@ class BackupDesk:
             with self.repository(address) as repository:
                 keys = await self._keys(repository, backup, files)
                 who = self.authority.actor.user
-                return await verify(repository, spot_of_backup(backup), depth, self.clock, keys=keys, by=who, tell=tell)
+                async with self._noticed(repository, address):
+                    return await verify(repository, spot_of_backup(backup), depth, self.clock, keys=keys, by=who, tell=tell)
 
         attempt = self.attempt_on(backup, Risk(RiskLevel.NONE, READING), f"verify backup {backup.id}")
         return await perform(self.authority.log, attempt, act, clock=self.clock)
@@ -114,9 +122,11 @@ class BackupDesk:
 
         async def act() -> Drill:
             keys = await asyncio.to_thread(self.settings.keys, files) if backup.manifest.encryption is not None else None
+            begun = self._attempt(What.TEST, target, backup.manifest.job, address, backup.id)
             with self.repository(address) as repository:
                 who, spot = self.authority.actor.user, spot_of_backup(backup)
-                return await drill(driller_of(target), repository, spot, target, self.clock, keys=keys, by=who, tell=tell)
+                async with self._noticed(repository, address), self._chronicle.trying(begun, tell) as told:
+                    return await drill(driller_of(target), repository, spot, target, self.clock, keys=keys, by=who, tell=told)
 
         attempt = self.attempt_on(backup, Risk(RiskLevel.LOW, READING, ("a scratch place takes its data",)), f"test backup {backup.id}")
         return await perform(self.authority.log, attempt, act, clock=self.clock)
@@ -172,8 +182,9 @@ class BackupDesk:
 
         async def act() -> Backup:
             with self.repository(address) as repository:
-                await asyncio.to_thread(repository.record, spot_of_backup(backup), mark)
-                return await asyncio.to_thread(repository.read, spot_of_backup(backup))
+                async with self._noticed(repository, address):
+                    await asyncio.to_thread(repository.record, spot_of_backup(backup), mark)
+                    return await asyncio.to_thread(repository.read, spot_of_backup(backup))
 
         # Keeping a backup harms nobody; letting go of one lets retention remove it.
         keeps = mark.kind in {RecordKind.PINNED, RecordKind.HELD}
@@ -186,7 +197,8 @@ class BackupDesk:
 
         async def act() -> int:
             with self.repository(address) as repository:
-                return await asyncio.to_thread(remove, repository, spot_of_backup(backup))
+                async with self._noticed(repository, address):
+                    return await asyncio.to_thread(remove, repository, spot_of_backup(backup))
 
         return await perform(self.authority.log, self.deletion(backup, address, confirmed=confirmed), act, clock=self.clock)
 
@@ -218,13 +230,14 @@ class BackupDesk:
         async def act() -> tuple[Backup, Verification | None]:
             with self.repository(address) as repository:
                 work = partial(import_backup, source, repository, target=target, keys=keys, tell=tell, stop=stop)
-                backup = await in_thread(stop, work)
-                if not check:
-                    return backup, None
-                opened = await self._keys(repository, backup)
-                who = self.authority.actor.user
-                found = await verify(repository, spot_of_backup(backup), Depth.DEEP, self.clock, keys=opened, by=who, tell=tell)
-                return found.backup, found
+                async with self._noticed(repository, address):
+                    backup = await in_thread(stop, work)
+                    if not check:
+                        return backup, None
+                    opened = await self._keys(repository, backup)
+                    who = self.authority.actor.user
+                    found = await verify(repository, spot_of_backup(backup), Depth.DEEP, self.clock, keys=opened, by=who, tell=tell)
+                    return found.backup, found
 
         place, risk = Place(target, known=False), Risk(RiskLevel.LOW, READING, ("a backup comes from elsewhere",))
         decision = decide(self.authority.actor, self.authority.policy, place, risk)
@@ -262,13 +275,32 @@ class BackupDesk:
         return None
 
     async def _create(self, target: Target, settings: Settings, tell: Tell, by: str) -> Saved:
-        recipe, locked = await asyncio.to_thread(self.settings.recipe, settings)
-        notes = (("by", by),) if by else ()
-        order = Order(target, self._request(settings), settings.job, recipe, settings.proof, notes, locked)
         first, *others = settings.storages
-        with self.repository(first) as repository:
-            backup = await take(saver_of(target), repository, order, self.clock, tell=tell)
-            return await self._after(repository, backup, tuple(others), settings, tell)
+        begun = self._attempt(What.SAVE, target, settings.job, first, new_id(self.clock.now()))
+        async with self._chronicle.trying(begun, tell) as told:
+            recipe, locked = await asyncio.to_thread(self.settings.recipe, settings)
+            notes = (("by", by),) if by else ()
+            order = Order(target, self._request(settings), settings.job, recipe, settings.proof, notes, locked, begun.backup)
+            with self.repository(first) as repository:
+                async with self._noticed(repository, first):
+                    backup = await take(saver_of(target), repository, order, self.clock, tell=told)
+                    return await self._after(repository, backup, tuple(others), settings, told)
+
+    def _attempt(self, what: What, target: Target, job: str, address: StorageAddress, backup: BackupId) -> attempts.Attempt:
+        """Something that is about to be tried, by this process."""
+        location, now = target.location, self.clock.now()
+        database = location.database if location.path is None else location.path.name
+        holder = own_holder("saving" if what is What.SAVE else "testing")
+        return attempts.Attempt(what, str(target.name), target.engine, database, job, str(address), backup, now, holder)
+
+    @asynccontextmanager
+    async def _noticed(self, repository: Repository, address: StorageAddress) -> AsyncIterator[None]:
+        """What is changed in a storage is in the catalogue afterwards, for all programs that read that alone."""
+        try:
+            yield
+        finally:
+            with suppress(AishellError):
+                await asyncio.to_thread(refresh, repository, self.authority.state_folder, str(address), self.clock.now())
 
     async def _after(
         self, repository: Repository, backup: Backup, others: tuple[StorageAddress, ...], settings: Settings, tell: Tell
@@ -278,7 +310,8 @@ class BackupDesk:
         for address in others:
             try:
                 with self.repository(address) as goal:
-                    await in_thread(stop, partial(copy_backup, repository, goal, spot, tell=tell, stop=stop))
+                    async with self._noticed(goal, address):
+                        await in_thread(stop, partial(copy_backup, repository, goal, spot, tell=tell, stop=stop))
                 saved = replace(saved, copies=(*saved.copies, str(address)))
             except AishellError as error:
                 saved = replace(saved, doubts=(*saved.doubts, error))

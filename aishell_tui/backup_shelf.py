@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 
 from aishell_core.errors import AishellError
-from aishell_ops.backups.catalogue import keep_entries, kept_entries, overview
+from aishell_ops.backups.catalogue import refresh
 from aishell_ops.backups.errors import DamagedError
 from aishell_ops.backups.ids import find_id
 from aishell_ops.backups.layout import Spot
@@ -87,16 +86,11 @@ def opened(desk: BackupDesk, found: Shelved) -> Shelved:
 
 def _glance(desk: BackupDesk, address: StorageAddress) -> Shelf:
     """What the catalogue keeps, as far as it still holds; what was read anew is kept for the next time."""
-    state = desk.authority.state_folder
-    entries = kept_entries(state, str(address))
     try:
         with desk.repository(address) as repository:
-            found = overview(repository, entries, desk.clock.now())
+            found = refresh(repository, desk.authority.state_folder, str(address), desk.clock.now())
     except AishellError as error:
         return Shelf(faults=(error,))
-    # A list that cannot be kept is shown all the same.
-    with suppress(AishellError):
-        keep_entries(state, entries)
     return _shelf(found, address)
 
 

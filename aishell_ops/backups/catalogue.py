@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -94,6 +94,32 @@ def keep_entries(state_folder: Path, entries: Entries) -> None:
         return
     with closing(Store.open(state_folder)) as store:
         store.transact(lambda connection: _write(connection, entries), is_durable=False)
+
+
+def refresh(repository: Repository, state_folder: Path, address: str, now: float) -> Inventory:
+    """All that lies in a storage, its backups in short, from what is kept as far as that still holds; what was new is kept.
+
+    Raises StorageError. What cannot be kept is told all the same.
+    """
+    entries = kept_entries(state_folder, address)
+    found = overview(repository, entries, now)
+    with suppress(AishellError):
+        keep_entries(state_folder, entries)
+    return found
+
+
+def kept_backups(connection: sqlite3.Connection, addresses: Iterable[str], now: float) -> tuple[tuple[str, Backup], ...]:
+    """The backups that are kept of storages, each with the storage's address, without looking there."""
+    found = ((address, backup_from(body, now)) for address in addresses for _, body in _read(connection, address).values())
+    return tuple((address, backup) for address, backup in found if backup is not None)
+
+
+def entries_version(connection: sqlite3.Connection) -> str:
+    """A text that is another one after anything that is kept has changed."""
+    digest = hashlib.sha256()
+    for row in connection.execute("SELECT storage, spot, mark FROM backup_entry ORDER BY storage, spot"):
+        digest.update("\0".join(map(str, row)).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
 
 
 def _read(connection: sqlite3.Connection, address: str) -> dict[str, tuple[str, str]]:

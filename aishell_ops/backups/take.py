@@ -17,7 +17,7 @@ from aishell_ops.backups.holder import own_holder
 from aishell_ops.backups.ids import new_id
 from aishell_ops.backups.layout import Line, Spot
 from aishell_ops.backups.lease import BEAT_SECONDS, Lease, take_lease
-from aishell_ops.backups.models import Backup, BackupKind, Holder, Manifest, ObjectProof, Part, ProofLevel
+from aishell_ops.backups.models import Backup, BackupId, BackupKind, Holder, Manifest, ObjectProof, Part, ProofLevel
 from aishell_ops.backups.progress import Stage, Step, Tell, nobody
 from aishell_ops.backups.repository import Repository
 from aishell_ops.backups.sheet import recovery_sheet
@@ -28,7 +28,10 @@ from aishell_ops.backups.streams.store import part_name, store
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A backup that is wanted. `locked_key` is the content of `key.age` where a passphrase opens the backup."""
+    """A backup that is wanted. `locked_key` is the content of `key.age` where a passphrase opens the backup.
+
+    `id` is what it will be called; without one it gets a new one when it begins.
+    """
 
     target: Target
     request: SaveRequest = field(default_factory=SaveRequest)
@@ -37,6 +40,7 @@ class Order:
     proof: ProofLevel = ProofLevel.COUNTS
     annotations: tuple[tuple[str, str], ...] = ()
     locked_key: bytes | None = None
+    id: BackupId | None = None
 
 
 async def take(
@@ -57,7 +61,7 @@ async def take(
         # Whoever holds the lease is the only one who may be writing here: what others have begun will not be ended.
         await asyncio.to_thread(repository.sweep, inventory.unfinished, lambda _: False)
         previous = inventory.backups[-1].sha256 if inventory.backups else ""
-        spot = Spot(line, new_id(clock.now()))
+        spot = Spot(line, order.id or new_id(clock.now()))
         try:
             await asyncio.to_thread(repository.begin, spot, holder)
             manifest = await _save(engine, repository, order, plan, spot, clock, tell, stop)
