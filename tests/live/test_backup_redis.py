@@ -825,7 +825,7 @@ def count(frame, event, argument):
     if event != "call" or not within:
         return
     name, file, caller = frame.f_code.co_name, frame.f_code.co_filename, frame.f_back
-    scratch = file.endswith("redis_scratch.py") and name in ("watch", "proofs", "_not_loaded")
+    scratch = file.endswith(("redis_scratch.py", "kept_folder.py")) and name in ("watch", "proofs", "_not_loaded")
     filling = file.endswith("redis_staging.py") and name in ("flush", "_compare")
     asking = name == "ask" and caller.f_code.co_filename.endswith("redis_staging.py") and caller.f_code.co_name in ASKING
     if scratch or filling or asking:

@@ -18,8 +18,8 @@ from aishell_core.targets import Location, Secret, Target
 from aishell_core.values import TargetId
 from aishell_ops.backups.engines.mysql_tools import Client, find_server
 from aishell_ops.backups.errors import BackupError
+from aishell_ops.backups.kept_folder import Keeper, kept_folder
 from aishell_ops.backups.models import Manifest
-from aishell_ops.backups.scratch_folder import scratch_folder
 
 _START_SECONDS = 120.0
 _END_SECONDS = 20.0
@@ -92,18 +92,20 @@ def find_program(manifest: Manifest, environ: Mapping[str, str], folders: Iterab
 async def scratch_server(program: ServerProgram, target: Target, manifest: Manifest) -> AsyncIterator[Target]:
     """A server in a folder of its own, in memory where the backup is encrypted; raises BackupError when it does not start."""
     needed = float(dict(manifest.annotations).get("data_bytes") or manifest.plain_bytes)
-    with scratch_folder(round(needed) * _NEEDED_RATIO + _SERVER_BYTES, in_memory=manifest.encryption is not None) as folder:
-        password = secrets.token_urlsafe(24)
+    with kept_folder(round(needed) * _NEEDED_RATIO + _SERVER_BYTES, in_memory=manifest.encryption is not None) as keeper:
+        folder, password = keeper.folder, secrets.token_urlsafe(24)
         _write_private(folder / "init.sql", f"ALTER USER root@localhost IDENTIFIED BY {quoted_text(password)};\n")
         _write_private(folder / "client.cnf", "")
-        await asyncio.to_thread(_make, program, folder)
+        await asyncio.to_thread(_make, program, keeper)
         process = await asyncio.to_thread(_start, program, folder)
         try:
+            keeper.watch(process.pid)
             place = _target(target, manifest, folder, password)
             await _ready(process, place, folder)
             yield place
         finally:
             await asyncio.shield(asyncio.to_thread(_end, process))
+            keeper.watch(None)
 
 
 def _target(target: Target, manifest: Manifest, folder: Path, password: str) -> Target:
@@ -119,11 +121,22 @@ def _write_private(path: Path, text: str) -> None:
         file.write(text)
 
 
-def _make(program: ServerProgram, folder: Path) -> None:
-    command = program.making(folder / "data")
-    done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, cwd=folder, timeout=_START_SECONDS, check=False)
-    if done.returncode:
-        last = (done.stdout + done.stderr).decode(errors="replace").strip().splitlines()[-3:]
+def _make(program: ServerProgram, keeper: Keeper) -> None:
+    folder = keeper.folder
+    with (folder / "making.log").open("ab") as log:
+        process = subprocess.Popen(
+            program.making(folder / "data"), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, cwd=folder
+        )
+    try:
+        keeper.watch(process.pid)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_START_SECONDS)
+    finally:
+        if process.poll() is None:
+            _end(process)
+        keeper.watch(None)
+    if process.returncode:
+        last = (folder / "making.log").read_text(errors="replace").strip().splitlines()[-3:]
         raise BackupError(f"no data folder for a test could be made: {' / '.join(last)}", "test the restore on another machine")
 
 

@@ -19,12 +19,13 @@ from aishell_ops.backups.engines import redis_load_plan as loads
 from aishell_ops.backups.engines import redis_save_plan as saves
 from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan, SaveRequest
 from aishell_ops.backups.engines.redis_rdb import Census, databases_in, version_of
-from aishell_ops.backups.engines.redis_scratch import FILE, Keeper, kept_folder, loaded_server, read_file
+from aishell_ops.backups.engines.redis_scratch import FILE, loaded_server, read_file
 from aishell_ops.backups.engines.redis_server import VALKEY, look_at
 from aishell_ops.backups.engines.redis_snapshot import SnapshotSource
 from aishell_ops.backups.engines.redis_staging import Staging, look_for_stagings, spare_databases
 from aishell_ops.backups.engines.redis_tools import ServerProgram, find_server
 from aishell_ops.backups.errors import BackupError, BusyError
+from aishell_ops.backups.kept_folder import Keeper, kept_folder
 from aishell_ops.backups.models import Manifest, ObjectProof, Part, Position, ProofLevel
 from aishell_ops.backups.streams.contract import PlainSink, PlainSource, Progress, Stop
 from aishell_ops.backups.streams.files import FileSink

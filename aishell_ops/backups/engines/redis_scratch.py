@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from aishell_core.engines.redis_errors import RedisError, Whereabouts
@@ -16,8 +16,8 @@ from aishell_ops.backups.engines.redis_rdb import Census, Ending, walk
 from aishell_ops.backups.engines.redis_reader import RdbReader
 from aishell_ops.backups.engines.redis_tools import ServerProgram
 from aishell_ops.backups.errors import BackupError, DamagedError
+from aishell_ops.backups.kept_folder import Keeper
 from aishell_ops.backups.models import ObjectProof, ProofLevel
-from aishell_ops.backups.scratch_folder import scratch_folder
 from aishell_ops.backups.streams.contract import Stop
 from aishell_ops.backups.streams.stopping import expect_wanted
 
@@ -39,50 +39,6 @@ _SETTINGS = (
     "replicaof 127.0.0.1 1",
     "replica-serve-stale-data yes",
 )
-_KEEPER = """
-server=
-while read -r word; do
-  if [ "$word" = end ]; then exit; fi
-  server=$word
-done
-if [ -n "$server" ]; then kill -KILL "$server"; fi
-rm -rf -- "$1"
-"""
-"""Hears which server runs; when this process is gone without a word, however that came, it ends the server and removes its folder."""
-
-
-class Keeper:
-    """A small program that outlives this one by a moment, to leave nothing of a folder behind."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._process = _start(["/bin/sh", "-c", _KEEPER, "keeper", str(folder)], folder, stdin=subprocess.PIPE)
-
-    def watch(self, pid: int | None) -> None:
-        """The server that runs in the folder now."""
-        self._tell(str(pid or ""))
-
-    def end(self) -> None:
-        """The folder is the caller's again."""
-        self._tell("end")
-        self._process.communicate()
-
-    def _tell(self, word: str) -> None:
-        with suppress(OSError):
-            if self._process.stdin is not None:
-                self._process.stdin.write(f"{word}\n".encode())
-                self._process.stdin.flush()
-
-
-@contextmanager
-def kept_folder(needed_bytes: int, *, in_memory: bool) -> Iterator[Keeper]:
-    """A private folder for a snapshot and its server, gone when the block ends or when this process does."""
-    with scratch_folder(needed_bytes, in_memory=in_memory) as folder:
-        keeper = Keeper(folder)
-        try:
-            yield keeper
-        finally:
-            keeper.end()
 
 
 class LoadedServer:

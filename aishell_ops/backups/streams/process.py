@@ -113,12 +113,28 @@ class ProgramSink:
         self.remarks = run.said()
 
 
+def run_program(
+    program: Program, stop: Stop, *, begun: Callable[[int], None] | None = None, heard: Callable[[bytes], None] | None = None
+) -> str:
+    """Run a program that takes and gives no stream, to its end; what it said on standard error.
+
+    `begun` is told its process id, `heard` what it says while it says it, in a thread of its own. Raises BackupError unless it
+    went well, ToolError when it cannot be run.
+    """
+    with _running(program, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, heard=heard) as run:
+        if begun is not None:
+            begun(run.process.pid)
+        run.expect_success(stop)
+    return run.said()
+
+
 class _Run:
     """A running program and what it says."""
 
-    def __init__(self, program: Program, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, program: Program, process: subprocess.Popen[bytes], heard: Callable[[bytes], None] | None) -> None:
         self.program = program
         self.process = process
+        self._heard = heard
         self._said = bytearray()
         self._listener = threading.Thread(target=self._listen, name=f"stderr-{program.name}", daemon=True)
         self._listener.start()
@@ -126,6 +142,8 @@ class _Run:
     def _listen(self) -> None:
         descriptor = _descriptor(self.process.stderr)
         while piece := os.read(descriptor, 1 << 16):
+            if self._heard is not None:
+                self._heard(piece)
             self._said += piece
             del self._said[:-_REMARKS_BYTES]
 
@@ -169,7 +187,7 @@ class _Run:
 
 
 @contextmanager
-def _running(program: Program, *, stdin: int, stdout: int) -> Iterator[_Run]:
+def _running(program: Program, *, stdin: int, stdout: int, heard: Callable[[bytes], None] | None = None) -> Iterator[_Run]:
     """Run a program in a session of its own, which ends with the block."""
     handed = _handed(program.handed)
     try:
@@ -193,7 +211,7 @@ def _running(program: Program, *, stdin: int, stdout: int) -> Iterator[_Run]:
     for end in (process.stdin, process.stdout):
         if end is not None:
             _widen(end)
-    run = _Run(program, process)
+    run = _Run(program, process, heard)
     try:
         yield run
     finally:
