@@ -40,6 +40,14 @@ MYSQL_TABLE_CACHE_OVERFLOWS = rate(
 )
 MYSQL_TABLES_OPEN = gauge("mysql.tables.open", Unit.COUNT, MYSQL, "Tables that are open.")
 MYSQL_PREPARED = gauge("mysql.statements.prepared", Unit.COUNT, MYSQL, "Prepared statements that clients hold.")
+MYSQL_PREPARED_MAX = gauge(
+    "mysql.statements.prepared.max", Unit.COUNT, MYSQL, "Prepared statements that all clients together may hold (max_prepared_stmt_count)."
+)
+MYSQL_FILES_OPEN = gauge("mysql.files.open", Unit.COUNT, MYSQL, "Files that the server has open, those of InnoDB left out.")
+MYSQL_FILES_MAX = gauge("mysql.files.max", Unit.COUNT, MYSQL, "Files that the server may have open (open_files_limit).")
+MYSQL_TABLE_LOCKS = rate("mysql.table_locks.rate", Unit.PER_SECOND, MYSQL, "Locks of whole tables that were granted at once.")
+MYSQL_TABLE_LOCK_WAITS = rate("mysql.table_locks.waits.rate", Unit.PER_SECOND, MYSQL, "Locks of whole tables that had to be waited for.")
+MYSQL_READ_ONLY = gauge("mysql.read_only", Unit.COUNT, MYSQL, "1 while the server takes no writes of ordinary accounts (read_only).")
 MYSQL_BYTES_RECEIVED = rate("mysql.network.received.rate", Unit.BYTES_PER_SECOND, MYSQL, "Bytes that clients sent.")
 MYSQL_BYTES_SENT = rate("mysql.network.sent.rate", Unit.BYTES_PER_SECOND, MYSQL, "Bytes that were sent to clients.")
 MYSQL_METADATA_WAITING = gauge(
@@ -82,3 +90,9 @@ MYSQL_ROW_LOCK_TIME = rate(
 MYSQL_DATA_READ = rate("mysql.innodb.read.rate", Unit.BYTES_PER_SECOND, MYSQL, "Bytes that InnoDB read from its files.")
 MYSQL_DATA_WRITTEN = rate("mysql.innodb.write.rate", Unit.BYTES_PER_SECOND, MYSQL, "Bytes that InnoDB wrote to its files.")
 MYSQL_FSYNCS = rate("mysql.innodb.fsyncs.rate", Unit.PER_SECOND, MYSQL, "Files that InnoDB flushed to disk.")
+MYSQL_FORCED_RECOVERY = gauge(
+    "mysql.innodb.force_recovery",
+    Unit.COUNT,
+    MYSQL,
+    "What InnoDB leaves out to be able to start on damaged files (innodb_force_recovery); 0 in normal service.",
+)

@@ -20,6 +20,12 @@ MYSQL_REPLICATION_WAITING = gauge(
     MYSQL,
     "Transactions that were received and are not applied yet, by the same label; needs global transaction identifiers.",
 )
+MYSQL_GTID_GAPS = gauge(
+    "mysql.gtid.gaps",
+    Unit.COUNT,
+    MYSQL,
+    "Runs of transactions that are missing within those that were executed (gtid_executed); MySQL alone has them.",
+)
 MYSQL_REPLICAS = gauge("mysql.replicas", Unit.COUNT, MYSQL, "Replicas that take the binary log from this server now.")
 MYSQL_BINLOG_SIZE = gauge("mysql.binlog.size", Unit.BYTES, MYSQL, "Size of all binary logs that are kept.")
 MYSQL_BINLOG_FILES = gauge("mysql.binlog.files", Unit.COUNT, MYSQL, "Binary logs that are kept.")

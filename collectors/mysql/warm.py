@@ -11,6 +11,7 @@ from aishell_core.values import Part, Reading, Tier
 from collectors.budget import Budget
 from collectors.contract import Demand
 from collectors.mysql.cold_rows import redo_bytes
+from collectors.mysql.limits_rows import limit_samples
 from collectors.mysql.redo_rows import checkpoint_samples
 from collectors.mysql.relations import RelationsReader
 from collectors.mysql.replication import ReplicationReader
@@ -54,7 +55,7 @@ class WarmTier:
         now, budget = self._clock.now(), self._questions.budget(DEADLINE_SECONDS)
         server = await self._questions.facts(budget)
         look = await self._states.read(self._questions, server, budget, anew=True)
-        pieces = [Piece(binlog_samples(look.state), (), look.failures, look.cost)]
+        pieces = [Piece((*binlog_samples(look.state), *limit_samples(look.variables)), (), look.failures, look.cost)]
         pieces.append(await self._replication.samples(server, look, budget))
         pieces.append(await self._checkpoint(server, look, budget))
         if Part.SETTINGS in demand:

@@ -304,6 +304,30 @@ async def test_two_readings_of_settings_differ_only_in_what_was_set(version: str
             assert (await _with_settings(tiers)).settings == before
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_limits_that_rules_compare_with_are_told_and_read_only_follows_the_server(version: str) -> None:
+    with mysql(version, settings={"max-prepared-stmt-count": "1234"}) as server:
+        async with tiers_of(server) as tiers:
+            before = await tiers.warm()
+            assert before.failures == ()
+            assert figure(before, catalogue.MYSQL_PREPARED_MAX) == 1234
+            assert (figure(before, catalogue.MYSQL_FILES_MAX) or 0) > 0
+            assert figure(before, catalogue.MYSQL_FORCED_RECOVERY) == 0
+            assert figure(before, catalogue.MYSQL_READ_ONLY) == 0
+            server.execute("SET GLOBAL read_only = ON")
+            assert figure(await tiers.warm(), catalogue.MYSQL_READ_ONLY) == 1
+
+
+async def test_a_transaction_that_is_left_out_is_a_gap_on_mysql() -> None:
+    """The account names the identifiers itself, as a replica does that takes them from its source."""
+    source = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
+    with mysql("mysql-8.0", settings={"gtid-mode": "ON", "enforce-gtid-consistency": "ON"}) as server:
+        async with tiers_of(server) as tiers:
+            for number, gaps in ((1, 0), (3, 1), (2, 0)):
+                server.execute(f"SET GTID_NEXT = '{source}:{number}'", f"CREATE DATABASE d{number}", "SET GTID_NEXT = AUTOMATIC")
+                assert figure(await tiers.warm(), catalogue.MYSQL_GTID_GAPS) == gaps
+
+
 async def test_a_hung_server_does_not_keep_the_tiers_beyond_their_deadline() -> None:
     with mysql() as server:
         async with tiers_of(server) as tiers:

@@ -12,6 +12,7 @@ from aishell_core.values import Sample, Setting
 from collectors.mysql.auto_increment_rows import auto_increment_samples, counting_column, largest, usage
 from collectors.mysql.cold_rows import disk_samples, redo_bytes, schema_samples
 from collectors.mysql.horizon_rows import holders_of, views_of
+from collectors.mysql.limits_rows import gtid_gaps, limit_samples
 from collectors.mysql.progress_rows import from_process_list, from_stages, operation_of
 from collectors.mysql.relations_dictionary import Index, IndexPart, Lists, Table, decoded, tables_of
 from collectors.mysql.relations_indexes import index_remarks, may_repeat
@@ -333,6 +334,31 @@ def test_binary_logs_are_kept_for_a_time_or_for_ever() -> None:
     assert binlog_file_samples([{"File_size": 5}, {"File_size": 6}])[1] == Sample(catalogue.MYSQL_BINLOG_SIZE, 11.0)
     assert binlog_file_samples(None) == ()
     assert state_of(None, sees_all=False).known is False
+
+
+def test_limits_and_switches_are_figures_and_no_limit_is_none() -> None:
+    told = {"max_prepared_stmt_count": "16382", "open_files_limit": "0", "innodb_force_recovery": "0", "read_only": "ON"}
+    assert limit_samples(told) == (
+        Sample(catalogue.MYSQL_PREPARED_MAX, 16382),
+        Sample(catalogue.MYSQL_FORCED_RECOVERY, 0),
+        Sample(catalogue.MYSQL_READ_ONLY, 1),
+    )
+    assert limit_samples({"read_only": "NO_LOCK_NO_ADMIN", "max_prepared_stmt_count": "many"}) == ()
+    assert limit_samples({}) == ()
+
+
+@pytest.mark.parametrize(
+    ("executed", "gaps"),
+    [
+        ("", None),
+        ("3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5", 0),
+        ("3e11fa47-71ca-11e1-9e33-c80aa9429562:10-50", 0),
+        ("3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5:7,\n4e11fa47-71ca-11e1-9e33-c80aa9429562:1-3:9-12:20", 3),
+        ("3e11fa47-71ca-11e1-9e33-c80aa9429562:1-3:tag:1-2", 0),
+    ],
+)
+def test_gaps_are_counted_within_what_each_source_sent(executed: str, gaps: float | None) -> None:
+    assert gtid_gaps(executed) == gaps
 
 
 def test_the_disk_is_known_only_where_all_of_it_is() -> None:
