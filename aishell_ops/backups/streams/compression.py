@@ -7,6 +7,7 @@ import gzip
 import io
 import os
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol, cast
 
@@ -17,8 +18,8 @@ from aishell_ops.backups.models import Compression
 from aishell_ops.backups.storage.contract import Reader
 
 _MOST_BYTES = 40 << 20
-"""What the threads of a zstd stream may hold together; a thread has a job of input and about as much again of output and tables."""
-_JOB_BYTES = 8 << 20
+"""What the threads of a zstd stream may hold together: measured, a thread holds about four times its job."""
+_JOB_BYTES = 2 << 20
 _SMALLEST_JOB_BYTES = 1 << 20
 _MOST_WINDOW_BYTES = 128 << 20
 _PIECE_BYTES = 1 << 20
@@ -29,10 +30,10 @@ _GZIP_WINDOW = 31
 class Squeezer(Protocol):
     """Makes a stream smaller."""
 
-    def compress(self, data: bytes | memoryview) -> bytes:
-        """What can be told of the stream by now; may be empty."""
+    def compress(self, data: bytes | memoryview) -> Iterable[bytes]:
+        """What can be told of the stream by now, piece by piece; may be nothing."""
 
-    def flush(self) -> bytes:
+    def finish(self) -> Iterable[bytes]:
         """The rest, with the format's trailer."""
 
 
@@ -60,18 +61,19 @@ def squeezer(compression: Compression, level: int | None = None) -> Squeezer:
     level = FORMATS[compression].level if level is None else level
     match compression:
         case Compression.ZSTD:
-            return zstandard.ZstdCompressor(compression_params=_parameters(level, os.cpu_count() or 1)).compressobj()
+            # In one piece the output of all threads could be far more than they hold.
+            return zstandard.ZstdCompressor(compression_params=_parameters(level, os.cpu_count() or 1)).chunker(chunk_size=_PIECE_BYTES)
         case Compression.GZIP:
-            return zlib.compressobj(level, zlib.DEFLATED, _GZIP_WINDOW)
+            return _OneByOne(zlib.compressobj(level, zlib.DEFLATED, _GZIP_WINDOW))
         case Compression.BZIP2:
-            return bz2.BZ2Compressor(level)
+            return _OneByOne(bz2.BZ2Compressor(level))
         case Compression.NONE:
             return _Same()
 
 
 def _parameters(level: int, cores: int) -> zstandard.ZstdCompressionParameters:
     """Levels above 9 hold far more for each thread, so that they run on fewer."""
-    share = 4 if level > 9 else 2
+    share = 8 if level > 9 else 4
     threads = max(1, min(cores, _MOST_BYTES // (share * _SMALLEST_JOB_BYTES)))
     job = max(_SMALLEST_JOB_BYTES, min(_JOB_BYTES, _MOST_BYTES // (share * threads)))
     if threads == 1:
@@ -79,14 +81,35 @@ def _parameters(level: int, cores: int) -> zstandard.ZstdCompressionParameters:
     return zstandard.ZstdCompressionParameters.from_level(level, threads=threads, job_size=job, write_checksum=True)
 
 
+class _Flushing(Protocol):
+    """How the standard library compresses."""
+
+    def compress(self, data: bytes | memoryview, /) -> bytes: ...
+
+    def flush(self) -> bytes: ...
+
+
+class _OneByOne:
+    """Gives what comes of each call as one piece, which is no larger than what was taken in by it and a little before."""
+
+    def __init__(self, way: _Flushing) -> None:
+        self._way = way
+
+    def compress(self, data: bytes | memoryview) -> Iterable[bytes]:
+        return (self._way.compress(data),)
+
+    def finish(self) -> Iterable[bytes]:
+        return (self._way.flush(),)
+
+
 class _Same:
     """No compression."""
 
-    def compress(self, data: bytes | memoryview) -> bytes:
-        return bytes(data)
+    def compress(self, data: bytes | memoryview) -> Iterable[bytes]:
+        return (bytes(data),)
 
-    def flush(self) -> bytes:
-        return b""
+    def finish(self) -> Iterable[bytes]:
+        return ()
 
 
 def unsqueezed(stored: Reader, compression: Compression, where: str) -> Reader:

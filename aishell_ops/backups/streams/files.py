@@ -39,10 +39,11 @@ class FileSource:
 
 
 class FileSink:
-    """A new file that only its owner may read, written from a stream and brought to the disk."""
+    """A new file that only its owner may read, written from a stream and, while it is `durable`, brought to the disk."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, durable: bool = True) -> None:
         self._path = path
+        self._durable = durable
 
     @contextmanager
     def opened(self, stop: Stop) -> Iterator[Writer]:
@@ -51,7 +52,8 @@ class FileSink:
             descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
             try:
                 yield _Part(descriptor, stop)
-                os.fsync(descriptor)
+                if self._durable:
+                    os.fsync(descriptor)
             finally:
                 os.close(descriptor)
         except OSError as error:

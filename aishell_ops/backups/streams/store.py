@@ -51,8 +51,10 @@ def store(source: PlainSource, storage: Writes, key: str, recipe: Recipe, progre
 def _squeeze(plain: Pipe, squeezed: Pipe, recipe: Recipe) -> None:
     way = squeezer(recipe.compression, recipe.level)
     while piece := plain.read(_PIECE_BYTES):
-        squeezed.write(way.compress(piece))
-    squeezed.write(way.flush())
+        for small in way.compress(piece):
+            squeezed.write(small)
+    for small in way.finish():
+        squeezed.write(small)
     squeezed.end()
 
 
