@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from aishell_core.series.keys import SeriesKey
 from aishell_core.values import Event, Part
+from aishell_tui.backup_age import last_backup_text
 from aishell_tui.frame import TargetView
-from alerts.evidence import NOTICED_SECONDS, SETTINGS_SECONDS, Sight
+from alerts.evidence import NO_BACKUP, NOTICED_SECONDS, SETTINGS_SECONDS, Sight
 from alerts.language.checker import understood
 from alerts.models import Alert
 from alerts.rule import Rule
@@ -46,6 +47,7 @@ def sight_of(view: TargetView, alert: Alert, rule: Rule | None, events: tuple[Ev
             event for event in events if event.target in {view.name, ""} and -NOTICED_SECONDS <= at - event.at <= SETTINGS_SECONDS
         ),
         remarks=tuple(reason.text for reason in others)[:_REMARKS],
+        last_backup=last_backup_text(view) or NO_BACKUP,
     )
 
 

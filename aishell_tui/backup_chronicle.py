@@ -14,6 +14,7 @@ from typing import TypeVar
 from aishell_core.clock import Clock
 from aishell_core.errors import AishellError, StateError
 from aishell_core.state.store import Store
+from aishell_core.targets import Target
 from aishell_ops.backups import attempts
 from aishell_ops.backups.attempts import Attempt, AttemptOutcome
 from aishell_ops.backups.errors import BusyError
@@ -107,6 +108,12 @@ class _Steps:
         """A step; one reference is swapped, so that nobody sees half of it."""
         self.newest = step
         self._tell(step)
+
+
+def database_of(target: Target) -> str:
+    """What backups call the database of a target, as far as its address says: the file's name of one that is a file."""
+    location = target.location
+    return location.database if location.path is None else location.path.name
 
 
 def kept_attempts(state_folder: Path, since: float) -> tuple[Attempt, ...]:

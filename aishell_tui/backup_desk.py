@@ -44,7 +44,7 @@ from aishell_ops.backups.streams.stopping import in_thread
 from aishell_ops.backups.take import Order, take
 from aishell_ops.backups.verify import Depth, Verification, unlock, verify
 from aishell_tui.authority import Authority
-from aishell_tui.backup_chronicle import Chronicle
+from aishell_tui.backup_chronicle import Chronicle, database_of
 from aishell_tui.backup_settings import BackupSettings, Settings
 
 T = TypeVar("T")
@@ -288,10 +288,9 @@ class BackupDesk:
 
     def _attempt(self, what: What, target: Target, job: str, address: StorageAddress, backup: BackupId) -> attempts.Attempt:
         """Something that is about to be tried, by this process."""
-        location, now = target.location, self.clock.now()
-        database = location.database if location.path is None else location.path.name
+        name, now = database_of(target), self.clock.now()
         holder = own_holder("saving" if what is What.SAVE else "testing")
-        return attempts.Attempt(what, str(target.name), target.engine, database, job, str(address), backup, now, holder)
+        return attempts.Attempt(what, str(target.name), target.engine, name, job, str(address), backup, now, holder)
 
     @asynccontextmanager
     async def _noticed(self, repository: Repository, address: StorageAddress) -> AsyncIterator[None]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from aishell_core.clock import SystemClock
 from aishell_core.errors import UsageError
 from aishell_core.processes import share_one_heap
+from aishell_tui.backup_watch import BackupWatch
 from aishell_tui.options import DashboardOptions
 from aishell_tui.places import find_places
 from aishell_tui.runtime import Beside, Runtime
@@ -96,6 +97,7 @@ def _show(options: DashboardOptions, state: Path, ready: Callable[[], None] | No
         notice=options.notice,
         trouble=options.trouble,
         open_alerts=_alerts(options.rules, state, clock) if options.rules is not None else None,
+        backups=_backups(options, state, clock),
         # Whoever may do nothing but read has nothing made, and no old backups removed, by schedule.
         beside=_schedules(options.reload, state, clock) if options.reload is not None and not options.read_only else None,
     )
@@ -114,6 +116,14 @@ def _alerts(rules: Callable[[], RuleSource], state: Path, clock: Clock) -> OpenA
         return open_alerts(state, rules(), clock, traits, saw)
 
     return opened
+
+
+def _backups(options: DashboardOptions, state: Path, clock: Clock) -> BackupWatch:
+    """What is known of the targets' backups, as far as this dashboard's own folders go."""
+    environ = dict(os.environ)
+    if options.backup_folder is not None:
+        environ["AI_SHELL_BACKUP_DIR"] = str(options.backup_folder)
+    return BackupWatch(options.targets, state, clock, options.reload, environ)
 
 
 def _schedules(reload: Callable[[], Configuration], state: Path, clock: Clock) -> Beside:

@@ -15,7 +15,7 @@ from aishell_core.errors import TargetError
 from aishell_core.series.store import SeriesStore
 from aishell_core.targets import Target
 from aishell_core.units import format_duration
-from aishell_core.values import Failure, FailureCode, Reading, Severity, Thresholds, Tier, worst
+from aishell_core.values import Failure, FailureCode, Reading, Sample, Severity, TargetId, Thresholds, Tier, worst
 from aishell_tui.assess import assess, judged_metrics
 from aishell_tui.frame import Assessment, Reason, TargetView, absorb
 from collectors.alarm import ends_within
@@ -35,7 +35,8 @@ INTEGRITY = "integrity"
 class LookPlan:
     """What one look reads: the slower tiers besides the hot one, the parts, and the time between its two hot readings.
 
-    A window of 0 takes one hot reading only, and so no rates. Integrity is checked where it is given time.
+    A window of 0 takes one hot reading only, and so no rates. Integrity is checked where it is given time. `beside` gives figures
+    about a target that it does not tell itself; they go with its warm reading.
     """
 
     tiers: tuple[Tier, ...] = ()
@@ -44,6 +45,7 @@ class LookPlan:
     thresholds: Mapping[str, Thresholds] = field(default_factory=dict)
     deadlines: Schedule = field(default_factory=Schedule)
     integrity_seconds: float = 0.0
+    beside: Callable[[TargetId], tuple[Sample, ...]] = lambda _target: ()
 
 
 async def look_at(targets: Sequence[Target], plan: LookPlan, open_collector: OpenCollector, clock: Clock) -> tuple[TargetView, ...]:
@@ -156,7 +158,7 @@ class _Look:
             self._fail(tier, Failure(part, FailureCode.TIMEOUT, f"no answer within {format_duration(deadline)}", "", self._clock.now()))
             return False
         try:
-            self._absorb(call.result())
+            self._absorb(self._with_beside(call.result()))
         except TargetError as error:
             self._fail(tier, error.failure(part, self._clock.now()))
             return False
@@ -164,6 +166,11 @@ class _Look:
             self._fail(tier, self._fault(part, error))
             return False
         return True
+
+    def _with_beside(self, reading: Reading) -> Reading:
+        if reading.tier is not Tier.WARM:
+            return reading
+        return replace(reading, samples=(*reading.samples, *self._plan.beside(self._target.name)))
 
     def _fault(self, part: str, error: Exception) -> Failure:
         message = f"{type(error).__name__}: {error}"

@@ -115,6 +115,7 @@ PHRASES: Mapping[str, tuple[str, str]] = {
     "redis.cluster.slots.unserved": ("slots of the cluster that no node serves: {value}", "replication"),
     "redis.cluster.nodes.failed": ("nodes of the cluster that are down: {value}", "replication"),
     "redis.sentinel.primaries.down": ("watched primaries that are down: {value}", "replication"),
+    "backup.overdue": ("the next good backup is {value} late", "backups"),
     "sqlite.wal.size": ("the write-ahead log has grown to {value}, limit {limit}", "health"),
     "sqlite.wal.pending": ("{value} log frames wait for a checkpoint, limit {limit}", "health"),
     "sqlite.freelist.ratio": ("{value} of the file holds nothing, limit {limit}; VACUUM gives it back", "health"),

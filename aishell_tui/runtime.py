@@ -17,8 +17,9 @@ from aishell_core.series.rollup import RollupBatch
 from aishell_core.series.store import SeriesStore
 from aishell_core.state.history import History
 from aishell_core.targets import Location, Target
-from aishell_core.values import Event, EventKind, Failure, PlanNode, Severity, TargetId, Thresholds
+from aishell_core.values import Event, EventKind, Failure, Part, PlanNode, Severity, TargetId, Thresholds
 from aishell_tui.alert_feed import AlertFeed, OpenAlerts
+from aishell_tui.backup_watch import BackupWatch
 from aishell_tui.frame import Frame, OwnCost, TargetView
 from aishell_tui.history import HistoryKeeper
 from aishell_tui.timeline import Timeline
@@ -35,6 +36,10 @@ _EVENTS_SHOWN = 2000
 _FLEET = 20
 _GOODBYE_SECONDS = 2.0
 _NEED_SECONDS = 0.5
+_BACKUPS_SECONDS = 1.0
+"""The first readings and the first frame do not wait for what is known of backups."""
+_TOLD_WITH: Demand = frozenset({Part.SETTINGS})
+"""The part that is read in the tier with which figures of backups are told."""
 
 
 class Runtime:
@@ -42,7 +47,8 @@ class Runtime:
 
     The host that aishell runs on is always watched, besides the configured targets; `state_folder` None keeps no history, and
     without `open_alerts` no rule is evaluated. `notice` is shown while nothing worse is to be said; `trouble` is asked for that
-    at each frame. `beside` is work that goes on for as long as the runtime does, and is cancelled with it.
+    at each frame. `beside` is work that goes on for as long as the runtime does, and is cancelled with it. `backups` knows the
+    figures of backups.
     """
 
     def __init__(
@@ -59,9 +65,11 @@ class Runtime:
         jitter: Callable[[], float] = random.random,
         open_alerts: OpenAlerts | None = None,
         beside: Beside | None = None,
+        backups: BackupWatch | None = None,
     ) -> None:
         self._clock = clock
         self._beside = beside
+        self._backups = backups
         self._notice = notice
         self._trouble = trouble or (lambda: "")
         self._told_trouble = ""
@@ -77,8 +85,9 @@ class Runtime:
 
         def watch(target: Target) -> Watch:
             own = replace(schedule, hot_seconds=target.interval_seconds) if target.interval_seconds else schedule
-            return Watch(target, self._store, clock, open_collector, own, thresholds, self.emit, spread, self._alerts)
+            return Watch(target, self._store, clock, open_collector, own, thresholds, self.emit, spread, self._alerts, known)
 
+        known = backups.samples if backups is not None else None
         local = next((target for target in targets if target.engine == "host"), None)
         host = local or Target(HOST_NAME, Location("host", host="localhost"))
         self._alerts = AlertFeed(open_alerts, clock, (*targets, host), self) if open_alerts is not None else None
@@ -113,6 +122,8 @@ class Runtime:
                     group.create_task(self._history.run())
                 if self._beside is not None:
                     group.create_task(self._run_beside(self._beside))
+                if self._backups is not None:
+                    group.create_task(self._run_backups(self._backups))
                 if self._alerts is not None:
                     group.create_task(self._alerts.run())
                     group.create_task(self._need(self._alerts))
@@ -129,6 +140,19 @@ class Runtime:
         except Exception as error:  # noqa: BLE001 - a fault of what runs beside the screens must not end them: it is told
             text = f"what is made by schedule has ended by a fault: {type(error).__name__}: {error}"
             self.emit(Event(self._clock.now(), TargetId(""), EventKind.AISHELL, Severity.CRITICAL, text))
+
+    async def _run_backups(self, backups: BackupWatch) -> None:
+        try:
+            await self._clock.sleep(_BACKUPS_SECONDS)
+            await backups.run(self._reread)
+        except Exception as error:  # noqa: BLE001 - a fault in what tells of backups must not end the screens: it is told
+            text = f"figures of backups are not told any more, by a fault: {type(error).__name__}: {error}"
+            self.emit(Event(self._clock.now(), TargetId(""), EventKind.AISHELL, Severity.WARNING, text))
+
+    def _reread(self, targets: frozenset[TargetId]) -> None:
+        """Have the readings taken that tell what has become known of backups."""
+        for target in targets & self._watches.keys():
+            self._watches[target].poller.poke(_TOLD_WITH)
 
     async def _need(self, alerts: AlertFeed) -> None:
         """Have the parts read that rules and their evidence need, whoever looks."""

@@ -11,7 +11,20 @@ from aishell_core.engines.base import Cancellable, Introspectable
 from aishell_core.errors import TargetError
 from aishell_core.series.store import SeriesStore
 from aishell_core.targets import Target
-from aishell_core.values import Ability, Event, EventKind, Facts, Failure, FailureCode, PlanNode, Reading, TargetId, Thresholds
+from aishell_core.values import (
+    Ability,
+    Event,
+    EventKind,
+    Facts,
+    Failure,
+    FailureCode,
+    PlanNode,
+    Reading,
+    Sample,
+    TargetId,
+    Thresholds,
+    Tier,
+)
 from aishell_tui.assess import assess, judged_metrics
 from aishell_tui.changes import counted_events, statement_events, view_events
 from aishell_tui.frame import TargetView, absorb
@@ -49,10 +62,13 @@ class Watch:
         emit: Callable[[Event], None],
         jitter: Callable[[], float],
         listener: Listener | None = None,
+        beside: Callable[[TargetId], tuple[Sample, ...]] | None = None,
     ) -> None:
+        """`beside` gives figures about a target that it does not tell itself; they are told with each of its warm readings."""
         self.shown: Demand = NOTHING
         self.needed: Demand = NOTHING
         self._listener = listener
+        self._beside = beside
         self._store = store
         self._clock = clock
         self._open = open_collector
@@ -91,6 +107,9 @@ class Watch:
 
     def _publish(self, reading: Reading, interval_seconds: float) -> None:
         before = self.view
+        # Not with a reading that brought nothing: the figures that it should have brought would count as gone.
+        if self._beside is not None and reading.tier is Tier.WARM and reading.samples:
+            reading = replace(reading, samples=(*reading.samples, *self._beside(before.name)))
         for event in (*counted_events(before, reading), *statement_events(before, reading)):
             self._emit(event)
         if _began_anew(before.facts, reading.facts):

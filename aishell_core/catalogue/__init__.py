@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
 
+from aishell_core.catalogue.backups import *
 from aishell_core.catalogue.common import *
 from aishell_core.catalogue.declare import *
 from aishell_core.catalogue.declare import DECLARED

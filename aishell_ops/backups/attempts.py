@@ -7,16 +7,20 @@ Each function takes the connection of a transaction (`aishell_core.state.store`)
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 
 from aishell_core.state.forms import Form
+from aishell_ops.backups.lease import SILENT_SECONDS, Lives
 from aishell_ops.backups.models import BackupId, Holder
 from aishell_ops.backups.progress import Step
 
 KEPT_SECONDS = 400 * 86_400.0
 """As long as the runs of schedules: when a restore was tested last is asked for after the tested backup is gone."""
+
+GONE = "the program ended before it was done"
 
 
 class What(StrEnum):
@@ -27,12 +31,13 @@ class What(StrEnum):
 
 
 class AttemptOutcome(StrEnum):
-    """How an attempt ended, as far as it has."""
+    """How an attempt ended, as far as it has; that it was abandoned is never kept, but told from its holder (`settled`)."""
 
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    ABANDONED = "abandoned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +129,19 @@ def attempts_version(connection: sqlite3.Connection) -> tuple[object, ...]:
         "SELECT count(*), max(id), max(ended_at), sum(outcome = 'running') FROM backup_attempt"
     ).fetchone()
     return found
+
+
+def settled(attempts: Iterable[Attempt], alive: Lives, now: float) -> tuple[Attempt, ...]:
+    """The attempts in the light of who lives: one that still runs and whose holder is gone was abandoned; pure but for `alive`."""
+    return tuple(replace(one, outcome=AttemptOutcome.ABANDONED, message=GONE) if _is_gone(one, alive, now) else one for one in attempts)
+
+
+def _is_gone(attempt: Attempt, alive: Lives, now: float) -> bool:
+    if attempt.outcome is not AttemptOutcome.RUNNING:
+        return False
+    living = None if attempt.holder is None else alive(attempt.holder)
+    silent = now - (attempt.stepped_at or attempt.begun_at) >= SILENT_SECONDS
+    return living is False or (living is None and silent)
 
 
 def _attempt(row: tuple[str, ...]) -> Attempt | None:

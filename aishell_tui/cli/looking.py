@@ -5,9 +5,11 @@ from __future__ import annotations
 from aishell_core.clock import SystemClock
 from aishell_core.units import parse_duration
 from aishell_core.values import Tier
+from aishell_tui.backup_watch import BackupWatch
 from aishell_tui.cli.arguments import Choice, configuration, selected, tell_warnings
 from aishell_tui.cli.reports.looked import Looked
 from aishell_tui.oneshot import LookPlan, look_at, run
+from aishell_tui.places import find_places
 from collectors.contract import Demand
 from collectors.registry import open_collector
 from collectors.schedule import Schedule
@@ -36,9 +38,13 @@ def look(
     loaded = configuration(chosen)
     targets = selected(chosen, loaded)
     tell_warnings(chosen, loaded)
-    deadlines = Schedule(cold_deadline_seconds=_BRIEF_SECONDS) if brief else Schedule()
-    plan = LookPlan(tiers, demand, max(0.0, seconds), loaded.thresholds, deadlines, _INTEGRITY_SECONDS if integrity else 0.0)
     clock = SystemClock()
+    backups = BackupWatch(targets, find_places().state, clock, lambda: loaded)
+    if Tier.WARM in tiers:
+        backups.read()
+    deadlines = Schedule(cold_deadline_seconds=_BRIEF_SECONDS) if brief else Schedule()
+    checking = _INTEGRITY_SECONDS if integrity else 0.0
+    plan = LookPlan(tiers, demand, max(0.0, seconds), loaded.thresholds, deadlines, checking, backups.samples)
     views = run(look_at(targets, plan, open_collector, clock))
     ordered = sorted(views, key=lambda view: -view.assessment.severity.rank)
     return Looked(tuple(ordered), clock.now(), loaded.thresholds)

@@ -8,10 +8,11 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from aishell_core.catalogue import CATALOGUE, QUERIES_RATE, TRANSACTIONS_RATE
+from aishell_core.catalogue import BACKUP_OVERDUE, CATALOGUE, QUERIES_RATE, TRANSACTIONS_RATE
 from aishell_core.units import format_count, format_duration, format_value
 from aishell_core.values import Severity, TargetId, Unit
 from aishell_tui.alert_news import LEVEL_WORDS, SEVERITIES, firing, level_counts
+from aishell_tui.backup_age import last_good_seconds
 from aishell_tui.charts import combined_value
 from aishell_tui.export import PaneData
 from aishell_tui.frame import Frame, TargetView
@@ -44,12 +45,13 @@ COLUMNS: tuple[Column, ...] = (
     Column("hits", "HIT%", 6, align="right", priority=6, help="Cache hit ratio"),
     Column("lag", "LAG", 6, align="right", priority=5, help="Replication lag"),
     Column("alerts", "ALERTS", 7, priority=2, help="Alerts that fire and are told: those of the worst level; + where there are lower ones"),
+    Column("backup", "BACKUP", 6, align="right", priority=4, help="Age of the last good backup"),
     Column("longest", "LONGEST", 7, align="right", priority=1, help="Running time of the longest active statement"),
     Column("waiting", "WAIT", 5, align="right", priority=7, help="Sessions that wait for a lock"),
     Column("size", "SIZE", 9, align="right", priority=8, help="Size on disk"),
     Column("age", "AGE", 5, align="right", priority=9, help="Age of the newest reading"),
 )
-_FIGURES = {"queries": "queries.rate", "hits": "cache.hit_ratio", "lag": "replication.lag"}
+_FIGURES = {"queries": "queries.rate", "hits": "cache.hit_ratio", "lag": "replication.lag", "backup": BACKUP_OVERDUE.name}
 """Columns that are there only where a target has the figure, with its metric."""
 
 _ENGINE_CELLS = (8, 14)
@@ -125,6 +127,15 @@ def _rate(view: TargetView, now: float, glyphs: Glyphs) -> Cell:
     return Cell(sort=value, spans=((format_count(value), "text"), *mark, (" ", "text"), (spark, "chart1")))
 
 
+def _backup(view: TargetView) -> Cell:
+    """How old the last good backup is; that there is none where there should be one is told in a word."""
+    age, late = last_good_seconds(view), _number(view, BACKUP_OVERDUE.name, "max")
+    if late is None and age is None:
+        return Cell("–", "dim", math.nan)
+    role = severity_role(view.limits(BACKUP_OVERDUE).judge(late)) if late else "text"
+    return Cell("none", role, math.inf) if age is None else Cell(format_duration(float(round(age))), role, age)
+
+
 def _note(view: TargetView) -> tuple[tuple[Span, ...], Span | None]:
     reasons, server = view.assessment.reasons, answering_server(view)
     answers: tuple[Span, ...] = ((f"{server} answers", "dim"),) if server else ()
@@ -159,6 +170,7 @@ def fleet_row(view: TargetView, now: float, glyphs: Glyphs, alerts: Mapping[Leve
         "hits": _plain(_number(view, "cache.hit_ratio", "max"), Unit.RATIO),
         "lag": _plain(_number(view, "replication.lag", "max"), Unit.SECONDS),
         "alerts": _alerts(alerts),
+        "backup": _backup(view),
         "longest": _plain(_number(view, "query.duration", "max"), Unit.MILLISECONDS, zero="–"),
         "waiting": _plain(_number(view, "locks.waiting"), Unit.COUNT, zero="–"),
         "size": _plain(_number(view, "disk.used"), Unit.BYTES),
@@ -220,10 +232,21 @@ def fleet_data(frame: Frame) -> PaneData:
                 version,
                 role,
                 *(_number(view, metric, combine) for _, metric, combine in _EXPORTED),
+                last_good_seconds(view),
                 None if age is None else round(age, 3),
             )
         )
-    columns = ("target", "state", "reasons", "engine", "version", "role", *(name for name, _, _ in _EXPORTED), "age_seconds")
+    columns = (
+        "target",
+        "state",
+        "reasons",
+        "engine",
+        "version",
+        "role",
+        *(name for name, _, _ in _EXPORTED),
+        "last_good_backup_seconds",
+        "age_seconds",
+    )
     return PaneData("fleet", columns, tuple(rows))
 
 

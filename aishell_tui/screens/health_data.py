@@ -12,6 +12,7 @@ from aishell_core.series.snapshot import Snapshot
 from aishell_core.state.history import History
 from aishell_core.units import format_counted, format_duration, format_limit, format_value
 from aishell_core.values import Ability, Event, EventKind, Failure, Part, Progress, Severity, TargetId, Thresholds, Unit
+from aishell_tui.backup_age import last_backup_text
 from aishell_tui.charts import FIGURES, ChartSpec, FigureSpec, combine_buckets, combined_value, severity_of
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.keys import lead_key
@@ -256,6 +257,8 @@ def status_lines(view: TargetView, frame: Frame, width: int, rows: int, operatio
         lines.append(running)
     elif Ability.STATEMENTS in view.abilities and view.statements:
         lines.append(_slowest(view))
+    if backup := last_backup_text(view):
+        lines.append(((" backup     ", "label"), (backup, "text"), (lead_text("backups"), "dim")))
     return (*lines[: max(0, rows - 1)], _foot(view, frame, width, () if fits else unread))
 
 
