@@ -8,8 +8,9 @@ from importlib.resources import files
 from aishell_core.catalogue.declare import DATABASES
 from aishell_core.documents.document import Document, parse_document
 
-BUILTIN_SETS = ("host", "postgres", "pgbouncer", *(engine for engine in DATABASES if engine != "postgres"))
-"""The names of the sets, each that of the engine which its rules are for."""
+BUILTIN_SETS = ("host", "postgres", "pgbouncer", *(engine for engine in DATABASES if engine != "postgres"), "backup")
+"""The names of the sets, each that of the engine which its rules are for, but for those that are for several."""
+_OF_SEVERAL = {"backup": DATABASES}
 
 _FOLDER = "builtin"
 _SHOWN_FOLDER = "aishell:alerts/builtin"
@@ -21,3 +22,8 @@ def builtin_documents() -> Mapping[str, Document]:
     return {
         name: parse_document(f"{_SHOWN_FOLDER}/{name}.yaml", (folder / f"{name}.yaml").read_text(encoding="utf-8")) for name in BUILTIN_SETS
     }
+
+
+def engines_of(name: str) -> tuple[str, ...]:
+    """The engines that the rules of a set are for; none for "", which stands for no set."""
+    return _OF_SEVERAL.get(name) or ((name,) if name else ())

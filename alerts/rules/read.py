@@ -17,6 +17,7 @@ from alerts.language.plan import Figure, every_plan
 from alerts.models import Level
 from alerts.rule import Rule
 from alerts.rules.book import BrokenRule
+from alerts.rules.builtin import engines_of
 from alerts.rules.conditions import CONDITION_KEYS, Conditions, Fault, read_conditions
 from alerts.rules.fields import ENGINES, EVERY_LABEL, OWN_LABELS
 from alerts.rules.place import Place
@@ -48,13 +49,13 @@ class ReadRule:
 
 
 def read_rule(place: Place, content: Plain, around: Surroundings, builtin: str = "") -> ReadRule | BrokenRule:
-    """The rule that a mapping says; `builtin` is the set that it ships with, which is that of one engine."""
+    """The rule that a mapping says; `builtin` is the set that it ships with, which says of which engines."""
     if not isinstance(content, dict):
         what = f"a rule is a set of keys, but {kind_of(content)} was found"
         return BrokenRule(place.origin, (place.problem((), what, "write - name: and condition: below it"),), hides_rules=True)
     name = content.get("name")
     problems, spec = _modelled(place, content)
-    engines = tuple(_engines(content)) or ((builtin,) if builtin else ())
+    engines = tuple(_engines(content)) or engines_of(builtin)
     conditions = _conditions(content, engines, around)
     problems += [_fault_problem(place, content, fault) for fault in conditions.faults]
     problems += islice(_template_problems(place, content), _MOST_TOLD)
@@ -152,7 +153,7 @@ def _rule(place: Place, spec: RuleSpec, conditions: Conditions, builtin: str) ->
         clear=conditions.clear,
         for_seconds=spec.for_,
         keep_firing_seconds=spec.keep_firing_for,
-        targets=replace(selector, engines=selector.engines or ((builtin,) if builtin else ())),
+        targets=replace(selector, engines=selector.engines or engines_of(builtin)),
         labels=spec.labels,
         annotations=spec.annotations,
         channels=spec.channels,

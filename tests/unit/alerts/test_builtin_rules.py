@@ -9,6 +9,7 @@ from importlib.resources import files
 
 import pytest
 
+from aishell_core.catalogue.declare import DATABASES
 from aishell_tui.cli.pages import command_tree
 from aishell_tui.keys import KEYS
 from alerts.language.checker import understood
@@ -40,13 +41,13 @@ def test_what_a_dashboard_reads_is_what_stands_in_the_files() -> None:
 
 def test_there_is_a_set_for_every_engine_and_the_machine() -> None:
     assert set(builtin_documents()) == set(BUILTIN_SETS) == {rule.builtin for rule in BOOK.rules}
-    assert set(BUILTIN_SETS) >= {"host", "postgres", "pgbouncer", "mysql", "mongodb", "redis", "oracle", "sqlite"}
+    assert set(BUILTIN_SETS) >= {"backup", "host", "postgres", "pgbouncer", "mysql", "mongodb", "redis", "oracle", "sqlite"}
 
 
 @each_rule
 def test_each_is_named_after_its_set_and_is_for_its_engine_alone(rule: Rule) -> None:
     assert re.fullmatch(rf"{rule.builtin}-[a-z]+(-[a-z]+)*", rule.name)
-    assert rule.targets.engines == (rule.builtin,)
+    assert rule.targets.engines == (DATABASES if rule.builtin == "backup" else (rule.builtin,))
 
 
 @each_rule
@@ -67,8 +68,8 @@ def test_that_a_target_is_down_rests_on_nothing_that_one_which_is_well_may_lack(
     assert {node.metric for node in plans if isinstance(node, Absent)} <= {"up"}
 
 
-@pytest.mark.parametrize("builtin", BUILTIN_SETS)
-def test_each_set_has_one_rule_for_a_target_that_does_not_answer(builtin: str) -> None:
+@pytest.mark.parametrize("builtin", [name for name in BUILTIN_SETS if name != "backup"])
+def test_each_set_of_an_engine_has_one_rule_for_a_target_that_does_not_answer(builtin: str) -> None:
     found = [rule.name for rule in BOOK.rules if rule.builtin == builtin and rule.triggers[0].condition.text == "absent(up, 1m)"]
     assert found == ["sqlite-unreadable" if builtin == "sqlite" else f"{builtin}-down"]
 
