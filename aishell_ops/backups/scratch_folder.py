@@ -16,22 +16,34 @@ _SPARE_RATIO = 1.1
 """How much more than what is needed must be free, so that a guess that is a little low does not fill it."""
 
 
+def lack_of_room(needed_bytes: int, *, in_memory: bool) -> tuple[str, str] | None:
+    """Why there can be no scratch folder with so much room, and what to do about it; None where there can."""
+    place = _place(in_memory=in_memory)
+    if in_memory and not place.is_dir():
+        return (
+            f"{place} is missing: a plaintext copy would have to lie on a disk",
+            "save it without encryption, or on a system that has it",
+        )
+    free = shutil.disk_usage(place).free
+    if free >= needed_bytes * _SPARE_RATIO:
+        return None
+    words = f"{place} has {format_bytes(free)} of room, and a copy takes {format_bytes(needed_bytes)}"
+    return words, "an encrypted backup keeps its copy in memory" if in_memory else "TMPDIR names another folder"
+
+
+def _place(*, in_memory: bool) -> Path:
+    return _MEMORY if in_memory else Path(tempfile.gettempdir())
+
+
 @contextmanager
 def scratch_folder(needed_bytes: int, *, in_memory: bool) -> Iterator[Path]:
     """A private folder with so much room, gone when the block ends; raises BackupError where there is none.
 
     `in_memory` asks for a file system that has no disk behind it.
     """
-    place = _MEMORY if in_memory else Path(tempfile.gettempdir())
-    if in_memory and not place.is_dir():
-        raise BackupError(
-            f"{place} is missing: a plaintext copy would have to lie on a disk", "save it without encryption, or on a system that has it"
-        )
-    free = shutil.disk_usage(place).free
-    if free < needed_bytes * _SPARE_RATIO:
-        words = f"{place} has {format_bytes(free)} of room, and a copy takes {format_bytes(needed_bytes)}"
-        raise BackupError(words, "an encrypted backup keeps its copy in memory" if in_memory else "TMPDIR names another folder")
-    folder = Path(tempfile.mkdtemp(prefix="aishell-", dir=place))
+    if (lack := lack_of_room(needed_bytes, in_memory=in_memory)) is not None:
+        raise BackupError(*lack)
+    folder = Path(tempfile.mkdtemp(prefix="aishell-", dir=_place(in_memory=in_memory)))
     try:
         yield folder
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from contextlib import suppress
 
 from aishell_core.engines.postgres_errors import PostgresError, quoted
@@ -13,7 +13,7 @@ from aishell_core.engines.postgres_held import HeldConnection, held_connection
 from aishell_core.targets import Target
 from aishell_core.values import FailureCode
 from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest
-from aishell_ops.backups.models import Manifest, Tool
+from aishell_ops.backups.models import Format, Manifest, Tool
 
 _LONGEST_NAME = 63
 _TRIES = 30
@@ -34,8 +34,11 @@ SELECT /* aishell */ DISTINCT pg_get_userbyid(o.owner) AS role FROM (
   SELECT relowner FROM pg_class UNION SELECT proowner FROM pg_proc
   UNION SELECT nspowner FROM pg_namespace UNION SELECT typowner FROM pg_type
   UNION SELECT a.grantee FROM pg_class c, aclexplode(c.relacl) a WHERE a.grantee <> 0
+  UNION SELECT refobjid FROM pg_shdepend
+    WHERE refclassid = 'pg_authid'::regclass AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
 ) AS o (owner) WHERE pg_get_userbyid(o.owner) NOT LIKE 'pg\\_%' ORDER BY 1
 """
+_EXTENSIONS = "SELECT /* aishell */ extname AS name FROM pg_extension ORDER BY 1"
 _KNOWN_ROLES = "SELECT /* aishell */ rolname AS role FROM pg_roles"
 _THERE = "SELECT /* aishell */ pg_database_size(oid)::float8 AS bytes FROM pg_database WHERE datname = $1"
 _SESSIONS = "SELECT /* aishell */ count(*) AS count FROM pg_stat_activity WHERE datname = $1 AND backend_type = 'client backend'"
@@ -49,8 +52,9 @@ async def properties_of(connection: HeldConnection) -> tuple[tuple[str, str], ..
     """What a database is made with, and what a dump does not hold of it; for the manifest."""
     (row,) = await connection.fetch(_PROPERTIES)
     roles = [str(one["role"]) for one in await connection.fetch(_ROLES)]
+    extensions = [str(one["name"]) for one in await connection.fetch(_EXTENSIONS)]
     known = {name: str(value) for name, value in row.items() if value is not None}
-    return (*sorted(known.items()), ("roles", json.dumps(roles)))
+    return (*sorted(known.items()), ("roles", json.dumps(roles)), ("extensions", json.dumps(extensions)))
 
 
 async def maintenance(target: Target, environ: Mapping[str, str]) -> str:
@@ -67,15 +71,17 @@ async def maintenance(target: Target, environ: Mapping[str, str]) -> str:
     raise fault or PostgresError(FailureCode.MISSING, "the server has no database from which others can be made")
 
 
-async def plan_load(connection: HeldConnection, manifest: Manifest, request: LoadRequest, tool: Tool) -> LoadPlan:
-    """What a restore would do on this server."""
+async def plan_load(connection: HeldConnection, manifest: Manifest, request: LoadRequest, tool: Tool, methods: Container[str]) -> LoadPlan:
+    """What a restore would do on this server; `methods` are those whose backups can be restored."""
     name = request.database or manifest.source.database
     there = await connection.fetch(_THERE, (name,))
     (sessions,) = await connection.fetch(_SESSIONS, (name,))
     obstacles, losses = [], []
-    saved_major = _major(manifest.source.server_version)
-    if manifest.method != "pg_dump":
+    saved_major = major_of(manifest.source.server_version)
+    if manifest.method not in methods:
         obstacles.append(f"the backup was made by {manifest.method}, and is not restored by PostgreSQL's own programs")
+    if request.jobs > 1 and manifest.format is Format.SQL:
+        obstacles.append("a script is restored by one job: leave --jobs out")
     if saved_major > connection.major:
         obstacles.append(f"the backup is of PostgreSQL {saved_major}, and this server is older ({connection.facts.version})")
     if request.tables:
@@ -115,6 +121,30 @@ async def _missing_roles(connection: HeldConnection, manifest: Manifest) -> tupl
 def short(name: str) -> str:
     """A name that PostgreSQL does not cut."""
     return name[:_LONGEST_NAME]
+
+
+_STAGINGS = """
+SELECT /* aishell */ d.datname AS name FROM pg_database d
+WHERE (d.datname LIKE 'aishell\\_restoring\\_%' OR d.datname LIKE 'aishell\\_test\\_%')
+  AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.datid = d.oid)
+"""
+_HOLD = "SELECT /* aishell */ pg_try_advisory_lock(hashtextextended($1, 7)) AS mine"
+_LET_GO = "SELECT /* aishell */ pg_advisory_unlock(hashtextextended($1, 7))"
+
+
+async def hold(connection: HeldConnection, name: str) -> None:
+    """Say that a database of ours is being worked on, for as long as the connection lasts; raises PostgresError."""
+    await connection.fetch(_HOLD, (name,))
+
+
+async def tidy(connection: HeldConnection) -> None:
+    """Drop what restores have left that were killed: nobody holds it, and nobody is in it. Raises PostgresError."""
+    for row in await connection.fetch(_STAGINGS):
+        (held,) = await connection.fetch(_HOLD, (row["name"],))
+        if held["mine"]:
+            with suppress(PostgresError):  # another restore may tidy at the same time
+                await connection.execute(f"DROP DATABASE IF EXISTS {quoted(str(row['name']))}")
+            await connection.fetch(_LET_GO, (row["name"],))
 
 
 async def create(connection: HeldConnection, name: str, manifest: Manifest) -> None:
@@ -195,6 +225,7 @@ def _literal(text: str) -> str:
     return f"'{escaped}'" if "\\" not in escaped else "E'" + escaped.replace("\\", "\\\\") + "'"
 
 
-def _major(version: str) -> int:
+def major_of(version: str) -> int:
+    """The major version in a server's words, 0 where there is none."""
     number = version.split(".", 1)[0]
     return int(number) if number.isdigit() else 0

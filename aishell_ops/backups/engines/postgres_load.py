@@ -1,0 +1,106 @@
+"""Restoring dumps of PostgreSQL into a database of its own: as they flow, or by several jobs from a copy that can be read anywhere."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+
+from aishell_core.engines.postgres_held import HeldConnection, held_connection
+from aishell_core.targets import Target
+from aishell_ops.backups.engines import postgres_databases as databases
+from aishell_ops.backups.engines import postgres_programs as programs
+from aishell_ops.backups.engines.contract import LoadPlan
+from aishell_ops.backups.engines.postgres_dump import DIRECTORY
+from aishell_ops.backups.engines.postgres_proofs import proofs_of
+from aishell_ops.backups.engines.postgres_tools import Client, find_client
+from aishell_ops.backups.kept_folder import Keeper
+from aishell_ops.backups.models import Format, Manifest, ObjectProof, Part, ProofLevel
+from aishell_ops.backups.streams.contract import PlainSink, Progress, Stop
+from aishell_ops.backups.streams.files import FileSink
+from aishell_ops.backups.streams.nowhere import Nowhere
+from aishell_ops.backups.streams.process import ProgramSink, run_program
+from aishell_ops.backups.streams.stopping import in_thread
+from aishell_ops.backups.streams.tarred import unpacking
+
+
+def needs_copy(manifest: Manifest, jobs: int) -> bool:
+    """Whether a restore needs all of the dump at hand before it begins: several jobs read it at several places."""
+    return manifest.method == DIRECTORY or (jobs > 1 and manifest.format is Format.NATIVE)
+
+
+class DumpLoading:
+    """A database of its own that takes a backup; `keeper` has the folder for a copy where one is needed."""
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        folders: Iterable[Path],
+        target: Target,
+        connection: HeldConnection,
+        manifest: Manifest,
+        plan: LoadPlan,
+        *,
+        keeper: Keeper | None = None,
+        spaceless: bool = False,
+    ) -> None:
+        self.published = False
+        self._environ, self._folders = environ, tuple(folders)
+        self._target = target
+        self._connection = connection
+        self._manifest = manifest
+        self._plan = plan
+        self._keeper = keeper
+        self._spaceless = spaceless
+
+    def sink(self, part: Part) -> PlainSink:
+        """What restores the database, or keeps its dump for the jobs; the roles are not touched."""
+        if part.name.startswith(programs.GLOBALS):
+            return Nowhere()
+        if self._keeper is not None:
+            if self._manifest.method != DIRECTORY:
+                return FileSink(self._keeper.folder / programs.ARCHIVE, durable=False)
+            (self._keeper.folder / "dump").mkdir(mode=0o700)
+            return unpacking(self._keeper.folder / "dump")
+        around = self._connection.environment
+        if self._manifest.format is Format.NATIVE:
+            return ProgramSink(programs.program(self._client("pg_restore"), self._arguments(1), around))
+        script = programs.script_arguments(self._plan.staging, go_on=self._plan.request.go_on)
+        return ProgramSink(programs.program(self._client("psql"), script, around))
+
+    def _arguments(self, jobs: int) -> tuple[str, ...]:
+        plan = self._plan
+        return programs.restore_arguments(
+            plan.staging, go_on=plan.request.go_on, bare=bool(plan.warnings), spaceless=self._spaceless, jobs=jobs
+        )
+
+    def _client(self, name: str) -> Client:
+        return find_client(name, self._connection.major, self._environ, self._folders)
+
+    async def finish(self, progress: Progress, stop: Stop) -> None:
+        """Let the jobs restore the copy; then let the planner know what is there, because nothing of that is in a dump."""
+        if self._keeper is not None:
+            ended = threading.Event()
+            await in_thread(ended, partial(self._restore, self._keeper, ended))
+        async with held_connection(self._target, self._environ, self._plan.staging) as connection:
+            await connection.execute("ANALYZE /* aishell */")
+
+    def _restore(self, keeper: Keeper, stop: Stop) -> None:
+        copy = keeper.folder / ("dump" if self._manifest.method == DIRECTORY else programs.ARCHIVE)
+        arguments = (*self._arguments(self._plan.request.jobs), str(copy))
+        watch: Callable[[int | None], None] = keeper.watch
+        try:
+            run_program(programs.program(self._client("pg_restore"), arguments, self._connection.environment), stop, begun=watch)
+        finally:
+            watch(None)
+
+    async def proofs(self, level: ProofLevel, stop: Stop) -> tuple[ObjectProof, ...]:
+        """Counts and hashes of its tables."""
+        async with held_connection(self._target, self._environ, self._plan.staging) as connection:
+            return await proofs_of(connection, level, self._manifest.tables, stop)
+
+    async def publish(self) -> None:
+        """Give it its name; the one that had it is dropped after that."""
+        await databases.publish(self._connection, self._plan, self._manifest)
+        self.published = True

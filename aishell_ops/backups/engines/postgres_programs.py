@@ -1,0 +1,58 @@
+"""How PostgreSQL's programs are called: with which arguments, told where the server is, and how their ends are known."""
+
+from __future__ import annotations
+
+from aishell_core.engines.postgres_held import ClientEnvironment
+from aishell_ops.backups.engines.postgres_tools import Client
+from aishell_ops.backups.models import Format
+from aishell_ops.backups.streams.process import Program
+
+ARCHIVE, SCRIPT, GLOBALS, FOLDER = "database.dump", "database.sql", "globals.sql", "database.tar"
+"""The names of the parts of a dump; the last is a dump in directory format, as a tar."""
+_LOCK_WAIT = "--lock-wait-timeout=10000"
+_ENDINGS = (b"-- PostgreSQL database dump complete", b"-- PostgreSQL database cluster dump complete")
+
+
+def program(client: Client, arguments: tuple[str, ...], around: ClientEnvironment, *, plain_words: bool = False) -> Program:
+    """A program that is told by its environment alone where the server is; with `plain_words` it speaks English, to be understood."""
+    words = {"LC_ALL": "C"} if plain_words else {}
+    return Program((str(client.path), *arguments), {**around.variables, **words}, around.secrets, hides="PG")
+
+
+def dump_arguments(form: Format, tables: tuple[str, ...], jobs: int = 0) -> tuple[str, ...]:
+    """Those of pg_dump; `jobs` other than 0 have it write a folder, side by side."""
+    how: tuple[str, ...] = ("--format=plain",)
+    if form is Format.NATIVE:
+        how = ("--format=directory", f"--jobs={jobs}", "--compress=0", "--verbose") if jobs else ("--format=custom", "--compress=0")
+    chosen = ("--strict-names", *(f"--table={table}" for table in tables)) if tables else ()
+    return (*how, "--no-password", _LOCK_WAIT, *chosen)
+
+
+def restore_arguments(database: str, *, go_on: bool, bare: bool, spaceless: bool, jobs: int = 1) -> tuple[str, ...]:
+    """Those of pg_restore; `bare` leaves owners and grants out, `spaceless` tablespaces."""
+    return (
+        "--no-password",
+        *(() if go_on else ("--exit-on-error",)),
+        *(("--no-owner", "--no-privileges") if bare else ()),
+        *(("--no-tablespaces",) if spaceless else ()),
+        *((f"--jobs={jobs}",) if jobs > 1 else ()),
+        "--dbname",
+        connection_text(database),
+    )
+
+
+def script_arguments(database: str, *, go_on: bool) -> tuple[str, ...]:
+    """Those of psql for a script."""
+    told = ("-v", f"ON_ERROR_STOP={0 if go_on else 1}", "-1", "-d", connection_text(database))
+    return ("-X", "-q", "--no-password", "-o", "/dev/null", *told)
+
+
+def connection_text(database: str) -> str:
+    """A database's name as a connection string, so that one with an equals sign in it is no such string by itself."""
+    value = database.replace("\\", "\\\\").replace("'", "\\'")
+    return f"dbname='{value}'"
+
+
+def ends_well(tail: bytes) -> bool:
+    """Whether a script is whole, by its last bytes."""
+    return any(ending in tail[-400:] for ending in _ENDINGS)
