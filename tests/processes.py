@@ -27,7 +27,7 @@ class ProcessMark:
 
 def marked(pid: int) -> ProcessMark | None:
     """The mark of a process that still runs, None when it is gone or only waits to be reaped."""
-    with suppress(psutil.Error):
+    with suppress(psutil.Error, OSError):  # it may be reaped while we look
         process = psutil.Process(pid)
         if not _is_over(process):
             return ProcessMark(pid, process.create_time(), " ".join(process.cmdline()) or process.name())
