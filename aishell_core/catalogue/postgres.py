@@ -103,6 +103,43 @@ PG_HORIZON_AGE = gauge(
 )
 PG_PREPARED_TRANSACTIONS = gauge("postgres.prepared_transactions", Unit.COUNT, POSTGRES, "Prepared transactions that nobody has ended yet.")
 PG_SETTINGS_PENDING = gauge("postgres.settings.pending_restart", Unit.COUNT, POSTGRES, "Settings that were changed and wait for a restart.")
+PG_SETTINGS_AGE = gauge(
+    "postgres.settings.age", Unit.SECONDS, POSTGRES, "Time since the server last read its configuration, at its start or by a reload."
+)
+PG_LOCKS_USAGE = ratio(
+    "postgres.locks.usage",
+    POSTGRES,
+    "Locks held as a share of those that the lock table has room for: max_locks_per_transaction for each connection.",
+)
+PG_TABLES_BLOATING = gauge(
+    "postgres.tables.bloating",
+    Unit.COUNT,
+    POSTGRES,
+    "Tables of this database with more than 10,000 dead row versions that are more than a quarter of all, as last estimated.",
+)
+PG_TABLES_NEGLECTED = gauge(
+    "postgres.tables.neglected",
+    Unit.COUNT,
+    POSTGRES,
+    "Tables of this database with more than 10,000 dead row versions that were not vacuumed for ten days.",
+)
+PG_INDEXES_INVALID = gauge(
+    "postgres.indexes.invalid", Unit.COUNT, POSTGRES, "Indexes of this database that are kept up and not used: building them failed."
+)
+PG_FOREIGN_KEYS_BARE = gauge(
+    "postgres.foreign_keys.bare",
+    Unit.COUNT,
+    POSTGRES,
+    "Foreign keys of this database's tables from 10 MB on that no index begins with.",
+)
+PG_SEQUENCE_USAGE = ratio(
+    "postgres.sequence.usage",
+    POSTGRES,
+    "Used share of the numbers that a sequence, or the column that it fills, can give, by the label `sequence` (the fullest ones).",
+)
+PG_ROLES_EXPIRING = gauge(
+    "postgres.roles.expiring", Unit.COUNT, POSTGRES, "Roles that may log in and whose password expires within 14 days."
+)
 PG_IO_READ = rate(
     "postgres.io.read.rate",
     Unit.BYTES_PER_SECOND,

@@ -1,4 +1,4 @@
-"""The cold tier: settings and sizes, which change slowly or cost much."""
+"""The cold tier: settings, sizes and the schema's state, which change slowly or cost much."""
 
 from __future__ import annotations
 
@@ -7,11 +7,19 @@ from aishell_core.engines.postgres import PostgresSession, ServerFacts
 from aishell_core.targets import Target
 from aishell_core.values import Cost, Failure, FailureCode, Part, Reading, Tier
 from collectors.contract import Demand
-from collectors.postgres.cold_rows import database_samples, disk_samples, unknown
+from collectors.postgres.cold_rows import (
+    FULLEST_SEQUENCES,
+    database_samples,
+    disk_samples,
+    hidden_sequences,
+    schema_samples,
+    sequence_samples,
+    unknown,
+)
 from collectors.postgres.pieces import Piece, reading_of
 from collectors.postgres.relations import RelationsReader
 from collectors.postgres.settings_rows import settings_hidden, settings_of
-from collectors.postgres.slow_questions import Budget, SlowQuestions, monitor_grant
+from collectors.postgres.slow_questions import Budget, SlowQuestions, monitor_grant, quoted
 
 DEADLINE_SECONDS = 19.0
 """A little less than the poller's own deadline, so that what was read in time is kept."""
@@ -37,6 +45,8 @@ class ColdTier:
         parts = (("settings", settings_of(settings.rows)),) if settings.rows is not None else ()
         hidden = (settings_hidden(server.user, now),) if settings.row is not None and not settings.row["sees_all"] else ()
         pieces = [settings.piece(parts=parts, failures=hidden), await self._disk(server, budget)]
+        schema = await self._questions.ask(server, "schema_state", "schema", budget)
+        pieces += [schema.piece(samples=schema_samples(schema.row)), await self._sequences(server, budget)]
         if Part.RELATIONS in demand:
             pieces.append(await self._relations.read(self._questions, server, budget))
         return reading_of(self._target.name, Tier.COLD, now, pieces, None)
@@ -52,3 +62,14 @@ class ColdTier:
             failures.append(Failure("databases", FailureCode.PRIVILEGE, message, monitor_grant(server.user), self._clock.now()))
         samples = (*database_samples(databases.rows or ()), *disk_samples(databases.rows or (), shared.row))
         return Piece(samples, (), tuple(failures), sum((databases.cost, shared.cost), Cost()))
+
+    async def _sequences(self, server: ServerFacts, budget: Budget) -> Piece:
+        found = await self._questions.ask(server, "sequences", "sequences", budget, (FULLEST_SEQUENCES,))
+        hidden, schema = hidden_sequences(found.rows or ())
+        failures: tuple[Failure, ...] = ()
+        if hidden:
+            which = "1 sequence is" if hidden == 1 else f"{hidden} sequences are"
+            grant = f"GRANT SELECT ON ALL SEQUENCES IN SCHEMA {quoted(schema)} TO {quoted(server.user)};"
+            message = f"how full {which} is not told to {server.user}"
+            failures = (Failure("sequences", FailureCode.PRIVILEGE, message, grant, self._clock.now()),)
+        return found.piece(samples=sequence_samples(found.rows or ()), failures=failures)

@@ -1,4 +1,4 @@
-"""Sizes of databases and of what they share, as samples: no reading here."""
+"""Sizes of databases and of what they share, the schema's state and sequences, as samples: no reading here."""
 
 from __future__ import annotations
 
@@ -7,8 +7,15 @@ from collections.abc import Sequence
 from aishell_core import catalogue
 from aishell_core.engines.postgres import Row
 from aishell_core.values import Sample
+from collectors.postgres.figures import samples_of
 
 LARGEST_DATABASES = 20
+FULLEST_SEQUENCES = 20
+_SCHEMA = (
+    (catalogue.PG_INDEXES_INVALID, "invalid_indexes"),
+    (catalogue.PG_FOREIGN_KEYS_BARE, "bare_foreign_keys"),
+    (catalogue.PG_ROLES_EXPIRING, "expiring_roles"),
+)
 
 
 def database_samples(rows: Sequence[Row]) -> tuple[Sample, ...]:
@@ -30,3 +37,22 @@ def disk_samples(databases: Sequence[Row], shared: Row | None) -> tuple[Sample, 
 def unknown(databases: Sequence[Row]) -> int:
     """How many databases there are whose size the role may not know."""
     return sum(1 for row in databases if row["bytes"] is None)
+
+
+def schema_samples(row: Row | None) -> tuple[Sample, ...]:
+    """What is wrong with the schema, and passwords that expire soon."""
+    return samples_of(row, _SCHEMA)
+
+
+def sequence_samples(rows: Sequence[Row]) -> tuple[Sample, ...]:
+    """The fullest sequences by the label `sequence`."""
+    return tuple(
+        Sample(catalogue.PG_SEQUENCE_USAGE, min(max(float(row["usage"]), 0.0), 1.0), (("sequence", str(row["name"])),))
+        for row in rows
+        if row["usage"] is not None
+    )
+
+
+def hidden_sequences(rows: Sequence[Row]) -> tuple[int, str]:
+    """How many sequences the role may not read, and the first schema that has some."""
+    return next(((int(row["hidden"]), str(row["name"])) for row in rows if row["hidden"]), (0, ""))

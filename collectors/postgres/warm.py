@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from aishell_core.clock import Clock
 from aishell_core.engines.postgres import PostgresSession, Row, ServerFacts
@@ -17,20 +18,31 @@ from collectors.postgres.replication_lag import LagMemory
 from collectors.postgres.settings_rows import settings_hidden, settings_of
 from collectors.postgres.slow_questions import Budget, Found, SlowQuestions
 from collectors.postgres.wal_rows import archiver_samples, archives, backlog_samples, checkpoint_samples, control_samples, wal_samples
-from collectors.postgres.warm_rows import age_samples, dead_row_samples, state_of, upkeep_samples
+from collectors.postgres.warm_rows import age_samples, dead_row_samples, lock_table_samples, state_of, upkeep_samples
 
 DEADLINE_SECONDS = 4.6
 """A little less than the poller's own deadline, so that what was read in time is kept."""
 
 _REST_AFTER_COUNTING = 1000.0
-"""Dead rows are counted again no sooner than so many times as long as that took: with 20,000 tables it costs 50 ms."""
+"""Dead rows and locks are counted again no sooner than so many times as long as that took: with 20,000 tables it costs 50 ms."""
 
-_ONE_ROW: tuple[tuple[str, Callable[[Row | None], tuple[Sample, ...]]], ...] = (
+Samples = Callable[[Row | None], tuple[Sample, ...]]
+
+_ONE_ROW: tuple[tuple[str, Samples], ...] = (
     ("transaction_ages", age_samples),
     ("wal", wal_samples),
     ("checkpoints", checkpoint_samples),
     ("control_checkpoint", control_samples),
 )
+_COUNTED: tuple[tuple[str, Samples], ...] = (("dead_rows", dead_row_samples), ("lock_table", lock_table_samples))
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The figures of the last count, and when (in steady seconds) the next may be."""
+
+    samples: tuple[Sample, ...] = ()
+    again_at: float = 0.0
 
 
 class WarmTier:
@@ -50,8 +62,7 @@ class WarmTier:
         self._questions = SlowQuestions(session, clock)
         self._lag = LagReader(self._questions, clock, memory or LagMemory())
         self._relations = relations or RelationsReader(clock)
-        self._dead_rows: tuple[Sample, ...] = ()
-        self._count_again_at = 0.0
+        self._counted = {name: Counted() for name, _ in _COUNTED}
 
     async def read(self, demand: Demand) -> Reading:
         """One reading; raises TargetError when the server cannot be reached."""
@@ -87,14 +98,16 @@ class WarmTier:
         files, caches = await self._ask(server, "io", budget), await self._ask(server, "slru", budget)
         pieces.append(files.piece(samples=io_samples(files.rows or ())))
         pieces.append(caches.piece(samples=slru_samples(caches.rows or ())))
-        pieces.append(await self._dead_row_piece(server, budget))
+        for name, samples in _COUNTED:
+            pieces.append(await self._count(name, samples, server, budget))
         return pieces
 
-    async def _dead_row_piece(self, server: ServerFacts, budget: Budget) -> Piece:
-        began = self._clock.steady()
-        if began < self._count_again_at:
-            return Piece(self._dead_rows)
-        found = await self._ask(server, "dead_rows", budget)
-        self._dead_rows = dead_row_samples(found.row)
-        self._count_again_at = began + _REST_AFTER_COUNTING * found.cost.seconds
-        return found.piece(samples=self._dead_rows)
+    async def _count(self, name: str, samples: Samples, server: ServerFacts, budget: Budget) -> Piece:
+        """What is worth a count, as it was when that would cost too much."""
+        began, last = self._clock.steady(), self._counted[name]
+        if began < last.again_at:
+            return Piece(last.samples)
+        found = await self._ask(server, name, budget)
+        counted = samples(found.row)
+        self._counted[name] = Counted(counted, began + _REST_AFTER_COUNTING * found.cost.seconds)
+        return found.piece(samples=counted)

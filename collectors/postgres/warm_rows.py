@@ -11,6 +11,7 @@ from collectors.postgres.figures import samples_of
 from collectors.postgres.wraparound import usage
 
 _UPKEEP = ((catalogue.PG_SETTINGS_PENDING, "pending_restart"),)
+_LOADED = ((catalogue.PG_SETTINGS_AGE, "settings_age_seconds"),)
 _WORKERS = ((catalogue.PG_VACUUM_WORKERS, "autovacuum_workers"),)
 _AGES = (
     (catalogue.PG_XID_AGE, "xid_age"),
@@ -18,7 +19,11 @@ _AGES = (
     (catalogue.PG_PREPARED_TRANSACTIONS, "prepared_transactions"),
 )
 _USAGES = ((catalogue.PG_WRAPAROUND, "xid_age"), (catalogue.PG_MULTIXACT_WRAPAROUND, "multixact_age"))
-_DEAD_ROWS = ((catalogue.PG_DEAD_ROWS, "rows"),)
+_DEAD_ROWS = (
+    (catalogue.PG_DEAD_ROWS, "rows"),
+    (catalogue.PG_TABLES_BLOATING, "bloating"),
+    (catalogue.PG_TABLES_NEGLECTED, "neglected"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +51,9 @@ def state_of(row: Row | None, server: ServerFacts) -> ServerState:
 
 
 def upkeep_samples(row: Row | None, state: ServerState) -> tuple[Sample, ...]:
-    """Settings that wait for a restart, and autovacuum workers, each where the role sees all of them."""
+    """When settings were loaded; those that wait for a restart, and autovacuum workers, each where the role sees all of them."""
     settings = samples_of(row, _UPKEEP) if state.sees_settings else ()
-    return (*settings, *(samples_of(row, _WORKERS) if state.sees_all else ()))
+    return (*samples_of(row, _LOADED), *settings, *(samples_of(row, _WORKERS) if state.sees_all else ()))
 
 
 def age_samples(row: Row | None) -> tuple[Sample, ...]:
@@ -60,5 +65,10 @@ def age_samples(row: Row | None) -> tuple[Sample, ...]:
 
 
 def dead_row_samples(row: Row | None) -> tuple[Sample, ...]:
-    """Dead row versions of this database."""
+    """Dead row versions of this database, and how many tables have too many."""
     return samples_of(row, _DEAD_ROWS)
+
+
+def lock_table_samples(row: Row | None) -> tuple[Sample, ...]:
+    """How full the shared lock table is; the server's reserve beyond it is not counted."""
+    return () if row is None or not row["room"] else (Sample(catalogue.PG_LOCKS_USAGE, min(row["held"] / row["room"], 1.0)),)

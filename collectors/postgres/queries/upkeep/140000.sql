@@ -1,5 +1,5 @@
--- The archiver (pg_stat_archiver), autovacuum workers (pg_stat_activity) and settings that wait for a restart (pg_settings), with
--- what decides how the rest is read: recovery and the role's privileges.
+-- The archiver (pg_stat_archiver), autovacuum workers (pg_stat_activity) and settings that wait for a restart (pg_settings) with
+-- when they were last loaded, and what decides how the rest is read: recovery and the role's privileges.
 SELECT /* aishell */
     pg_catalog.pg_is_in_recovery() AS in_recovery,
     pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_all,
@@ -14,5 +14,6 @@ SELECT /* aishell */
     archiver.failed_count::float8 AS archive_failed,
     extract(epoch FROM pg_catalog.now() - archiver.last_archived_time)::float8 AS archive_age_seconds,
     (SELECT count(*) FILTER (WHERE backend_type = 'autovacuum worker')::float8 FROM pg_catalog.pg_stat_activity) AS autovacuum_workers,
-    (SELECT count(*)::float8 FROM pg_catalog.pg_settings WHERE pending_restart) AS pending_restart
+    (SELECT count(*)::float8 FROM pg_catalog.pg_settings WHERE pending_restart) AS pending_restart,
+    extract(epoch FROM pg_catalog.now() - pg_catalog.pg_conf_load_time())::float8 AS settings_age_seconds
 FROM pg_catalog.pg_stat_archiver AS archiver
