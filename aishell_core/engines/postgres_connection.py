@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -278,6 +279,16 @@ class PostgresConnection:
         """Run statements of our own that bring no rows, in one message; raises ServerError."""
         with self._asking():
             await self._driver.execute(sql)
+
+    async def copy_out(self, sql: str, take: Callable[[bytes], Awaitable[None]]) -> None:
+        """Give the rows of a query in the text form of COPY, piece by piece; no more comes while a piece is taken. Raises ServerError."""
+        with self._asking():
+            await self._driver.copy_from_query(sql, output=take)
+
+    async def copy_in(self, schema: str, table: str, columns: Sequence[str], data: bytes) -> None:
+        """Put rows in the text form of COPY into a table; raises ServerError, and then none of them is there."""
+        with self._asking():
+            await self._driver.copy_to_table(table, schema_name=schema, columns=list(columns), source=io.BytesIO(data))
 
     async def read_raw(self) -> None:
         """From now on the server sends texts as they are stored, also those that it could not convert; raises ServerError."""

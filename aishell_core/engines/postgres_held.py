@@ -5,7 +5,7 @@ Unlike everything that watches, it has no deadline and keeps a transaction open;
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -83,6 +83,14 @@ class HeldConnection:
     async def execute(self, sql: str) -> None:
         """Run statements of our own in one message."""
         await self._line.asked(self._connection.execute(sql))
+
+    async def copy_out(self, sql: str, take: Callable[[bytes], Awaitable[None]]) -> None:
+        """Give the rows of a query in the text form of COPY, piece by piece."""
+        await self._line.asked(self._connection.copy_out(sql, take))
+
+    async def copy_in(self, schema: str, table: str, columns: Sequence[str], data: bytes) -> None:
+        """Put rows in the text form of COPY into a table."""
+        await self._line.asked(self._connection.copy_in(schema, table, columns, data))
 
 
 @asynccontextmanager
