@@ -12,12 +12,13 @@ from aishell_core.clock import Clock
 from aishell_core.errors import RefusedError
 from aishell_core.targets import Target
 from aishell_ops.backups.comparison import Comparison, compare
-from aishell_ops.backups.engines.contract import Loading, LoadPlan, LoadRequest, Loads
+from aishell_ops.backups.engines.contract import Converts, Loading, LoadPlan, LoadRequest, Loads
 from aishell_ops.backups.errors import DamagedError
 from aishell_ops.backups.layout import Spot
 from aishell_ops.backups.models import Backup, ProofLevel, RecordKind
 from aishell_ops.backups.progress import Stage, Step, Tell, nobody
 from aishell_ops.backups.repository import Repository
+from aishell_ops.backups.rows.fidelity import ColumnFidelity
 from aishell_ops.backups.streams.contract import Keys, Stride
 from aishell_ops.backups.streams.fetch import fetch
 from aishell_ops.backups.streams.stopping import in_thread
@@ -36,11 +37,12 @@ class RestoreOrder:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A restore that was carried out: where it went, what was compared, how long it took."""
+    """A restore that was carried out: where it went, what was compared, how long it took, what became of columns elsewhere."""
 
     database: str
     comparison: Comparison
     seconds: float
+    fidelity: tuple[ColumnFidelity, ...] = ()
 
 
 def expected_seconds(backup: Backup, others: Iterable[Backup]) -> float | None:
@@ -89,15 +91,16 @@ async def restore(
         tell(Step(Stage.FINISHING))
         await loading.finish(lambda stride: tell(Step(Stage.FINISHING, stride.part, stride.plain_bytes)), stop)
         tell(Step(Stage.PROVING))
-        comparison = await _prove(loading, backup, order, stop)
+        comparison = await _prove(loading, backup, order, plan, stop)
         if comparison.differences and not order.request.go_on:
             raise DamagedError(
                 _told(backup, comparison), "what was there before is untouched; --continue-on-error keeps what could be restored"
             )
         tell(Step(Stage.PUBLISHING))
         await loading.publish()
+        fidelity = loading.fidelity if isinstance(loading, Converts) else ()
     tell(Step(Stage.DONE))
-    return Restored(plan.database, comparison, clock.steady() - begun)
+    return Restored(plan.database, comparison, clock.steady() - begun, fidelity)
 
 
 async def _load_all(
@@ -115,11 +118,12 @@ async def _load_all(
         plain, stored = plain + part.plain_bytes, stored + part.stored_bytes
 
 
-async def _prove(loading: Loading, backup: Backup, order: RestoreOrder, stop: threading.Event) -> Comparison:
+async def _prove(loading: Loading, backup: Backup, order: RestoreOrder, plan: LoadPlan, stop: threading.Event) -> Comparison:
     manifest = backup.manifest
     if not order.proves or manifest.proof is ProofLevel.NONE:
         return Comparison()
-    return compare(manifest.objects, await loading.proofs(manifest.proof, stop), order.request.tables)
+    expected = loading.expected(manifest.objects) if isinstance(loading, Converts) else manifest.objects
+    return compare(expected, await loading.proofs(manifest.proof, stop), plan.request.tables)
 
 
 def _told(backup: Backup, comparison: Comparison) -> str:

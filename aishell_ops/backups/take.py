@@ -11,7 +11,7 @@ from functools import partial
 
 from aishell_core.clock import Clock
 from aishell_core.targets import Target
-from aishell_ops.backups.engines.contract import SavePlan, SaveRequest, Saves, Saving
+from aishell_ops.backups.engines.contract import Annotates, SavePlan, SaveRequest, Saves, Saving
 from aishell_ops.backups.errors import BackupError
 from aishell_ops.backups.holder import own_holder
 from aishell_ops.backups.ids import new_id
@@ -185,7 +185,7 @@ def _manifest(
         server_time=saving.server_time,
         start=saving.start,
         end=end,
-        annotations=(*plan.properties, *order.annotations),
+        annotations=(*plan.properties, *(saving.properties if isinstance(saving, Annotates) else ()), *order.annotations),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 
 from aishell_core.targets import Target
 from aishell_ops.backups.models import Format, Manifest, ObjectProof, Part, Position, ProofLevel, Source, Tool
+from aishell_ops.backups.rows.fidelity import ColumnFidelity
 from aishell_ops.backups.streams.contract import PlainSink, PlainSource, Progress, Stop
 
 
@@ -73,6 +74,15 @@ class Saving(Protocol):
 
 
 @runtime_checkable
+class Annotates(Protocol):
+    """A moment of which something became known that its plan could not know."""
+
+    @property
+    def properties(self) -> tuple[tuple[str, str], ...]:
+        """What the engine has to know again for a restore, besides the plan's properties; asked for after all streams."""
+
+
+@runtime_checkable
 class Saves(Protocol):
     """Can be saved."""
 
@@ -85,18 +95,25 @@ class Saves(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LoadRequest:
-    """Where a backup is to go. `database` "" is the one it came from; `replace` allows that what is there is lost."""
+    """Where a backup is to go. `database` "" is the one it came from; `replace` allows that what is there is lost.
+
+    `accept_loss` allows that values which have no place in another engine are replaced.
+    """
 
     database: str = ""
     tables: tuple[str, ...] = ()
     replace: bool = False
     go_on: bool = False
     jobs: int = 1
+    accept_loss: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
-    """What a restore would do: what it writes, what is lost by it, what forbids it; printable, without any secret."""
+    """What a restore would do: what it writes, what is lost by it, what forbids it; printable, without any secret.
+
+    `fidelity` says what becomes of columns in another engine; empty for an engine's own format.
+    """
 
     request: LoadRequest
     database: str
@@ -108,6 +125,7 @@ class LoadPlan:
     tools: tuple[Tool, ...] = ()
     needed_bytes: int | None = None
     free_bytes: int | None = None
+    fidelity: tuple[ColumnFidelity, ...] = ()
 
 
 class Loading(Protocol):
@@ -124,6 +142,18 @@ class Loading(Protocol):
 
     async def publish(self) -> None:
         """Put it in its place; what was there before is gone after this and not earlier."""
+
+
+@runtime_checkable
+class Converts(Protocol):
+    """A staging place of another engine, in which not everything has its place."""
+
+    def expected(self, objects: tuple[ObjectProof, ...]) -> tuple[ObjectProof, ...]:
+        """What the manifest's proofs become by losses that were accepted; the same where nothing was lost."""
+
+    @property
+    def fidelity(self) -> tuple[ColumnFidelity, ...]:
+        """What has become of every column, by its values."""
 
 
 @runtime_checkable

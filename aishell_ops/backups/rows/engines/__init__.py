@@ -1,0 +1,1 @@
+"""How each engine reads its rows and takes those of others."""

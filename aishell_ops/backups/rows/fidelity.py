@@ -1,0 +1,92 @@
+"""How true a column is to its source in another engine, by its type and then by its values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from aishell_ops.backups.rows.model import Cell, Raw
+
+
+class Fidelity(StrEnum):
+    """What becomes of a column, each less true than the one before.
+
+    exact: the same type. widened: a type that holds more. represented: another form, from which every value can be told again.
+    cannot: some values, or what belongs to the table, have no place there.
+    """
+
+    EXACT = "exact"
+    WIDENED = "widened"
+    REPRESENTED = "represented otherwise"
+    CANNOT = "cannot"
+
+
+def same(value: Raw) -> Raw:
+    """Nothing has to be done."""
+    return value
+
+
+def gone(_value: Cell) -> Cell:
+    """NULL: nothing that is there would be true."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a column is kept in an engine: `type` as SQL writes it, and what becomes of its values.
+
+    `doubt` says in words why a value has no place there, "" where it has one; None where every value has. `mend` makes what
+    takes the place of such a value when loss is accepted. `write` makes what the engine takes, `read` what it gives back, as the
+    source had it; `select` is the expression that is asked for, with {} for the column.
+    """
+
+    type: str
+    fidelity: Fidelity = Fidelity.EXACT
+    words: str = ""
+    doubt: Callable[[Cell], str] | None = None
+    mend: Callable[[Cell], Cell] = gone
+    write: Callable[[Raw], Raw] = same
+    read: Callable[[Raw], Raw] = same
+    select: str = "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnFidelity:
+    """What becomes of a column of a table, or of something else that belongs to it (`column` names that then).
+
+    `values` counts those that have no place, after a restore; `example` is the reason for the first.
+    """
+
+    table: str
+    column: str
+    source_type: str
+    target_type: str
+    fidelity: Fidelity
+    words: str = ""
+    values: int = 0
+    example: str = ""
+
+    def __str__(self) -> str:
+        arrow = f"{self.source_type} -> {self.target_type}" if self.target_type else self.source_type
+        counted = f": {self.values} value{'s' if self.values != 1 else ''}, {self.example}" if self.values else ""
+        words = f" ({self.words})" if self.words else ""
+        return f"{self.table}.{self.column} {arrow}: {self.fidelity.value}{words}{counted}"
+
+
+@dataclass(slots=True)
+class Losses:
+    """Counts values of a table that have no place, by the number of their column."""
+
+    counts: dict[int, int] = field(default_factory=dict)
+    examples: dict[int, str] = field(default_factory=dict)
+
+    def note(self, column: int, why: str) -> None:
+        """One more."""
+        self.counts[column] = self.counts.get(column, 0) + 1
+        self.examples.setdefault(column, why)
+
+
+def lost(found: Sequence[ColumnFidelity]) -> tuple[ColumnFidelity, ...]:
+    """Those of whose values some have no place."""
+    return tuple(each for each in found if each.values)
