@@ -26,7 +26,6 @@ from tests.servers.postgres import PostgresServer
 CLOCK = SystemClock()
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
 ROOT = Path(__file__).parents[2]
-MEMORY = Path("/dev/shm")
 
 
 @dataclass(frozen=True)

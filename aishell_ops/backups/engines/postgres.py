@@ -78,7 +78,7 @@ class PostgresBackups:
         """A database or a data folder of its own that takes the backup; it goes unless it was published."""
         environ, trial = self._way_to(target)
         if manifest.method == physical.METHOD:
-            checker = await self._client("pg_verifybackup", databases.major_of(manifest.source.server_version))
+            checker = await asyncio.to_thread(physical.find_checker, manifest, self._environ, self._folders)
             async with physical.loading(manifest, plan, checker, trial) as files:
                 yield files
             return

@@ -23,8 +23,9 @@ from aishell_core.values import FailureCode
 from aishell_ops.backups.engines import postgres_programs as programs
 from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan, SaveRequest
 from aishell_ops.backups.engines.postgres_databases import major_of
+from aishell_ops.backups.engines.postgres_manifest import LIST, check_files
 from aishell_ops.backups.engines.postgres_tools import Client, find_client
-from aishell_ops.backups.errors import BackupError, DamagedError
+from aishell_ops.backups.errors import BackupError, DamagedError, ToolError
 from aishell_ops.backups.kept_folder import Keeper, kept_folder
 from aishell_ops.backups.models import Format, Manifest, ObjectProof, Part, Position, ProofLevel, Source
 from aishell_ops.backups.streams.contract import PlainSink, PlainSource, Progress, Stop
@@ -37,7 +38,6 @@ NAMES = ("physical", METHOD)
 """What people may call the method."""
 BASE, SERVER = "base.tar", "server.tar"
 """The part: the data folder as a tar; with tablespaces a tar of such tars, one for each, and the list of all files."""
-LIST = "backup_manifest"
 SPACES, SPACE_MAP, STANDBY = "pg_tblspc", "tablespace_map", "standby.signal"
 _FACTS = """
 SELECT /* aishell */ extract(epoch FROM clock_timestamp())::float8 AS now,
@@ -190,9 +190,9 @@ class PhysicalSaving:
 
 
 def plan_load(manifest: Manifest, request: LoadRequest, environ: Mapping[str, str], folders: Iterable[Path]) -> LoadPlan:
-    """What a restore would do: the database that is named is the path of a new data folder. Raises ToolError."""
+    """What a restore would do: the database that is named is the path of a new data folder."""
     final = Path(request.database).expanduser() if request.database else None
-    client = find_client("pg_verifybackup", major_of(manifest.source.server_version), environ, folders)
+    client = find_checker(manifest, environ, folders)
     spaces = dict(manifest.annotations).get("tablespaces", "")
     needed = round(manifest.plain_bytes * (_ROOM_RATIO + (1 if spaces else 0)))
     obstacles, free = [], None
@@ -215,10 +215,18 @@ def plan_load(manifest: Manifest, request: LoadRequest, environ: Mapping[str, st
         writes=(str(final or ""), *((str(spaces_of(final)),) if spaces and final is not None else ())),
         obstacles=tuple(obstacles),
         warnings=(f"start a server of PostgreSQL {major_of(manifest.source.server_version)} on the folder: this one goes on with its own",),
-        tools=(client.tool(),),
+        tools=(client.tool(),) if client is not None else (),
         needed_bytes=needed,
         free_bytes=free,
     )
+
+
+def find_checker(manifest: Manifest, environ: Mapping[str, str], folders: Iterable[Path]) -> Client | None:
+    """What compares files with the server's list of them; None where it is not here, and aishell does that itself."""
+    try:
+        return find_client("pg_verifybackup", major_of(manifest.source.server_version), environ, folders)
+    except ToolError:
+        return None
 
 
 def _is_taken(path: Path) -> bool:
@@ -235,7 +243,7 @@ Trial = Callable[[Path], Awaitable[None]]
 
 
 @asynccontextmanager
-async def loading(manifest: Manifest, plan: LoadPlan, checker: Client, trial: Trial | None = None) -> AsyncIterator[PhysicalLoading]:
+async def loading(manifest: Manifest, plan: LoadPlan, checker: Client | None, trial: Trial | None = None) -> AsyncIterator[PhysicalLoading]:
     """A hidden folder beside the one that is wanted; it goes unless it was published."""
     staging = Path(plan.staging)
     await asyncio.to_thread(staging.mkdir, 0o700)
@@ -248,7 +256,7 @@ async def loading(manifest: Manifest, plan: LoadPlan, checker: Client, trial: Tr
 class PhysicalLoading:
     """A data folder that is being made."""
 
-    def __init__(self, manifest: Manifest, staging: Path, final: Path, checker: Client, trial: Trial | None) -> None:
+    def __init__(self, manifest: Manifest, staging: Path, final: Path, checker: Client | None, trial: Trial | None) -> None:
         self._spaces = [oid for oid in dict(manifest.annotations).get("tablespaces", "").split(",") if oid]
         self._major = major_of(manifest.source.server_version)
         self._staging, self._final = staging, final
@@ -274,6 +282,9 @@ class PhysicalLoading:
     def _check(self, stop: Stop) -> None:
         if self._spaces:
             self._unpack_spaces(stop)
+        if self._checker is None:
+            check_files(self._data, stop)
+            return
         reads_log = self._checker.major == self._major and self._checker.path.with_name("pg_waldump").is_file()
         command = (str(self._checker.path), "--exit-on-error", *(() if reads_log else ("--no-parse-wal",)), str(self._data))
         try:
