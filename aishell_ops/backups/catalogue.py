@@ -15,7 +15,7 @@ from pathlib import Path
 from aishell_core.errors import AishellError
 from aishell_core.state.store import Store
 from aishell_ops.backups.errors import DamagedError
-from aishell_ops.backups.layout import Line, Spot, spot_of
+from aishell_ops.backups.layout import Spot, spot_of
 from aishell_ops.backups.models import Backup
 from aishell_ops.backups.repository import Inventory, Repository, Unfinished
 from aishell_ops.backups.storage.contract import StoredObject
@@ -61,7 +61,7 @@ def overview(repository: Repository, entries: Entries, now: float) -> Inventory:
         for one in found.backups if mark else ():
             entries.fresh[prefix] = (mark, summary_of(one))
     entries.gone += [prefix for prefix in entries.known if prefix not in seen]
-    backups.sort(key=lambda one: (Line(one.manifest.source.target, one.manifest.source.database), one.id))
+    backups.sort(key=lambda one: (one.manifest.source.target, one.manifest.source.database, one.id))
     return Inventory(tuple(backups), tuple(damaged), tuple(unfinished))
 
 

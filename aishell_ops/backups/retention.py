@@ -110,7 +110,7 @@ def _chosen(found: Sequence[Backup], proven: Sequence[Backup], policy: Policy, z
     for backup in proven[: policy.last or 0]:
         chosen.setdefault(backup.id, []).append(f"one of the last {policy.last}")
     for word, count, period in _periods(policy, zone):
-        for backup in _newest_of_each(proven, period)[:count]:
+        for backup in _newest_of_each(proven, period, count):
             chosen.setdefault(backup.id, []).append(word)
     return chosen
 
@@ -125,9 +125,12 @@ def _periods(policy: Policy, zone: tzinfo) -> Iterable[tuple[str, int, Callable[
     yield "yearly", policy.yearly, lambda backup: (moment(backup).year,)
 
 
-def _newest_of_each(proven: Sequence[Backup], period: Callable[[Backup], tuple[int, ...]]) -> list[Backup]:
+def _newest_of_each(proven: Sequence[Backup], period: Callable[[Backup], tuple[int, ...]], count: int) -> list[Backup]:
+    """The newest of each of so many periods. `proven` has the newest first, so that the rest of it need not be looked at."""
     newest: dict[tuple[int, ...], Backup] = {}
     for backup in proven:
+        if len(newest) >= count:
+            break
         newest.setdefault(period(backup), backup)
     return list(newest.values())
 

@@ -1,0 +1,154 @@
+"""What backups cost beside the native programs: `python -m benchmarks.backups [NAME...]` for some of the tables."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.backups_shelf import shelf_section
+from benchmarks.backups_streams import memory_section, streams_section, verify_section
+from benchmarks.backups_subject import MIB, Ran, aishell, configure, fill_mysql, fill_postgres, fill_sqlite, run
+from benchmarks.report import Figure, Section, machine, render
+from tests.servers.mysql import mysql
+from tests.servers.postgres import postgres
+
+_ROUNDS = 3
+_SPEED_RATIO = 0.95
+_FASTER_RATIO = 2.0
+_POSTGRES_BYTES = 1000 * MIB
+_OTHER_BYTES = 500 * MIB
+_ZSTD = "zstd -q -3 -T0 -f"
+
+
+@contextmanager
+def _workplace() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="aishell-backups-") as folder:
+        yield Path(folder)
+
+
+def _own(home: Path, *options: str) -> Callable[[], Ran]:
+    """One backup with a new place each time, so that no retention and no catalogue is in the way."""
+
+    def once() -> Ran:
+        place = home / "own"
+        shutil.rmtree(place, ignore_errors=True)
+        return aishell(home, "backup", "create", "app", "--output", str(place), "--no-verify", *options)
+
+    return once
+
+
+def _side_by_side(*ways: Callable[[], Ran]) -> tuple[float, ...]:
+    """The median wall seconds of each, taken in turns so that what the machine does otherwise meets all of them."""
+    rounds = [tuple(way().seconds for way in ways) for _ in range(_ROUNDS)]
+    return tuple(statistics.median(column) for column in zip(*rounds, strict=True))
+
+
+def _speed(name: str, own: float, peer: float) -> Figure:
+    ratio = peer / own
+    return Figure(
+        name, f"{own:.2f} s, {100 * ratio:.0f} % of its speed", f"≥ {100 * _SPEED_RATIO:.0f} %", ratio >= _SPEED_RATIO, f"{peer:.2f} s"
+    )
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file() and "parts" in file.parts)
+
+
+def postgres_rows() -> tuple[Figure, ...]:
+    """One gigabyte of orders in PostgreSQL 15."""
+    with _workplace() as home, postgres("15") as server:
+        fill_postgres(server, _POSTGRES_BYTES)
+        configure(home, server.url("shop"))
+        dump = server.binaries.folder / "pg_dump"
+        piped = f"'{dump}' -Fc -Z0 -d '{server.url('shop')}' | {_ZSTD} -o '{home}/peer.zst' && sync '{home}/peer.zst'"
+        alone = f"'{dump}' -Fc -d '{server.url('shop')}' -f '{home}/peer.dump'"
+        own, proofless, peer, gzip = _side_by_side(
+            _own(home), _own(home, "--proof", "none"), lambda: run(piped, {}), lambda: run(alone, {})
+        )
+        aishell(home, "backup", "create", "app", "--output", str(home / "size"), "--no-verify")
+        stored, peer_bytes = _size(home / "size"), (home / "peer.dump").stat().st_size
+    faster = gzip / own
+    return (
+        _speed("PostgreSQL, 1 GB: with counts of one moment, against pg_dump -Fc -Z0 | zstd -3 -T0", own, peer),
+        _speed("the same without proofs", proofless, peer),
+        Figure(
+            "PostgreSQL, default settings against pg_dump -Fc",
+            f"{own:.2f} s, {faster:.1f} times as fast",
+            f"≥ {_FASTER_RATIO:g} times",
+            faster >= _FASTER_RATIO,
+            f"{gzip:.2f} s",
+        ),
+        Figure(
+            "what is stored then",
+            f"{stored / MIB:.0f} MiB",
+            f"≤ {peer_bytes / MIB:.0f} MiB",
+            stored <= peer_bytes,
+            f"{peer_bytes / MIB:.0f} MiB",
+        ),
+    )
+
+
+def mysql_rows() -> tuple[Figure, ...]:
+    """Half a gigabyte of orders in MariaDB."""
+    with _workplace() as home, mysql("10.11") as server:
+        home.chmod(0o755)
+        fill_mysql(server, _OTHER_BYTES, home)
+        configure(home, server.url("shop"))
+        flags = "--no-defaults --single-transaction --quick --routines --triggers --events --hex-blob"
+        dump = f"mariadb-dump {flags} --host=127.0.0.1 --port={server.port} --user=root shop"
+        piped = f"{dump} | {_ZSTD} -o '{home}/peer.zst' && sync '{home}/peer.zst'"
+        own, proofless, peer = _side_by_side(_own(home), _own(home, "--proof", "none"), lambda: run(piped, {}))
+    return (
+        _speed("MariaDB 10.11, 500 MB: with counts of one moment, against mariadb-dump | zstd -3 -T0", own, peer),
+        _speed("the same without proofs", proofless, peer),
+    )
+
+
+def sqlite_rows() -> tuple[Figure, ...]:
+    """Half a gigabyte of orders in a file."""
+    with _workplace() as home:
+        path, copy = home / "shop.db", home / "copy.db"
+        fill_sqlite(path, _OTHER_BYTES)
+        configure(home, f"sqlite://{path}")
+        piped = f"sqlite3 '{path}' '.backup {copy}' && {_ZSTD} -o '{home}/peer.zst' '{copy}' && rm '{copy}' && sync '{home}/peer.zst'"
+        own, proofless, peer = _side_by_side(_own(home), _own(home, "--proof", "none"), lambda: run(piped, {}))
+    return (
+        _speed("SQLite, 500 MB: with counts, against sqlite3 .backup and zstd -3 -T0", own, peer),
+        _speed("the same without proofs", proofless, peer),
+    )
+
+
+def taking_section() -> Section:
+    """Full backups of three engines beside the native program and the same compressor at the same level."""
+    return Section(
+        "Taking a full backup",
+        "python -m benchmarks.backups taking",
+        (*postgres_rows(), *mysql_rows(), *sqlite_rows()),
+        (f"Medians of {_ROUNDS} rounds in which all take turns; wall time of the whole command, start of the program included.",),
+        "native",
+    )
+
+
+SECTIONS: dict[str, Callable[[], Section]] = {
+    "taking": taking_section,
+    "streams": streams_section,
+    "memory": memory_section,
+    "verify": verify_section,
+    "shelf": shelf_section,
+}
+
+
+def measure_all() -> tuple[Section, ...]:
+    """All tables of backups."""
+    return tuple(section() for section in SECTIONS.values())
+
+
+if __name__ == "__main__":
+    wanted = sys.argv[1:] or list(SECTIONS)
+    sys.stdout.write(render(tuple(SECTIONS[name]() for name in wanted), machine(), datetime.now(UTC).date().isoformat()))

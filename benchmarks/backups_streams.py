@@ -1,0 +1,164 @@
+"""What streams of backups cost: hashing and encryption on top of compression, memory of a long stream, deep verification."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pyrage
+
+from aishell_ops.backups.models import Compression, Encryption, Part
+from aishell_ops.backups.storage.folder import FolderStorage
+from aishell_ops.backups.streams.compression import squeezer
+from aishell_ops.backups.streams.contract import Recipe, Stride
+from aishell_ops.backups.streams.fetch import check_stored, fetch
+from aishell_ops.backups.streams.files import FileSource
+from aishell_ops.backups.streams.nowhere import Nowhere
+from aishell_ops.backups.streams.store import store
+from benchmarks.backups_subject import MIB, aishell, configure, fill_incompressible, fill_sqlite
+from benchmarks.report import Figure, Section, bounded
+
+_STREAM_BYTES = 1000 * MIB
+_LONG_BYTES = 5000 * MIB
+_ROUNDS = 5
+_MOST_MEMORY_MIB = 200.0
+_MOST_SURCHARGE_PERCENT = 10.0
+_LEAST_RATE = 300.0
+_PIECE_BYTES = 1 << 20
+_DECOMPRESSOR_RATIO = 0.8
+_KEY = "app/app/20261121-020000-k3f9/parts/stream"
+
+
+def _quiet(stride: Stride) -> None:
+    """Nobody looks."""
+
+
+def _squeezed_alone(source: Path, place: Path) -> None:
+    """The compressor alone: a file read, compressed, written and brought to the disk."""
+    way = squeezer(Compression.ZSTD)
+    with source.open("rb", buffering=0) as plain, place.open("wb", buffering=0) as stored:
+        while piece := plain.read(_PIECE_BYTES):
+            for small in way.compress(piece):
+                stored.write(small)
+        for small in way.finish():
+            stored.write(small)
+        os.fsync(stored.fileno())
+
+
+def _stored(source: Path, storage: FolderStorage, recipe: Recipe) -> Part:
+    return store(FileSource("stream", source), storage, _KEY, recipe, _quiet, threading.Event())
+
+
+def _taking_turns(*ways: Callable[[], object]) -> tuple[float, ...]:
+    """The median wall seconds of each."""
+
+    def seconds(way: Callable[[], object]) -> float:
+        begun = time.monotonic()
+        way()
+        return time.monotonic() - begun
+
+    rounds = [tuple(seconds(way) for way in ways) for _ in range(_ROUNDS)]
+    return tuple(statistics.median(column) for column in zip(*rounds, strict=True))
+
+
+def streams_section() -> Section:
+    """A stream of realistic rows through the compressor alone, and through all of the pipeline."""
+    with tempfile.TemporaryDirectory(prefix="aishell-streams-") as name:
+        folder = Path(name)
+        source, storage = folder / "source", FolderStorage(folder / "storage")
+        fill_sqlite(source, _STREAM_BYTES)
+        sealed = Recipe(encryption=Encryption(recipients=(str(pyrage.x25519.Identity.generate().to_public()),)))
+        alone, hashed, encrypted = _taking_turns(
+            lambda: _squeezed_alone(source, folder / "alone"),
+            lambda: _stored(source, storage, Recipe()),
+            lambda: _stored(source, storage, sealed),
+        )
+    return Section(
+        "A stream of 1,000 MiB of rows",
+        "python -m benchmarks.backups streams",
+        (
+            Figure("zstd -3 alone, on all cores", f"{alone:.2f} s"),
+            Figure("with both hashes", f"{hashed:.2f} s"),
+            bounded("hashing and encryption on top of compression", 100 * (encrypted / alone - 1), _MOST_SURCHARGE_PERCENT, "%"),
+        ),
+        (f"Medians of {_ROUNDS} rounds in which all take turns; wall time; the file is in the page cache.",),
+    )
+
+
+def memory_section() -> Section:
+    """One command over a stream of five gigabytes of which nothing can be made smaller."""
+    with tempfile.TemporaryDirectory(prefix="aishell-memory-") as name:
+        home = Path(name)
+        fill_incompressible(home / "app.db", _LONG_BYTES)
+        configure(home, f"sqlite://{home / 'app.db'}")
+        ran = aishell(home, "backup", "create", "app", "--output", str(home / "own"), "--no-verify", "--proof", "none")
+    return Section(
+        "Memory of a stream of 5,000 MiB",
+        "python -m benchmarks.backups memory",
+        (
+            bounded("most resident memory of the whole command", ran.peak_bytes / MIB, _MOST_MEMORY_MIB, "MiB"),
+            Figure("its time", f"{ran.seconds:.0f} s"),
+        ),
+        ("SQLite, random content, zstd -3: as much is stored as is read.",),
+    )
+
+
+def _rate(part: Part, storage: FolderStorage, compression: Compression) -> tuple[float, float]:
+    """Stored megabytes per CPU second, and plain megabytes per second of wall time, of a deep verification."""
+    cpu, wall = time.process_time(), time.monotonic()
+    fetch(part, storage, _KEY, Nowhere(), _quiet, threading.Event(), compression=compression, keys=None)
+    spent, took = time.process_time() - cpu, time.monotonic() - wall
+    return part.stored_bytes / 1e6 / spent, part.plain_bytes / 1e6 / took
+
+
+def _hash_rate(part: Part, storage: FolderStorage) -> float:
+    cpu = time.process_time()
+    check_stored(part, storage, _KEY, _quiet, threading.Event())
+    return part.stored_bytes / 1e6 / (time.process_time() - cpu)
+
+
+def _decompressor_rate(stored: Path, plain_bytes: int) -> float:
+    begun = time.monotonic()
+    subprocess.run(["zstd", "-q", "-dc", str(stored)], check=True, stdout=subprocess.DEVNULL)
+    return plain_bytes / 1e6 / (time.monotonic() - begun)
+
+
+def verify_section() -> Section:
+    """Reading every byte again, with and without a decompressor."""
+    with tempfile.TemporaryDirectory(prefix="aishell-verify-") as name:
+        folder = Path(name)
+        source, storage = folder / "source", FolderStorage(folder / "storage")
+        fill_sqlite(source, _STREAM_BYTES)
+        part = _stored(source, storage, Recipe(compression=Compression.NONE))
+        hashed = _hash_rate(part, storage)
+        plain, _ = _rate(part, storage, Compression.NONE)
+        part = _stored(source, storage, Recipe())
+        _, unpacked = _rate(part, storage, Compression.ZSTD)
+        peer = _decompressor_rate(folder / "storage" / _KEY, part.plain_bytes)
+    return Section(
+        "Deep verification of 1,000 MiB of rows",
+        "python -m benchmarks.backups verify",
+        (
+            _least("stored bytes hashed, per CPU second", hashed),
+            _least("verify --deep without decompression, stored bytes per CPU second", plain),
+            Figure(
+                "verify --deep of zstd, plain bytes per second",
+                f"{unpacked:.0f} MB/s",
+                f"≥ {100 * _DECOMPRESSOR_RATIO:.0f} % of zstd -dc",
+                unpacked >= _DECOMPRESSOR_RATIO * peer,
+                f"{peer:.0f} MB/s",
+            ),
+        ),
+        ("The decompressor's own speed is the bound: hashing runs beside it.",),
+        "zstd -dc",
+    )
+
+
+def _least(name: str, rate: float) -> Figure:
+    return Figure(name, f"{rate:.0f} MB/s", f"≥ {_LEAST_RATE:.0f} MB/s", rate >= _LEAST_RATE)
