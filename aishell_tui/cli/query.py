@@ -100,16 +100,13 @@ def query(
 
     The exit code is 0 when it ran, 3 when the database refused it, 77 when a role or a protection did.
     """
-    from aishell_core.units import parse_duration, parse_size
     from aishell_ops.commands.models import Command
     from aishell_tui.authority import authority_of
 
     del read_only  # `choice` takes it from the context, as what stands before the command's name
     if csv and json:
         raise UsageError("--csv and --json contradict each other", "leave one of them out")
-    limits = Limits(rows, int(parse_size(size)), parse_duration(timeout))
-    if limits.seconds <= 0 or limits.bytes <= 0:
-        raise UsageError("--timeout and --bytes are above zero", "leave them out for 30s and 4MiB")
+    limits = _limits(rows, size, timeout)
     chosen = choice(context, config, target, database)
     loaded = configuration(chosen)
     one = only_target(selected(chosen, loaded))
@@ -122,6 +119,15 @@ def query(
         if not json or work.plan is None:
             raise
         return _told(work.plan, error)
+
+
+def _limits(rows: int, size: str, timeout: str) -> Limits:
+    from aishell_core.units import parse_duration, parse_size
+
+    limits = Limits(rows, int(parse_size(size)), parse_duration(timeout))
+    if limits.seconds <= 0 or limits.bytes <= 0:
+        raise UsageError("--timeout and --bytes are above zero", "leave them out for 30s and 4MiB")
+    return limits
 
 
 def _told(plan: Plan, error: AishellError) -> int:
