@@ -127,10 +127,18 @@ class Delivery:
         now, message = self._now(), taken.message
         text = harmless(answer.text)[:_ANSWER_CHARACTERS]
         outbox.note_try(connection, message, now, text, is_delivered=answer.is_delivered)
+        if (answer.is_delivered or answer.had) and not message.had:
+            # Those who have it go on being told, whatever becomes of the others.
+            group_rows.told(connection, message.id, taken.tells, now)
         if answer.is_delivered:
             outbox.delivered(connection, message, now)
-            group_rows.told(connection, message.id, taken.tells, now)
             group_rows.end_own(connection, f"{group_rows.OWN_PREFIX}{message.channel}", now)
+            return
+        outbox.note_reached(connection, message, answer.had)
+        if answer.is_partly_delivered:
+            outbox.works(connection, message.channel, now, text)
+            outbox.put_off(connection, message, now + wait_seconds(taken.tries + 1, self._chance(), answer.wait_seconds))
+            self._give_up_old(connection, routes, message.channel, text, now)
             return
         failures = outbox.failures(connection, message.channel) + 1
         if answer.fault is Fault.REFUSED:

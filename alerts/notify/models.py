@@ -94,7 +94,8 @@ class Message:
     """One message to one channel. `id` is the same at every try, so that a receiver can know one that comes twice.
 
     `group` is what belongs together, as `{alertname="x", target="y"}`; `incident` names it for receivers that open and close
-    incidents: the same from the first message of a group to its end. `items_left_out` counts alerts that found no room.
+    incidents: the same from the first message of a group to its end. `items_left_out` counts alerts that found no room. `had` are
+    digests of those of its recipients that have it already, where others were refused.
     """
 
     id: str
@@ -110,6 +111,7 @@ class Message:
     items: tuple[Item, ...] = ()
     items_left_out: int = 0
     reason: str = ""
+    had: tuple[str, ...] = ()
 
 
 class Fault(StrEnum):
@@ -126,16 +128,25 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the other side said, cut and without secrets. `wait_seconds` is what it asked us to wait, None where it did not."""
+    """What the other side said, cut and without secrets. `wait_seconds` is what it asked us to wait, None where it did not.
+
+    `had` are digests of the recipients that have the message, where others do not: they alone are tried again.
+    """
 
     fault: Fault
     text: str
     wait_seconds: float | None = None
+    had: tuple[str, ...] = ()
 
     @property
     def is_delivered(self) -> bool:
-        """Whether the receiver has it."""
+        """Whether the receiver has it, all of its recipients if there are several."""
         return self.fault is Fault.NONE
+
+    @property
+    def is_partly_delivered(self) -> bool:
+        """Whether some of its recipients have it and others were refused: the channel works."""
+        return self.fault is Fault.REFUSED and bool(self.had)
 
 
 class Sender(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aishell_core.state.codec import storable
 from alerts.models import Attempt, Fingerprint, Level
@@ -99,11 +99,23 @@ def note_try(connection: sqlite3.Connection, message: Message, now: float, answe
 def delivered(connection: sqlite3.Connection, message: Message, now: float) -> None:
     """A message has arrived, so its channel works."""
     _close(connection, message.id, "delivered", now)
+    works(connection, message.channel, now, "")
+
+
+def works(connection: sqlite3.Connection, channel: str, now: float, answer: str) -> None:
+    """A channel has taken something; `answer` is what it said all the same of a part of it."""
     sql = (
-        "INSERT INTO notice_channel (channel, delivered_at) VALUES (?, ?) ON CONFLICT (channel) DO UPDATE SET"
-        " failures = 0, failing_since = NULL, blocked_until = NULL, answer = '', delivered_at = excluded.delivered_at"
+        "INSERT INTO notice_channel (channel, delivered_at, answer) VALUES (?, ?, ?) ON CONFLICT (channel) DO UPDATE SET failures = 0,"
+        " failing_since = NULL, blocked_until = NULL, answer = excluded.answer, delivered_at = excluded.delivered_at"
     )
-    connection.execute(sql, (message.channel, now))
+    connection.execute(sql, (channel, now, storable(answer)))
+
+
+def note_reached(connection: sqlite3.Connection, message: Message, had: tuple[str, ...]) -> None:
+    """Remember which recipients of a message have it, where that are others than it knows of."""
+    if had and had != message.had:
+        body = storable(encode_message(replace(message, had=had)))
+        connection.execute("UPDATE notice_message SET body = ? WHERE id = ?", (body, message.id))
 
 
 def put_off(connection: sqlite3.Connection, message: Message, due_at: float) -> None:
@@ -127,16 +139,19 @@ def failures(connection: sqlite3.Connection, channel: str) -> int:
 
 
 def give_up_old(connection: sqlite3.Connection, channel: str, now: float) -> list[tuple[str, Tells, str]]:
-    """Close the messages that a failing channel has not taken for a day; their ids, what they would have told, and their titles."""
+    """Close the messages that a failing channel has not taken for a day; their ids, what they would have told, and their titles.
+
+    One that some of its recipients have has told it already.
+    """
     sql = (
-        "SELECT id, tells, title FROM notice_message"
+        "SELECT id, tells, title, body FROM notice_message"
         " WHERE channel = ? AND state = 'queued' AND made_at <= ? AND tries + ? >= ? ORDER BY made_at"
     )
     tried = failures(connection, channel)
     rows = connection.execute(sql, (channel, now - DEAD_AFTER_SECONDS, tried, _TRIES_BEFORE_DEAD)).fetchall()
-    for id_, _tells, _title in rows:
+    for id_, *_rest in rows:
         _close(connection, id_, "dead", now)
-    return [(id_, decode_tells(tells), title) for id_, tells, title in rows]
+    return [(id_, Tells() if _is_partly_told(body) else decode_tells(tells), title) for id_, tells, title, body in rows]
 
 
 def made_within(connection: sqlite3.Connection, channel: str, seconds: float, now: float) -> int:
@@ -210,6 +225,11 @@ def prune(connection: sqlite3.Connection, now: float) -> None:
 def _standing(connection: sqlite3.Connection, channel: str) -> tuple[int, float | None]:
     row = connection.execute("SELECT failures, blocked_until FROM notice_channel WHERE channel = ?", (channel,)).fetchone()
     return (0, None) if row is None else (int(row[0]), row[1])
+
+
+def _is_partly_told(body: str) -> bool:
+    message = decode_message(body)
+    return message is not None and bool(message.had)
 
 
 def _close(connection: sqlite3.Connection, id_: str, state: str, now: float) -> None:

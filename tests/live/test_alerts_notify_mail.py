@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -66,6 +67,70 @@ def test_a_mail_that_the_server_puts_off_is_sent_again(server: MailServer) -> No
     server.refuses = ""
     office.pass_time(60)
     assert {mail["X-Aishell-Message"] for mail in server.mails} == {"m0001"}
+
+
+def received_by(server: MailServer) -> dict[str, int]:
+    """How many mails each recipient has."""
+    return dict(Counter(server.recipients))
+
+
+@pytest.mark.parametrize("refusal", ["550 5.1.1 no such user here", "451 4.7.1 greylisted, come back later"])
+def test_of_several_recipients_only_those_who_were_refused_are_tried_again(server: MailServer, refusal: str) -> None:
+    office = office_for(mail_to(server, "&cc=lead@example.org&bcc=log@example.org"))
+    server.refused = {"dba@example.org": refusal, "log@example.org": refusal}
+    office.happen(office.fired(an_alert()))
+    office.pass_time(600, step=30)
+    assert received_by(server) == {"duty@example.org": 1, "lead@example.org": 1}
+    state = outbox.channel_states(office.connection, office.routes.channels)[0]
+    assert (state.queued, state.dead, state.failing_since) == (1, 0, None), "the channel works"
+    last = outbox.ledger(office.connection, limit=1)[0]
+    assert not last.is_delivered
+    assert "2 recipients refused" in last.answer
+    assert refusal.split()[0] in last.answer
+    assert "example.org" not in last.answer
+    server.refused = {}
+    office.pass_time(600, step=30)
+    assert received_by(server) == dict.fromkeys(("dba@example.org", "duty@example.org", "lead@example.org", "log@example.org"), 1)
+    state = outbox.channel_states(office.connection, office.routes.channels)[0]
+    assert (state.queued, state.dead) == (0, 0)
+
+
+def test_who_is_refused_keeps_no_other_from_what_comes_next_and_is_given_up_after_a_day(server: MailServer) -> None:
+    office = office_for(mail_to(server))
+    server.refused = {"dba@example.org": "550 5.1.1 no such user here"}
+    office.happen(office.fired(an_alert()))
+    office.pass_time(120, step=30)
+    office.happen(office.resolved(an_alert()))
+    office.pass_time(120, step=30)
+    assert [mail["Subject"] for mail in server.mails] == ["[WARNING] PoolFull on orders", "[RESOLVED] PoolFull on orders"]
+    assert received_by(server) == {"duty@example.org": 2}
+    office.pass_time(26 * 3600, step=3600)
+    state = outbox.channel_states(office.connection, office.routes.channels)[0]
+    assert (state.queued, state.dead) == (0, 2)
+    assert received_by(server) == {"duty@example.org": 2}
+
+
+def test_a_connection_that_breaks_between_two_recipients_doubles_nothing(server: MailServer) -> None:
+    office = office_for(mail_to(server))
+    server.gone_after = 1
+    office.happen(office.fired(an_alert()))
+    assert len(server.recipients) == 1
+    server.gone_after = None
+    office.pass_time(600, step=30)
+    assert received_by(server) == {"dba@example.org": 1, "duty@example.org": 1}
+    office.happen(office.resolved(an_alert()))
+    office.pass_time(600, step=30)
+    assert received_by(server) == {"dba@example.org": 2, "duty@example.org": 2}, "the group goes on"
+
+
+def test_what_one_has_is_remembered_over_a_restart(server: MailServer) -> None:
+    office = office_for(mail_to(server))
+    server.refused = {"dba@example.org": "451 4.7.1 greylisted"}
+    office.happen(office.fired(an_alert()))
+    office.restarted()
+    server.refused = {}
+    office.pass_time(600, step=30)
+    assert received_by(server) == {"dba@example.org": 1, "duty@example.org": 1}
 
 
 def test_a_header_cannot_be_smuggled_in_by_a_name(server: MailServer) -> None:

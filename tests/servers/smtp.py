@@ -16,16 +16,24 @@ from tests.servers.ports import free_port
 
 @dataclass
 class MailServer:
-    """A server that runs; with `refuses` it takes no mail and says this instead, such as `451 try again later`."""
+    """A server that runs; with `refuses` it takes no mail and says this instead, such as `451 try again later`.
+
+    `refused` has the answer for single recipients, by address. After `gone_after` mails it closes each connection (421).
+    """
 
     port: int
     mails: list[EmailMessage] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
     refuses: str = ""
+    refused: dict[str, str] = field(default_factory=dict)
+    gone_after: int | None = None
 
     async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:  # noqa: N802 - the library's name
-        if self.refuses:
-            return self.refuses
+        if self.gone_after is not None and len(self.mails) >= self.gone_after:
+            raise ConnectionResetError
+        refusal = self.refused.get(address, self.refuses)
+        if refusal:
+            return refusal
         envelope.rcpt_tos.append(address)
         return "250 OK"
 

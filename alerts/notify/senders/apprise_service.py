@@ -27,6 +27,7 @@ from urllib3.exceptions import HTTPError
 from alerts.models import Level
 from alerts.notify.models import Answer, Channel, Fault, Message, MessageKind
 from alerts.notify.senders.http import Reply, judged, retry_after
+from alerts.notify.senders.mail import overhearing_mail
 from alerts.notify.urls import INCIDENT_KEYS, scheme_of
 
 _MOST_ANSWER_BYTES = 1 << 20
@@ -82,12 +83,15 @@ class AppriseService:
             return Answer(Fault.REFUSED, "the service cannot read its URL any more")
         calls = apprise.Apprise(asset=service.asset)
         calls.add(service)
-        with _overhearing(now, channel.timeout_seconds) as heard:
+        with _overhearing(now, channel.timeout_seconds) as heard, overhearing_mail(message.had) as letters:
             result = calls.notify(
                 title=message.title, body=message.body, notify_type=_type_of(message), body_format=apprise.NotifyFormat.TEXT
             )
         answer = _answer(result, heard)
-        return Answer(answer.fault, without_secrets(answer.text, url), answer.wait_seconds)
+        if letters.had and letters.refused:
+            answer = Answer(Fault.REFUSED, letters.answer())
+        had = () if answer.is_delivered else tuple(sorted(letters.had))
+        return Answer(answer.fault, without_secrets(answer.text, url), answer.wait_seconds, had)
 
 
 def fitted(url: str, message: Message) -> str:
