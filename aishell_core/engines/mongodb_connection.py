@@ -70,7 +70,7 @@ class MongoConnection:
         """`primary` sends every command to the primary of a set, as writes need it; raises MongoError for options that cannot be."""
         self._place = place
         scheme = "mongodb+srv" if place.srv else "mongodb"
-        options: dict[str, Any] = {"tls": False, **place.options, **_login(place)}
+        options: dict[str, Any] = {"tls": False, **place.options, **place.login}
         try:
             self._client: Any = AsyncIOMotorClient(
                 f"{scheme}://{','.join(place.servers)}/",
@@ -228,15 +228,6 @@ def _is_final(error: BaseException) -> bool:
     """Whether trying again within the same question is of no use."""
     text = str(error).lower()
     return not isinstance(error, NetworkTimeout) and "timed out" not in text and "closed" not in text
-
-
-def _login(place: Place) -> dict[str, str]:
-    if not place.user:
-        return {}
-    login = {"username": place.user, "authSource": place.source}
-    if place.password is not None:
-        login["password"] = place.password.reveal()
-    return login
 
 
 def _in_batches(command: dict[str, Any], most: int) -> dict[str, Any]:

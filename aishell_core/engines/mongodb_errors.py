@@ -37,10 +37,10 @@ def monitor_grant(user: str, source: str = "admin") -> str:
     return grant("clusterMonitor", user, source)
 
 
-def grant(role: str, user: str, source: str = "admin") -> str:
-    """The command that gives a user a role of the database admin."""
+def grant(role: str, user: str, source: str = "admin", database: str = "admin") -> str:
+    """The command that gives a user a role of a database."""
     name = _quoted(user) if user else '"the user of aishell"'
-    return f'db.getSiblingDB({_quoted(source)}).grantRolesToUser({name}, [{{role: "{role}", db: "admin"}}])'
+    return f'db.getSiblingDB({_quoted(source)}).grantRolesToUser({name}, [{{role: "{role}", db: {_quoted(database)}}}])'
 
 
 def _quoted(text: str) -> str:

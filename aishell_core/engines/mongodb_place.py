@@ -62,6 +62,14 @@ class Place:
         return str(self.options.get("authSource") or self.database or "admin")
 
     @property
+    def login(self) -> Mapping[str, str]:
+        """The driver's options that let the user in, with the password in them; empty without a user."""
+        if not self.user:
+            return {}
+        login = {"username": self.user, "authSource": self.source}
+        return login if self.password is None else {**login, "password": self.password.reveal()}
+
+    @property
     def where(self) -> Whereabouts:
         """What messages name."""
         return Whereabouts(self.address, self.user, self.source)
