@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from aishell_core.clock import Clock
-from aishell_core.errors import AishellError, StateError
+from aishell_core.errors import AishellError, StateError, UsageError
 from aishell_core.state.store import Store
 from aishell_core.targets import Target
 from aishell_ops.backups import attempts
@@ -36,7 +36,7 @@ class Chronicle:
     async def trying(self, attempt: Attempt, tell: Tell) -> AsyncIterator[Tell]:
         """Write down that something is tried for as long as the block lasts, and how it ended; gives what is to be told of steps.
 
-        That somebody else is at it is no attempt that failed, and is forgotten.
+        That somebody else is at it, or that a person asked for what there is not, is no attempt that failed, and is forgotten.
         """
         number = await self._written(lambda store: store.transact(lambda connection: attempts.begin_attempt(connection, attempt)))
         steps = _Steps(tell)
@@ -44,8 +44,10 @@ class Chronicle:
         outcome, message = AttemptOutcome.DONE, ""
         try:
             yield steps.tell
-        except BusyError:
-            outcome = AttemptOutcome.RUNNING
+        except (BusyError, UsageError) as error:
+            # A schedule that asks for what there is not makes no backup either, and nobody stands by.
+            is_forgotten = isinstance(error, BusyError) or not attempt.job
+            outcome, message = AttemptOutcome.RUNNING if is_forgotten else AttemptOutcome.FAILED, error.message
             raise
         except asyncio.CancelledError:
             outcome, message = AttemptOutcome.CANCELLED, "it was cancelled"

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 60.0
 """So long what was found counts as fresh."""
+FOLLOW_SECONDS = 2.0
+"""How often is asked what runs, here or in another program: that is read without looking into a storage."""
 
 
 class BackupRoom:
@@ -39,13 +41,42 @@ class BackupRoom:
         self.trouble: AishellError | None = None
         """Why nothing could be looked for, such as a configuration that cannot be read."""
         self.is_looking = False
-        self._asked_at = -LOOK_SECONDS
+        self._asked_at = self._followed_at = -LOOK_SECONDS
+        self._is_following = False
         self._is_outdated = True
 
     @property
     def is_due(self) -> bool:
         """Whether it is time to look again: something was done, or the last look is a while ago."""
         return not self.is_looking and (self._is_outdated or self._clock.steady() - self._asked_at >= LOOK_SECONDS)
+
+    @property
+    def is_follow_due(self) -> bool:
+        """Whether it is time to ask again what runs."""
+        is_busy = self.is_looking or self._is_following
+        return self.view is not None and not is_busy and self._clock.steady() - self._followed_at >= FOLLOW_SECONDS
+
+    async def follow(self) -> None:
+        """Ask what runs now; where something has ended since, what was found does not hold any more."""
+        before = self.view
+        if before is None or self._is_following:
+            return
+        self._is_following = True
+        try:
+            now = await asyncio.to_thread(self._follow, before)
+        except AishellError:
+            return  # what ails the configuration or the state is told by the next look
+        finally:
+            self._is_following, self._followed_at = False, self._clock.steady()
+        if self.view is before:
+            self.view = now
+            if {one.id for one in before.running} - {one.id for one in now.running}:
+                self.outdate()
+
+    def _follow(self, view: BackupsView) -> BackupsView:
+        from aishell_tui.backup_view import running_now
+
+        return running_now(self._open()[0], view)
 
     def outdate(self) -> None:
         """Something was done: what was found does not hold any more."""

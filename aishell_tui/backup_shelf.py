@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from aishell_core.errors import AishellError
+from aishell_core.errors import AishellError, UsageError
+from aishell_ops.backups.attempts import settled
 from aishell_ops.backups.catalogue import refresh
 from aishell_ops.backups.errors import DamagedError
-from aishell_ops.backups.ids import find_id
+from aishell_ops.backups.holder import lives
+from aishell_ops.backups.ids import LATEST, find_id
 from aishell_ops.backups.layout import Spot
 from aishell_ops.backups.models import Backup
-from aishell_ops.backups.repository import Inventory, Unfinished
+from aishell_ops.backups.repository import Inventory, Repository, Unfinished
+from aishell_ops.backups.state import with_orphans
 from aishell_ops.backups.storage.address import StorageAddress
+from aishell_ops.backups.unmade import LISTED_SECONDS, Beginning, Unmade, unmade_of
+from aishell_tui.backup_chronicle import kept_attempts
 from aishell_tui.backup_desk import BackupDesk, spot_of_backup
 
 _AT_ONCE = 4
@@ -34,11 +39,14 @@ class Shelved:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """What was found: backups, the oldest first, those that cannot be believed, those that were never committed, unread storages."""
+    """What was found: backups, the oldest first, those that cannot be believed, and what could not be read.
+
+    `unmade` are those that run, failed or were abandoned, the newest first.
+    """
 
     backups: tuple[Shelved, ...] = ()
     damaged: tuple[tuple[Spot, DamagedError], ...] = ()
-    unfinished: tuple[tuple[Unfinished, StorageAddress], ...] = ()
+    unmade: tuple[Unmade, ...] = ()
     faults: tuple[AishellError, ...] = ()
 
     @property
@@ -59,22 +67,54 @@ class Shelf:
             raise
         return next(one for one in self.backups if one.backup.id == id_)
 
+    def has(self, text: str) -> bool:
+        """Whether a text names a backup here."""
+        try:
+            return bool(find_id(text, {one.backup.id for one in self.backups}))
+        except UsageError:
+            return False
 
-def look_at_shelf(desk: BackupDesk, addresses: Iterable[StorageAddress], *, in_short: bool = False) -> Shelf:
+    def named_unmade(self, text: str) -> Unmade | None:
+        """What somebody means that is no backup, or not yet."""
+        try:
+            id_ = find_id(text, {one.id for one in self.unmade}) if text != LATEST else None
+        except UsageError:
+            return None
+        return next((one for one in self.unmade if one.id == id_), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What one storage has."""
+
+    backups: tuple[Shelved, ...] = ()
+    damaged: tuple[tuple[Spot, DamagedError], ...] = ()
+    beginnings: tuple[Beginning, ...] = ()
+    faults: tuple[AishellError, ...] = ()
+
+
+def look_at_shelf(desk: BackupDesk, addresses: Iterable[StorageAddress], *, in_short: bool = False, everywhere: bool = False) -> Shelf:
     """Look into storages at the same time; one that cannot be read is among the faults. Blocking.
 
     `in_short` gives what the catalogue keeps of each backup, without its parts and objects, which is enough for a list and
-    takes no longer for ten thousand; `opened` gives the whole of one.
+    takes no longer for ten thousand; `opened` gives the whole of one. Attempts that were made elsewhere than in these storages are
+    among what is told only with `everywhere`.
     """
     known = tuple(addresses)
     look = _glance if in_short else _look
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        shelves = tuple(pool.map(lambda address: look(desk, address), known))
+        seen = tuple(pool.map(lambda address: look(desk, address), known))
+    now = desk.clock.now()
+    tried = settled(kept_attempts(desk.authority.state_folder, now - LISTED_SECONDS), lives, now)
+    places = {str(address) for address in known}
+    made = {one.backup.id for each in seen for one in each.backups} | {spot.id for each in seen for spot, _ in each.damaged}
     return Shelf(
-        tuple(sorted((one for shelf in shelves for one in shelf.backups), key=lambda one: (one.backup.manifest.started_at, one.backup.id))),
-        tuple(one for shelf in shelves for one in shelf.damaged),
-        tuple(one for shelf in shelves for one in shelf.unfinished),
-        tuple(fault for shelf in shelves for fault in shelf.faults),
+        tuple(sorted((one for each in seen for one in each.backups), key=lambda one: (one.backup.manifest.started_at, one.backup.id))),
+        tuple(one for each in seen for one in each.damaged),
+        unmade_of(
+            [one for each in seen for one in each.beginnings], [one for one in tried if everywhere or one.storage in places], made, lives
+        ),
+        tuple(fault for each in seen for fault in each.faults),
     )
 
 
@@ -84,26 +124,27 @@ def opened(desk: BackupDesk, found: Shelved) -> Shelved:
         return Shelved(repository.read(found.spot), found.address)
 
 
-def _glance(desk: BackupDesk, address: StorageAddress) -> Shelf:
+def _glance(desk: BackupDesk, address: StorageAddress) -> _Seen:
     """What the catalogue keeps, as far as it still holds; what was read anew is kept for the next time."""
+    state, now = desk.authority.state_folder, desk.clock.now()
+    return _seen(desk, address, lambda repository: refresh(repository, state, str(address), now))
+
+
+def _look(desk: BackupDesk, address: StorageAddress) -> _Seen:
+    return _seen(desk, address, lambda repository: repository.scan())
+
+
+def _seen(desk: BackupDesk, address: StorageAddress, look: Callable[[Repository], Inventory]) -> _Seen:
     try:
         with desk.repository(address) as repository:
-            found = refresh(repository, desk.authority.state_folder, str(address), desk.clock.now())
+            found = look(repository)
+            beginnings = tuple(_beginning(repository, one, str(address)) for one in found.unfinished)
     except AishellError as error:
-        return Shelf(faults=(error,))
-    return _shelf(found, address)
+        return _Seen(faults=(error,))
+    return _Seen(tuple(Shelved(backup, address) for backup in with_orphans(found.backups)), found.damaged, beginnings)
 
 
-def _look(desk: BackupDesk, address: StorageAddress) -> Shelf:
-    try:
-        with desk.repository(address) as repository:
-            found = repository.scan()
-    except AishellError as error:
-        return Shelf(faults=(error,))
-    return _shelf(found, address)
-
-
-def _shelf(found: Inventory, address: StorageAddress) -> Shelf:
-    return Shelf(
-        tuple(Shelved(backup, address) for backup in found.backups), found.damaged, tuple((one, address) for one in found.unfinished)
-    )
+def _beginning(repository: Repository, found: Unfinished, storage: str) -> Beginning:
+    """What was begun; only of one whose holder cannot be looked up is asked when it was written last."""
+    unknown = found.holder is None or lives(found.holder) is None
+    return Beginning(found.spot, storage, found.stored_bytes, found.holder, unknown and repository.is_silent(found))

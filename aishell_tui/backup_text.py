@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from aishell_core.units import format_bytes, format_counted, format_duration
-from aishell_ops.backups.models import Backup, Manifest
+from aishell_ops.backups.models import Backup, BackupState, Manifest
 from aishell_ops.backups.progress import Stage, Step
 from aishell_ops.backups.state import is_held, is_pinned
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from aishell_ops.backups.drill import Drill
     from aishell_ops.backups.engines.contract import LoadPlan, SavePlan
     from aishell_ops.backups.restore import Restored
+    from aishell_ops.backups.unmade import Unmade
     from aishell_ops.backups.verify import Verification
     from aishell_tui.backup_desk import Saved
     from aishell_tui.backup_settings import Settings
@@ -37,6 +38,15 @@ def notes_of(backup: Backup, now: float) -> tuple[str, ...]:
     notes += ["encrypted"] if manifest.encryption is not None else []
     notes += [f"only {format_counted(len(manifest.tables), 'table')}"] if manifest.tables else []
     return tuple(notes)
+
+
+def unmade_text(one: Unmade) -> str:
+    """Why something is no backup, or who makes it."""
+    if one.state is BackupState.RUNNING:
+        return f"made by {one.holder}" if one.holder is not None else "nobody knows who makes it"
+    who = f"begun by {one.holder}" if one.holder is not None else "nobody knows who has begun it"
+    told = one.reason if one.state is BackupState.FAILED else f"{who}; {one.reason or 'it was left'}"
+    return f"{told}; the next backup sweeps what is left of it" if one.stored_bytes else told
 
 
 def size_text(manifest: Manifest) -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aishell_core.errors import AishellError
-from aishell_ops.backups.book import Run, RunOutcome
+from aishell_ops.backups.attempts import AttemptOutcome, settled
 from aishell_ops.backups.errors import DamagedError
 from aishell_ops.backups.holder import lives
 from aishell_ops.backups.layout import Spot
-from aishell_ops.backups.models import Backup, Holder
+from aishell_ops.backups.models import Backup, BackupState
 from aishell_ops.backups.registry import saved_engines
 from aishell_ops.backups.storage.address import StorageAddress
+from aishell_ops.backups.unmade import LISTED_SECONDS, Unmade, unmade_of
+from aishell_tui.backup_chronicle import kept_attempts
 from aishell_tui.backup_desk import BackupDesk
 from aishell_tui.backup_jobs import Timetable, read_timetable
 from aishell_tui.backup_schedules import Scheduled, is_hosted, scheduled
@@ -38,34 +40,27 @@ class Copies:
 
 
 @dataclass(frozen=True, slots=True)
-class Half:
-    """A backup that was begun and not committed: who began it, and whether they still live (None: on another machine)."""
-
-    spot: Spot
-    address: StorageAddress
-    stored_bytes: int
-    holder: Holder | None
-    is_alive: bool | None
-
-
-@dataclass(frozen=True, slots=True)
 class BackupsView:
-    """All that was found at `at`, epoch seconds: backups with the newest first, what is damaged or half, and the schedules.
+    """All that was found at `at`, epoch seconds: backups with the newest first, what is damaged, and the schedules.
 
-    `runs` are those of schedules that run now, in whatever program. `faults` say what could not be read. `engines` are those
-    that can be saved.
+    `unmade` are backups that run, in whatever program, or failed or were abandoned. `faults` say what could not be read. `engines` are
+    those that can be saved.
     """
 
     at: float
     storages: tuple[StorageAddress, ...] = ()
     copies: tuple[Copies, ...] = ()
     damaged: tuple[tuple[Spot, DamagedError], ...] = ()
-    halves: tuple[Half, ...] = ()
+    unmade: tuple[Unmade, ...] = ()
     schedules: tuple[Scheduled, ...] = ()
-    runs: tuple[Run, ...] = ()
     is_hosted: bool = False
     faults: tuple[AishellError, ...] = ()
     engines: tuple[str, ...] = ()
+
+    @property
+    def running(self) -> tuple[Unmade, ...]:
+        """The backups that are made now, in whatever program."""
+        return tuple(one for one in self.unmade if one.state is BackupState.RUNNING)
 
     def of(self, id_: str) -> Copies | None:
         """A backup by its id."""
@@ -80,19 +75,15 @@ def read_backups(desk: BackupDesk, configuration: Configuration | None) -> Backu
         storages = desk.settings.known_storages()
     except AishellError as error:
         faults.append(error)
-    shelf = look_at_shelf(desk, storages)
-    schedules, runs, hosted = _schedules(desk, configuration, now, faults)
+    shelf = look_at_shelf(desk, storages, everywhere=True)
+    schedules, hosted = _schedules(desk, configuration, now, faults)
     return BackupsView(
         at=now,
         storages=storages,
         copies=_each_once(shelf.backups),
         damaged=shelf.damaged,
-        halves=tuple(
-            Half(one.spot, address, one.stored_bytes, one.holder, lives(one.holder) if one.holder is not None else None)
-            for one, address in shelf.unfinished
-        ),
+        unmade=shelf.unmade,
         schedules=schedules,
-        runs=runs,
         is_hosted=hosted,
         faults=(*faults, *shelf.faults),
         engines=saved_engines(),
@@ -108,17 +99,24 @@ def _each_once(shelved: Sequence[Shelved]) -> tuple[Copies, ...]:
 
 def _schedules(
     desk: BackupDesk, configuration: Configuration | None, now: float, faults: list[AishellError]
-) -> tuple[tuple[Scheduled, ...], tuple[Run, ...], bool]:
+) -> tuple[tuple[Scheduled, ...], bool]:
     """Without a configuration nothing is made by schedule."""
     if configuration is None:
-        return (), (), False
+        return (), False
     folder = desk.authority.state_folder
     known = Timetable((), {}, ())
     try:
         known = read_timetable(folder)
     except AishellError as error:
         faults.append(error)
-    hosted = is_hosted(folder)
-    # What a program that is gone has begun ends with the next one that takes its place.
-    runs = tuple(run for run in known.runs if run.outcome is RunOutcome.RUNNING) if hosted else ()
-    return tuple(scheduled(configuration, known, now)), runs, hosted
+    return tuple(scheduled(configuration, known, now)), is_hosted(folder)
+
+
+def running_now(desk: BackupDesk, view: BackupsView) -> BackupsView:
+    """The same with what runs now as the programs that do it have told last, without looking into any storage. Blocking."""
+    now = desk.clock.now()
+    tried = settled(kept_attempts(desk.authority.state_folder, now - LISTED_SECONDS), lives, now)
+    known = {one.id: one for one in unmade_of((), tried, {each.backup.id for each in view.copies}, lives)}
+    ended = {one.backup for one in tried if one.outcome is not AttemptOutcome.RUNNING}
+    before = [one for one in view.unmade if one.id not in known and one.id not in ended]
+    return replace(view, unmade=tuple(sorted([*known.values(), *before], key=lambda one: (one.begun_at, one.id), reverse=True)))

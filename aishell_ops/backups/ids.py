@@ -24,6 +24,14 @@ def new_id(now: float, choose: Callable[[str], str] = secrets.choice) -> BackupI
     return BackupId(f"{moment}-{''.join(choose(_LETTERS) for _ in range(4))}")
 
 
+def begun_at(id_: BackupId) -> float:
+    """When a backup was begun, in epoch seconds to the second, as its id says; 0.0 where it says no such time."""
+    try:
+        return datetime.strptime(id_[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return 0.0
+
+
 def is_id(text: str) -> bool:
     """Whether a text has the form of an id."""
     return _FORM.fullmatch(text) is not None

@@ -129,13 +129,13 @@ class Repository:
         swept = []
         for one in unfinished:
             living = None if one.holder is None else alive(one.holder)
-            if living is False or (living is None and self._is_silent(one)):
+            if living is False or (living is None and self.is_silent(one)):
                 self.remove(one.spot)
                 swept.append(one)
         return tuple(swept)
 
-    def _is_silent(self, unfinished: Unfinished) -> bool:
-        """Whether neither an object of it nor the lease of its line has changed for long."""
+    def is_silent(self, unfinished: Unfinished) -> bool:
+        """Whether neither an object of it nor the lease of its line has changed for ten minutes, by the storage's clock."""
         lease = self.storage.head(unfinished.spot.line.lease_key)
         signs = [one.changed_at for one in unfinished.objects] + ([lease.changed_at] if lease is not None else [])
         return self._now() - max(signs) >= SILENT_SECONDS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from aishell_ops.backups.models import Backup, BackupId, BackupKind, BackupState, Manifest, Record, RecordKind
 
@@ -41,6 +42,12 @@ def backup_of(manifest: Manifest, sha256: str, location: str, records: Sequence[
 def orphans(backups: Mapping[BackupId, Backup]) -> frozenset[BackupId]:
     """Backups that need another one which is missing or cannot be restored from."""
     return frozenset(id_ for id_, backup in backups.items() if _lacks_parent(backup, backups))
+
+
+def with_orphans(backups: Sequence[Backup]) -> tuple[Backup, ...]:
+    """The backups of one storage in the light of each other: what could be restored but for what it needs is an orphan."""
+    lost = orphans({backup.id: backup for backup in backups})
+    return tuple(replace(one, state=BackupState.ORPHAN) if one.id in lost and one.state.restorable else one for one in backups)
 
 
 def _lacks_parent(backup: Backup, backups: Mapping[BackupId, Backup]) -> bool:

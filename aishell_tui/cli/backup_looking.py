@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aishell_ops.backups.models import Backup
+    from aishell_ops.backups.unmade import Unmade
     from aishell_ops.backups.verify import Depth
     from aishell_tui.backup_desk import BackupDesk
     from aishell_tui.backup_shelf import Shelf, Shelved
@@ -42,6 +43,15 @@ _KEYS: dict[str, Callable[[Backup], Any]] = {
     "duration": lambda backup: backup.manifest.duration_seconds,
     "state": lambda backup: (backup.state.value, backup.manifest.started_at),
 }
+_UNMADE_KEYS: dict[str, Callable[[Unmade], Any]] = {
+    "time": lambda one: one.begun_at,
+    "target": lambda one: (one.target, one.begun_at),
+    "size": lambda _one: 0,
+    "stored": lambda one: one.stored_bytes,
+    "duration": lambda one: (one.ended_at or one.begun_at) - one.begun_at,
+    "state": lambda one: (one.state.value, one.begun_at),
+}
+"""The same keys of what has no manifest."""
 
 
 def register(app: typer.Typer) -> None:
@@ -80,7 +90,8 @@ def list_(
 ) -> int:
     """List backups, the newest first.
 
-    All configured storages are looked into. The exit code is 0, or 1 when a storage could not be read or a backup in it
+    All configured storages are looked into. What runs now is among them, and what failed or was abandoned in the last month,
+    with its reason. The exit code is 0, or 1 when a storage could not be read or a backup in it
     cannot be believed: those are named on standard error.
     """
     from aishell_ops.backups.models import Format
@@ -96,7 +107,7 @@ def list_(
     # Names are not looked up in the configuration: backups outlive it.
     names = set(database or ())
     shelf = shelf_of(desk_of(choice(context, config), ()), storage)
-    found = [
+    found: list[Backup | Unmade] = [
         backup
         for backup in _each_once(shelf)
         if begin <= backup.manifest.started_at < end
@@ -104,8 +115,22 @@ def list_(
         and (form is None or backup.manifest.format is form)
         and filter.lower() in _searched(backup)
     ]
-    found.sort(key=_KEYS[sort], reverse=order == "desc")
+    found += [
+        one
+        for one in shelf.unmade
+        if begin <= one.begun_at < end
+        and (not names or names & {one.target, one.database})
+        and form is None
+        and filter.lower() in f"{one.id} {one.target} {one.database} {one.job} {one.state}".lower()
+    ]
+    found.sort(key=lambda one: _sort_key(one, sort), reverse=order == "desc")
     return _print(found[: limit or None], shelf, how, now)
+
+
+def _sort_key(one: Backup | Unmade, word: str) -> Any:  # noqa: ANN401 - what is compared depends on the word
+    from aishell_ops.backups.unmade import Unmade
+
+    return _UNMADE_KEYS[word](one) if isinstance(one, Unmade) else _KEYS[word](one)
 
 
 def _each_once(shelf: Shelf) -> list[Backup]:
@@ -132,15 +157,17 @@ def _window(after: str, before: str, last: str, now: float) -> tuple[float, floa
     return begin, parse_moment(before, now) if before else float("inf")
 
 
-def _print(found: list[Backup], shelf: Shelf, how: Output, now: float) -> int:
+def _print(found: list[Backup | Unmade], shelf: Shelf, how: Output, now: float) -> int:
+    from aishell_ops.backups.unmade import Unmade
     from aishell_tui.cli.backup_shapes import BackupsReport
     from aishell_tui.cli.encode import to_json, utc_text
-    from aishell_tui.cli.reports.backups import backup_row, list_csv, list_text
+    from aishell_tui.cli.reports.backups import backup_row, list_csv, list_text, unmade_row
 
+    rows = [unmade_row(one) if isinstance(one, Unmade) else backup_row(one, now) for one in found]
     if how is Output.JSON:
-        say(to_json(BackupsReport(utc_text(now), tuple(backup_row(one, now) for one in found), shelf.told_faults)))
+        say(to_json(BackupsReport(utc_text(now), tuple(rows), shelf.told_faults)))
     elif how is Output.CSV:
-        say(list_csv(backup_row(one, now) for one in found))
+        say(list_csv(rows))
     elif found:
         say(list_text(found, now))
     else:
@@ -160,15 +187,22 @@ def info(
 ) -> int:
     """Say all that is known of a backup.
 
-    Where it lies, what it holds, how it was made, and what became known of it since.
+    Where it lies, what it holds, how it was made, and what became known of it since; of one that runs or failed, how far it
+    came and why.
     """
     from aishell_ops.backups.verify import Depth
+    from aishell_tui.backup_shelf import opened
     from aishell_tui.cli.encode import to_json
-    from aishell_tui.cli.reports.backups import info_report, info_text
+    from aishell_tui.cli.reports.backups import info_report, info_text, unmade_info_text, unmade_report
     from aishell_tui.oneshot import run
 
     desk = desk_of(choice(context, config), ())
-    found = found_backup(desk, storage, id)
+    shelf = shelf_of(desk, storage)
+    unmade = shelf.named_unmade(id)
+    if unmade is not None and not shelf.has(id):
+        say(to_json(unmade_report(unmade)) if json else unmade_info_text(unmade, time.time()))
+        return 0
+    found = opened(desk, shelf.named(id))
     backup, whole = found.backup, True
     if verify:
         checked = run(desk.verify(found.address, backup, Depth.FAST))

@@ -80,7 +80,7 @@ def shelf_of(desk: BackupDesk, words: list[str] | None) -> Shelf:
     """All that lies in the storages, each backup in short."""
     from aishell_tui.backup_shelf import look_at_shelf
 
-    return look_at_shelf(desk, named_storages(desk, words), in_short=True)
+    return look_at_shelf(desk, named_storages(desk, words), in_short=True, everywhere=not words)
 
 
 def found_backup(desk: BackupDesk, words: list[str] | None, text: str) -> Shelved:

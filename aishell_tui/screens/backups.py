@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
@@ -25,6 +26,8 @@ from widgets.text_view import TextView
 
 if TYPE_CHECKING:
     # Loaded with what works on backups, when this screen is opened.
+    from aishell_ops.backups.unmade import Unmade
+    from aishell_tui.backup_room import BackupRoom
     from aishell_tui.backup_view import Copies
 
 _TALL_ROWS = 36
@@ -60,8 +63,8 @@ class BackupsScreen(BackupActingScreen):
         one = self._target_name(look)
         rows = _TALL_LINES if self.size.height >= _TALL_ROWS else _LINES
         self._show_lines("#backup-targets", standing_lines(self._standings(look), frame.at, rows, table.glyphs))
-        runs = [run for run in view.runs if one in (None, run.target)] if view is not None else []
-        self._show_lines("#backup-jobs", job_lines(room.tasks.running, room.tasks.over, runs, frame.at, rows, table.glyphs))
+        others = [each for each in self._others(room) if one in (None, each.target)]
+        self._show_lines("#backup-jobs", job_lines(room.tasks.running, room.tasks.over, others, frame.at, rows, table.glyphs))
         self._show_lines("#backup-faults", fault_lines(room.trouble, view, self.size.width)[:rows])
         columns = catalogue_columns(one_target=one is not None)
         if columns != table.columns:
@@ -70,6 +73,12 @@ class BackupsScreen(BackupActingScreen):
         table.set_empty_text(empty_text(view, room.trouble, may_act="back_up" not in self.withheld_actions()))
         table.set_rows(catalogue_rows(view, one, frame.at) if view is not None else [])
         self.look_if_due()
+
+    def _others(self, room: BackupRoom) -> list[Unmade]:
+        """What is made now by schedules and other programs: what was ordered here is told by its own job."""
+        own = {str(job.target) for job in room.tasks.running if job.what == "back up"}
+        running = room.view.running if room.view is not None else ()
+        return [each for each in running if each.target not in own or each.holder is None or each.holder.pid != os.getpid()]
 
     def _show_lines(self, name: str, lines: tuple[Spans, ...]) -> None:
         pane = self.query_one(name, TextView)

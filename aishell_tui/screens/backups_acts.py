@@ -74,6 +74,12 @@ class BackupActingScreen(DashboardScreen):
         """Look into the storages where it is time to, while this screen is seen."""
         if self.room.is_due and self.is_current:
             self.run_worker(self._look(), group="backups-look")
+        elif self.room.is_follow_due and self.is_current:
+            self.run_worker(self._follow(), group="backups-follow")
+
+    async def _follow(self) -> None:
+        await self.room.follow()
+        self.show(self.dashboard.frame, self.dashboard.look)
 
     async def _look(self) -> None:
         await self.room.look()

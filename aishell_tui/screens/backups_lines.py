@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from aishell_core.errors import AishellError
     from aishell_ops.backups.book import Run
     from aishell_ops.backups.models import Backup
+    from aishell_ops.backups.progress import Step
+    from aishell_ops.backups.unmade import Unmade
     from aishell_tui.backup_view import BackupsView, Copies
 
 _BAR_CELLS = 10
@@ -102,10 +104,12 @@ def _standing_line(one: Standing, now: float, name_cells: int, glyphs: Glyphs) -
     return tuple(spans)
 
 
-def job_lines(running: Sequence[Job], over: Sequence[Job], runs: Iterable[Run], now: float, rows: int, glyphs: Glyphs) -> tuple[Spans, ...]:
-    """What runs, here and by schedule, and how the last ones ended."""
+def job_lines(
+    running: Sequence[Job], over: Sequence[Job], others: Iterable[Unmade], now: float, rows: int, glyphs: Glyphs
+) -> tuple[Spans, ...]:
+    """What runs here, what schedules and other programs make, and how the last ones ended."""
     lines = [_running_line(job, glyphs) for job in running]
-    lines += [_run_line(run, now) for run in runs]
+    lines += [_other_line(one, now, glyphs) for one in others]
     lines += [_over_line(job, glyphs) for job in over]
     return tuple(lines[:rows])
 
@@ -114,19 +118,28 @@ def _running_line(job: Job, glyphs: Glyphs) -> Spans:
     spans: list[Span] = [(" running  ", "accent"), (f"{job.title}  ", "bold")]
     if job.step is None:
         return (*spans, (f"beginning  {format_duration(float(round(job.seconds)))}", "label"))
-    spans.append((f"{job.step.stage}  ", "text"))
-    ratio = done_ratio(job.step)
+    return (*spans, *_step_spans(job.step, job.stage_seconds, f"for {format_duration(float(round(job.seconds)))}", glyphs))
+
+
+def _other_line(one: Unmade, now: float, glyphs: Glyphs) -> Spans:
+    """What somebody else makes, as far as it was told last."""
+    spans: list[Span] = [(" running  ", "accent"), (f"back up {one.target}  ", "bold")]
+    who = f"by {one.job}" if one.job else f"by {one.holder}" if one.holder is not None else "elsewhere"
+    lasted = f"{who}, for {format_duration(max(0.0, float(round(now - one.begun_at))))}"
+    if one.step is None or one.stepped_at is None:
+        return (*spans, (lasted, "label"))
+    return (*spans, *_step_spans(one.step, one.stepped_at - one.begun_at, lasted, glyphs))
+
+
+def _step_spans(step: Step, seconds: float, lasted: str, glyphs: Glyphs) -> Iterator[Span]:
+    yield (f"{step.stage}  ", "text")
+    ratio = done_ratio(step)
     if ratio is not None:
-        spans += [(bar(ratio, _BAR_CELLS, glyphs).replace(" ", glyphs.track), "bar"), (f" {ratio * 100:.0f}%  ", "bold")]
+        yield (bar(ratio, _BAR_CELLS, glyphs).replace(" ", glyphs.track), "bar")
+        yield (f" {ratio * 100:.0f}%  ", "bold")
     # A narrow terminal cuts the end: what somebody waits for stands first.
-    words = step_words(job.step, job.stage_seconds)
-    told = (words.left, words.rate, words.moved, words.stored, f"for {format_duration(float(round(job.seconds)))}")
-    return (*spans, ("  ".join(filter(None, told)), "label"))
-
-
-def _run_line(run: Run, now: float) -> Spans:
-    since = format_duration(max(0.0, float(round(now - run.started_at))))
-    return ((" running  ", "accent"), (f"back up {run.target}  ", "bold"), (f"by the schedule {run.schedule}, for {since}", "label"))
+    words = step_words(step, seconds)
+    yield ("  ".join(filter(None, (words.left, words.rate, words.moved, words.stored, lasted))), "label")
 
 
 def _over_line(job: Job, glyphs: Glyphs) -> Spans:

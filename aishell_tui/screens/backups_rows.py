@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from aishell_core.units import format_bytes, format_counted, format_duration
 from aishell_core.values import Severity
 from aishell_ops.backups.models import BackupState, RecordKind
-from aishell_tui.backup_text import notes_of
+from aishell_tui.backup_text import notes_of, unmade_text
 from aishell_tui.text import moment_text
 from widgets.palette import Role
 from widgets.table_model import Cell, Column, Row
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     # Loaded with what works on backups, when a screen of them is opened.
     from aishell_ops.backups.errors import DamagedError
     from aishell_ops.backups.layout import Spot
-    from aishell_tui.backup_view import BackupsView, Copies, Half
+    from aishell_ops.backups.unmade import Unmade
+    from aishell_tui.backup_view import BackupsView, Copies
 
 COLUMNS: tuple[Column, ...] = (
     Column("started", "STARTED", 11, help="When it was begun (UTC)"),
@@ -36,7 +37,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("notes", "NOTES", None, 8, priority=3, help="What else is to be known of it"),
     Column("id", "ID", 20, priority=9, help="Its name"),
 )
-DAMAGED, HALF = "damaged:", "half:"
+DAMAGED, UNMADE = "damaged:", "unmade:"
 """What the ids of rows begin with that are no backups."""
 
 _STATES: dict[BackupState, tuple[Severity, Role]] = {
@@ -63,10 +64,10 @@ def catalogue_columns(*, one_target: bool) -> tuple[Column, ...]:
 
 def catalogue_rows(view: BackupsView, target: str | None, now: float) -> list[Row]:
     """What was found, of one target or of all: what runs or is wrong first, then backups with the newest first."""
-    halves = [half_row(half) for half in view.halves if target in (None, half.spot.line.target)]
+    unmade = [unmade_row(one, now) for one in view.unmade if target in (None, one.target) and is_news(one, view)]
     damaged = [damaged_row(spot, error) for spot, error in view.damaged if target in (None, spot.line.target)]
     copies = [backup_row(each, now) for each in view.copies if target in (None, each.backup.manifest.source.target)]
-    return [*halves, *damaged, *copies]
+    return [*unmade, *damaged, *copies]
 
 
 def backup_row(copies: Copies, now: float) -> Row:
@@ -98,29 +99,31 @@ def backup_row(copies: Copies, now: float) -> Row:
     )
 
 
-def half_row(half: Half) -> Row:
+def is_news(one: Unmade, view: BackupsView) -> bool:
+    """Whether it still matters that one was not made: it runs, something lies there of it, or there is no good one since."""
+    if one.state is BackupState.RUNNING or one.stored_bytes:
+        return True
+    mine = (each.backup for each in view.copies if each.backup.manifest.source.target == one.target)
+    return not any(backup.state.restorable and backup.manifest.started_at > one.begun_at for backup in mine)
+
+
+def unmade_row(one: Unmade, now: float) -> Row:
     """One that was begun and is no backup yet, or never will be."""
-    severity: Severity
-    role: Role
-    if half.is_alive is None:
-        word, severity, role = "elsewhere", Severity.UNKNOWN, "unknown"
-        why = f"begun by {half.holder}" if half.holder is not None else "nobody knows who has begun it"
-    else:
-        state = BackupState.RUNNING if half.is_alive else BackupState.ABANDONED
-        (severity, role), word = state_look(state), state.value
-        why = f"by {half.holder}" if half.is_alive else "whoever began it is gone; the next backup sweeps it"
+    severity, role = state_look(one.state)
     return Row(
-        f"{HALF}{half.address}/{half.spot.id}",
+        f"{UNMADE}{one.id}",
         {
-            "started": Cell("–", "dim", math.inf),
-            "target": Cell(half.spot.line.target, "bold"),
-            "database": Cell(half.spot.line.database, "label"),
-            "state": Cell(word, role),
+            "started": Cell(moment_text(one.begun_at, now), "text", one.begun_at),
+            "age": _age(one.begun_at, now),
+            "target": Cell(one.target, "bold"),
+            "database": Cell(one.database, "label"),
+            "state": Cell(one.state.value, role),
             "size": _UNKNOWN,
-            "stored": Cell(format_bytes(half.stored_bytes), "text", half.stored_bytes),
-            "id": Cell(str(half.spot.id), "dim"),
+            "stored": Cell(format_bytes(one.stored_bytes), "text", one.stored_bytes) if one.stored_bytes else _UNKNOWN,
+            "job": Cell(one.job, "label"),
+            "id": Cell(str(one.id), "dim"),
         },
-        note=((why, "label"),),
+        note=((unmade_text(one), "label"),),
         severity=severity,
     )
 

@@ -434,7 +434,7 @@ async def test_a_storage_that_cannot_be_read_is_said_and_is_not_taken_for_an_emp
         assert table(app).shown_rows == ()
 
 
-async def test_half_a_backup_of_a_process_that_is_gone_is_shown_as_abandoned(tmp_path: Path) -> None:
+async def test_half_a_backup_that_nobody_has_signed_counts_as_running_while_it_is_fresh(tmp_path: Path) -> None:
     house = House(tmp_path)
     async with house.dashboard() as (app, pilot):
         await look(app, pilot)
@@ -447,8 +447,8 @@ async def test_half_a_backup_of_a_process_that_is_gone_is_shown_as_abandoned(tmp
         await until(pilot, lambda: not seen(app) and len(table(app).shown_rows) == 1)
         row = table(app).shown_rows[0]
         assert row.cell("id").plain() == made
-        assert row.cell("state").plain() == "elsewhere"
-        assert row.note[0][0] == "nobody knows who has begun it"
+        assert row.cell("state").plain() == "running"
+        assert row.note[0][0] == "nobody knows who makes it"
 
 
 async def test_copy_and_export_give_the_rows_as_values(tmp_path: Path) -> None:

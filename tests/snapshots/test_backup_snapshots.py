@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from aishell_core.safety.roles import Actor, Policy
 from aishell_core.targets import Target
 from aishell_core.values import TargetId
+from aishell_ops.backups.attempts import GONE as ENDED
 from aishell_ops.backups.book import Run, RunOutcome
 from aishell_ops.backups.errors import DamagedError, StorageError, StorageFault
 from aishell_ops.backups.layout import Line, Spot
@@ -34,13 +35,14 @@ from aishell_ops.backups.models import (
 )
 from aishell_ops.backups.progress import Stage, Step
 from aishell_ops.backups.storage.address import StorageAddress, StorageKind
+from aishell_ops.backups.unmade import Unmade
 from aishell_tui.app import AishellApp
 from aishell_tui.authority import Authority
 from aishell_tui.backup_room import BackupRoom
 from aishell_tui.backup_schedules import Scheduled
 from aishell_tui.backup_shelf import Shelved
 from aishell_tui.backup_tasks import BackupTasks, Job, Phase
-from aishell_tui.backup_view import BackupsView, Copies, Half
+from aishell_tui.backup_view import BackupsView, Copies
 from aishell_tui.options import DashboardOptions
 from aishell_tui.runtime import Runtime
 from collectors.schedule import Schedule
@@ -93,7 +95,33 @@ VIEW = BackupsView(
         copies(SHOP, 3 * DAY, BackupState.VERIFIED, 799 * MIB, tables=("carts", "orders")),
     ),
     damaged=((Spot(Line(SHOP, "shop"), BackupId("20231113-020000-aaaa")), DamagedError("manifest.json: its seal is broken")),),
-    halves=(Half(Spot(Line(SHOP, "shop"), BackupId("20231114-200000-bbbb")), DISK, 51 * MIB, GONE, False),),
+    unmade=(
+        Unmade(
+            BackupId("20231114-220800-cccc"),
+            SHOP,
+            "shop",
+            BackupState.RUNNING,
+            str(DISK),
+            NOW - 300,
+            job="often",
+            stored_bytes=90 * MIB,
+            holder=GONE,
+            step=Step(Stage.SAVING, "data.dump", 410 * MIB, 90 * MIB, 800 * MIB),
+            stepped_at=NOW - 1,
+        ),
+        Unmade(BackupId("20231114-213000-dddd"), SHOP, "shop", BackupState.FAILED, str(DISK), NOW - 2600, reason="pg_dump is not there"),
+        Unmade(
+            BackupId("20231114-200000-bbbb"),
+            SHOP,
+            "shop",
+            BackupState.ABANDONED,
+            str(DISK),
+            NOW - 8000,
+            stored_bytes=51 * MIB,
+            reason=ENDED,
+            holder=GONE,
+        ),
+    ),
     schedules=(
         Scheduled("nightly", "0 2 * * *", "Europe/Berlin", (ORDERS,), "/etc/aishell/config.yaml:12", NOW + 3 * HOUR),
         Scheduled(
@@ -128,6 +156,9 @@ class StillTasks(BackupTasks):
 
 class StillRoom(BackupRoom):
     """What was found stands still."""
+
+    async def follow(self) -> None:
+        self._followed_at = self._clock.steady()
 
     async def look(self) -> None:
         self.view, self.is_looking, self._is_outdated = VIEW, False, False

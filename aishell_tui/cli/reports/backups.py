@@ -10,9 +10,10 @@ from dataclasses import fields
 from aishell_core.units import format_bytes, format_duration
 from aishell_ops.backups.drill import Drill
 from aishell_ops.backups.engines.contract import LoadPlan, SavePlan
-from aishell_ops.backups.models import Backup, RecordKind
+from aishell_ops.backups.models import Backup, BackupKind, RecordKind
 from aishell_ops.backups.restore import Restored
 from aishell_ops.backups.state import is_held, is_pinned
+from aishell_ops.backups.unmade import Unmade
 from aishell_ops.backups.verify import Verification
 from aishell_tui.backup_desk import Saved
 from aishell_tui.backup_settings import Settings
@@ -25,7 +26,9 @@ from aishell_tui.backup_text import (
     restored_lines,
     save_plan_lines,
     saved_doubts,
+    step_text,
     tested_lines,
+    unmade_text,
     verified_lines,
 )
 from aishell_tui.cli.backup_shapes import (
@@ -70,13 +73,44 @@ def backup_row(backup: Backup, now: float) -> BackupRow:
         job=manifest.job,
         pinned=is_pinned(backup, now),
         held=is_held(backup, now),
+        reason="",
     )
 
 
-def list_text(backups: Iterable[Backup], now: float) -> str:
-    """Backups as a table for people, in the order given."""
+def unmade_row(one: Unmade) -> BackupRow:
+    """What runs, failed or was abandoned, as scripts get it: what only a manifest says is empty."""
+    return BackupRow(
+        id=one.id,
+        target=one.target,
+        database=one.database,
+        engine=one.engine,
+        kind=BackupKind.FULL.value,
+        format="",
+        state=one.state.value,
+        started_at=utc_text(one.begun_at),
+        finished_at=None,
+        size_bytes=None,
+        stored_bytes=one.stored_bytes,
+        sha256="",
+        compression="",
+        encrypted=False,
+        location=one.storage,
+        parent_id=None,
+        proof="",
+        verified_at=None,
+        tested_at=None,
+        restore_seconds=None,
+        job=one.job,
+        pinned=False,
+        held=False,
+        reason=unmade_text(one),
+    )
+
+
+def list_text(backups: Iterable[Backup | Unmade], now: float) -> str:
+    """Backups, and what is none or not yet, as a table for people, in the order given."""
     titles = ("ID", "TARGET", "DATABASE", "STATE", "AGE", "TOOK", "SIZE", "STORED", "JOB", "NOTES")
-    rows = [_cells(backup, now) for backup in backups]
+    rows = [_unmade_cells(one, now) if isinstance(one, Unmade) else _cells(one, now) for one in backups]
     return record_table(titles, rows, uncut=(0, 3, 4, 5, 6, 7), expendable=(8, 5, 6, 2))
 
 
@@ -94,6 +128,12 @@ def _cells(backup: Backup, now: float) -> tuple[str, ...]:
         manifest.job,
         ", ".join(notes_of(backup, now)),
     )
+
+
+def _unmade_cells(one: Unmade, now: float) -> tuple[str, ...]:
+    age, stored = format_duration(max(0.0, now - one.begun_at)), format_bytes(one.stored_bytes) if one.stored_bytes else ""
+    took = format_duration(max(0.0, one.ended_at - one.begun_at)) if one.ended_at is not None else ""
+    return (str(one.id), one.target, one.database, one.state.value, age, took, "", stored, one.job, unmade_text(one))
 
 
 def list_csv(rows: Iterable[BackupRow]) -> str:
@@ -128,6 +168,26 @@ def info_text(backup: Backup, now: float) -> str:
     lines += ["", *_objects(backup)] if backup.manifest.objects else []
     lines += ["", *_events(backup)] if backup.records else ["", "nothing is known of it since: aishell backup verify, aishell backup test"]
     return "\n".join(lines)
+
+
+def unmade_report(one: Unmade) -> BackupReport:
+    """What is known of something that is no backup or not yet, as scripts get it."""
+    return BackupReport(unmade_row(one), address="", server_version="", method="", parts=(), objects=(), skipped={}, events=())
+
+
+def unmade_info_text(one: Unmade, now: float) -> str:
+    """What is known of something that is no backup or not yet, for people."""
+    rows = [
+        ("backup", f"{one.id}  {one.state}"),
+        ("of", f"{one.database or one.target} on {one.target}"),
+        ("begun", f"{local_text(one.begun_at)}, {format_duration(max(0.0, now - one.begun_at))} ago"),
+        ("lies in", f"{one.storage}, {format_bytes(one.stored_bytes)}" if one.stored_bytes else ""),
+        ("goes to", one.storage if not one.stored_bytes else ""),
+        ("job", one.job),
+        ("why", unmade_text(one)),
+        ("so far", step_text(one.step, one.stepped_at - one.begun_at) if one.step is not None and one.stepped_at is not None else ""),
+    ]
+    return "\n".join(f"{title:<9} {printable(text)}" for title, text in rows if text)
 
 
 def _objects(backup: Backup) -> list[str]:
