@@ -337,7 +337,9 @@ class BackupDesk:
         return decide(self.authority.actor, self.authority.policy, self.authority.place(target), risk)
 
     def _request(self, settings: Settings) -> SaveRequest:
-        return SaveRequest(format=settings.format, tables=settings.tables, secret=settings.encrypted)
+        return SaveRequest(
+            format=settings.format, tables=settings.tables, method=settings.method, jobs=settings.jobs, secret=settings.encrypted
+        )
 
 
 def _saving_risk(settings: Settings) -> Risk:

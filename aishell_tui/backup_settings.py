@@ -20,6 +20,8 @@ from aishell_tui.config.secret_sources import FromFile, resolve
 from aishell_tui.places import find_places
 
 _DAYS_VARIABLE, _MOST_VARIABLE = "AI_SHELL_RETENTION_DAYS", "AI_SHELL_MAX_BACKUPS"
+_PHYSICAL = "physical"
+"""The method by which a server's files are saved: the moment that they show is known too late for anything to be counted in it."""
 _DAY_SECONDS = 86_400.0
 
 
@@ -37,6 +39,8 @@ class Wish:
     verify: bool | None = None
     folder: Path | None = None
     cloud: bool = False
+    method: str = ""
+    jobs: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,8 @@ class Settings:
     proof: ProofLevel = ProofLevel.COUNTS
     verify: bool = True
     policy: Policy = field(default=Policy())
+    method: str = ""
+    jobs: int = 1
 
 
 class BackupSettings:
@@ -81,9 +87,11 @@ class BackupSettings:
             encrypted=_first(wish.encrypt, chosen.encrypt if chosen else None, spec.encrypt),
             format=wish.format or (chosen.format if chosen else None) or spec.format,
             tables=wish.tables or (chosen.tables if chosen else ()),
-            proof=wish.proof or (chosen.proof if chosen else None) or spec.proof,
+            proof=wish.proof or (chosen.proof if chosen else None) or (ProofLevel.NONE if wish.method == _PHYSICAL else spec.proof),
             verify=_first(wish.verify, chosen.verify if chosen else None, spec.verify),
             policy=configured,
+            method=wish.method,
+            jobs=wish.jobs,
         )
 
     def known_storages(self) -> tuple[StorageAddress, ...]:

@@ -79,6 +79,7 @@ def restore(
     tables: TablesOption = None,
     drop_existing: Annotated[bool, typer.Option("--drop-existing", help="What is there may be replaced, and is lost.")] = False,
     continue_on_error: Annotated[bool, typer.Option("--continue-on-error", help="Keep what can be restored, whatever fails.")] = False,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", metavar="N", min=1, help="By so many jobs side by side, where the engine can.")] = 1,
     verify: Annotated[bool, typer.Option("--verify", help="Read all of the backup and check it first.")] = False,
     identity: IdentityOption = None,
     storage: StorageOption = None,
@@ -110,6 +111,7 @@ def restore(
         tables=words_of(tables),
         drop_existing=drop_existing,
         go_on=continue_on_error,
+        jobs=jobs,
         verify=verify,
         files=tuple(identity or ()),
         yes=yes,
@@ -130,6 +132,7 @@ class _Answers:
     tables: tuple[str, ...]
     drop_existing: bool
     go_on: bool
+    jobs: int
     verify: bool
     files: tuple[Path, ...]
     yes: bool
@@ -170,7 +173,9 @@ class _Restoring:
         from aishell_ops.backups.engines.contract import LoadRequest
 
         answers = self._answers
-        request = LoadRequest(database=answers.name, tables=answers.tables, replace=answers.drop_existing, go_on=answers.go_on)
+        request = LoadRequest(
+            database=answers.name, tables=answers.tables, replace=answers.drop_existing, go_on=answers.go_on, jobs=answers.jobs
+        )
         plan, decision = await self._desk.plan_restore(self._target, self._found.backup, request)
         self._say_plan(plan, decision)
         if answers.dry_run:

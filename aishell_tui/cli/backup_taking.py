@@ -65,6 +65,16 @@ def create(
         str, typer.Option("--proof", metavar="WHAT", help="What is kept to prove a restore by: none, counts or full.", show_default=False)
     ] = "",
     tables: TablesOption = None,
+    method: Annotated[
+        str,
+        typer.Option(
+            "--method",
+            metavar="HOW",
+            help="How the engine takes it: logical (a dump), directory (a dump by several jobs) or physical (the server's files).",
+            show_default=False,
+        ),
+    ] = "",
+    jobs: Annotated[int, typer.Option("--jobs", "-j", metavar="N", min=1, help="So many jobs side by side, where the engine can.")] = 1,
     cloud: Annotated[bool, typer.Option("--cloud", help="To the configured cloud; with --output to both.")] = False,
     encrypt: Annotated[
         bool | None, typer.Option("--encrypt/--no-encrypt", help="Encrypt it; else as configured.", show_default=False)
@@ -92,7 +102,7 @@ def create(
         raise UsageError("incremental backups cannot be made by this version", "leave --incremental out for a full one")
     chosen = choice(context, config, None, [*(names or ()), *(database or ())])
     loaded = configuration(chosen)
-    wish = _wish(name, compression, level, encrypt, format, words_of(tables), proof, verify, output, cloud)
+    wish = _wish(name, compression, level, encrypt, format, words_of(tables), proof, verify, output, cloud, method, jobs)
     return _carry_out(chosen, loaded, wish, dry_run=dry_run, json=json, verbose=verbose)
 
 
@@ -107,6 +117,8 @@ def _wish(
     verify: bool | None,
     output: Path | None,
     cloud: bool,
+    method: str,
+    jobs: int,
 ) -> Wish:
     from aishell_ops.backups.models import Compression, Format, ProofLevel
     from aishell_tui.backup_settings import Wish
@@ -123,6 +135,8 @@ def _wish(
         verify=verify,
         folder=output,
         cloud=cloud,
+        method=method,
+        jobs=jobs,
     )
 
 

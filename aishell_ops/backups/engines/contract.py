@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from aishell_core.errors import UsageError
 from aishell_core.targets import Target
 from aishell_ops.backups.models import Format, Manifest, ObjectProof, Part, Position, ProofLevel, Source, Tool
 from aishell_ops.backups.rows.fidelity import ColumnFidelity
@@ -173,3 +174,14 @@ class HasScratch(Protocol):
 
     def scratch(self, target: Target, manifest: Manifest) -> AbstractAsyncContextManager[Target]:
         """A fresh place for a restore, on this machine where its programs are found; gone when the block ends."""
+
+
+def expect_one_job(request: SaveRequest) -> None:
+    """What an engine asks that is saved by one job alone; raises UsageError where several are wanted."""
+    if request.jobs > 1:
+        raise UsageError("such a backup is taken by one job", "leave --jobs out")
+
+
+def one_job_obstacle(request: LoadRequest) -> tuple[str, ...]:
+    """The obstacle of a restore that is done by one job alone, where several are wanted."""
+    return ("such a backup is restored by one job: leave --jobs out",) if request.jobs > 1 else ()

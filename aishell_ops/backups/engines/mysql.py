@@ -19,7 +19,7 @@ from aishell_ops.backups.engines import mysql_load_plan as plans
 from aishell_ops.backups.engines import mysql_moment as moment
 from aishell_ops.backups.engines import mysql_physical as physical
 from aishell_ops.backups.engines import mysql_publish as publishing
-from aishell_ops.backups.engines.contract import Loading, LoadPlan, LoadRequest, SavePlan, SaveRequest, Saving
+from aishell_ops.backups.engines.contract import Loading, LoadPlan, LoadRequest, SavePlan, SaveRequest, Saving, expect_one_job
 from aishell_ops.backups.engines.mysql_contents import Contents, contents_of
 from aishell_ops.backups.engines.mysql_proofs import proofs_of
 from aishell_ops.backups.engines.mysql_save_plan import METHOD, plan_save
@@ -46,6 +46,7 @@ class MysqlBackups:
 
     async def plan_save(self, target: Target, request: SaveRequest) -> SavePlan:
         """What would be saved; raises UsageError for what cannot be, ToolError for a program that is missing, MysqlError."""
+        expect_one_job(request)
         if request.method in physical.NAMES:
             async with held_connection(target, self._environ) as connection:
                 return await physical.plan_save(connection, target, request, self._environ, self._folders)

@@ -14,7 +14,7 @@ from aishell_core.engines.mysql_errors import quoted, quoted_account
 from aishell_core.engines.mysql_held import HeldConnection
 from aishell_core.errors import UsageError
 from aishell_core.units import format_bytes
-from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest
+from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, one_job_obstacle
 from aishell_ops.backups.engines.mysql_contents import SYSTEM, Contents, contents_of, grants_of, variables_of
 from aishell_ops.backups.engines.mysql_grants import ALL, rights_on
 from aishell_ops.backups.engines.mysql_publish import token
@@ -67,6 +67,7 @@ async def plan_load(connection: HeldConnection, manifest: Manifest, request: Loa
     needed = round(float(known.get("data_bytes") or manifest.plain_bytes) * _ROOM_RATIO)
     free = _free_bytes(connection)
     obstacles = [
+        *one_job_obstacle(request),
         *_of_backup(manifest, connection, method),
         *_of_name(name, known, variables, connection),
         *_of_target(now, request),

@@ -20,7 +20,7 @@ from aishell_core.errors import UsageError
 from aishell_core.targets import Target
 from aishell_core.units import format_bytes
 from aishell_core.values import FailureCode
-from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan, SaveRequest
+from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan, SaveRequest, one_job_obstacle
 from aishell_ops.backups.engines.mysql_contents import grants_of, variables_of
 from aishell_ops.backups.engines.mysql_grants import lacking, rights_on
 from aishell_ops.backups.engines.mysql_tools import Role, find_physical, release_of, unpacker_of
@@ -175,7 +175,7 @@ def plan_load(manifest: Manifest, request: LoadRequest, environ: Mapping[str, st
     client = find_physical(Role.PHYSICAL, _release(manifest), environ, folders)
     unpacker_of(client, environ)
     needed = round(manifest.plain_bytes * _ROOM_RATIO)
-    obstacles, free = [], None
+    obstacles, free = [*one_job_obstacle(request)], None
     if final is None or not final.is_absolute():
         obstacles.append("a physical backup is restored into a new data folder: name its path by --target")
     elif not final.parent.is_dir():

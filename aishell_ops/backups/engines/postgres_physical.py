@@ -21,7 +21,7 @@ from aishell_core.targets import Target
 from aishell_core.units import format_bytes
 from aishell_core.values import FailureCode
 from aishell_ops.backups.engines import postgres_programs as programs
-from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan, SaveRequest
+from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan, SaveRequest, one_job_obstacle
 from aishell_ops.backups.engines.postgres_databases import major_of
 from aishell_ops.backups.engines.postgres_manifest import LIST, check_files
 from aishell_ops.backups.engines.postgres_tools import Client, find_client
@@ -195,7 +195,7 @@ def plan_load(manifest: Manifest, request: LoadRequest, environ: Mapping[str, st
     client = find_checker(manifest, environ, folders)
     spaces = dict(manifest.annotations).get("tablespaces", "")
     needed = round(manifest.plain_bytes * (_ROOM_RATIO + (1 if spaces else 0)))
-    obstacles, free = [], None
+    obstacles, free = [*one_job_obstacle(request)], None
     if final is None or not final.is_absolute():
         obstacles.append("a physical backup is restored into a new data folder: name its path by --target")
     elif not final.parent.is_dir():

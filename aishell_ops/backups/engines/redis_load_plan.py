@@ -13,7 +13,7 @@ from aishell_core.engines.redis_errors import acl_grant
 from aishell_core.engines.redis_wire import Refused, Wire
 from aishell_core.errors import UsageError
 from aishell_core.units import format_bytes
-from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest
+from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, one_job_obstacle
 from aishell_ops.backups.engines.redis_rdb import databases_in
 from aishell_ops.backups.engines.redis_save_plan import ALL, METHOD
 from aishell_ops.backups.engines.redis_server import Server, look_at, reads, release_of
@@ -66,6 +66,7 @@ def plan_load(wire: Wire, manifest: Manifest, request: LoadRequest, program: Ser
     needed, free = round(manifest.plain_bytes * _ROOM_RATIO), shutil.disk_usage(tempfile.gettempdir()).free
     data_bytes = int(dict(manifest.annotations).get("data_bytes", "0"))
     obstacles = [
+        *one_job_obstacle(request),
         *_of_backup(manifest, server),
         *_of_role(server),
         *_of_contents(keys, server, request),

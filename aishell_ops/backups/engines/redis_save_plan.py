@@ -9,7 +9,7 @@ from aishell_core.engines.redis_wire import Refused, Wire
 from aishell_core.errors import UsageError
 from aishell_core.targets import Target
 from aishell_core.units import format_bytes
-from aishell_ops.backups.engines.contract import SavePlan, SaveRequest
+from aishell_ops.backups.engines.contract import SavePlan, SaveRequest, expect_one_job
 from aishell_ops.backups.engines.redis_server import VALKEY, Server, look_at
 from aishell_ops.backups.models import Format, Source
 
@@ -21,6 +21,7 @@ ALL = "all"
 
 def expect_whole(request: SaveRequest) -> None:
     """Raise UsageError for what a snapshot cannot be of."""
+    expect_one_job(request)
     if request.method not in ("", METHOD):
         raise UsageError(f"there is no method {request.method}", f"Redis is saved by {METHOD} alone")
     if request.format is not Format.NATIVE:

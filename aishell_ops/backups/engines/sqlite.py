@@ -21,7 +21,7 @@ from aishell_core.engines.sqlite_states import unreachable
 from aishell_core.errors import UsageError
 from aishell_core.targets import Location, Target
 from aishell_core.values import TargetId
-from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan, SaveRequest
+from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan, SaveRequest, expect_one_job, one_job_obstacle
 from aishell_ops.backups.errors import BackupError
 from aishell_ops.backups.models import Format, Manifest, ObjectProof, Part, Position, ProofLevel, Source, Tool
 from aishell_ops.backups.scratch_folder import scratch_folder
@@ -137,6 +137,9 @@ def _look(path: Path) -> FileLook:
 
 
 def _plan_save(target: Target, request: SaveRequest) -> SavePlan:
+    expect_one_job(request)
+    if request.method not in ("", METHOD):
+        raise UsageError(f"there is no method {request.method}", "SQLite is saved in one way alone: leave --method out")
     if request.tables:
         raise UsageError(
             "a part of an SQLite database cannot be saved in its own format", "save all of it, or take --format sql, json or csv"
@@ -163,7 +166,7 @@ def _plan_save(target: Target, request: SaveRequest) -> SavePlan:
 def _plan_load(target: Target, manifest: Manifest, request: LoadRequest) -> LoadPlan:
     path = _path(target)
     final = Path(os.path.realpath(path.with_name(request.database) if request.database else path))
-    obstacles: list[str] = []
+    obstacles = [*one_job_obstacle(request)]
     if request.tables:
         obstacles.append("a part of an SQLite database cannot be restored from its own format")
     if manifest.method != METHOD:
