@@ -27,6 +27,7 @@ from alerts.notify.custody import Custody, custody_of, is_all_judged, last_evalu
 from alerts.notify.delivery import Delivery, Transact
 from alerts.notify.grouping import Decision, Group, decide, repeat_seconds
 from alerts.notify.models import Channel, ChannelKind, Routes, Sender
+from alerts.notify.removed import follow_configuration
 from alerts.rule import Rule
 from alerts.store import change_rows
 from alerts.timeline import JUMP_SECONDS, moments_of
@@ -39,6 +40,8 @@ _FRESH_SECONDS = 3.0
 _LONGEST_REST_SECONDS = 5.0
 """The groups are looked at this often even if nothing seems due: a transaction may have failed after `queue` had returned."""
 _PRUNE_SECONDS = 3600.0
+_FOLLOW_SECONDS = 10.0
+"""How often channels that are configured no more are looked for."""
 _SEEN_WITHIN_SECONDS = 0.9
 _SOON_SECONDS = 0.1
 _UNCONFIGURED_SECONDS = 60.0
@@ -85,6 +88,7 @@ class Notifier:
         self._fresh_until = 0.0
         self._polled_at = 0.0
         self._pruned_at: float | None = None
+        self._followed_at: float | None = None
 
     @property
     def routes(self) -> Routes:
@@ -95,6 +99,7 @@ class Notifier:
         """Use another configuration from now on; what is queued for a channel of the same name goes where it points now."""
         self._routes = routes
         self._rest_until = 0.0
+        self._followed_at = None
 
     def is_due(self, now: float) -> bool:
         """Whether `queue` has something to do although nothing has changed; costs nothing."""
@@ -116,6 +121,7 @@ class Notifier:
         escalation.raise_due(connection, custody, routes, now)
         self._beat(connection, now)
         self._tell(connection, custody, now)
+        self._follow_configuration(connection, now)
         self._prune(connection, now)
         self._rest(connection, now)
 
@@ -234,6 +240,11 @@ class Notifier:
             message = heartbeat_of(channel, heartbeat.every_seconds, Surroundings(self._routes, {}, now, self._new_id))
             outbox.put(connection, message, Tells(), outbox.urgency_of(message.level, message.kind), self.judge)
             self._fresh_until = self._clock.steady() + _FRESH_SECONDS
+
+    def _follow_configuration(self, connection: sqlite3.Connection, now: float) -> None:
+        if self._followed_at is None or abs(now - self._followed_at) >= _FOLLOW_SECONDS:
+            follow_configuration(connection, self._routes.channels, now)
+            self._followed_at = now
 
     def _prune(self, connection: sqlite3.Connection, now: float) -> None:
         if self._pruned_at is None or abs(now - self._pruned_at) >= _PRUNE_SECONDS:

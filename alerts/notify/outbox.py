@@ -92,8 +92,7 @@ def release_claims(connection: sqlite3.Connection, now: float, judge: int = 0) -
 
 def note_try(connection: sqlite3.Connection, message: Message, now: float, answer: str, *, is_delivered: bool) -> None:
     """Write a try into the ledger."""
-    sql = "INSERT INTO notice_attempt (message, channel, at, is_delivered, answer) VALUES (?, ?, ?, ?, ?)"
-    connection.execute(sql, (message.id, message.channel, now, is_delivered, storable(answer)))
+    _note(connection, message.id, message.channel, now, answer, is_delivered=is_delivered)
 
 
 def delivered(connection: sqlite3.Connection, message: Message, now: float) -> None:
@@ -154,6 +153,28 @@ def give_up_old(connection: sqlite3.Connection, channel: str, now: float) -> lis
     return [(id_, Tells() if _is_partly_told(body) else decode_tells(tells), title) for id_, tells, title, body in rows]
 
 
+def waiting_channels(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """The channels that messages wait for."""
+    rows = connection.execute(f"SELECT DISTINCT channel FROM notice_message WHERE {_OPEN}").fetchall()  # noqa: S608 - a constant
+    return tuple(channel for (channel,) in rows)
+
+
+def note_missing(connection: sqlite3.Connection, channel: str, since: float | None) -> None:
+    """Since when a channel is in no configuration; None where it is in one."""
+    sql = "INSERT INTO notice_channel (channel, missing_since) VALUES (?, ?) ON CONFLICT (channel) DO UPDATE SET missing_since = excluded.missing_since"
+    connection.execute(sql, (channel, since))
+
+
+def give_up_all(connection: sqlite3.Connection, channel: str, why: str, now: float) -> list[tuple[str, Tells]]:
+    """Close all messages that wait for a channel and write `why` into the ledger; their ids and what they would have told."""
+    sql = f"SELECT id, tells, body FROM notice_message WHERE channel = ? AND {_OPEN} ORDER BY made_at"  # noqa: S608 - a constant
+    rows = connection.execute(sql, (channel,)).fetchall()
+    for id_, *_rest in rows:
+        _close(connection, id_, "dead", now)
+        _note(connection, id_, channel, now, why, is_delivered=False)
+    return [(id_, Tells() if _is_partly_told(body) else decode_tells(tells)) for id_, tells, body in rows]
+
+
 def made_within(connection: sqlite3.Connection, channel: str, seconds: float, now: float) -> int:
     """How many messages were made for a channel in so many seconds until now, signs of life apart.
 
@@ -205,8 +226,8 @@ def shift(connection: sqlite3.Connection, seconds: float) -> None:
     Those that have arrived are moved too: by them goes how many a channel was given lately, and when it had a sign of life.
     """
     connection.execute("UPDATE notice_message SET made_at = made_at + ?, due_at = due_at + ?", (seconds, seconds))
-    sql = "UPDATE notice_channel SET blocked_until = blocked_until + ?, failing_since = failing_since + ?"
-    connection.execute(sql, (seconds, seconds))
+    sql = "UPDATE notice_channel SET blocked_until = blocked_until + ?1, failing_since = failing_since + ?1, missing_since = missing_since + ?1"
+    connection.execute(sql, (seconds,))
 
 
 def prune(connection: sqlite3.Connection, now: float) -> None:
@@ -225,6 +246,11 @@ def prune(connection: sqlite3.Connection, now: float) -> None:
 def _standing(connection: sqlite3.Connection, channel: str) -> tuple[int, float | None]:
     row = connection.execute("SELECT failures, blocked_until FROM notice_channel WHERE channel = ?", (channel,)).fetchone()
     return (0, None) if row is None else (int(row[0]), row[1])
+
+
+def _note(connection: sqlite3.Connection, message: str, channel: str, now: float, answer: str, *, is_delivered: bool) -> None:
+    sql = "INSERT INTO notice_attempt (message, channel, at, is_delivered, answer) VALUES (?, ?, ?, ?, ?)"
+    connection.execute(sql, (message, channel, now, is_delivered, storable(answer)))
 
 
 def _is_partly_told(body: str) -> bool:

@@ -15,6 +15,7 @@ from alerts.notify.backoff import LONGEST_ASKED_SECONDS, MOST_SECONDS, wait_seco
 from alerts.notify.delivery import UNDELIVERED
 from alerts.notify.group_rows import own_alerts
 from alerts.notify.models import Answer, Fault, Message
+from alerts.notify.removed import REMOVED
 from tests.notices import TAKEN, PostOffice, a_channel, a_rule, an_alert, some_routes, titles
 
 HOUR = 3600.0
@@ -345,3 +346,55 @@ async def passing_until(office: PostOffice, is_so: Callable[[], bool]) -> None:
         assert time.monotonic() < until, "it never came to that"
         office.now += 1
         await asyncio.sleep(0.005)
+
+
+def a_channel_that_was_given_up() -> PostOffice:
+    """Two days of a channel that takes nothing, beside one that takes everything."""
+    office = PostOffice(some_routes(a_channel("old"), a_channel("mail"), rules=[a_rule()]))
+    office.recipient.answers["old"] = always(DOWN)
+    office.happen(office.fired(an_alert()))
+    office.pass_time(25 * HOUR, step=300)
+    office.happen(office.fired(an_alert(target="b")))
+    assert [alert.rule for alert in own_alerts(office.connection)] == [UNDELIVERED]
+    assert queued(office, "old") > 0
+    return office
+
+
+def queued(office: PostOffice, channel: str) -> int:
+    states = outbox.channel_states(office.connection, office.routes.channels)
+    return next(state.queued for state in states if state.channel == channel)
+
+
+def test_the_alarm_about_a_channel_that_was_removed_ends_and_its_messages_are_given_up_with_a_note() -> None:
+    office = a_channel_that_was_given_up()
+    office.notifier.configure(some_routes(a_channel("mail"), rules=[a_rule()]))
+    told = office.pass_time(180, step=10)
+    assert own_alerts(office.connection) == ()
+    assert "[RESOLVED] NotificationsUndelivered on channel old" in titles([each for each in told if each.channel == "mail"])
+    assert queued(office, "old") > 0, "it may be missing because its configuration is broken"
+    office.pass_time(HOUR, step=60)
+    assert queued(office, "old") == 0
+    assert {each.answer for each in outbox.ledger(office.connection, limit=1000) if each.channel == "old"} >= {REMOVED}
+
+
+def test_a_channel_that_another_program_still_has_is_not_taken_for_removed() -> None:
+    office = a_channel_that_was_given_up()
+    here, there = office.notifier, office.restarted()
+    here.configure(some_routes(a_channel("mail"), rules=[a_rule()]))
+    for _ in range(400):
+        office.now += 12
+        for notifier in (here, there):
+            office.write(lambda connection, notifier=notifier: notifier.queue(connection, (), office.alerts, office.now))
+    assert [alert.rule for alert in own_alerts(office.connection)] == [UNDELIVERED]
+    assert queued(office, "old") > 0
+
+
+def test_a_channel_that_comes_back_has_what_still_fires_told_anew() -> None:
+    office = a_channel_that_was_given_up()
+    routes = office.notifier.routes
+    office.notifier.configure(some_routes(a_channel("mail"), rules=[a_rule()]))
+    office.pass_time(2 * HOUR, step=60)
+    office.recipient.answers.clear()
+    office.notifier.configure(routes)
+    told = office.pass_time(600, step=10)
+    assert sorted(titles([each for each in told if each.channel == "old"])) == ["[WARNING] PoolFull on b", "[WARNING] PoolFull on orders"]
