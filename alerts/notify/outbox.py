@@ -161,7 +161,10 @@ def waiting_channels(connection: sqlite3.Connection) -> tuple[str, ...]:
 
 def note_missing(connection: sqlite3.Connection, channel: str, since: float | None) -> None:
     """Since when a channel is in no configuration; None where it is in one."""
-    sql = "INSERT INTO notice_channel (channel, missing_since) VALUES (?, ?) ON CONFLICT (channel) DO UPDATE SET missing_since = excluded.missing_since"
+    sql = (
+        "INSERT INTO notice_channel (channel, missing_since) VALUES (?, ?)"
+        " ON CONFLICT (channel) DO UPDATE SET missing_since = excluded.missing_since"
+    )
     connection.execute(sql, (channel, since))
 
 
@@ -226,7 +229,10 @@ def shift(connection: sqlite3.Connection, seconds: float) -> None:
     Those that have arrived are moved too: by them goes how many a channel was given lately, and when it had a sign of life.
     """
     connection.execute("UPDATE notice_message SET made_at = made_at + ?, due_at = due_at + ?", (seconds, seconds))
-    sql = "UPDATE notice_channel SET blocked_until = blocked_until + ?1, failing_since = failing_since + ?1, missing_since = missing_since + ?1"
+    sql = (
+        "UPDATE notice_channel SET blocked_until = blocked_until + ?1, failing_since = failing_since + ?1,"
+        " missing_since = missing_since + ?1"
+    )
     connection.execute(sql, (seconds,))
 
 

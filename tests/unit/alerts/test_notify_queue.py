@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -384,7 +385,7 @@ def test_a_channel_that_another_program_still_has_is_not_taken_for_removed() -> 
     for _ in range(400):
         office.now += 12
         for notifier in (here, there):
-            office.write(lambda connection, notifier=notifier: notifier.queue(connection, (), office.alerts, office.now))
+            office.write(partial(notifier.queue, changes=(), alerts=office.alerts, now=office.now))
     assert [alert.rule for alert in own_alerts(office.connection)] == [UNDELIVERED]
     assert queued(office, "old") > 0
 
