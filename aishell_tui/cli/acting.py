@@ -84,8 +84,8 @@ def _answered(wanted: Confirmation, place: Place, question: str, *, yes: bool, t
             raise UsageError(f"--confirm {typed} is not the name of the target", f"it is {place.target}")
         return True
     if wanted is Confirmation.YES:
-        return yes or _asked(f"{question} on {place.described}? [y/N] ").lower() in {"y", "yes"}
-    return _asked(f"{question} on {place.described}: type {place.target} to go on: ") == place.target
+        return yes or asked(f"{question} on {place.described}? [y/N] ").lower() in {"y", "yes"}
+    return asked(f"{question} on {place.described}: type {place.target} to go on: ") == place.target
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def how_to_confirm(decision: Decision, place: Place) -> Iterator[None]:
         raise RefusedError(error.message, f"look at it with --dry-run; {option} goes on without a question") from error
 
 
-def _asked(question: str) -> str:
+def asked(question: str) -> str:
     """What somebody types at the terminal."""
     if sys.stdin is None or not sys.stdin.isatty():
         return ""

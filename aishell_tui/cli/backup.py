@@ -6,6 +6,7 @@ import typer
 
 from aishell_tui.cli import (
     backup_carrying,
+    backup_configuring,
     backup_keeping,
     backup_looking,
     backup_restoring,
@@ -26,5 +27,14 @@ app = typer.Typer(
         "aishell backup restore latest --drop-existing --dry-run",
     ),
 )
-for part in (backup_taking, backup_looking, backup_testing, backup_restoring, backup_keeping, backup_carrying, backup_scheduling):
+for part in (
+    backup_taking,
+    backup_looking,
+    backup_testing,
+    backup_restoring,
+    backup_keeping,
+    backup_carrying,
+    backup_scheduling,
+    backup_configuring,
+):
     part.register(app)

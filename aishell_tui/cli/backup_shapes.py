@@ -205,6 +205,15 @@ class BackupExported:
 
 
 @dataclass(frozen=True, slots=True)
+class BackupConfigured:
+    """aishell backup config --set --json."""
+
+    file: str = field(metadata=doc("the file that was written"))
+    keys: tuple[str, ...] = field(metadata=doc("what was set"))
+    changed: bool = field(metadata=doc("whether that changed anything"))
+
+
+@dataclass(frozen=True, slots=True)
 class PruneRow:
     """What retention says of one backup."""
 

@@ -44,7 +44,7 @@ class NewTarget:
 
     def lines(self, indent: str) -> list[str]:
         """The YAML of this target as an item of the list of targets."""
-        entries = [f"name: {_scalar(self.name)}", f"url: {_scalar(self.url)}"]
+        entries = [f"name: {scalar(self.name)}", f"url: {scalar(self.url)}"]
         if self.password_variable:
             entries.append(f"password: {{env: {self.password_variable}}}")
         if self.environment is not None:
@@ -94,13 +94,13 @@ def add_target(path: Path, target: NewTarget, environ: Mapping[str, str]) -> Non
     program, StateError when it cannot be written.
     """
     real = Path(os.path.realpath(path))
-    with _alone(real):
-        _sweep(real)
+    with alone(real):
+        sweep(real)
         _add(path, real, target, environ)
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def alone(path: Path) -> Iterator[None]:
     """Hold the lock beside a file, so that what another process adds between our reading and writing is not lost."""
     make_folder(path.parent)
     name = path.with_name(f".{path.name}{_LOCK_SUFFIX}")
@@ -131,7 +131,7 @@ def _locked(name: Path) -> int:
         os.close(lock)
 
 
-def _sweep(path: Path) -> None:
+def sweep(path: Path) -> None:
     """Remove what saves that died midway left; called under the lock, so none of them is being written."""
     for left in path.parent.glob(f".{glob.escape(path.name)}.*{_NEW_SUFFIX}"):
         with suppress(OSError):
@@ -142,19 +142,20 @@ def _add(path: Path, real: Path, target: NewTarget, environ: Mapping[str, str]) 
     raw = real.read_bytes() if real.exists() else b""
     text = decode(str(path), raw)
     around = Surroundings(path.parent, environ)
-    before = _checked(path, text, around)
+    before = checked_text(path, text, around)
     if any(spec.name == target.name for spec in before.targets):
         raise UsageError(f"{path} has a target named {target.name!r} already", "choose another name")
     newline = "\r\n" if "\r\n" in text else "\n"
     after = newline.join([*_with_target(text.splitlines(), text, target), ""])
-    then = _checked(path, after, around)
+    then = checked_text(path, after, around)
     if then.model_copy(update={"targets": then.targets[:-1]}) != before or then.targets[-1].name != target.name:
         raise ConfigError(f"{path} cannot be edited by a program", "add by hand:\n" + "\n".join(target.lines("  ")))
     mark = b"\xef\xbb\xbf" if raw.startswith(b"\xef\xbb\xbf") else b""
-    _replace(real, mark + after.encode())
+    replace_file(real, mark + after.encode())
 
 
-def _checked(path: Path, text: str, around: Surroundings) -> ConfigSpec:
+def checked_text(path: Path, text: str, around: Surroundings) -> ConfigSpec:
+    """What a text says as a configuration file; raises InvalidConfigError."""
     if not text.strip():
         return ConfigSpec()
     return check_document(parse_document(str(path), text), around, theme_names()).spec
@@ -177,7 +178,7 @@ def _with_target(lines: list[str], text: str, target: NewTarget) -> list[str]:
         start, end = value.start_mark, value.end_mark
         cut = lines[start.line][: start.column].rstrip() + lines[end.line][end.column :]
         return [*lines[: start.line], cut, *target.lines("  "), *lines[end.line + 1 :]]
-    last = _last_line(value)
+    last = last_line(value)
     while not lines[last].strip():
         last -= 1
     return _after(lines, last, target.lines(" " * value.start_mark.column))
@@ -187,16 +188,17 @@ def _after(lines: list[str], number: int, new: list[str]) -> list[str]:
     return [*lines[: number + 1], *new, *lines[number + 1 :]]
 
 
-def _last_line(node: yaml.Node) -> int:
+def last_line(node: yaml.Node) -> int:
     """The last line with content of a value: a block's own end mark stands behind the comments that follow it."""
     if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
-        return max(_last_line(part) for part in (last if isinstance(last, tuple) else (last,)))
+        return max(last_line(part) for part in (last if isinstance(last, tuple) else (last,)))
     end = node.end_mark
     return int(end.line - 1 if end.column == 0 and end.line > node.start_mark.line else end.line)
 
 
-def _scalar(text: str) -> str:
+def scalar(text: str) -> str:
+    """A text as YAML, in quotes where it would be read as something else."""
     plain = _PLAIN.fullmatch(text) and not text.endswith(":") and plain_scalar(text) == text
     return text if plain else f'"{"".join(map(_quoted, text))}"'
 
@@ -206,7 +208,7 @@ def _quoted(character: str) -> str:
     return json.dumps(character)[1:-1] if ord(character) < 0x10000 else f"\\U{ord(character):08x}"
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
     """Write the file beside its place, then move it there, so that no reader ever sees half of it."""
     make_folder(path.parent)
     mode = path.stat().st_mode & 0o7777 if path.exists() else _NEW_FILE_MODE

@@ -52,6 +52,13 @@ def starter_text() -> str:
     return "\n".join(lines) + "\n"
 
 
+def backup_starter_text() -> str:
+    """A file about backups alone in which everything is a comment."""
+    header = "How backups are made and kept. Remove the # of the lines that you want to use."
+    jobs = [*_prose([section_help("backups")]), "#backups:", *_list(JobSpec)]
+    return "\n".join([*_prose([header]), "", *_section("backup", BackupSpec), "", *jobs]) + "\n"
+
+
 def _prose(texts: list[str], indent: str = "") -> Iterator[str]:
     for text in texts:
         for line in textwrap.wrap(text, _WIDTH - len(indent)):
