@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,8 @@ from aishell_core.values import Value
 Row = Mapping[str, Any]
 """Values by column name."""
 
+_STREAM_ROWS = 2000
+_STREAM_BYTES = 1 << 20
 _CLOSE_SECONDS = 0.5
 _CHARSET = "utf8mb4"
 _BINARY = 63
@@ -209,6 +211,32 @@ class MysqlConnection:
         """Run a statement that brings no rows; raises ServerError."""
         with _as_server_error():
             await self._driver.query(sql)
+
+    async def stream(self, sql: str) -> AsyncIterator[list[tuple[bytes | None, ...]]]:
+        """The rows of one statement as the server sends them, about a megabyte at a time; raises ServerError.
+
+        Whoever does not take all of them has a connection that is of no use any more.
+        """
+        with _as_server_error():
+            await self._driver.query(sql, unbuffered=True)
+            result = self._driver._result
+            piece: list[tuple[bytes | None, ...]] = []
+            size = 0
+            whole = False
+            try:
+                while (row := await result._read_rowdata_packet_unbuffered()) is not None:
+                    piece.append(row)
+                    size += sum(len(cell) for cell in row if cell is not None)
+                    if len(piece) >= _STREAM_ROWS or size >= _STREAM_BYTES:
+                        yield piece
+                        piece, size = [], 0
+                whole = True
+            finally:
+                if not whole:
+                    result.unbuffered_active = False
+                    self.abort()
+            if piece:
+                yield piece
 
     async def run(self, sql: str, most_rows: int, most_bytes: int) -> Brought:
         """What one statement of a person brings, up to the limits, after which the connection is of no use. Raises ServerError."""

@@ -99,6 +99,12 @@ class HeldConnection:
         rows = await self.fetch(sql, parameters)
         return next(iter(rows[0].values())) if rows else None
 
+    async def stream(self, sql: str) -> AsyncIterator[list[tuple[bytes | None, ...]]]:
+        """The rows of one statement as the server sends them, about a megabyte at a time; to be taken to the end."""
+        pieces = self._connection.stream(sql)
+        while (piece := await self._line.asked(anext(pieces, None))) is not None:
+            yield piece
+
     async def execute(self, sql: str) -> None:
         """Run a statement of our own."""
         await self._line.asked(self._connection.execute(sql))
