@@ -10,16 +10,21 @@ from pathlib import Path
 
 import pytest
 
+from aishell_core.errors import RefusedError
 from aishell_core.targets import Location, Target
 from aishell_core.values import TargetId
+from aishell_ops.backups.engines.contract import LoadRequest
 from aishell_ops.backups.models import Format
+from aishell_ops.backups.rows.engines.mysql import MysqlTables
 from aishell_ops.backups.rows.engines.postgres import PostgresTables
 from aishell_ops.backups.rows.engines.sqlite import SqliteTables
 from aishell_ops.backups.storage.folder import FolderStorage
 from tests.row_world import Side
+from tests.servers.mysql import VERSIONS, MysqlServer, mysql
 from tests.servers.postgres import PostgresServer, postgres
 
 FORMS = [Format.JSON, Format.CSV]
+MY_ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("MYSQL")}
 PG_ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
 ODD = 'it\'s "odd" [b]é\u202e\x1b[31m\n\t\\,;😀'
 
@@ -33,6 +38,23 @@ def storage(tmp_path: Path) -> FolderStorage:
 def pg(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
     with postgres(request.param) as found:
         yield found
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def my(request: pytest.FixtureRequest) -> Iterator[MysqlServer]:
+    with mysql(request.param) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def other_pg() -> Iterator[PostgresServer]:
+    """The newest PostgreSQL, for what goes between it and every MySQL and MariaDB."""
+    with postgres("18") as found:
+        yield found
+
+
+def my_side(server: MysqlServer, database: str = "shop") -> Side:
+    return Side(MysqlTables(MY_ENVIRON), server.target("my", database=database))
 
 
 def sqlite_side(path: Path) -> Side:
@@ -166,3 +188,229 @@ async def test_a_file_goes_into_postgres_and_comes_back(storage: FolderStorage, 
     with closing(sqlite3.connect(file)) as one, closing(sqlite3.connect(back)) as other:
         for sql in ("SELECT id, name, since, active FROM customers ORDER BY id", "SELECT id, photo, note, n FROM orders ORDER BY id"):
             assert one.execute(sql).fetchall() == other.execute(sql).fetchall()
+
+
+PG_EDGES = (
+    "CREATE TYPE mood AS ENUM ('sad', 'glad')",
+    "CREATE DOMAIN cents AS numeric(12,2) CHECK (value >= 0)",
+    "CREATE TABLE edges (id int PRIMARY KEY, b bool, i2 int2, i4 int4, i8 int8, n numeric, n2 numeric(20,4), f4 real, f8 double precision,"
+    " t text, v varchar(10), c char(5), y bytea, d date, tm time, ts timestamp, tz timestamptz, iv interval, u uuid, j json, jb jsonb,"
+    " ai int[], at text[], bi bit(9), vb varbit, m mood, ip inet, money cents, r int4range, tt timetz, twice int GENERATED ALWAYS AS (i4 / 2) STORED)",
+    "INSERT INTO edges VALUES (1, true, -32768, -2147483648, -9223372036854775808, 0.10, 1234567890123456.7891, 1.4e-45, 5e-324,"
+    " E'a\\tb\\nc\\\\d \\u2028\\U0001F600''\"', 'ten signs!', 'ab', '\\x00ff', '0001-01-01', '00:00', '0001-01-01', '0001-01-01 00:00:00.000001+00',"
+    " '1 year 2 mons -3 days 04:05:06.7', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '{\"b\":1, \"a\": [1.50, 2e3]}', '{\"b\":1, \"a\": [1.50]}',"
+    " '{1,NULL,-3}', ARRAY['a,b', NULL, '', 'NULL', E'q\"\\\\'], B'101010101', B'1', 'glad', '::1/64', 12.30, '[1,5)', '12:00:00+02')",
+    "INSERT INTO edges VALUES (2, false, 32767, 2147483647, 9223372036854775807, -12345678901234567890.123456789, -0.0001, 3.4028235e38,"
+    " 1.7976931348623157e308, '', '', '', '', '9999-12-31', '24:00:00', '9999-12-31 23:59:59.999999', '9999-12-31 23:59:59.999999+00',"
+    " '-178000000 years', '00000000-0000-0000-0000-000000000000', 'null', '[]', '{}', '{{a,b},{c,d}}', B'000000000', B'', 'sad', '1.2.3.4', 0, 'empty', '00:00:00-15:59')",
+    "INSERT INTO edges (id) VALUES (3)",
+    "CREATE TABLE keyed (a text, b int, PRIMARY KEY (a, b))",
+    "INSERT INTO keyed VALUES ('A', 1), ('a', 1), ('a ', 1), ('', 1)",
+    "CREATE TABLE parted (k int, v text) PARTITION BY RANGE (k)",
+    "CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (100)",
+    "CREATE TABLE parted_2 PARTITION OF parted FOR VALUES FROM (100) TO (200)",
+    "INSERT INTO parted SELECT i, 'v' || i FROM generate_series(0, 199) AS i",
+    'CREATE SCHEMA "od d"',
+    'CREATE TABLE "od d"."T ""x""" ("a b" int, "A B" int)',
+    'INSERT INTO "od d"."T ""x""" VALUES (1, 2)',
+    "CREATE VIEW dear AS SELECT * FROM edges",
+    "CREATE TABLE many AS SELECT i AS id, repeat('x', i % 100) AS t, i / 7.0 AS n FROM generate_series(1, 5000) AS i",
+)
+PG_ODD = (
+    "CREATE TABLE odd (id int PRIMARY KEY, n numeric, f float8, d date, ts timestamp, note text NOT NULL)",
+    "INSERT INTO odd VALUES (1, 'NaN', 'NaN', 'infinity', '-infinity', 'x'), (2, 1e40, 'Infinity', '0044-03-15 BC', '20000-01-01', 'y'),"
+    " (3, 1.5, '-0', '2026-01-01', '2026-01-01', 'z')",
+)
+
+
+def fresh(server: PostgresServer, *statements: str) -> None:
+    server.execute("DROP DATABASE IF EXISTS shop WITH (FORCE)", "CREATE DATABASE shop TEMPLATE template0 ENCODING 'UTF8'")
+    server.execute(*statements, database="shop")
+
+
+def pg_contents(server: PostgresServer, database: str, tables: tuple[str, ...] = ("edges", "keyed", "many", "parted")) -> dict[str, object]:
+    return {table: server.execute(f"SELECT t::text FROM {table} AS t ORDER BY 1", database=database) for table in tables}
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_postgres_comes_back_as_it_was(storage: FolderStorage, pg: PostgresServer, form: Format) -> None:
+    fresh(pg, *PG_EDGES, *PG_ODD)
+    before = pg_contents(pg, "shop", ("keyed", "many", "parted", "odd"))
+    edges = "SELECT (b, i2, i4, i8, n, n2, f4, f8, t, v, c, y, d, tm, ts, tz, iv, u, j, jb, ai, at, bi, vb, m, ip, money, r, tt)::text FROM edges"
+    rows = pg.execute(f"{edges} ORDER BY id", database="shop")
+    backup = await pg_side(pg).save(storage, form)
+    skipped = dict(backup.manifest.skipped)
+    assert {"view public.dear", "computed column twice of public.edges", "partitions of public.parted"} <= set(skipped)
+    plan = await pg_side(pg).plan(backup, LoadRequest(replace=True))
+    assert plan.obstacles == ("public.dear reads public.edges: drop that first",)
+    pg.execute("DROP VIEW dear", "DELETE FROM many", "UPDATE edges SET t = 'changed'", database="shop")
+    done = await pg_side(pg).load(storage, backup, LoadRequest(replace=True))
+    assert done.comparison.differences == ()
+    assert pg_contents(pg, "shop", ("keyed", "many", "parted", "odd")) == before
+    assert pg.execute(f"{edges} ORDER BY id", database="shop") == rows
+    assert pg.execute("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'aishell%'", database="shop") == [[0]]
+
+
+async def test_postgres_goes_into_a_file_and_comes_back(storage: FolderStorage, pg: PostgresServer, tmp_path: Path) -> None:
+    fresh(pg, *PG_EDGES)
+    before = pg_contents(pg, "shop", ("keyed", "many", "parted"))
+    backup = await pg_side(pg).save(storage)
+    file = sqlite_side(tmp_path / "shop.db")
+    done = await file.load(storage, backup)
+    assert (done.comparison.hashed, done.comparison.differences) == (5, ())
+    told = {each.column: each.fidelity.value for each in done.fidelity if each.table == "public.edges"}
+    assert (told["b"], told["i2"], told["n"], told["computed column twice"]) == (
+        "represented otherwise",
+        "widened",
+        "represented otherwise",
+        "cannot",
+    )
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as connection:
+        assert connection.execute("SELECT n, i8, ai, ts FROM edges WHERE id = 2").fetchone() == (
+            "-12345678901234567890.123456789",
+            2**63 - 1,
+            "[]",
+            "9999-12-31 23:59:59.999999",
+        )
+        assert connection.execute('SELECT "a b" FROM "od d_T ""x"""').fetchone() == (1,)
+    again = await pg_side(pg, "again").load(storage, await file.save(storage))
+    assert again.comparison.differences == ()
+    assert pg_contents(pg, "again", ("keyed", "many", "parted")) == before
+    pg.execute("DROP DATABASE again")
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_postgres_goes_into_mysql_and_comes_back(
+    storage: FolderStorage, other_pg: PostgresServer, my: MysqlServer, form: Format
+) -> None:
+    fresh(other_pg, *PG_EDGES)
+    my.execute("DROP DATABASE IF EXISTS shop")
+    before = pg_contents(other_pg, "shop", ("keyed", "many", "parted"))
+    backup = await pg_side(other_pg).save(storage, form)
+    done = await my_side(my).load(storage, backup)
+    assert (done.comparison.hashed, done.comparison.differences) == (5, ())
+    assert my.execute("SELECT f8, i8, hex(y), ts FROM edges WHERE id = 2", database="shop")[0][:3] == (
+        1.7976931348623157e308,
+        2**63 - 1,
+        "",
+    )
+    assert not [row for row in my.execute("SHOW DATABASES") if row[0].startswith("aishell")]
+    other_pg.execute("DROP DATABASE IF EXISTS again")
+    again = await pg_side(other_pg, "again").load(storage, await my_side(my).save(storage, form))
+    assert again.comparison.differences == ()
+    assert pg_contents(other_pg, "again", ("keyed", "many", "parted")) == before
+
+
+MY_EDGES = (
+    "CREATE TABLE edges (id bigint unsigned PRIMARY KEY AUTO_INCREMENT, t1 tinyint(1), t8 tinyint unsigned, i int unsigned, m mediumint,"
+    " n decimal(65,30), n2 decimal(10,2), f float, d double, b bit(9), b1 bit(1), y year, dt date, dtm datetime(3), ts timestamp(6) NULL,"
+    " tm time(2), c char(5), v varchar(50) CHARACTER SET latin1, t longtext, vb varbinary(8), bl longblob, bf binary(4),"
+    " e enum('sad','glad'), s set('a','b','c'), j json, twice int AS (m * 2) VIRTUAL)",
+    "INSERT INTO edges (id, t1, t8, i, m, n, n2, f, d, b, b1, y, dt, dtm, ts, tm, c, v, t, vb, bl, bf, e, s, j) VALUES"
+    " (1, -128, 255, 4294967295, -8388608, 12345678901234567890123456789012345.123456789012345678901234567890, -99999999.99, 1.17549435e-38,"
+    " 2.2250738585072014e-308, b'101010101', 1, 1901, '0001-01-01', '0001-01-01 00:00:00.001', '1970-01-01 00:00:01.000001', '-838:59:59.00',"
+    " 'ab', 'é ünï', 'a\\\\b\\'c\\0\\n\\t€', x'00ff', x'', x'01', 'glad', 'a,c', '{\"b\": 1, \"a\": [1.5, null]}'),"
+    " (9223372036854775807, 127, 0, 0, 8388607, 0, 0.01, 3.40282e38, -0e0, b'0', 0, 2155, '9999-12-31', '9999-12-31 23:59:59.999',"
+    " '2038-01-19 03:14:07.999999', '838:59:59.00', '', '', '', '', x'00', '', 'sad', '', '[]')",
+    "INSERT INTO edges (id) VALUES (3)",
+    "CREATE TABLE old (id int PRIMARY KEY, note varchar(20)) ENGINE=MyISAM",
+    "INSERT INTO old VALUES (1, 'no transactions')",
+    "CREATE VIEW dear AS SELECT * FROM edges",
+    "CREATE TABLE `it's ``odd``` (`a b` int, `c``d` text)",
+    "INSERT INTO `it's ``odd``` VALUES (1, '{}')",
+)
+
+
+def my_contents(server: MysqlServer, database: str) -> list[tuple[object, ...]]:
+    listed = "id, t1, t8, i, m, n, n2, f * 1e0, d, b, b1, y, dt, dtm, ts, tm, c, v, t, vb, bl, bf, e, s, j"
+    return server.execute(f"SELECT {listed} FROM edges ORDER BY id", "SELECT * FROM `it's ``odd```", database=database)
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_mysql_comes_back_as_it_was(storage: FolderStorage, my: MysqlServer, form: Format) -> None:
+    my.execute("DROP DATABASE IF EXISTS shop", "CREATE DATABASE shop")
+    my.execute(*MY_EDGES, database="shop")
+    before = my_contents(my, "shop")
+    backup = await my_side(my).save(storage, form)
+    assert {"view dear", "computed column twice of edges", "auto_increment of id of edges"} <= set(dict(backup.manifest.skipped))
+    my.execute("UPDATE edges SET n = 0", database="shop")
+    done = await my_side(my).load(storage, backup, LoadRequest(replace=True))
+    assert done.comparison.differences == ()
+    assert my_contents(my, "shop") == before
+    assert not [row for row in my.execute("SHOW DATABASES") if row[0].startswith("aishell")]
+
+
+async def test_mysql_goes_into_a_file_and_into_postgres_and_comes_back(
+    storage: FolderStorage, my: MysqlServer, other_pg: PostgresServer, tmp_path: Path
+) -> None:
+    """A time of more than a day is an interval, a number without a sign a wider one; everything can be told again."""
+    my.execute("DROP DATABASE IF EXISTS shop", "CREATE DATABASE shop")
+    my.execute(*MY_EDGES, "UPDATE edges SET d = 0.5 WHERE d = 0", database="shop")
+    backup = await my_side(my).save(storage)
+    done = await sqlite_side(tmp_path / "shop.db").load(storage, backup)
+    assert (done.comparison.hashed, done.comparison.differences) == (3, ())
+    other_pg.execute("DROP DATABASE IF EXISTS shop WITH (FORCE)")
+    done = await pg_side(other_pg).load(storage, backup, LoadRequest(accept_loss=True))
+    assert done.comparison.differences == ()
+    assert [(each.column, each.values, each.example) for each in done.fidelity if each.values] == [("t", 1, "a text has the sign U+0000")]
+    rows = other_pg.execute("SELECT id::text, tm::text, n::text, f::text, b::text, ts::text FROM edges ORDER BY id", database="shop")
+    assert rows[0][:2] == ["1", "-838:59:59"]
+    file = await sqlite_side(tmp_path / "shop.db").save(storage)
+    again = await my_side(my, "again").load(storage, file)
+    assert again.comparison.differences == ()
+    assert my.execute("SELECT COUNT(*) FROM edges", database="again") == [(3,)]
+    my.execute("DROP DATABASE again")
+
+
+async def test_a_file_goes_into_mysql_and_comes_back(storage: FolderStorage, file: Path, my: MysqlServer) -> None:
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE orders SET weight = 1 WHERE weight = 9e999")
+    my.execute("DROP DATABASE IF EXISTS shop")
+    done = await my_side(my).load(storage, await sqlite_side(file).save(storage))
+    assert (done.comparison.hashed, done.comparison.differences) == (4, ())
+    done = await sqlite_side(file.with_name("back.db")).load(storage, await my_side(my).save(storage))
+    assert done.comparison.differences == ()
+    with closing(sqlite3.connect(file)) as one, closing(sqlite3.connect(file.with_name("back.db"))) as other:
+        sql = "SELECT id, photo, note, n, weight FROM orders ORDER BY id"
+        assert one.execute(sql).fetchall() == other.execute(sql).fetchall()
+
+
+async def test_what_has_no_place_is_told_and_refused_and_nothing_is_changed(
+    storage: FolderStorage, other_pg: PostgresServer, my: MysqlServer, tmp_path: Path
+) -> None:
+    fresh(other_pg, *PG_ODD)
+    backup = await pg_side(other_pg).save(storage)
+    my.execute("DROP DATABASE IF EXISTS shop", "CREATE DATABASE shop", "CREATE TABLE shop.odd (x int)", "INSERT INTO shop.odd VALUES (7)")
+    with pytest.raises(RefusedError) as refused:
+        await my_side(my).load(storage, backup, LoadRequest(replace=True))
+    assert "8 values have no place there" in refused.value.message
+    assert "--accept-loss" in refused.value.hint
+    assert my.execute("SELECT x FROM shop.odd") == [(7,)]
+    assert not [row for row in my.execute("SHOW DATABASES") if row[0].startswith("aishell")]
+    done = await my_side(my).load(storage, backup, LoadRequest(replace=True, accept_loss=True))
+    assert done.comparison.differences == ()
+    assert {each.column: each.values for each in done.fidelity if each.values} == {"n": 2, "f": 2, "d": 2, "ts": 2}
+    assert my.execute("SELECT id, n, f, d, ts FROM shop.odd ORDER BY id")[:2] == [(1, None, None, None, None), (2, None, None, None, None)]
+    with pytest.raises(RefusedError, match=r"1 value has no place there"):
+        await sqlite_side(tmp_path / "odd.db").load(storage, backup)
+    assert not list(tmp_path.glob("*odd.db*"))
+
+
+async def test_zero_dates_of_mysql_are_told_and_refused(storage: FolderStorage, other_pg: PostgresServer, my: MysqlServer) -> None:
+    my.execute("DROP DATABASE IF EXISTS shop", "CREATE DATABASE shop")
+    my.execute(
+        "CREATE TABLE z (id int PRIMARY KEY, d date NOT NULL, t datetime)",
+        "SET sql_mode = 'ALLOW_INVALID_DATES'",
+        "INSERT INTO z VALUES (1, '0000-00-00', '2026-02-31 00:00:00'), (2, '2026-00-00', NULL), (3, '2026-01-01', '2026-01-01')",
+        database="shop",
+    )
+    backup = await my_side(my).save(storage)
+    other_pg.execute("DROP DATABASE IF EXISTS shop WITH (FORCE)")
+    with pytest.raises(RefusedError, match="3 values have no place there"):
+        await pg_side(other_pg).load(storage, backup)
+    assert other_pg.execute("SELECT count(*) FROM pg_database WHERE datname LIKE 'aishell%' OR datname = 'shop'") == [[0]]
+    done = await pg_side(other_pg).load(storage, backup, LoadRequest(accept_loss=True))
+    assert done.comparison.differences == ()
+    assert other_pg.execute("SELECT d::text FROM z ORDER BY id", database="shop") == [[None], [None], ["2026-01-01"]]
+    done = await my_side(my).load(storage, backup, LoadRequest(replace=True))
+    assert done.comparison.differences == ()

@@ -1,6 +1,6 @@
 """When two values are the same, whatever engine holds them, and a hash of rows that does not depend on their order; pure.
 
-A number is the same with or without zeros behind its point, a moment with or without zeros of its fraction; an instant is the
+A number is the same with or without zeros behind its point, zero is so with either sign, a moment with or without zeros of its fraction; an instant is the
 same in every zone. A text is its signs, a NULL is nothing else. Hashes of tables can thus be compared across engines.
 """
 
@@ -72,7 +72,8 @@ def _number(value: Cell) -> bytes:
 
 
 def _float(value: Cell) -> bytes:
-    return b"f%b;" % repr(value).encode() if isinstance(value, float) else _any(value)
+    # The two zeros are equal to every engine, and not all of them keep the sign.
+    return b"f%b;" % repr(value or 0.0).encode() if isinstance(value, float) else _any(value)
 
 
 def _any(value: Cell) -> bytes:
@@ -84,7 +85,7 @@ def _any(value: Cell) -> bytes:
         case int():
             return b"#%d;" % value
         case float():
-            return b"f%b;" % repr(value).encode()
+            return _float(value)
         case bytes():
             return b"y%d:%b" % (len(value), value)
         case list():

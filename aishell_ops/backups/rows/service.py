@@ -273,7 +273,7 @@ class _Loading:
         if lost(self.fidelity) and not self._request.accept_loss:
             counted = sum(each.values for each in lost(self.fidelity))
             raise RefusedError(
-                f"{counted} values have no place there: {_told(self.fidelity)}",
+                f"{counted} {'value has' if counted == 1 else 'values have'} no place there: {_told(self.fidelity)}",
                 "nothing was changed; --accept-loss restores all else, with NULL or a replacement sign in their place",
             )
 

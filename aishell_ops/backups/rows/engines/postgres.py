@@ -38,7 +38,9 @@ _DATABASES = "SELECT /* aishell */ datname AS name FROM pg_database WHERE datnam
 _THERE = """
 SELECT /* aishell */ n.nspname AS schema, c.relname AS name, c.relkind IN ('r', 'p') AS is_table,
   pg_size_pretty(pg_total_relation_size(c.oid)) AS size, (SELECT count(*) FROM pg_constraint f
-  WHERE f.confrelid = c.oid AND f.contype = 'f' AND f.conrelid <> c.oid)::int4 AS referrers
+  WHERE f.confrelid = c.oid AND f.contype = 'f' AND f.conrelid <> c.oid)::int4 AS referrers,
+  ARRAY(SELECT DISTINCT r.ev_class::regclass::text FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
+  WHERE d.classid = 'pg_rewrite'::regclass AND d.refobjid = c.oid AND r.ev_class <> c.oid)::text[] AS views
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN unnest($1::text[], $2::text[]) AS wanted (schema, name) ON wanted.schema = n.nspname AND wanted.name = c.relname
 """
@@ -117,6 +119,8 @@ class PostgresTables:
             label = f"{row['schema']}.{row['name']}"
             if not row["is_table"]:
                 obstacles.append(f"{label} is there already, and is no table")
+            elif row["views"]:
+                obstacles.append(f"{', '.join(row['views'])} {'reads' if len(row['views']) == 1 else 'read'} {label}: drop that first")
             elif row["referrers"]:
                 obstacles.append(f"{row['referrers']} foreign keys refer to {label}: drop them first, or restore under another name")
         existing = tuple((label, f"the table {label}, {row['size']}") for row in rows if (label := f"{row['schema']}.{row['name']}"))

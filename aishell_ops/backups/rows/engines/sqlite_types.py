@@ -132,7 +132,7 @@ def foreign_shape(column: Column) -> Shape:
         case Kind.DECIMAL:
             return _decimal(column)
         case Kind.FLOAT:
-            return Shape("REAL", Fidelity.EXACT if column.bits >= 64 else Fidelity.WIDENED, doubt=_no_float, mend=_float_mended)
+            return Shape("REAL", Fidelity.EXACT if column.bits >= 64 else Fidelity.WIDENED, "a zero has no sign", doubt=_no_float)
         case Kind.TEXT:
             return Shape("TEXT", Fidelity.EXACT if column.length is None else Fidelity.WIDENED)
         case Kind.BYTES:
@@ -164,12 +164,4 @@ def _no_number(value: Cell) -> str:
 
 
 def _no_float(value: Cell) -> str:
-    if not isinstance(value, float):
-        return ""
-    if math.isnan(value):
-        return "NaN becomes NULL"
-    return "-0.0 becomes 0.0" if value == 0 and math.copysign(1, value) < 0 else ""
-
-
-def _float_mended(value: Cell) -> Cell:
-    return 0.0 if value == 0 else None
+    return "NaN becomes NULL" if isinstance(value, float) and math.isnan(value) else ""
