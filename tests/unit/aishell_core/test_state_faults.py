@@ -43,12 +43,12 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of half a mebibyte."""
+    """A file system of 704 KiB: room for a database of all versions, and not for much besides."""
     if os.geteuid() != 0:
         pytest.skip("mounting a small tmpfs needs root")
     place = tmp_path / "small"
     place.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(place)], capture_output=True).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=704k", "tmpfs", str(place)], capture_output=True).returncode:
         pytest.skip("this machine lets nobody mount a tmpfs")
     try:
         yield place
@@ -201,13 +201,15 @@ def test_a_disk_that_is_full_from_the_start_is_told(small_disk: Path) -> None:
 
 def test_an_upgrade_for_which_there_is_no_room_leaves_the_old_version(small_disk: Path) -> None:
     folder = small_disk / "state"
-    with closing(StateDatabase.open(folder, steps=shipped_steps()[:1])) as database:
-        database.append_events([Event(NOW + second, APP, EventKind.STATE, Severity.OK, os.urandom(1000).hex()) for second in range(120)])
+    for begin in (0, 90):
+        with closing(StateDatabase.open(folder, steps=shipped_steps()[:1])) as database:
+            events = [Event(NOW + begin + second, APP, EventKind.STATE, Severity.OK, os.urandom(1000).hex()) for second in range(90)]
+            database.append_events(events)
     with pytest.raises(StateError, match="the disk is full"):
         StateDatabase.open(folder)
     assert not list(folder.glob("state.db.v*"))
     with closing(StateDatabase.open(folder, steps=shipped_steps()[:1])) as database:
-        assert len(database.events(0, NOW * 2)) == 120
+        assert len(database.events(0, NOW * 2)) == 180
 
 
 def test_a_read_only_state_folder_is_told_with_a_way_out(small_disk: Path) -> None:
