@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from aishell_core.catalogue import CATALOGUE
 from aishell_core.units import format_bytes, format_count, format_counted, format_duration, format_value
-from aishell_core.values import Ability, HorizonHolder, Part, Progress, Setting, Severity, Unit
+from aishell_core.values import Ability, Failure, HorizonHolder, Part, Progress, Setting, Severity, Unit
 from aishell_tui.charts import combined_value
 from aishell_tui.frame import TargetView
 from aishell_tui.progress import Pace, ProgressHistory, share_done
@@ -212,16 +212,30 @@ def archiver_lines(view: TargetView) -> tuple[Spans, ...]:
 
 
 def setting_lines(view: TargetView, width: int) -> tuple[Spans, ...]:
-    """The settings that wait for a restart, by name."""
+    """The settings that wait for a restart, by name; that none does is said only where all of them are seen."""
+    failure = view.failure_of(Part.SETTINGS)
+    hidden = _unknown_line("settings", failure, width)
     if view.settings is None:
-        count = _value(view, "postgres.settings.pending_restart")
-        return (_line("settings", (format_counted(count, *_WAITING), "warning")),) if count else _why(view, Part.SETTINGS, width)
+        count = None if hidden else _value(view, "postgres.settings.pending_restart")
+        return (_line("settings", (format_counted(count, *_WAITING), "warning")),) if count else hidden or _why(view, Part.SETTINGS, width)
     waiting = [each for each in view.settings if each.pending_restart]
     if not waiting:
-        return (_line("settings", ("none waits for a restart", "dim")),)
+        return hidden or (_line("settings", ("none waits for a restart", "dim")),)
     names = ", ".join(_waiting_name(each) for each in waiting[:_MOST_SETTINGS])
     more = f" and {len(waiting) - _MOST_SETTINGS} more" if len(waiting) > _MOST_SETTINGS else ""
-    return (_line("settings", (f"{format_counted(len(waiting), *_WAITING)}: ", "warning"), (names + more, "text")),)
+    counted = format_counted(len(waiting), *_WAITING)
+    # Of what a role may see, the count is a lower bound.
+    count_words = f"at least {counted}: " if hidden else f"{counted}: "
+    return (_line("settings", (count_words, "warning"), (names + more, "text")), *_unknown_line("", failure, width))
+
+
+def _unknown_line(label: str, failure: Failure | None, width: int) -> tuple[Spans, ...]:
+    """Why a figure of the page is not known, beside its label; what would mend it has lines of its own. Nothing without a failure."""
+    if failure is None:
+        return ()
+    room = max(20, width - _LABEL_CELLS - 3)
+    texts = [line for text in (f"n/a: {failure.message}", failure.hint) if text for line in wrap(text, room)]
+    return tuple(_line("" if place else label, (text, "unknown")) for place, text in enumerate(texts))
 
 
 def deadlock_lines(view: TargetView, width: int) -> tuple[Spans, ...]:

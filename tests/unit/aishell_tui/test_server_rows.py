@@ -266,6 +266,24 @@ def test_settings_that_wait_are_named() -> None:
     assert told(setting_lines(server_view(ServerScript(), last=2), 80)) == "settings 1 waits for a restart: shared_buffers"
 
 
+SETTINGS_HIDDEN = Failure(Part.SETTINGS, FailureCode.PRIVILEGE, "some are hidden from app", 'GRANT pg_read_all_settings TO "app";')
+
+
+def test_that_no_setting_waits_is_not_said_where_some_are_hidden() -> None:
+    script = ServerScript(settings=(), failures=(SETTINGS_HIDDEN,))
+    page = told(setting_lines(server_view(script, last=2), 80))
+    assert page.split("\n") == ["settings n/a: some are hidden from app", 'GRANT pg_read_all_settings TO "app";']
+
+
+def test_settings_that_wait_are_named_with_a_word_that_others_are_hidden() -> None:
+    page = told(setting_lines(server_view(ServerScript(failures=(SETTINGS_HIDDEN,)), last=2), 80))
+    assert page.split("\n") == [
+        "settings at least 1 waits for a restart: shared_buffers",
+        "n/a: some are hidden from app",
+        'GRANT pg_read_all_settings TO "app";',
+    ]
+
+
 # Queries
 
 
