@@ -13,6 +13,7 @@ from alerts.notify.codec import Tells, decode_labels, encode_labels
 from alerts.notify.custody import Custody
 from alerts.notify.grouping import Group, Member, channels_of, group_labels, group_name, is_wanted
 from alerts.notify.models import Routes
+from alerts.notify.naming import is_named
 from alerts.rule import DEFAULT_GROUP_BY
 from alerts.store.codec import decode_alert, encode_alert
 
@@ -37,12 +38,19 @@ def note_changes(connection: sqlite3.Connection, changes: Iterable[AlertChange],
         _renew(connection, alert.fingerprint, written, now)
         if not alert.phase.is_active:
             continue
-        if change.kind in _UNMUTED:
-            connection.execute("UPDATE notice_member SET told = '' WHERE fingerprint = ?", (storable(alert.fingerprint),))
         if alert.rule in routes.rules:
             _place(connection, known, alert, routes, now)
         elif not _is_anywhere(connection, alert.fingerprint):
             _join(connection, alert.fingerprint, written, _group_id(connection, known, _WAITING, (), now))
+        if change.kind in _UNMUTED:
+            _tell_anew(connection, alert, routes)
+
+
+def place(connection: sqlite3.Connection, alerts: Iterable[Alert], routes: Routes, now: float) -> None:
+    """Put alerts, whose rules are known, into the groups of the channels that are told first."""
+    known: dict[tuple[str, str], int] = {}
+    for alert in alerts:
+        _place(connection, known, alert, routes, now)
 
 
 def place_waiting(connection: sqlite3.Connection, custody: Custody, routes: Routes, now: float) -> list[Alert]:
@@ -67,11 +75,7 @@ def place_waiting(connection: sqlite3.Connection, custody: Custody, routes: Rout
 
 def join(connection: sqlite3.Connection, alert: Alert, channels: Iterable[str], routes: Routes, now: float) -> None:
     """Tell further channels of an alert, and those of them anew that know it already."""
-    written = encode_alert(alert)
-    known: dict[tuple[str, str], int] = {}
-    for channel, labels in _places(alert, channels, routes):
-        group = _group_id(connection, known, channel, labels, now)
-        _join(connection, alert.fingerprint, written, group)
+    for group in _enter(connection, {}, alert, places_of(alert, channels, routes), now):
         connection.execute(
             "UPDATE notice_member SET told = '' WHERE fingerprint = ? AND notice_group = ?", (storable(alert.fingerprint), group)
         )
@@ -157,8 +161,8 @@ def next_due(connection: sqlite3.Connection, now: float) -> float | None:
 
 
 def look_again(connection: sqlite3.Connection, now: float) -> None:
-    """Look at all groups that wait for a time: when each is due follows from when it was told, which may have been by another clock."""
-    connection.execute("UPDATE notice_group SET due_at = ?1 WHERE due_at > ?1", (now,))
+    """Look at all groups, after a start or with another configuration: what is due follows from the rules, and when they were told last."""
+    connection.execute("UPDATE notice_group SET due_at = ?1 WHERE due_at IS NULL OR due_at > ?1", (now,))
 
 
 def shift(connection: sqlite3.Connection, seconds: float) -> None:
@@ -168,9 +172,54 @@ def shift(connection: sqlite3.Connection, seconds: float) -> None:
 
 
 def _place(connection: sqlite3.Connection, known: dict[tuple[str, str], int], alert: Alert, routes: Routes, now: float) -> None:
-    written = encode_alert(alert)
-    for channel, labels in _places(alert, channels_of(routes.rules[alert.rule], routes.default_channels), routes):
-        _join(connection, alert.fingerprint, written, _group_id(connection, known, channel, labels, now))
+    channels = channels_of(routes.rules[alert.rule], routes.default_channels)
+    _enter(connection, known, alert, places_of(alert, channels, routes), now)
+
+
+def _enter(
+    connection: sqlite3.Connection, known: dict[tuple[str, str], int], alert: Alert, places: Iterable[tuple[str, Labels]], now: float
+) -> list[int]:
+    """Put an alert into a group of each of these channels, by their ids.
+
+    It stays in one that has told something: the receiver knows it there, whatever its rule groups by now. It leaves any other.
+    """
+    written, entered = encode_alert(alert), []
+    before = _groups_of(connection, alert.fingerprint)
+    for channel, labels in places:
+        own = {id_: has_told for id_, (where, has_told) in before.items() if where == channel}
+        group = next((id_ for id_, has_told in own.items() if has_told), None)
+        if group is None:
+            group = _group_id(connection, known, channel, labels, now)
+            left = [(storable(alert.fingerprint), id_) for id_ in own if id_ != group]
+            connection.executemany("DELETE FROM notice_member WHERE fingerprint = ? AND notice_group = ?", left)
+            _drop_empty(connection, [id_ for _fingerprint, id_ in left])
+        else:
+            connection.execute("UPDATE notice_group SET due_at = ? WHERE id = ?", (now, group))
+        _join(connection, alert.fingerprint, written, group)
+        entered.append(group)
+    return entered
+
+
+def _groups_of(connection: sqlite3.Connection, fingerprint: Fingerprint) -> dict[int, tuple[str, bool]]:
+    """The groups that an alert is in: their channels, and whether they have told something."""
+    sql = (
+        "SELECT own.id, own.channel, own.sent_at IS NOT NULL OR own.message IS NOT NULL FROM notice_member AS member"
+        " JOIN notice_group AS own ON own.id = member.notice_group WHERE member.fingerprint = ? ORDER BY own.id"
+    )
+    rows = connection.execute(sql, (storable(fingerprint),)).fetchall()
+    return {id_: (channel, bool(has_told)) for id_, channel, has_told in rows}
+
+
+def _tell_anew(connection: sqlite3.Connection, alert: Alert, routes: Routes) -> None:
+    """After a mute those are told again who are told first; the time of those who are called in later begins anew."""
+    rule = routes.rules.get(alert.rule)
+    channels = None if rule is None else channels_of(rule, routes.default_channels)
+    rows = [
+        (storable(alert.fingerprint), id_)
+        for id_, (channel, _has_told) in _groups_of(connection, alert.fingerprint).items()
+        if channels is None or channel in channels
+    ]
+    connection.executemany("UPDATE notice_member SET told = '' WHERE fingerprint = ? AND notice_group = ?", rows)
 
 
 def _is_anywhere(connection: sqlite3.Connection, fingerprint: Fingerprint) -> bool:
@@ -178,7 +227,7 @@ def _is_anywhere(connection: sqlite3.Connection, fingerprint: Fingerprint) -> bo
     return connection.execute(sql, (storable(fingerprint),)).fetchone() is not None
 
 
-def _places(alert: Alert, channels: Iterable[str], routes: Routes) -> list[tuple[str, Labels]]:
+def places_of(alert: Alert, channels: Iterable[str], routes: Routes) -> list[tuple[str, Labels]]:
     """The channels that are for an alert, each with the labels of its group there; a relay has one group for everything."""
     rule = routes.rules.get(alert.rule)
     labels = group_labels(alert, DEFAULT_GROUP_BY if rule is None else rule.group_by)
@@ -218,13 +267,17 @@ def _renew(connection: sqlite3.Connection, fingerprint: Fingerprint, written: st
 
 
 def _members(connection: sqlite3.Connection, group: int, custody: Custody, routes: Routes, now: float) -> tuple[Member, ...]:
-    sql = "SELECT fingerprint, told, alert FROM notice_member WHERE notice_group = ?"
+    sql = (
+        "SELECT member.fingerprint, member.told, member.alert, own.channel FROM notice_member AS member"
+        " JOIN notice_group AS own ON own.id = member.notice_group WHERE member.notice_group = ?"
+    )
     found: list[Member] = []
-    for fingerprint, level, written in connection.execute(sql, (group,)).fetchall():
+    for fingerprint, level, written, channel in connection.execute(sql, (group,)).fetchall():
         alert = custody.alert(connection, fingerprint) or _last_known(fingerprint, written, now)
         if alert is not None:
             is_waiting = is_without_rule(alert, custody, routes)
-            found.append(Member(alert, Level(level) if level else None, custody.is_idle(alert.key.target), is_waiting))
+            is_unnamed = custody.is_ours(alert.key.target) and not is_named(connection, alert, channel, routes)
+            found.append(Member(alert, Level(level) if level else None, custody.is_idle(alert.key.target), is_waiting, is_unnamed))
     return tuple(found)
 
 

@@ -36,7 +36,7 @@ class Standing(StrEnum):
     FIRING = "firing"
     OVER = "over"
     QUIET = "quiet"
-    """Muted, judged by nobody, waiting for its rule, or a change of it is held back because it flaps: as it was told last."""
+    """As it was told last: muted, judged by nobody, waiting for its rule, not for this channel, or held back because it flaps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,15 @@ class Member:
     """One alert in one group of one channel. `told` is the level that the receiver knows of, None for nothing.
 
     While it `is_idle`, nobody judges its target, and nothing is told of it. While it `is_waiting`, its rule is wrong or cannot be
-    read, so that nobody knows what it would say now and to whom.
+    read, so that nobody knows what it would say now and to whom. While it `is_unnamed`, its rule does not name this channel for it, any
+    more or not yet: the receiver hears of it no more than the end of what it knows.
     """
 
     alert: Alert
     told: Level | None = None
     is_idle: bool = False
     is_waiting: bool = False
+    is_unnamed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +169,12 @@ def standing(member: Member, now: float) -> Standing:
         return Standing.QUIET
     if not alert.phase.is_active:
         return Standing.OVER
-    return Standing.QUIET if alert.is_muted else Standing.FIRING
+    return Standing.QUIET if alert.is_muted or member.is_unnamed else Standing.FIRING
 
 
 def _is_kept(member: Member, now: float) -> bool:
     """Whether an alert stays as it was told because it flaps or waits for its rule, and for no other reason."""
-    if member.told is None or member.is_idle or member.alert.is_muted:
+    if member.told is None or member.is_idle or member.is_unnamed or member.alert.is_muted:
         return False
     return member.is_waiting or member.alert.is_held(now)
 
@@ -185,12 +187,13 @@ def _is_worse(member: Member) -> bool:
 def _is_worth_an_end(member: Member, group: Group, channel: Channel) -> bool:
     """Whether somebody must hear that an alert is over.
 
-    One that was told: if the channel wants ends. One that was not: unless it was muted, flapped, or was over within the first wait.
+    One that was told: if the channel wants ends. One that was not: unless it was muted, flapped, was over within the first wait, or is
+    not for this channel.
     """
     if not channel.send_resolved:
         return False
-    if member.told is not None:
-        return True
+    if member.told is not None or member.is_unnamed:
+        return member.told is not None
     alert = member.alert
     flapped = alert.held_until is not None and alert.resolved_at is not None and alert.resolved_at <= alert.held_until
     in_first_wait = group.sent_at is None and channel.group_wait_seconds > 0

@@ -25,6 +25,7 @@ from alerts.notify.codec import Tells
 from alerts.notify.compose import Draft, Part, Surroundings, drafts_of, heartbeat_of
 from alerts.notify.custody import Custody, custody_of, is_all_judged, last_evaluated
 from alerts.notify.delivery import Delivery, Transact
+from alerts.notify.following import follow_rules
 from alerts.notify.grouping import Decision, Group, decide, repeat_seconds
 from alerts.notify.models import Channel, ChannelKind, Routes, Sender
 from alerts.notify.removed import follow_configuration
@@ -89,6 +90,7 @@ class Notifier:
         self._polled_at = 0.0
         self._pruned_at: float | None = None
         self._followed_at: float | None = None
+        self._ruled_at: float | None = None
 
     @property
     def routes(self) -> Routes:
@@ -99,7 +101,7 @@ class Notifier:
         """Use another configuration from now on; what is queued for a channel of the same name goes where it points now."""
         self._routes = routes
         self._rest_until = 0.0
-        self._followed_at = None
+        self._followed_at = self._ruled_at = None
 
     def is_due(self, now: float) -> bool:
         """Whether `queue` has something to do although nothing has changed; costs nothing."""
@@ -118,6 +120,7 @@ class Notifier:
         group_rows.note_changes(connection, changes, routes, now)
         escalation.note_changes(connection, changes, routes, now)
         escalation.begin(connection, group_rows.place_waiting(connection, custody, routes, now), routes, now)
+        self._follow_rules(connection, custody, now)
         escalation.raise_due(connection, custody, routes, now)
         self._beat(connection, now)
         self._tell(connection, custody, now)
@@ -177,8 +180,16 @@ class Notifier:
             escalation.shift(connection, set_by)
             outbox.shift(connection, set_by)
         if is_first:
-            group_rows.look_again(connection, now)
+            self._ruled_at = None
         self._looked_at, self._looked_as = (wall, steady), self.judge
+
+    def _follow_rules(self, connection: sqlite3.Connection, custody: Custody, now: float) -> None:
+        """After another configuration, at the start, and once in a while, because a transaction may fail after this."""
+        if self._ruled_at is None:
+            group_rows.look_again(connection, now)
+        if self._ruled_at is None or abs(now - self._ruled_at) >= _UNCONFIGURED_SECONDS:
+            follow_rules(connection, custody, self._routes, now)
+            self._ruled_at = now
 
     def _tell(self, connection: sqlite3.Connection, custody: Custody, now: float) -> None:
         due: dict[str, list[Part]] = defaultdict(list)
