@@ -37,6 +37,7 @@ from aishell_ops.backups.registry import driller_of, loader_of, saver_of
 from aishell_ops.backups.repository import Repository
 from aishell_ops.backups.restore import Restored, RestoreOrder, plan_restore, restore
 from aishell_ops.backups.retain import Retained, retain
+from aishell_ops.backups.rows.fidelity import in_short
 from aishell_ops.backups.storage.address import StorageAddress
 from aishell_ops.backups.storage.opening import open_storage
 from aishell_ops.backups.streams.contract import Keys, Recipe
@@ -84,7 +85,7 @@ class BackupDesk:
 
     async def plan_create(self, target: Target, settings: Settings) -> tuple[SavePlan, Decision]:
         """What would be saved and how, and whether it is allowed; raises UsageError, ToolError, TargetError."""
-        plan = await saver_of(target).plan_save(target, self._request(settings))
+        plan = await saver_of(target, settings.format).plan_save(target, self._request(settings))
         return plan, self._decide(target, _saving_risk(settings))
 
     async def create(self, target: Target, settings: Settings, *, tell: Tell = nobody, by: str = "") -> Saved:
@@ -126,14 +127,16 @@ class BackupDesk:
             with self.repository(address) as repository:
                 who, spot = self.authority.actor.user, spot_of_backup(backup)
                 async with self._noticed(repository, address), self._chronicle.trying(begun, tell) as told:
-                    return await drill(driller_of(target), repository, spot, target, self.clock, keys=keys, by=who, tell=told)
+                    return await drill(
+                        driller_of(target, backup.manifest), repository, spot, target, self.clock, keys=keys, by=who, tell=told
+                    )
 
         attempt = self.attempt_on(backup, Risk(RiskLevel.LOW, READING, ("a scratch place takes its data",)), f"test backup {backup.id}")
         return await perform(self.authority.log, attempt, act, clock=self.clock)
 
     async def plan_restore(self, target: Target, backup: Backup, request: LoadRequest) -> tuple[LoadPlan, Decision]:
         """What a restore would do, and whether it is allowed; raises UsageError, ToolError, TargetError."""
-        plan = await plan_restore(loader_of(target), backup, RestoreOrder(target, request))
+        plan = await plan_restore(loader_of(target, backup.manifest), backup, RestoreOrder(target, request))
         return plan, self._decide(target, loading_risk(plan))
 
     async def restore(
@@ -154,8 +157,9 @@ class BackupDesk:
                 spot = spot_of_backup(backup)
                 keys = await asyncio.to_thread(self.settings.keys, files) if backup.manifest.encryption is not None else None
                 order = RestoreOrder(target, plan.request, keys)
-                done = await restore(loader_of(target), repository, spot, backup, order, plan, self.clock, tell=tell)
-                record = Record(RecordKind.RESTORED, self.clock.now(), self.authority.actor.user, plan.database, seconds=done.seconds)
+                done = await restore(loader_of(target, backup.manifest), repository, spot, backup, order, plan, self.clock, tell=tell)
+                detail = "; ".join((plan.database, *in_short(done.fidelity)))
+                record = Record(RecordKind.RESTORED, self.clock.now(), self.authority.actor.user, detail, seconds=done.seconds)
                 # It was restored, whether the storage lets that be written down or not.
                 with suppress(AishellError):
                     await asyncio.to_thread(repository.record, spot, record)
@@ -283,7 +287,7 @@ class BackupDesk:
             order = Order(target, self._request(settings), settings.job, recipe, settings.proof, notes, locked, begun.backup)
             with self.repository(first) as repository:
                 async with self._noticed(repository, first):
-                    backup = await take(saver_of(target), repository, order, self.clock, tell=told)
+                    backup = await take(saver_of(target, settings.format), repository, order, self.clock, tell=told)
                     return await self._after(repository, backup, tuple(others), settings, told)
 
     def _attempt(self, what: What, target: Target, job: str, address: StorageAddress, backup: BackupId) -> attempts.Attempt:

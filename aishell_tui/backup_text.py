@@ -5,6 +5,7 @@ Texts from elsewhere stand in them as they are; whoever shows them makes them ha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from aishell_core.units import format_bytes, format_counted, format_duration
 from aishell_ops.backups.models import Backup, BackupState, Manifest
 from aishell_ops.backups.progress import Stage, Step
+from aishell_ops.backups.rows.fidelity import ColumnFidelity, Fidelity
 from aishell_ops.backups.state import is_held, is_pinned
 
 if TYPE_CHECKING:
@@ -143,6 +145,7 @@ def load_plan_lines(backup: Backup, target: str, plan: LoadPlan, expected_second
         lines.append(f"  needs {format_bytes(plan.needed_bytes)} of room, and {free} is free")
     if expected_seconds is not None:
         lines.append(f"  takes about {format_duration(expected_seconds)}, by earlier restores")
+    lines += fidelity_lines(plan.fidelity)
     lines += [f"  mind: {warning}" for warning in plan.warnings]
     lines += [f"  NOT POSSIBLE: {one}" for one in plan.obstacles]
     return lines
@@ -156,7 +159,21 @@ def restored_lines(backup: Backup, target: str, done: Restored) -> list[str]:
     elif not done.comparison.differences:
         lines.append("nothing was counted when it was saved, so nothing could be compared")
     lines += [f"  differs: {difference}" for difference in done.comparison.differences]
-    return lines
+    return lines + fidelity_lines(done.fidelity)
+
+
+def fidelity_lines(found: Sequence[ColumnFidelity]) -> list[str]:
+    """What becomes of columns in another engine, the least true first; those that are exact are only counted."""
+    if not found:
+        return []
+    order = tuple(Fidelity)
+    told = sorted((each for each in found if each.fidelity is not Fidelity.EXACT), key=lambda each: -order.index(each.fidelity))
+    lines = [f"  {len(found) - len(told)} columns are exact"]
+    lines += [f"  {each}" for each in told[:_MOST_COLUMNS]]
+    return [*lines, f"  and {len(told) - _MOST_COLUMNS} more; --json has them all"] if len(told) > _MOST_COLUMNS else lines
+
+
+_MOST_COLUMNS = 40
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
 from aishell_core.errors import TargetError, UsageError
@@ -11,8 +11,12 @@ from aishell_core.targets import Target
 from aishell_core.values import FailureCode
 from aishell_ops.backups.drill import Drillable
 from aishell_ops.backups.engines.contract import HasScratch, Loads, Saves
+from aishell_ops.backups.models import Format, Manifest
+from aishell_ops.backups.rows.contract import RowEngine
+from aishell_ops.backups.rows.service import METHOD, RowBackups
 
 GROUP = "aishell.backups"
+ROWS = "aishell.rows"
 
 
 def saved_engines() -> tuple[str, ...]:
@@ -20,36 +24,64 @@ def saved_engines() -> tuple[str, ...]:
     return tuple(sorted({entry.name for entry in entry_points(group=GROUP)}))
 
 
-def saver_of(target: Target) -> Saves:
-    """What saves a target; raises UsageError where nothing does, TargetError where it cannot be opened."""
+def saver_of(target: Target, form: Format = Format.NATIVE) -> Saves:
+    """What saves a target in a form; raises UsageError where nothing does, TargetError where it cannot be opened."""
+    rows = _rows_of(target)
+    if rows is not None and form in rows.forms:
+        return RowBackups(rows)
     engine = _engine_of(target)
     if isinstance(engine, Saves):
         return engine
     raise _unable(target.engine, "saved")
 
 
-def loader_of(target: Target) -> Loads:
-    """What takes backups back into a target; raises UsageError where nothing does, TargetError where it cannot be opened."""
+def loader_of(target: Target, manifest: Manifest) -> Loads:
+    """What takes a backup back into a target; raises UsageError where nothing does, TargetError where it cannot be opened."""
+    if manifest.method == METHOD:
+        return _row_backups(target)
     engine = _engine_of(target)
     if isinstance(engine, Loads):
         return engine
     raise _unable(target.engine, "restored")
 
 
-def driller_of(target: Target) -> Drillable:
-    """What restores a target's backups into a place of their own; raises UsageError where nothing does."""
+def driller_of(target: Target, manifest: Manifest) -> Drillable:
+    """What restores a target's backup into a place of its own; raises UsageError where nothing does."""
+    if manifest.method == METHOD:
+        return _row_backups(target)
     engine = _engine_of(target)
     if isinstance(engine, Loads) and isinstance(engine, HasScratch):
         return cast("Drillable", engine)
     raise _unable(target.engine, "restored for a test")
 
 
+def _rows_of(target: Target) -> RowEngine | None:
+    """What gives and takes the rows of a target; None where it has none."""
+    found = tuple(entry_points(group=ROWS, name=target.engine))
+    if not found:
+        return None
+    engine = _made(target, found)
+    return engine if isinstance(engine, RowEngine) else None
+
+
+def _row_backups(target: Target) -> RowBackups:
+    rows = _rows_of(target)
+    if rows is None:
+        there = ", ".join(sorted({entry.name for entry in entry_points(group=ROWS)}))
+        raise UsageError(f"{target.engine} takes no rows of tables", f"these do: {there}")
+    return RowBackups(rows)
+
+
 def _engine_of(target: Target) -> object:
-    if target.obstacle is not None:
-        raise TargetError(FailureCode.AUTHENTICATION, target.obstacle.message, target.obstacle.hint)
     found = tuple(entry_points(group=GROUP, name=target.engine))
     if not found:
         raise _unable(target.engine, "saved")
+    return _made(target, found)
+
+
+def _made(target: Target, found: tuple[EntryPoint, ...]) -> object:
+    if target.obstacle is not None:
+        raise TargetError(FailureCode.AUTHENTICATION, target.obstacle.message, target.obstacle.hint)
     try:
         made = cast("Callable[[], object]", found[0].load())
     except ImportError as error:

@@ -79,6 +79,9 @@ def restore(
     tables: TablesOption = None,
     drop_existing: Annotated[bool, typer.Option("--drop-existing", help="What is there may be replaced, and is lost.")] = False,
     continue_on_error: Annotated[bool, typer.Option("--continue-on-error", help="Keep what can be restored, whatever fails.")] = False,
+    accept_loss: Annotated[
+        bool, typer.Option("--accept-loss", help="Values that have no place in another engine become NULL, or get a replacement sign.")
+    ] = False,
     jobs: Annotated[int, typer.Option("--jobs", "-j", metavar="N", min=1, help="By so many jobs side by side, where the engine can.")] = 1,
     verify: Annotated[bool, typer.Option("--verify", help="Read all of the backup and check it first.")] = False,
     identity: IdentityOption = None,
@@ -97,8 +100,11 @@ def restore(
     before is there until that moment, and stays when anything goes wrong. With --dry-run it is said what would be written
     and what would be lost.
 
+    A backup of rows (--format json or csv when it was saved) goes into any engine that has tables: --database names the
+    one. It is said then what becomes of every column, before by its type, afterwards by its values.
+
     The exit code is 0 when it was restored as it was saved, 1 when --continue-on-error let differences pass, 65 when the
-    backup is damaged, and 77 when a role, a protection or the answer refused it.
+    backup is damaged, and 77 when a role, a protection or the answer refused it, or values have no place in another engine.
     """
     del read_only  # `choice` takes it from the context, as what stands before the command's name
     if moment:
@@ -111,6 +117,7 @@ def restore(
         tables=words_of(tables),
         drop_existing=drop_existing,
         go_on=continue_on_error,
+        accept_loss=accept_loss,
         jobs=jobs,
         verify=verify,
         files=tuple(identity or ()),
@@ -132,6 +139,7 @@ class _Answers:
     tables: tuple[str, ...]
     drop_existing: bool
     go_on: bool
+    accept_loss: bool
     jobs: int
     verify: bool
     files: tuple[Path, ...]
@@ -174,7 +182,12 @@ class _Restoring:
 
         answers = self._answers
         request = LoadRequest(
-            database=answers.name, tables=answers.tables, replace=answers.drop_existing, go_on=answers.go_on, jobs=answers.jobs
+            database=answers.name,
+            tables=answers.tables,
+            replace=answers.drop_existing,
+            go_on=answers.go_on,
+            jobs=answers.jobs,
+            accept_loss=answers.accept_loss,
         )
         plan, decision = await self._desk.plan_restore(self._target, self._found.backup, request)
         self._say_plan(plan, decision)
@@ -192,7 +205,7 @@ class _Restoring:
         from aishell_ops.backups.restore import expected_seconds
         from aishell_tui.cli.backup_shapes import RestorePlanned
         from aishell_tui.cli.encode import to_json
-        from aishell_tui.cli.reports.backups import backup_row, load_plan_text
+        from aishell_tui.cli.reports.backups import backup_row, fidelity_rows, load_plan_text
 
         backup = self._found.backup
         seconds = expected_seconds(backup, (one.backup for one in self._shelf.backups))
@@ -213,6 +226,7 @@ class _Restoring:
                 plan.needed_bytes,
                 plan.free_bytes,
                 seconds,
+                fidelity_rows(plan.fidelity),
             )
             say(to_json(shape))
 
@@ -256,12 +270,13 @@ class _Restoring:
     def _say_done(self, done: Restored) -> int:
         from aishell_tui.cli.backup_shapes import BackupRestored
         from aishell_tui.cli.encode import to_json_line
-        from aishell_tui.cli.reports.backups import backup_row, restored_text
+        from aishell_tui.cli.reports.backups import backup_row, fidelity_rows, restored_text
 
         differences = tuple(map(str, done.comparison.differences))
         if self._answers.json:
             row = backup_row(self._found.backup, self._desk.clock.now())
-            shape = BackupRestored(row, str(self._target.name), done.database, done.comparison.counted, differences, done.seconds)
+            became = fidelity_rows(done.fidelity)
+            shape = BackupRestored(row, str(self._target.name), done.database, done.comparison.counted, differences, done.seconds, became)
             say(to_json_line(shape))
         else:
             say(restored_text(self._found.backup, str(self._target.name), done))

@@ -151,6 +151,20 @@ class BackupTested:
 
 
 @dataclass(frozen=True, slots=True)
+class BackupFidelity:
+    """What becomes of a column, or of something else that belongs to a table, in another engine."""
+
+    table: str = field(metadata=doc("the table that was saved"))
+    column: str = field(metadata=doc("its column, or what else belongs to it, such as its primary key or a trigger"))
+    source_type: str = field(metadata=doc("the type that it was declared with"))
+    target_type: str = field(metadata=doc("the type there; empty where it is left out"))
+    fidelity: str = field(metadata=doc("exact, widened, represented otherwise, or cannot"))
+    words: str = field(metadata=doc("how it is represented, or why it cannot be; may be empty"))
+    values: int = field(metadata=doc("how many values have no place there; 0 in a plan, which only knows types"))
+    example: str = field(metadata=doc("why the first of them has none; may be empty"))
+
+
+@dataclass(frozen=True, slots=True)
 class RestorePlanned:
     """aishell backup restore ID --dry-run --json."""
 
@@ -165,6 +179,7 @@ class RestorePlanned:
     needed_bytes: int | None = field(metadata=doc("room that it needs"))
     free_bytes: int | None = field(metadata=doc("room that there is; null where nobody knows"))
     expected_seconds: float | None = field(metadata=doc("how long it would take, by earlier restores; null where nobody knows"))
+    fidelity: tuple[BackupFidelity, ...] = field(metadata=doc("what becomes of columns by their types; empty for an engine's own format"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +192,7 @@ class BackupRestored:
     compared: int = field(metadata=doc("how many tables were compared with what was saved"))
     differences: tuple[str, ...] = field(metadata=doc("what is not as it was saved; empty unless --continue-on-error let it pass"))
     seconds: float = field(metadata=doc("how long it took"))
+    fidelity: tuple[BackupFidelity, ...] = field(metadata=doc("what has become of columns; empty for an engine's own format"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,6 +145,10 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
+def left_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 def contents(path: Path) -> dict[str, list[str]]:
     """Everything in a file's own tables, to the class of every value."""
     with closing(sqlite3.connect(path)) as connection:
@@ -193,16 +197,21 @@ async def test_a_file_goes_into_postgres_and_comes_back(storage: FolderStorage, 
 PG_EDGES = (
     "CREATE TYPE mood AS ENUM ('sad', 'glad')",
     "CREATE DOMAIN cents AS numeric(12,2) CHECK (value >= 0)",
-    "CREATE TABLE edges (id int PRIMARY KEY, b bool, i2 int2, i4 int4, i8 int8, n numeric, n2 numeric(20,4), f4 real, f8 double precision,"
+    "CREATE TABLE edges (id int PRIMARY KEY, b bool, i2 int2, i4 int4, i8 int8, n numeric, n2 numeric(20,4), f4 real,"
+    " f8 double precision,"
     " t text, v varchar(10), c char(5), y bytea, d date, tm time, ts timestamp, tz timestamptz, iv interval, u uuid, j json, jb jsonb,"
-    " ai int[], at text[], bi bit(9), vb varbit, m mood, ip inet, money cents, r int4range, tt timetz, twice int GENERATED ALWAYS AS (i4 / 2) STORED)",
+    " ai int[], at text[], bi bit(9), vb varbit, m mood, ip inet, money cents, r int4range, tt timetz,"
+    " twice int GENERATED ALWAYS AS (i4 / 2) STORED)",
     "INSERT INTO edges VALUES (1, true, -32768, -2147483648, -9223372036854775808, 0.10, 1234567890123456.7891, 1.4e-45, 5e-324,"
-    " E'a\\tb\\nc\\\\d \\u2028\\U0001F600''\"', 'ten signs!', 'ab', '\\x00ff', '0001-01-01', '00:00', '0001-01-01', '0001-01-01 00:00:00.000001+00',"
-    " '1 year 2 mons -3 days 04:05:06.7', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '{\"b\":1, \"a\": [1.50, 2e3]}', '{\"b\":1, \"a\": [1.50]}',"
+    " E'a\\tb\\nc\\\\d \\u2028\\U0001F600''\"', 'ten signs!', 'ab', '\\x00ff', '0001-01-01', '00:00', '0001-01-01',"
+    " '0001-01-01 00:00:00.000001+00',"
+    " '1 year 2 mons -3 days 04:05:06.7', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '{\"b\":1, \"a\": [1.50, 2e3]}', '{\"b\":1,"
+    ' "a": [1.50]}\','
     " '{1,NULL,-3}', ARRAY['a,b', NULL, '', 'NULL', E'q\"\\\\'], B'101010101', B'1', 'glad', '::1/64', 12.30, '[1,5)', '12:00:00+02')",
     "INSERT INTO edges VALUES (2, false, 32767, 2147483647, 9223372036854775807, -12345678901234567890.123456789, -0.0001, 3.4028235e38,"
     " 1.7976931348623157e308, '', '', '', '', '9999-12-31', '24:00:00', '9999-12-31 23:59:59.999999', '9999-12-31 23:59:59.999999+00',"
-    " '-178000000 years', '00000000-0000-0000-0000-000000000000', 'null', '[]', '{}', '{{a,b},{c,d}}', B'000000000', B'', 'sad', '1.2.3.4', 0, 'empty', '00:00:00-15:59')",
+    " '-178000000 years', '00000000-0000-0000-0000-000000000000', 'null', '[]', '{}', '{{a,b},{c,d}}', B'000000000', B'',"
+    " 'sad', '1.2.3.4', 0, 'empty', '00:00:00-15:59')",
     "INSERT INTO edges (id) VALUES (3)",
     "CREATE TABLE keyed (a text, b int, PRIMARY KEY (a, b))",
     "INSERT INTO keyed VALUES ('A', 1), ('a', 1), ('a ', 1), ('', 1)",
@@ -236,7 +245,8 @@ def pg_contents(server: PostgresServer, database: str, tables: tuple[str, ...] =
 async def test_postgres_comes_back_as_it_was(storage: FolderStorage, pg: PostgresServer, form: Format) -> None:
     fresh(pg, *PG_EDGES, *PG_ODD)
     before = pg_contents(pg, "shop", ("keyed", "many", "parted", "odd"))
-    edges = "SELECT (b, i2, i4, i8, n, n2, f4, f8, t, v, c, y, d, tm, ts, tz, iv, u, j, jb, ai, at, bi, vb, m, ip, money, r, tt)::text FROM edges"
+    listed = "b, i2, i4, i8, n, n2, f4, f8, t, v, c, y, d, tm, ts, tz, iv, u, j, jb, ai, at, bi, vb, m, ip, money, r, tt"
+    edges = f"SELECT ({listed})::text FROM edges"
     rows = pg.execute(f"{edges} ORDER BY id", database="shop")
     backup = await pg_side(pg).save(storage, form)
     skipped = dict(backup.manifest.skipped)
@@ -307,8 +317,10 @@ MY_EDGES = (
     " tm time(2), c char(5), v varchar(50) CHARACTER SET latin1, t longtext, vb varbinary(8), bl longblob, bf binary(4),"
     " e enum('sad','glad'), s set('a','b','c'), j json, twice int AS (m * 2) VIRTUAL)",
     "INSERT INTO edges (id, t1, t8, i, m, n, n2, f, d, b, b1, y, dt, dtm, ts, tm, c, v, t, vb, bl, bf, e, s, j) VALUES"
-    " (1, -128, 255, 4294967295, -8388608, 12345678901234567890123456789012345.123456789012345678901234567890, -99999999.99, 1.17549435e-38,"
-    " 2.2250738585072014e-308, b'101010101', 1, 1901, '0001-01-01', '0001-01-01 00:00:00.001', '1970-01-01 00:00:01.000001', '-838:59:59.00',"
+    " (1, -128, 255, 4294967295, -8388608, 12345678901234567890123456789012345.123456789012345678901234567890, -99999999.99,"
+    " 1.17549435e-38,"
+    " 2.2250738585072014e-308, b'101010101', 1, 1901, '0001-01-01', '0001-01-01 00:00:00.001', '1970-01-01 00:00:01.000001',"
+    " '-838:59:59.00',"
     " 'ab', 'é ünï', 'a\\\\b\\'c\\0\\n\\t€', x'00ff', x'', x'01', 'glad', 'a,c', '{\"b\": 1, \"a\": [1.5, null]}'),"
     " (9223372036854775807, 127, 0, 0, 8388607, 0, 0.01, 3.40282e38, -0e0, b'0', 0, 2155, '9999-12-31', '9999-12-31 23:59:59.999',"
     " '2038-01-19 03:14:07.999999', '838:59:59.00', '', '', '', '', x'00', '', 'sad', '', '[]')",
@@ -393,7 +405,7 @@ async def test_what_has_no_place_is_told_and_refused_and_nothing_is_changed(
     assert my.execute("SELECT id, n, f, d, ts FROM shop.odd ORDER BY id")[:2] == [(1, None, None, None, None), (2, None, None, None, None)]
     with pytest.raises(RefusedError, match=r"1 value has no place there"):
         await sqlite_side(tmp_path / "odd.db").load(storage, backup)
-    assert not list(tmp_path.glob("*odd.db*"))
+    assert left_in(tmp_path) == ["backups"]
 
 
 async def test_zero_dates_of_mysql_are_told_and_refused(storage: FolderStorage, other_pg: PostgresServer, my: MysqlServer) -> None:

@@ -116,6 +116,10 @@ class RowEngine(Protocol):
     """Gives and takes rows."""
 
     @property
+    def forms(self) -> frozenset[Format]:
+        """The forms in which its rows are saved; the others are made by the engine's own programs, or not at all."""
+
+    @property
     def rules(self) -> NameRules:
         """What names it allows."""
 
@@ -145,15 +149,3 @@ class RowEngine(Protocol):
 
     def recovery(self, form: Format, tables: Sequence[Table]) -> tuple[str, ...]:
         """Shell commands that bring the opened parts back without aishell."""
-
-
-@runtime_checkable
-class HasRows(Protocol):
-    """An engine whose tables can be saved as rows, in these forms, and that takes rows of others."""
-
-    @property
-    def row_forms(self) -> frozenset[Format]:
-        """The forms that are made of rows; the others are made by the engine itself."""
-
-    def rows(self) -> RowEngine:
-        """What gives and takes them."""

@@ -90,3 +90,11 @@ class Losses:
 def lost(found: Sequence[ColumnFidelity]) -> tuple[ColumnFidelity, ...]:
     """Those of whose values some have no place."""
     return tuple(each for each in found if each.values)
+
+
+def in_short(found: Sequence[ColumnFidelity]) -> tuple[str, ...]:
+    """What has become of columns, for a record: how many of which fidelity, and each that has lost values."""
+    if not found:
+        return ()
+    counts = [(each.value, sum(one.fidelity is each for one in found)) for each in Fidelity]
+    return (", ".join(f"{count} {words}" for words, count in counts if count), *map(str, lost(found)))

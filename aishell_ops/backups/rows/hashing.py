@@ -1,7 +1,8 @@
 """When two values are the same, whatever engine holds them, and a hash of rows that does not depend on their order; pure.
 
-A number is the same with or without zeros behind its point, zero is so with either sign, a moment with or without zeros of its fraction; an instant is the
-same in every zone. A text is its signs, a NULL is nothing else. Hashes of tables can thus be compared across engines.
+A number is the same with or without zeros behind its point, zero is so with either sign, a moment with or without zeros of its
+fraction; an instant is the same in every zone. A text is its signs, a NULL is nothing else. Hashes of tables can thus be compared
+across engines.
 """
 
 from __future__ import annotations

@@ -272,9 +272,10 @@ class _Loading:
             raise RefusedError(f"a primary key of {', '.join(keyless)} has values that have no place there", _told(self.fidelity))
         if lost(self.fidelity) and not self._request.accept_loss:
             counted = sum(each.values for each in lost(self.fidelity))
+            has = "value has" if counted == 1 else "values have"
             raise RefusedError(
-                f"{counted} {'value has' if counted == 1 else 'values have'} no place there: {_told(self.fidelity)}",
-                "nothing was changed; --accept-loss restores all else, with NULL or a replacement sign in their place",
+                f"{counted} {has} no place there, which is done only with --accept-loss: {_told(self.fidelity)}",
+                "nothing was changed; --accept-loss puts NULL, or a replacement sign, in their place",
             )
 
     async def proofs(self, level: ProofLevel, stop: Stop) -> tuple[ObjectProof, ...]:

@@ -12,6 +12,7 @@ from aishell_ops.backups.drill import Drill
 from aishell_ops.backups.engines.contract import LoadPlan, SavePlan
 from aishell_ops.backups.models import Backup, BackupKind, RecordKind
 from aishell_ops.backups.restore import Restored
+from aishell_ops.backups.rows.fidelity import ColumnFidelity
 from aishell_ops.backups.state import is_held, is_pinned
 from aishell_ops.backups.unmade import Unmade
 from aishell_ops.backups.verify import Verification
@@ -33,6 +34,7 @@ from aishell_tui.backup_text import (
 )
 from aishell_tui.cli.backup_shapes import (
     BackupEvent,
+    BackupFidelity,
     BackupMade,
     BackupObject,
     BackupPart,
@@ -239,6 +241,16 @@ def verified_text(found: Verification) -> str:
 def tested_text(found: Drill) -> str:
     """What a test restore has shown, for people."""
     return "\n".join(map(printable, tested_lines(found)))
+
+
+def fidelity_rows(found: Iterable[ColumnFidelity]) -> tuple[BackupFidelity, ...]:
+    """What becomes of columns, as scripts get it."""
+    return tuple(
+        BackupFidelity(
+            each.table, each.column, each.source_type, each.target_type, each.fidelity.value, each.words, each.values, each.example
+        )
+        for each in found
+    )
 
 
 def load_plan_text(backup: Backup, target: str, plan: LoadPlan, expected_seconds: float | None) -> str:

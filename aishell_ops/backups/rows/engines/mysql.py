@@ -47,6 +47,7 @@ _IDENTITY = ("server_uuid", "server_uid")
 class MysqlTables:
     """Gives and takes rows of databases."""
 
+    forms = frozenset({Format.JSON, Format.CSV})
     rules = NameRules(_LONGEST_NAME, folds=True, basic=True)
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:

@@ -51,6 +51,7 @@ _LOCK = "SELECT /* aishell */ pg_try_advisory_lock(hashtext('aishell restores ro
 class PostgresTables:
     """Gives and takes rows of databases."""
 
+    forms = frozenset({Format.JSON, Format.CSV})
     rules = NameRules(_LONGEST_NAME, counts_bytes=True)
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
