@@ -6,6 +6,7 @@ The documents: https://mariadb.com/kb/en/explain-format-json/ and 10.8.2 of MySQ
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from aishell_core.values import PlanNode
@@ -23,6 +24,7 @@ _WORDS: Mapping[str, str] = {
     "duplicates_removal": "remove duplicates",
     "materialized": "keep a subquery's rows",
     "materialized_from_subquery": "keep a subquery's rows",
+    "materialization": "keep a subquery's rows",
     "union_result": "union",
     "windowing": "window functions",
     "window_functions_computation": "window functions",
@@ -41,6 +43,14 @@ _WORDS: Mapping[str, str] = {
     "query_block": "",
 }
 _TRANSPARENT = frozenset({"nested_loop", "query_block", "query_specifications", "duplicates_removal_list"})
+_APART = frozenset(
+    {
+        *("query_block", "query_specifications", "union_result", "recursive_union", "expression_cache", "insert_from"),
+        *("materialized", "materialized_from_subquery", "materialization", "subqueries", "attached_subqueries"),
+        *("select_list_subqueries", "having_subqueries", "order_by_subqueries", "group_by_subqueries", "optimized_away_subqueries"),
+    }
+)
+"""Parts with tables of their own, which are not joined with those around them."""
 _ACCESS: Mapping[str, str] = {
     "ALL": "full scan of {table}",
     "index": "full scan of {table} by index {key}",
@@ -58,40 +68,47 @@ _ACCESS: Mapping[str, str] = {
 }
 
 
+@dataclass(slots=True)
+class _Join:
+    """How many rows come from the tables of a join that were named so far: the next one is read for each of them."""
+
+    rows: float = 1.0
+
+
 def plan_of(document: Mapping[str, Any]) -> tuple[PlanNode, ...]:
     """The steps of a plan; empty for a document that holds none."""
     block = document.get("query_block")
     if not isinstance(block, Mapping):
         return ()
     total = _number(_cost_info(block).get("query_cost")) or _number(block.get("cost"))
-    children = tuple(_steps(block, total, 0))
+    children = tuple(_steps(block, total, 0, _Join()))
     message = str(block.get("message") or _table(block).get("message") or "")
     if not children:
         return (PlanNode(message or "no table is read"),)
     return (PlanNode("statement", cost=total, children=children),) if total is not None or len(children) > 1 else children
 
 
-def _steps(holder: Mapping[str, Any], total: float | None, depth: int) -> Iterator[PlanNode]:
+def _steps(holder: Mapping[str, Any], total: float | None, depth: int, join: _Join) -> Iterator[PlanNode]:
     """The steps right below a part of the document, in its order."""
     if depth > _DEEPEST:
         return
     for name, value in holder.items():
         if name == "table" and isinstance(value, Mapping):
-            yield _table_step(value, total, depth)
-        elif name in _TRANSPARENT:
-            for part in value if isinstance(value, list) else [value]:
-                if isinstance(part, Mapping):
-                    yield from _steps(part, total, depth + 1)
-        elif name in _WORDS:
-            for part in value if isinstance(value, list) else [value]:
-                if isinstance(part, Mapping):
-                    yield _operation(name, part, total, depth)
+            yield _table_step(value, total, depth, join)
+            continue
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, Mapping) and (name in _TRANSPARENT or name in _WORDS):
+                within = _Join() if name in _APART else join
+                if name in _TRANSPARENT:
+                    yield from _steps(part, total, depth + 1, within)
+                else:
+                    yield _operation(name, part, total, depth, within)
 
 
-def _operation(name: str, part: Mapping[str, Any], total: float | None, depth: int) -> PlanNode:
+def _operation(name: str, part: Mapping[str, Any], total: float | None, depth: int, join: _Join) -> PlanNode:
     sorts = name == "filesort" or part.get("using_filesort") is True
     keeps = name == "temporary_table" or part.get("using_temporary_table") is True
-    children = tuple(_steps(part, total, depth + 1))
+    children = tuple(_steps(part, total, depth + 1, join))
     rows = max((child.rows or 0.0 for child in children), default=0.0)
     notes = ["sorts without an index" if sorts else "", "needs a temporary table" if keeps else ""]
     text = _WORDS[name]
@@ -107,7 +124,7 @@ def _operation(name: str, part: Mapping[str, Any], total: float | None, depth: i
     return PlanNode(text, costly=costly, note=", ".join(note for note in notes if note), cost=cost, children=children)
 
 
-def _table_step(table: Mapping[str, Any], total: float | None, depth: int) -> PlanNode:
+def _table_step(table: Mapping[str, Any], total: float | None, depth: int, join: _Join) -> PlanNode:
     if "message" in table and "table_name" not in table:
         return PlanNode(str(table["message"]))
     access = str(table.get("access_type") or "")
@@ -119,15 +136,38 @@ def _table_step(table: Mapping[str, Any], total: float | None, depth: int) -> Pl
     if condition:
         text += f" where {condition}"
     costs = _cost_info(table)
-    examined = _number(table.get("rows_examined_per_scan"))
-    rows = _number(table.get("rows")) if examined is None else _number(table.get("rows_produced_per_join"))
+    read = _rows_per_scan(table)
+    examined, rows = _joined(table, read, join)
     own = _sum(costs.get("read_cost"), costs.get("eval_cost"))
     cost = _number(costs.get("prefix_cost")) if costs else _number(table.get("cost"))
     mine = own if own is not None else _number(table.get("cost"))
-    read = examined if examined is not None else rows
     note = _note(table, access, read)
     share = min(1.0, mine / total) if mine is not None and total else None
-    return PlanNode(text, bool(note), note, cost, rows, tuple(_steps(table, total, depth + 1)), share)
+    children = tuple(_steps(table, total, depth + 1, _Join()))
+    return PlanNode(text, bool(note), note, cost, rows, children, share, examined_rows=examined)
+
+
+def _rows_per_scan(table: Mapping[str, Any]) -> float | None:
+    examined = _number(table.get("rows_examined_per_scan"))
+    return examined if examined is not None else _number(table.get("rows"))
+
+
+def _joined(table: Mapping[str, Any], read: float | None, join: _Join) -> tuple[float | None, float | None]:
+    """The rows that a table is read for in all loops of its join, and those that are left to hand on; the join goes on with these.
+
+    MySQL tells the second (`rows_produced_per_join`, which it leaves out for a change of one table). MariaDB tells both for
+    one loop alone, and from 11.0 on the number of loops (`loops`).
+    """
+    if read is None:
+        return None, None
+    loops, filtered = _number(table.get("loops")), _number(table.get("filtered"))
+    examined = (join.rows if loops is None else loops) * read
+    produced = _number(table.get("rows_produced_per_join"))
+    if produced is None:
+        produced = examined * (1.0 if filtered is None else filtered / 100)
+    # A planner rounds a rare row down to none; the tables behind it are read all the same.
+    join.rows = max(1.0, produced)
+    return examined, produced
 
 
 def _note(table: Mapping[str, Any], access: str, read: float | None) -> str:

@@ -161,6 +161,7 @@ class PlanNode:
 
     `cost` is the step's with all below it, in the engine's unit; `share` the part of the whole that is its own, 0 to 1.
     `actual_*` are known only where the statement was run: rows of all loops, milliseconds with all steps below.
+    `examined_rows` are those that the step is expected to look at in all its loops, where the engine tells them.
     """
 
     text: str
@@ -173,3 +174,4 @@ class PlanNode:
     actual_rows: float | None = None
     actual_milliseconds: float | None = None
     loops: float | None = None
+    examined_rows: float | None = None

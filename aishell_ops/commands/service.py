@@ -70,8 +70,9 @@ def most_rows(nodes: Iterable[PlanNode]) -> float | None:
     while open_nodes:
         node = open_nodes.pop()
         open_nodes += node.children
-        if node.rows is not None:
-            most = node.rows if most is None else max(most, node.rows)
+        for rows in (node.rows, node.examined_rows):
+            if rows is not None:
+                most = rows if most is None else max(most, rows)
     return most
 
 

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from aishell_core.errors import TargetError
+from aishell_core.safety.languages import judge
+from aishell_core.safety.risk import RiskLevel
 from aishell_core.values import FailureCode, Part, PlanNode, Statement
+from aishell_ops.commands.service import most_rows
 from collectors.mysql.collector import MysqlCollector
 from tests.servers.mysql import MARIADB, MysqlServer, mysql
 from tests.servers.mysql_clients import look, refusal, session_of, until, waiters, watching
@@ -104,6 +107,16 @@ async def test_a_plan_shows_what_to_look_at_first_and_changes_nothing(counting: 
         assert _leaves(await collector.explain("UPDATE stock SET amount = 9", "shop"))
         assert _leaves(await collector.explain("DELETE FROM shop.stock"))
         assert counting.execute("SELECT SUM(amount) FROM shop.stock") == before
+
+
+async def test_a_join_is_expected_to_touch_the_rows_of_its_tables_multiplied(counting: MysqlServer) -> None:
+    """On MariaDB as on MySQL: else a join that runs for days would be a plain read of a small table."""
+    async with watching(counting.target()) as collector:
+        one = most_rows(await collector.explain("SELECT * FROM stock", "shop"))
+        assert one is not None
+        joined = most_rows(await collector.explain("SELECT COUNT(*) FROM stock a, stock b, stock c, stock d", "shop"))
+        assert joined == pytest.approx(one**4)
+        assert judge("mysql", "SELECT COUNT(*) FROM stock a, stock b, stock c, stock d", estimated_rows=joined).level is RiskLevel.MEDIUM
 
 
 def _leaves(steps: tuple[PlanNode, ...]) -> list[PlanNode]:
