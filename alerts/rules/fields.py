@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Annotated
 
@@ -32,6 +33,17 @@ OWN_LABELS = ("alertname", "target", "engine", "role", "environment", "severity"
 
 ENGINES = ANY
 """The engines that a rule may be for."""
+
+ROLES = ("primary", "replica", "arbiter", "recovering", "router", "sentinel")
+"""What a target can be among its likes, as collectors tell it (`Facts.role`)."""
+
+_OTHER_ROLES = {"master": "primary", "slave": "replica", "standby": "replica", "secondary": "replica", "mongos": "router"}
+"""What engines call the same."""
+
+_RUNBOOK_SCHEMES = ("https", "http", "mailto")
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):(//)?", re.IGNORECASE)
+_RUNS_ALONE = frozenset({"javascript", "data", "vbscript", "file", "blob", "about", "view-source", "jar"})
+"""Schemes that do something without two slashes behind them; another word with a colon is a word."""
 
 EVERY_LABEL = ("...",)
 """Stands in group_by for all labels: each alert is a group of its own."""
@@ -77,6 +89,29 @@ def _engine(word: str) -> str:
     return word
 
 
+def _roles(value: object) -> tuple[str, ...]:
+    return each_read(_word_or_words(value), _role)
+
+
+def _role(word: str) -> str:
+    if word not in ROLES:
+        raise fault(f"there is no role {word!r}", nearest(_OTHER_ROLES.get(word.lower(), word), ROLES))
+    return word
+
+
+def _runbook(value: object) -> str:
+    """Words, a path, or the address of a page: it is copied and sent as it is, so that nobody follows it into something else."""
+    text = _line(value)
+    if text.lstrip().startswith("{{"):
+        raise fault("a runbook cannot begin with a value, which comes from a database", "write https://… in front of it")
+    # As browsers read it: blanks and control characters in an address are passed over.
+    match = _SCHEME.match("".join(character for character in text if character > " " and character.isprintable()))
+    scheme = match[1].lower() if match else ""
+    if match and scheme not in _RUNBOOK_SCHEMES and (match[2] or scheme in _RUNS_ALONE):
+        raise fault(f"a runbook cannot be a {scheme}: address", nearest(scheme, _RUNBOOK_SCHEMES))
+    return text
+
+
 def _environments(value: object) -> tuple[str, ...]:
     read = choice(Environment)
     return tuple(word.value for word in each_read(_word_or_words(value), read))
@@ -100,7 +135,10 @@ def _free_label_name(name: str) -> str:
 
 
 def _texts(value: object) -> tuple[tuple[str, str], ...]:
-    return tuple(_pairs(value, 'summary: "{{ target }} is full"', _label_name))
+    pairs = tuple(_pairs(value, 'summary: "{{ target }} is full"', _label_name))
+    if found := faults_of(((name, text) for name, text in pairs if name == "runbook"), _runbook):
+        raise all_faults(found)
+    return pairs
 
 
 def _pairs(value: object, example: str, read_name: Callable[[str], str]) -> list[tuple[str, str]]:
@@ -156,6 +194,12 @@ Engines = Annotated[
     PlainValidator(_engines),
     WithJsonSchema({"anyOf": [{"enum": list(ENGINES)}, {"type": "array", "items": {"enum": list(ENGINES)}}]}),
 ]
+Roles = Annotated[
+    tuple[str, ...],
+    PlainValidator(_roles),
+    WithJsonSchema({"anyOf": [{"enum": list(ROLES)}, {"type": "array", "items": {"enum": list(ROLES)}}]}),
+]
+Runbook = Annotated[str, PlainValidator(_runbook), WithJsonSchema({"type": "string", "minLength": 1})]
 Environments = Annotated[tuple[str, ...], PlainValidator(_environments), WithJsonSchema(_LIST_OR_WORD)]
 LabelPairs = Annotated[
     tuple[tuple[str, str], ...],

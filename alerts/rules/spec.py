@@ -24,7 +24,9 @@ from alerts.rules.fields import (
     Names,
     Pause,
     ReachWord,
+    Roles,
     RuleName,
+    Runbook,
     Samples,
     Selection,
     Span,
@@ -72,7 +74,7 @@ class TargetsSpec(Spec):
 
     name: Selection = Field(default=(), description="Names, or patterns such as orders-*.", examples=["orders-*"])
     engine: Engines = Field(default=(), description="Engines.", examples=["postgres"])
-    role: Selection = Field(default=(), description="Roles, such as primary and replica.", examples=["primary"])
+    role: Roles = Field(default=(), description="Roles, such as primary and replica.", examples=["primary"])
     environment: Environments = Field(default=(), description="Environments.", examples=["production"])
     tags: Selection = Field(default=(), description="Tags of which a target has one at least.", examples=[["shop"]])
 
@@ -232,7 +234,7 @@ class RuleSpec(Spec):
     active_hours: Annotated[tuple[HoursSpec, ...], BeforeValidator(_as_list), Field(strict=False)] = Field(
         default=(), description="When people are told; it is judged at all hours.", examples=[{"days": "mon-fri", "times": "08:00-18:00"}]
     )
-    runbook: Line | None = Field(default=None, description="Where the way out is written down.", examples=["https://wiki.example/pool"])
+    runbook: Runbook | None = Field(default=None, description="Where the way out is written down.", examples=["https://wiki.example/pool"])
     reason: Line | None = Field(default=None, description="Why anybody should care.", examples=["New connections are refused soon."])
     steps: Annotated[
         tuple[Annotated[StepSpec, BeforeValidator(lambda value: {"text": value} if isinstance(value, str) else value)], ...],

@@ -7,6 +7,7 @@ import pytest
 from alerts.language.parser import parse_condition
 from alerts.models import Absence, Level, Matcher, MatchOperator, Step
 from alerts.rule import Damping, Escalation, Hours, Inhibition, Missing, Reach, Rule, Selector
+from alerts.rules.fields import ROLES
 from alerts.rules.matchers import format_matcher, parse_matcher
 from tests.unit.alerts.rule_documents import book, told
 
@@ -206,3 +207,36 @@ def test_all_that_is_wrong_within_one_key_is_told_each_at_its_place() -> None:
     assert [problem.place for problem in broken.problems] == [
         f"FILE:{place}" for place in ("4:14", "4:28", "4:39", "4:55", "5:19", "5:26", "6:24", "6:42", "6:63", "6:75", "7:16", "7:27")
     ]
+
+
+@pytest.mark.parametrize(
+    "runbook",
+    [
+        "https://wiki.example/pool",
+        "http://wiki/pool",
+        "mailto:dba@example.org",
+        "wiki: the page of the pool",
+        "/srv/runbooks/pool.md",
+        "DBA-17",
+    ],
+)
+def test_a_runbook_is_a_page_or_words(runbook: str) -> None:
+    found = book(f"rules:\n  - {{name: a, condition: pool.usage > 90%, runbook: '{runbook}', annotations: {{runbook: '{runbook}'}}}}\n")
+    assert found.errors == ()
+    assert found.rules[0].runbook == runbook
+
+
+@pytest.mark.parametrize(
+    "runbook", ["JavaScript:alert(1)", " javascript:x", "java\\tscript:x", "vbscript:x", "file:///etc/passwd", "ssh://db1"]
+)
+def test_no_other_address_is_a_runbook(runbook: str) -> None:
+    for key in ("runbook", "annotations: {runbook"):
+        end = "}" if "{" in key else ""
+        found = book(f'rules:\n  - name: a\n    condition: pool.usage > 90%\n    {key}: "{runbook}"{end}\n')
+        assert len(found.errors) == 1, key
+        assert found.rules == ()
+
+
+def test_each_role_that_a_target_can_have_may_be_named() -> None:
+    for role in ROLES:
+        assert book(f"rules:\n  - {{name: a, condition: pool.usage > 90%, targets: {{role: {role}}}}}\n").errors == ()
