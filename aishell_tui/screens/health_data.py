@@ -43,6 +43,7 @@ _PANES: Mapping[str, str] = {
     Part.HORIZON: "maintenance",
     Part.SETTINGS: "maintenance",
     Part.POOLS: "pools",
+    "dead_rows": "maintenance",
 }
 """Which screen shows a part, and says what to do where it could not be read."""
 
@@ -288,7 +289,7 @@ def _foot(view: TargetView, frame: Frame, width: int, unread: tuple[Failure, ...
 
 def _is_there(view: TargetView, part: str) -> bool:
     """Whether there are values of a part all the same: fewer than there could be, or estimates."""
-    return part in _PANES and bool(getattr(view, _FIELDS.get(part, part)))
+    return part in _PANES and bool(getattr(view, _FIELDS.get(part, part), None))
 
 
 def _told(label: str, role: Role, text: str, width: int, lead: str = "", most: int = 9) -> list[Spans]:

@@ -245,6 +245,12 @@ def detail_lines(view: TargetView, relation: Relation | None, width: int) -> tup
     if relation is not None and relation.details:
         lines += field_lines((("", relation.name), *relation.details), width)
     if view.relations:
-        told = (text for each in view.failures if each.part in {Part.RELATIONS, "bloat"} for text in (each.message, each.hint) if text)
+        told = (
+            text
+            for each in view.failures
+            if each.part in {Part.RELATIONS, "bloat", "dead_rows"}
+            for text in (each.message, each.hint)
+            if text
+        )
         lines += [((f" {line}", "warning"),) for text in told for line in wrap(text, max(20, width - 2))]
     return tuple(lines)

@@ -133,7 +133,7 @@ def ids_left(view: TargetView) -> float | None:
     return None if not usage or age is None else max(0.0, age / usage - age)
 
 
-def id_lines(view: TargetView) -> tuple[Spans, ...]:
+def id_lines(view: TargetView, width: int) -> tuple[Spans, ...]:
     """How much of the transaction ids is used, dead rows, and who removes them."""
     lines: list[Spans] = []
     if _value(view, "postgres.wraparound.usage") is not None:
@@ -150,6 +150,8 @@ def id_lines(view: TargetView) -> tuple[Spans, ...]:
             workers = max(workers or 0.0, float(seen))
         now = "" if workers is None else f"   {format_counted(workers, 'autovacuum worker runs', 'autovacuum workers run')}"
         lines.append(_line("dead rows", _figure(view, "postgres.dead_rows"), (now, "text")))
+    else:
+        lines += _unknown_line("dead rows", view.failure_of("dead_rows"), width)
     prepared = _value(view, "postgres.prepared_transactions")
     if prepared:
         lines.append(_line("prepared", (format_counted(prepared, "prepared transaction"), "warning"), (" that nobody has ended", "text")))
@@ -255,7 +257,7 @@ def _section(title: str, lines: Sequence[Spans]) -> tuple[Spans, ...]:
 
 def upkeep_lines(view: TargetView, history: ProgressHistory, width: int, glyphs: Glyphs) -> tuple[Spans, ...]:
     """The whole page, section by section."""
-    kept = (*id_lines(view), *checkpoint_lines(view), *history_lines(view), *archiver_lines(view), *setting_lines(view, width))
+    kept = (*id_lines(view, width), *checkpoint_lines(view), *history_lines(view), *archiver_lines(view), *setting_lines(view, width))
     deadlock = deadlock_lines(view, width)
     holders = horizon_lines(view, width) if Ability.HORIZON in view.abilities or view.horizon is not None else ()
     return (

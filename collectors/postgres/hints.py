@@ -6,10 +6,12 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
+from aishell_core.values import Failure, FailureCode
 from collectors.postgres.slow_questions import monitor_grant, quoted
 
 __all__ = [
     "CREATE_EXTENSION",
+    "dead_rows_unknown",
     "forget_unreadable",
     "libraries_of",
     "monitor_grant",
@@ -37,6 +39,12 @@ def forget_unreadable(message: str, encodings: Mapping[str, str], schema: str) -
     if not found:
         return f"SELECT {function}(); forgets the statement that cannot be converted, and all others with it"
     return " ".join(f"SELECT {function}(0, {database}, 0);" for database in found)
+
+
+def dead_rows_unknown(at: float) -> Failure:
+    """Why a standby has no figures of what vacuum has to do: they are counted where rows are changed, and not replicated."""
+    message = "a standby does not know how many rows are dead, when tables were vacuumed, or what transactions are prepared"
+    return Failure("dead_rows", FailureCode.UNSUPPORTED, message, "watch the primary as a target too: it counts them", at)
 
 
 def quoted_text(text: str) -> str:

@@ -9,6 +9,7 @@ from aishell_core.clock import Clock
 from aishell_core.engines.postgres import Row, ServerFacts
 from aishell_core.units import format_count
 from aishell_core.values import Cost, Failure, FailureCode, Part, Relation
+from collectors.postgres.hints import dead_rows_unknown
 from collectors.postgres.pieces import Piece
 from collectors.postgres.relations_rows import LEAST_PAGES, relations_of
 from collectors.postgres.slow_questions import Budget, Found, SlowQuestions, quoted
@@ -79,7 +80,8 @@ class RelationsReader:
 
     def _limits(self, tables: tuple[Row, ...], columns: Found, server: ServerFacts) -> tuple[Failure, ...]:
         """What is left out, and why."""
-        at, found = self._clock.now(), []
+        at = self._clock.now()
+        found = [dead_rows_unknown(at)] if any(not row["counts_rows"] for row in tables) else []
         known = int(tables[0]["known"]) if tables else 0
         if known > len(tables):
             message = f"these are the {len(tables):,} largest of {known:,} tables, as of their last vacuum or analyze"

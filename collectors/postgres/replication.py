@@ -76,7 +76,8 @@ class LagReader:
         if state.in_recovery:
             asked.append(await self._questions.ask(server, "conflicts", Part.REPLICATION, budget))
             samples += recovery_conflict_samples(asked[-1].row)
-        if state.subscribes:
+        if state.subscribes and not state.in_recovery:
+            # A standby has the catalogue of its primary, whose workers alone apply what a subscription brings.
             asked.append(await self._questions.ask(server, "subscriptions", Part.REPLICATION, budget))
             samples += subscription_samples(asked[-1].rows or ())
         return _piece(asked, Piece(tuple(samples), (), links.failures))
@@ -119,7 +120,7 @@ class PeersReader:
         logical = any(row["kind"] == "logical" for row in slots)
         return [
             await self._ask(server, "slot_decoding", budget) if logical else Found(()),
-            await self._ask(server, "subscriptions", budget),
+            Found(()) if state.in_recovery else await self._ask(server, "subscriptions", budget),
             await self._ask(server, "publications", budget),
             await self._ask(server, "conflicts", budget) if state.in_recovery else Found(()),
         ]

@@ -10,6 +10,7 @@ from aishell_core.engines.postgres import PostgresSession, Row, ServerFacts
 from aishell_core.targets import Target
 from aishell_core.values import Part, Reading, Sample, Tier
 from collectors.contract import Demand
+from collectors.postgres.hints import dead_rows_unknown
 from collectors.postgres.io_rows import io_samples, slru_samples
 from collectors.postgres.pieces import Piece, reading_of
 from collectors.postgres.relations import RelationsReader
@@ -18,7 +19,7 @@ from collectors.postgres.replication_lag import LagMemory
 from collectors.postgres.settings_rows import settings_hidden, settings_of
 from collectors.postgres.slow_questions import Budget, Found, SlowQuestions
 from collectors.postgres.wal_rows import archiver_samples, archives, backlog_samples, checkpoint_samples, control_samples, wal_samples
-from collectors.postgres.warm_rows import age_samples, dead_row_samples, lock_table_samples, state_of, upkeep_samples
+from collectors.postgres.warm_rows import ServerState, age_samples, dead_row_samples, lock_table_samples, state_of, upkeep_samples
 
 DEADLINE_SECONDS = 4.6
 """A little less than the poller's own deadline, so that what was read in time is kept."""
@@ -34,7 +35,8 @@ _ONE_ROW: tuple[tuple[str, Samples], ...] = (
     ("checkpoints", checkpoint_samples),
     ("control_checkpoint", control_samples),
 )
-_COUNTED: tuple[tuple[str, Samples], ...] = (("dead_rows", dead_row_samples), ("lock_table", lock_table_samples))
+_DEAD_ROWS = "dead_rows"
+_COUNTED: tuple[tuple[str, Samples], ...] = ((_DEAD_ROWS, dead_row_samples), ("lock_table", lock_table_samples))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class WarmTier:
         if Part.SETTINGS in demand:
             settings = await self._ask(server, "settings", budget, Part.SETTINGS)
             pieces.append(settings.piece(parts=(("settings", settings_of(settings.rows)),) if settings.rows is not None else ()))
-        pieces += await self._always(server, budget)
+        pieces += await self._always(server, state, budget)
         if archiving:
             backlog = await self._ask(server, "archive_backlog", budget)
             pieces.append(backlog.piece(samples=backlog_samples(backlog.row)))
@@ -90,7 +92,7 @@ class WarmTier:
     async def _ask(self, server: ServerFacts, name: str, budget: Budget, part: str = "") -> Found:
         return await self._questions.ask(server, name, part or name, budget)
 
-    async def _always(self, server: ServerFacts, budget: Budget) -> list[Piece]:
+    async def _always(self, server: ServerFacts, state: ServerState, budget: Budget) -> list[Piece]:
         pieces = []
         for name, samples in _ONE_ROW:
             found = await self._ask(server, name, budget)
@@ -99,8 +101,14 @@ class WarmTier:
         pieces.append(files.piece(samples=io_samples(files.rows or ())))
         pieces.append(caches.piece(samples=slru_samples(caches.rows or ())))
         for name, samples in _COUNTED:
-            pieces.append(await self._count(name, samples, server, budget))
+            unknown = name == _DEAD_ROWS and state.in_recovery
+            pieces.append(self._no_count(name) if unknown else await self._count(name, samples, server, budget))
         return pieces
+
+    def _no_count(self, name: str) -> Piece:
+        """Nothing but the reason, and once it is a primary what that counts, not what it counted before."""
+        self._counted[name] = Counted()
+        return Piece((), (), (dead_rows_unknown(self._clock.now()),))
 
     async def _count(self, name: str, samples: Samples, server: ServerFacts, budget: Budget) -> Piece:
         """What is worth a count, as it was when that would cost too much."""

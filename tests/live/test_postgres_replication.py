@@ -73,12 +73,44 @@ async def test_a_standby_with_its_slot_is_seen_from_both_sides(version: str) -> 
             upstream = await until(current)
             assert (upstream.name, upstream.state) == (f"127.0.0.1:{primary.port}", "streaming")
             assert ("slot", "replica_slot") in upstream.details
-        assert not (await _failures(standby)), "a standby is read without a failure"
+        assert await _failing(standby) == {"dead_rows"}, "all of a standby is read but what it does not know"
 
 
-async def _failures(server: PostgresServer) -> tuple[object, ...]:
+async def _failing(server: PostgresServer) -> set[str]:
     async with tiers_of(server) as tiers:
-        return (*(await tiers.warm(*Part)).failures, *(await tiers.cold()).failures)
+        return {each.part for each in (*(await tiers.warm(*Part)).failures, *(await tiers.cold()).failures)}
+
+
+@pytest.mark.parametrize("version", ["14", "18"])
+async def test_what_is_not_replicated_is_unknown_on_a_standby_and_counted_once_it_is_promoted(version: str) -> None:
+    unknown = (catalogue.PG_DEAD_ROWS, catalogue.PG_TABLES_BLOATING, catalogue.PG_TABLES_NEGLECTED, catalogue.PG_PREPARED_TRANSACTIONS)
+    with postgres(version, settings={**_LOGICAL, "autovacuum": "off", "max_prepared_transactions": "2"}) as primary:
+        primary.execute(
+            "CREATE TABLE t AS SELECT g AS id FROM generate_series(1, 1000) g", "VACUUM ANALYZE t", "DELETE FROM t WHERE id < 300"
+        )
+        primary.execute("CREATE SUBSCRIPTION s CONNECTION 'host=127.0.0.1 port=1' PUBLICATION p WITH (connect = false)")
+        primary.execute("ALTER SUBSCRIPTION s ENABLE")
+        primary.execute("BEGIN", "INSERT INTO t VALUES (1)", "PREPARE TRANSACTION 'held'")
+        with standby_of(primary) as standby:
+            async with tiers_of(standby) as tiers:
+                reading = await tiers.warm(Part.RELATIONS, Part.REPLICATION)
+                assert [figure(reading, metric) for metric in unknown] == [None] * 4
+                assert {(each.part, each.code) for each in reading.failures} == {("dead_rows", FailureCode.UNSUPPORTED)}
+                (table,) = (each for each in reading.relations or () if each.name == "t")
+                assert (table.dead_rows, table.last_vacuum_at, table.last_analyze_at) == (None, None, None)
+                assert (table.rows, table.scans) == (1000, 0), "as of the last vacuum, and what was read here"
+                assert "dead_rows" in {each.part for each in (await tiers.cold(Part.RELATIONS)).failures}
+                assert figure(reading, catalogue.PG_SUBSCRIPTION_DOWN, (("subscription", "s"),)) is None, "the primary's worker applies it"
+                assert _peer(reading, "subscription") is None
+                standby.execute("SELECT pg_promote()", "DELETE FROM t WHERE id > 900")
+
+                async def counted() -> Reading | None:
+                    reading = await tiers.warm()
+                    return reading if figure(reading, catalogue.PG_DEAD_ROWS) else None
+
+                reading = await until(counted)
+                assert figure(reading, catalogue.PG_PREPARED_TRANSACTIONS) == 1
+                assert "dead_rows" not in {each.part for each in reading.failures}
 
 
 async def test_a_standby_whose_replay_is_paused_falls_behind_in_seconds_too() -> None:

@@ -45,6 +45,7 @@ from aishell_tui.screens.relation_rows import (
     relation_words,
     tables_word,
 )
+from aishell_tui.screens.relation_rows import detail_lines as relation_details
 from aishell_tui.screens.relation_rows import known_columns as relation_columns
 from aishell_tui.screens.relation_rows import why_empty as no_relations
 from aishell_tui.screens.replication_rows import detail_lines as peer_details
@@ -260,6 +261,19 @@ def test_a_server_that_does_not_archive_says_so() -> None:
     silent = without("postgres.archive.age", "postgres.archive.backlog", "postgres.archive.failed.rate")
     assert told(archiver_lines(server_view(replace(silent, settings=()), last=2))) == "archiver does not archive"
     assert "waiting 14 files" in told(archiver_lines(server_view(ServerScript(), last=2)))
+
+
+def test_dead_rows_that_a_standby_does_not_know_are_not_told_as_none() -> None:
+    failure = Failure("dead_rows", FailureCode.UNSUPPORTED, "a standby does not know them", "watch the primary")
+    script = replace(without("postgres.dead_rows"), failures=(failure,))
+    page = told(upkeep_lines(server_view(script, last=2), ProgressHistory(), 80, UNICODE))
+    assert "dead rows n/a: a standby does not know them\nwatch the primary" in page
+    alone = replace(RELATIONS[0], dead_rows=None, last_vacuum_at=None, last_analyze_at=None)
+    assert not {"dead_rows", "dead_share", "vacuumed"} & {column.key for column in relation_columns((alone,), RelationMode.TABLES)}
+    note = told(relation_details(server_view(replace(script, relations=(alone,)), last=2), None, 80))
+    assert note == "a standby does not know them\nwatch the primary"
+    health = status_lines(server_view(script, last=2), Frame(NOW), 120, 20)
+    assert "dead_rows n/a: a standby does not know them v ▸" in told(health)
 
 
 def test_settings_that_wait_are_named() -> None:

@@ -1,6 +1,6 @@
 -- Dead row versions of this database with those of TOAST tables, as the statistics know them (pg_stat_get_dead_tuples), the tables with
 -- more of them than autovacuum leaves by default, and those with many that were not vacuumed for ten days. Without a time of it
--- the server's start counts: statistics are lost in a crash.
+-- the server's start counts: statistics are lost in a crash. A standby has none of these, as they are not replicated.
 SELECT /* aishell */
     coalesce(sum(dead), 0)::float8 AS rows,
     (count(*) FILTER (WHERE relkind <> 't' AND dead > 10000 AND dead > 0.25 * (live + dead)))::float8 AS bloating,

@@ -2,7 +2,12 @@
 -- The choice goes by pages as of the last vacuum or analyze, by rows where there was none, because measuring means to look at files.
 -- Measuring waits for an exclusive lock: where there is one, or $2 is false, the size is that of the last vacuum or analyze.
 -- The bytes of a table are what pg_table_size counts: the rows, the two maps, TOAST with its index.
-WITH /* aishell */ locked AS MATERIALIZED (
+-- What changes and vacuum left is counted where it happens and not replicated: a standby has zeros there, which are unknown.
+WITH /* aishell */ own AS MATERIALIZED (
+    SELECT NOT pg_catalog.pg_is_in_recovery() AS counts_rows
+),
+
+locked AS MATERIALIZED (
     SELECT locks.relation
     FROM pg_catalog.pg_locks AS locks
     WHERE
@@ -74,24 +79,25 @@ SELECT
     busy.locked,
     CASE WHEN $2::boolean AND NOT busy.locked THEN pg_catalog.pg_table_size(chosen.oid) END::float8 AS table_bytes,
     CASE WHEN $2::boolean AND NOT busy.locked THEN pg_catalog.pg_relation_size(chosen.oid) END::float8 AS main_bytes,
-    pg_catalog.pg_stat_get_live_tuples(chosen.oid)::float8 AS live_rows,
-    pg_catalog.pg_stat_get_dead_tuples(chosen.oid)::float8 AS dead_rows,
-    (
+    own.counts_rows,
+    CASE WHEN own.counts_rows THEN pg_catalog.pg_stat_get_live_tuples(chosen.oid) END::float8 AS live_rows,
+    CASE WHEN own.counts_rows THEN pg_catalog.pg_stat_get_dead_tuples(chosen.oid) END::float8 AS dead_rows,
+    CASE WHEN own.counts_rows THEN
         pg_catalog.pg_stat_get_tuples_inserted(chosen.oid)
         + pg_catalog.pg_stat_get_tuples_updated(chosen.oid)
         + pg_catalog.pg_stat_get_tuples_deleted(chosen.oid)
-    )::float8 AS changes,
+    END::float8 AS changes,
     pg_catalog.pg_stat_get_numscans(chosen.oid)::float8 AS scans,
-    extract(
+    CASE WHEN own.counts_rows THEN extract(
         epoch FROM greatest(
             pg_catalog.pg_stat_get_last_vacuum_time(chosen.oid), pg_catalog.pg_stat_get_last_autovacuum_time(chosen.oid)
         )
-    )::float8 AS vacuumed_at,
-    extract(
+    ) END::float8 AS vacuumed_at,
+    CASE WHEN own.counts_rows THEN extract(
         epoch FROM greatest(
             pg_catalog.pg_stat_get_last_analyze_time(chosen.oid), pg_catalog.pg_stat_get_last_autoanalyze_time(chosen.oid)
         )
-    )::float8 AS analyzed_at,
+    ) END::float8 AS analyzed_at,
     extract(epoch FROM counted.since)::float8 AS counted_since,
     pg_catalog.current_setting('block_size')::int AS page_bytes
 FROM
@@ -104,4 +110,5 @@ FROM
             OR coalesce(chosen.toast_oid IN (SELECT relation FROM locked), false)
             OR coalesce(toast_index.indexrelid IN (SELECT relation FROM locked), false) AS locked
     ) AS busy
+    CROSS JOIN own
     LEFT JOIN counted ON true

@@ -1,7 +1,7 @@
 -- How old the oldest unfrozen transaction and multixact ids are (pg_database), how many transactions the horizon of vacuum is behind
 -- (pg_stat_activity, pg_replication_slots, pg_prepared_xacts) and how many prepared transactions are open.
 -- A running VACUUM has an xmin that holds nothing back (PROC_IN_VACUUM), so those in pg_stat_progress_vacuum are left out;
--- so has a slot that is lost.
+-- so has a slot that is lost. A standby replays transactions that were prepared, and does not list them.
 SELECT /* aishell */
     ids.xid_age,
     ids.multixact_age,
@@ -26,6 +26,6 @@ FROM
         WHERE wal_status IS DISTINCT FROM 'lost'
     ) AS slots,
     (
-        SELECT max(pg_catalog.age(transaction)) AS age, count(*)::float8 AS count
+        SELECT max(pg_catalog.age(transaction)) AS age, CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN count(*) END::float8 AS count
         FROM pg_catalog.pg_prepared_xacts
     ) AS prepared
