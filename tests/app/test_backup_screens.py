@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
+import psutil
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from aishell_core.clock import SystemClock
 from aishell_core.safety.roles import Role
+from aishell_core.state.store import Store
 from aishell_core.targets import Environment
 from aishell_core.values import EventKind
+from aishell_ops.backups.attempts import Attempt, AttemptOutcome, What, begin_attempt, end_attempt, note_step
+from aishell_ops.backups.holder import own_holder
+from aishell_ops.backups.ids import new_id
+from aishell_ops.backups.models import Holder
+from aishell_ops.backups.progress import Stage, Step
 from aishell_tui.app import AishellApp
 from aishell_tui.backup_tasks import Phase
 from aishell_tui.config.load import load_config
@@ -464,3 +473,23 @@ async def test_copy_and_export_give_the_rows_as_values(tmp_path: Path) -> None:
         assert values["size"] == app.backups.view.copies[0].backup.manifest.plain_bytes  # type: ignore[union-attr]
         app.screen.query_one(LineTable).action_move(0)
         assert made in screen.copy_text()
+
+
+async def test_what_another_program_makes_is_told_with_its_bytes_and_its_end_is_seen(tmp_path: Path) -> None:
+    """A schedule that another process runs: what it notes of its steps stands on the screen."""
+    house = House(tmp_path)
+    with client(house.orders) as other, closing(Store.open(house.state)) as store:
+        holder = Holder("db1", own_holder().machine, other.pid, psutil.Process(other.pid).create_time(), "ops")
+        now, storage = SystemClock().now(), str(house.backups)
+        begun = Attempt(What.SAVE, "shop", "sqlite", "shop.db", "nightly", storage, new_id(now - 60), now - 60, holder)
+        number = store.transact(lambda connection: begin_attempt(connection, begun))
+        async with house.dashboard(size=(140, 40)) as (app, pilot):
+            await look(app, pilot)
+            await until(pilot, lambda: "by nightly, for" in text_of(app))
+            assert state_of(app) == "running"
+            step = Step(Stage.SAVING, "data", 400 << 20, 90 << 20, 800 << 20)
+            store.transact(lambda connection: note_step(connection, number, step, now - 20))
+            await until(pilot, lambda: "50%" in text_of(app) and "10 MiB/s" in text_of(app))
+            store.transact(lambda connection: end_attempt(connection, number, AttemptOutcome.FAILED, "no room is left", now))
+            await until(pilot, lambda: "no room is left" in text_of(app) and "by nightly, for" not in text_of(app))
+            assert state_of(app) == "failed"
