@@ -18,7 +18,7 @@ from aishell_ops.backups.engines import postgres_dump as dump
 from aishell_ops.backups.engines import postgres_physical as physical
 from aishell_ops.backups.engines import postgres_scratch as scratches
 from aishell_ops.backups.engines.contract import Loading, LoadPlan, LoadRequest, SavePlan, SaveRequest, Saving
-from aishell_ops.backups.engines.postgres_load import DumpLoading, needs_copy
+from aishell_ops.backups.engines.postgres_load import DumpLoading, needs_copy, sort_kilobytes_of
 from aishell_ops.backups.engines.postgres_tools import Client, find_client, find_server
 from aishell_ops.backups.errors import BackupError, ToolError
 from aishell_ops.backups.kept_folder import kept_folder
@@ -92,7 +92,17 @@ class PostgresBackups:
                 await databases.hold(connection, plan.staging)
                 await databases.create(connection, plan.staging, manifest)
                 spaceless = target.location in self._scratches
-                loading = DumpLoading(environ, self._folders, target, connection, manifest, plan, keeper=keeper, spaceless=spaceless)
+                loading = DumpLoading(
+                    environ,
+                    self._folders,
+                    target,
+                    connection,
+                    manifest,
+                    plan,
+                    keeper=keeper,
+                    spaceless=spaceless,
+                    sort_kilobytes=await sort_kilobytes_of(connection),
+                )
                 try:
                     yield loading
                 finally:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from aishell_core.engines.postgres_held import HeldConnection, held_connection
+from aishell_core.engines.postgres_held import ClientEnvironment, HeldConnection, held_connection
 from aishell_core.targets import Target
 from aishell_ops.backups.engines import postgres_databases as databases
 from aishell_ops.backups.engines import postgres_programs as programs
@@ -23,6 +24,23 @@ from aishell_ops.backups.streams.nowhere import Nowhere
 from aishell_ops.backups.streams.process import ProgramSink, run_program
 from aishell_ops.backups.streams.stopping import in_thread
 from aishell_ops.backups.streams.tarred import unpacking
+
+_SORT_KILOBYTES = 256 << 10
+"""What each session of a restore may take to build an index (maintenance_work_mem), where the server gives less."""
+_SORT = "SELECT /* aishell */ setting::int AS kilobytes FROM pg_settings WHERE name = 'maintenance_work_mem'"
+
+
+async def sort_kilobytes_of(connection: HeldConnection) -> int:
+    """How much memory the server gives to the building of an index, in KiB; raises PostgresError."""
+    (row,) = await connection.fetch(_SORT)
+    return int(row["kilobytes"])
+
+
+def _quickened(around: ClientEnvironment, sort_kilobytes: int) -> ClientEnvironment:
+    """Sessions of a restore need not wait for the disk: what they have made counts only once it is published, and that waits."""
+    told = "-c synchronous_commit=off" + (f" -c maintenance_work_mem={_SORT_KILOBYTES}" if sort_kilobytes < _SORT_KILOBYTES else "")
+    options = f"{around.variables.get('PGOPTIONS', '')} {told}".strip()
+    return replace(around, variables={**around.variables, "PGOPTIONS": options})
 
 
 def needs_copy(manifest: Manifest, jobs: int) -> bool:
@@ -44,6 +62,7 @@ class DumpLoading:
         *,
         keeper: Keeper | None = None,
         spaceless: bool = False,
+        sort_kilobytes: int = 0,
     ) -> None:
         self.published = False
         self._environ, self._folders = environ, tuple(folders)
@@ -53,6 +72,7 @@ class DumpLoading:
         self._plan = plan
         self._keeper = keeper
         self._spaceless = spaceless
+        self._around = _quickened(connection.environment, sort_kilobytes)
 
     def sink(self, part: Part) -> PlainSink:
         """What restores the database, or keeps its dump for the jobs; the roles are not touched."""
@@ -63,7 +83,7 @@ class DumpLoading:
                 return FileSink(self._keeper.folder / programs.ARCHIVE, durable=False)
             (self._keeper.folder / "dump").mkdir(mode=0o700)
             return unpacking(self._keeper.folder / "dump")
-        around = self._connection.environment
+        around = self._around
         if self._manifest.format is Format.NATIVE:
             return ProgramSink(programs.program(self._client("pg_restore"), self._arguments(1), around))
         script = programs.script_arguments(self._plan.staging, go_on=self._plan.request.go_on)
@@ -91,7 +111,7 @@ class DumpLoading:
         arguments = (*self._arguments(self._plan.request.jobs), str(copy))
         watch: Callable[[int | None], None] = keeper.watch
         try:
-            run_program(programs.program(self._client("pg_restore"), arguments, self._connection.environment), stop, begun=watch)
+            run_program(programs.program(self._client("pg_restore"), arguments, self._around), stop, begun=watch)
         finally:
             watch(None)
 
