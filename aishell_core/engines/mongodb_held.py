@@ -211,8 +211,11 @@ def bytes_of(document: Document) -> bytes:
 
 
 def fields_of(document: bytes) -> dict[str, Any]:
-    """A document from its bytes."""
-    return bson.decode(document, CODEC)
+    """A document from its bytes; raises ValueError for what is none."""
+    try:
+        return bson.decode(document, CODEC)
+    except bson.errors.BSONError as error:
+        raise ValueError(str(error)) from error
 
 
 def _tagged(command: Mapping[str, Any]) -> dict[str, Any]:

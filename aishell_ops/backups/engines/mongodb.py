@@ -77,17 +77,20 @@ class MongodbBackups:
         """Staging collections; they are dropped unless they were published. Raises BusyError while another restore goes on."""
         with held_client(target, _WRITE, primary=True) as client:
             journal = Journal(client, plan.database, plan.staging.rpartition("_")[2])
-            build = await asyncio.to_thread(_begin, client, journal, f"restoring {manifest.id}")
-            staging = Staging(client, journal, plan.request.tables, go_on=plan.request.go_on)
-            loading = Loading(staging, manifest, plan, defined_alike=defined_alike(manifest, build))
             try:
-                yield loading
-            except BaseException:
-                # A server that is gone keeps what was prepared; the next restore removes it.
-                with suppress(MongoError):
-                    await asyncio.shield(asyncio.to_thread(loading.end))
-                raise
-            await asyncio.shield(asyncio.to_thread(loading.end))
+                build = await asyncio.to_thread(_begin, client, journal, f"restoring {manifest.id}")
+                staging = Staging(client, journal, plan.request.tables, go_on=plan.request.go_on)
+                loading = Loading(staging, manifest, plan, defined_alike=defined_alike(manifest, build))
+                try:
+                    yield loading
+                except BaseException:
+                    # A server that is gone keeps what was prepared; the next restore removes it.
+                    with suppress(MongoError):
+                        await asyncio.shield(asyncio.to_thread(loading.end))
+                    raise
+                await asyncio.shield(asyncio.to_thread(loading.end))
+            finally:
+                journal.leave()
 
     @asynccontextmanager
     async def scratch(self, target: Target, manifest: Manifest) -> AsyncIterator[Target]:
@@ -121,7 +124,8 @@ def _begin(client: HeldClient, journal: Journal, what: str) -> Document:
         take_over(client, journal.database, journal)
         return client.command("admin", {"buildInfo": 1})
     except BaseException:
-        put_in_order(client, journal, journal.read())
+        with suppress(MongoError):
+            put_in_order(client, journal, journal.read())
         raise
 
 

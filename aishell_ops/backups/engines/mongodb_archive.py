@@ -80,22 +80,25 @@ class ArchiveReader:
             raise BackupError(f"the archive of mongodump ends too early{words}", "look at the server's log, and take the backup again")
 
     def _take(self, document: bytes) -> None:
-        if not self._listed:
-            if self._told:
-                self._list(fields_of(document))
-            self._told = True
-        elif self._name is None:
-            header = fields_of(document)
-            self._name, self._ended = str(header["collection"]), bool(header["EOF"])
-        else:
+        if self._listed and self._name is not None:
             self._taker.document(self._name, document)
+            return
+        try:
+            header = fields_of(document)
+            if self._listed:
+                self._name, self._ended = str(header["collection"]), bool(header["EOF"])
+            elif self._told:
+                self._list(header)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            hint = f"what it says of a collection is not understood: {type(error).__name__}: {error}"
+            raise BackupError("the archive of mongodump is damaged", hint) from error
+        self._told = True
+        if self._name is not None and self._name not in self._open:
+            raise BackupError("the archive of mongodump is damaged", f"it has documents of {self._name}, of which it does not tell before")
 
     def _list(self, header: Document) -> None:
         name = str(header["collection"])
-        try:
-            metadata = fields_of(document_of(str(header["metadata"]) or "{}"))
-        except ValueError as error:
-            raise BackupError(f"the archive of mongodump tells of {name} what is not understood: {error}", "use mongorestore") from error
+        metadata = fields_of(document_of(str(header["metadata"]) or "{}"))
         kind = str(header.get("type") or metadata.get("type") or "collection")
         self._taker.collection(defined(name, kind, metadata.get("options") or {}, metadata.get("indexes") or ()))
         if kind != "view":

@@ -18,6 +18,8 @@ from aishell_ops.backups.models import Holder
 
 _NAME = re.compile(r"aishell_restore_(?P<token>[0-9a-f]{8})")
 _HOLDER, _DONE = "holder", "done"
+_GOING_ON: set[str] = set()
+"""The restores of this very process: of those that it has given up it is no sign of life."""
 
 
 def new_token() -> str:
@@ -58,7 +60,12 @@ class Journal:
 
     def begin(self, what: str) -> None:
         """Say who restores."""
+        _GOING_ON.add(self.token)
         self.write({"_id": _HOLDER, "holder": asdict(own_holder(what))})
+
+    def leave(self) -> None:
+        """This process restores no more, however that ended."""
+        _GOING_ON.discard(self.token)
 
     def write(self, entry: Document) -> None:
         """Add an entry."""
@@ -66,43 +73,60 @@ class Journal:
         if refused:
             raise BackupError(f"the restore cannot write down what it does: {refused[0].words}", "look at the server's log")
 
+    def note(self, kind: str, number: int) -> None:
+        """Say how far a collection has come; the kinds are the names of what `Journaled` has."""
+        self.write({"_id": f"{kind} {number}", "number": number})
+
     def done(self) -> None:
         """Say that the restored collections are in their places."""
         self.write({"_id": _DONE})
 
     def read(self) -> Journaled:
         """All entries."""
-        return _journaled({str(entry["_id"]): entry for entry in map(fields_of, self._client.read(self.database, self.name))})
+        return _journaled(self.token, {str(entry["_id"]): entry for entry in map(fields_of, self._client.read(self.database, self.name))})
 
 
 @dataclass(frozen=True, slots=True)
 class Journaled:
-    """What a journal says. `moved` are the numbers of new ones that were to get their names, `made` those that were to be made there."""
+    """What a journal says, as numbers of its entries.
 
+    `moved` are new ones that were to get their names, `made` those that were to be made there. Of old ones that could not be
+    renamed `copying` were begun, `copied` lie aside whole, and `dropped` are no longer in their places.
+    """
+
+    token: str
     holder: Holder | None
     done: bool
     new: tuple[Entry, ...] = ()
     old: tuple[Entry, ...] = ()
     moved: frozenset[int] = frozenset()
     made: frozenset[int] = frozenset()
+    copying: frozenset[int] = frozenset()
+    copied: frozenset[int] = frozenset()
+    dropped: frozenset[int] = frozenset()
 
     @property
     def alive(self) -> bool | None:
         """Whether its restore goes on; None where it runs on another machine."""
-        return False if self.holder is None else lives(self.holder)
+        if self.holder is None:
+            return False
+        ours = own_holder()
+        if (self.holder.machine, self.holder.pid) == (ours.machine, ours.pid) and self.token not in _GOING_ON:
+            return False
+        return lives(self.holder)
 
 
-def _journaled(entries: dict[str, Document]) -> Journaled:
+def _journaled(token: str, entries: dict[str, Document]) -> Journaled:
     def of(kind: str) -> Iterable[Document]:
         return (entry for name, entry in entries.items() if name.startswith(f"{kind} "))
 
     return Journaled(
+        token,
         _holder(entries.get(_HOLDER, {}).get("holder")),
         _DONE in entries,
         tuple(sorted((_entry(entry) for entry in of("new")), key=lambda one: one.number)),
         tuple(sorted((_entry(entry) for entry in of("old")), key=lambda one: one.number)),
-        frozenset(int(entry["number"]) for entry in of("moved")),
-        frozenset(int(entry["number"]) for entry in of("made")),
+        *(frozenset(int(entry["number"]) for entry in of(kind)) for kind in ("moved", "made", "copying", "copied", "dropped")),
     )
 
 

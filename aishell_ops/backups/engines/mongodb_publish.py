@@ -1,7 +1,8 @@
 """How restored collections take the places of the old ones, which can be brought back until the end, also by whoever comes next.
 
 Each collection is renamed away, then the new one gets its name; both are done at once by the server. Views and time series
-cannot be renamed: views are made anew from their definitions, a restored time series is copied into its place.
+cannot be renamed: views are made anew from their definitions, a restored time series is copied into its place. So is what a
+server does not rename for its name's sake.
 """
 
 from __future__ import annotations
@@ -13,10 +14,8 @@ from aishell_core.engines.mongodb_errors import MongoError
 from aishell_core.engines.mongodb_held import HeldClient, bytes_of, fields_of
 from aishell_ops.backups.engines.mongodb_contents import Collection, contents_of
 from aishell_ops.backups.engines.mongodb_journal import Entry, Journal, Journaled, journals_in
-from aishell_ops.backups.engines.mongodb_staging import Staged, Staging, drop, put, rename
+from aishell_ops.backups.engines.mongodb_staging import Staging, copy, drop, renamed, shift
 from aishell_ops.backups.errors import BackupError, BusyError
-
-_COPIED_DOCUMENTS = 1000
 
 
 def take_over(client: HeldClient, database: str, own: Journal | None = None) -> None:
@@ -58,7 +57,9 @@ def publish(staging: Staging, tables: Sequence[str]) -> None:
         _put_in_place(staging)
         journal.done()
     except BaseException:
-        put_in_order(client, journal, journal.read())
+        # Where the server is gone it is the next restore that brings the old ones back.
+        with suppress(MongoError):
+            put_in_order(client, journal, journal.read())
         raise
     # It is done: what cannot be removed now is removed by the next restore.
     with suppress(MongoError):
@@ -74,8 +75,12 @@ def _put_aside(client: HeldClient, journal: Journal, leaving: Sequence[Collectio
             raise BackupError(f"{one.name} is a time series, which the server cannot rename", "drop it, then restore again")
         if one.is_view:
             drop(client, journal.database, one.name)
-        else:
-            rename(client, journal.database, one.name, journal.old_name(number))
+        elif not renamed(client, journal.database, one.name, journal.old_name(number)):
+            journal.note("copying", number)
+            copy(client, journal.database, one, one.name, journal.old_name(number))
+            journal.note("copied", number)
+            drop(client, journal.database, one.name)
+            journal.note("dropped", number)
 
 
 def _put_in_place(staging: Staging) -> None:
@@ -83,26 +88,14 @@ def _put_in_place(staging: Staging) -> None:
     client, journal = staging.client, staging.journal
     for one in sorted(staging.staged.values(), key=lambda one: one.collection.is_view):
         if not one.collection.is_view and not one.collection.is_series:
-            journal.write({"_id": f"moved {one.number}", "number": one.number})
-            rename(client, journal.database, one.name, one.final)
-            continue
-        journal.write({"_id": f"made {one.number}", "number": one.number})
-        client.command(journal.database, one.collection.creation())
-        if one.collection.is_series:
-            _copy(client, journal.database, one)
-
-
-def _copy(client: HeldClient, database: str, one: Staged) -> None:
-    waiting: list[bytes] = []
-    for document in client.read(database, one.name):
-        waiting.append(document)
-        if len(waiting) == _COPIED_DOCUMENTS:
-            put(client, database, one.final, one.collection, waiting)
-            waiting = []
-    if waiting:
-        put(client, database, one.final, one.collection, waiting)
-    if indexing := one.collection.indexing():
-        client.command(database, indexing)
+            journal.note("moved", one.number)
+            if renamed(client, journal.database, one.name, one.final):
+                continue
+        journal.note("made", one.number)
+        if one.collection.is_view:
+            client.command(journal.database, one.collection.creation())
+        else:
+            copy(client, journal.database, one.collection, one.name, one.final)
 
 
 def _bring_back(client: HeldClient, journal: Journal, journaled: Journaled) -> None:
@@ -121,10 +114,20 @@ def _bring_back(client: HeldClient, journal: Journal, journaled: Journaled) -> N
             if entry.name not in there:
                 client.command(database, fields_of(entry.creation))
         elif aside in there:
-            if entry.name in there:
-                # Somebody has written to a name that was free for a moment: that is kept beside.
-                rename(client, database, entry.name, journal.late_name(entry.number))
-            rename(client, database, aside, entry.name)
+            _back_from(client, journal, journaled, entry, entry.name in there)
+
+
+def _back_from(client: HeldClient, journal: Journal, journaled: Journaled, entry: Entry, taken: bool) -> None:
+    """Bring back what lies aside; where it was being copied it may be a part, and the whole is in its place."""
+    number, aside = entry.number, journal.old_name(entry.number)
+    begun, whole = number in journaled.copying, number in journaled.copied
+    if begun and (not whole or (taken and number not in journaled.dropped)):
+        drop(client, journal.database, aside)
+        return
+    if taken:
+        # Somebody has written to a name that was free for a moment: that is kept beside.
+        shift(client, journal.database, entry.name, journal.late_name(number))
+    shift(client, journal.database, aside, entry.name)
 
 
 def _still_old(journal: Journal, journaled: Journaled, entry: Entry, there: frozenset[str]) -> bool:

@@ -24,7 +24,7 @@ from aishell_ops.backups.streams.stopping import expect_wanted
 
 _PIECE_DOCUMENTS, _PIECE_BYTES = 1000, 8 << 20
 _LOOK_SECONDS = 0.2
-_NAMESPACE_NOT_FOUND = 26
+_NAMESPACE_NOT_FOUND, _INVALID_NAMESPACE = 26, 73
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +184,40 @@ def drop(client: HeldClient, database: str, name: str) -> None:
             raise
 
 
-def rename(client: HeldClient, database: str, old: str, new: str) -> None:
-    """Give a collection another name; raises MongoError."""
-    client.command("admin", {"renameCollection": f"{database}.{old}", "to": f"{database}.{new}"})
+def renamed(client: HeldClient, database: str, old: str, new: str) -> bool:
+    """Give a collection another name; False where the server does not take one of the names, as FerretDB one with a dot."""
+    try:
+        client.command("admin", {"renameCollection": f"{database}.{old}", "to": f"{database}.{new}"})
+    except MongoError as error:
+        if error.number != _INVALID_NAMESPACE:
+            raise
+        return False
+    return True
+
+
+def copy(client: HeldClient, database: str, collection: Collection, old: str, new: str) -> None:
+    """Make a collection like one, with its documents and indexes; raises MongoError and BackupError."""
+    client.command(database, collection.creation(new))
+    waiting: list[bytes] = []
+    for document in client.read(database, old):
+        waiting.append(document)
+        if len(waiting) == _PIECE_DOCUMENTS:
+            put(client, database, new, collection, waiting)
+            waiting = []
+    if waiting:
+        put(client, database, new, collection, waiting)
+    if indexing := collection.indexing(new):
+        client.command(database, indexing, LONGEST_SECONDS)
+
+
+def shift(client: HeldClient, database: str, old: str, new: str) -> None:
+    """Give a collection another name, if need be by copying it; raises MongoError and BackupError."""
+    if renamed(client, database, old, new):
+        return
+    collection = collection_of(client, database, old)
+    if collection is not None:
+        copy(client, database, collection, old, new)
+        drop(client, database, old)
 
 
 class Either:

@@ -1,6 +1,7 @@
 """mongodump: whether it is here, whether it fits the server, and how it is told what to save without a password to be seen.
 
-No MongoDB tools were at hand where this was written: the options are those of their manual, and of the program's own source.
+The tools of MongoDB are in no package that the tests could install: the options and the archive were tried with a build of their source,
+and the tests go by what that had written.
 https://www.mongodb.com/docs/database-tools/mongodump/
 """
 
