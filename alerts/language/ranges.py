@@ -32,6 +32,11 @@ class Range:
         """What either may be."""
         return Range(min(self.low, other.low), max(self.high, other.high))
 
+    @property
+    def has_zero(self) -> bool:
+        """Whether zero is among the values."""
+        return self.low <= 0.0 <= self.high
+
 
 ANYTHING = Range()
 POSITIVE = Range(0.0)
@@ -70,3 +75,34 @@ def decided(operator: str, left: Range, right: Range) -> bool | None:
             apart = left.high < right.low or right.high < left.low
             same = left.is_one and right.is_one and left.low == right.low
             return None if not (apart or same) else same is (operator == "==")
+
+
+def range_of_arithmetic(operator: str, left: Range, right: Range) -> Range:
+    """What a sum, difference, product or quotient of values in two ranges can be; a division by zero has no value at all.
+
+    The ends are computed as the values themselves are, so that rounding leaves none outside.
+    """
+    match operator:
+        case "+":
+            return _known(left.low + right.low, left.high + right.high)
+        case "-":
+            return _known(left.low - right.high, left.high - right.low)
+        case "*":
+            ends = [_product(one, other) for one in (left.low, left.high) for other in (right.low, right.high)]
+            return _known(min(ends), max(ends))
+        case "/" if not right.has_zero and math.isfinite(right.low) and math.isfinite(right.high):
+            ends = [one / other for one in (left.low, left.high) for other in (right.low, right.high)]
+            return _known(min(ends), max(ends))
+        case "/" if left.low >= 0.0 and right.low >= 0.0:
+            return POSITIVE
+        case _:
+            return ANYTHING
+
+
+def _product(one: float, other: float) -> float:
+    """Zero times however much is zero: an end that is infinite stands for figures that are not."""
+    return 0.0 if not one or not other else one * other
+
+
+def _known(low: float, high: float) -> Range:
+    return ANYTHING if math.isnan(low) or math.isnan(high) else Range(low, high)

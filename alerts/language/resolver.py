@@ -27,7 +27,7 @@ from alerts.language.patterns import PatternError, compile_pattern
 from alerts.language.plan import Constant, Plan
 from alerts.language.problems import Problem
 from alerts.language.quantities import PLAIN, RATIO, Quantity
-from alerts.language.ranges import ANYTHING, POSITIVE, Range, decided, range_of_metric
+from alerts.language.ranges import ANYTHING, Range, decided, range_of_arithmetic, range_of_metric
 from alerts.models import Matcher, MatchOperator
 
 
@@ -291,9 +291,7 @@ def _range(operator: str, left: Range, right: Range) -> Range:
     if left.is_one and right.is_one:
         value = _folded(plan.Arithmetic(operator, Constant(left.low), Constant(right.low)))
         return Range(value.value, value.value) if isinstance(value, Constant) else ANYTHING
-    if operator == "+":
-        return Range(left.low + right.low, left.high + right.high)
-    return POSITIVE if operator in {"*", "/"} and left.low >= 0.0 and right.low >= 0.0 else ANYTHING
+    return range_of_arithmetic(operator, left, right)
 
 
 def _mend(left: Quantity, right: Quantity) -> str:
