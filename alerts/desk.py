@@ -63,6 +63,8 @@ class Look:
     evaluation: Evaluation = field(default_factory=Evaluation)
     acknowledgements: dict[Fingerprint, Acknowledgement] = field(default_factory=dict)
     silences: tuple[Silence, ...] = ()
+    ended: tuple[Silence, ...] = ()
+    """Silences that somebody has ended a short while ago."""
     taken: Taken | None = None
     standing: Standing | None = None
 
@@ -255,6 +257,7 @@ class Desk:
             is_evaluator=True,
             acknowledgements=alert_rows.acknowledgements(connection),
             silences=silence_rows.load(connection, self._clock.now()),
+            ended=silence_rows.ended_early(connection, self._clock.now()),
             taken=taken,
             of_channels=group_rows.own_alerts(connection),
             evaluation=evaluation(connection, self._clock, self._boot),

@@ -38,6 +38,7 @@ class Surroundings:
     traits: Mapping[TargetId, Traits]
     broken: Mapping[str, str] = field(default_factory=dict)
     silences: tuple[Silence, ...] = ()
+    ended: tuple[Silence, ...] = ()
     windows: tuple[Maintenance, ...] = ()
     acknowledgements: Mapping[Fingerprint, Acknowledgement] = field(default_factory=dict)
     is_settling: bool = False
@@ -88,7 +89,7 @@ def evaluated(before: Alerts, judgements: Iterable[Judgement], around: Surroundi
     changes += _without_judge(after, around, now)
     for alert in [alert for alert in after.values() if not is_watched(alert)]:
         _put(after, alert.fingerprint, aged(around.rules.get(alert.rule), alert, now))
-    mutes = Mutes(around.rules, around.silences, around.windows, around.traits, around.silent)
+    mutes = Mutes(around.rules, around.silences, around.windows, around.traits, around.silent, around.ended)
     quiet, hushed = muted([*after.values(), *(alert for alert in around.others if alert.fingerprint not in after)], mutes, now)
     after |= {alert.fingerprint: alert for alert in quiet if alert.fingerprint in after}
     changes = [*_as_muted(changes, after), *(change for change in hushed if change.after.fingerprint in after)]

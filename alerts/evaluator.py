@@ -158,6 +158,7 @@ class Evaluator:
             traits=traits,
             broken=_broken(self.book, self.alerts.values()),
             silences=look.silences,
+            ended=look.ended,
             windows=self.book.settings.maintenance,
             acknowledgements=look.acknowledgements,
             is_settling=self._clock.steady() - self._began < SETTLING_SECONDS,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from difflib import get_close_matches
 
 from aishell_core.clock import Clock
@@ -153,9 +154,12 @@ def end_silence(store: AlertStore, identity: str, by: str, now: float) -> Silenc
     return _changed_silence(store, identity, now, lambda found: ended_early(found, by, now))
 
 
-def extend_silence(store: AlertStore, identity: str, ends_at: float, now: float) -> Silence:
-    """Give a silence another end; raises UsageError for one that is unknown or over, and StateError."""
-    return _changed_silence(store, identity, now, lambda found: extended(found, ends_at, now))
+def extend_silence(store: AlertStore, identity: str, ends_at: float, by: str, now: float) -> Silence:
+    """Give a silence another end, as `by` does, which the history of what it silences tells.
+
+    Raises UsageError for one that is unknown or over, and StateError.
+    """
+    return _changed_silence(store, identity, now, lambda found: extended(found, ends_at, now), by)
 
 
 def history(
@@ -175,7 +179,7 @@ def _noted(connection: sqlite3.Connection, before: Alert, after: Alert, kind: Ch
     return after
 
 
-def _changed_silence(store: AlertStore, identity: str, now: float, change: Callable[[Silence], Silence]) -> Silence:
+def _changed_silence(store: AlertStore, identity: str, now: float, change: Callable[[Silence], Silence], extended_by: str = "") -> Silence:
     def write(connection: sqlite3.Connection) -> Silence:
         kept = {found.id: found for found in silence_rows.load(connection, now - silence_rows.KEPT_SECONDS)}
         found = [kept[identity]] if identity in kept else [kept[each] for each in kept if each.startswith(identity) and identity]
@@ -185,9 +189,20 @@ def _changed_silence(store: AlertStore, identity: str, now: float, change: Calla
             raise UsageError(f"{identity!r} means {len(found)} silences" if found else f"there is no silence {identity!r}", hint)
         changed = change(found[0])
         silence_rows.save(connection, changed)
+        if extended_by:
+            _note_extension(connection, changed, extended_by, now)
         return changed
 
     return store.transact(write)
+
+
+def _note_extension(connection: sqlite3.Connection, silence: Silence, by: str, now: float) -> None:
+    """That nobody is told for longer, or shorter, in the history of each alert that the silence holds now."""
+    until = datetime.fromtimestamp(silence.ends_at, UTC).strftime("%Y-%m-%d %H:%MZ")
+    reason = f"{silence.id} extended by {by} until {until}"
+    for alert in alert_rows.load(connection).values():
+        if alert.phase.is_active and silence.id in alert.silenced_by:
+            _noted(connection, alert, alert, ChangeKind.SILENCED, reason, now)
 
 
 def evaluation(connection: sqlite3.Connection, clock: Clock, boot: str) -> Evaluation:

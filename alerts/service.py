@@ -121,9 +121,9 @@ class AlertService:
         """End a silence now; raises UsageError and StateError."""
         return await self._desk.with_store(lambda store: handling.end_silence(store, identity, by, self._clock.now()))
 
-    async def extend_silence(self, identity: str, ends_at: float) -> Silence:
+    async def extend_silence(self, identity: str, ends_at: float, by: str) -> Silence:
         """Give a silence another end; raises UsageError and StateError."""
-        return await self._desk.with_store(lambda store: handling.extend_silence(store, identity, ends_at, self._clock.now()))
+        return await self._desk.with_store(lambda store: handling.extend_silence(store, identity, ends_at, by, self._clock.now()))
 
     async def history(self, since: float, until: float, fingerprint: Fingerprint | None = None) -> tuple[AlertChange, ...]:
         """What happened in a span, the newest first; raises StateError."""

@@ -143,7 +143,11 @@ def extend(
 
     desk = _Desk.of(context, config)
     end = desk.now + _seconds(lasting)
-    return desk.on_silence(silence, f"extend for {lasting}", lambda store: handling.extend_silence(store, silence, end, desk.now), json)
+
+    def work(store: AlertStore) -> Silence:
+        return handling.extend_silence(store, silence, end, desk.user, desk.now)
+
+    return desk.on_silence(silence, f"extend for {lasting}", work, json)
 
 
 def unsilence(context: typer.Context, silence: SilenceArgument, config: ConfigOption = None, json: JsonOption = False) -> int:

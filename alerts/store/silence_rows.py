@@ -9,6 +9,7 @@ from alerts.models import Silence
 from alerts.store.codec import decode_matchers, encode_matchers
 
 KEPT_SECONDS = 30 * 86_400.0
+ENDED_SECONDS = 600.0
 _COLUMNS = "id, matchers, starts_at, ends_at, author, comment, created_at, ended_by"
 
 
@@ -36,6 +37,11 @@ def load(connection: sqlite3.Connection, after: float) -> tuple[Silence, ...]:
         if read:
             found.append(Silence(identity, read, starts_at, ends_at, author, comment, created_at, ended_by))
     return tuple(found)
+
+
+def ended_early(connection: sqlite3.Connection, now: float) -> tuple[Silence, ...]:
+    """Those that somebody has ended within the last minutes: who it was is told when their alerts go on."""
+    return tuple(each for each in load(connection, now - ENDED_SECONDS) if each.ended_by and each.ends_at <= now)
 
 
 def prune(connection: sqlite3.Connection, now: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -265,11 +266,31 @@ async def test_a_silence_that_is_extended_holds_for_longer(folder: Path, clock: 
     station = Station(folder, RULE, clock=clock)
     await station.watch(orders=0.5)
     silence = await station.service.silence((OF_ORDERS,), clock.now(), clock.now() + 5, "ana")
-    await station.service.extend_silence(silence.id, clock.now() + 20)
+    await station.service.extend_silence(silence.id, clock.now() + 20, "eve")
     await station.watch(15, orders=0.95)
     assert station.told == []
     await station.watch(10, orders=0.95)
     assert station.told == ["firing warning"]
+
+
+async def test_the_history_says_who_extended_and_who_ended_a_silence(folder: Path, clock: FakeClock) -> None:
+    station = Station(folder, RULE, clock=clock)
+    await station.watch(orders=0.5)
+    silence = await station.service.silence((OF_ORDERS,), clock.now(), clock.now() + 60, "ana")
+    await station.watch(3, orders=0.95)
+    until = clock.now() + 3600
+    await station.service.extend_silence(silence.id, until, "eve")
+    await station.watch(2, orders=0.95)
+    await station.service.end_silence(silence.id, "bob")
+    await station.watch(3, orders=0.95)
+    past = await station.service.history(0.0, clock.now() + 1)
+    said = [(change.kind, change.reason) for change in reversed(past) if "silenced" in change.kind]
+    moment = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%MZ")
+    assert said == [
+        (ChangeKind.SILENCED, silence.id),
+        (ChangeKind.SILENCED, f"{silence.id} extended by eve until {moment}"),
+        (ChangeKind.UNSILENCED, f"{silence.id} ended by bob"),
+    ]
 
 
 async def test_in_a_maintenance_window_nobody_is_told(folder: Path, clock: FakeClock) -> None:

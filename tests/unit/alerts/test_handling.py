@@ -104,7 +104,7 @@ def test_a_silence_is_made_extended_and_ended(store: AlertStore) -> None:
     made = silence(store, "s1-abc", (OF_ORDERS,), NOW, NOW + 60, author="ana", comment=" upgrade ", now=NOW)
     assert standing(store, clock, "b").silences == (made,)
     assert made.comment == "upgrade"
-    longer = extend_silence(store, "s1", NOW + 600, NOW + 5)
+    longer = extend_silence(store, "s1", NOW + 600, "eve", NOW + 5)
     assert standing(store, clock, "b").silences == (longer,)
     over = end_silence(store, "s1-abc", "bob", NOW + 6)
     assert (over.ends_at, over.ended_by) == (NOW + 6, "bob")
