@@ -144,12 +144,13 @@ async def test_one_that_fails_is_no_backup_whatever_it_says(
 
 async def test_where_it_cannot_do_what_is_wanted_our_own_export_does(shop: Target, storage: FolderStorage, dumper: Dumper) -> None:
     folder = dumper()
-    for request in ({"tables": ("orders",)}, {"format": Format.JSON}, {"method": "mongodb_export"}):
+    for request in ({"tables": ("orders",)}, {"format": Format.JSON}, {"method": "export"}):
         assert (await taken(shop, storage, folders=(folder,), **request)).manifest.method == "mongodb_export"
+    assert (await taken(shop, storage, folders=(folder,), method="logical")).manifest.method == "mongodump"
     with pytest.raises(UsageError, match="mongodump is not used for --tables"):
         await taken(shop, storage, folders=(folder,), tables=("orders",), method="mongodump")
-    with pytest.raises(UsageError, match="there is no method dump"):
-        await taken(shop, storage, method="dump")
+    with pytest.raises(UsageError, match="MongoDB is not saved by the method physical"):
+        await taken(shop, storage, method="physical")
 
 
 async def test_one_that_is_missing_or_too_old_is_told_with_the_package(shop: Target, dumper: Dumper) -> None:

@@ -22,6 +22,8 @@ from aishell_ops.backups.engines.mongodb_tools import Dumper, arguments_of, expe
 from aishell_ops.backups.models import Format, Source, Tool
 
 EXPORT, DUMP = "mongodb_export", "mongodump"
+_METHODS = {"": "", "logical": "", "export": EXPORT, EXPORT: EXPORT, DUMP: DUMP}
+"""What a person may ask for; "" is the choice of ours."""
 _RATIO = {EXPORT: 2.0, DUMP: 1.0}
 """About how many bytes a stream has for each byte of the documents."""
 _WITH_MOMENTS = 13
@@ -110,8 +112,9 @@ def hold(client: HeldClient, contents: Contents, hello: Document) -> Held:
 
 def _dumper(request: SaveRequest, contents: Contents, environ: Mapping[str, str], folders: Iterable[Path]) -> Dumper | None:
     """The mongodump to be used; None where our own export is."""
-    if request.method not in ("", EXPORT, DUMP):
-        raise UsageError(f"there is no method {request.method}", f"there are {EXPORT} and {DUMP}")
+    method = _METHODS.get(request.method)
+    if method is None:
+        raise UsageError(f"MongoDB is not saved by the method {request.method}", "take --method export or mongodump")
     series = [one.name for one in contents.collections if one.is_series]
     unfit = (
         ("--tables", bool(request.tables)),
@@ -119,11 +122,11 @@ def _dumper(request: SaveRequest, contents: Contents, environ: Mapping[str, str]
         (f"a time series ({', '.join(series)})", bool(series)),
     )
     reason = next((words for words, here in unfit if here), "")
-    if request.method == DUMP and reason:
-        raise UsageError(f"mongodump is not used for {reason}", f"take the method {EXPORT}")
-    if request.method == EXPORT or reason:
+    if method == DUMP and reason:
+        raise UsageError(f"mongodump is not used for {reason}", "take --method export")
+    if method == EXPORT or reason:
         return None
-    return expect_dumper(environ, folders) if request.method == DUMP else find_dumper(environ, folders)
+    return expect_dumper(environ, folders) if method == DUMP else find_dumper(environ, folders)
 
 
 def _identity(client: HeldClient, hello: Document) -> str:
@@ -168,7 +171,7 @@ def _warnings(held: Held, dumper: Dumper | None) -> tuple[str, ...]:
     if dumper is None:
         reason = f"this backup does not show one moment: {held.reason}; let nobody write meanwhile where that matters"
         return () if held.moment is not None else (reason,)
-    better = "; --format json reads all of it at one moment here" if held.moment is not None else ""
+    better = "; --method export reads all of it at one moment here" if held.moment is not None else ""
     return (f"mongodump of one database does not show one moment{better}",)
 
 
