@@ -6,10 +6,11 @@ Loaded where there is something to tell of: most dashboards and commands watch d
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from aishell_core.clock import Clock
 from aishell_core.errors import AishellError, StateError
@@ -31,6 +32,8 @@ from aishell_tui.backup_jobs import Timetable, planned, with_kept
 from aishell_tui.backup_settings import BackupSettings
 from aishell_tui.config.backup_layers import LoadedBackups
 from aishell_tui.config.load import Configuration
+
+T = TypeVar("T")
 
 Found = Mapping[TargetId, tuple[BackupFigures, ...]]
 
@@ -71,13 +74,13 @@ class FiguresReader:
         free = {str(each): _free_bytes(each) for each in _storages(self._settings(configuration, known.timetable.kept))}
         expected = self._expected(configuration, known.timetable, now)
         tried = settled(known.attempts, lives, now)
+        stored, attempted = _by_target(known.stored, lambda one: one[1].manifest.source.target), _by_target(tried, lambda one: one.target)
         found = {}
         for target in self._targets:
-            mine = [one for one in known.stored if one[1].manifest.source.target == target.name]
-            attempted = [one for one in tried if one.target == target.name]
-            figures = figures_of(database_of(target), mine, attempted, expected.get(target.name, ()), free)
+            name = target.name
+            figures = figures_of(database_of(target), stored.get(name, ()), attempted.get(name, ()), expected.get(name, ()), free)
             if figures:
-                found[target.name] = figures
+                found[name] = figures
         return found
 
     def _newest(self, connection: sqlite3.Connection, configuration: Configuration | None, now: float) -> _Kept:
@@ -105,6 +108,13 @@ class FiguresReader:
                 for target in plan.targets:
                     found.setdefault(target, []).append(Expectation(plan.expression, plan.zone, plan.jitter_seconds, since))
         return found
+
+
+def _by_target(values: Iterable[T], target: Callable[[T], str]) -> dict[str, list[T]]:
+    found: dict[str, list[T]] = {}
+    for value in values:
+        found.setdefault(target(value), []).append(value)
+    return found
 
 
 def _storages(settings: BackupSettings) -> tuple[StorageAddress, ...]:

@@ -30,6 +30,7 @@ READ_SECONDS = 15.0
 LOOK_SECONDS = 600.0
 """How often storages on this machine are looked into; what this machine's programs do there is known at once without that."""
 CLOUDS_SECONDS = 3600.0
+CONFIGURATION_SECONDS = 60.0
 _KNOWN = """
 SELECT EXISTS (SELECT 1 FROM backup_entry) OR EXISTS (SELECT 1 FROM backup_attempt) OR EXISTS (SELECT 1 FROM backup_schedule)
 """
@@ -50,7 +51,8 @@ class BackupWatch:
         self._environ = environ
         self._found: Found = {}
         self._reader: FiguresReader | None = None
-        self._looked_at = self._looked_far_at = -float("inf")
+        self._configured: Configuration | None = None
+        self._loaded_at = self._looked_at = self._looked_far_at = -float("inf")
 
     def samples(self, target: TargetId) -> tuple[Sample, ...]:
         """The figures of a target as of now; none where nothing is known."""
@@ -62,7 +64,7 @@ class BackupWatch:
         while True:
             before = self._found
             self._found = await asyncio.to_thread(self._read, looks=True)
-            changed = frozenset(target for target, figures in self._found.items() if before.get(target) != figures)
+            changed = frozenset(target for target in self._found if _course(before, target) != _course(self._found, target))
             if changed:
                 told(changed)
             await self._clock.sleep(READ_SECONDS)
@@ -92,16 +94,24 @@ class BackupWatch:
         reader.look(configuration, clouds=far)
 
     def _configuration(self) -> Configuration | None:
-        """The configuration as it stands; one that cannot be read has no jobs for now."""
+        """The configuration as it stood a minute ago at most; one that cannot be read has no jobs for now."""
+        if self._load is None or self._clock.steady() - self._loaded_at < CONFIGURATION_SECONDS:
+            return self._configured
+        self._loaded_at = self._clock.steady()
         try:
-            return self._load() if self._load is not None else None
+            self._configured = self._load()
         except AishellError:
-            return None
+            self._configured = None
+        return self._configured
 
     def _is_worth_it(self, configuration: Configuration | None) -> bool:
         if configuration is not None and (configuration.backups.jobs or configuration.backups.around):
             return True
         return _has_rows(self._folder / NAME) or _has_entries(find_places(self._environ).backups)
+
+
+def _course(found: Found, target: TargetId) -> tuple[object, ...]:
+    return tuple(figures.course for figures in found.get(target, ()))
 
 
 def _has_rows(path: Path) -> bool:

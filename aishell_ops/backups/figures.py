@@ -76,6 +76,11 @@ class BackupFigures:
     growth: float | None = None
     places: tuple[Place, ...] = ()
 
+    @property
+    def course(self) -> tuple[str, float | None, float | None, float | None, int | None]:
+        """What changes when something is done, and not by itself as free room does."""
+        return self.database, self.good_at, self.due_at, self.untested_since, self.failures
+
     def samples(self, now: float) -> Iterator[Sample]:
         """The figures as of a moment."""
         labels: Labels = (("database", self.database),)
