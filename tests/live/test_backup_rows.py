@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import shutil
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,11 +17,12 @@ from aishell_core.errors import RefusedError
 from aishell_core.targets import Location, Target
 from aishell_core.values import TargetId
 from aishell_ops.backups.engines.contract import LoadRequest
-from aishell_ops.backups.models import Format
+from aishell_ops.backups.models import Compression, Format
 from aishell_ops.backups.rows.engines.mysql import MysqlTables
 from aishell_ops.backups.rows.engines.postgres import PostgresTables
 from aishell_ops.backups.rows.engines.sqlite import SqliteTables
 from aishell_ops.backups.storage.folder import FolderStorage
+from aishell_ops.backups.streams.contract import Recipe
 from tests.row_world import Side
 from tests.servers.mysql import VERSIONS, MysqlServer, mysql
 from tests.servers.postgres import PostgresServer, postgres
@@ -160,7 +164,7 @@ def contents(path: Path) -> dict[str, list[str]]:
         return found
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", [*FORMS, Format.SQL])
 async def test_a_file_comes_back_as_it_was(storage: FolderStorage, file: Path, form: Format) -> None:
     backup = await sqlite_side(file).save(storage, form)
     again = file.with_name("again.db")
@@ -175,7 +179,7 @@ async def test_a_file_comes_back_as_it_was(storage: FolderStorage, file: Path, f
     assert {each.column for each in done.fidelity if each.fidelity == "cannot"} == {"trigger t"}
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", [*FORMS, Format.SQL])
 async def test_a_file_goes_into_postgres_and_comes_back(storage: FolderStorage, file: Path, pg: PostgresServer, form: Format) -> None:
     pg.execute("DROP DATABASE IF EXISTS shop WITH (FORCE)")
     backup = await sqlite_side(file).save(storage, form)
@@ -186,7 +190,7 @@ async def test_a_file_goes_into_postgres_and_comes_back(storage: FolderStorage, 
     )
     assert rows[0] == ["7.25", "1969-12-31 23:59:59.999999", '"5"', -(2**63), None]
     back = file.with_name("back.db")
-    returned = await pg_side(pg).save(storage, form)
+    returned = await pg_side(pg).save(storage)
     done = await sqlite_side(back).load(storage, returned)
     assert done.comparison.differences == ()
     with closing(sqlite3.connect(file)) as one, closing(sqlite3.connect(back)) as other:
@@ -426,3 +430,17 @@ async def test_zero_dates_of_mysql_are_told_and_refused(storage: FolderStorage, 
     assert other_pg.execute("SELECT d::text FROM z ORDER BY id", database="shop") == [[None], [None], ["2026-01-01"]]
     done = await my_side(my).load(storage, backup, LoadRequest(replace=True))
     assert done.comparison.differences == ()
+
+
+async def test_a_script_is_read_by_the_shell_of_sqlite_alone(storage: FolderStorage, file: Path) -> None:
+    shell = shutil.which("sqlite3")
+    if shell is None:
+        pytest.skip("sqlite3 is not installed")
+    backup = await sqlite_side(file).save(storage, Format.SQL, recipe=Recipe(compression=Compression.NONE))
+    scripts = sorted(path for path in (file.parent / "backups").rglob("parts/*.sql"))
+    assert len(scripts) == len(backup.manifest.parts) == 4
+    whole = b"".join(path.read_bytes() for path in scripts)
+    again = file.with_name("again.db")
+    done = await asyncio.to_thread(subprocess.run, [shell, "-bail", str(again)], input=whole, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert contents(again) == contents(file)

@@ -25,6 +25,7 @@ from aishell_ops.backups.rows.json_form import JsonReader, JsonWriter
 from aishell_ops.backups.rows.loading import TableLoad
 from aishell_ops.backups.rows.model import Table, table_as_json, table_of_json
 from aishell_ops.backups.rows.placing import fidelity_of, placed_tables
+from aishell_ops.backups.rows.sql_form import SqlReader, SqlWriter
 from aishell_ops.backups.streams.contract import PlainSink, PlainSource, Progress, Stop, Stride
 from aishell_ops.backups.streams.nowhere import Nowhere
 from aishell_ops.backups.streams.stopping import expect_wanted
@@ -47,6 +48,7 @@ class _Form:
 FORMS: Mapping[Format, _Form] = {
     Format.JSON: _Form("jsonl", JsonWriter, JsonReader),
     Format.CSV: _Form("csv", CsvWriter, CsvReader),
+    Format.SQL: _Form("sql", SqlWriter, SqlReader),
 }
 
 
@@ -58,8 +60,11 @@ class RowBackups:
 
     async def plan_save(self, target: Target, request: SaveRequest) -> SavePlan:
         """What would be saved; raises UsageError for what cannot be, TargetError."""
-        if request.format not in FORMS:
-            raise UsageError(f"rows cannot be saved as {request.format}", f"take --format {' or '.join(FORMS)}")
+        if request.format not in self._engine.forms:
+            raise UsageError(
+                f"rows cannot be saved as {request.format} here",
+                f"take --format {' or '.join(form for form in Format if form in self._engine.forms)}",
+            )
         look = await self._engine.look(target, request.database, request.tables)
         if not look.tables:
             raise UsageError(f"{look.source.database} has no tables", "there is nothing to be saved")

@@ -207,7 +207,7 @@ def foreign_shape(column: Column) -> Shape:
             return Shape(f"bit({column.length})" if column.fixed and column.length else "bit varying")
         case Kind.JSON:
             return Shape("json", doubt=_odd_text)
-        case Kind.ANY:
+        case Kind.ANY | Kind.ARRAY:
             return Shape("json", Fidelity.REPRESENTED, "each value as JSON", write=text_of(column), read=text_back(column))
     name = _NAMES.get(column.kind)
     if name is None:

@@ -49,7 +49,7 @@ _LOOK_SECONDS = 15.0
 class SqliteTables:
     """Gives and takes rows of database files."""
 
-    forms = frozenset({Format.JSON, Format.CSV})
+    forms = frozenset({Format.JSON, Format.CSV, Format.SQL})
     rules = NameRules(10_000, folds=True, reserved="sqlite_")
 
     async def look(self, target: Target, database: str, tables: Sequence[str]) -> Look:

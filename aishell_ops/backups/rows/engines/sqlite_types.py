@@ -46,8 +46,8 @@ def kind_of(declared: str, classes: Mapping[str, int], are_all: AreAll) -> Kind:
 
 def _declared_kind(words: str) -> Kind:
     """By SQLite's own rules of affinity, and then by the words that others use."""
-    if "INT" in words and "INTERVAL" not in words:
-        return Kind.INTEGER
+    if "INT" in words:
+        return Kind.TEXT if "INTERVAL" in words else Kind.INTEGER
     if any(mark in words for mark in ("CHAR", "CLOB", "TEXT")):
         return Kind.TEXT
     if not words:
