@@ -231,15 +231,29 @@ async def test_counts_and_hashes_are_those_of_what_was_saved_beside_writers(
     assert server.ask({"count": "orders"}, "other")["n"] == rows
 
 
+def _expect_program(name: str) -> None:
+    """What stands in the sheet is tried where its programs are."""
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not installed")
+
+
 def _commands(location: str) -> list[str]:
     sheet = (Path(location) / "RECOVERY.txt").read_text()
     return [line.strip().split("    #")[0] for line in sheet.splitlines() if line.startswith("     ")]
 
 
-async def test_the_recovery_sheet_restores_it_without_us(server: FerretServer, shop: Target, storage: FolderStorage) -> None:
-    backup = await taken(shop, storage)
+@pytest.mark.parametrize("keys", [None, KEYS], ids=["plain", "encrypted"])
+async def test_the_recovery_sheet_restores_it_without_us(
+    server: FerretServer, shop: Target, storage: FolderStorage, keys: Keys | None
+) -> None:
+    if keys is not None:
+        _expect_program("age")
+    backup = await taken(shop, storage, ENCRYPTED if keys else None)
     before = contents(server)
-    lines = [line for line in _commands(backup.location) if not line.startswith("#")]
+    if keys is not None:
+        (Path(backup.location) / "key.txt").write_text(keys.identities[0].reveal() + "\n")
+    lines = [line for line in _commands(backup.location) if line.split()[0] in {"echo", "zstd", "age", "python3"}]
+    assert len(lines) == 2 * len(backup.manifest.parts) + 1
     script = lines.pop().replace("python3", sys.executable).replace("mongodb://localhost shop", f"{server.url()} recovered")
     for command in (*lines, script):
         await asyncio.to_thread(subprocess.run, command, shell=True, cwd=backup.location, check=True, capture_output=True)
@@ -247,8 +261,7 @@ async def test_the_recovery_sheet_restores_it_without_us(server: FerretServer, s
 
 
 async def test_the_lines_are_json_that_other_programs_read(shop: Target, storage: FolderStorage) -> None:
-    if shutil.which("jq") is None:
-        pytest.skip("jq is not installed")
+    _expect_program("jq")
     backup = await taken(shop, storage)
     command = "zstd -dc parts/orders.json.zst | jq -r 'select(.city == \"A\") | .price | to_entries[0].key' | sort | uniq -c"
     done = await asyncio.to_thread(subprocess.run, command, shell=True, cwd=backup.location, capture_output=True, text=True, check=True)
