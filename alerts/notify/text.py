@@ -200,9 +200,10 @@ def _look_closer(alert: Alert, rule: Rule | None) -> str:
     steps = rule.steps[:_STEPS] if rule is not None else ()
     own = "  aishell alerts channels" if alert.fingerprint.startswith(OWN_PREFIX) else "  aishell alerts list"
     lines = [f"  aishell alerts show {alert.fingerprint}" if rule is not None else own]
+    ships = rule is not None and bool(rule.builtin)
     for step in steps:
-        lines.append(_wrapped(harmless(render(step.text, facts_of(alert))), "  ", first="  "))
-        lines += [f"    {harmless(command_for(step.command, alert))}"] if step.command else []
+        lines.append(_wrapped(harmless(render(step.text, facts_of(alert)), keeps_literals=ships), "  ", first="  "))
+        lines += [f"    {harmless(command_for(step.command, alert), keeps_literals=ships)}"] if step.command else []
     return "\n".join(["Look closer", *lines])
 
 

@@ -134,13 +134,62 @@ def test_values_are_written_in_their_unit(parts: dict[str, Any], text: str) -> N
         ("postgresql://app:s3cret@db/x", "postgresql://***@db/x"),
         ("password=hunter2 host=db", "password=*** host=db"),
         ("Authorization eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIx.abc", "Authorization [token]"),
+        ("redis://:sekret@cache:6379/0 is full", "redis://***@cache:6379/0 is full"),
+        ("mysql://root:p@ssw0rd@h/d", "mysql://***@h/d"),
+        ("mysql://root:p/s?w#0:rd@h/d", "mysql://***@h/d"),
+        ("mysql://root:1234/5@h/d", "mysql://***@h/d"),
+        ("https://a1b2c3d4@sentry.example/1", "https://***@sentry.example/1"),
+        ("root:p@ss@tcp(db:3306)/x", "***@tcp(db:3306)/x"),
+        ("https://wiki.example:8080/@team/pool?x=1", "https://wiki.example:8080/@team/pool?x=1"),
+        ("https://wiki.example/@team/pool", "https://wiki.example/@team/pool"),
+        ("https://hooks.slack.com/services/T1/B2/x3 fails", "https://hooks.slack.com/*** fails"),
+        ("Authorization: Basic dXNlcjpwYXNzd29yZA== sent", "Authorization: *** sent"),
+        ("curl -H 'Authorization: Bearer abc.def' x", "curl -H 'Authorization: ***' x"),
+        ("Bearer 0123456789abcdef0123456789abcdef", "Bearer ***"),
+        ("Bearer authentication and basic authentication", "Bearer authentication and basic authentication"),
+        ("Cookie: a=b; sid=x3 was sent", "Cookie: *** was sent"),
+        ("client_secret=Hq7xGeheim9 pass=abc", "client_secret=*** pass=***"),
+        ("aws_secret_access_key=wJalr/K7, MYSQL_PWD=x", "aws_secret_access_key=*** MYSQL_PWD=***"),
+        ('{"apiKey": "a b c", "rows": 1}', '{"apiKey": ***, "rows": 1}'),
+        ("tokens: 12, token_count=5, passed: 5, bypass=1", "tokens: 12, token_count=5, passed: 5, bypass=1"),
+        ("run it --password hunter2 --host db", "run it --password *** --host db"),
+        ("mysqldump -uroot -pS3cret db; redis-cli -h x -a geheim ping", "mysqldump -uroot -p*** db; redis-cli -h x -a *** ping"),
+        ("CONFIG SET requirepass geheim", "CONFIG SET requirepass ***"),
+        ("CREATE USER a IDENTIFIED BY geheim", "CREATE USER a IDENTIFIED BY ***"),
+        ("ALTER ROLE a PASSWORD 'two words'", "ALTER ROLE a PASSWORD ***"),
+        ("SSN 123-45-6789, call (555) 123-4567", "SSN [number], call [phone]"),
+        ("Key (ssn)=(123456789) already exists.", "Key (ssn)=(?) already exists."),
+        ("Duplicate entry 'ada' for key 'name'", "Duplicate entry ? for key 'name'"),
+        ("-----BEGIN RSA PRIVATE KEY----- MIIE abc", "[key]"),
         ("SELECT * FROM users WHERE name = 'Ada O''Neil'", "SELECT * FROM users WHERE name = ?"),
+        ("SELECT a FROM t WHERE pin = 48213 AND c = $tag$geheim$tag$ AND d = 1", "SELECT a FROM t WHERE pin = ? AND c = ? AND d = ?"),
+        ("SELECT a FROM t WHERE c = $$geheim$$ LIMIT 5", "SELECT a FROM t WHERE c = ? LIMIT ?"),
+        ("SELECT a FROM t WHERE e=0x1F AND d = E'x\\'geheim2' AND", "SELECT a FROM t WHERE e=? AND d = E?"),
+        ("SELECT a FROM t WHERE d = 'C:\\' AND e = 'geheim'", "SELECT a FROM t WHERE d = ?"),
+        ("SELECT a FROM t WHERE b = \"geheim\" AND c = q'[it's]'", "SELECT a FROM t WHERE b =? AND c = ?"),
+        ("INSERT INTO t VALUES (1,'x', -2.5e3)", "INSERT INTO t VALUES (?,?, ?)"),
+        ("UPDATE t SET a1 = 5 WHERE id IN (1, 2,3)", "UPDATE t SET a1 = ? WHERE id IN (?, ?,?)"),
+        ("SELECT a FROM t WHERE d = 'cut in the mid", "SELECT a FROM t WHERE d = ?"),
+        ("40% for 35 s: SELECT a1 FROM t2 WHERE b > $1", "40% for 35 s: SELECT a1 FROM t2 WHERE b > $1"),
+        ("disks where usage is > 90% for 5m, 3 of 4", "disks where usage is > 90% for 5m, 3 of 4"),
+        ("Can't update the cache of 5 replicas", "Can't update the cache of 5 replicas"),
         ("the table's size isn't known", "the table's size isn't known"),
         ("2026-11-21 18:40:02 UTC, 10.0.0.12:5432, 123456789012 bytes", "2026-11-21 18:40:02 UTC, 10.0.0.12:5432, 123456789012 bytes"),
     ],
 )
 def test_personal_data_secrets_and_literals_do_not_leave(text: str, expected: str) -> None:
     assert masked(text) == expected
+
+
+def test_a_command_that_ships_with_a_rule_can_be_run_as_it_stands_in_a_message() -> None:
+    steps = (Step("Old ids? SELECT f('NAME').", "aishell query -d {{ target }} \"SELECT a FROM t WHERE b = 'r' LIMIT 10\""),)
+    decision = Decision(why=Why.FIRST, firing=(Member(an_alert()),))
+    body = body_of(decision, {"PoolFull": a_rule(steps=steps, builtin="postgres")}, {}, NOON)
+    assert "aishell query -d orders \"SELECT a FROM t WHERE b = 'r' LIMIT 10\"" in body
+    assert "SELECT f('NAME')." in body
+    own = body_of(decision, {"PoolFull": a_rule(steps=steps)}, {}, NOON)
+    assert "LIMIT 10" not in own
+    assert "'r'" not in own
 
 
 @pytest.mark.parametrize("text", ["<!channel> hi", "@everyone", "x @here", "<@U123>", "<#C1>", "@ALL"])
