@@ -25,6 +25,7 @@ from aishell_ops.backups.models import Format
 from aishell_ops.backups.storage.folder import FolderStorage
 from tests.live.backup_mongodb_kit import CLOCK, OURS, engine, planned, repository, restored, spot, taken
 from tests.servers.mongodb_memory import MemoryServer, memory_server
+from tests.servers.mongodb_wire import wire_server
 
 
 @pytest.fixture
@@ -227,6 +228,9 @@ async def test_a_secondary_an_older_server_and_a_full_disk_are_obstacles(server:
     plan = await planned(server.target(), backup, database="o")
     assert plan.obstacles == ()
     assert any("options and indexes are made, and not compared" in words for words in plan.warnings)
+    server.free_bytes = 1000
+    (words,) = (await planned(server.target(), backup, database="o")).obstacles
+    assert words.startswith("the server's disk has 1000 B of room, and ")
 
 
 async def test_a_time_series_is_copied_into_its_place_and_replaces_none(server: MemoryServer, storage: FolderStorage) -> None:
@@ -339,3 +343,25 @@ async def test_a_document_that_is_refused_stops_it_unless_it_shall_go_on(server:
     done = await restored(server.target(), storage, backup, database="other", go_on=True)
     assert [str(one) for one in done.comparison.differences] == ["orders has 1 rows, and 2 were saved"]
     assert server.documents("orders", "other") == [bson.encode({"_id": 2, "a": 1})]
+
+
+@pytest.mark.parametrize("kind", ["primary", "secondary", "mongos"])
+async def test_a_password_lets_in_and_is_kept_nowhere(storage: FolderStorage, tmp_path: Path, kind: str) -> None:
+    with wire_server("7", kind, user="keeper", password="s3cret-word") as server:
+        target = server.target(user="keeper", password="s3cret-word", database="shop", options="authSource=admin")
+        backup = await taken(target, storage)
+        assert {proof.name for proof in backup.manifest.objects} >= {"customers", "orders"}
+        assert ("how collections are sharded" in dict(backup.manifest.skipped)) is (kind == "mongos")
+        with pytest.raises(TargetError) as caught:
+            await taken(server.target(user="keeper", password="wr0ng-word", database="shop", options="authSource=admin"), storage)
+        assert caught.value.reason is FailureCode.AUTHENTICATION
+    kept = _files_in(tmp_path)
+    assert any(name.endswith("manifest.json") for name in kept)
+    assert not any(b"s3cret-word" in content for content in kept.values())
+    for words in (repr(backup), repr(target), str(caught.value), caught.value.hint):
+        assert "s3cret" not in words
+        assert "wr0ng" not in words
+
+
+def _files_in(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

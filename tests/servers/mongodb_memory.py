@@ -66,6 +66,7 @@ class MemoryServer:
         self.hello: dict[str, Any] = {}
         self.privileges: list[Document] | None = None
         self.history = 1 << 60
+        self.free_bytes = 1 << 40
         self.asked: list[Document] = []
         self.before: Callable[[Document], None] = lambda command: None
         self._cursors: dict[int, list[bytes]] = {}
@@ -127,7 +128,7 @@ class MemoryServer:
     def _dbStats(self, command: Document) -> Document:  # noqa: N802
         found = self.databases.get(command["$db"], {}).values()
         size = sum(len(document) for one in found for document in one.at(self.step))
-        return {"dataSize": float(size), "fsTotalSize": 1e12, "fsUsedSize": 1e9}
+        return {"dataSize": float(size), "fsTotalSize": 1e6 + self.free_bytes, "fsUsedSize": 1e6}
 
     def _collStats(self, command: Document) -> Document:  # noqa: N802
         return {"size": sum(map(len, self._of(command, "collStats").at(self.step)))}

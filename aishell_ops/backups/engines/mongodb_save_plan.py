@@ -206,6 +206,7 @@ def _recovery(contents: Contents, dumper: Dumper | None) -> tuple[str, ...]:
         f"python3 -c '{_PYTHON}' mongodb://localhost {name}    # needs pymongo; or, with the tools of MongoDB, instead of it:",
         f"# {shell} '{_SHELL}.forEach(d => db.runCommand(d.create))'",
         *(f"# {load}" for load in loads),
+        '# (a line that begins with {"$bson" holds a document\'s bytes, which mongoimport does not read and the line of Python does)',
         f"# {shell} '{_SHELL}.forEach(d => d.indexes && db.runCommand(d.indexes))'",
     )
 
