@@ -64,7 +64,9 @@ class AlertsReport:
 
     generated_at: str = field(metadata=doc("when it was printed, UTC"))
     evaluation: EvaluationRow = field(metadata=doc("who evaluates"))
-    state: str = field(metadata=doc("the worst of what is told: ok, warning, critical; unknown when nobody evaluates"))
+    state: str = field(
+        metadata=doc("the worst of what fires and is not muted, whoever is told: ok, warning, critical; unknown when nobody evaluates")
+    )
     alerts: tuple[AlertRow, ...] = field(metadata=doc("the alerts, those that matter most first"))
     silences: tuple[SilenceRow, ...] = field(metadata=doc("the silences that hold, or will"))
 

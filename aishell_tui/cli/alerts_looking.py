@@ -75,7 +75,8 @@ def list_alerts(
     line says who evaluates: a dashboard does, and this command shows what it found.
 
     The exit code is the worst level of those listed that fire and are not muted: 0 none or info, 1 warning, 2 critical;
-    3 when nobody evaluates, so that nothing is known.
+    3 when nobody evaluates, so that nothing is known. Whether a channel tells anybody does not matter: a rule with
+    `channels: []` tells nobody and counts all the same.
     """
     import time
 

@@ -52,7 +52,7 @@ def detail_lines(known: AlertFile, now: float, width: int, rows: int) -> tuple[S
     if said is not None:
         lines += _told(f"{said.owner} took it on at {moment_text(said.at, now)}" + (f": {said.note}" if said.note else ""), width, "accent")
     lines += [line for text in muted_by(alert, known.silences, known.others) for line in _told(text, width, "label")]
-    lines += [line for text in _held(alert, now) for line in _told(text, width, "warning")]
+    lines += [line for text in _held(known, now) for line in _told(text, width, "warning")]
     if alert.health_reason:
         lines += _told(alert.health_reason, width, "unknown")
     causes = known.evidence.causes if known.evidence is not None else ()
@@ -112,7 +112,7 @@ def _head(known: AlertFile, now: float, width: int) -> Iterator[Spans]:
         )
     for text in muted_by(alert, known.silences, known.others):
         yield from _told(text, width, "label")
-    for text in _held(alert, now):
+    for text in _held(known, now):
         yield from _told(text, width, "warning")
     if alert.health_reason:
         yield from _told(alert.health_reason, width, "unknown")
@@ -120,9 +120,12 @@ def _head(known: AlertFile, now: float, width: int) -> Iterator[Spans]:
         yield from _told(known.rule.reason, width, "dim")
 
 
-def _held(alert: Alert, now: float) -> Iterator[str]:
-    """That people are told of it later, because it flaps."""
-    if alert.held_until is not None and alert.is_held(now):
+def _held(known: AlertFile, now: float) -> Iterator[str]:
+    """That nobody is told of it, because its rule says so, or that people are later, because it flaps."""
+    alert = known.alert
+    if known.rule is not None and known.rule.channels == ():
+        yield "its rule has no channels: nobody is told"
+    elif alert.held_until is not None and alert.is_held(now):
         yield f"it goes up and down: people are told at {moment_text(alert.held_until, now)}, as it stands then"
 
 

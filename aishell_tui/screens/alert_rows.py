@@ -91,9 +91,9 @@ def lasted_seconds(alert: Alert, now: float) -> float | None:
     return None if begun is None else max(0.0, now - begun)
 
 
-def alert_row(alert: Alert, now: float, tries: Tries = (), *, wide: bool = False, is_judged: bool = True) -> Row:
+def alert_row(alert: Alert, now: float, tries: Tries = (), *, wide: bool = False, is_judged: bool = True, tells: bool = True) -> Row:
     """One alert; its sentence stands under it while it is not over, with which figure it is of, who has it and who was told where no
-    column says so. Without a judge it is shown as it was left.
+    column says so. Without a judge it is shown as it was left. Its rule tells nobody where it does not `tells`.
     """
     active = alert.phase.is_active
     severity = SEVERITIES[alert.level]
@@ -110,9 +110,9 @@ def alert_row(alert: Alert, now: float, tries: Tries = (), *, wide: bool = False
         "limit": Cell(quantity(alert.threshold, alert.unit), "dim", math.nan if alert.threshold is None else alert.threshold),
         "since": _since(alert, now),
         "owner": Cell(owner.owner if owner is not None else "–", "accent" if owner is not None else "dim"),
-        "told": _told(alert, told, now),
+        "told": _told(alert, told, now, tells=tells),
     }
-    words, known = alert_words(alert), _known_by(alert, told, now) if not wide else ""
+    words, known = alert_words(alert), _known_by(alert, told, now, tells=tells) if not wide else ""
     own = "" if wide else own_labels(alert)
     has_note = own or alert.is_held(now) or (alert.phase is not Phase.RESOLVED and (words != alert.rule or known))
     said = words if not own or (words != alert.rule and alert.phase is not Phase.RESOLVED) else ""
@@ -121,10 +121,12 @@ def alert_row(alert: Alert, now: float, tries: Tries = (), *, wide: bool = False
     return Row(alert.fingerprint, cells, note=note, note_right=right, severity=_mark(alert, severity))
 
 
-def _known_by(alert: Alert, told: Tries, now: float) -> str:
+def _known_by(alert: Alert, told: Tries, now: float, *, tells: bool) -> str:
     """Who has taken it on, when people are told of what flaps, and who was told, in a few words."""
     owner = alert.acknowledgement.owner if alert.acknowledgement is not None else ""
-    held = f"flaps, told at {moment_text(alert.held_until, now)}" if alert.held_until is not None and alert.is_held(now) else ""
+    held = ""
+    if alert.held_until is not None and alert.is_held(now):
+        held = f"flaps, told at {moment_text(alert.held_until, now)}" if tells else "flaps"
     heard = [each.channel for each in told if each.is_delivered]
     failed = [f"{each.channel} failed" for each in told if not each.is_delivered]
     return ", ".join(filter(None, (owner, held, f"told {_some(heard)}" if heard else "", *failed[:1], _more(failed))))
@@ -145,10 +147,12 @@ def _mark(alert: Alert, severity: Severity) -> Severity | None:
     return severity if alert.phase.is_active else None
 
 
-def _told(alert: Alert, told: Tries, now: float) -> Cell:
+def _told(alert: Alert, told: Tries, now: float, *, tells: bool) -> Cell:
     failed = sum(not each.is_delivered for each in told)
     if failed:
         return Cell("failed" if failed == len(told) else f"{failed} of {len(told)} failed", "critical")
+    if not tells and not told:
+        return Cell("nobody", "dim")
     if alert.held_until is not None and alert.is_held(now):
         return Cell(f"at {moment_text(alert.held_until, now)}", "warning")
     return Cell(_some([each.channel for each in told]), "text") if told else Cell("–", "dim")
@@ -179,7 +183,7 @@ class AlertRows:
     """Makes the rows, anew only for alerts that changed: a thousand of them must not hold up a key."""
 
     def __init__(self) -> None:
-        self._made: dict[Fingerprint, tuple[Alert, Tries, tuple[bool, bool, bool], Row]] = {}
+        self._made: dict[Fingerprint, tuple[Alert, Tries, tuple[bool, bool, bool, bool], Row]] = {}
 
     def rows(self, view: AlertsView, now: float, told: Deliveries, *, wide: bool = False) -> list[Row]:
         """All rows: what fires, broken rules, what is about to fire, what is over."""
@@ -187,14 +191,15 @@ class AlertRows:
         active: list[Row] = []
         others: list[Row] = []
         unjudged = frozenset(view.evaluation.unjudged)
+        silent = frozenset(rule.name for rule in view.book.rules if rule.channels == ()) if view.book is not None else frozenset()
         for alert in view.alerts:
             is_judged = alert.key.target not in unjudged
-            looks = wide, is_judged, alert.is_held(now)
+            looks = wide, is_judged, alert.is_held(now), alert.rule not in silent
             known, sent = before.get(alert.fingerprint), told.get(alert.fingerprint, ())
             if known is not None and known[0] is alert and known[1] is sent and known[2] == looks:
                 row = _aged(known[3], alert, now)
             else:
-                row = alert_row(alert, now, sent, wide=wide, is_judged=is_judged)
+                row = alert_row(alert, now, sent, wide=wide, is_judged=is_judged, tells=alert.rule not in silent)
             self._made[alert.fingerprint] = (alert, sent, looks, row)
             (active if alert.phase.is_active else others).append(row)
         return [*active, *(broken_row(place, broken) for place, broken in enumerate(view.broken)), *others]

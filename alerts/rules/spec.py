@@ -206,7 +206,9 @@ class RuleSpec(Spec):
         examples=[{"summary": "{{ target }} has {{ value }} of its connections in use"}],
     )
     channels: Names | None = Field(
-        default=None, description="Who is told; else default_channels. An empty list means nobody.", examples=[["slack", "email"]]
+        default=None,
+        description="Who is told; else default_channels. An empty list: nobody; it is listed and counts as others do.",
+        examples=[["slack", "email"]],
     )
     group_by: LabelNames = Field(
         default=DEFAULT_GROUP_BY, description="Alerts that agree in these labels share a message; ... for all labels."

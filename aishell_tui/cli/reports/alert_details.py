@@ -47,7 +47,9 @@ def _facts(known: Known, now: float) -> Iterator[tuple[str, str]]:
     if alert.acknowledgement is not None:
         said = alert.acknowledgement
         yield "owner", f"{said.owner} since {utc_text(said.at)}" + (f": {said.note}" if said.note else "")
-    if alert.held_until is not None and alert.is_held(now):
+    if known.rule is not None and known.rule.channels == ():
+        yield "told", "nobody: its rule has no channels"
+    elif alert.held_until is not None and alert.is_held(now):
         yield "told", f"at {utc_text(alert.held_until)}, as it stands then: it goes up and down"
     yield "silenced", ", ".join("outside its active hours" if each.startswith(OUT_OF_HOURS) else each for each in alert.silenced_by)
     yield "muted by", ", ".join(alert.inhibited_by)

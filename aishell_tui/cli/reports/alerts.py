@@ -50,7 +50,7 @@ class Known:
 
 
 def state_of(standing: Standing) -> Severity:
-    """The worst of the alerts that people are told of; unknown when nobody evaluates."""
+    """The worst of what fires and is not muted, whether a channel tells anybody or not; unknown when nobody evaluates."""
     told = [_SEVERITIES[alert.level] for alert in standing.alerts if alert.phase.is_active and not alert.is_muted]
     return worst([*told, *([] if standing.evaluation.is_alive and not standing.evaluation.unjudged else [Severity.UNKNOWN])])
 
@@ -129,7 +129,8 @@ def _cells(alert: Alert, now: float) -> tuple[str, ...]:
     begun = _begun(alert)
     return (
         str(alert.level),
-        state_text(alert) + (f", told at {utc_text(alert.held_until)}" if alert.held_until is not None and alert.is_held(now) else ""),
+        state_text(alert)
+        + (f", not told before {utc_text(alert.held_until)}" if alert.held_until is not None and alert.is_held(now) else ""),
         format_duration(max(0.0, now - begun)) if begun is not None else "",
         name_text(alert),
         str(alert.key.target) or "all",

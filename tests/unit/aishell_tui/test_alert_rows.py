@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from aishell_core.values import Severity
 from aishell_tui.cli.reports.alert_details import alert_text
-from aishell_tui.cli.reports.alerts import Known, alerts_text
+from aishell_tui.cli.reports.alerts import Known, alerts_text, state_of
 from aishell_tui.screens.alert_rows import AlertRows, alert_row, channels_text, last_tries, nobody_text
 from alerts.handling import Evaluation, Standing
 from alerts.models import Alert, Attempt
 from alerts.notify.models import ChannelState
 from alerts.ports import AlertsView
-from tests.alert_values import NOW, an_alert, key_of
+from alerts.rules.book import RuleBook
+from tests.alert_values import NOW, a_rule, an_alert, key_of
 
 ALERT = an_alert(key=key_of(labels=(("database", "shop"),)))
 
@@ -73,9 +77,21 @@ def test_a_channel_that_takes_no_messages_is_named_with_what_was_given_up() -> N
 def test_the_commands_say_when_people_are_told_of_what_flaps() -> None:
     held = an_alert(held_since=NOW, held_until=NOW + 60)
     listed = alerts_text(Standing((held,)), (held,), NOW)
-    assert "firing, told at 2027-01-15" in listed
+    assert "firing, not told before 2027-01-15" in listed
     assert "told      at 2027-01-15" in alert_text(Known(held, Evaluation()), NOW)
-    assert "told at" not in alerts_text(Standing((held,)), (held,), NOW + 60)
+    assert "told before" not in alerts_text(Standing((held,)), (held,), NOW + 60)
+
+
+def test_of_a_rule_without_channels_nobody_is_said_to_be_told_and_its_alert_counts() -> None:
+    held = an_alert(held_since=NOW, held_until=NOW + 60)
+    rule = a_rule(held.rule, channels=())
+    view = AlertsView(alerts=(held,), book=RuleBook(rules=(rule,)))
+    assert AlertRows().rows(view, NOW, {})[0].cells["told"].text == "nobody"
+    telling = replace(view, book=RuleBook(rules=(a_rule(held.rule),)))
+    assert AlertRows().rows(telling, NOW, {})[0].cells["told"].text == "at 08:01:00"
+    assert "told      nobody: its rule has no channels" in alert_text(Known(held, Evaluation(), rule), NOW)
+    alive = Evaluation("h:1:a", NOW, True)
+    assert state_of(Standing((held,), evaluation=alive)) is Severity.WARNING
 
 
 def test_the_list_names_the_targets_that_nobody_evaluates() -> None:
