@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -65,6 +66,7 @@ class DumpLoading:
         sort_kilobytes: int = 0,
     ) -> None:
         self.published = False
+        self._analysed = False
         self._environ, self._folders = environ, tuple(folders)
         self._target = target
         self._connection = connection
@@ -99,12 +101,10 @@ class DumpLoading:
         return find_client(name, self._connection.major, self._environ, self._folders)
 
     async def finish(self, progress: Progress, stop: Stop) -> None:
-        """Let the jobs restore the copy; then let the planner know what is there, because nothing of that is in a dump."""
+        """Let the jobs restore the copy."""
         if self._keeper is not None:
             ended = threading.Event()
             await in_thread(ended, partial(self._restore, self._keeper, ended))
-        async with held_connection(self._target, self._environ, self._plan.staging) as connection:
-            await connection.execute("ANALYZE /* aishell */")
 
     def _restore(self, keeper: Keeper, stop: Stop) -> None:
         copy = keeper.folder / ("dump" if self._manifest.method == DIRECTORY else programs.ARCHIVE)
@@ -116,11 +116,26 @@ class DumpLoading:
             watch(None)
 
     async def proofs(self, level: ProofLevel, stop: Stop) -> tuple[ObjectProof, ...]:
-        """Counts and hashes of its tables."""
+        """Counts and hashes of its tables; the planner gets to know them meanwhile."""
+        analysing = asyncio.ensure_future(self._analyse())
+        try:
+            async with held_connection(self._target, self._environ, self._plan.staging) as connection:
+                found = await proofs_of(connection, level, self._manifest.tables, stop)
+            await analysing
+            return found
+        finally:
+            analysing.cancel()
+            await asyncio.gather(analysing, return_exceptions=True)
+
+    async def _analyse(self) -> None:
+        """Let the planner know what is there, because nothing of that is in a dump; raises PostgresError."""
         async with held_connection(self._target, self._environ, self._plan.staging) as connection:
-            return await proofs_of(connection, level, self._manifest.tables, stop)
+            await connection.execute("ANALYZE /* aishell */")
+        self._analysed = True
 
     async def publish(self) -> None:
         """Give it its name; the one that had it is dropped after that."""
+        if not self._analysed:
+            await self._analyse()
         await databases.publish(self._connection, self._plan, self._manifest)
         self.published = True

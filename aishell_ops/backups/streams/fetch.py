@@ -33,7 +33,9 @@ def fetch(
         if keys is not None:
             to_unsqueeze = line.pipe()
             line.stage("decrypt", lambda: _decrypt(from_storage, to_unsqueeze, keys, key))
-        line.stage("decompress", lambda: _unsqueeze(to_unsqueeze, taker, plain, compression, key))
+        to_take = line.pipe()
+        line.stage("decompress", lambda: _unsqueeze(to_unsqueeze, to_take, compression, key))
+        line.stage("take", lambda: _take(to_take, taker, plain))
         with line.running(), storage.reading(key) as reader:
             while piece := reader.read(_PIECE_BYTES):
                 before = stored.size_bytes // _STRIDE_BYTES
@@ -73,8 +75,14 @@ def _decrypt(stored: Pipe, plain: Pipe, keys: Keys, where: str) -> None:
     plain.end()
 
 
-def _unsqueeze(squeezed: Reader, taker: Writer, digest: Digest, compression: Compression, where: str) -> None:
-    plain = unsqueezed(squeezed, compression, where)
+def _unsqueeze(squeezed: Reader, plain: Pipe, compression: Compression, where: str) -> None:
+    opened = unsqueezed(squeezed, compression, where)
+    while piece := opened.read(_PIECE_BYTES):
+        plain.write(piece)
+    plain.end()
+
+
+def _take(plain: Reader, taker: Writer, digest: Digest) -> None:
     while piece := plain.read(_PIECE_BYTES):
         digest.add(piece)
         taker.write(piece)
