@@ -110,7 +110,7 @@ class BackupDesk:
             with self.repository(address) as repository:
                 keys = await self._keys(repository, backup, files)
                 who = self.authority.actor.user
-                async with self._noticed(repository, address):
+                async with self.noticed(repository, address):
                     return await verify(repository, spot_of_backup(backup), depth, self.clock, keys=keys, by=who, tell=tell)
 
         attempt = self.attempt_on(backup, Risk(RiskLevel.NONE, READING), f"verify backup {backup.id}")
@@ -126,7 +126,7 @@ class BackupDesk:
             begun = self._attempt(What.TEST, target, backup.manifest.job, address, backup.id)
             with self.repository(address) as repository:
                 who, spot = self.authority.actor.user, spot_of_backup(backup)
-                async with self._noticed(repository, address), self._chronicle.trying(begun, tell) as told:
+                async with self.noticed(repository, address), self._chronicle.trying(begun, tell) as told:
                     return await drill(
                         driller_of(target, backup.manifest), repository, spot, target, self.clock, keys=keys, by=who, tell=told
                     )
@@ -186,7 +186,7 @@ class BackupDesk:
 
         async def act() -> Backup:
             with self.repository(address) as repository:
-                async with self._noticed(repository, address):
+                async with self.noticed(repository, address):
                     await asyncio.to_thread(repository.record, spot_of_backup(backup), mark)
                     return await asyncio.to_thread(repository.read, spot_of_backup(backup))
 
@@ -201,7 +201,7 @@ class BackupDesk:
 
         async def act() -> int:
             with self.repository(address) as repository:
-                async with self._noticed(repository, address):
+                async with self.noticed(repository, address):
                     return await asyncio.to_thread(remove, repository, spot_of_backup(backup))
 
         return await perform(self.authority.log, self.deletion(backup, address, confirmed=confirmed), act, clock=self.clock)
@@ -234,7 +234,7 @@ class BackupDesk:
         async def act() -> tuple[Backup, Verification | None]:
             with self.repository(address) as repository:
                 work = partial(import_backup, source, repository, target=target, keys=keys, tell=tell, stop=stop)
-                async with self._noticed(repository, address):
+                async with self.noticed(repository, address):
                     backup = await in_thread(stop, work)
                     if not check:
                         return backup, None
@@ -286,7 +286,7 @@ class BackupDesk:
             notes = (("by", by),) if by else ()
             order = Order(target, self._request(settings), settings.job, recipe, settings.proof, notes, locked, begun.backup)
             with self.repository(first) as repository:
-                async with self._noticed(repository, first):
+                async with self.noticed(repository, first):
                     backup = await take(saver_of(target, settings.format), repository, order, self.clock, tell=told)
                     return await self._after(repository, backup, tuple(others), settings, told)
 
@@ -297,7 +297,7 @@ class BackupDesk:
         return attempts.Attempt(what, str(target.name), target.engine, name, job, str(address), backup, now, holder)
 
     @asynccontextmanager
-    async def _noticed(self, repository: Repository, address: StorageAddress) -> AsyncIterator[None]:
+    async def noticed(self, repository: Repository, address: StorageAddress) -> AsyncIterator[None]:
         """What is changed in a storage is in the catalogue afterwards, for all programs that read that alone."""
         try:
             yield
@@ -313,7 +313,7 @@ class BackupDesk:
         for address in others:
             try:
                 with self.repository(address) as goal:
-                    async with self._noticed(goal, address):
+                    async with self.noticed(goal, address):
                         await in_thread(stop, partial(copy_backup, repository, goal, spot, tell=tell, stop=stop))
                 saved = replace(saved, copies=(*saved.copies, str(address)))
             except AishellError as error:

@@ -17,6 +17,7 @@ from aishell_tui.backup_tasks import BackupTasks, Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from aishell_core.targets import Target
     from aishell_ops.backups.models import Backup
@@ -43,6 +44,7 @@ class BackupRoom:
         self.is_looking = False
         self._asked_at = self._followed_at = -LOOK_SECONDS
         self._is_following = False
+        self._state_folder: Path | None = None
         self._is_outdated = True
 
     @property
@@ -58,14 +60,12 @@ class BackupRoom:
 
     async def follow(self) -> None:
         """Ask what runs now; where something has ended since, what was found does not hold any more."""
-        before = self.view
-        if before is None or self._is_following:
+        before, folder = self.view, self._state_folder
+        if before is None or folder is None or self._is_following:
             return
         self._is_following = True
         try:
-            now = await asyncio.to_thread(self._follow, before)
-        except AishellError:
-            return  # what ails the configuration or the state is told by the next look
+            now = await asyncio.to_thread(self._follow, folder, before)
         finally:
             self._is_following, self._followed_at = False, self._clock.steady()
         if self.view is before:
@@ -73,10 +73,10 @@ class BackupRoom:
             if {one.id for one in before.running} - {one.id for one in now.running}:
                 self.outdate()
 
-    def _follow(self, view: BackupsView) -> BackupsView:
+    def _follow(self, state_folder: Path, view: BackupsView) -> BackupsView:
         from aishell_tui.backup_view import running_now
 
-        return running_now(self._open()[0], view)
+        return running_now(state_folder, self._clock.now(), view)
 
     def outdate(self) -> None:
         """Something was done: what was found does not hold any more."""
@@ -114,6 +114,7 @@ class BackupRoom:
 
         options = self._options
         authority = options.authorise() if options.authorise is not None else authority_without_roles(options.targets)
+        self._state_folder = authority.state_folder
         configuration = options.reload() if options.reload is not None else None
         loaded = LoadedBackups()
         if configuration is not None:

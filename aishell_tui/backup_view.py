@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from aishell_core.errors import AishellError
 from aishell_ops.backups.attempts import AttemptOutcome, settled
@@ -112,10 +113,9 @@ def _schedules(
     return tuple(scheduled(configuration, known, now)), is_hosted(folder)
 
 
-def running_now(desk: BackupDesk, view: BackupsView) -> BackupsView:
+def running_now(state_folder: Path, now: float, view: BackupsView) -> BackupsView:
     """The same with what runs now as the programs that do it have told last, without looking into any storage. Blocking."""
-    now = desk.clock.now()
-    tried = settled(kept_attempts(desk.authority.state_folder, now - LISTED_SECONDS), lives, now)
+    tried = settled(kept_attempts(state_folder, now - LISTED_SECONDS), lives, now)
     known = {one.id: one for one in unmade_of((), tried, {each.backup.id for each in view.copies}, lives)}
     ended = {one.backup for one in tried if one.outcome is not AttemptOutcome.RUNNING}
     before = [one for one in view.unmade if one.id not in known and one.id not in ended]

@@ -80,7 +80,8 @@ class Pruning:
 
         async def act() -> Retained:
             with self._desk.repository(group.address) as repository:
-                return await asyncio.to_thread(retain, repository, group.line, group.job, group.policy, self._desk.clock.now())
+                async with self._desk.noticed(repository, group.address):
+                    return await asyncio.to_thread(retain, repository, group.line, group.job, group.policy, self._desk.clock.now())
 
         subject = f"remove {format_counted(len(plan.removed), 'old backup')} of {group.line.target} in {group.address}"
         attempt = self._desk.attempt_on(group.backups[0], pruning_risk(), subject, confirmed=True)
