@@ -72,6 +72,7 @@ def test_an_operator_ends_a_client_of_redis_by_a_command(desk: Desk) -> None:
         "CREATE FUNCTION told() RETURNS text LANGUAGE sql SET role = postgres AS 'SELECT current_user::text'",
         "CREATE FUNCTION told() RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT current_user::text'",
         "ALTER TABLE people ADD COLUMN told text DEFAULT pg_read_file('/etc/passwd')",
+        "ALTER VIEW innocent SET (security_invoker = off)",
     ],
 )
 def test_a_developer_defines_nothing_that_runs_what_only_admins_may(emptied: Engines, desk: Desk, definition: str) -> None:

@@ -166,6 +166,8 @@ def _operation(name: str, arguments: Mapping[str, Json]) -> Risk:
             return together((risk, *_stages(arguments.get("pipeline"))))
         case "delete" | "update":
             return together((risk, *_native_changes(name, arguments)))
+        case "bulkwrite":
+            return together((risk, *_bulk_changes(arguments)))
         case "deletemany" | "updatemany" | "remove":
             if not _is_single(arguments) and matches_all(_filter(arguments)):
                 return risk.at_least(CRITICAL, f"{_SPELLED.get(name, name)} with a filter that may leave none out")
@@ -226,6 +228,23 @@ def _native_changes(name: str, arguments: Mapping[str, Json]) -> Iterator[Risk]:
         many = part.get("limit") != 1 if name == "delete" else part.get("multi") not in (None, False)
         if many and matches_all(part.get("q", {})):
             yield risk_of(CRITICAL, WRITE, f"{name}s every document: its filter may leave none out")
+
+
+def _bulk_changes(arguments: Mapping[str, Json]) -> Iterator[Risk]:
+    """The risks of the parts of a bulkWrite, of the server's command or of the shell's method."""
+    parts = next((arguments[key] for key in ("ops", "operations", *_FILTERS) if key in arguments), None)
+    if not isinstance(parts, list) or not all(isinstance(part, dict) and part for part in parts):
+        yield not_understood("the parts of bulkWrite cannot be read")
+        return
+    for part in parts:
+        if not isinstance(part, dict):
+            continue
+        for name, inner in part.items():
+            word = name.lower()
+            within = inner if isinstance(inner, dict) else {}
+            many = word in {"deletemany", "updatemany"} or (word in {"delete", "update"} and part.get("multi") not in (None, False))
+            if many and matches_all(_filter(within if word.endswith("many") else part)):
+                yield risk_of(CRITICAL, WRITE, f"{word[:6]}s every document: its filter may leave none out")
 
 
 def _stages(pipeline: Json) -> Iterator[Risk]:

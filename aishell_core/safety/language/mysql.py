@@ -90,6 +90,12 @@ RULES = SqlRules(
     rows_are_values=True,
     routines=Routines.BLOCKS,
     system_schemas=frozenset({"mysql", "sys", "performance_schema", "information_schema"}),
+    storage_engines=frozenset(
+        {
+            *("innodb", "myisam", "aria", "memory", "heap", "archive", "csv", "blackhole", "merge", "mrg_myisam", "sequence"),
+            *("rocksdb", "tokudb", "columnstore", "mroonga", "oqgraph", "ndb", "ndbcluster"),
+        }
+    ),
 )
 
 

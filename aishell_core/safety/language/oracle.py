@@ -58,6 +58,7 @@ RULES = SqlRules(
     phrases=_PHRASES,
     harmful=_HARMFUL,
     unknown_prefixes=("dbms_", "utl_"),
+    external_tables=True,
     system_schemas=frozenset({"sys", "system", "audsys", "dvsys", "lbacsys", "xdb", "outln", "dbsnmp"}),
 )
 

@@ -17,6 +17,8 @@ READ, CANCEL, WRITE, TERMINATE, SCHEMA, ADMIN = ActionClass
 
 _READING = ("redis_reading.txt",)
 _WRITING = ("redis_writing.txt",)
+_MOST_SCANNED = 10_000
+"""The largest COUNT of a SCAN: some milliseconds in which nobody else is served."""
 _SECRETS = (
     "requirepass",
     "masterauth",
@@ -107,6 +109,8 @@ def judge(command: str, parameters: Sequence[Value] = (), _database: str = "") -
         return _config_get(words[2:])
     if name == "client|kill" and len(words) == 4 and words[2].lower() == "id":
         return risk_of(MEDIUM, TERMINATE, "closes the connection of one client")
+    if name in _SCANS and _scans_many(words[_SCANS[name] :]):
+        return risk_of(HIGH, ADMIN, f"goes through more than {_MOST_SCANNED:,} at once, and nobody else is served meanwhile")
     if stores_nothing(words):
         return risk_of(LOW, READ, "may go through a whole collection")
     known = KNOWN.get(name) or (KNOWN["debug"] if name.startswith("debug|") else None)
@@ -143,6 +147,21 @@ def redacted(command: str, literal_hash: Callable[[str], str], parameters: Seque
     if name == "config|set" and len(words) > 2 and words[2].replace("-", "").isalpha():
         shown = 3
     return " ".join((*(word.upper() for word in words[:shown]), *(literal_hash(word) for word in words[shown:])))
+
+
+_SCANS = {"scan": 2, "sscan": 3, "hscan": 3, "zscan": 3}
+"""Where the options of the commands begin that go through keys, or through what a key holds, in steps."""
+
+
+def _scans_many(options: Sequence[str]) -> bool:
+    """Whether a COUNT makes one step as good as all; the server refuses one that is no number."""
+    place = 0
+    while place + 1 < len(options):
+        word, value = options[place].lower(), options[place + 1]
+        if word == "count" and value.isascii() and value.isdecimal() and (len(value) > 9 or int(value) > _MOST_SCANNED):
+            return True
+        place += 1 if word == "novalues" else 2
+    return False
 
 
 def _config_get(patterns: Sequence[str]) -> Risk:

@@ -44,6 +44,9 @@ _NO_FUNCTIONS = frozenset(
     }
 )
 """Options of an aggregate or a range that name no function."""
+_OF_VIEWS = frozenset({"security_invoker", "security_barrier"})
+"""Options of a view without which it shows more than whoever reads it may see."""
+_ON = frozenset({"true", "on", "yes", "1", "t", "tr", "tru", "y", "ye"})
 _OURSELVES = frozenset({"CURRENT_USER", "SESSION_USER", "CURRENT_ROLE"})
 
 
@@ -56,6 +59,8 @@ def definition_risks(statement: Statement, rules: SqlRules) -> Iterator[Risk]:
     defined = statement if query is None else statement[: len(statement) - len(query)]
     yield from _calls(defined, rules)
     yield from _rights(statement)
+    if kind in (["VIEW"], ["TABLE"]):
+        yield from _of_view(defined)
     if kind == ["SCHEMA"] and any(piece.word == "CREATE" for piece in statement[1:]):
         yield not_understood("what is created in the schema stands in the same statement")
     if kind and kind[0] in _ROUTINES:
@@ -100,6 +105,25 @@ def _rights(statement: Statement) -> Iterator[Risk]:
             yield risk_of(HIGH, ADMIN, "gives something to another role, with whose rights it runs")
         if word == "ROW" and following == ["LEVEL", "SECURITY"]:
             yield risk_of(HIGH, ADMIN, "changes whether rows are guarded by policies")
+
+
+def _of_view(statement: Statement) -> Iterator[Risk]:
+    """Whether a view is to be read with its owner's rights, or without its barrier; ALTER TABLE takes views, too."""
+    for place, depth, piece in levelled(statement):
+        word = statement[place - 1].word if depth == 0 and piece.text == "(" else ""
+        if word not in {"SET", "RESET", "WITH"}:
+            continue
+        for option in _separated(_in_parentheses(statement[place:])):
+            value = option[2:] if [piece.text for piece in option[1:2]] == ["="] else ()
+            is_on = word != "RESET" and (len(option) == 1 or (len(value) == 1 and value[0].text.strip("'\"").lower() in _ON))
+            if option[0].name in _OF_VIEWS and not is_on:
+                yield risk_of(HIGH, ADMIN, "lets a view show what whoever reads it may not see")
+
+
+def _in_parentheses(statement: Statement) -> Statement:
+    """What stands in the parentheses with which this begins."""
+    end = next((place for place, depth, piece in levelled(statement) if depth == 0 and piece.text == ")"), len(statement))
+    return statement[1:end]
 
 
 def _of_routine(statement: Statement) -> Iterator[Risk]:

@@ -10,6 +10,7 @@ from aishell_core.safety.language.sql_calls import call_risks, harmful_calls
 from aishell_core.safety.language.sql_code import code_risks, goes_on_behind_semicolons, stores_code
 from aishell_core.safety.language.sql_definitions import definition_risks
 from aishell_core.safety.language.sql_rules import ADMIN, CRITICAL, HIGH, READING, WRITE, SqlRules
+from aishell_core.safety.language.sql_storage import storage_risks
 from aishell_core.safety.language.sql_system import system_risks
 from aishell_core.safety.language.sql_words import Kind, UnreadableError, scan
 from aishell_core.safety.language.sql_wrapped import (
@@ -91,7 +92,7 @@ def _judge(statement: Statement, rules: SqlRules) -> Risk:
     found = call_risks(statement[1:], rules) if first == "KILL" else harmful_calls(statement, rules)
     risk = _phrase(statement, rules)
     if first == "ALTER":
-        found = chain(found, definition_risks(statement, rules))
+        found = chain(found, definition_risks(statement, rules), storage_risks(statement, rules))
     return together((risk, *found, *(() if risk.is_read else system_risks(statement, rules))))
 
 
@@ -112,6 +113,7 @@ def _creation(statement: Statement, rules: SqlRules) -> Risk:
         *harmful_calls(statement, rules),
         *system_risks(statement, rules),
         *definition_risks(statement, rules),
+        *storage_risks(statement, rules),
     ]
     kind = head_of(statement)[1:2]
     dropped = rules.phrases.get(f"DROP {''.join(kind)}")
@@ -149,6 +151,8 @@ def _settings(statement: Statement, rules: SqlRules) -> Risk:
         text = piece.text.upper()
         if piece.word in _SERVER_SETTINGS or text.startswith(("@@GLOBAL", "@@PERSIST")) or "TRANSACTION" in text or "READ_ONLY" in text:
             return risk_of(HIGH, ADMIN, "changes the server, who acts, or the protection of a read-only transaction")
+        if rules.storage_engines and "STORAGE_ENGINE" in text:
+            return risk_of(HIGH, ADMIN, "changes where new tables keep their rows")
     return _phrase(statement, rules)
 
 

@@ -64,6 +64,11 @@ class SqlRules:
     system_views: tuple[str, ...] = ()
     """What names of those begin with through which nothing can be changed."""
 
+    storage_engines: frozenset[str] = frozenset()
+    """The engines for tables that keep all of it in the server's own files, in small letters; empty where a table has no choice."""
+    external_tables: bool = False
+    """Whether a table may be a file, or what a program makes of one (ORGANIZATION EXTERNAL)."""
+
     def seen_from(self, schema: str) -> SqlRules:
         """The rules for a statement whose names without a schema belong to this one."""
         home = schema.lower() if schema.lower() in self.system_schemas else ""
