@@ -263,7 +263,9 @@ def _fired(turn: _Turn, alert: Alert) -> _Turn:
     fired = replace(
         alert, phase=Phase.FIRING, fired_at=turn.now, seen_at=turn.now, resolved_at=None, recovering_since=None, lowered_at=None
     )
-    return turn.to(ChangeKind.FIRED, flipped(fired, turn.now, turn.rule.damping))
+    after = flipped(fired, turn.now, turn.rule.damping)
+    # Unless its last end is not told yet, people know that it was over: that it fires is news, which is not put off.
+    return turn.to(ChangeKind.FIRED, after if alert.is_held(turn.now) else replace(after, held_since=None, held_until=None))
 
 
 def _from_active(turn: _Turn, verdict: _Verdict) -> _Turn:

@@ -102,8 +102,8 @@ class Damping:
     factor: float = 2.0
     most_seconds: float = 15 * MINUTE_SECONDS
     window_seconds: float = 30 * MINUTE_SECONDS
-    free_flips: int = 2
-    """So many flips in the window are told at once."""
+    free_flips: int = 4
+    """So many flips in the window are told at once: by default two beginnings and their ends."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,12 +160,12 @@ def decide(group: Group, channel: Channel, repeat: float, now: float) -> Decisio
 def standing(member: Member, now: float) -> Standing:
     """How a member looks from outside: an alert that is muted or held back stays as it was told, and an end always counts.
 
-    What has become worse than its receiver knows is not held back.
+    What has become worse than its receiver knows is not held back, nor what it does not know of or was told the end of.
     """
     alert = member.alert
     if member.is_idle or member.is_waiting:
         return Standing.QUIET
-    if alert.is_held(now) and not _is_worse(member):
+    if alert.is_held(now) and not (alert.phase.is_active and (member.told is None or _is_worse(member))):
         return Standing.QUIET
     if not alert.phase.is_active:
         return Standing.OVER

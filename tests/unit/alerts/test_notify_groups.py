@@ -194,20 +194,39 @@ def test_the_end_of_what_was_never_told_because_it_was_muted_is_not_told() -> No
     assert office.pass_time(HOUR, step=10) == []
 
 
-def test_a_flapping_alert_is_told_when_its_delay_is_over() -> None:
+def test_the_end_of_a_flapping_alert_is_told_when_its_delay_is_over() -> None:
     office = PostOffice(some_routes(a_channel(), rules=[a_rule()]))
-    assert office.happen(office.fired(an_alert(held_until=office.now + 120))) == []
+    office.happen(office.fired(an_alert()))
+    over = office.resolved(an_alert())
+    assert office.happen(replace(over, after=replace(over.after, held_until=office.now + 120))) == []
     assert office.pass_time(110, step=5) == []
-    assert len(office.pass_time(20, step=5)) == 1
+    assert titles(office.pass_time(20, step=5)) == ["[RESOLVED] PoolFull on orders"]
 
 
-def test_a_flap_that_is_over_before_its_delay_is_not_told() -> None:
+def test_a_flapping_alert_that_fires_again_before_its_end_was_told_is_not_told_again() -> None:
     office = PostOffice(some_routes(a_channel(), rules=[a_rule()]))
-    flapping = an_alert(held_until=office.now + 120)
-    office.happen(office.fired(flapping))
+    office.happen(office.fired(an_alert()))
+    over = office.resolved(an_alert())
+    office.happen(replace(over, after=replace(over.after, held_until=office.now + 120)))
     office.now += 30
-    office.happen(office.resolved(flapping))
+    assert office.happen(office.fired(an_alert(held_until=office.now + 240))) == []
     assert office.pass_time(HOUR, step=10) == []
+
+
+def test_what_a_receiver_does_not_know_of_or_knows_as_over_is_told_at_once_although_it_flaps() -> None:
+    office = PostOffice(some_routes(a_channel(), rules=[a_rule()]))
+    flapping = an_alert(held_until=office.now + 900)
+    assert titles(office.happen(office.fired(flapping))) == ["[WARNING] PoolFull on orders"]
+    over = office.resolved(an_alert())
+    office.happen(replace(over, after=replace(over.after, held_until=None)))
+    assert titles(office.happen(office.fired(flapping))) == ["[WARNING] PoolFull on orders"]
+
+
+def test_a_flapping_alert_is_told_as_soon_as_it_is_heard_again() -> None:
+    office = PostOffice(some_routes(a_channel(), rules=[a_rule()]))
+    office.happen(office.fired(an_alert(silenced_by=("s",), held_until=office.now + 900)))
+    heard = office.changed(ChangeKind.UNSILENCED, an_alert(), silenced_by=())
+    assert titles(office.happen(heard)) == ["[WARNING] PoolFull on orders"]
 
 
 def test_a_channel_without_ends_is_told_of_beginnings_alone() -> None:
@@ -302,14 +321,13 @@ def test_a_muted_alert_escalates_in_its_time_after_it_is_heard_again() -> None:
     assert "phone" in {message.channel for message in office.pass_time(60)}
 
 
-def test_the_time_to_take_a_flapping_alert_on_counts_from_when_people_are_told() -> None:
+def test_the_time_to_take_a_flapping_alert_on_counts_from_when_it_is_put_off_no_longer() -> None:
     rule = a_rule(channels=("slack",), escalations=(Escalation(30, ("phone",)),))
     office = PostOffice(some_routes(a_channel(), a_channel("phone"), rules=[rule]))
-    assert office.happen(office.fired(an_alert(held_until=office.now + 120))) == []
+    office.happen(office.fired(an_alert(held_until=office.now + 120)))
     office.tick(office.changed(ChangeKind.LEVEL, an_alert(), held_until=office.now + 240), seconds=60)
-    sent = office.pass_time(300)
-    assert [message.channel for message in sent] == ["slack", "phone"]
-    assert [at - NOON for at, _message in office.recipient.tries] == [240, 270]
+    office.pass_time(300)
+    assert [(message.channel, at - NOON) for at, message in office.recipient.tries] == [("slack", 0), ("phone", 270)]
 
 
 def test_a_level_that_is_worse_than_people_know_is_told_at_once_although_the_alert_flaps_and_the_group_has_just_been_told() -> None:
