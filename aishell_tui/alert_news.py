@@ -48,11 +48,21 @@ def alert_events(before: Iterable[Alert], after: Iterable[Alert], at: float, sin
     if before is after:
         return []
     old = {alert.fingerprint: alert for alert in before}
-    found = [event for alert in after if (event := _event(old.get(alert.fingerprint), alert, at, since)) is not None]
-    if len(found) <= _NAMED:
+    changed = [alert for alert in after if (was := old.get(alert.fingerprint)) is not alert and _is_told(was, alert, at, since)]
+    found = [event for alert in changed[:_NAMED] if (event := _event(old.get(alert.fingerprint), alert, at, since)) is not None]
+    if len(changed) <= _NAMED:
         return found
-    more = Event(at, TargetId(""), EventKind.ALERT, Severity.WARNING, f"{len(found) - _NAMED} more alerts changed; 7 lists all of them")
-    return [*found[:_NAMED], more]
+    more = Event(at, TargetId(""), EventKind.ALERT, Severity.WARNING, f"{len(changed) - _NAMED} more alerts changed; 7 lists all of them")
+    return [*found, more]
+
+
+def _is_told(before: Alert | None, after: Alert, at: float, since: float) -> bool:
+    """Whether there is an event between two looks; asked of every alert, and its words are made for those alone that are shown."""
+    if before is None:
+        return after.phase.is_active and (after.fired_at or at) >= since
+    if after.phase.is_active != before.phase.is_active:
+        return after.phase.is_active or after.phase.is_over
+    return after.phase.is_active and (before.level is not after.level or before.acknowledgement != after.acknowledgement)
 
 
 def _event(before: Alert | None, after: Alert, at: float, since: float) -> Event | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from aishell_core.clock import Clock
@@ -16,7 +17,7 @@ from alerts.judging import Judging
 from alerts.lease import Claim
 from alerts.lifecycle import paused, shifted
 from alerts.links import Links
-from alerts.models import Alert, AlertChange, ChangeKind, Fingerprint, Traits
+from alerts.models import Alert, AlertChange, ChangeKind, Evidence, Fingerprint, Traits
 from alerts.ports import EvidenceSource, TraitsSource
 from alerts.rules.book import RuleBook
 from alerts.store.lease_rows import ALL_TARGETS
@@ -136,12 +137,20 @@ class Evaluator:
         self.now = tick.now
         return lambda: evaluated(alerts, judgements, around, tick.now)
 
-    def take(self, found: Evaluated) -> None:
-        """Go on from what an evaluation came to."""
+    async def seen(self, found: Evaluated) -> tuple[Evidence, ...]:
+        """What is to be seen behind the news of an evaluation; between two of them a key may be taken and painted."""
         worse = [change.after for change in found.changes if _is_news(change)]
-        evidence = [self._evidence(alert) for alert in worse[:_MOST_EVIDENCE]]
+        evidence: list[Evidence] = []
+        for alert in worse[:_MOST_EVIDENCE]:
+            if (each := self._evidence(alert)) is not None:
+                evidence.append(each)
+            await asyncio.sleep(0)
+        return tuple(evidence)
+
+    def take(self, found: Evaluated, evidence: Sequence[Evidence] = ()) -> None:
+        """Go on from what an evaluation came to, and from what was seen of it."""
         self.alerts = found.alerts
-        self.unsaved.add(found, [each for each in evidence if each is not None])
+        self.unsaved.add(found, list(evidence))
 
     def _moved(self, tick: Tick) -> None:
         """Keep the ages of the alerts over a clock that was set and a time in which nobody watched."""

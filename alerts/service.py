@@ -225,7 +225,8 @@ class AlertService:
             if has_rules:
                 rest = self._evaluator.judge(self._look)
                 self._fault("judged")
-                self._evaluator.take(await self._desk.compute(rest))
+                found = await self._desk.compute(rest)
+                self._evaluator.take(found, await self._evaluator.seen(found))
             await self._save()
 
     async def _save(self) -> None:

@@ -26,7 +26,7 @@ def write_results(sections: Sequence[Section], path: Path | None, printed: str =
 
 def measure_all() -> tuple[Section, ...]:
     """Every table, one measurement after the other so that none disturbs another."""
-    from benchmarks import alerts, backups, dashboard, engines, fleet, mysql, postgres, series, sqlite_access
+    from benchmarks import alert_burst, alerts, backups, dashboard, engines, fleet, mysql, postgres, series, sqlite_access
 
     return (
         *dashboard.measure_all(),
@@ -36,6 +36,7 @@ def measure_all() -> tuple[Section, ...]:
         fleet.fleet_section(asyncio.run(fleet.measure())),
         series.series_section(),
         alerts.alerts_section(),
+        alert_burst.burst_section(),
         *backups.measure_all(),
         *sqlite_access.measure_all(),
     )
