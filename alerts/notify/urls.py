@@ -36,6 +36,8 @@ INCIDENT_KEYS = {
 
 Opsgenie and Jira are not among them: Apprise ends an alert there by the number of its request, which lives in Apprise's own files.
 """
+LEFT_OPEN = frozenset({"opsgenie", "jira"})
+"""Services that keep one alert for each group, by its alias, and where Apprise cannot close it."""
 
 
 def kind_of(url: str) -> ChannelKind:

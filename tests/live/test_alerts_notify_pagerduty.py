@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from typing import Any
 
 import pytest
 import requests
 
 from alerts.models import ChangeKind, Level
+from alerts.notify import outbox
 from alerts.notify.senders import all_senders
 from alerts.notify.trial import try_channel
 from tests.notices import NOON, PostOffice, a_channel, a_rule, an_alert, some_routes
@@ -23,6 +25,7 @@ def caught(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
         found.append((url, json.loads(data)))
         response = requests.Response()
         response.status_code = 202
+        response.raw = BytesIO(b'{"result": "Request will be processed", "requestId": "43a29c5c"}')
         return response
 
     monkeypatch.setattr(requests, "post", post)
@@ -67,3 +70,19 @@ def test_a_trial_opens_an_incident_and_closes_it(caught: list[tuple[str, dict[st
     assert try_channel(channel, all_senders(), NOON, lambda: "t1").is_delivered
     assert [body["event_action"] for _url, body in caught] == ["trigger", "resolve"]
     assert len({body["dedup_key"] for _url, body in caught}) == 1
+
+
+@pytest.mark.parametrize("url", ["opsgenie://0123456789abcdef/", "jira://0123456789abcdef/"])
+def test_where_nothing_can_be_closed_there_is_one_alert_for_a_group_and_the_ledger_says_that_it_stays(
+    caught: list[tuple[str, dict[str, Any]]], url: str
+) -> None:
+    office = PostOffice(some_routes(a_channel("desk", url), rules=[a_rule()]), senders=dict(all_senders()))
+    office.happen(office.fired(an_alert(level=Level.INFO)))
+    office.now += 120
+    office.happen(office.changed(ChangeKind.LEVEL, an_alert(), level=Level.CRITICAL, value=0.99))
+    office.now += 120
+    office.happen(office.resolved(an_alert()))
+    assert len(caught) == 2
+    assert len({body["alias"] for _url, body in caught}) == 1
+    assert "[CRITICAL] PoolFull on orders" in caught[1][1]["message"]
+    assert "stays open" in outbox.ledger(office.connection, limit=1)[0].answer

@@ -28,7 +28,7 @@ from alerts.models import Level
 from alerts.notify.models import Answer, Channel, Fault, Message, MessageKind
 from alerts.notify.senders.http import Reply, judged, retry_after
 from alerts.notify.senders.mail import overhearing_mail
-from alerts.notify.urls import INCIDENT_KEYS, scheme_of
+from alerts.notify.urls import INCIDENT_KEYS, LEFT_OPEN, scheme_of
 
 _MOST_ANSWER_BYTES = 1 << 20
 """Some services need their whole answer to go on, such as a list of rooms."""
@@ -78,6 +78,9 @@ class AppriseService:
     def send(self, channel: Channel, message: Message, now: float) -> Answer:
         """Try once: one service object, no tries of Apprise's own, no redirects."""
         url = fitted(channel.url.reveal().strip(), message)
+        if message.kind is MessageKind.RESOLVED and scheme_of(url) in LEFT_OPEN and "action=" not in url.lower():
+            # Apprise would say that all went well, and send nothing.
+            return Answer(Fault.NONE, "nothing was sent: the alert stays open there, because Apprise cannot close it")
         service = _service(url, channel.timeout_seconds)
         if service is None:
             return Answer(Fault.REFUSED, "the service cannot read its URL any more")
@@ -101,6 +104,9 @@ def fitted(url: str, message: Message) -> str:
     extra: dict[str, str] = {}
     if scheme in INCIDENT_KEYS:
         extra = {"action": "map", INCIDENT_KEYS[scheme]: message.incident}
+    elif scheme in LEFT_OPEN and message.kind is not MessageKind.RESOLVED:
+        # Of itself Apprise would make a note of what is only information, to an alert that it does not know.
+        extra = {"action": "new", "alias": message.incident}
     elif scheme in _MAIL:
         thread = f"<{message.incident}@aishell>"
         extra = {"format": "text", "+References": thread, "+In-Reply-To": thread, "+X-Aishell-Message": message.id}
