@@ -145,6 +145,53 @@ def test_a_missing_value_is_bridged_for_a_while_and_a_stale_one_is_not(values: s
     assert differences(one(f"{{at: 40s, alerts: {expected}}}", values), rules) == []
 
 
+KEEPS = """
+rules:
+  - name: K
+    condition: pool.usage > 80%
+    no_data: {policy}
+"""
+
+
+@pytest.mark.parametrize("policy", ["keep", "ok", "alert"])
+@pytest.mark.parametrize(
+    "series",
+    [
+        "{pool.usage: 90%x20 _x60}",
+        "{pool.usage: 90%x20}",
+        "{pool.usage: 90%x20 _x60, up: 1x20 _x60}",
+        "{pool.usage: 90%x20 _x60, up: 1x20 0x60}",
+        "{pool.usage: 90%x20 stale _x60, up: 1x20 stale _x60}",
+        "{pool.usage: 90%x80, up: 1x20 _x60}",
+    ],
+)
+def test_a_target_that_does_not_answer_is_what_the_rule_makes_of_no_data(series: str, policy: str) -> None:
+    alerts = "[{phase: resolved}]" if policy == "ok" else "[{phase: firing, health: no_data}]"
+    text = f"tests: [{{interval: 10s, series: {series}, checks: [{{at: 3m, alerts: warning}}, {{at: 10m, alerts: {alerts}}}]}}]"
+    assert differences(text, KEEPS.format(policy=policy)) == []
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        "{pool.usage: 90%x20 _x60, up: 1x80}",
+        "{pool.usage: 90%x20 stale}",
+        "{pool.usage: 90%x20 stale _x60}",
+        "{pool.usage: 90%x20 _x60, connections.used: 5x80}",
+    ],
+)
+def test_a_figure_that_its_target_goes_on_without_is_over(series: str) -> None:
+    text = f"tests: [{{interval: 10s, series: {series}, checks: [{{at: 3m, alerts: warning}}, {{at: 10m, alerts: resolved}}]}}]"
+    assert differences(text, KEEPS.format(policy="keep")) == []
+
+
+def test_a_figure_is_there_again_when_its_target_answers_again() -> None:
+    series = "{pool.usage: 90%x20 _x30 90%x9 10%x9, up: 1x20 _x30 1x20}"
+    checks = "[{at: 7m, alerts: [{health: no_data}]}, {at: 9m, alerts: [{health: ok}]}, {at: 11m, alerts: resolved}]"
+    text = f"tests: [{{interval: 10s, series: {series}, checks: {checks}}}]"
+    assert differences(text, KEEPS.format(policy="keep")) == []
+
+
 def test_a_counter_is_written_as_what_it_stands_at_and_begins_anew_after_stale() -> None:
     rules = "rules:\n  - {name: locks, condition: deadlocks.rate > 0.5}\n"
     checks = "{at: 10s, alerts: [{target: a, value: 1}]}, {at: 50s, alerts: resolved}"
