@@ -58,9 +58,14 @@ def expected_seconds(backup: Backup, others: Iterable[Backup]) -> float | None:
     return max(measured)[1] * backup.manifest.plain_bytes if measured else None
 
 
+_OWN_FORMAT = "a backup in an engine's own format goes into that engine alone; saved with --format json it goes into any that has tables"
+
+
 async def plan_restore(engine: Loads, backup: Backup, order: RestoreOrder) -> LoadPlan:
     """What a restore would do; what the backup itself forbids stands among the obstacles too."""
     plan = await engine.plan_load(order.target, backup.manifest, order.request)
+    if plan.obstacles and backup.manifest.source.engine != order.target.engine and not plan.fidelity:
+        plan = replace(plan, obstacles=(*plan.obstacles, _OWN_FORMAT))
     if backup.state.restorable:
         return plan
     return replace(plan, obstacles=(f"the backup is {backup.state}", *plan.obstacles))

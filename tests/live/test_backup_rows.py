@@ -444,3 +444,18 @@ async def test_a_script_is_read_by_the_shell_of_sqlite_alone(storage: FolderStor
     done = await asyncio.to_thread(subprocess.run, [shell, "-bail", str(again)], input=whole, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
     assert contents(again) == contents(file)
+
+
+async def test_mariadb_goes_into_mysql_and_comes_back(storage: FolderStorage) -> None:
+    """They are two families: types that only one has are represented otherwise."""
+    with mysql("mariadb-11.4") as one, mysql("mysql-8.0") as other:
+        one.execute("CREATE DATABASE shop")
+        one.execute(*MY_EDGES, "CREATE TABLE u (u uuid, i inet6)", "INSERT INTO u VALUES (UUID(), '::1'), (NULL, NULL)", database="shop")
+        before = [*my_contents(one, "shop"), *one.execute("SELECT * FROM u", database="shop")]
+        done = await my_side(other).load(storage, await my_side(one).save(storage))
+        assert (done.comparison.hashed, done.comparison.differences) == (4, ())
+        assert {each.column for each in done.fidelity if each.fidelity == "represented otherwise"} == {"ts", "j", "u", "i"}
+        done = await my_side(one, "again").load(storage, await my_side(other).save(storage))
+        assert done.comparison.differences == ()
+        again = [*my_contents(one, "again"), *one.execute("SELECT * FROM u", database="again")]
+        assert sorted(map(repr, again)) == sorted(map(repr, before))

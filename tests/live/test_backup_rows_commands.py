@@ -106,3 +106,10 @@ def test_a_table_that_is_not_there_is_told_with_the_nearest_name(world: World) -
     refused = world.backup("create", "shop", "--format", "json", "--tables", "order")
     assert refused.code >= 64
     assert "did you mean orders?" in refused.err
+
+
+def test_a_native_backup_into_another_engine_is_refused_with_the_form_that_can(world: World) -> None:
+    assert world.backup("create", "shop").code == 0
+    refused = world.backup("restore", "latest", "--database", "pg", "--yes")
+    assert refused.code == 77
+    assert "--format json" in refused.err

@@ -71,7 +71,8 @@ class ColumnFidelity:
         arrow = f"{self.source_type} -> {self.target_type}" if self.target_type else self.source_type
         counted = f": {self.values} value{'s' if self.values != 1 else ''}, {self.example}" if self.values else ""
         words = f" ({self.words})" if self.words else ""
-        return f"{self.table}.{self.column} {arrow}: {self.fidelity.value}{words}{counted}"
+        whole = f"{self.table}.{self.column} {arrow}" if arrow != self.column else f"{self.table}, {self.column}"
+        return f"{whole}: {self.fidelity.value}{words}{counted}"
 
 
 @dataclass(slots=True)
