@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from aishell_core.series.keys import SeriesKey
 from aishell_core.units import format_counted
 from aishell_core.values import Event, EventKind, Facts, Part, Reading, Setting, Severity, TargetId
-from aishell_tui.digests import began_anew, counting_limits
+from aishell_tui.digests import counting_limits
+from aishell_tui.digests_anew import began_anew
 from aishell_tui.frame import TargetView
 
 _QUIET_SECONDS = 60.0

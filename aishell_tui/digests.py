@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from typing import NamedTuple
 
 from aishell_core.engines.histogram import cumulative_minus, quantile
 from aishell_core.values import Failure, FailureCode, Statement
+from aishell_tui.digests_anew import NONE_BEGUN, Begun, CountedAnew, Key, Statements, began_anew, is_anew, key_of, keyed
 
 LIVE_SECONDS = 15.0
 LOOKS_APART_SECONDS = LIVE_SECONDS / 8
 """Looks that lie closer together than this are not all kept: thousands of digests take megabytes each time."""
 
-_LASTING = frozenset({FailureCode.PRIVILEGE, FailureCode.MISSING, FailureCode.UNSUPPORTED})
+_LEAST_SPAN_SECONDS = 1.0
+"""A digest that was counted anew has no rate over less: a single call would make a thousand per second."""
 
-Statements = tuple[Statement, ...]
-_Key = tuple[str, str, str]
+_LASTING = frozenset({FailureCode.PRIVILEGE, FailureCode.MISSING, FailureCode.UNSUPPORTED})
 
 
 class DigestMode(StrEnum):
@@ -32,7 +33,11 @@ class DigestMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DigestRow:
-    """One digest over a span of time; shares are of all time spent, times are in milliseconds, None is unknown."""
+    """One digest over a span of time; shares are of all time spent, times are in milliseconds, None is unknown.
+
+    `anew_at` is when the server began to count it anew within the span (epoch seconds): its calls are those since then, its
+    rate and its share are what these make of the span.
+    """
 
     statement: Statement
     time_share: float
@@ -41,6 +46,7 @@ class DigestRow:
     mean_milliseconds: float
     rows_per_call: float | None
     errors: float | None
+    anew_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +63,6 @@ class Look:
 
     at: float
     statements: Statements
-
-
-_key_of = attrgetter("digest", "database", "user")
 
 
 def digest_key(statement: Statement) -> str:
@@ -94,20 +97,14 @@ def _added(now: Statement, base: Statement) -> Statement:
     )
 
 
-def _base_of(statement: Statement, before: dict[_Key, Statement]) -> Statement | None:
+def _base_of(statement: Statement, before: dict[Key, Statement]) -> Statement | None:
     """The reading to count from; None when the digest is new or its figures went back, so that it counts from zero."""
-    base = before.get(_key_of(statement))
-    if base is None or statement.calls < base.calls or statement.total_milliseconds < base.total_milliseconds:
-        return None
-    return base
+    base = before.get(key_of(statement))
+    return None if base is None or is_anew(statement, base) else base
 
 
 def _delta(statement: Statement, base: Statement | None) -> Statement:
     return statement if base is None else _added(statement, base)
-
-
-def _keyed(statements: Statements) -> dict[_Key, Statement]:
-    return {_key_of(statement): statement for statement in statements}
 
 
 def difference(now: Statements, before: Statements) -> Statements:
@@ -115,27 +112,8 @@ def difference(now: Statements, before: Statements) -> Statements:
 
     The 95th percentile and the longest call are those of the span, None where they cannot be told from earlier calls.
     """
-    old = _keyed(before)
+    old = keyed(before)
     return tuple(delta for statement in now if (delta := _delta(statement, _base_of(statement, old))).calls > 0)
-
-
-def began_anew(before: Statements, now: Statements) -> bool:
-    """Whether a server has forgotten what it had counted, as after a reset of its statistics or a crash.
-
-    A single digest may be dropped for want of room and come back, the least called first; so what is gone or went back has
-    to hold most of the calls, or be most of the digests while there are far fewer than before. Estimates are never reset.
-    """
-    if before is now or any(each.sampled for each in before) or any(each.sampled for each in now):
-        return False
-    left = _keyed(now)
-    gone, calls, gone_calls = 0, 0.0, 0.0
-    for each in before:
-        calls += each.calls
-        newer = left.get(_key_of(each))
-        if newer is not each and (newer is None or newer.calls < each.calls or newer.total_milliseconds < each.total_milliseconds):
-            gone += 1
-            gone_calls += each.calls
-    return gone > 0 and (2 * gone_calls >= calls or (2 * gone >= len(before) and 4 * len(now) <= 3 * len(before)))
 
 
 def counting_limits(failure: Failure | None) -> str:
@@ -143,33 +121,43 @@ def counting_limits(failure: Failure | None) -> str:
     return failure.message if failure is not None and failure.code in _LASTING else ""
 
 
-def _row(statement: Statement, spent: float, span_seconds: float | None) -> DigestRow:
+def _row(statement: Statement, time_share: float, span_seconds: float | None, anew_at: float | None = None) -> DigestRow:
     calls = statement.calls
     return DigestRow(
         statement=statement,
-        time_share=statement.total_milliseconds / spent if spent > 0 else 0.0,
+        time_share=time_share,
         calls=calls,
         calls_per_second=calls / span_seconds if span_seconds else None,
         mean_milliseconds=statement.total_milliseconds / calls if calls else 0.0,
         rows_per_call=statement.rows / calls if statement.rows is not None and calls else None,
         errors=statement.errors,
+        anew_at=anew_at,
     )
+
+
+def _share(spent: float, of: float) -> float:
+    return spent / of if of > 0 else 0.0
 
 
 def digest_rows(statements: Statements, span_seconds: float | None) -> tuple[DigestRow, ...]:
     """The rows of a pane, the most time-consuming first; `span_seconds` None leaves the rate unknown."""
     spent = sum(statement.total_milliseconds for statement in statements)
-    rows = [_row(statement, spent, span_seconds) for statement in statements]
+    rows = [_row(statement, _share(statement.total_milliseconds, spent), span_seconds) for statement in statements]
     return tuple(sorted(rows, key=lambda row: (-row.time_share, row.statement.digest)))
 
 
 class Ranked(NamedTuple):
-    """A digest in its place: milliseconds spent with their sign turned, the key, the newest reading, and the one to count from."""
+    """A digest in its place: milliseconds spent with their sign turned, the key, the newest reading, and the one to count from.
+
+    Of one that was counted anew, at `anew_at`, what it spent in `span_seconds` stands for the whole span.
+    """
 
     spent: float
-    key: _Key
+    key: Key
     statement: Statement
     base: Statement | None
+    span_seconds: float | None = None
+    anew_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,29 +166,53 @@ class Ranking:
 
     digests: tuple[Ranked, ...] = ()
     spent: float = 0.0
-    span_seconds: float | None = None
 
 
 Chosen = Callable[[tuple[Ranked, ...]], tuple[Ranked, ...]]
 """Takes digests in their order and gives those that are wanted, in the same order."""
 
 
-def _ranked(statement: Statement, before: dict[_Key, Statement]) -> Ranked | None:
+def _ranked(statement: Statement, before: dict[Key, Statement], span_seconds: float | None) -> Ranked | None:
     base = _base_of(statement, before)
     calls, spent = statement.calls, statement.total_milliseconds
     if base is not None:
         calls, spent = calls - base.calls, spent - base.total_milliseconds
-    return Ranked(-spent, _key_of(statement), statement, base) if calls > 0 else None
+    return Ranked(-spent, key_of(statement), statement, base, span_seconds) if calls > 0 else None
 
 
-def ranking(now: Statements, before: Statements, span_seconds: float | None) -> Ranking:
-    """The order of what was added between two readings, told without working out the figures of each digest."""
-    old = _keyed(before)
-    digests = sorted([each for statement in now if (each := _ranked(statement, old)) is not None], key=itemgetter(0, 1))
-    return Ranking(tuple(digests), -sum([each.spent for each in digests]), span_seconds)
+def _ranked_anew(statement: Statement, begun: Begun, at: float, span_seconds: float) -> Ranked | None:
+    """One that the server counts anew within the span, as if it had gone on all the time as it did since."""
+    base = begun.base
+    calls, spent = statement.calls, statement.total_milliseconds
+    if base is not None:
+        calls, spent = calls - base.calls, spent - base.total_milliseconds
+    counted = max(_LEAST_SPAN_SECONDS, at - begun.at)
+    whole = spent * max(1.0, span_seconds / counted)
+    return Ranked(-whole, key_of(statement), statement, base, counted, begun.at) if calls > 0 else None
 
 
-def digest_table(ranked: Ranking, most: int, chosen: Chosen | None = None, made: dict[_Key, DigestRow] | None = None) -> DigestTable:
+def ranking(
+    now: Statements, before: Statements, span_seconds: float | None, at: float = 0.0, begun: Mapping[Key, Begun] = NONE_BEGUN
+) -> Ranking:
+    """The order of what was added between two readings, told without working out the figures of each digest.
+
+    `begun` are those that the server counts anew within the span, which ends `at` (epoch seconds).
+    """
+    old = keyed(before)
+    digests = []
+    for statement in now:
+        anew = begun.get(key_of(statement)) if begun else None
+        if anew is None or span_seconds is None:
+            each = _ranked(statement, old, span_seconds)
+        else:
+            each = _ranked_anew(statement, anew, at, span_seconds)
+        if each is not None:
+            digests.append(each)
+    digests.sort(key=itemgetter(0, 1))
+    return Ranking(tuple(digests), -sum([each.spent for each in digests]))
+
+
+def digest_table(ranked: Ranking, most: int, chosen: Chosen | None = None, made: dict[Key, DigestRow] | None = None) -> DigestTable:
     """The `most` heaviest digests of those that are `chosen`; their shares are of the time of all digests.
 
     Rows are taken from `made` and left in it, so that none is worked out twice for one ranking.
@@ -211,7 +223,8 @@ def digest_table(ranked: Ranking, most: int, chosen: Chosen | None = None, made:
     for each in wanted[:most]:
         row = known.get(each.key)
         if row is None:
-            row = known[each.key] = _row(_delta(each.statement, each.base), ranked.spent, ranked.span_seconds)
+            share = _share(-each.spent, ranked.spent)
+            row = known[each.key] = _row(_delta(each.statement, each.base), share, each.span_seconds, each.anew_at)
         rows.append(row)
     return DigestTable(tuple(rows), len(wanted))
 
@@ -223,7 +236,7 @@ class _Made:
     newest: Look
     base: Look | None
     ranking: Ranking
-    rows: dict[_Key, DigestRow] = field(default_factory=dict)
+    rows: dict[Key, DigestRow] = field(default_factory=dict)
     asked: tuple[int, str] | None = None
     table: DigestTable = DigestTable()
 
@@ -236,6 +249,7 @@ class DigestHistory:
         self._reset: Look | None = None
         self._made: _Made | None = None
         self._anew_at: float | None = None
+        self._counted_anew = CountedAnew()
 
     def add(self, at: float, statements: Statements) -> bool:
         """One more reading; only what the live mode needs is kept. True where the server has begun to count anew.
@@ -249,14 +263,17 @@ class DigestHistory:
         if anew:
             looks.clear()
             self._reset, self._anew_at = None, at
+            self._counted_anew.forget()
         newest = Look(at, _shared(statements, looks[-1].statements) if looks else statements)
+        if looks:
+            self._counted_anew.note(looks[-1].at, looks[-1].statements, at, newest.statements)
         if len(looks) > 2 and looks[-1].at - looks[-2].at < LOOKS_APART_SECONDS and looks[-1] is not self._reset:
             looks.pop()
         looks.append(newest)
-        if self._reset is None:
-            self._reset = looks[0]
+        marked = self._reset = self._reset or looks[0]
         while len(looks) > 2 and looks[1].at <= at - LIVE_SECONDS:
             looks.popleft()
+        self._counted_anew.forget(min(looks[0].at, marked.at))
         return anew
 
     def reset(self) -> None:
@@ -279,7 +296,9 @@ class DigestHistory:
         newest, base, made = self._looks[-1], self._base(mode), self._made
         if made is None or made.newest is not newest or made.base is not base:
             span = newest.at - base.at if base is not None else None
-            made = self._made = _Made(newest, base, ranking(newest.statements, base.statements if base is not None else (), span))
+            begun = self._counted_anew.within(base.at) if base is not None else NONE_BEGUN
+            before = base.statements if base is not None else ()
+            made = self._made = _Made(newest, base, ranking(newest.statements, before, span, newest.at, begun))
         if made.asked != (most, search):
             made.asked, made.table = (most, search), digest_table(made.ranking, most, chosen, made.rows)
         return made.table
@@ -301,10 +320,10 @@ class DigestHistory:
 
 def _shared(statements: Statements, before: Statements) -> Statements:
     """The statements, with those that were not called since as they were before: most are not, and each look would hold them again."""
-    old = _keyed(before)
+    old = keyed(before)
     return tuple(
         known
-        if (known := old.get(_key_of(statement))) is not None
+        if (known := old.get(key_of(statement))) is not None
         and known.calls == statement.calls
         and known.total_milliseconds == statement.total_milliseconds
         and known.text == statement.text

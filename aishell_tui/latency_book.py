@@ -11,7 +11,8 @@ from array import array
 from collections.abc import Sequence
 
 from aishell_core.values import Statement
-from aishell_tui.digests import Statements, digest_key
+from aishell_tui.digests import digest_key
+from aishell_tui.digests_anew import Statements, is_anew
 
 STEP_SECONDS = 10.0
 """The time over which a point is the mean."""
@@ -59,7 +60,7 @@ class LatencyBook:
         for each in statements:
             key = digest_key(each)
             base = self._before.get(key)
-            if base is not None and base is not each:
+            if base is not None and base is not each and not is_anew(each, base):
                 found.append((key, each, base))
         return found
 

@@ -81,6 +81,7 @@ class Statement:
     Durations are in milliseconds; None is unknown, never zero. `sampled` figures are estimates made by looking at what
     runs. `histogram` holds the calls up to each bucket of
     `engines.histogram`, cumulative as the other figures; it is empty where the engine does not count by duration.
+    `counted_since` is when the engine began to count this digest (epoch seconds of its own clock), None where it does not tell.
     """
 
     digest: str
@@ -100,6 +101,7 @@ class Statement:
     blocks_read: float | None = None
     wal_bytes: float | None = None
     io_milliseconds: float | None = None
+    counted_since: float | None = None
 
     @property
     def hit_ratio(self) -> float | None:

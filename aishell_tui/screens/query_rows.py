@@ -90,11 +90,15 @@ def _text(row: DigestRow) -> Cell:
 
 def _sign(row: DigestRow) -> str:
     """What stands before figures that are estimates."""
-    return "~" if row.statement.sampled else ""
+    return "~" if row.statement.sampled or row.anew_at is not None else ""
 
 
 def _at_least(row: DigestRow) -> str:
-    """What stands before calls: looking once per second sees only some of them."""
+    """What stands before calls: looking once per second sees only some of them, as does who counts from later on."""
+    return ">" if row.statement.sampled or row.anew_at is not None else ""
+
+
+def _rate_sign(row: DigestRow) -> str:
     return ">" if row.statement.sampled else ""
 
 
@@ -105,7 +109,7 @@ def _mean(row: DigestRow) -> Cell:
 
 _CELLS: Mapping[str, Callable[[DigestRow], Cell]] = {
     "time_share": lambda row: Cell(_sign(row) + format_value(row.time_share, Unit.RATIO), "bold", row.time_share),
-    "calls_per_second": lambda row: _count(row.calls_per_second, _at_least(row)),
+    "calls_per_second": lambda row: _count(row.calls_per_second, _rate_sign(row)),
     "calls": lambda row: _count(row.calls, _at_least(row)),
     "mean_milliseconds": _mean,
     "p95_milliseconds": lambda row: _milliseconds(row.statement.p95_milliseconds),

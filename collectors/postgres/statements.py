@@ -67,10 +67,8 @@ class StatementsReader:
         self._cost = Cost()
         server = await self._session.facts(Lane.SLOW, budget.left)
         place = await self._placed(server, budget)
-        failure = missing(place, server, self._clock.now())
-        failures: tuple[Failure, ...] = (failure,) if failure is not None else ()
         if not place.counts:
-            return StatementsLook(None, failures, self._cost)
+            return StatementsLook(None, self._shortfall(place, server), self._cost)
         try:
             rows = await self._ask(place.call(QUERIES.text("statements", place.columns_of)), budget, (MOST_STATEMENTS,))
         except TargetError as error:
@@ -80,6 +78,10 @@ class StatementsReader:
             refused = error.failure(Part.STATEMENTS, self._clock.now())
             self.place = None
             return StatementsLook(None, (refused,), self._cost)
+        if rows:
+            # As of these very rows: what a role sees changes with a GRANT, and then they are others, and not counted anew.
+            place = self.place = replace(place, sees_all=bool(rows[0]["sees_all"]))
+        failures = self._shortfall(place, server)
         await self._learn(server, place, rows, budget)
         texts = self._texts if self._texts_refused is None else {**self._seen, **self._texts}
         meaning = Meaning(self._roles, self._databases, texts, place.block_bytes, place.io_timed)
@@ -87,6 +89,11 @@ class StatementsReader:
         self.names.keep({str(entry[0]) for entry in self._before})
         failures += (self._texts_refused,) if self._texts_refused is not None else ()
         return StatementsLook(tuple(self._before.values()), failures, self._cost)
+
+    def _shortfall(self, place: StatementPlace, server: ServerFacts) -> tuple[Failure, ...]:
+        """Why statements are not counted, or not all of them are seen."""
+        failure = missing(place, server, self._clock.now())
+        return (failure,) if failure is not None else ()
 
     async def _placed(self, server: ServerFacts, budget: Budget) -> StatementPlace:
         """Where statements are counted, asked anew from time to time and after a restart: somebody may install what is missing."""

@@ -104,6 +104,7 @@ def _statement(row: Row, entry: Entry, text: str, meaning: Meaning, names: Entry
         blocks_read=float(row["shared_blks_read"]),
         wal_bytes=row["wal_bytes"],
         io_milliseconds=row["io_milliseconds"] if meaning.io_timed else None,
+        counted_since=row.get("counted_since"),
     )
 
 

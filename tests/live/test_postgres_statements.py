@@ -10,6 +10,7 @@ import pytest
 from aishell_core import catalogue
 from aishell_core.engines.postgres_errors import quoted
 from aishell_core.values import FailureCode, Kind, Part, Reading, Statement
+from aishell_tui.digests import DigestHistory, DigestMode
 from collectors.contract import EVERYTHING
 from collectors.postgres.hot import HotTier
 from tests.servers.postgres import PostgresServer, postgres
@@ -40,6 +41,7 @@ class Looking:
 
     def __init__(self, tier: HotTier, clock: AheadClock) -> None:
         self.tier = tier
+        self.step_seconds = 300.0
         self._clock = clock
 
     async def statements(self) -> dict[str, Statement]:
@@ -47,7 +49,7 @@ class Looking:
         return {statement.text: statement for statement in (await self.reading()).statements or ()}
 
     async def reading(self) -> Reading:
-        self._clock.ahead += 300
+        self._clock.ahead += self.step_seconds
 
         async def read() -> Reading | None:
             reading = await self.tier.read(WANTED)
@@ -143,6 +145,57 @@ async def test_statements_that_are_forgotten_leave_and_come_back_from_zero(serve
         again = (await look_at.statements())["SELECT $1 AS forgotten"]
     assert again.calls == 1
     assert again.total_milliseconds >= 0
+
+
+async def test_one_statement_that_is_reset_is_counted_since_then_and_all_others_go_on(server: PostgresServer) -> None:
+    def run(values: str, times: int) -> None:
+        server.execute(*[f"SELECT {values}"] * times)
+
+    server.execute("SELECT pg_stat_statements_reset()")
+    run("1", 200)
+    run("1, 2", 50)
+    history = DigestHistory()
+    async with looking(server) as look_at:
+
+        async def read() -> Statement:
+            reading = await look_at.reading()
+            assert not history.add(reading.at, reading.statements or ()), "most of what is counted is counted on"
+            return next(each for each in reading.statements or () if each.text == "SELECT $1, $2")
+
+        before = await read()
+        assert before.calls == 50
+        server.execute(f"SELECT pg_stat_statements_reset(0, 0, {before.digest})")
+        run("1, 2", 10)
+        assert (await read()).calls == 10
+        run("1, 2", 5)
+        run("1", 7)
+        last = await read()
+    rows = {row.statement.text: row for row in history.rows(DigestMode.RESET)}
+    single, steady = rows["SELECT $1, $2"], rows["SELECT $1"]
+    assert (steady.calls, steady.anew_at) == (7, None)
+    assert single.calls == (5 if last.counted_since is None else 15)
+    assert single.anew_at is not None
+
+
+async def test_rights_that_change_are_told_with_the_first_reading_that_is_another(server: PostgresServer) -> None:
+    """Else what is hidden now would look as if it had been forgotten, and what is shown again as if it had just run."""
+    server.execute("CREATE ROLE watcher LOGIN IN ROLE pg_monitor", "SELECT pg_stat_statements_reset()", "SELECT 1, 2, 3 AS others")
+    try:
+        async with looking(server, user="watcher") as look_at:
+            look_at.step_seconds = 5.0
+
+            async def seen() -> tuple[bool, bool]:
+                reading = await look_at.reading()
+                texts = {each.text for each in reading.statements or ()}
+                return "SELECT $1, $2, $3 AS others" in texts, Part.STATEMENTS in {each.part for each in reading.failures}
+
+            assert await seen() == (True, False)
+            server.execute("REVOKE pg_monitor FROM watcher")
+            assert await seen() == (False, True)
+            server.execute("GRANT pg_monitor TO watcher")
+            assert await seen() == (True, False)
+    finally:
+        server.execute("DROP ROLE watcher")
 
 
 async def test_the_extension_is_found_in_whatever_schema_it_is(server: PostgresServer) -> None:

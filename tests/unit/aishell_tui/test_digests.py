@@ -13,7 +13,8 @@ from aishell_core.series.store import SeriesStore
 from aishell_core.targets import Location, Target
 from aishell_core.values import Failure, FailureCode, Part, Reading, Statement, TargetId, Tier
 from aishell_tui.digest_book import DigestBook
-from aishell_tui.digests import DigestHistory, DigestMode, began_anew, difference, digest_rows, digest_table, ranking
+from aishell_tui.digests import DigestHistory, DigestMode, difference, digest_rows, digest_table, ranking
+from aishell_tui.digests_anew import began_anew
 from aishell_tui.frame import TargetView, absorb
 
 
@@ -234,6 +235,73 @@ def test_a_reset_in_the_server_begins_a_new_span_and_says_since_when() -> None:
     for second in range(140, 160, 5):
         history.add(second, (statement("a", second, second),))
     assert history.anew_at(DigestMode.LIVE) is None
+
+
+def counted(digest: str, calls: float, since: float | None) -> Statement:
+    """Each call took 2 ms."""
+    return replace(statement(digest, calls, 2 * calls), counted_since=since)
+
+
+def _watched(*looks: tuple[float, float | None, float | None], other_since: float | None = None) -> DigestHistory:
+    """Looks with the moment, the calls of `a` (None: not there) and since when they are counted; `b` is called 20 times a second."""
+    history = DigestHistory()
+    for at, calls, since in looks:
+        one = () if calls is None else (counted("a", calls, since),)
+        rest = (counted("b", 5000 + 20 * (at - 100), other_since), statement("c", 1, 1), statement("d", 1, 1))
+        assert not history.add(at, (*one, *rest))
+        if at == 102:
+            history.reset()
+    return history
+
+
+@pytest.mark.parametrize("last_calls", [60, 1060])
+def test_a_digest_that_was_reset_by_itself_has_its_rate_and_share_since_then(last_calls: float) -> None:
+    history = _watched((100, 1000, 7), (102, 1040, 7), (104, 1080, 7), (106, 20, 105), (108, last_calls, 105), other_since=7)
+    by_name = {row.statement.digest: row for row in history.rows(DigestMode.RESET)}
+    assert history.span_seconds(DigestMode.RESET) == 6
+    row, steady = by_name["a"], by_name["b"]
+    assert (row.calls, row.calls_per_second, row.anew_at) == (last_calls, last_calls / 3, 105)
+    assert (steady.calls, steady.calls_per_second, steady.anew_at) == (120, 20, None)
+    assert row.time_share / steady.time_share == pytest.approx(row.calls_per_second / 20)
+    assert row.mean_milliseconds == 2
+
+
+def test_without_the_servers_word_a_fall_of_the_calls_begins_the_span_of_a_digest() -> None:
+    looks = ((100, 1000, None), (102, 1040, None), (104, 1080, None), (106, 20, None))
+    assert [row.statement.digest for row in _watched(*looks).rows(DigestMode.RESET)] == ["b"], "when its calls ran nobody knows"
+    (row,) = (each for each in _watched(*looks, (108, 60, None)).rows(DigestMode.RESET) if each.statement.digest == "a")
+    assert (row.calls, row.calls_per_second, row.anew_at) == (40, 20, 106)
+    assert row.time_share == pytest.approx(0.5)
+
+
+def test_a_digest_that_was_dropped_and_came_back_is_counted_since_it_was_not_there() -> None:
+    looks = ((100, 1000, None), (102, 1040, None), (104, None, None), (106, None, None), (108, 60, None))
+    (row,) = (each for each in _watched(*looks).rows(DigestMode.RESET) if each.statement.digest == "a")
+    assert (row.calls, row.calls_per_second, row.anew_at) == (60, 30, 106)
+
+
+def test_a_digest_that_was_never_seen_before_has_run_in_the_whole_span() -> None:
+    (row,) = (each for each in _watched((102, None, None), (106, 60, 105)).rows(DigestMode.RESET) if each.statement.digest == "a")
+    assert (row.calls, row.calls_per_second, row.anew_at) == (60, 15, None)
+
+
+def test_a_server_whose_clock_differs_has_begun_after_the_reading_before() -> None:
+    (row,) = (
+        each for each in _watched((102, 1000, 7), (104, 1040, 7), (106, 20, 9_999)).rows(DigestMode.RESET) if each.statement.digest == "a"
+    )
+    assert (row.calls, row.calls_per_second, row.anew_at) == (20, 10, 104)
+
+
+def test_after_the_next_reset_here_a_digest_counts_as_all_others() -> None:
+    history = _watched((100, 1000, 7), (102, 1040, 7), (104, 20, 103))
+    assert [row.anew_at for row in history.rows(DigestMode.RESET) if row.statement.digest == "a"] == [103]
+    history.reset()
+    history.add(106, (counted("a", 60, 103), counted("b", 5120, 7), statement("c", 1, 1), statement("d", 1, 1)))
+    assert {row.statement.digest: (row.calls_per_second, row.anew_at) for row in history.rows(DigestMode.RESET)} == {
+        "a": (20, None),
+        "b": (20, None),
+    }
+    assert {row.anew_at for row in history.rows(DigestMode.TOTAL)} == {None}
 
 
 BUSY = (statement("busy", 1000, 10), statement("calm", 10, 1), *(statement(f"rare{index}", 1, 1) for index in range(8)))

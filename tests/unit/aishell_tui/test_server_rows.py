@@ -318,6 +318,10 @@ def test_estimates_wear_a_sign_and_sort_as_numbers() -> None:
     assert made.cell("calls").text == ">120k"
     assert made.cell("mean_milliseconds").text == "–", "calls that nobody saw have no mean"
     assert made.cell("calls").sort == 120_400
+    anew = digest_table_row(replace(row, statement=STATEMENTS[0], anew_at=1.0, calls_per_second=2.0))
+    texts = [anew.cell(key).text[0] for key in ("time_share", "calls", "calls_per_second", "mean_milliseconds")]
+    assert texts[:2] == ["~", ">"], "counted from within the span on"
+    assert not {"~", ">", "–"} & set(texts[2:])
     assert made == digest_table_row(row)
     assert made != digest_table_row(replace(row, calls=1))
 
