@@ -32,9 +32,8 @@ _READY_SECONDS = 60.0
 
 def _furnish(home: Path, server: RedisServer, receiver: Receiver) -> None:
     configure(home, server.url())
-    rules = "".join(
-        f"    - {{name: burst {number}, condition: connections.used > {_LIMIT}, for: 0s, group_by: [target], channels: [hook]}}\n" for number in range(_ALERTS)
-    )
+    rest = f"condition: connections.used > {_LIMIT}, for: 0s, group_by: [target], channels: [hook]"
+    rules = "".join(f"    - {{name: burst {number}, {rest}}}\n" for number in range(_ALERTS))
     with (home / "config.yaml").open("a") as file:
         file.write(f"alerts:\n  builtin: []\n  channels:\n    hook: webhook+http://{receiver.address}/\n  rules:\n{rules}")
 
