@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import selectors
 import shlex
 import stat
 import subprocess
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, cast
 
 from aishell_core.errors import ConfigError
 from aishell_core.targets import Obstacle, Secret
@@ -121,26 +124,49 @@ def _bytes_of(path: Path) -> bytes:
 def _from_command(arguments: tuple[str, ...], environ: Mapping[str, str]) -> str:
     program = arguments[0]
     try:
-        done = subprocess.run(
-            arguments,
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            timeout=_COMMAND_SECONDS,
-            env=dict(environ),
-            check=False,
-        )
+        code, raw = _printed(arguments, environ)
     except subprocess.TimeoutExpired as error:
         raise ConfigError(
             f"the secret command {program} did not end within {_COMMAND_SECONDS:.0f} s", "it must not ask for input"
         ) from error
     except OSError as error:
         raise ConfigError(f"the secret command {program} cannot be run: {error.strerror or error}", "check its path") from error
-    if done.returncode != 0:
-        raise ConfigError(f"the secret command {program} failed with exit code {done.returncode}", "run it by hand to see why")
-    text = done.stdout.decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
+    if len(raw) > _LARGEST_KIB << 10:
+        raise ConfigError(f"the secret command {program} printed more than {_LARGEST_KIB} KiB", "it must print the secret and nothing else")
+    if code != 0:
+        raise ConfigError(f"the secret command {program} failed with exit code {code}", "run it by hand to see why")
+    text = raw.decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
     if not text:
         raise ConfigError(f"the secret command {program} printed nothing", "it must print the secret on standard output")
     return text
+
+
+def _printed(arguments: tuple[str, ...], environ: Mapping[str, str]) -> tuple[int, bytes]:
+    """The exit code, and what was printed, one byte more than is allowed at most: who prints without end is stopped there."""
+    until = time.monotonic() + _COMMAND_SECONDS
+    nothing = subprocess.DEVNULL
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stdin=nothing, stderr=nothing, env=dict(environ)) as process:
+        try:
+            raw = _read_until(process, until)
+            if len(raw) <= _LARGEST_KIB << 10:
+                process.wait(max(0.0, until - time.monotonic()))
+        finally:
+            process.kill()
+        return process.wait(), raw
+
+
+def _read_until(process: subprocess.Popen[bytes], until: float) -> bytes:
+    raw, pipe = bytearray(), cast("IO[bytes]", process.stdout)
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        while len(raw) <= _LARGEST_KIB << 10:
+            if not selector.select(max(0.0, until - time.monotonic())):
+                raise subprocess.TimeoutExpired(process.args, _COMMAND_SECONDS)
+            chunk = os.read(pipe.fileno(), (_LARGEST_KIB << 10) + 1 - len(raw))
+            if not chunk:
+                break
+            raw += chunk
+    return bytes(raw)
 
 
 def readable_by_others(path: Path) -> int | None:

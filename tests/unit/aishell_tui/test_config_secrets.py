@@ -39,12 +39,15 @@ def test_a_secret_comes_from_environment_file_or_command(tmp_path: Path) -> None
         (FromCommand(("/no/such/program", SECRET)), "the secret command /no/such/program cannot be run: No such file or directory"),
         (_python("print('hunter2'); raise SystemExit(3)"), f"the secret command {sys.executable} failed with exit code 3"),
         (_python("pass"), f"the secret command {sys.executable} printed nothing"),
+        (FromCommand(("yes", SECRET)), "the secret command yes printed more than 64 KiB"),
+        (FromCommand(("cat", "/dev/zero")), "the secret command cat printed more than 64 KiB"),
+        (_python("import sys; sys.stderr.write('hunter2' * 10**6)"), f"the secret command {sys.executable} printed nothing"),
     ],
 )
 def test_a_secret_that_cannot_be_had_says_why_without_a_part_of_it(source: SecretSource, message: str) -> None:
     """Neither arguments nor output of a command are repeated."""
     with pytest.raises(ConfigError) as caught:
-        resolve(source, {"EMPTY": ""})
+        resolve(source, {"EMPTY": "", "PATH": os.environ["PATH"]})
     assert caught.value.message == message
     assert SECRET not in str(caught.value) + caught.value.hint
 
