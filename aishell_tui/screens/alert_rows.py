@@ -26,7 +26,7 @@ BROKEN = "rule:"
 
 COLUMNS: tuple[Column, ...] = (
     Column("level", "LEVEL", 5, help="How much it matters"),
-    Column("state", "STATE", 8, help="firing, pending, clearing, silenced, muted, no data, over, or broken"),
+    Column("state", "STATE", 8, help="firing, pending, clearing, silenced, outside (of its hours), muted, no data, over, or broken"),
     Column("alert", "ALERT", None, 10, help="The rule's name"),
     Column("target", "TARGET", 10, help="Which target"),
     Column("labels", "OF", 24, priority=8, help="Which figure of it"),
@@ -76,7 +76,7 @@ def state_word(alert: Alert, *, is_judged: bool = True) -> str:
         return "unjudged"
     if alert.phase.is_active:
         if alert.silenced_by:
-            return "silenced"
+            return "outside" if all(each.startswith(OUT_OF_HOURS) for each in alert.silenced_by) else "silenced"
         if alert.inhibited_by:
             return "muted"
         if alert.health is not Health.OK:

@@ -25,6 +25,7 @@ from aishell_tui.cli.terminal import printable, record_table
 from alerts.annotations import command_for, facts_of
 from alerts.handling import Evaluation, Standing
 from alerts.models import Alert, AlertChange, Attempt, Evidence, Level, Phase, Silence
+from alerts.notify.group_rows import OWN_PREFIX
 from alerts.notify.text import value_text
 from alerts.rule import Rule
 from alerts.rules.matchers import format_matcher
@@ -136,19 +137,21 @@ def _cells(alert: Alert, now: float) -> tuple[str, ...]:
         str(alert.key.target) or "all",
         value_text(alert),
         alert.acknowledgement.owner if alert.acknowledgement else "",
-        alert.fingerprint[:_SHORT],
+        alert.fingerprint if alert.fingerprint.startswith(OWN_PREFIX) else alert.fingerprint[:_SHORT],
     )
 
 
 def _begun(alert: Alert) -> float | None:
+    """Since when it holds, as the screen counts; of one that is over, since when it is."""
     if alert.phase is Phase.RESOLVED:
         return alert.resolved_at
-    return alert.fired_at if alert.phase.is_active else alert.since
+    return alert.since if alert.since is not None else alert.fired_at
 
 
 def state_text(alert: Alert) -> str:
     """How an alert stands, in a word or two."""
     quiet = _silenced_text(alert) if alert.silenced_by else "muted" if alert.inhibited_by else ""
+    quiet = "" if alert.phase is Phase.RESOLVED else quiet
     return " ".join(part for part in (str(alert.phase), quiet, "" if alert.health == "ok" else str(alert.health).replace("_", " ")) if part)
 
 

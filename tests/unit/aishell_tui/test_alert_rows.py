@@ -6,13 +6,14 @@ from dataclasses import replace
 
 from aishell_core.values import Severity
 from aishell_tui.cli.reports.alert_details import alert_text
-from aishell_tui.cli.reports.alerts import Known, alerts_text, state_of
-from aishell_tui.screens.alert_rows import AlertRows, alert_row, channels_text, last_tries, nobody_text
+from aishell_tui.cli.reports.alerts import Known, alerts_text, state_of, state_text
+from aishell_tui.screens.alert_rows import AlertRows, alert_row, channels_text, last_tries, lasted_seconds, nobody_text
 from alerts.handling import Evaluation, Standing
-from alerts.models import Alert, Attempt
+from alerts.models import Alert, Attempt, Phase
 from alerts.notify.models import ChannelState
 from alerts.ports import AlertsView
 from alerts.rules.book import RuleBook
+from alerts.silences import OUT_OF_HOURS
 from tests.alert_values import NOW, a_rule, an_alert, key_of
 
 ALERT = an_alert(key=key_of(labels=(("database", "shop"),)))
@@ -97,3 +98,26 @@ def test_of_a_rule_without_channels_nobody_is_said_to_be_told_and_its_alert_coun
 def test_the_list_names_the_targets_that_nobody_evaluates() -> None:
     standing = Standing((ALERT,), evaluation=Evaluation("h:1:a", NOW, True, ("orders",)))
     assert alerts_text(standing, (ALERT,), NOW).endswith("nobody evaluates orders now: open a dashboard with it")
+
+
+def test_an_alert_outside_of_its_hours_is_told_from_one_that_somebody_has_silenced() -> None:
+    quiet = replace(ALERT, silenced_by=(f"{OUT_OF_HOURS}{ALERT.rule}",))
+    assert AlertRows().rows(AlertsView(alerts=(quiet,)), NOW, {})[0].cells["state"].text == "outside"
+    both = replace(quiet, silenced_by=(*quiet.silenced_by, "s1"))
+    assert AlertRows().rows(AlertsView(alerts=(both,)), NOW, {})[0].cells["state"].text == "silenced"
+
+
+def test_the_list_counts_from_the_breach_as_the_screen_does() -> None:
+    late = replace(ALERT, since=NOW - 360, fired_at=NOW)
+    assert lasted_seconds(late, NOW) == 360
+    assert "6m00s" in alerts_text(Standing((late,)), (late,), NOW)
+
+
+def test_what_is_over_is_not_called_muted() -> None:
+    over = replace(ALERT, phase=Phase.RESOLVED, resolved_at=NOW, inhibited_by=("f" * 16,))
+    assert state_text(over) == "resolved"
+
+
+def test_the_list_names_alerts_about_channels_so_that_each_can_be_shown() -> None:
+    own = replace(ALERT, fingerprint="channel:slack")
+    assert "channel:slack" in alerts_text(Standing((own,)), (own,), NOW)
