@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,8 +35,16 @@ def write_days(state: Path, days: int, *, a_day: int = 2, limits: AuditLimits | 
     for number in range(days * a_day):
         log.record_result(log.record_attempt(numbered(number)), Outcome(Result.DONE, 0.25, affected=1))
         if number % a_day == a_day - 1:
-            clock.jump(DAY_SECONDS)
+            let_time_pass(state, clock)
     return clock
+
+
+def let_time_pass(state: Path, clock: FakeClock, seconds: float = DAY_SECONDS) -> None:
+    """Set a clock forward or back, and with it that of the disk: the files of the log are as much older or younger."""
+    clock.jump(seconds)
+    for path in (state / "audit").glob("*"):
+        then = path.stat().st_mtime - seconds
+        os.utime(path, (then, then))
 
 
 def segments(state: Path) -> list[Path]:

@@ -119,6 +119,11 @@ class AuditFolder:
         sync_folder(self.state)
         return keys
 
+    def disk_seconds(self) -> float:
+        """What time it is by the clock that writes the times of files (epoch seconds); raises OSError. The lock must be there."""
+        os.utime(self.lock_path, follow_symlinks=False)
+        return self.lock_path.lstat().st_mtime
+
     def move_away(self) -> str:
         """The command that puts a damaged log aside, after which a new one is begun."""
         away = f"cd {quote(str(self.state))} && mkdir damaged-audit && mv audit audit.* damaged-audit"

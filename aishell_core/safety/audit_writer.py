@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from aishell_core.errors import StateError
+from aishell_core.safety.audit_age import borne_out_ages
 from aishell_core.safety.audit_folder import AuditFolder, Segment, sync_folder, write_all
 from aishell_core.safety.audit_head import Head, read_head, write_head
 from aishell_core.safety.audit_look import Look, read_look, stats_of, write_look
@@ -166,20 +167,28 @@ class AuditWriter:
     def _first_kept(self) -> tuple[int, Record] | None:
         """The first segment that is not too old, with its first record; None when all of them stay.
 
-        Told from the signed time of the next segment's first record, because anybody could give a file another name. How
-        late it is has to be borne out by the newest record that is there: a clock that is far ahead for one run takes nothing away.
+        Told from the signed times of the segments' first records, because anybody could give a file another name, and from
+        when each file was written last by the clock of the disk. Both have to say that it is too old, so that a clock that is
+        ahead takes nothing away, however often: neither that of a process nor, as far as records can tell, that of the machine.
         """
+        firsts = [self._first_record(segment) for segment in self._segments]
         newest, _ = self._last_record()
-        moment = self._moment if newest is None else min(self._moment, moment_of(newest))
-        oldest = (moment - timedelta(days=self._limits.keep_days)).strftime("%Y-%m-%d")
+        known = [record for record in firsts if record is not None]
+        ends = [self._moment, *(() if newest is None else (moment_of(newest),))]
+        ages = dict(zip((record.sequence for record in known), borne_out_ages([*map(moment_of, known)], ends), strict=True))
+        keep, disk_now = timedelta(days=self._limits.keep_days), self._folder.disk_seconds()
         kept = None
-        for segment in self._segments[1:]:
-            with segment.path.open("rb") as file:
-                first = decode(file.readline().rstrip(b"\n"), self.keys)
-            if first is None or str(first.fields.get("time")) >= oldest:
+        for segment, following, first in zip(self._segments, self._segments[1:], firsts[1:], strict=False):
+            if first is None or ages[first.sequence] <= keep:
                 break
-            kept = segment.number, first
+            if disk_now - segment.path.stat().st_mtime <= keep.total_seconds():
+                break
+            kept = following.number, first
         return kept
+
+    def _first_record(self, segment: Segment) -> Record | None:
+        with segment.path.open("rb") as file:
+            return decode(file.readline().rstrip(b"\n"), self.keys)
 
     def _remove_expired(self) -> None:
         for segment in self._segments:

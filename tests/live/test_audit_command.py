@@ -15,7 +15,7 @@ from aishell_core.safety.audit_writer import AuditLimits
 from aishell_core.safety.decision import Decision
 from tests.command_line import run_here, run_process
 from tests.fake_clock import FakeClock
-from tests.safety import DAY_SECONDS, attempt, segments
+from tests.safety import DAY_SECONDS, attempt, let_time_pass, segments
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_verify_names_what_has_expired_and_times_that_go_back(aishell_home: Path
     state = aishell_home / "state"
     clock = FakeClock(now=SystemClock().now() - 10 * DAY_SECONDS)
     for _ in range(8):
-        clock.jump(DAY_SECONDS)
+        let_time_pass(state, clock)
         AuditLog(state, clock, AuditLimits(keep_days=3)).record_attempt(attempt("DROP TABLE x", Decision(False)))
     found = run_here(capsys, "audit", "verify")
     expired = verify(state).expired

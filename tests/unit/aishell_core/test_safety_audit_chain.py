@@ -16,7 +16,6 @@ from aishell_core.safety.audit_entry import Outcome, Result
 from aishell_core.safety.audit_record import Link
 from aishell_core.safety.audit_verify import LOG_GONE, NO_LOG, Verification, verify
 from aishell_core.safety.audit_writer import AuditLimits
-from aishell_core.safety.decision import Decision
 from tests.fake_clock import FakeClock
 from tests.safety import DAY_SECONDS, attempt, segments, write_days
 
@@ -349,13 +348,3 @@ def test_a_run_with_a_clock_far_ahead_takes_nothing_away_and_shows(tmp_path: Pat
     found = verify(tmp_path, now=now + DAY_SECONDS)
     assert (found.records, found.expired) == (16, 0)
     assert any("record 15 was written" in remark for remark in found.remarks)
-
-
-def test_two_runs_with_a_clock_far_ahead_show_too(tmp_path: Path) -> None:
-    clock = write_days(tmp_path, 3)
-    now = clock.now()
-    for days in (900, 1):
-        clock.jump(days * DAY_SECONDS)
-        AuditLog(tmp_path, clock).record_attempt(attempt("", Decision(False)))
-    assert "which has not come yet" in verify(tmp_path, now=now).remarks[0]
-    assert verify(tmp_path, now=now).expired == 8
