@@ -262,7 +262,9 @@ def test_a_digest_that_was_reset_by_itself_has_its_rate_and_share_since_then(las
     row, steady = by_name["a"], by_name["b"]
     assert (row.calls, row.calls_per_second, row.anew_at) == (last_calls, last_calls / 3, 105)
     assert (steady.calls, steady.calls_per_second, steady.anew_at) == (120, 20, None)
-    assert row.time_share / steady.time_share == pytest.approx(row.calls_per_second / 20)
+    assert row.time_share is not None
+    assert steady.time_share is not None
+    assert row.time_share / steady.time_share == pytest.approx(last_calls / 3 / 20)
     assert row.mean_milliseconds == 2
 
 
