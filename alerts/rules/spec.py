@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
 from aishell_core.documents.fields import Flag, as_text, fault
 from aishell_core.documents.spec import Spec
@@ -117,11 +117,17 @@ class HoursSpec(Spec):
         return Week(self.days, *self.times, self.days_of_month, self.months, self.timezone).hours
 
 
+def _somebody(channels: tuple[str, ...]) -> tuple[str, ...]:
+    if not channels:
+        raise fault("nobody would be told", "write channels: [phone], or leave escalate out")
+    return channels
+
+
 class EscalationSpec(Spec):
     """More channels for an alert that nobody has acknowledged in time."""
 
     after: Pause = Field(description="How long after it fired.", examples=["15m"])
-    channels: Names = Field(description="The channels that are told then.", examples=[["phone"]])
+    channels: Annotated[Names, AfterValidator(_somebody)] = Field(description="The channels that are told then.", examples=[["phone"]])
 
     @property
     def escalation(self) -> Escalation:
@@ -154,6 +160,12 @@ class DampingSpec(Spec):
     most: Span = Field(default=Damping().most_seconds, description="The longest delay.")
     window: Pause = Field(default=Damping().window_seconds, description="The time in which flips are counted.")
     free_flips: int = Field(default=Damping().free_flips, ge=0, le=1000, description="So many flips are told at once.")
+
+    @model_validator(mode="after")
+    def _grows(self) -> Self:
+        if {"first", "most"} <= self.model_fields_set and self.first > self.most:
+            raise fault("the first delay is longer than the longest", "write as in {first: 1m, most: 15m}")
+        return self
 
     @property
     def damping(self) -> Damping:
