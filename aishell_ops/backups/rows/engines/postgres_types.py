@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import struct
 from collections.abc import Callable, Mapping
@@ -206,7 +207,7 @@ def foreign_shape(column: Column) -> Shape:
         case Kind.BITS:
             return Shape(f"bit({column.length})" if column.fixed and column.length else "bit varying")
         case Kind.JSON:
-            return Shape("json", doubt=_odd_text)
+            return Shape("json", doubt=_no_json)
         case Kind.ANY | Kind.ARRAY:
             return Shape("json", Fidelity.REPRESENTED, "each value as JSON", write=text_of(column), read=text_back(column))
     name = _NAMES.get(column.kind)
@@ -251,6 +252,21 @@ def _odd_text(value: Cell) -> str:
 def _mended_text(value: Cell) -> Cell:
     """The replacement sign for what no text here may hold."""
     return "".join("\ufffd" if sign == "\0" or "\ud800" <= sign <= "\udfff" else sign for sign in str(value))
+
+
+def _no_json(value: Cell) -> str:
+    """Other engines are less strict: control signs within a text, or NaN."""
+    if why := _odd_text(value):
+        return why
+    try:
+        json.loads(str(value), parse_constant=_refuse, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError):
+        return "a text is no strict JSON"
+    return ""
+
+
+def _refuse(word: str) -> None:
+    raise ValueError(word)
 
 
 def _no_day(value: Cell) -> str:

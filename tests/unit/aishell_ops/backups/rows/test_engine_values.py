@@ -129,3 +129,12 @@ def test_mysql_keeps_texts_in_a_row_only_while_they_fit() -> None:
     many = Table("t", tuple(Column(f"c{number}", Kind.TEXT, length=255) for number in range(50)))
     assert mysql_types.foreign_shape(few, few.columns[0]).type == "varchar(255)"
     assert mysql_types.foreign_shape(many, many.columns[0]).type == "longtext"
+
+
+@pytest.mark.parametrize(
+    ("text", "doubted"), [('{"a": 1e400, "b": [null]}', False), ("9" * 5000, False), ('["a\nb"]', True), ("[NaN]", True), ('"\0"', True)]
+)
+def test_json_that_postgres_would_not_take_is_doubted(text: str, doubted: bool) -> None:
+    shape = postgres_types.foreign_shape(Column("c", Kind.JSON))
+    assert shape.doubt is not None
+    assert bool(shape.doubt(text)) is doubted
