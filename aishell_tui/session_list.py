@@ -12,6 +12,7 @@ _IDLE_IN_TRANSACTION = frozenset({"idle in transaction", "idle in transaction (a
 _YOUNG_SECONDS = 1.0
 _HEAD, _WORKING, _IDLE, _OWN = range(4)
 _ACTIVE = frozenset({"active", "running", "writing", "reading", "waiting", "blocked", "fastpath function call"})
+_WAITING = "waiting"
 _SHORT_STATES = {
     "idle in transaction": "idle in tx",
     "idle in transaction (aborted)": "aborted tx",
@@ -121,7 +122,7 @@ def session_list(sessions: Sequence[Session], lock_waits: Iterable[LockWait], *,
     Without `everyone` the idle ones and the engine's own are left out, but never one that waits for a lock or is waited for.
     """
     blocking, waited = _queues(lock_waits)
-    active = idle_in_transaction = 0
+    active = idle_in_transaction = queued = 0
     ranked: list[tuple[int, float, int]] = []
     for place, session in enumerate(sessions):
         rank = _IDLE
@@ -129,6 +130,11 @@ def session_list(sessions: Sequence[Session], lock_waits: Iterable[LockWait], *,
             rank = _OWN
         elif is_idle_in_transaction(session):
             idle_in_transaction += 1
+            rank = _WORKING
+        elif session.state.startswith(_WAITING):
+            # For a lock it is counted with those who wait for locks; a client of a pooler waits for a server connection.
+            queued += session.id not in waited
+            active += session.id in waited
             rank = _WORKING
         elif is_active(session):
             active += 1
@@ -143,7 +149,7 @@ def session_list(sessions: Sequence[Session], lock_waits: Iterable[LockWait], *,
             ranked.append((rank, -age if age >= _YOUNG_SECONDS else 0.0, place))
     ranked.sort()
     shown = tuple([sessions[place] for _, _, place in ranked])
-    counts = SessionCounts(len(sessions), active, idle_in_transaction, len(waited), len(sessions) - len(shown))
+    counts = SessionCounts(len(sessions), active, idle_in_transaction, len(waited) + queued, len(sessions) - len(shown))
     working = sum(1 for rank, _, _ in ranked if rank <= _WORKING)
     return SessionList(shown, working, counts, blocking, waited)
 

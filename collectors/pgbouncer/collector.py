@@ -13,6 +13,7 @@ from aishell_core.targets import Target
 from aishell_core.values import Ability, Facts, FailureCode, Part, PlanNode, Reading, Sample, Tier
 from collectors.contract import Collector, Demand, Tiers, usual_tiers
 from collectors.pgbouncer.clients import sessions_of
+from collectors.pgbouncer.queue import waiters_of, without_own
 from collectors.pgbouncer.rows import (
     Limits,
     Row,
@@ -88,9 +89,14 @@ class PgbouncerCollector:
         sessions, pools_wanted = Part.SESSIONS in demand, Part.POOLS in demand
         answer = await self._ask(Tier.HOT, self._hot_commands(demand))
         self._learn(answer)
-        now, rows = self._clock.now(), answer.rows
-        pools = pools_of(rows.get(_POOLS, ()), self._databases or ())
-        self._waiting = any(pool.clients_waiting for pool in pools)
+        now, rows, cost = self._clock.now(), answer.rows, answer.cost
+        queued = pools_of(rows.get(_POOLS, ()), self._databases or ())
+        self._waiting = any(pool.clients_waiting for pool in queued)
+        clients = rows.get(_CLIENTS)
+        if self._waiting and clients is None:
+            closer = await self._ask(Tier.HOT, (_CLIENTS,))
+            clients, cost = closer.rows.get(_CLIENTS, ()), cost + closer.cost
+        pools = without_own(queued, waiters_of(clients or (), self._databases or ())) if self._waiting else queued
         return Reading(
             self._name,
             Tier.HOT,
@@ -104,8 +110,8 @@ class PgbouncerCollector:
             facts_of(answer.facts, self._halted, self._mode),
             sessions=sessions_of(rows[_CLIENTS], rows.get(_SERVERS, ()), now) if sessions and _CLIENTS in rows else None,
             pools=pools if pools_wanted and _POOLS in rows else None,
-            failures=troubles(pools, self._databases or (), self._halted or "", now),
-            cost=answer.cost,
+            failures=troubles(queued, self._databases or (), self._halted or "", now),
+            cost=cost,
         )
 
     def _hot_commands(self, demand: Demand) -> tuple[str, ...]:
@@ -113,7 +119,8 @@ class PgbouncerCollector:
         commands = [_POOLS, _STATS, _LISTS]
         closer = self._waiting or Part.POOLS in demand
         commands += [_STATE] if self._number >= _KNOWS_STATE and closer else []
-        commands += [_CLIENTS, _SERVERS] if Part.SESSIONS in demand else []
+        commands += [_CLIENTS] if self._waiting or Part.SESSIONS in demand else []
+        commands += [_SERVERS] if Part.SESSIONS in demand else []
         commands += [_DATABASES] if closer or self._databases is None else []
         commands += [_CONFIG] if self._limits is None else []
         return tuple(commands)

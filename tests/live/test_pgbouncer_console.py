@@ -272,6 +272,23 @@ async def test_a_client_that_waits_is_seen_with_its_wait_and_the_server_process_
         await until(collector, lambda reading: figure(reading, "pool.clients.waiting") == 0)
 
 
+async def test_the_place_of_aishell_itself_in_a_queue_is_told_and_counts_as_nobodys_wait(pooler: Pgbouncer) -> None:
+    holder = pooler.connect(application="holder")
+    holder.run("BEGIN")
+    async with opened(pooler.console_target()) as collector:
+        with at_work(pooler.connect(application="aishell")):
+            own = ("not counted", "1 connection of aishell itself waits")
+            reading = await until(collector, lambda reading: own in (reading.pools or ())[0].details)
+            assert (figure(reading, "pool.clients.waiting"), figure(reading, "pool.wait")) == (0, 0)
+            unseen = await collector.collect(Tier.HOT, NOTHING)
+            assert (figure(unseen, "pool.clients.waiting"), figure(unseen, "pool.wait")) == (0, 0)
+            with at_work(pooler.connect(application="worker")):
+                reading = await until(collector, lambda reading: figure(reading, "pool.wait") > 0)
+                assert figure(reading, "pool.clients.waiting") == 1
+                assert own in (reading.pools or ())[0].details
+                holder.run("COMMIT")
+
+
 async def test_a_paused_database_is_told_with_who_waits(server: PostgresServer) -> None:
     with pgbouncer(server, databases={"shop": f"host=127.0.0.1 port={server.port} dbname=postgres"}) as pooler:
         client = pooler.connect("shop")

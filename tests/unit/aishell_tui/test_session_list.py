@@ -52,6 +52,15 @@ def test_a_parallel_worker_is_no_background_process() -> None:
     assert session_list((worker,), (), everyone=False).shown == (worker,)
 
 
+def test_a_client_that_waits_for_a_connection_of_a_pool_is_not_among_those_that_are_active() -> None:
+    clients = (session(1, state="active"), session(2, state="waiting"), session(3, state="waiting"))
+    found = session_list(clients, (), everyone=False)
+    assert (found.counts.sessions, found.counts.active, found.counts.waiting) == (3, 1, 2)
+    assert {each.id for each in found.shown} == {"1", "2", "3"}
+    for_a_lock = session_list(clients, (edge(2, 1, 1.0),), everyone=False).counts
+    assert (for_a_lock.active, for_a_lock.waiting) == (2, 2), "who waits for a lock is at work, who waits for a connection is not"
+
+
 def test_an_id_that_was_given_to_another_is_another_session() -> None:
     old, new = session(7, started_at=100.0), session(7, started_at=200.5)
     assert identity(old) != identity(new)
