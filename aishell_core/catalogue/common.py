@@ -13,7 +13,7 @@ CONNECTIONS_USED = gauge(
     "connections.used", Unit.COUNT, SERVED, "Client connections that are open; for a file, processes that hold it open."
 )
 CONNECTIONS_MAX = gauge("connections.max", Unit.COUNT, POOLED, "Client connections that the server allows at once.")
-POOL_USAGE = ratio("pool.usage", POOLED, "Used share of the connection limit.", 0.75, 0.90)
+POOL_USAGE = ratio("pool.usage", POOLED, "Used share of the connection limit.", 0.75, 0.90, highest=10.0)
 SESSIONS_ACTIVE = gauge("sessions.active", Unit.COUNT, DATABASES, "Sessions that run a statement now.")
 QUERY_DURATION = gauge(
     "query.duration", Unit.MILLISECONDS, DATABASES, "Running time of the longest active statement; 0 when none runs.", 30_000, 300_000

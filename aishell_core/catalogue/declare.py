@@ -35,10 +35,11 @@ def _declare(
     falling: bool = False,
     sustained_seconds: float = 0.0,
     by_engine: tuple[tuple[str, Thresholds], ...] = (),
+    highest: float = 1.0,
 ) -> Metric:
     if name in DECLARED:
         raise ValueError(f"metric {name} is declared twice")
-    metric = Metric(name, unit, kind, help, engines, Thresholds(warning, critical, falling, sustained_seconds), by_engine)
+    metric = Metric(name, unit, kind, help, engines, Thresholds(warning, critical, falling, sustained_seconds), by_engine, highest)
     DECLARED[name] = metric
     return metric
 
@@ -70,8 +71,12 @@ def ratio(
     falling: bool = False,
     sustained_seconds: float = 0.0,
     by_engine: tuple[tuple[str, Thresholds], ...] = (),
+    highest: float = 1.0,
 ) -> Metric:
-    """Declare a share, 0 to 1; `by_engine` has thresholds for engines for which it means another thing."""
+    """Declare a share, 0 to 1, or to `highest` where a limit can be passed.
+
+    `by_engine` has thresholds for engines for which it means another thing.
+    """
     return _declare(
         name,
         Unit.RATIO,
@@ -83,6 +88,7 @@ def ratio(
         falling=falling,
         sustained_seconds=sustained_seconds,
         by_engine=by_engine,
+        highest=highest,
     )
 
 

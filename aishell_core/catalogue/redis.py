@@ -8,7 +8,7 @@ from aishell_core.values import Unit
 # Memory.
 REDIS_MEMORY_USED = gauge("redis.memory.used", Unit.BYTES, REDIS, "Memory that the server has taken for its data and itself.")
 REDIS_MEMORY_MAX = gauge("redis.memory.max", Unit.BYTES, REDIS, "Memory at which the server evicts or refuses (maxmemory).")
-REDIS_MEMORY_USAGE = ratio("redis.memory.usage", REDIS, "Used share of maxmemory.", 0.90, 0.97, sustained_seconds=60)
+REDIS_MEMORY_USAGE = ratio("redis.memory.usage", REDIS, "Used share of maxmemory.", 0.90, 0.97, sustained_seconds=60, highest=10.0)
 REDIS_MEMORY_PEAK = gauge("redis.memory.peak", Unit.BYTES, REDIS, "Most memory that it has had since its start.")
 REDIS_MEMORY_DATASET = gauge("redis.memory.dataset", Unit.BYTES, REDIS, "Memory of the data alone, without the server's own.")
 REDIS_MEMORY_RESIDENT = gauge("redis.memory.resident", Unit.BYTES, REDIS, "Memory that the operating system has given it.")

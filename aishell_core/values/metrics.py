@@ -96,6 +96,8 @@ class Metric:
     thresholds: Thresholds = Thresholds()
     by_engine: tuple[tuple[str, Thresholds], ...] = ()
     """Default thresholds of the engines for which the figure means another thing."""
+    highest: float = 1.0
+    """The largest value that a ratio is known to have; above 1 where a limit can be passed, as when it was lowered."""
 
     def limits_of(self, engine: str) -> Thresholds:
         """The default thresholds for a target of this engine."""

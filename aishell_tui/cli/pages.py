@@ -187,8 +187,8 @@ targets:
 _LATER = """\
 ## Keys of later versions
 
-`backups` and `tests` are known names of parts that this version does not have: each gives a warning with its
-line, and the rest of the file is read.
+`tests` is the known name of a part that this version does not have: it gives a warning with its line, and the rest of the
+file is read.
 """
 _VARIABLES = (
     ("`AISHELL_HOME`", "the one folder of configuration, state and backups"),

@@ -185,7 +185,7 @@ class HotTier:
         if "maxclients" in info or not told.isdecimal() or int(told) <= 0:
             return ()
         used = number(info, "connected_clients")
-        usage = () if used is None else (Sample(catalogue.POOL_USAGE, min(1.0, used / int(told))),)
+        usage = () if used is None else (Sample(catalogue.POOL_USAGE, used / int(told)),)
         return (Sample(catalogue.CONNECTIONS_MAX, float(told)), *usage)
 
     def _started_at(self, info: Fields, at: float) -> float | None:

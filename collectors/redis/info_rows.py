@@ -65,7 +65,7 @@ def _derived(info: Fields) -> Iterator[tuple[Metric, float | None]]:
     limit = _known(info, "maxclients")
     used = _known(info, "connected_clients")
     yield catalogue.CONNECTIONS_MAX, limit
-    yield catalogue.POOL_USAGE, min(1.0, used / limit) if used is not None and limit else None
+    yield catalogue.POOL_USAGE, used / limit if used is not None and limit else None
     yield from _memory(info)
     yield catalogue.REDIS_DENIED, _sum(info, _DENIED)
     yield catalogue.REDIS_CPU, _milliseconds(_sum(info, _CPU))
@@ -78,7 +78,7 @@ def _memory(info: Fields) -> Iterator[tuple[Metric, float | None]]:
     used, most, resident = (_known(info, name) for name in ("used_memory", "maxmemory", "used_memory_rss"))
     if most:
         yield catalogue.REDIS_MEMORY_MAX, most
-        yield catalogue.REDIS_MEMORY_USAGE, min(1.0, used / most) if used is not None else None
+        yield catalogue.REDIS_MEMORY_USAGE, used / most if used is not None else None
     if resident is not None and resident >= _TOLD_BYTES:
         yield catalogue.REDIS_FRAGMENTATION, _known(info, "mem_fragmentation_ratio")
 

@@ -34,6 +34,11 @@ def test_figures_that_say_nothing_are_left_out() -> None:
     assert large["redis.memory.fragmentation", ""] == 2.5
 
 
+def test_a_limit_that_was_lowered_below_what_is_used_shows_as_more_than_all_of_it() -> None:
+    found = samples(maxmemory="400", used_memory="600", maxclients="10", connected_clients="15")
+    assert (found["redis.memory.usage", ""], found["pool.usage", ""]) == (1.5, 1.5)
+
+
 def test_states_are_figures_only_where_they_apply() -> None:
     assert ("redis.aof.failed", "") not in samples(aof_enabled="0", aof_last_write_status="err")
     assert samples(aof_enabled="1", aof_last_write_status="ok", aof_last_bgrewrite_status="err")["redis.aof.failed", ""] == 1
