@@ -43,7 +43,10 @@ POSITIVE = Range(0.0)
 
 
 def range_of_metric(metric: Metric) -> Range:
-    """A ratio is a share, 0 to 1 or as far as its limit can be passed; sizes, counts and rates are not negative. A time may be: clocks differ. `up` is 1 or not there."""
+    """A ratio is a share, 0 to 1, or more where its limit can be passed; sizes, counts and rates are not negative.
+
+    A time may be: clocks differ. `up` is 1 or not there.
+    """
     if metric is UP:
         return Range(1.0, 1.0)
     if metric.unit is Unit.RATIO:
