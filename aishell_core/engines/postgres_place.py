@@ -278,4 +278,6 @@ def _one_of(words: type[_Word], text: str, name: str) -> _Word:
     try:
         return words(text)
     except ValueError as error:
-        raise PostgresError(FailureCode.UNSUPPORTED, f"{name} is {text!r}", f"valid: {', '.join(words)}") from error
+        near = get_close_matches(text.lower(), list(words), n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]}?" if near else f"change {name} in the URL, or its variable in the environment"
+        raise PostgresError(FailureCode.UNSUPPORTED, f"{name} is {text!r}, which is none of {', '.join(words)}", hint) from error

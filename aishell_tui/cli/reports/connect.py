@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from aishell_core.targets import Location
 from aishell_core.values import Ability, Failure, FailureCode, Part, Severity
@@ -47,7 +48,8 @@ def ability_rows(view: TargetView) -> Iterator[AbilityRow]:
     """What a target delivers, one row per ability."""
     failure = view.target_failure
     if failure is not None:
-        yield _failed_row("connect", failure)
+        # That nothing answers, or that the URL asks for what there is not, is always a fault of the connection.
+        yield replace(_failed_row("connect", failure), absent=False)
         return
     facts = view.facts
     told = " ".join(part for part in (view.target.engine, facts.version if facts else "", facts.role if facts else "") if part)

@@ -171,3 +171,17 @@ def test_a_service_is_taken_from_the_first_file_that_has_it(tmp_path: Path) -> N
     second.write_bytes(b"\xff\xfe")
     with pytest.raises(PostgresError, match="cannot be read"):
         read_service("two", (second,))
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "hint"),
+    [
+        ("target_session_attrs=slave", "which is none of any, primary, standby", "change target_session_attrs in the URL"),
+        ("target_session_attrs=stanby", "which is none of any, primary, standby", "did you mean standby?"),
+        ("sslmode=verify_full", "which is none of disable, allow", "did you mean verify-full?"),
+    ],
+)
+def test_a_word_that_an_option_does_not_know_is_refused_with_those_that_it_does(option: str, text: str, hint: str) -> None:
+    with pytest.raises(PostgresError, match=text) as refused:
+        _place(f"postgresql://h?{option}")
+    assert refused.value.hint.startswith(hint)

@@ -230,6 +230,9 @@ def test_what_a_server_lacks_is_listed_as_absent_and_no_fault_of_the_connection(
     report = connect_report(view, view.target.location, Severity.OK, None)
     last = connect_text(report, None, unicode=True).splitlines()[-1]
     assert last.startswith("n/a here, which is no fault of the connection: sessions, locks,")
+    # That nobody could be asked at all is no lack of the server's.
+    wrong = Failure("target", FailureCode.UNSUPPORTED, "sslmode is 'bogus'", "did you mean disable?", NOW)
+    assert [(row.ability, row.absent) for row in ability_rows(_view(failures=(wrong,)))] == [("connect", False)]
     # A refusal beside it is something that a GRANT would mend.
     refused = Failure("settings", FailureCode.PRIVILEGE, "not allowed", "GRANT it", NOW)
     assert readiness(_view(failures=(lacking, refused))) is Severity.WARNING
