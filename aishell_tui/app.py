@@ -117,6 +117,7 @@ class AishellApp(App[int]):
         super().__init__()
         self.runtime = runtime
         self.options = options
+        self._back_to = "fleet"
         self.look = Look(
             target=options.targets[0].name if len(options.targets) == 1 else None,
             span_seconds=options.span_seconds,
@@ -204,8 +205,9 @@ class AishellApp(App[int]):
         self.look = replace(self.look, target=target)
         self.go(mode)
 
-    def go(self, mode: str) -> None:
-        """Go to a screen by its name; with no target chosen so far the worst one is looked at."""
+    def go(self, mode: str, *, back: str = "fleet") -> None:
+        """Go to a screen by its name, from which `esc` leads `back`; with no target chosen so far the worst one is looked at."""
+        self._back_to = back
         if self.look.target is None and mode not in {"fleet", "backups", "alerts", "events", "wall"}:
             worst = next(iter(worst_first(self.frame)), None)
             self.look = replace(self.look, target=worst.name if worst is not None else None)
@@ -214,6 +216,10 @@ class AishellApp(App[int]):
         # A screen's name or digit means the screen itself, not what was opened over it some time ago.
         while len(self.screen_stack) > 1:
             self.pop_screen()
+
+    def go_back(self) -> None:
+        """Go to the screen that the one in front was opened from, which is Fleet for most."""
+        self.go(self._back_to)
 
     def action_go(self, mode: str) -> None:
         """Go to a screen."""

@@ -199,7 +199,7 @@ class AlertActingScreen(DashboardScreen):
         if alerts and frame.view(alerts[0].key.target) is not None:
             moment = alerts[0].fired_at or alerts[0].since or frame.at
             self.dashboard.change_look(at_moment(self.dashboard.look, alerts[0].key.target, moment, frame.at))
-            self.dashboard.go("health")
+            self.dashboard.go("health", back="alerts")
         elif alerts:
             self.say(f"{alerts[0].key.target} is not watched here")
 

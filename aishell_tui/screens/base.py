@@ -63,8 +63,11 @@ class Dashboard(Protocol):
     def open_target(self, target: TargetId, mode: str = "health") -> None:
         """Go to a screen of one target."""
 
-    def go(self, mode: str) -> None:
-        """Go to a screen by its name."""
+    def go(self, mode: str, *, back: str = "fleet") -> None:
+        """Go to a screen by its name, from which `esc` leads `back`."""
+
+    def go_back(self) -> None:
+        """Go to the screen that the one in front was opened from."""
 
 
 class TooSmall(LineView):
@@ -249,7 +252,7 @@ class DashboardScreen(OutputScreen):
             self.table.focus()
 
     def action_back(self) -> None:
-        """Clear the filter, return to the present, leave a detail screen, or go to the fleet."""
+        """Clear the filter, return to the present, leave a detail screen, or go to where it was opened from."""
         table, look = self.table, self.dashboard.look
         if table is not None and table.filter_text:
             self.filter_table(table, "")
@@ -258,4 +261,4 @@ class DashboardScreen(OutputScreen):
         elif len(self.app.screen_stack) > 1:
             self.dismiss()
         elif self.SCREEN != "fleet":
-            self.dashboard.go("fleet")
+            self.dashboard.go_back()

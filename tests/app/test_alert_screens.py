@@ -155,6 +155,13 @@ async def test_enter_shows_the_evidence_which_was_read_when_it_fired_and_holds_n
         await until(pilot, lambda: "runbook (copied): https://runbooks.example/locks" in text_of(app))
         await pilot.press("v")
         await until(pilot, lambda: app.current_mode == "health")
+        if app.look.until is not None:
+            await pilot.press("escape")
+            await until(pilot, lambda: app.look.until is None)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.current_mode == "alerts")
+        await pilot.press("1", "escape")
+        await until(pilot, lambda: app.current_mode == "fleet")
 
 
 async def test_a_broken_rule_is_listed_with_its_errors_and_the_others_run(tmp_path: Path) -> None:
