@@ -56,6 +56,9 @@ class Shelf:
 
     def named(self, text: str) -> Shelved:
         """The backup that somebody means, of several copies the first storage's; raises UsageError, and what kept it from being seen."""
+        if text == LATEST and self.backups:
+            # Not by the ids: of two that were begun in one second they do not tell which was the later.
+            return self.backups[-1]
         try:
             id_ = find_id(text, {one.backup.id for one in self.backups})
         except AishellError:

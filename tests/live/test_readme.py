@@ -9,7 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +48,8 @@ REDIS_ADDRESS = "localhost:6379"
 DOCUMENTS_ADDRESS = "localhost:27017"
 ALERTS = "aishell alerts"
 BACKUPS = "aishell backup"
+SEVERAL_JOBS, OF_DOCUMENTS, ELSEWHERE = "create app --jobs", "create shop --method export", "--database reports"
+"""What shows that the blocks about backups speak of PostgreSQL, of MongoDB, and of another engine to restore into."""
 UNKNOWN = 3
 STATES = {0, 1, 2, UNKNOWN}
 """What `aishell alerts list` ends with: it says how things stand, and here an alert fires and nobody evaluates."""
@@ -99,6 +101,7 @@ def statements_of(page: Path) -> list[str]:
 def workplace(tmp_path: Path) -> Path:
     """A working folder with the database that the pages speak of, by its short and by its long name, with a statement log."""
     (tmp_path / "srv" / "app").mkdir(parents=True)
+    (tmp_path / "srv" / "postgres").mkdir()
     for path in (tmp_path / "app.db", tmp_path / "srv" / "app" / "app.db"):
         with closing(logged_connect(path)) as connection:
             connection.executescript("PRAGMA journal_mode = WAL; CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT);")
@@ -183,10 +186,11 @@ def queue() -> Iterator[PostgresServer]:
             yield server
 
 
-def configure(workplace: Path, url: str = "") -> None:
+def configure(workplace: Path, url: str = "", more: Mapping[str, str] | None = None) -> None:
     """The configuration that the pages speak of: a database called app, and a reader who may do everything with it."""
     roles = f"roles:\n  - role: admin\n    users: [{getpass.getuser()}]\n"
-    text = f"targets:\n  - name: app\n    url: {url or f'sqlite://{workplace}/app.db'}\n{roles}"
+    urls = {"app": url or f"sqlite://{workplace}/app.db", **(more or {})}
+    text = "targets:\n" + "".join(f"  - name: {name}\n    url: {each}\n" for name, each in urls.items()) + roles
     (workplace / "home").mkdir(exist_ok=True)
     for path in (workplace / "home" / "config.yaml", workplace / "aishell.yaml"):
         path.write_text(text)
@@ -195,7 +199,7 @@ def configure(workplace: Path, url: str = "") -> None:
 
 def environment(workplace: Path, **changes: str) -> dict[str, str]:
     """The commands of this environment come first on the path, as after an installation."""
-    return surroundings(workplace / "home", PATH=f"{AISHELL.parent}:{os.environ['PATH']}", **changes)
+    return surroundings(workplace / "home", PATH=f"{AISHELL.parent}:{os.environ['PATH']}", EDITOR="true", **changes)
 
 
 @pytest.mark.parametrize("block", blocks("console", "sh"), ids=str)
@@ -213,6 +217,7 @@ def test_the_commands_of_a_block_run_one_after_the_other(block: Block, workplace
         receiver: Receiver = request.getfixturevalue("channel")
         furnish(workplace, workplace / "home", receiver.address)
     if BACKUPS in block.body:
+        configure_backups(block, workplace, request)
         furnish_backups(block, workplace)
     for command in commands(block):
         if redis is not None:
@@ -222,11 +227,26 @@ def test_the_commands_of_a_block_run_one_after_the_other(block: Block, workplace
         elif mongo is not None:
             run(command.replace(DOCUMENTS_ADDRESS, f"localhost:{mongo.port}"), workplace)
         elif shop is None:
-            run(command, workplace)
+            run(command.replace(" /srv/", f" {workplace}/srv/"), workplace)
         else:
             # The servers of this test have other ports than those of the pages.
             shop.furnish(workplace / "home")
             run(command.replace(POOLER_ADDRESS, f"localhost:{shop.pooler.port}"), workplace, PGPORT=str(shop.server.port))
+
+
+def configure_backups(block: Block, workplace: Path, request: pytest.FixtureRequest) -> None:
+    """The targets that some blocks about backups speak of besides the file called app, or instead of it."""
+    if SEVERAL_JOBS in block.body:
+        server: PostgresServer = request.getfixturevalue("queue")
+        server.execute("CREATE DATABASE app")
+        server.execute("CREATE TABLE users AS SELECT 1 AS id", database="app")
+        configure(workplace, server.url("app"))
+    if OF_DOCUMENTS in block.body:
+        documents: FerretServer = request.getfixturevalue("documents")
+        configure(workplace, more={"shop": f"mongodb://localhost:{documents.port}/shop"})
+    if ELSEWHERE in block.body:
+        other: PostgresServer = request.getfixturevalue("queue")
+        configure(workplace, more={"reports": other.url("reports")})
 
 
 def furnish_backups(block: Block, workplace: Path) -> None:
