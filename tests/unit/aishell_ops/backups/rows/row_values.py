@@ -8,13 +8,13 @@ from aishell_ops.backups.rows.model import Cell, Column, Kind, Table
 
 TEXTS = st.text(st.characters(codec="utf-8") | st.sampled_from("\0\n\r\t\"'\\,;\u2028"))
 RAW_TEXTS = st.binary(max_size=20).map(lambda data: data.decode("utf-8", "surrogateescape"))
-DIGITS = st.from_regex(r"-?(0|[1-9]\d{0,40})(\.\d{1,30})?", fullmatch=True)
+DIGITS = st.from_regex(r"-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,30})?", fullmatch=True)
 FLOATS = st.floats(width=64).filter(lambda value: value == value)  # NaN is compared by itself
 MOMENTS = st.datetimes().map(lambda moment: moment.isoformat(" "))
 
 VALUES: dict[Kind, st.SearchStrategy[Cell]] = {
     Kind.BOOLEAN: st.booleans(),
-    Kind.INTEGER: st.integers(-(2**63), 2**64 - 1),
+    Kind.INTEGER: st.integers(-(2**63), 2**63 - 1),
     Kind.DECIMAL: DIGITS | st.sampled_from(["NaN", "Infinity", "-Infinity"]),
     Kind.FLOAT: FLOATS,
     Kind.TEXT: TEXTS | RAW_TEXTS,
@@ -38,7 +38,8 @@ def columns(draw: st.DrawFn, number: int) -> Column:
     if kind is Kind.ARRAY:
         inner = draw(st.sampled_from([each for each in VALUES if each is not Kind.ANY]))
         return Column(f"c{number}", kind, f"{inner}[]", element=Column("", inner, str(inner)))
-    return Column(draw(TEXTS.filter(bool)) + str(number), kind, str(kind))
+    unsigned = kind is Kind.INTEGER and draw(st.booleans())
+    return Column(draw(TEXTS.filter(bool)) + str(number), kind, str(kind), unsigned=unsigned)
 
 
 def cells(column: Column) -> st.SearchStrategy[Cell]:
@@ -48,6 +49,8 @@ def cells(column: Column) -> st.SearchStrategy[Cell]:
         flat: st.SearchStrategy[Cell] = st.lists(inner, max_size=4)
         nested: st.SearchStrategy[Cell] = st.lists(flat, max_size=3)
         return st.none() | flat | nested | st.just("[2:3]={1,2}")
+    if column.unsigned:
+        return st.none() | st.integers(0, 2**64 - 1)
     return st.none() | VALUES[column.kind]
 
 

@@ -54,6 +54,8 @@ def test_a_value_that_has_a_place_is_the_same_there(engine: str, case: tuple[Tab
     shape_of, through = SHAPES[engine]
     table, rows = case
     for number, column in enumerate(table.columns):
+        if engine == "postgres" and column.kind is Kind.ANY:
+            continue  # its own columns have one type each
         shape, same = shape_of(column), canonical(column)
         for row in rows:
             value = row[number]
