@@ -63,7 +63,7 @@ def _size(folder: Path) -> int:
 def postgres_rows() -> tuple[Figure, ...]:
     """One gigabyte of orders in PostgreSQL 15."""
     with _workplace() as home, postgres("15") as server:
-        fill_postgres(server, _POSTGRES_BYTES)
+        fill_postgres(server, _POSTGRES_BYTES, home)
         configure(home, server.url("shop"))
         dump = server.binaries.folder / "pg_dump"
         piped = f"'{dump}' -Fc -Z0 -d '{server.url('shop')}' | {_ZSTD} -o '{home}/peer.zst' && sync '{home}/peer.zst'"

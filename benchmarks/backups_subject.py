@@ -66,24 +66,18 @@ def _words() -> list[str]:
     return ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=chance.randint(3, 10))) for _ in range(_WORDS)]
 
 
-def fill_postgres(server: PostgresServer, size_bytes: int) -> None:
-    """Orders with names, amounts, times and a remark of some words, as large as that."""
+def fill_postgres(server: PostgresServer, size_bytes: int, folder: Path) -> None:
+    """Orders with names, amounts, times and a remark of some words, as large as that, loaded from a file."""
     server.execute("CREATE DATABASE shop")
-    server.execute("CREATE TABLE words (id int PRIMARY KEY, word text)", database="shop")
-    words = ",".join(f"({number},'{word}')" for number, word in enumerate(_words()))
-    server.execute(f"INSERT INTO words VALUES {words}", database="shop")
     server.execute(
-        "CREATE TABLE orders (id bigint PRIMARY KEY, customer text, amount numeric(10,2), placed timestamptz, token text, remark text)",
+        "CREATE TABLE orders (id bigint PRIMARY KEY, customer text, amount numeric(10,2), placed timestamp, token text, remark text)",
         database="shop",
     )
-    picked = " || ' ' || ".join(f"(all_words.w)[1 + (random() * {_WORDS - 1})::int]" for _ in range(14))
+    rows = folder / "rows.tsv"
     for first in range(0, size_bytes // _ROW_BYTES, _ROWS_AT_ONCE):
-        server.execute(
-            "INSERT INTO orders SELECT i, (all_words.w)[1 + (random() * 999)::int] || '@' || (all_words.w)[1 + (i % 4000)] || '.example', "
-            f"(random() * 10000)::numeric(10,2), now() - i * interval '7 s', md5(i::text), {picked} "
-            f"FROM generate_series({first}, {first + _ROWS_AT_ONCE - 1}) i, (SELECT array_agg(word) w FROM words) all_words",
-            database="shop",
-        )
+        rows.write_text("".join("\t".join(map(str, row)) + "\n" for row in _orders(first, _ROWS_AT_ONCE)))
+        run([server.binaries.folder / "psql", "-q", "-d", server.url("shop"), "-c", f"\\copy orders FROM '{rows}'"], {})
+    rows.unlink()
     server.execute("CREATE INDEX ON orders (customer)", "CREATE INDEX ON orders (placed)", "ANALYZE", "CHECKPOINT", database="shop")
 
 
