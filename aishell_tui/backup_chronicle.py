@@ -55,7 +55,7 @@ class Chronicle:
         except AishellError as error:
             outcome, message = AttemptOutcome.FAILED, error.message
             raise
-        except Exception as error:
+        except Exception as error:  # the border of what is written down: any fault is noted with the attempt, and raised on
             outcome, message = AttemptOutcome.FAILED, f"{type(error).__name__}: {error}"
             raise
         finally:

@@ -15,6 +15,20 @@ SYSTEM = frozenset({"information_schema", "performance_schema", "mysql", "sys"})
 """Databases of the server's own."""
 TRANSACTIONAL = frozenset({"innodb", "rocksdb", "ndbcluster", "tokudb"})
 """Engines whose tables show one moment in a transaction."""
+GEOMETRIES = frozenset(
+    {
+        "geometry",
+        "point",
+        "linestring",
+        "polygon",
+        "multipoint",
+        "multilinestring",
+        "multipolygon",
+        "geometrycollection",
+        "geomcollection",
+    }
+)
+"""Types of columns whose values are shapes, in the words of both families."""
 _ELSEWHERE = frozenset({"federated", "connect", "spider", "s3", "mroonga_wrapper"})
 _MERGE = frozenset({"mrg_myisam", "merge"})
 

@@ -24,6 +24,7 @@ from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan
 from aishell_ops.backups.engines.mysql_contents import grants_of, variables_of
 from aishell_ops.backups.engines.mysql_grants import lacking, rights_on
 from aishell_ops.backups.engines.mysql_tools import Role, find_physical, release_of, unpacker_of
+from aishell_ops.backups.engines.physical import uncounted
 from aishell_ops.backups.errors import BackupError
 from aishell_ops.backups.models import Format, Manifest, ObjectProof, Part, Position, ProofLevel, Source
 from aishell_ops.backups.scratch_folder import scratch_folder
@@ -159,10 +160,7 @@ class PhysicalSaving:
 
     async def proofs(self, level: ProofLevel, stop: Stop) -> tuple[ObjectProof, ...]:
         """Nothing can be counted at that moment; raises BackupError when it is asked for."""
-        if level is not ProofLevel.NONE:
-            message = "rows cannot be counted in the moment that a physical backup shows: it is known only at its end"
-            raise BackupError(message, "take --proof none; a dump is proven")
-        return ()
+        return uncounted(level)
 
     async def end(self) -> Position:
         """The same place: the files need nothing of the log after it."""

@@ -6,27 +6,14 @@ from collections.abc import Collection, Sequence
 
 from aishell_core.engines.mysql_errors import quoted
 from aishell_core.engines.mysql_held import HeldConnection
-from aishell_ops.backups.engines.mysql_contents import Column, Contents, Table
+from aishell_ops.backups.engines.mysql_contents import GEOMETRIES, Column, Contents, Table
 from aishell_ops.backups.models import ObjectProof, ProofLevel
 from aishell_ops.backups.streams.contract import Stop
 from aishell_ops.backups.streams.stopping import expect_wanted
 
 _LARGE = frozenset({"blob", "text", "mediumblob", "mediumtext", "longblob", "longtext"})
 _BYTES = frozenset({"char", "varchar", "tinytext", "tinyblob", "binary", "varbinary", "enum", "set"})
-_SHAPES = frozenset(
-    {
-        "geometry",
-        "point",
-        "linestring",
-        "polygon",
-        "multipoint",
-        "multilinestring",
-        "multipolygon",
-        "geometrycollection",
-        "geomcollection",
-        "vector",
-    }
-)
+_SHAPES = GEOMETRIES | {"vector"}
 
 
 async def proofs_of(

@@ -22,6 +22,7 @@ from aishell_core.units import format_bytes
 from aishell_core.values import FailureCode
 from aishell_ops.backups.engines import postgres_programs as programs
 from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan, SaveRequest, one_job_obstacle
+from aishell_ops.backups.engines.physical import uncounted
 from aishell_ops.backups.engines.postgres_databases import major_of
 from aishell_ops.backups.engines.postgres_manifest import LIST, check_files
 from aishell_ops.backups.engines.postgres_tools import Client, find_client
@@ -171,10 +172,7 @@ class PhysicalSaving:
 
     async def proofs(self, level: ProofLevel, stop: Stop) -> tuple[ObjectProof, ...]:
         """Nothing can be counted at that moment; raises BackupError when it is asked for."""
-        if level is not ProofLevel.NONE:
-            message = "rows cannot be counted in the moment that a physical backup shows: it is known only at its end"
-            raise BackupError(message, "take --proof none; a dump is proven")
-        return ()
+        return uncounted(level)
 
     async def end(self) -> Position:
         """The moment that the files show."""

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from aishell_ops.backups.engines.mysql_contents import GEOMETRIES
 from aishell_ops.backups.rows.fidelity import Fidelity, Shape
 from aishell_ops.backups.rows.hashing import plain_instant, plain_number
 from aishell_ops.backups.rows.json_form import text_back, text_of
@@ -17,19 +18,6 @@ _INTEGERS = {"tinyint": 8, "smallint": 16, "mediumint": 32, "int": 32, "bigint":
 _TEXTS = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set"})
 _SHORT_TEXTS = frozenset({"char", "varchar"})
 _BYTES = frozenset({"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "vector"})
-_SHAPES = frozenset(
-    {
-        "geometry",
-        "point",
-        "linestring",
-        "polygon",
-        "multipoint",
-        "multilinestring",
-        "multipolygon",
-        "geometrycollection",
-        "geomcollection",
-    }
-)
 _KINDS = {
     "decimal": Kind.DECIMAL,
     "float": Kind.FLOAT,
@@ -64,7 +52,7 @@ def column_of(row: Mapping[str, Any], *, is_json: bool) -> Column:
     if type_ in _TEXTS:
         length = int(row["length"]) if type_ in _SHORT_TEXTS else None
         return Column(name, Kind.JSON if is_json else Kind.TEXT, declared, nullable, length=None if is_json else length)
-    if type_ in _BYTES or type_ in _SHAPES:
+    if type_ in _BYTES or type_ in GEOMETRIES:
         return Column(name, Kind.BYTES, declared, nullable)
     kind = _KINDS.get(type_, Kind.OTHER)
     if kind is Kind.DECIMAL:
