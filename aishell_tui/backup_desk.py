@@ -39,7 +39,7 @@ from aishell_ops.backups.restore import Restored, RestoreOrder, plan_restore, re
 from aishell_ops.backups.retain import Retained, retain
 from aishell_ops.backups.rows.fidelity import in_short
 from aishell_ops.backups.storage.address import StorageAddress
-from aishell_ops.backups.storage.opening import open_storage
+from aishell_ops.backups.storage.opening import OpenStorage, open_storage
 from aishell_ops.backups.streams.contract import Keys, Recipe
 from aishell_ops.backups.streams.stopping import in_thread
 from aishell_ops.backups.take import Order, take
@@ -71,16 +71,17 @@ class Saved:
 class BackupDesk:
     """Carries out what is wanted of backups, as one person with their roles."""
 
-    def __init__(self, authority: Authority, settings: BackupSettings, clock: Clock) -> None:
+    def __init__(self, authority: Authority, settings: BackupSettings, clock: Clock, opens: OpenStorage = open_storage) -> None:
         self.authority = authority
         self.settings = settings
         self.clock = clock
+        self._opens = opens
         self._chronicle = Chronicle(authority.state_folder, clock)
 
     @contextmanager
     def repository(self, address: StorageAddress) -> Iterator[Repository]:
         """A storage with its credentials, let go of when the block ends."""
-        with closing(open_storage(self.settings.with_secrets(address))) as storage:
+        with closing(self._opens(self.settings.with_secrets(address))) as storage:
             yield Repository(storage, self.clock.now)
 
     async def plan_create(self, target: Target, settings: Settings) -> tuple[SavePlan, Decision]:

@@ -18,6 +18,7 @@ from aishell_core.values import Event, EventKind, Severity, TargetId
 from aishell_ops.backups.book import Run, RunOutcome
 from aishell_ops.backups.registry import saved_engines
 from aishell_ops.backups.scheduler import Done, Planned, Scheduler
+from aishell_ops.backups.storage.opening import OpenStorage, open_storage
 from aishell_tui.authority import authority_of
 from aishell_tui.backup_desk import BackupDesk
 from aishell_tui.backup_jobs import planned, read_timetable, with_kept
@@ -55,8 +56,9 @@ class _Loaded:
 class BackupRuns:
     """Makes what is due, by the configuration as it stands at that moment. `emit` puts an event on the time line."""
 
-    def __init__(self, load: Load, state_folder: Path, clock: Clock, emit: Emit) -> None:
+    def __init__(self, load: Load, state_folder: Path, clock: Clock, emit: Emit, opens: OpenStorage = open_storage) -> None:
         self._load, self._state_folder, self._clock, self._emit = load, state_folder, clock, emit
+        self._opens = opens
         self.scheduler = Scheduler(state_folder, self.plans, self._make, self._report, clock)
 
     def plans(self) -> Sequence[Planned]:
@@ -79,7 +81,7 @@ class BackupRuns:
         if job.spec.incremental:
             raise UsageError("incremental backups cannot be made by this version", f"remove incremental from {schedule}")
         (found,) = await asyncio.to_thread(chosen_targets, loaded.configuration, (target,))
-        desk = BackupDesk(authority_of(loaded.configuration, (found,)), BackupSettings(loaded.backups), self._clock)
+        desk = BackupDesk(authority_of(loaded.configuration, (found,)), BackupSettings(loaded.backups), self._clock, self._opens)
         saved = await desk.create(found, desk.settings.of(Wish(job=schedule)), by=f"schedule {schedule}")
         faults = saved.verification.faults if saved.verification is not None else ()
         doubts = "; ".join([*(f"it is damaged: {fault}" for fault in faults), *(error.message for error in saved.doubts)])

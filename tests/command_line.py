@@ -9,11 +9,13 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from aishell_tui.cli import boundary
+from aishell_tui.cli.arguments import Choice
 from aishell_tui.cli.encode import Json
 from aishell_tui.cli.tree import app
 
@@ -51,10 +53,10 @@ def _refuse(word: str) -> None:
     raise ValueError(f"{word} is no JSON")
 
 
-def run_here(capsys: pytest.CaptureFixture[str], *arguments: str) -> Ran:
-    """Run a command line inside this process."""
+def run_here(capsys: pytest.CaptureFixture[str], *arguments: str, given: Choice | None = None) -> Ran:
+    """Run a command line inside this process; `given` is handed to it as its context's object."""
     capsys.readouterr()
-    code = boundary.run(app, arguments)
+    code = boundary.run(app if given is None else partial(app, obj=given), arguments)
     captured = capsys.readouterr()
     return Ran(code, captured.out, captured.err)
 

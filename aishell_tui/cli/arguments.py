@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     # Reading the configuration costs a tenth of a second, which --help and --version need not pay.
     from aishell_core.documents.problems import Problem
     from aishell_core.targets import Target
+    from aishell_ops.backups.storage.opening import OpenStorage
     from aishell_tui.config.load import Configuration
 
 ADD_ONE = "name one with --target sqlite:///path/to/app.db, or keep it with: aishell connect URL --save NAME"
@@ -70,7 +71,10 @@ ReadOnlyOption = Annotated[bool, typer.Option("--read-only", help="Do nothing bu
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which configuration and which targets were asked for, before or after the command's name."""
+    """Which configuration and which targets were asked for, before or after the command's name.
+
+    A program that calls the commands may hand one to them as the context's object. `opens` then opens the storages of backups.
+    """
 
     config: Path | None = None
     targets: tuple[str, ...] = ()
@@ -78,6 +82,7 @@ class Choice:
     all: bool = False
     json: bool = False
     read_only: bool = False
+    opens: OpenStorage | None = None
 
     def also(self, other: Choice) -> Choice:
         """Both choices together; the later configuration file wins."""
@@ -88,6 +93,7 @@ class Choice:
             self.all or other.all,
             self.json or other.json,
             self.read_only or other.read_only,
+            other.opens or self.opens,
         )
 
 

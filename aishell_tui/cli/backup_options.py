@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     # Loaded where it is used: --help and --version need none of it.
     from aishell_core.targets import Target
     from aishell_ops.backups.storage.address import StorageAddress
+    from aishell_ops.backups.storage.opening import OpenStorage
     from aishell_tui.backup_desk import BackupDesk
     from aishell_tui.backup_shelf import Shelf, Shelved
     from aishell_tui.config.load import Configuration
@@ -60,7 +61,14 @@ def desk_of(chosen: Choice, targets: tuple[Target, ...], loaded: Configuration |
     from aishell_tui.backup_settings import BackupSettings
 
     loaded = loaded or configuration(chosen)
-    return BackupDesk(authority_of(loaded, targets), BackupSettings(loaded.backups), SystemClock())
+    return BackupDesk(authority_of(loaded, targets), BackupSettings(loaded.backups), SystemClock(), opens_of(chosen))
+
+
+def opens_of(chosen: Choice) -> OpenStorage:
+    """What opens storages: whoever calls the commands may bring their own."""
+    from aishell_ops.backups.storage.opening import open_storage
+
+    return chosen.opens or open_storage
 
 
 def named_storages(desk: BackupDesk, words: list[str] | None) -> tuple[StorageAddress, ...]:

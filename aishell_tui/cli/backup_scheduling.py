@@ -9,7 +9,7 @@ import typer
 
 from aishell_core.errors import UsageError
 from aishell_tui.cli.arguments import ConfigOption, DatabaseOption, JsonOption, choice, configuration, examples, tell_warnings
-from aishell_tui.cli.backup_options import TablesOption, desk_of, words_of
+from aishell_tui.cli.backup_options import TablesOption, desk_of, opens_of, words_of
 from aishell_tui.cli.terminal import note, printable, say
 
 if TYPE_CHECKING:
@@ -270,7 +270,7 @@ async def _run(chosen: Choice, *, once: bool) -> int:
     from aishell_tui.backup_runs import BackupRuns
     from aishell_tui.places import find_places
 
-    runs = BackupRuns(lambda: configuration(chosen), find_places().state, SystemClock(), _print)
+    runs = BackupRuns(lambda: configuration(chosen), find_places().state, SystemClock(), _print, opens_of(chosen))
     scheduler = runs.scheduler
     if not once:
         note("schedules are run from now on")

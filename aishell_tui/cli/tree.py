@@ -64,7 +64,8 @@ def root(
     written, 77 not allowed or not confirmed, 78 wrong configuration, 130 interrupted.
     """
     del version
-    context.obj = Choice(config, tuple(target or ()), tuple(database or ()), everything, read_only=read_only)
+    given = context.obj if isinstance(context.obj, Choice) else Choice()
+    context.obj = given.also(Choice(config, tuple(target or ()), tuple(database or ()), everything, read_only=read_only))
     if context.invoked_subcommand is not None:
         return 0
     return dashboard.open_dashboard(context)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from aishell_ops.backups.storage.address import StorageAddress
 from aishell_ops.backups.storage.contract import Storage
 from aishell_ops.backups.storage.folder import FolderStorage
+
+OpenStorage = Callable[[StorageAddress], Storage]
+"""From an address to a storage, which is not looked at before it is used."""
 
 
 def open_storage(address: StorageAddress) -> Storage:
