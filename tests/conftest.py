@@ -42,6 +42,7 @@ _OF_PYTEST = "PYTEST_DEBUG_TEMPROOT"
 """Where pytest keeps the folders of the last runs."""
 _TESTS = Path(__file__).parent
 _LONGEST_FIRST = ("contract", "live", "app", "snapshots")
+_HOMES = "homes"
 _LEFT = "left"
 _left_by_workers: list[str] = []
 
@@ -60,6 +61,7 @@ def _temporary_folder(config: pytest.Config) -> None:
     os.environ.setdefault(_OF_PYTEST, tempfile.gettempdir())
     folder = Path(tempfile.mkdtemp(prefix="aishell-tests-", dir=os.environ[_OF_PYTEST]))
     folder.chmod(0o1777)  # as the usual one: servers run as users of their own
+    folder.joinpath(_HOMES).mkdir()
     os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
@@ -75,11 +77,12 @@ def _rank(path: Path) -> int:
 
 
 @pytest.fixture(autouse=True)
-def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def _own_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in tuple(os.environ):
         if name not in _KEPT and (name in _CHANGES_OUTPUT or name.startswith(_CHANGES_OUTPUT_PREFIXES)):
             monkeypatch.delenv(name)
-    monkeypatch.setenv("AISHELL_HOME", str(tmp_path_factory.mktemp("home")))
+    # A numbered folder of pytest's would look through those of all tests before it, thousands of times.
+    monkeypatch.setenv("AISHELL_HOME", tempfile.mkdtemp(prefix="home-", dir=Path(os.environ["TMPDIR"], _HOMES)))
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     monkeypatch.setenv("TERM", "xterm-256color")
 
