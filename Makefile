@@ -9,9 +9,9 @@ INPUTS := pyproject.toml constraints.txt
 
 # Options for pytest, for example: make test PYTEST_ARGS="-x tests/unit"; with "-n 0" all tests run in one process.
 PYTEST_ARGS ?=
-# A worker for each processor, but no more than two: each starts database servers of its own.
-# A file's tests stay together, because they share those, and files begin in the order of tests/conftest.py.
-WORKERS := -n logical --maxprocesses 2 --dist loadfile --no-loadscope-reorder
+# Tests of servers mostly wait for them: two workers for each processor, but no more than four, as each starts database
+# servers of its own. A file's tests stay together, because they share those, and files begin in the order of tests/conftest.py.
+WORKERS = -n $(shell $(BIN)/python -c 'import os; print(min(4, 2 * (os.cpu_count() or 1)))') --dist loadfile --no-loadscope-reorder
 
 .PHONY: help run test lint check bench soak format clean
 .DEFAULT_GOAL := help
