@@ -4,6 +4,9 @@ The driver's own conversion goes by Python's values, which lose the old types (s
 that stand twice in a document, and the order inside references. Here bytes become text and text becomes the same bytes.
 What extended JSON cannot tell apart (a document with a field {"$oid": 5}, text that is no UTF-8) is kept as the bytes
 themselves, under one field, RAW.
+
+Canonical lines name the type of every number. Plain ones leave that out where whoever reads extended JSON takes a number for
+the same type anyway, and have dates as text, so that people and programs that know JSON alone can read them.
 https://github.com/mongodb/specifications/blob/master/source/extended-json/extended-json.md, https://bsonspec.org/spec.html
 """
 
@@ -12,6 +15,7 @@ from __future__ import annotations
 import base64
 import struct
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from functools import lru_cache
 from json.encoder import encode_basestring as quoted
 
@@ -30,6 +34,10 @@ RESERVED = frozenset(
 _SIZE, _DOUBLE, _LONG, _UNSIGNED_PAIR = struct.Struct("<i"), struct.Struct("<d"), struct.Struct("<q"), struct.Struct("<II")
 _PLAIN_NAN = struct.pack("<d", float("nan"))
 _OLD_BINARY = 2
+_INT_LIMIT, _SAFE_LIMIT = 2**31, 2**53
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  (in UTC, whose sign is written behind it)
+_LAST_MILLISECONDS = 253_402_300_800_000
+"""The year 10000."""
 _LEAST_BYTES = 5
 
 
@@ -37,15 +45,21 @@ class _OddError(Exception):
     """Extended JSON has no words for this document."""
 
 
-def line_of(document: bytes) -> bytes:
+def line_of(document: bytes, *, plain: bool = False) -> bytes:
     """A document as one line of extended JSON, without its end; `document_of` gives the same bytes back."""
+    text = value_text(_DOCUMENT, document, plain=plain)
+    return (f'{{"{RAW}": {_binary_text(document, 0)}}}' if text is None else text).encode()
+
+
+def value_text(kind: int, content: bytes, *, plain: bool) -> str | None:
+    """A value of a kind as extended JSON on one line; None for one that extended JSON has no words for."""
     try:
-        text, end = _document(document, 0)
-        if end == len(document):
-            return text.encode()
+        text, end = (_PLAIN if plain else _CANONICAL)[kind](content, 0)
+        if end == len(content):
+            return text
     except (_OddError, UnicodeError, struct.error, IndexError, KeyError, ValueError, BSONError, RecursionError):
         pass
-    return f'{{"{RAW}": {_binary_text(document, 0)}}}'.encode()
+    return None
 
 
 def documents_in(batch: bytes) -> Iterator[bytes]:
@@ -67,36 +81,6 @@ def _name(written: bytes) -> str:
     if name in RESERVED:
         raise _OddError
     return f"{quoted(name)}:"
-
-
-def _document(data: bytes, at: int) -> tuple[str, int]:
-    fields: list[str] = []
-    end = at + _SIZE.unpack_from(data, at)[0] - 1
-    at += 4
-    while at < end:
-        stop = data.index(0, at + 1)
-        value, following = _VALUES[data[at]](data, stop + 1)
-        fields.append(_name(data[at + 1 : stop]) + value)
-        at = following
-    if at != end or data[end]:
-        raise _OddError
-    return f"{{{','.join(fields)}}}", end + 1
-
-
-def _array(data: bytes, at: int) -> tuple[str, int]:
-    found: list[str] = []
-    end = at + _SIZE.unpack_from(data, at)[0] - 1
-    at += 4
-    while at < end:
-        stop = data.index(0, at + 1)
-        if data[at + 1 : stop] != b"%d" % len(found):
-            raise _OddError
-        value, following = _VALUES[data[at]](data, stop + 1)
-        found.append(value)
-        at = following
-    if at != end or data[end]:
-        raise _OddError
-    return f"[{','.join(found)}]", end + 1
 
 
 def _text(data: bytes, at: int) -> tuple[str, int]:
@@ -158,15 +142,6 @@ def _code(data: bytes, at: int) -> tuple[str, int]:
     return f'{{"$code":{text}}}', at
 
 
-def _code_with_scope(data: bytes, at: int) -> tuple[str, int]:
-    end = at + _SIZE.unpack_from(data, at)[0]
-    text, at = _text(data, at + 4)
-    scope, at = _document(data, at)
-    if at != end:
-        raise _OddError
-    return f'{{"$code":{text},"$scope":{scope}}}', at
-
-
 def _symbol(data: bytes, at: int) -> tuple[str, int]:
     text, at = _text(data, at)
     return f'{{"$symbol":{text}}}', at
@@ -185,26 +160,109 @@ def _decimal(data: bytes, at: int) -> tuple[str, int]:
     return f'{{"$numberDecimal":"{text}"}}', at + 16
 
 
-_VALUES: dict[int, Callable[[bytes, int], tuple[str, int]]] = {
+def _moment(data: bytes, at: int) -> tuple[str, int]:
+    (milliseconds,) = _LONG.unpack_from(data, at)
+    return f'{{"$date":{{"$numberLong":"{milliseconds}"}}}}', at + 8
+
+
+def _int(data: bytes, at: int) -> tuple[str, int]:
+    return f'{{"$numberInt":"{_SIZE.unpack_from(data, at)[0]}"}}', at + 4
+
+
+def _long(data: bytes, at: int) -> tuple[str, int]:
+    return f'{{"$numberLong":"{_LONG.unpack_from(data, at)[0]}"}}', at + 8
+
+
+def _plain_double(data: bytes, at: int) -> tuple[str, int]:
+    (number,) = _DOUBLE.unpack_from(data, at)
+    return (repr(number), at + 8) if number - number == 0 else _double(data, at)
+
+
+def _plain_int(data: bytes, at: int) -> tuple[str, int]:
+    return str(_SIZE.unpack_from(data, at)[0]), at + 4
+
+
+def _plain_long(data: bytes, at: int) -> tuple[str, int]:
+    """As a number where everybody takes it for a long: no int, and no more than programs hold that know doubles alone."""
+    (number,) = _LONG.unpack_from(data, at)
+    return (str(number), at + 8) if _INT_LIMIT <= number <= _SAFE_LIMIT or -_SAFE_LIMIT <= number < -_INT_LIMIT else _long(data, at)
+
+
+def _plain_moment(data: bytes, at: int) -> tuple[str, int]:
+    """As text in the years for which the specification allows it."""
+    (milliseconds,) = _LONG.unpack_from(data, at)
+    if not 0 <= milliseconds < _LAST_MILLISECONDS:
+        return _moment(data, at)
+    moment = _EPOCH + timedelta(milliseconds=milliseconds)
+    return f'{{"$date":"{moment.isoformat(timespec="milliseconds")}Z"}}', at + 8
+
+
+_Way = Callable[[bytes, int], tuple[str, int]]
+_DOCUMENT = 0x03
+_LEAVES: dict[int, _Way] = {
     0x01: _double,
     0x02: _text,
-    0x03: _document,
-    0x04: _array,
     0x05: _binary,
     0x06: lambda _, at: ('{"$undefined":true}', at),
     0x07: lambda data, at: (f'{{"$oid":"{data[at : at + 12].hex()}"}}', at + 12),
     0x08: _boolean,
-    0x09: lambda data, at: (f'{{"$date":{{"$numberLong":"{_LONG.unpack_from(data, at)[0]}"}}}}', at + 8),
+    0x09: _moment,
     0x0A: lambda _, at: ("null", at),
     0x0B: _regular,
     0x0C: _pointer,
     0x0D: _code,
     0x0E: _symbol,
-    0x0F: _code_with_scope,
-    0x10: lambda data, at: (f'{{"$numberInt":"{_SIZE.unpack_from(data, at)[0]}"}}', at + 4),
+    0x10: _int,
     0x11: _timestamp,
-    0x12: lambda data, at: (f'{{"$numberLong":"{_LONG.unpack_from(data, at)[0]}"}}', at + 8),
+    0x12: _long,
     0x13: _decimal,
     0x7F: lambda _, at: ('{"$maxKey":1}', at),
     0xFF: lambda _, at: ('{"$minKey":1}', at),
 }
+
+
+def _ways(leaves: dict[int, _Way]) -> dict[int, _Way]:
+    """What turns values into text, with those that hold others."""
+
+    def document(data: bytes, at: int) -> tuple[str, int]:
+        fields: list[str] = []
+        end = at + _SIZE.unpack_from(data, at)[0] - 1
+        at += 4
+        while at < end:
+            stop = data.index(0, at + 1)
+            value, following = ways[data[at]](data, stop + 1)
+            fields.append(_name(data[at + 1 : stop]) + value)
+            at = following
+        if at != end or data[end]:
+            raise _OddError
+        return f"{{{','.join(fields)}}}", end + 1
+
+    def array(data: bytes, at: int) -> tuple[str, int]:
+        found: list[str] = []
+        end = at + _SIZE.unpack_from(data, at)[0] - 1
+        at += 4
+        while at < end:
+            stop = data.index(0, at + 1)
+            if data[at + 1 : stop] != b"%d" % len(found):
+                raise _OddError
+            value, following = ways[data[at]](data, stop + 1)
+            found.append(value)
+            at = following
+        if at != end or data[end]:
+            raise _OddError
+        return f"[{','.join(found)}]", end + 1
+
+    def code_with_scope(data: bytes, at: int) -> tuple[str, int]:
+        end = at + _SIZE.unpack_from(data, at)[0]
+        text, at = _text(data, at + 4)
+        scope, at = document(data, at)
+        if at != end:
+            raise _OddError
+        return f'{{"$code":{text},"$scope":{scope}}}', at
+
+    ways = {**leaves, _DOCUMENT: document, 0x04: array, 0x0F: code_with_scope}
+    return ways
+
+
+_CANONICAL = _ways(_LEAVES)
+_PLAIN = _ways({**_LEAVES, 0x01: _plain_double, 0x09: _plain_moment, 0x10: _plain_int, 0x12: _plain_long})

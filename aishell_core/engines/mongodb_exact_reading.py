@@ -6,6 +6,7 @@ import base64
 import json
 import struct
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
 from bson.decimal128 import Decimal128
@@ -16,6 +17,7 @@ from aishell_core.engines.mongodb_exact import RAW
 _LONG, _SIZE, _DOUBLE = struct.Struct("<q"), struct.Struct("<i"), struct.Struct("<d")
 _OLD_BINARY = 2
 _OID_BYTES = 12
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -162,6 +164,15 @@ def _timestamp(value: object) -> bytes:
     return struct.pack("<II", count, seconds)
 
 
+def _moment(value: object) -> bytes:
+    if isinstance(value, str):
+        found = datetime.fromisoformat(value)
+        if found.tzinfo is None or found.microsecond % 1000:
+            raise ValueError("a date has its zone, and whole milliseconds")
+        return _LONG.pack((found - _EPOCH) // timedelta(milliseconds=1))
+    return _LONG.pack(int(_string(_own(value, "$numberLong"))))
+
+
 _READERS: dict[str, _Reader] = {
     "$oid": _single(0x07, _oid),
     "$numberInt": _single(0x10, lambda value: _SIZE.pack(int(_string(value)))),
@@ -173,7 +184,7 @@ _READERS: dict[str, _Reader] = {
     "$timestamp": _single(0x11, _timestamp),
     "$regularExpression": _single(0x0B, _regular),
     "$dbPointer": _single(0x0C, _pointer),
-    "$date": _single(0x09, lambda value: _LONG.pack(int(_string(_own(value, "$numberLong"))))),
+    "$date": _single(0x09, _moment),
     "$minKey": _single(0xFF, lambda _: b""),
     "$maxKey": _single(0x7F, lambda _: b""),
     "$undefined": _single(0x06, lambda _: b""),

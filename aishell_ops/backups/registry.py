@@ -12,7 +12,9 @@ from aishell_core.values import FailureCode
 from aishell_ops.backups.drill import Drillable
 from aishell_ops.backups.engines.contract import HasScratch, Loads, Saves
 from aishell_ops.backups.models import Format, Manifest
-from aishell_ops.backups.rows.contract import RowEngine
+from aishell_ops.backups.rows.contract import RowEngine, TakesRows
+from aishell_ops.backups.rows.described import is_described
+from aishell_ops.backups.rows.restoring import RowLoads
 from aishell_ops.backups.rows.service import METHOD, RowBackups
 
 GROUP = "aishell.backups"
@@ -27,7 +29,7 @@ def saved_engines() -> tuple[str, ...]:
 def saver_of(target: Target, form: Format = Format.NATIVE) -> Saves:
     """What saves a target in a form; raises UsageError where nothing does, TargetError where it cannot be opened."""
     rows = _rows_of(target)
-    if rows is not None and form in rows.forms:
+    if isinstance(rows, RowEngine) and form in rows.forms:
         return RowBackups(rows)
     engine = _engine_of(target)
     if isinstance(engine, Saves):
@@ -37,8 +39,8 @@ def saver_of(target: Target, form: Format = Format.NATIVE) -> Saves:
 
 def loader_of(target: Target, manifest: Manifest) -> Loads:
     """What takes a backup back into a target; raises UsageError where nothing does, TargetError where it cannot be opened."""
-    if manifest.method == METHOD:
-        return _row_backups(target)
+    if _goes_as_rows(target, manifest):
+        return _row_loads(target)
     engine = _engine_of(target)
     if isinstance(engine, Loads):
         return engine
@@ -47,29 +49,34 @@ def loader_of(target: Target, manifest: Manifest) -> Loads:
 
 def driller_of(target: Target, manifest: Manifest) -> Drillable:
     """What restores a target's backup into a place of its own; raises UsageError where nothing does."""
-    if manifest.method == METHOD:
-        return _row_backups(target)
+    if _goes_as_rows(target, manifest):
+        return _row_loads(target)
     engine = _engine_of(target)
     if isinstance(engine, Loads) and isinstance(engine, HasScratch):
         return cast("Drillable", engine)
     raise _unable(target.engine, "restored for a test")
 
 
-def _rows_of(target: Target) -> RowEngine | None:
-    """What gives and takes the rows of a target; None where it has none."""
+def _goes_as_rows(target: Target, manifest: Manifest) -> bool:
+    """Whether a backup is restored row by row: one of rows, and one of another engine that tells of its rows."""
+    return manifest.method == METHOD or (is_described(manifest) and manifest.source.engine != target.engine)
+
+
+def _rows_of(target: Target) -> TakesRows | None:
+    """What takes rows for a target, and may give them; None where nothing does."""
     found = tuple(entry_points(group=ROWS, name=target.engine))
     if not found:
         return None
     engine = _made(target, found)
-    return engine if isinstance(engine, RowEngine) else None
+    return engine if isinstance(engine, TakesRows) else None
 
 
-def _row_backups(target: Target) -> RowBackups:
+def _row_loads(target: Target) -> RowLoads:
     rows = _rows_of(target)
     if rows is None:
         there = ", ".join(sorted({entry.name for entry in entry_points(group=ROWS)}))
         raise UsageError(f"{target.engine} takes no rows of tables", f"these do: {there}")
-    return RowBackups(rows)
+    return RowLoads(rows)
 
 
 def _engine_of(target: Target) -> object:

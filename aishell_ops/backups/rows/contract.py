@@ -112,22 +112,12 @@ class Staging(Protocol):
 
 
 @runtime_checkable
-class RowEngine(Protocol):
-    """Gives and takes rows."""
-
-    @property
-    def forms(self) -> frozenset[Format]:
-        """The forms in which its rows are saved; the others are made by the engine's own programs, or not at all."""
+class TakesRows(Protocol):
+    """Takes the rows of any engine."""
 
     @property
     def rules(self) -> NameRules:
         """What names it allows."""
-
-    async def look(self, target: Target, database: str, tables: Sequence[str]) -> Look:
-        """What is there; raises UsageError naming the nearest for a table that is not, TargetError."""
-
-    def moment(self, target: Target, look: Look, *, secret: bool) -> AbstractAsyncContextManager[Moment]:
-        """Hold a moment. With `secret` no plaintext may touch a disk."""
 
     def shape(self, table: Table, column: Column, *, same: bool) -> Shape:
         """How a column would be kept; `same` tells that it comes from an engine of the same family."""
@@ -146,6 +136,21 @@ class RowEngine(Protocol):
 
     def scratch(self, target: Target, manifest: Manifest) -> AbstractAsyncContextManager[Target]:
         """A place for a test restore, gone when the block ends."""
+
+
+@runtime_checkable
+class RowEngine(TakesRows, Protocol):
+    """Gives rows too: an engine with tables. What others have is saved in their own way, with a description of it as rows."""
+
+    @property
+    def forms(self) -> frozenset[Format]:
+        """The forms in which its rows are saved; the others are made by the engine's own programs, or not at all."""
+
+    async def look(self, target: Target, database: str, tables: Sequence[str]) -> Look:
+        """What is there; raises UsageError naming the nearest for a table that is not, TargetError."""
+
+    def moment(self, target: Target, look: Look, *, secret: bool) -> AbstractAsyncContextManager[Moment]:
+        """Hold a moment. With `secret` no plaintext may touch a disk."""
 
     def recovery(self, form: Format, tables: Sequence[Table]) -> tuple[str, ...]:
         """Shell commands that bring the opened parts back without aishell."""

@@ -21,6 +21,10 @@ class Fidelity(StrEnum):
     REPRESENTED = "represented otherwise"
     CANNOT = "cannot"
 
+    def or_less(self, other: Fidelity) -> Fidelity:
+        """The one of two that is less true."""
+        return max(self, other, key=tuple(Fidelity).index)
+
 
 def same(value: Raw) -> Raw:
     """Nothing has to be done."""
@@ -37,7 +41,8 @@ class Shape:
     """How a column is kept in an engine: `type` as SQL writes it, and what becomes of its values.
 
     `doubt` says in words why a value has no place there, "" where it has one; None where every value has. `mend` makes what
-    takes the place of such a value when loss is accepted. `write` makes what the engine takes, `read` what it gives back, as the
+    takes the place of such a value when loss is accepted. `settle` is how a value comes back that is kept by what it says and not by
+    its spelling. `write` makes what the engine takes, `read` what it gives back, as the
     source had it; `select` is the expression that is asked for, with {} for the column.
     """
 
@@ -49,6 +54,7 @@ class Shape:
     write: Callable[[Raw], Raw] = same
     read: Callable[[Raw], Raw] = same
     select: str = "{}"
+    settle: Callable[[Cell], Cell] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from aishell_ops.backups.rows.model import Row
 
@@ -29,3 +29,12 @@ class RowReader(Protocol):
 
     def end(self) -> Iterator[Row]:
         """The rest; raises DamagedError when there is no proper end."""
+
+
+@runtime_checkable
+class Attests(Protocol):
+    """Reads rows from what has a hash of its own, by which the one who saved it knows it."""
+
+    @property
+    def content_hash(self) -> str:
+        """The hash of what was read until now."""

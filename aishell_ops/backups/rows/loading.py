@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from aishell_ops.backups.rows.bridge import asked
 from aishell_ops.backups.rows.contract import Placed, Staging
 from aishell_ops.backups.rows.fidelity import Losses
-from aishell_ops.backups.rows.form import RowReader
+from aishell_ops.backups.rows.form import Attests, RowReader
 from aishell_ops.backups.rows.hashing import RowHash
 from aishell_ops.backups.rows.model import Cell, Raw, Row
 from aishell_ops.backups.streams.contract import Stop, Writer
@@ -22,7 +22,7 @@ class TableLoad:
     """The rows of one table on their way: `given` are those of the backup, `kept` those that are kept in their place.
 
     Without `mends` a row of which a value has no place is counted and left out, because all of it will be refused; so it is with
-    a row whose key has no place (`keyless`).
+    a row whose key has no place (`keyless`). `changed` tells that what is kept has another hash than what was saved.
     """
 
     def __init__(self, placed: Placed, reader: RowReader, staging: Staging, loop: asyncio.AbstractEventLoop, *, mends: bool) -> None:
@@ -30,7 +30,7 @@ class TableLoad:
         self.given = RowHash(placed.table.columns)
         self.kept = RowHash(placed.table.columns)
         self.losses = Losses()
-        self.changed = False
+        self.changed = isinstance(reader, Attests)
         self.keyless = False
         self._reader = reader
         self._staging = staging
@@ -38,8 +38,14 @@ class TableLoad:
         self._mends = mends
         shapes = [column.shape for column in placed.columns]
         self._doubts = [(number, shape.doubt, shape.mend) for number, shape in enumerate(shapes) if shape.doubt is not None]
+        self._settles = [(number, shape.settle) for number, shape in enumerate(shapes) if shape.settle is not None]
         self._writes = [shape.write for shape in shapes]
         self._required = {number for number, column in enumerate(placed.columns) if column.name in placed.key}
+
+    @property
+    def given_hash(self) -> str:
+        """The hash of what came out of the backup, as the manifest has it."""
+        return self._reader.content_hash if isinstance(self._reader, Attests) else self.given.content_hash
 
     @contextmanager
     def opened(self, stop: Stop) -> Iterator[Writer]:
@@ -77,10 +83,20 @@ class TableLoad:
             mended[number] = mend(cell)
             if mended[number] is None and number in self._required:
                 self.keyless = left_out = True
-        if mended is None:
-            return row
-        self.changed = True
-        return None if left_out or not self._mends else tuple(mended)
+        if mended is not None and (left_out or not self._mends):
+            self.changed = True
+            return None
+        return self._settled(row if mended is None else tuple(mended), changed=mended is not None)
+
+    def _settled(self, row: Row, *, changed: bool) -> Row:
+        """The row with its values in the spelling in which they come back."""
+        settled = list(row)
+        for number, settle in self._settles:
+            cell = row[number]
+            if cell is not None and (kept := settle(cell)) != cell:
+                settled[number], changed = kept, True
+        self.changed |= changed
+        return tuple(settled) if changed else row
 
 
 class _Feed:

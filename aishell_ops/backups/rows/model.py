@@ -24,8 +24,9 @@ class Kind(StrEnum):
     """What the values of a column are, with the form that a Cell of it has.
 
     decimal: digits as text, or NaN, Infinity, -Infinity. float: of Python, whatever its size. date, time, timestamp: ISO 8601
-    with a blank, of any number of digits behind the point; instant: the same with its distance from UTC; years before our era
-    end in BC. interval: as PostgreSQL writes it. duration: hours, minutes, seconds, more than a day or less than nothing.
+    with a blank, of any number of digits behind the point; instant: the same with its distance from UTC, and in brackets the name
+    of its zone where its source keeps that; years before our era end in BC. interval: as PostgreSQL writes it. duration: hours,
+    minutes, seconds, more than a day or less than nothing.
     bits: 0 and 1 as text. array: a list, or text where its bounds are odd. other: text in the source's own words. any: each
     value is of its own kind.
     """
@@ -56,7 +57,8 @@ class Column:
     """A column: its kind, and its type as its source declares it.
 
     `bits` are those of an integer or a float. `length` counts signs of a text, bytes or bits. `fixed` tells that every value has
-    that length. `element` describes what is in an array.
+    that length. `element` describes what is in an array. `told` says in words how the source's values are told by this kind,
+    where they are not of it themselves.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Column:
     length: int | None = None
     fixed: bool = False
     element: Column | None = None
+    told: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +98,13 @@ class Table:
 
 
 _LEFT_OUT = Column("", Kind.TEXT)
+_OPTIONAL = ("nullable", "bits", "unsigned", "precision", "scale", "length", "fixed", "told")
 
 
 def column_as_json(column: Column) -> dict[str, Any]:
     """A column as JSON; what is as usual is left out."""
     found: dict[str, Any] = {"name": column.name, "kind": column.kind.value, "declared": column.declared}
-    for name in ("nullable", "bits", "unsigned", "precision", "scale", "length", "fixed"):
+    for name in _OPTIONAL:
         if (value := getattr(column, name)) != getattr(_LEFT_OUT, name):
             found[name] = value
     if column.element is not None:
@@ -124,7 +128,7 @@ def table_as_json(table: Table) -> dict[str, Any]:
 def column_of_json(given: Mapping[str, Any]) -> Column:
     """A column that was written by `column_as_json`; raises DamagedError."""
     try:
-        rest = {name: given[name] for name in ("nullable", "bits", "unsigned", "precision", "scale", "length", "fixed") if name in given}
+        rest = {name: given[name] for name in _OPTIONAL if name in given}
         element = column_of_json(given["element"]) if given.get("element") else None
         return Column(str(given["name"]), Kind(given["kind"]), str(given["declared"]), element=element, **rest)
     except (KeyError, TypeError, ValueError) as error:

@@ -12,7 +12,8 @@ _MARK_SIGNS = 8
 @dataclass(frozen=True, slots=True)
 class NameRules:
     """What an engine allows: so many bytes or signs; `folds` where capitals make no difference; `basic` where no sign is beyond
-    U+FFFF and no blank at the end; no name begins as what is `reserved`.
+    U+FFFF and no blank at the end; no name begins as what is `reserved`, or holds a sign of those that are `forbidden`. Only the
+    one column of a primary key may be called `key_name`, where there is such a name.
     """
 
     longest: int
@@ -20,6 +21,8 @@ class NameRules:
     folds: bool = False
     basic: bool = False
     reserved: str = ""
+    forbidden: str = ""
+    key_name: str = ""
 
 
 def fitted(names: Sequence[str], rules: NameRules, taken: Sequence[str] = ()) -> tuple[str, ...]:
@@ -48,6 +51,7 @@ def _fits(name: str, rules: NameRules) -> bool:
     odd = "\0" in name or any("\ud800" <= sign <= "\udfff" for sign in name)
     basic = not rules.basic or (not name.endswith(" ") and all(sign <= "\uffff" for sign in name))
     odd |= bool(rules.reserved) and name.casefold().startswith(rules.reserved)
+    odd |= any(sign in rules.forbidden for sign in name)
     return bool(name) and not odd and basic and _size(name, rules) <= rules.longest
 
 
@@ -55,9 +59,13 @@ def _folded(name: str, rules: NameRules) -> str:
     return name.casefold() if rules.folds else name
 
 
+def _is_odd(sign: str, rules: NameRules) -> bool:
+    return "\ud800" <= sign <= "\udfff" or sign == "\0" or (rules.basic and sign > "\uffff") or sign in rules.forbidden
+
+
 def _marked(name: str, tries: int, rules: NameRules) -> str:
     mark = hashlib.sha256(f"{tries}:{name}".encode("utf-8", "surrogatepass")).hexdigest()[:_MARK_SIGNS]
-    kept = "".join("_" if "\ud800" <= sign <= "\udfff" or sign == "\0" or (rules.basic and sign > "\uffff") else sign for sign in name)
+    kept = "".join("_" if _is_odd(sign, rules) else sign for sign in name)
     if rules.reserved and kept.casefold().startswith(rules.reserved):
         kept = f"_{kept}"
     while _size(kept, rules) + _MARK_SIGNS + 1 > rules.longest:

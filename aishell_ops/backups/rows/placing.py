@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from aishell_ops.backups.rows.contract import Placed, PlacedColumn, RowEngine
+from aishell_ops.backups.rows.contract import Placed, PlacedColumn, TakesRows
 from aishell_ops.backups.rows.fidelity import ColumnFidelity, Fidelity, Losses, gone
 from aishell_ops.backups.rows.model import Column, Table
 from aishell_ops.backups.rows.names import fitted
 
 
-def placed_tables(engine: RowEngine, tables: Sequence[Table], *, same: bool) -> tuple[Placed, ...]:
+def placed_tables(engine: TakesRows, tables: Sequence[Table], *, same: bool) -> tuple[Placed, ...]:
     """Each table with its name, its columns and its key in the place; `same` tells that the place is of the family they come from."""
     wanted = engine.place_of(tables)
     names: dict[int, str] = {}
@@ -23,8 +24,9 @@ def placed_tables(engine: RowEngine, tables: Sequence[Table], *, same: bool) -> 
     )
 
 
-def _placed(engine: RowEngine, table: Table, schema: str, name: str, *, same: bool) -> Placed:
-    names = fitted([column.name for column in table.columns], engine.rules)
+def _placed(engine: TakesRows, table: Table, schema: str, name: str, *, same: bool) -> Placed:
+    taken = (engine.rules.key_name,) if engine.rules.key_name and table.key != (engine.rules.key_name,) else ()
+    names = fitted([column.name for column in table.columns], engine.rules, taken)
     columns = tuple(_placed_column(engine, table, column, name, same=same) for column, name in zip(table.columns, names, strict=True))
     key = [column for column in columns if column.column.name in table.key]
     keeps = bool(key) and len(key) == len(table.key) and not engine.keeps_key(key)
@@ -33,14 +35,17 @@ def _placed(engine: RowEngine, table: Table, schema: str, name: str, *, same: bo
     return Placed(table, schema, name, columns, tuple(by_name[each] for each in table.key) if keeps else (), own)
 
 
-def _placed_column(engine: RowEngine, table: Table, column: Column, name: str, *, same: bool) -> PlacedColumn:
+def _placed_column(engine: TakesRows, table: Table, column: Column, name: str, *, same: bool) -> PlacedColumn:
     shape = engine.shape(table, column, same=same)
+    if column.told:
+        words = "; ".join(filter(None, (column.told, shape.words)))
+        shape = replace(shape, fidelity=shape.fidelity.or_less(Fidelity.REPRESENTED), words=words)
     # Where a value may have to give way to NULL, the column takes it.
     required = not column.nullable and (shape.doubt is None or shape.mend is not gone or column.name in table.key)
     return PlacedColumn(column, name, shape, required)
 
 
-def fidelity_of(engine: RowEngine, placed: Sequence[Placed], losses: Mapping[int, Losses]) -> tuple[ColumnFidelity, ...]:
+def fidelity_of(engine: TakesRows, placed: Sequence[Placed], losses: Mapping[int, Losses]) -> tuple[ColumnFidelity, ...]:
     """What becomes of every column, and what cannot be had; `losses` by the number of the table, once the values are known."""
     found: list[ColumnFidelity] = []
     for number, each in enumerate(placed):
@@ -74,7 +79,7 @@ def _columns(placed: Placed, losses: Losses) -> list[ColumnFidelity]:
     return found
 
 
-def _others(engine: RowEngine, placed: Placed) -> list[ColumnFidelity]:
+def _others(engine: TakesRows, placed: Placed) -> list[ColumnFidelity]:
     table, found = placed.table, []
     if table.key and not placed.key and not placed.definition:
         why = engine.keeps_key([column for column in placed.columns if column.column.name in table.key])

@@ -1,0 +1,210 @@
+"""How MongoDB keeps the values of other engines' columns: as the bytes of fields; pure."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from aishell_core.engines import mongodb_elements as elements
+from aishell_ops.backups.rows.engines.mongodb_json import element_of, json_text, kept_as
+from aishell_ops.backups.rows.engines.mongodb_moments import cut, instant_text, milliseconds_of, moment_text
+from aishell_ops.backups.rows.fidelity import Fidelity, Shape, gone
+from aishell_ops.backups.rows.model import Cell, Column, Kind, Raw
+
+_MOST_VALUE_BYTES = elements.MOST_BYTES - (64 << 10)
+"""So much of a document may be one value, beside names and what else is in it."""
+
+
+def shape_of(column: Column) -> Shape:
+    """How a column is kept."""
+    match column.kind:
+        case Kind.BOOLEAN:
+            return Shape("bool", write=lambda value: elements.boolean(bool(value)), read=lambda element: element[1] != 0)
+        case Kind.INTEGER:
+            return _integer(column)
+        case Kind.DECIMAL:
+            return Shape("decimal", words="up to 34 digits", doubt=_no_decimal, write=elements.decimal, read=elements.decimal_text)
+        case Kind.FLOAT:
+            widened = Fidelity.EXACT if column.bits >= 64 else Fidelity.WIDENED
+            return Shape("double", widened, write=lambda value: elements.double(float(value)), read=elements.double_of)
+        case Kind.TEXT:
+            widened = Fidelity.WIDENED if column.length else Fidelity.EXACT
+            return Shape("string", widened, "", _odd_text, _mended_text, elements.text, elements.text_of)
+        case Kind.BYTES:
+            return Shape("binData", doubt=_too_large, write=elements.binary, read=elements.bytes_of)
+        case Kind.UUID:
+            return Shape("uuid", write=elements.unique, read=lambda element: str(UUID(bytes=elements.bytes_of(element))))
+        case Kind.DATE | Kind.TIMESTAMP | Kind.INSTANT:
+            return _moment(column.kind)
+        case Kind.JSON:
+            words = "what it says, as a document where the server takes one, else its text in a field json"
+            return Shape("object", Fidelity.REPRESENTED, words, _odd_text, gone, element_of, json_text, settle=_settled)
+        case Kind.ARRAY if column.element is not None:
+            return _array(column.element)
+        case Kind.ANY:
+            return Shape("any", Fidelity.EXACT, "each value of its own type", _odd_any, _mended_any, _any, _any_back)
+    return Shape("string", Fidelity.REPRESENTED, "as text", _odd_text, _mended_text, _text, elements.text_of)
+
+
+def _text(value: Raw) -> bytes:
+    return elements.text(str(value))
+
+
+def _settled(value: Cell) -> Cell:
+    return kept_as(str(value))
+
+
+def _integer(column: Column) -> Shape:
+    if column.unsigned and column.bits >= 64:
+        return Shape("decimal", Fidelity.WIDENED, write=lambda value: elements.decimal(str(value)), read=lambda e: int(_digits(e)))
+    bits = 64 if column.bits > 32 or (column.bits == 32 and column.unsigned) else 32
+    widened = Fidelity.EXACT if bits == column.bits and not column.unsigned else Fidelity.WIDENED
+    return Shape("long" if bits == 64 else "int", widened, write=lambda value: elements.whole(value, bits), read=elements.number_of)
+
+
+def _digits(element: bytes) -> str:
+    # A number of no more than 34 digits is written out, without an exponent.
+    return elements.decimal_text(element)
+
+
+def _moment(kind: Kind) -> Shape:
+    """A date in MongoDB is an instant in milliseconds; a day begins there, and what has no zone is taken to be in UTC."""
+    if kind is Kind.DATE:
+        return Shape(
+            "date",
+            Fidelity.REPRESENTED,
+            "midnight in UTC",
+            _no_day,
+            gone,
+            lambda value: elements.moment(milliseconds_of(f"{value} 00:00:00")),
+            lambda element: moment_text(elements.number_of(element))[:10],
+        )
+    zoned = kind is Kind.INSTANT
+    tell = instant_text if zoned else moment_text
+    return Shape(
+        "date",
+        Fidelity.EXACT if zoned else Fidelity.REPRESENTED,
+        "to the millisecond" if zoned else "to the millisecond, as if in UTC",
+        _no_moment,
+        _cut,
+        lambda value: elements.moment(milliseconds_of(value)),
+        lambda element: tell(elements.number_of(element)),
+    )
+
+
+def _no_day(value: Cell) -> str:
+    return _no_moment(f"{value!s} 00:00:00")
+
+
+def _no_moment(value: Cell) -> str:
+    try:
+        milliseconds_of(str(value))
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _cut(value: Cell) -> Cell:
+    """Without what is less than a millisecond; NULL for what is no day."""
+    return cut(str(value))
+
+
+def _no_decimal(value: Cell) -> str:
+    try:
+        elements.decimal(str(value))
+    except ValueError:
+        return "a number has more than 34 digits"
+    return ""
+
+
+def _odd_text(value: Cell) -> str:
+    text = str(value)
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return "a text has bytes that are no UTF-8"
+    return _too_large(value)
+
+
+def _too_large(value: Cell) -> str:
+    if isinstance(value, str | bytes) and len(value) > _MOST_VALUE_BYTES // 4:
+        size = len(value.encode("utf-8", "surrogateescape")) if isinstance(value, str) else len(value)
+        return "a document holds 16 MiB" if size > _MOST_VALUE_BYTES else ""
+    return ""
+
+
+def _mended_text(value: Cell) -> Cell:
+    """The replacement sign for what no text here may hold; NULL for one that is too large."""
+    text = "".join("\ufffd" if "\ud800" <= sign <= "\udfff" else sign for sign in str(value))
+    return None if _too_large(text) else text
+
+
+def _array(inner: Column) -> Shape:
+    """An array of values, or the text of one whose bounds are odd."""
+    shape = shape_of(inner)
+
+    def write(value: Raw) -> bytes:
+        if not isinstance(value, list):
+            return elements.text(str(value))
+        return elements.array(
+            elements.NO_VALUE if each is None else write(each) if isinstance(each, list) else shape.write(each) for each in value
+        )
+
+    def read(element: bytes) -> Cell:
+        if element[0] == elements.TEXT:
+            return elements.text_of(element)
+        return [
+            None if each[0] == elements.NULL else read(each) if each[0] == elements.ARRAY else shape.read(each)
+            for each in elements.items_of(element)
+        ]
+
+    def doubt(value: Cell) -> str:
+        if not isinstance(value, list):
+            return _odd_text(value)
+        inner_doubt = shape.doubt or (lambda _: "")
+        return next((why for each in value if each is not None and (why := (doubt if isinstance(each, list) else inner_doubt)(each))), "")
+
+    def mend(value: Cell) -> Cell:
+        if not isinstance(value, list):
+            return _mended_text(value)
+        return [mend(each) if isinstance(each, list) else _mended(shape, each) for each in value]
+
+    words = "; ".join(filter(None, (f"of {shape.type}", shape.words)))
+    return Shape("array", shape.fidelity, words, doubt, mend, write, read)
+
+
+def _mended(shape: Shape, value: Cell) -> Cell:
+    return shape.mend(value) if value is not None and shape.doubt is not None and shape.doubt(value) else value
+
+
+def _any(value: Raw) -> bytes:
+    match value:
+        case None:
+            return elements.NO_VALUE
+        case bool():
+            return elements.boolean(value)
+        case int():
+            return elements.whole(value)
+        case float():
+            return elements.double(value)
+        case bytes():
+            return elements.binary(value)
+        case list():
+            return elements.array(map(_any, value))
+    return elements.text(str(value))
+
+
+def _any_back(element: bytes) -> Cell:
+    if element[0] == elements.NULL:
+        return None
+    if element[0] == elements.ARRAY:
+        return [_any_back(each) for each in elements.items_of(element)]
+    return elements.READERS[element[0]](element)
+
+
+def _odd_any(value: Cell) -> str:
+    return _odd_text(value) if isinstance(value, str) else _too_large(value)
+
+
+def _mended_any(value: Cell) -> Cell:
+    return _mended_text(value) if isinstance(value, str) else None
