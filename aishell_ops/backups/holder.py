@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import getpass
 import os
+import secrets
 import socket
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -18,6 +20,8 @@ _SAME_START_SECONDS = 1.0
 """How far two readings of one process' start may lie apart: it is told in ticks since the boot, and the boot's time is rounded."""
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _PID_SPACE = Path("/proc/self/ns/pid")
+_at_work: set[str] = set()
+"""What this process is at: a dashboard lives for weeks, and what one of its works could not take back must not seem to live with it."""
 
 
 def own_holder(what: str = "") -> Holder:
@@ -25,10 +29,23 @@ def own_holder(what: str = "") -> Holder:
     return replace(_own(os.getpid()), what=what)
 
 
+@contextmanager
+def holding(what: str) -> Iterator[Holder]:
+    """This process as the holder of a piece of work, which is over when the block ends, whatever could not be taken back."""
+    work = secrets.token_hex(8)
+    _at_work.add(work)
+    try:
+        yield replace(own_holder(what), work=work)
+    finally:
+        _at_work.discard(work)
+
+
 def lives(holder: Holder) -> bool | None:
-    """Whether a holder's process lives; None where it runs on another machine, so that its signs of life have to be watched."""
+    """Whether a holder is still at it; None where it runs on another machine, so that its signs of life have to be watched."""
     if holder.machine != _machine():
         return None
+    if holder.pid == os.getpid() and holder.work and holder.work not in _at_work:
+        return False
     try:
         process = psutil.Process(holder.pid)
         same = abs(process.create_time() - holder.process_started_at) < _SAME_START_SECONDS

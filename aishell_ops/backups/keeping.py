@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
-from aishell_ops.backups.errors import StorageError
-from aishell_ops.backups.holder import own_holder
 from aishell_ops.backups.layout import Spot
-from aishell_ops.backups.lease import take_lease
+from aishell_ops.backups.lease import held_line
 from aishell_ops.backups.models import Backup
 from aishell_ops.backups.repository import Repository
 from aishell_ops.backups.state import is_held, is_pinned
@@ -42,10 +39,5 @@ def remove(repository: Repository, spot: Spot) -> int:
 
     Raises BusyError when somebody works on that database, StorageError.
     """
-    lease = take_lease(repository.storage, spot.line, own_holder(f"removing {spot.id}"))
-    try:
+    with held_line(repository.storage, spot.line, f"removing {spot.id}"):
         return repository.remove(spot)
-    finally:
-        # It ends by itself too, because its holder is this process.
-        with suppress(StorageError):
-            lease.release()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from aishell_ops.backups.errors import BusyError, DamagedError, StorageError, StorageFault
-from aishell_ops.backups.holder import lives
+from aishell_ops.backups.holder import holding, lives
 from aishell_ops.backups.layout import Line
 from aishell_ops.backups.manifest import decode, encode
 from aishell_ops.backups.models import Holder
@@ -67,6 +68,19 @@ def take_lease(storage: Storage, line: Line, holder: Holder, alive: Lives = live
                 f"{line.database or line.target} has been taken by another aishell at this moment", "try again later"
             ) from error
         raise
+
+
+@contextmanager
+def held_line(storage: Storage, line: Line, what: str) -> Iterator[Lease]:
+    """The right to save a database for as long as the block lasts, short enough to go without signs of life; raises as `take_lease`."""
+    with holding(what) as holder:
+        lease = take_lease(storage, line, holder)
+        try:
+            yield lease
+        finally:
+            # It ends by itself too, with the work of its holder.
+            with suppress(StorageError):
+                lease.release()
 
 
 def _expect_dead(storage: Storage, line: Line, content: bytes, alive: Lives) -> None:

@@ -232,7 +232,8 @@ class Holder:
     """Who works on something: enough to tell whether that process still lives, on this machine or another.
 
     `machine` names one start of one machine and, on Linux, its space of process ids. `process_started_at` is the system's
-    own time of the process' start, so that a pid that came again is no proof of life. `beat` counts signs of life.
+    own time of the process' start, so that a pid that came again is no proof of life. `beat` counts signs of life. `work` names
+    one piece of work of that process, which may be over though the process goes on; "" where it is as long as the process.
     """
 
     host: str
@@ -242,6 +243,7 @@ class Holder:
     user: str = ""
     what: str = ""
     beat: int = 0
+    work: str = ""
 
     def __str__(self) -> str:
         who = f"{self.user}@{self.host}" if self.user else self.host

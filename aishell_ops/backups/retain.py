@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
 from aishell_core.units import format_bytes
-from aishell_ops.backups.errors import StorageError
-from aishell_ops.backups.holder import own_holder
 from aishell_ops.backups.layout import Line, Spot
-from aishell_ops.backups.lease import take_lease
+from aishell_ops.backups.lease import held_line
 from aishell_ops.backups.models import Backup, BackupId
 from aishell_ops.backups.repository import Repository
 from aishell_ops.backups.retention import Policy, RetentionPlan, plan_retention
@@ -57,15 +54,10 @@ def retain(repository: Repository, line: Line, job: str, policy: Policy, now: fl
 
     Raises BusyError when somebody else works on it, StorageError; what was removed by then is removed.
     """
-    lease = take_lease(repository.storage, line, own_holder(f"removing old backups of {line.database or line.target}"))
-    try:
+    with held_line(repository.storage, line, f"removing old backups of {line.database or line.target}") as lease:
         plan = retention_of(repository, line, job, policy, now, zone)
         freed = 0
         for id_ in plan.removed:
             freed += repository.remove(Spot(line, id_))
             lease.beat()
         return Retained(plan, plan.removed, freed)
-    finally:
-        # It ends by itself too: this process is its holder, and what counts has been done or told.
-        with suppress(StorageError):
-            lease.release()

@@ -13,7 +13,7 @@ from aishell_core.clock import Clock
 from aishell_core.targets import Target
 from aishell_ops.backups.engines.contract import Annotates, SavePlan, SaveRequest, Saves, Saving
 from aishell_ops.backups.errors import BackupError
-from aishell_ops.backups.holder import own_holder
+from aishell_ops.backups.holder import holding
 from aishell_ops.backups.ids import new_id
 from aishell_ops.backups.layout import Line, Spot
 from aishell_ops.backups.lease import BEAT_SECONDS, Lease, take_lease
@@ -43,9 +43,7 @@ class Order:
     id: BackupId | None = None
 
 
-async def take(
-    engine: Saves, repository: Repository, order: Order, clock: Clock, *, tell: Tell = nobody, holder: Holder | None = None
-) -> Backup:
+async def take(engine: Saves, repository: Repository, order: Order, clock: Clock, *, tell: Tell = nobody) -> Backup:
     """Take a full backup and commit it.
 
     When this raises (BackupError and its kin, TargetError, UsageError) or is cancelled, nothing is there that looks like a
@@ -54,9 +52,8 @@ async def take(
     tell(Step(Stage.PLANNING))
     plan = await engine.plan_save(order.target, replace(order.request, secret=order.recipe.encryption is not None))
     line = Line(plan.source.target, plan.source.database)
-    holder = holder or own_holder(f"saving {line.database or line.target}")
     stop = threading.Event()
-    async with _leased(repository, line, holder, clock, stop):
+    async with _leased(repository, line, clock, stop) as holder:
         inventory = await asyncio.to_thread(repository.scan, line)
         # Whoever holds the lease is the only one who may be writing here: what others have begun will not be ended.
         await asyncio.to_thread(repository.sweep, inventory.unfinished, lambda _: False)
@@ -77,20 +74,21 @@ async def take(
 
 
 @asynccontextmanager
-async def _leased(repository: Repository, line: Line, holder: Holder, clock: Clock, stop: threading.Event) -> AsyncIterator[None]:
+async def _leased(repository: Repository, line: Line, clock: Clock, stop: threading.Event) -> AsyncIterator[Holder]:
     """Hold the line's lease and give signs of life; who loses it has to stop."""
-    lease = await asyncio.to_thread(take_lease, repository.storage, line, holder)
-    beating = asyncio.create_task(_beat(lease, clock, stop))
-    try:
-        yield
-        if beating.done():
-            beating.result()
-    finally:
-        beating.cancel()
-        with suppress(asyncio.CancelledError, BackupError):
-            await beating
-        with suppress(BackupError):
-            await asyncio.shield(asyncio.to_thread(lease.release))
+    with holding(f"saving {line.database or line.target}") as holder:
+        lease = await asyncio.to_thread(take_lease, repository.storage, line, holder)
+        beating = asyncio.create_task(_beat(lease, clock, stop))
+        try:
+            yield holder
+            if beating.done():
+                beating.result()
+        finally:
+            beating.cancel()
+            with suppress(asyncio.CancelledError, BackupError):
+                await beating
+            with suppress(BackupError):
+                await asyncio.shield(asyncio.to_thread(lease.release))
 
 
 async def _beat(lease: Lease, clock: Clock, stop: threading.Event) -> None:

@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from aishell_ops.backups.errors import BusyError
-from aishell_ops.backups.holder import lives, own_holder
-from aishell_ops.backups.lease import SILENT_SECONDS, take_lease
+from aishell_ops.backups.holder import holding, lives, own_holder
+from aishell_ops.backups.lease import SILENT_SECONDS, held_line, take_lease
 from aishell_ops.backups.models import Holder
 from aishell_ops.backups.storage.folder import FolderStorage
 from tests.servers.sqlite_client import eventually
@@ -114,3 +114,20 @@ def test_an_ended_process_is_dead_though_nobody_has_waited_for_it() -> None:
 
 def test_nobody_knows_of_a_process_on_another_machine() -> None:
     assert lives(replace(own_holder(), machine="elsewhere")) is None
+
+
+def test_a_work_of_this_process_is_dead_when_it_is_over_though_the_process_goes_on() -> None:
+    with holding("saving orders") as own:
+        assert lives(own) is True
+    assert lives(own) is False
+    assert lives(replace(own, machine="elsewhere")) is None
+
+
+def test_what_could_not_be_released_keeps_nobody_out(storage: FolderStorage) -> None:
+    with holding("saving orders") as own:
+        take_lease(storage, LINE, own)
+        with pytest.raises(BusyError, match="being saved"), held_line(storage, LINE, "removing it"):
+            pass
+    with held_line(storage, LINE, "removing it") as lease:
+        lease.beat()
+    assert list(storage.list()) == []
