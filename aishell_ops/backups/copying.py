@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 
+from aishell_ops.backups.arriving import arriving
 from aishell_ops.backups.errors import BackupError, DamagedError
-from aishell_ops.backups.holder import own_holder
 from aishell_ops.backups.layout import Spot, is_manifest, is_record
 from aishell_ops.backups.models import Backup, Part
 from aishell_ops.backups.progress import Stage, Step, Tell, nobody
@@ -27,8 +27,7 @@ def copy_backup(origin: Repository, goal: Repository, spot: Spot, *, tell: Tell 
     backup = origin.read(spot)
     if goal.storage.head(spot.manifest_key) is not None:
         return _same(goal, spot, backup)
-    goal.begin(spot, own_holder(f"copying {spot.id}"))
-    try:
+    with arriving(goal, spot, f"copying {spot.id}"):
         done = 0
         for part in backup.manifest.parts:
             _copy_part(origin, goal, spot.part_key(part.name), part, stop)
@@ -38,9 +37,6 @@ def copy_backup(origin: Repository, goal: Repository, spot: Spot, *, tell: Tell 
             if _is_small(spot, one):
                 goal.storage.put_new(one.key, origin.storage.get(one.key)[0])
         return goal.commit(spot, backup.manifest)
-    except BaseException:
-        goal.remove(spot)
-        raise
 
 
 def _copy_part(origin: Repository, goal: Repository, key: str, part: Part, stop: Stop) -> None:

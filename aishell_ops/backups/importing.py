@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 from aishell_core.errors import UsageError
+from aishell_ops.backups.arriving import arriving
 from aishell_ops.backups.errors import BackupError, DamagedError
-from aishell_ops.backups.holder import own_holder
 from aishell_ops.backups.layout import LOCKED_KEY, MANIFEST, RECOVERY, Line, Spot
 from aishell_ops.backups.manifest import decode
 from aishell_ops.backups.models import Backup, Compression, Manifest, Record
@@ -69,15 +69,12 @@ def _import(source: Path, entries: Iterator[Entry], goal: Repository, target: st
         raise BackupError(
             f"backup {spot.id} of {manifest.source.target} is in {goal.storage.address} already", "aishell backup verify looks at it"
         )
-    goal.begin(spot, own_holder(f"importing {spot.id}"))
-    try:
+    with arriving(goal, spot, f"importing {spot.id}"):
+        # The records before the manifest, as all that belongs to it: a pin that came later than the backup could be lost on the way.
         records = _take(source, entries, goal, spot, manifest, tell, stop)
+        for record in records:
+            goal.record(spot, record)
         backup = goal.commit(spot, manifest)
-    except BaseException:
-        goal.remove(spot)
-        raise
-    for record in records:
-        goal.record(spot, record)
     return goal.read(spot) if records else backup
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aishell_ops.backups.errors import BackupError, DamagedError, StorageError, StorageFault
@@ -93,14 +93,7 @@ class Repository:
         return self._scan(spot.prefix)
 
     def _scan(self, prefix: str) -> Inventory:
-        found: dict[Spot, list[StoredObject]] = defaultdict(list)
-        foreign = []
-        for one in self.storage.list(prefix):
-            spot = spot_of(one.key)
-            if spot is None:
-                foreign.append(one)
-            else:
-                found[spot].append(one)
+        found, foreign = self._objects(prefix)
         backups, damaged, unfinished = [], [], []
         for spot, objects in sorted(found.items(), key=lambda item: (item[0].line, item[0].id)):
             if not any(is_manifest(one.key) for one in objects):
@@ -112,6 +105,27 @@ class Repository:
                 damaged.append((spot, error))
         return Inventory(tuple(backups), tuple(damaged), tuple(unfinished), tuple(foreign))
 
+    def _objects(self, prefix: str) -> tuple[Mapping[Spot, Sequence[StoredObject]], Sequence[StoredObject]]:
+        """The objects of each backup, and those of none."""
+        found: dict[Spot, list[StoredObject]] = defaultdict(list)
+        foreign = []
+        for one in self.storage.list(prefix):
+            spot = spot_of(one.key)
+            if spot is None:
+                foreign.append(one)
+            else:
+                found[spot].append(one)
+        return found, foreign
+
+    def unfinished(self, line: Line) -> tuple[Unfinished, ...]:
+        """What of one database was begun and is no backup; those that are one are not read."""
+        spots, _ = self._objects(line.prefix)
+        return tuple(
+            Unfinished(spot, tuple(objects), self._holder(spot))
+            for spot, objects in spots.items()
+            if not any(is_manifest(one.key) for one in objects)
+        )
+
     def remove(self, spot: Spot) -> int:
         """Remove a backup; its manifest first, so that half of one is none. How many bytes that freed."""
         objects = sorted(self.storage.list(spot.prefix), key=lambda one: not is_manifest(one.key))
@@ -119,26 +133,28 @@ class Repository:
             self.storage.delete(one.key)
         return sum(one.size_bytes for one in objects)
 
-    def sweep(self, unfinished: Iterable[Unfinished], alive: Lives = lives) -> tuple[Unfinished, ...]:
+    def sweep(
+        self, unfinished: Iterable[Unfinished], alive: Lives = lives, *, silent_seconds: float = SILENT_SECONDS
+    ) -> tuple[Unfinished, ...]:
         """Remove unfinished backups whose holder is dead, and what dead writers have left; which they were.
 
-        One without a readable holder, or with one on another machine, goes when nothing of it has been written for ten minutes
-        by the storage's clock.
+        One without a readable holder, or with one on another machine, goes when nothing of it has been written for ten minutes, or
+        as long as is said, by the storage's clock.
         """
         self.storage.sweep()
         swept = []
         for one in unfinished:
             living = None if one.holder is None else alive(one.holder)
-            if living is False or (living is None and self.is_silent(one)):
+            if living is False or (living is None and self.is_silent(one, silent_seconds)):
                 self.remove(one.spot)
                 swept.append(one)
         return tuple(swept)
 
-    def is_silent(self, unfinished: Unfinished) -> bool:
-        """Whether neither an object of it nor the lease of its line has changed for ten minutes, by the storage's clock."""
+    def is_silent(self, unfinished: Unfinished, seconds: float = SILENT_SECONDS) -> bool:
+        """Whether neither an object of it nor the lease of its line has changed for so long, by the storage's clock."""
         lease = self.storage.head(unfinished.spot.line.lease_key)
         signs = [one.changed_at for one in unfinished.objects] + ([lease.changed_at] if lease is not None else [])
-        return self._now() - max(signs) >= SILENT_SECONDS
+        return self._now() - max(signs) >= seconds
 
     def _read(self, spot: Spot, record_keys: Iterable[str]) -> Backup:
         content, _ = self.storage.get(spot.manifest_key)
