@@ -20,17 +20,19 @@ from aishell_core.errors import UsageError
 from aishell_core.targets import Target
 from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan, SaveRequest
 from aishell_ops.backups.engines.mongodb_archive import ArchiveSource
-from aishell_ops.backups.engines.mongodb_contents import Contents, files_of
-from aishell_ops.backups.engines.mongodb_export import CollectionSource, Counts, DefinitionsSource
+from aishell_ops.backups.engines.mongodb_contents import Collection, Contents, files_of
+from aishell_ops.backups.engines.mongodb_export import CollectionSource, Counts, DefinitionsSource, Look
 from aishell_ops.backups.engines.mongodb_journal import Journal
 from aishell_ops.backups.engines.mongodb_load_plan import defined_alike, plan_load
 from aishell_ops.backups.engines.mongodb_loading import Loading
-from aishell_ops.backups.engines.mongodb_publish import put_in_order, take_over
+from aishell_ops.backups.engines.mongodb_publish import begin
 from aishell_ops.backups.engines.mongodb_save_plan import DUMP, Held, hold, plan_save, wanted_in
 from aishell_ops.backups.engines.mongodb_staging import Staging
 from aishell_ops.backups.engines.mongodb_tools import dump_of, expect_dumper
 from aishell_ops.backups.errors import BackupError
-from aishell_ops.backups.models import Manifest, ObjectProof, Position, ProofLevel
+from aishell_ops.backups.models import Format, Manifest, ObjectProof, Position, ProofLevel
+from aishell_ops.backups.rows.described import ROWS, description
+from aishell_ops.backups.rows.engines.mongodb_profile import FAMILY, FORM, Profile
 from aishell_ops.backups.streams.contract import PlainSource, Stop
 from aishell_ops.backups.streams.process import ProgramSource
 from aishell_ops.backups.streams.stopping import in_thread
@@ -61,11 +63,12 @@ class MongodbBackups:
                 program = dump_of(dumper, client.place, plan.source.database, plan.request.jobs)
                 yield _Dumping(client, hello, ArchiveSource(ProgramSource("mongodump", program, expected_bytes=plan.expected_bytes)))
                 return
+            saving = _SavingRows if plan.request.format is Format.JSON else _Saving
             contents = await asyncio.to_thread(wanted_in, client, plan)
             held = await asyncio.to_thread(hold, client, contents, hello)
             if held.moment is None and dict(plan.properties).get("moment") == "one":
                 raise BackupError(f"the server gives no moment any more: {held.reason}", "plan the backup again")
-            yield _Saving(client, hello, contents, held)
+            yield saving(client, hello, contents, held)
 
     async def plan_load(self, target: Target, manifest: Manifest, request: LoadRequest) -> LoadPlan:
         """What a restore would do; raises UsageError and MongoError."""
@@ -78,7 +81,7 @@ class MongodbBackups:
         with held_client(target, _WRITE, primary=True) as client:
             journal = Journal(client, plan.database, plan.staging.rpartition("_")[2])
             try:
-                build = await asyncio.to_thread(_begin, client, journal, f"restoring {manifest.id}")
+                build = await asyncio.to_thread(begin, client, journal, f"restoring {manifest.id}")
                 staging = Staging(client, journal, plan.request.tables, go_on=plan.request.go_on)
                 loading = Loading(staging, manifest, plan, defined_alike=defined_alike(manifest, build))
                 try:
@@ -115,20 +118,6 @@ async def _with_client(target: Target, role: str, work: Callable[[HeldClient], T
     return await in_thread(threading.Event(), run)
 
 
-def _begin(client: HeldClient, journal: Journal, what: str) -> Document:
-    """Take the database for oneself and put in order what others have left; what the server is built of."""
-    take_over(client, journal.database)
-    journal.begin(what)
-    try:
-        # Somebody may have begun at the same time: who sees the other gives way.
-        take_over(client, journal.database, journal)
-        return client.command("admin", {"buildInfo": 1})
-    except BaseException:
-        with suppress(MongoError):
-            put_in_order(client, journal, journal.read())
-        raise
-
-
 def _written_until(hello: Document) -> Position:
     """The place in the log of a replica set up to which it has written; empty without one."""
     told = hello.get("lastWrite", {}).get("opTime", {}).get("ts")
@@ -160,11 +149,16 @@ class _Saving:
                     files[one.name],
                     None if one.name in self._held.without else self._held.moment,
                     self._counts,
+                    self._look(one),
                 )
                 for one in contents.collections
                 if not one.is_view
             ),
         )
+
+    def _look(self, collection: Collection) -> Look | None:
+        """What sees the documents of a collection as they pass; None where nobody wants to."""
+        return None
 
     async def proofs(self, level: ProofLevel, stop: Stop) -> tuple[ObjectProof, ...]:
         """What was counted while it was read."""
@@ -175,6 +169,26 @@ class _Saving:
         if self._held.moment is not None:
             return self.start
         return _written_until(await asyncio.to_thread(self._client.hello))
+
+
+class _SavingRows(_Saving):
+    """A database that is read, and told of as rows, so that other engines can take it."""
+
+    def __init__(self, client: HeldClient, hello: Document, contents: Contents, held: Held) -> None:
+        super().__init__(client, hello, contents, held)
+        self._profiles = {one.name: Profile() for one in contents.collections if not one.is_view}
+
+    def _look(self, collection: Collection) -> Look | None:
+        return self._profiles[collection.name].add
+
+    @property
+    def properties(self) -> tuple[tuple[str, str], ...]:
+        """The collections as tables, by what was seen of their documents."""
+        files = files_of(self._contents.collections)
+        kept = [one for one in self._contents.collections if not one.is_view]
+        views = [(one.name, "view", "it is in MongoDB's own language") for one in self._contents.collections if one.is_view]
+        tables = [self._profiles[one.name].table(one) for one in kept]
+        return ((ROWS, description(FAMILY, tables, FORM, [files[one.name] for one in kept], views)),)
 
 
 class _Dumping:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from aishell_core.engines.mongodb_exact import line_of
@@ -17,6 +17,8 @@ from aishell_ops.backups.streams.stopping import expect_wanted
 
 _PIECE_BYTES = 256 << 10
 _WRAP = 1 << 256
+Look = Callable[[bytes], None]
+"""What sees a document as it passes."""
 
 
 class Tally:
@@ -108,24 +110,34 @@ class DefinitionsSource:
 
 
 class CollectionSource:
-    """The documents of one collection, one a line, at a moment or as they come."""
+    """The documents of one collection, one a line, at a moment or as they come; `look` is shown each, and makes the lines plain."""
 
     expected_bytes: int | None = None
 
-    def __init__(self, client: HeldClient, database: str, collection: Collection, file: str, moment: Moment | None, counts: Counts) -> None:
+    def __init__(
+        self,
+        client: HeldClient,
+        database: str,
+        collection: Collection,
+        file: str,
+        moment: Moment | None,
+        counts: Counts,
+        look: Look | None = None,
+    ) -> None:
         self.name = file
         self._client = client
         self._database = database
         self._collection = collection
         self._moment = moment
         self._counts = counts
+        self._look = look
 
     @contextmanager
     def opened(self, stop: Stop) -> Iterator[Reader]:
         """Read it; raises MongoError, and BackupError for a collection that was not read to its end."""
         tally = Tally()
         documents = self._client.read(self._database, self._collection.name, self._moment)
-        reader = _Pieces(_lines(documents, tally), stop)
+        reader = _Pieces(_lines(documents, tally, self._look), stop)
         try:
             yield reader
         finally:
@@ -136,13 +148,15 @@ class CollectionSource:
         self._counts.note(self._collection.name, tally)
 
 
-def _lines(documents: Iterator[bytes], tally: Tally) -> Iterator[bytes]:
+def _lines(documents: Iterator[bytes], tally: Tally, look: Look | None) -> Iterator[bytes]:
     """The lines of documents, gathered into pieces."""
     gathered: list[bytes] = []
     size = 0
     for document in documents:
         tally.add(document)
-        line = line_of(document)
+        if look is not None:
+            look(document)
+        line = line_of(document, plain=look is not None)
         gathered += (line, b"\n")
         size += len(line) + 1
         if size >= _PIECE_BYTES:

@@ -34,7 +34,7 @@ def plan_load(client: HeldClient, manifest: Manifest, request: LoadRequest) -> L
     now = contents_of(client, name)
     leaving = tuple(one.name for one in now.collections if not request.tables or one.name in request.tables)
     needed = round(float(dict(manifest.annotations).get("data_bytes") or manifest.plain_bytes) * _ROOM_RATIO)
-    free = _free_bytes(client, name)
+    free = free_bytes_of(client, name)
     obstacles = [
         *_of_backup(manifest, build),
         *_of_role(hello),
@@ -56,6 +56,17 @@ def plan_load(client: HeldClient, manifest: Manifest, request: LoadRequest) -> L
         needed_bytes=needed,
         free_bytes=free,
     )
+
+
+def obstacles_of(client: HeldClient, name: str, now: Contents) -> list[str]:
+    """What forbids a restore into a database, whatever it brings; raises UsageError for a name that none can have, MongoError."""
+    _expect_name(name)
+    return [*_of_role(client.hello()), *_of_rights(client, name), *_of_name(client, name, now)]
+
+
+def loss_of(client: HeldClient, database: str, name: str) -> str:
+    """What is lost with a collection, in words."""
+    return f"{database}.{name}{_count(client, database, name)}"
 
 
 def collections_of(manifest: Manifest) -> tuple[str, ...]:
@@ -146,7 +157,7 @@ def _of_contents(name: str, now: Contents, leaving: Sequence[str], request: Load
 def _losses(client: HeldClient, name: str, leaving: Sequence[str], saved: Sequence[str]) -> tuple[str, ...]:
     if not leaving:
         return ()
-    lost = [f"{name}.{one}{_count(client, name, one)}" for one in leaving]
+    lost = [loss_of(client, name, one) for one in leaving]
     others = [one for one in leaving if one not in saved]
     return (*lost, *((f"not in the backup: {', '.join(others)}",) if others else ()))
 
@@ -173,7 +184,7 @@ def _warnings(client: HeldClient, manifest: Manifest, name: str, build: Document
     return tuple(found)
 
 
-def _free_bytes(client: HeldClient, name: str) -> int | None:
+def free_bytes_of(client: HeldClient, name: str) -> int | None:
     """The room on the server's disk; None where it does not tell."""
     try:
         told = client.command(name, {"dbStats": 1})

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
+from aishell_core.engines.mongodb_documents import Document
 from aishell_core.engines.mongodb_errors import MongoError
 from aishell_core.engines.mongodb_held import HeldClient, bytes_of, fields_of
 from aishell_ops.backups.engines.mongodb_contents import Collection, contents_of
@@ -31,6 +32,20 @@ def take_over(client: HeldClient, database: str, own: Journal | None = None) -> 
                 f'db.getCollection("{journal.name}").deleteOne({{_id: "holder"}}) says so to the next restore',
             )
         put_in_order(client, journal, journaled)
+
+
+def begin(client: HeldClient, journal: Journal, what: str) -> Document:
+    """Take the database for oneself and put in order what others have left; what the server is built of. Raises BusyError, MongoError."""
+    take_over(client, journal.database)
+    journal.begin(what)
+    try:
+        # Somebody may have begun at the same time: who sees the other gives way.
+        take_over(client, journal.database, journal)
+        return client.command("admin", {"buildInfo": 1})
+    except BaseException:
+        with suppress(MongoError):
+            put_in_order(client, journal, journal.read())
+        raise
 
 
 def put_in_order(client: HeldClient, journal: Journal, journaled: Journaled) -> None:
