@@ -139,6 +139,14 @@ class TakesRows(Protocol):
 
 
 @runtime_checkable
+class Adapts(Protocol):
+    """Takes rows into servers that differ in what they hold."""
+
+    def at(self, place: Place) -> TakesRows:
+        """What takes them into a place."""
+
+
+@runtime_checkable
 class RowEngine(TakesRows, Protocol):
     """Gives rows too: an engine with tables. What others have is saved in their own way, with a description of it as rows."""
 

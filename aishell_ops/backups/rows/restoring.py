@@ -12,7 +12,7 @@ from aishell_core.targets import Target
 from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest
 from aishell_ops.backups.errors import DamagedError
 from aishell_ops.backups.models import Manifest, ObjectProof, Part, ProofLevel
-from aishell_ops.backups.rows.contract import Place, Placed, Staging, TakesRows
+from aishell_ops.backups.rows.contract import Adapts, Place, Placed, Staging, TakesRows
 from aishell_ops.backups.rows.described import Described, described
 from aishell_ops.backups.rows.fidelity import ColumnFidelity, lost
 from aishell_ops.backups.rows.hashing import RowHash
@@ -79,7 +79,8 @@ class RowLoads:
         """The place, and where each table goes in it."""
         first = placed_tables(self._engine, tables, same=False)
         place = await self._engine.survey(target, request.database, [(each.schema, each.name) for each in first])
-        return place, placed_tables(self._engine, tables, same=place.family == known.family)
+        engine = self._engine.at(place) if isinstance(self._engine, Adapts) else self._engine
+        return place, placed_tables(engine, tables, same=place.family == known.family)
 
 
 def _some(labels: Sequence[str]) -> str:

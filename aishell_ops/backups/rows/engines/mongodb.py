@@ -38,19 +38,27 @@ _ROLE = "readWrite"
 _LONGEST_NAME = 190
 """The name of a collection with that of its database takes 255 bytes at most."""
 _KEY_INDEX = "primary_key"
+_PLAIN = "ferretdb 1"
 _PIECE_ROWS = 500
 _PIECE_BYTES = 1 << 20
 _KEYLESS = frozenset({Kind.ARRAY, Kind.JSON, Kind.ANY})
 
 
 class MongodbCollections:
-    """Takes rows as documents."""
+    """Takes rows as documents; with `plain` of the types that every server holds."""
 
     rules = NameRules(_LONGEST_NAME, counts_bytes=True, forbidden=".$", key_name=IDENTIFIER)
 
+    def __init__(self, *, plain: bool = False) -> None:
+        self._plain = plain
+
+    def at(self, place: Place) -> MongodbCollections:
+        """The same for a server that holds the usual types alone."""
+        return MongodbCollections(plain=place.family == _PLAIN)
+
     def shape(self, table: Table, column: Column, *, same: bool) -> Shape:
         """How a column is kept."""
-        return shape_of(column)
+        return shape_of(column, plain=self._plain)
 
     def keeps_key(self, columns: Sequence[PlacedColumn]) -> str:
         """A key of one column that is called _id is that; any other is a unique index, which takes each item of an array for itself."""
@@ -112,7 +120,12 @@ def _survey(client: HeldClient, name: str, names: Sequence[str]) -> Place:
     obstacles += [f"{one.name} is a time series, which the server cannot rename: drop it first" for one in wanted if one.is_series]
     obstacles += [f"{one.name} is there already, and is a view" for one in wanted if one.is_view]
     existing = tuple((one.name, loss_of(client, name, one.name)) for one in wanted if not one.is_view)
-    return Place(name, bool(now.collections), FAMILY, existing, tuple(obstacles), free_bytes=free_bytes_of(client, name))
+    return Place(name, bool(now.collections), _family(client), existing, tuple(obstacles), free_bytes=free_bytes_of(client, name))
+
+
+def _family(client: HeldClient) -> str:
+    """Which types this server holds: FerretDB before version 2, which tells its version in a field of its own, holds the usual ones."""
+    return _PLAIN if "ferretdbVersion" in client.command("admin", {"buildInfo": 1}) else FAMILY
 
 
 class _Staging:

@@ -16,13 +16,21 @@ _DEEPEST = 90
 _TEXT_FIELD = b"json"
 """The one field of a document that holds the text of JSON for which there is no value."""
 _NESTED = frozenset({elements.DOCUMENT, elements.ARRAY})
+_USUAL = _NESTED | {
+    *(elements.DOUBLE, elements.TEXT, elements.BINARY, elements.IDENTIFIER, elements.BOOLEAN, elements.MOMENT, elements.NULL),
+    *(elements.INT, elements.LONG),
+}
+"""Types that every server holds."""
 
 
-def element_of(text: str) -> bytes:
-    """The value of a JSON text; where there is none that says the same, a document with the text in it."""
+def element_of(text: str, *, plain: bool = False) -> bytes:
+    """The value of a JSON text; where there is none that says the same, a document with the text in it.
+
+    `plain` is for servers that hold neither arrays in arrays nor more than the usual types.
+    """
     try:
         element = elements.element_of_json(text)
-        if _can_be_kept(element) and plain_json(elements.json_of(element)) == plain_json(text):
+        if _can_be_kept(element, plain=plain) and plain_json(elements.json_of(element)) == plain_json(text):
             return element
     except (ValueError, RecursionError):
         pass
@@ -34,9 +42,9 @@ def json_text(element: bytes) -> str:
     return elements.text_of(kept) if (kept := _kept_text(element)) is not None else elements.json_of(element)
 
 
-def kept_as(text: str) -> str:
+def kept_as(text: str, *, plain: bool = False) -> str:
     """The spelling in which a JSON text comes back."""
-    return json_text(element_of(text))
+    return json_text(element_of(text, plain=plain))
 
 
 def _kept_text(element: bytes) -> bytes | None:
@@ -47,23 +55,25 @@ def _kept_text(element: bytes) -> bytes | None:
     return fields[0][1] if len(fields) == 1 and fields[0][0] == _TEXT_FIELD and fields[0][1][0] == elements.TEXT else None
 
 
-def _can_be_kept(element: bytes) -> bool:
+def _can_be_kept(element: bytes, *, plain: bool) -> bool:
     """Whether every server takes a value, and it is told from our own documents with a text."""
     # NULL is a value that is not there, and not JSON's null.
     if element[0] in (elements.NULL, elements.UNDEFINED) or _kept_text(element) is not None:
         return False
-    return all(name[:1] != b"$" and b"." not in name for name in _names(element, 0))
+    within = list(_within(b"", element, element[0], 0))
+    if plain and any(each[0] not in _USUAL or (each[0] == outer == elements.ARRAY and name) for name, each, outer in within):
+        return False
+    return all(name[:1] != b"$" and b"." not in name for name, _, _ in within)
 
 
-def _names(element: bytes, depth: int) -> Iterator[bytes]:
-    """The names of all fields within; raises ValueError for what is nested too deep."""
-    if element[0] not in _NESTED:
-        return
-    if depth > _DEEPEST:
-        raise ValueError("it is nested too deep")
-    for name, inner in elements.elements_of(element[1:]):
-        yield name
-        yield from _names(inner, depth + 1)
+def _within(name: bytes, element: bytes, outer: int, depth: int) -> Iterator[tuple[bytes, bytes, int]]:
+    """A value and all within it: name, element, the type of what it is in; raises ValueError for what is nested too deep."""
+    yield name, element, outer
+    if element[0] in _NESTED:
+        if depth > _DEEPEST:
+            raise ValueError("it is nested too deep")
+        for inner_name, inner in elements.elements_of(element[1:]):
+            yield from _within(inner_name, inner, element[0], depth + 1)
 
 
 class _Said(str):

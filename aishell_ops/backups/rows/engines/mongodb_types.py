@@ -1,31 +1,43 @@
-"""How MongoDB keeps the values of other engines' columns: as the bytes of fields; pure."""
+"""How MongoDB keeps the values of other engines' columns: as the bytes of fields; pure.
+
+`plain` says that a server holds the usual types alone, as FerretDB 1 does: no decimals, no infinity, no arrays in arrays.
+"""
 
 from __future__ import annotations
 
+import math
+from functools import partial
 from uuid import UUID
 
 from aishell_core.engines import mongodb_elements as elements
 from aishell_ops.backups.rows.engines.mongodb_json import element_of, json_text, kept_as
 from aishell_ops.backups.rows.engines.mongodb_moments import cut, instant_text, milliseconds_of, moment_text
 from aishell_ops.backups.rows.fidelity import Fidelity, Shape, gone
+from aishell_ops.backups.rows.json_form import text_back, text_of
 from aishell_ops.backups.rows.model import Cell, Column, Kind, Raw
 
 _MOST_VALUE_BYTES = elements.MOST_BYTES - (64 << 10)
 """So much of a document may be one value, beside names and what else is in it."""
 
 
-def shape_of(column: Column) -> Shape:
+def shape_of(column: Column, *, plain: bool = False) -> Shape:
     """How a column is kept."""
     match column.kind:
         case Kind.BOOLEAN:
             return Shape("bool", write=lambda value: elements.boolean(bool(value)), read=lambda element: element[1] != 0)
         case Kind.INTEGER:
-            return _integer(column)
-        case Kind.DECIMAL:
+            return _integer(column, plain=plain)
+        case Kind.DECIMAL if not plain:
             return Shape("decimal", words="up to 34 digits", doubt=_no_decimal, write=elements.decimal, read=elements.decimal_text)
         case Kind.FLOAT:
             widened = Fidelity.EXACT if column.bits >= 64 else Fidelity.WIDENED
-            return Shape("double", widened, write=lambda value: elements.double(float(value)), read=elements.double_of)
+            return Shape(
+                "double",
+                widened,
+                doubt=_endless if plain else None,
+                write=lambda value: elements.double(float(value)),
+                read=elements.double_of,
+            )
         case Kind.TEXT:
             widened = Fidelity.WIDENED if column.length else Fidelity.EXACT
             return Shape("string", widened, "", _odd_text, _mended_text, elements.text, elements.text_of)
@@ -37,11 +49,13 @@ def shape_of(column: Column) -> Shape:
             return _moment(column.kind)
         case Kind.JSON:
             words = "what it says, as a document where the server takes one, else its text in a field json"
-            return Shape("object", Fidelity.REPRESENTED, words, _odd_text, gone, element_of, json_text, settle=_settled)
+            write, settle = partial(element_of, plain=plain), partial(_settled, plain=plain)
+            return Shape("object", Fidelity.REPRESENTED, words, _odd_text, gone, write, json_text, settle=settle)
         case Kind.ARRAY if column.element is not None:
-            return _array(column.element)
+            return _array(column, column.element, plain=plain)
         case Kind.ANY:
-            return Shape("any", Fidelity.EXACT, "each value of its own type", _odd_any, _mended_any, _any, _any_back)
+            odd = partial(_odd_any, plain=plain)
+            return Shape("any", Fidelity.EXACT, "each value of its own type", odd, _mended_any, _any, _any_back)
     return Shape("string", Fidelity.REPRESENTED, "as text", _odd_text, _mended_text, _text, elements.text_of)
 
 
@@ -49,11 +63,13 @@ def _text(value: Raw) -> bytes:
     return elements.text(str(value))
 
 
-def _settled(value: Cell) -> Cell:
-    return kept_as(str(value))
+def _settled(value: Cell, *, plain: bool) -> Cell:
+    return kept_as(str(value), plain=plain)
 
 
-def _integer(column: Column) -> Shape:
+def _integer(column: Column, *, plain: bool) -> Shape:
+    if column.unsigned and column.bits >= 64 and plain:
+        return Shape("string", Fidelity.REPRESENTED, "as text", write=_text, read=lambda element: int(elements.text_of(element)))
     if column.unsigned and column.bits >= 64:
         return Shape("decimal", Fidelity.WIDENED, write=lambda value: elements.decimal(str(value)), read=lambda e: int(_digits(e)))
     bits = 64 if column.bits > 32 or (column.bits == 32 and column.unsigned) else 32
@@ -108,6 +124,10 @@ def _cut(value: Cell) -> Cell:
     return cut(str(value))
 
 
+def _endless(value: Cell) -> str:
+    return f"this server does not hold {value}" if isinstance(value, float) and not math.isfinite(value) else ""
+
+
 def _no_decimal(value: Cell) -> str:
     try:
         elements.decimal(str(value))
@@ -139,20 +159,21 @@ def _mended_text(value: Cell) -> Cell:
     return None if _too_large(text) else text
 
 
-def _array(inner: Column) -> Shape:
-    """An array of values, or the text of one whose bounds are odd."""
-    shape = shape_of(inner)
+def _array(column: Column, inner: Column, *, plain: bool) -> Shape:
+    """An array of values; JSON as text where its bounds are odd, or the server holds no such array."""
+    shape = shape_of(inner, plain=plain)
+    words, back = text_of(column), text_back(column)
 
     def write(value: Raw) -> bytes:
-        if not isinstance(value, list):
-            return elements.text(str(value))
+        if not isinstance(value, list) or (plain and any(isinstance(each, list) for each in value)):
+            return elements.text(words(value))
         return elements.array(
             elements.NO_VALUE if each is None else write(each) if isinstance(each, list) else shape.write(each) for each in value
         )
 
     def read(element: bytes) -> Cell:
         if element[0] == elements.TEXT:
-            return elements.text_of(element)
+            return back(elements.text_of(element))
         return [
             None if each[0] == elements.NULL else read(each) if each[0] == elements.ARRAY else shape.read(each)
             for each in elements.items_of(element)
@@ -169,8 +190,7 @@ def _array(inner: Column) -> Shape:
             return _mended_text(value)
         return [mend(each) if isinstance(each, list) else _mended(shape, each) for each in value]
 
-    words = "; ".join(filter(None, (f"of {shape.type}", shape.words)))
-    return Shape("array", shape.fidelity, words, doubt, mend, write, read)
+    return Shape(f"array of {shape.type}", shape.fidelity, shape.words, doubt, mend, write, read)
 
 
 def _mended(shape: Shape, value: Cell) -> Cell:
@@ -202,7 +222,9 @@ def _any_back(element: bytes) -> Cell:
     return elements.READERS[element[0]](element)
 
 
-def _odd_any(value: Cell) -> str:
+def _odd_any(value: Cell, *, plain: bool) -> str:
+    if plain and isinstance(value, float):
+        return _endless(value)
     return _odd_text(value) if isinstance(value, str) else _too_large(value)
 
 
