@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from aishell_ops.backups.scratch_folder import scratch_folder
+from aishell_ops.backups.streams.starting import start
 
 _KEEPER = """
 sign= server=
@@ -31,7 +32,7 @@ class Keeper:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._process = subprocess.Popen(
+        self._process = start(
             ["/bin/sh", "-c", _KEEPER, "keeper", str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,

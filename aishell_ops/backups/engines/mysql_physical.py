@@ -7,10 +7,11 @@ import os
 import re
 import secrets
 import shutil
-import subprocess
+import threading
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from shlex import quote
 
@@ -29,7 +30,8 @@ from aishell_ops.backups.errors import BackupError
 from aishell_ops.backups.models import Format, Manifest, ObjectProof, Part, Position, ProofLevel, Source
 from aishell_ops.backups.scratch_folder import scratch_folder
 from aishell_ops.backups.streams.contract import PlainSink, PlainSource, Progress, Reader, Stop
-from aishell_ops.backups.streams.process import HANDED, Program, ProgramSink, ProgramSource
+from aishell_ops.backups.streams.process import HANDED, Program, ProgramSink, ProgramSource, run_program
+from aishell_ops.backups.streams.stopping import in_thread
 
 METHOD = "mariadb-backup"
 NAMES = ("physical", METHOD)
@@ -43,7 +45,6 @@ _PLACE = re.compile(
 _SIZE = "SELECT /* aishell */ SUM(data_length + index_length) AS bytes FROM information_schema.tables"
 _NOW = "SELECT /* aishell */ UNIX_TIMESTAMP(NOW(6)) AS now"
 _ROOM_RATIO = 1.3
-_PREPARE_SECONDS = 86_400.0
 
 
 async def plan_save(
@@ -228,13 +229,13 @@ class PhysicalLoading:
 
     async def finish(self, progress: Progress, stop: Stop) -> None:
         """Bring the files to their one moment; raises BackupError when that fails."""
-        await asyncio.to_thread(self._make_whole)
+        ended = threading.Event()
+        await in_thread(ended, partial(self._make_whole, ended))
 
-    def _make_whole(self) -> None:
+    def _make_whole(self, stop: Stop) -> None:
         command = (str(self._prepare), "--no-defaults", "--prepare", f"--target-dir={self._staging}")
-        done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=_PREPARE_SECONDS, check=False)
-        said = done.stderr.decode(errors="replace")
-        if done.returncode or _COMPLETE not in said[-300:]:
+        said = run_program(Program(command, hides="MYSQL"), stop)
+        if _COMPLETE not in said[-300:]:
             raise BackupError(
                 f"mariadb-backup --prepare failed: {' / '.join(said.splitlines()[-3:])}", "the backup may be damaged: verify it"
             )

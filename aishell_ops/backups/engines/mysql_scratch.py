@@ -20,6 +20,7 @@ from aishell_ops.backups.engines.mysql_tools import Client, find_server
 from aishell_ops.backups.errors import BackupError
 from aishell_ops.backups.kept_folder import Keeper, kept_folder
 from aishell_ops.backups.models import Manifest
+from aishell_ops.backups.streams.starting import start
 
 _START_SECONDS = 120.0
 _END_SECONDS = 20.0
@@ -124,7 +125,7 @@ def _write_private(path: Path, text: str) -> None:
 def _make(program: ServerProgram, keeper: Keeper) -> None:
     folder = keeper.folder
     with (folder / "making.log").open("ab") as log:
-        process = subprocess.Popen(
+        process = start(
             program.making(folder / "data"), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, cwd=folder
         )
     try:
@@ -142,9 +143,7 @@ def _make(program: ServerProgram, keeper: Keeper) -> None:
 
 def _start(program: ServerProgram, folder: Path) -> subprocess.Popen[bytes]:
     with (folder / "server.log").open("ab") as log:
-        return subprocess.Popen(
-            program.running(folder), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, cwd=folder
-        )
+        return start(program.running(folder), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, cwd=folder)
 
 
 async def _ready(process: subprocess.Popen[bytes], place: Target, folder: Path) -> None:

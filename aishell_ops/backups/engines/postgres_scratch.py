@@ -25,6 +25,7 @@ from aishell_ops.backups.engines.postgres_tools import ServerPrograms
 from aishell_ops.backups.errors import BackupError, DamagedError
 from aishell_ops.backups.kept_folder import Keeper, kept_folder
 from aishell_ops.backups.models import Manifest, ProofLevel
+from aishell_ops.backups.streams.starting import start
 
 MAINTENANCE = "postgres"
 _SUPERUSER = "postgres"
@@ -225,7 +226,7 @@ def _popen(programs: ServerPrograms, command: list[str], folder: Path) -> subpro
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
     group = pwd.getpwnam(programs.user).pw_gid if programs.user is not None else None
     with (folder / "server.log").open("ab") as log:
-        return subprocess.Popen(
+        return start(
             command,
             stdout=log,
             stderr=log,

@@ -19,6 +19,7 @@ from aishell_ops.backups.errors import BackupError, DamagedError
 from aishell_ops.backups.kept_folder import Keeper
 from aishell_ops.backups.models import ObjectProof, ProofLevel
 from aishell_ops.backups.streams.contract import Stop
+from aishell_ops.backups.streams.starting import start
 from aishell_ops.backups.streams.stopping import expect_wanted
 
 FILE = "dump.rdb"
@@ -101,7 +102,7 @@ def loaded_server(program: ServerProgram, keeper: Keeper, databases: int, stop: 
 
 def _start(command: list[str], folder: Path, *, stdin: int) -> subprocess.Popen[bytes]:
     with (folder / "server.log").open("ab") as log:
-        return subprocess.Popen(command, stdin=stdin, stdout=log, stderr=log, start_new_session=True, cwd=folder)
+        return start(command, stdin=stdin, stdout=log, stderr=log, start_new_session=True, cwd=folder)
 
 
 def _await_loaded(server: LoadedServer, process: subprocess.Popen[bytes], stop: Stop) -> None:

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import IO
 
 from aishell_core.targets import Secret
-from aishell_ops.backups.errors import BackupError, ToolError
+from aishell_ops.backups.errors import BackupError
 from aishell_ops.backups.streams.contract import Reader, Stop, Writer
+from aishell_ops.backups.streams.starting import start
 from aishell_ops.backups.streams.stopping import expect_wanted
 
 _PIPE_BYTES = 1 << 20
@@ -191,7 +192,7 @@ def _running(program: Program, *, stdin: int, stdout: int, heard: Callable[[byte
     """Run a program in a session of its own, which ends with the block."""
     handed = _handed(program.handed)
     try:
-        process = subprocess.Popen(
+        process = start(
             _naming(program.arguments, handed),
             stdin=stdin,
             stdout=stdout,
@@ -201,10 +202,6 @@ def _running(program: Program, *, stdin: int, stdout: int, heard: Callable[[byte
             start_new_session=True,
             pass_fds=() if handed is None else (handed,),
         )
-    except OSError as fault:
-        raise ToolError(
-            f"{program.name} cannot be run: {(fault.strerror or str(fault)).lower()}", "install it, or name its folder"
-        ) from fault
     finally:
         if handed is not None:
             os.close(handed)

@@ -8,6 +8,7 @@ import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from pathlib import Path
 
 from aishell_ops.backups.errors import BackupError
@@ -68,7 +69,7 @@ class _Work:
         self._left = threading.Event()
         self._fault: BaseException | None = None
         self._rest = b""
-        self._thread = threading.Thread(target=self._run, name=f"run-{program.name}", daemon=True)
+        self._thread = threading.Thread(target=copy_context().run, args=(self._run,), name=f"run-{program.name}", daemon=True)
         self._thread.start()
 
     def is_set(self) -> bool:
