@@ -89,8 +89,9 @@ class OracleSession:
         return await self._explaining.explain(sql, database, deadline_seconds)
 
     def database_of(self, _command: str, database: str) -> str:
-        """The schema that names without one belong to: the user's own where none is given; raises OracleError."""
-        return database or find_place(self._target, self._environ).where.user
+        """The schema that names without one belong to: that of the URL, or the user's own, where none is given; raises OracleError."""
+        place = find_place(self._target, self._environ)
+        return database or place.schema or place.where.user
 
     async def cancel(self, session: Session, deadline_seconds: float) -> None:
         """Cancel the running statement of exactly this session; raises TargetError."""

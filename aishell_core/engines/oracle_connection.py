@@ -8,13 +8,14 @@ import ssl
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import oracledb
 
 from aishell_core.engines.oracle_errors import NOT_ORACLE, is_lost
 from aishell_core.engines.oracle_guard import STRANGERS
 from aishell_core.engines.oracle_place import Place, Trust
-from aishell_core.engines.oracle_wire import Binds, Brought, Row, ServerError
+from aishell_core.engines.oracle_wire import Binds, Bound, Brought, Row, ServerError
 from aishell_core.values import Value
 
 _MODULE = "aishell"
@@ -22,6 +23,7 @@ _CLOSE_MILLISECONDS = 500
 _CONNECT_SECONDS = 4.0
 _KEEPALIVE_MINUTES = 1
 _AT_ONCE = 100
+_CELL_BYTES = 8
 _LARGEST_LOB = 2**20
 """So many characters or bytes of one large object are brought."""
 
@@ -38,10 +40,31 @@ _LARGE_TYPES = {
     oracledb.DB_TYPE_NCLOB: oracledb.DB_TYPE_LONG,
     oracledb.DB_TYPE_BLOB: oracledb.DB_TYPE_LONG_RAW,
 }
+_PIECE_BYTES = 2**20
+_MOST_ROWS = 1000
+"""So many rows are asked for at once where they are short."""
+_MOST_HELD = 2**28
+"""So many characters or bytes of one value are held in memory."""
+_TEXTS = frozenset({oracledb.DB_TYPE_CHAR, oracledb.DB_TYPE_VARCHAR, oracledb.DB_TYPE_LONG})
+_UNBOUNDED = frozenset({oracledb.DB_TYPE_LONG, oracledb.DB_TYPE_LONG_RAW, oracledb.DB_TYPE_LONG_NVARCHAR, *_LARGE_TYPES})
+_BOUND = {
+    Bound.TEXT: oracledb.DB_TYPE_VARCHAR,
+    Bound.NATIONAL: oracledb.DB_TYPE_NVARCHAR,
+    Bound.NUMBER: oracledb.DB_TYPE_NUMBER,
+    Bound.FLOAT: oracledb.DB_TYPE_BINARY_FLOAT,
+    Bound.DOUBLE: oracledb.DB_TYPE_BINARY_DOUBLE,
+    Bound.BOOLEAN: oracledb.DB_TYPE_BOOLEAN,
+    Bound.BYTES: oracledb.DB_TYPE_RAW,
+    Bound.LONG: oracledb.DB_TYPE_LONG,
+    Bound.LONG_BYTES: oracledb.DB_TYPE_LONG_RAW,
+    Bound.CLOB: oracledb.DB_TYPE_CLOB,
+    Bound.NATIONAL_CLOB: oracledb.DB_TYPE_NCLOB,
+    Bound.BLOB: oracledb.DB_TYPE_BLOB,
+}
 
 
 class OracleConnection:
-    """A connection; see `Wire` for what its methods promise."""
+    """A connection; see `Wire` and `BulkWire` for what its methods promise."""
 
     def __init__(self, driver: oracledb.AsyncConnection) -> None:
         self._driver = driver
@@ -111,6 +134,28 @@ class OracleConnection:
             rows, cut = await _up_to(cursor, *most)
             return Brought(names, rows, None, cut)
 
+    async def open_rows(self, sql: str, binds: Binds, milliseconds: int) -> OpenedRows:
+        """Begin a query of many rows."""
+        self._driver.call_timeout = max(1, milliseconds)
+        with _as_fault():
+            cursor = self._driver.cursor()
+            try:
+                cursor.outputtypehandler = _exact_types
+                # How long rows are is known once the query is under way: until then one is enough.
+                cursor.arraysize = cursor.prefetchrows = 1
+                await cursor.execute(sql, dict(binds))
+                return OpenedRows(cursor)
+            except BaseException:
+                cursor.close()
+                raise
+
+    async def insert(self, sql: str, kinds: Sequence[Bound], rows: Sequence[Sequence[Any]], milliseconds: int) -> None:
+        """Run a statement for each row."""
+        self._driver.call_timeout = max(1, milliseconds)
+        with _as_fault(), self._driver.cursor() as cursor:
+            cursor.setinputsizes(**{f"c{number}": _BOUND[kind] for number, kind in enumerate(kinds)})
+            await cursor.executemany(sql, [{f"c{number}": value for number, value in enumerate(row)} for row in rows])
+
     async def end(self, milliseconds: int, *, keep: bool) -> None:
         """Commit or roll back."""
         self._driver.call_timeout = max(1, milliseconds)
@@ -122,6 +167,52 @@ class OracleConnection:
         with contextlib.suppress(oracledb.Error, OSError):
             self._driver.call_timeout = _CLOSE_MILLISECONDS
             await self._driver.close()
+
+
+class OpenedRows:
+    """The rows of a query; see `OpenRows`."""
+
+    def __init__(self, cursor: oracledb.AsyncCursor) -> None:
+        self._cursor = cursor
+        columns = cursor.description or ()
+        self._one_by_one = any(column.type_code in _UNBOUNDED for column in columns)
+        width = sum(max(_CELL_BYTES, column.internal_size or 0) for column in columns)
+        cursor.arraysize = 1 if self._one_by_one else max(1, min(_MOST_ROWS, _PIECE_BYTES // max(1, width)))
+
+    async def more(self) -> list[tuple[Any, ...]]:
+        """The next rows."""
+        with _as_fault():
+            if not self._one_by_one:
+                return list(await self._cursor.fetchmany(self._cursor.arraysize))
+            rows: list[tuple[Any, ...]] = []
+            left = _PIECE_BYTES
+            while left > 0 and (row := await self._cursor.fetchone()) is not None:
+                rows.append(tuple([await _whole(cell) for cell in row]))
+                left -= sum(len(cell) if isinstance(cell, str | bytes) else _CELL_BYTES for cell in rows[-1])
+            return rows
+
+    async def close(self) -> None:
+        """Leave the rest."""
+        with contextlib.suppress(oracledb.Error):
+            self._cursor.close()
+
+
+async def _whole(cell: object) -> object:
+    """A value with all that its locator leads to; raises ServerError for one that is too large to be held."""
+    if not isinstance(cell, oracledb.AsyncLOB):
+        return cell
+    if (size := await cell.size()) > _MOST_HELD:
+        raise ServerError(0, "", f"a large object has {size} characters or bytes, and {_MOST_HELD} are the most that rows are saved with")
+    return await cell.read() if size else ("" if cell.type is not oracledb.DB_TYPE_BLOB else b"")
+
+
+def _exact_types(cursor: oracledb.AsyncCursor, column: oracledb.FetchInfo) -> oracledb.Var | None:
+    """Have numbers come with all their digits, and texts with bytes that are none; large objects come as locators."""
+    if column.type_code is oracledb.DB_TYPE_NUMBER:
+        return cursor.var(Decimal, arraysize=cursor.arraysize)
+    if column.type_code in _TEXTS:
+        return cursor.var(column.type_code, column.internal_size or 0, cursor.arraysize, encoding_errors="surrogateescape")
+    return None
 
 
 async def _up_to(cursor: oracledb.AsyncCursor, most_rows: int, most_bytes: int) -> tuple[tuple[tuple[Value, ...], ...], str]:
@@ -141,7 +232,7 @@ async def _up_to(cursor: oracledb.AsyncCursor, most_rows: int, most_bytes: int) 
 
 
 def _size(cell: Value) -> int:
-    return len(cell) if isinstance(cell, str | bytes) else 8
+    return len(cell) if isinstance(cell, str | bytes) else _CELL_BYTES
 
 
 def _params(place: Place) -> oracledb.ConnectParams:

@@ -25,9 +25,10 @@ _OPTIONS = (
     "mode",
     "edition",
     "server_type",
+    "schema",
     "diagnostics_pack",
 )
-"""What a URL may say behind its question mark; the names are those of the driver, but for the last."""
+"""What a URL may say behind its question mark; the names are those of the driver, but for the last two."""
 
 _LICENSED = "licensed"
 _MODES = ("sysdba", "sysoper", "sysbackup", "sysdg", "syskm", "sysrac")
@@ -47,7 +48,8 @@ class Trust(StrEnum):
 class Place:
     """All that a connection needs; `dsn` is a connect descriptor or a net service name that the driver looks up.
 
-    `trust` is None without TLS. `config_dir` is the folder of tnsnames.ora. `licensed` tells that the views of the
+    `trust` is None without TLS. `config_dir` is the folder of tnsnames.ora. `schema` is whose tables are
+    meant, "" for the user's own. `licensed` tells that the views of the
     Diagnostics Pack may be read.
     """
 
@@ -64,6 +66,7 @@ class Place:
     proxy_user: str = ""
     mode: str = ""
     edition: str = ""
+    schema: str = ""
     licensed: bool = False
     by_alias: bool = field(default=False)
 
@@ -105,6 +108,7 @@ def find_place(target: Target, environ: Mapping[str, str]) -> Place:
         proxy_user=options.get("proxy_user", ""),
         mode=options.get("mode", ""),
         edition=options.get("edition", ""),
+        schema=options.get("schema", ""),
         licensed=options.get("diagnostics_pack") == _LICENSED,
         by_alias=not location.servers,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aishell_core.values import Value
@@ -79,3 +80,43 @@ class Wire(Protocol):
 
 Connect = Callable[["Place", str], Awaitable[Wire]]
 """Connects to a place; the text is what the connection is for, which the server shows as its action."""
+
+
+class Bound(StrEnum):
+    """As what a value is sent to the server, so that nothing of it is lost on the way."""
+
+    TEXT = "text"
+    NATIONAL = "national text"
+    NUMBER = "number"
+    FLOAT = "float"
+    DOUBLE = "double"
+    BOOLEAN = "boolean"
+    BYTES = "bytes"
+    LONG = "long"
+    LONG_BYTES = "long bytes"
+    CLOB = "clob"
+    NATIONAL_CLOB = "national clob"
+    BLOB = "blob"
+
+
+class OpenRows(Protocol):
+    """The rows of a query that is under way, to be taken piece by piece."""
+
+    async def more(self) -> list[tuple[Any, ...]]:
+        """The next rows, about a megabyte of them or one that is larger; empty at the end.
+
+        A number is a Decimal, a large object its whole text or bytes; one that is empty is not None.
+        """
+
+    async def close(self) -> None:
+        """Leave the rest; raises nothing."""
+
+
+class BulkWire(Wire, Protocol):
+    """A connection by which many rows go out and in."""
+
+    async def open_rows(self, sql: str, binds: Binds, milliseconds: int) -> OpenRows:
+        """Begin a query; `milliseconds` are for each call of it."""
+
+    async def insert(self, sql: str, kinds: Sequence[Bound], rows: Sequence[Sequence[Any]], milliseconds: int) -> None:
+        """Run a statement for each row, whose values are its placeholders :c0, :c1, ...; nothing is committed."""

@@ -28,6 +28,8 @@ class Form:
 
 FORMS: Mapping[Format, Form] = {
     Format.JSON: Form("jsonl", JsonWriter, JsonReader),
+    # Of an engine whose own programs save no rows of a moment.
+    Format.NATIVE: Form("jsonl", JsonWriter, JsonReader),
     Format.CSV: Form("csv", CsvWriter, CsvReader),
     Format.SQL: Form("sql", SqlWriter, SqlReader),
 }

@@ -53,7 +53,9 @@ def plain_moment(text: str) -> str:
 
 
 def plain_instant(text: str) -> str:
-    """A moment with its zone, in UTC."""
+    """A moment with its zone, in UTC; the name of the zone that may stand behind it in brackets says nothing of the moment."""
+    if text.endswith("]"):
+        text = text.partition("[")[0]
     if text.endswith(("+00:00", "+00:00 BC")) or (text[-1:].isalpha() and not text.endswith("Z")):
         return plain_moment(text)
     try:
