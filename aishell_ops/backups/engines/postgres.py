@@ -17,6 +17,7 @@ from aishell_ops.backups.engines import postgres_databases as databases
 from aishell_ops.backups.engines import postgres_dump as dump
 from aishell_ops.backups.engines import postgres_physical as physical
 from aishell_ops.backups.engines import postgres_scratch as scratches
+from aishell_ops.backups.engines import postgres_tables as tables
 from aishell_ops.backups.engines.contract import Loading, LoadPlan, LoadRequest, SavePlan, SaveRequest, Saving
 from aishell_ops.backups.engines.postgres_load import DumpLoading, needs_copy, sort_kilobytes_of
 from aishell_ops.backups.engines.postgres_tools import Client, find_client, find_server
@@ -67,6 +68,12 @@ class PostgresBackups:
         async with held_connection(target, environ, await databases.maintenance(target, environ)) as connection:
             client = await self._client("pg_restore" if manifest.format is Format.NATIVE else "psql", connection.major)
             plan = await databases.plan_load(connection, manifest, request, client.tool(), (dump.METHOD, dump.DIRECTORY))
+            there = await databases.is_there(connection, plan.database)
+        if request.tables and there:
+            async with held_connection(target, environ, plan.database) as connection:
+                plan = await tables.plan_tables(connection, manifest, plan)
+        elif request.tables:
+            plan = await tables.plan_tables(None, manifest, plan)
         if needs_copy(manifest, request.jobs):
             lack = lack_of_room(manifest.plain_bytes, in_memory=manifest.encryption is not None)
             if lack is not None:

@@ -71,6 +71,11 @@ async def maintenance(target: Target, environ: Mapping[str, str]) -> str:
     raise fault or PostgresError(FailureCode.MISSING, "the server has no database from which others can be made")
 
 
+async def is_there(connection: HeldConnection, name: str) -> bool:
+    """Whether the server has a database of this name; raises PostgresError."""
+    return bool(await connection.fetch(_THERE, (name,)))
+
+
 async def plan_load(connection: HeldConnection, manifest: Manifest, request: LoadRequest, tool: Tool, methods: Container[str]) -> LoadPlan:
     """What a restore would do on this server; `methods` are those whose backups can be restored."""
     name = request.database or manifest.source.database
@@ -84,13 +89,11 @@ async def plan_load(connection: HeldConnection, manifest: Manifest, request: Loa
         obstacles.append("a script is restored by one job: leave --jobs out")
     if saved_major > connection.major:
         obstacles.append(f"the backup is of PostgreSQL {saved_major}, and this server is older ({connection.facts.version})")
-    if request.tables:
-        obstacles.append("single tables cannot be restored yet; restore under another name and copy them")
     if connection.facts.in_recovery:
         obstacles.append("this server is a replica; restore on its primary")
     if len(name.encode()) > _LONGEST_NAME:
         obstacles.append(f"the name {name} is too long for a database")
-    if there:
+    if there and not request.tables:
         if not request.replace:
             obstacles.append(f"the database {name} is there; --drop-existing replaces it")
         losses.append(f"the database {name}, {there[0]['bytes'] / 2**20:.0f} MiB")

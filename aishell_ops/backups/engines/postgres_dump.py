@@ -60,7 +60,7 @@ async def plan_save(connection: HeldConnection, target: Target, request: SaveReq
     method = method_of(request)
     tables = await connection.fetch(TABLES)
     names = tuple(qualified(str(row["schema"]), str(row["name"])) for row in tables)
-    wanted = tuple(_table_named(table, names) for table in request.tables)
+    wanted = tuple(table_named(table, names) for table in request.tables)
     size = sum(float(row["bytes"]) for row, name in zip(tables, names, strict=True) if not wanted or name in wanted)
     properties = await databases.properties_of(connection)
     facts = connection.facts
@@ -104,10 +104,15 @@ def _recovery(request: SaveRequest, method: str, database: str) -> tuple[str, ..
     return (*roles, made, f"psql -X -1 -v ON_ERROR_STOP=1 -d {name} -f {programs.SCRIPT}")
 
 
-def _table_named(text: str, names: tuple[str, ...]) -> str:
+def table_named(text: str, names: tuple[str, ...]) -> str:
     """The table that somebody means by `orders`, `shop.orders` or a quoted name; raises UsageError naming the nearest."""
     plain = {name: name.replace('"', "") for name in names}
-    found = [name for name, words in plain.items() if text in (name, words, words.partition(".")[2])]
+    exact = {name: name[1:-1].replace('"."', ".").replace('""', '"') for name in names}
+    found = [
+        name
+        for name in names
+        if text in (name, *(form for words in (plain[name], exact[name]) for form in (words, words.partition(".")[2])))
+    ]
     if len(found) == 1:
         return found[0]
     if found:

@@ -13,6 +13,7 @@ from aishell_core.engines.postgres_held import ClientEnvironment, HeldConnection
 from aishell_core.targets import Target
 from aishell_ops.backups.engines import postgres_databases as databases
 from aishell_ops.backups.engines import postgres_programs as programs
+from aishell_ops.backups.engines import postgres_tables as tables
 from aishell_ops.backups.engines.contract import LoadPlan
 from aishell_ops.backups.engines.postgres_dump import DIRECTORY
 from aishell_ops.backups.engines.postgres_proofs import proofs_of
@@ -74,6 +75,7 @@ class DumpLoading:
         self._plan = plan
         self._keeper = keeper
         self._spaceless = spaceless
+        self._bare = bool(plan.warnings)
         self._around = _quickened(connection.environment, sort_kilobytes)
 
     def sink(self, part: Part) -> PlainSink:
@@ -93,9 +95,7 @@ class DumpLoading:
 
     def _arguments(self, jobs: int) -> tuple[str, ...]:
         plan = self._plan
-        return programs.restore_arguments(
-            plan.staging, go_on=plan.request.go_on, bare=bool(plan.warnings), spaceless=self._spaceless, jobs=jobs
-        )
+        return programs.restore_arguments(plan.staging, go_on=plan.request.go_on, bare=self._bare, spaceless=self._spaceless, jobs=jobs)
 
     def _client(self, name: str) -> Client:
         return find_client(name, self._connection.major, self._environ, self._folders)
@@ -120,7 +120,7 @@ class DumpLoading:
         analysing = asyncio.ensure_future(self._analyse())
         try:
             async with held_connection(self._target, self._environ, self._plan.staging) as connection:
-                found = await proofs_of(connection, level, self._manifest.tables, stop)
+                found = await proofs_of(connection, level, self._plan.request.tables or self._manifest.tables, stop)
             await analysing
             return found
         finally:
@@ -134,8 +134,24 @@ class DumpLoading:
         self._analysed = True
 
     async def publish(self) -> None:
-        """Give it its name; the one that had it is dropped after that."""
+        """Give it its name, and the one that had it is dropped after that; of single tables, put them into the one that has it."""
+        if self._plan.request.tables:
+            await self._carry(self._plan.request.tables)
+            return
         if not self._analysed:
             await self._analyse()
         await databases.publish(self._connection, self._plan, self._manifest)
         self.published = True
+
+    async def _carry(self, names: tuple[str, ...]) -> None:
+        """Put proven tables in their place; the staging database stays for whoever made it to drop. Raises BackupError, PostgresError."""
+        plan, ended = self._plan, threading.Event()
+        async with (
+            held_connection(self._target, self._environ, plan.staging) as staging,
+            held_connection(self._target, self._environ, plan.database) as database,
+        ):
+            move = await tables.plan_move(staging, database, names)
+            clients = await asyncio.to_thread(lambda: (self._client("pg_dump"), self._client("psql")))
+            work = partial(tables.carry, move, clients, database.environment, plan.staging, plan.database, bare=self._bare, stop=ended)
+            await in_thread(ended, work)
+            await database.execute(f"ANALYZE /* aishell */ {', '.join(names)}")

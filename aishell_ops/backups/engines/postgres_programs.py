@@ -28,6 +28,12 @@ def dump_arguments(form: Format, tables: tuple[str, ...], jobs: int = 0) -> tupl
     return (*how, "--no-password", _LOCK_WAIT, *chosen)
 
 
+def carry_arguments(tables: tuple[str, ...], database: str, *, rows_only: bool, bare: bool) -> tuple[str, ...]:
+    """Those of pg_dump for a script of some tables; `rows_only` for such as are there, `bare` leaves owners and grants out."""
+    how = ("--data-only",) if rows_only else (("--no-owner", "--no-privileges") if bare else ())
+    return (*dump_arguments(Format.SQL, tables), *how, "--dbname", connection_text(database))
+
+
 def restore_arguments(database: str, *, go_on: bool, bare: bool, spaceless: bool, jobs: int = 1) -> tuple[str, ...]:
     """Those of pg_restore; `bare` leaves owners and grants out, `spaceless` tablespaces."""
     return (
