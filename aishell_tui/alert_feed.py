@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from aishell_core.alarm import Alarm
 from aishell_core.clock import Clock
 from aishell_core.errors import StateError
 from aishell_core.targets import Target
@@ -41,7 +43,7 @@ AGAIN_SECONDS = 30.0
 _EARLY_SECONDS = 0.5
 _LOOK_SECONDS = 1.0
 _COMPLETING_SECONDS = 0.25
-"""How often is looked at what there is while evidence is being read."""
+"""How often is looked at what there is while evidence is being read, besides at each reading."""
 _WITNESS_SECONDS = 10.0
 _LINKS_SECONDS = 300.0
 _LINK_SECONDS = 15.0
@@ -75,6 +77,9 @@ class Known(Protocol):
     def emit(self, event: Event) -> None:
         """Put an event before those."""
 
+    def need(self, target: TargetId) -> None:
+        """What is demanded of a target has changed: have it read now."""
+
 
 class AlertFeed:
     """Feeds the service of alerts and tells what comes of it.
@@ -104,6 +109,7 @@ class AlertFeed:
         self._open_gaps: dict[Fingerprint, _Gap] = {}
         self._asked: dict[TargetId, Demand] = {}
         self._opened_at = 0.0
+        self._alarm = Alarm(clock)
         self.bells = 0
         """How often the bell was to ring since the start."""
         self.note = ""
@@ -124,6 +130,8 @@ class AlertFeed:
             self._traits.know(view)
         if self._service is not None:
             self._service.observe(reading, interval_seconds)
+            if self._open_gaps:
+                self._alarm.set(self._clock.steady())
         else:
             self._early[reading.target, reading.tier] = (reading, interval_seconds)
 
@@ -173,6 +181,7 @@ class AlertFeed:
 
     async def _look(self, service: AlertService) -> None:
         while True:
+            self._alarm.at = self._clock.steady() + (_COMPLETING_SECONDS if self._open_gaps else _LOOK_SECONDS)
             view = service.view()
             before = self._told.alerts if self._told is not None else ()
             for event in alert_events(before, view.alerts, self._clock.now(), self._opened_at):
@@ -185,7 +194,7 @@ class AlertFeed:
             self._read_book(view.book)
             self._asked = self._asked_for(view)
             await self._complete(service)
-            await self._clock.sleep(_COMPLETING_SECONDS if self._open_gaps else _LOOK_SECONDS)
+            await self._alarm.wait()
 
     def _read_book(self, book: RuleBook) -> None:
         if book is not self._book and self._witness is not None:
@@ -241,31 +250,43 @@ class AlertFeed:
         if lacking and alert.fingerprint in self._open_gaps:
             # Asked for now and not at the next look: the message about it waits for no longer than one evaluation.
             self._asked = {**self._asked, view.name: self._asked.get(view.name, NOTHING) | lacking}
+            self._known.need(view.name)
             found = replace(found, is_whole=False)
         return found
 
     async def _complete(self, service: AlertService) -> None:
         """Put statements, sessions and locks to the evidence as soon as they were read, or when there is no more hope for them."""
-        if self._witness is None:
+        witness = self._witness
+        if witness is None:
             return
-        for gap in list(self._open_gaps.values()):
-            view = self._known.view_of(gap.alert.key.target)
-            if view is None or gap.alert.fingerprint not in self._open_gaps:
-                self._open_gaps.pop(gap.alert.fingerprint, None)
-                continue
-            lacking = self._witness.unread(view, gap.at, self._clock.now())
-            if lacking and self._clock.steady() < gap.until:
-                if gap.is_told or not lacking <= _LATER:
-                    continue
-                # The message waits for what happens now; what was changed before comes in its time.
-                self._open_gaps[gap.alert.fingerprint] = replace(gap, is_told=True)
-            else:
-                del self._open_gaps[gap.alert.fingerprint]
-            found = await asyncio.to_thread(self._witness.whole_look, view, gap.alert, self._book, self._known.known_events(), gap.at)
-            try:
-                await service.keep_evidence(found)
-            except StateError:
-                return  # what was seen at first is kept with the alert; the service says what ails the state
+        seen = [(gap, view) for gap in list(self._open_gaps.values()) if (view := self._closed(gap, witness)) is not None]
+        if not seen:
+            return
+        book, events = self._book, self._known.known_events()
+
+        def look() -> list[Evidence]:
+            return [witness.whole_look(view, gap.alert, book, events, gap.at) for gap, view in seen]
+
+        # All of it in one thread and one transaction: what a reading completes is told together.
+        found = await asyncio.to_thread(look)
+        with suppress(StateError):  # what was seen at first is kept with the alert; the service says what ails the state
+            await service.keep_evidence(found)
+
+    def _closed(self, gap: _Gap, witness: Witness) -> TargetView | None:
+        """What there is to be seen where a gap is to be closed now, wholly or for the message; None while more is to come."""
+        view, name = self._known.view_of(gap.alert.key.target), gap.alert.fingerprint
+        if view is None:
+            del self._open_gaps[name]
+            return None
+        lacking = witness.unread(view, gap.at, self._clock.now())
+        if not lacking or self._clock.steady() >= gap.until:
+            del self._open_gaps[name]
+            return view
+        if gap.is_told or not lacking <= _LATER:
+            return None
+        # The message waits for what happens now; what was changed before comes in its time.
+        self._open_gaps[name] = replace(gap, is_told=True)
+        return view
 
 
 def _traits(targets: tuple[Target, ...]) -> KnownTraits:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from aishell_core.alarm import ends_within
 from aishell_core.clock import Clock
 from aishell_core.engines.base import Introspectable
 from aishell_core.errors import TargetError
@@ -18,7 +19,6 @@ from aishell_core.units import format_duration
 from aishell_core.values import Failure, FailureCode, Reading, Sample, Severity, TargetId, Thresholds, Tier, worst
 from aishell_tui.assess import assess, judged_metrics
 from aishell_tui.frame import Assessment, Reason, TargetView, absorb
-from collectors.alarm import ends_within
 from collectors.contract import NOTHING, Collector, Demand
 from collectors.schedule import Schedule
 

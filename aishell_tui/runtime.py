@@ -263,11 +263,20 @@ class Runtime:
 
     def view_of(self, target: TargetId) -> TargetView | None:
         """What is known of a target now; None for one that is not watched."""
-        return next((watch.view for watch in self._all_watches() if watch.view.name == target), None)
+        watch = self._find(target)
+        return watch.view if watch is not None else None
+
+    def need(self, target: TargetId) -> None:
+        """What alerts need of a target has changed: have it read now, whoever looks."""
+        if self._alerts is not None and (watch := self._find(target)) is not None:
+            watch.want(needed=self._alerts.demand(watch.view))
 
     def known_events(self) -> tuple[Event, ...]:
         """What has happened, the newest first."""
         return self._timeline.newest_first()
+
+    def _find(self, target: TargetId) -> Watch | None:
+        return next((watch for watch in self._all_watches() if watch.view.name == target), None)
 
     def _watch(self, target: TargetId) -> Watch:
         return next(watch for watch in self._all_watches() if watch.view.name == target)

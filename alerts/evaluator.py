@@ -147,6 +147,10 @@ class Evaluator:
             await asyncio.sleep(0)
         return tuple(evidence)
 
+    def moment(self) -> float | None:
+        """What moment it is since the last evaluation; None before the first, and where the next one has to look at the clocks."""
+        return self._timeline.between(*moments_of(self._clock)) if self.now else None
+
     def take(self, found: Evaluated, evidence: Sequence[Evidence] = ()) -> None:
         """Go on from what an evaluation came to, and from what was seen of it."""
         self.alerts = found.alerts

@@ -265,7 +265,9 @@ def _fired(turn: _Turn, alert: Alert) -> _Turn:
     )
     after = flipped(fired, turn.now, turn.rule.damping)
     # Unless its last end is not told yet, people know that it was over: that it fires is news, which is not put off.
-    return turn.to(ChangeKind.FIRED, after if alert.is_held(turn.now) else replace(after, held_since=None, held_until=None))
+    if (after.held_since, after.held_until) != (None, None) and not alert.is_held(turn.now):
+        after = replace(after, held_since=None, held_until=None)
+    return turn.to(ChangeKind.FIRED, after)
 
 
 def _from_active(turn: _Turn, verdict: _Verdict) -> _Turn:
@@ -294,7 +296,10 @@ def _at_other_level(turn: _Turn, level: Level) -> _Turn:
 def _at_level(turn: _Turn, level: Level) -> Alert:
     if level is turn.alert.level and turn.alert.phase in _LIVING:
         return turn.alert
-    return replace(turn.alert, level=level, labels=labels_of(turn.rule, turn.alert.key, turn.traits, level))
+    labels = labels_of(turn.rule, turn.alert.key, turn.traits, level)
+    if level is turn.alert.level and labels == turn.alert.labels:
+        return turn.alert
+    return replace(turn.alert, level=level, labels=labels)
 
 
 def _over(alert: Alert, now: float) -> Alert:

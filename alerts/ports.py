@@ -55,6 +55,9 @@ class Teller(Protocol):
     ) -> None:
         """Write down what is to be told, in the transaction of the changes."""
 
+    def hurry(self) -> None:
+        """What was written down by `queue` is on the disk, and may be sent."""
+
     async def run(self) -> None:
         """Send what is written down until cancelled; raises StateError when this program may not any more."""
 

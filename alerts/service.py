@@ -1,4 +1,4 @@
-"""The service of alerts, without a screen: judges once a second, keeps what comes of it, and has people told.
+"""The service of alerts, without a screen: judges once a second (`alerts/pace.py`), keeps what comes of it, and has people told.
 
     service = AlertService(folder, rules=source, clock=clock, traits=traits_now, make_teller=make_teller, evidence=evidence_of)
     service.observe(reading, interval_seconds)      # each reading of each target, as it comes
@@ -15,16 +15,17 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
 
+from aishell_core.alarm import Alarm
 from aishell_core.clock import Clock
 from aishell_core.errors import StateError
-from aishell_core.values import Reading, TargetId
+from aishell_core.values import Reading, TargetId, Tier
 from alerts import handling
 from alerts.desk import Desk, Look
 from alerts.evaluator import Evaluator
@@ -33,6 +34,7 @@ from alerts.lease import LeaseLostError, own_boot, own_name
 from alerts.models import Alert, AlertChange, Attempt, Evidence, Fingerprint, Matcher, Silence
 from alerts.notify import outbox
 from alerts.notify.models import ChannelState
+from alerts.pace import INTERVAL_SECONDS, Pace
 from alerts.ports import AlertsView, EvidenceSource, MakeTeller, RuleSource, TraitsSource
 from alerts.rules.book import RuleBook
 from alerts.store import change_rows, silence_rows
@@ -40,7 +42,6 @@ from alerts.store.database import AlertStore, Fault, no_fault
 
 T = TypeVar("T")
 
-INTERVAL_SECONDS = 1.0
 RULES_SECONDS = 2.0
 RECALL_SECONDS = 5.0
 SETTLING_SECONDS = 60.0
@@ -77,6 +78,9 @@ class AlertService:
         self._teller = make_teller(self._transact, lambda: self._desk.may_tell)
         self._evaluator = Evaluator(clock, traits, evidence)
         self._look = Look(is_evaluator=False)
+        self._pace = Pace(clock.steady())
+        self._alarm = Alarm(clock)
+        self._has_seen_more = False
         self._valued_at = 0.0
         self._pruned_at: float | None = None
         self._note = ""
@@ -86,6 +90,9 @@ class AlertService:
     def observe(self, reading: Reading, interval_seconds: float) -> None:
         """Take in a reading of a target that is read so often."""
         self._evaluator.observe(reading, interval_seconds)
+        # The frequent readings set the pace; the others come between them.
+        if reading.tier is Tier.HOT and self._pace.heard(reading.target, self._clock.steady()):
+            self._alarm.set(self._pace.due)
 
     def gap(self, target: TargetId) -> None:
         """A target began anew or was away: nothing is counted across."""
@@ -137,9 +144,14 @@ class AlertService:
         """The result of something that people do (`alerts.handling`), in the thread of the disk; raises StateError and what it raises."""
         return await self._desk.with_store(work)
 
-    async def keep_evidence(self, evidence: Evidence) -> None:
-        """Keep more of what was seen when an alert fired, instead of what is kept of that moment; raises StateError."""
-        await self._transact(lambda connection: change_rows.keep_evidence(connection, [evidence]))
+    async def keep_evidence(self, evidence: Sequence[Evidence]) -> None:
+        """Keep more of what was seen when alerts fired, instead of what is kept of that moment, and tell what waited for it.
+
+        Raises StateError.
+        """
+        await self._transact(lambda connection: change_rows.keep_evidence(connection, evidence))
+        self._has_seen_more = True
+        self._alarm.set(self._clock.steady())
 
     async def deliveries(self, fingerprint: Fingerprint | None = None, limit: int = 100) -> tuple[Attempt, ...]:
         """The last tries to tell of an alert, or of any, the newest first; raises StateError."""
@@ -177,8 +189,21 @@ class AlertService:
 
     async def _evaluate(self) -> None:
         while True:
+            self._pace.began(self._clock.steady())
             await self.tick()
-            await self._clock.sleep(INTERVAL_SECONDS)
+            await self._until_due()
+
+    async def _until_due(self) -> None:
+        """Wait for the next evaluation; what a message waited for is not kept waiting until then."""
+        while True:
+            self._alarm.at = self._clock.steady() if self._has_seen_more else self._pace.due
+            await self._alarm.wait()
+            if not self._has_seen_more:
+                return
+            self._has_seen_more = False
+            moment = self._evaluator.moment()
+            if moment is not None and self._desk.is_claimed:
+                await self._save(moment)
 
     async def _tell(self) -> None:
         while True:
@@ -227,11 +252,12 @@ class AlertService:
                 self._fault("judged")
                 found = await self._desk.compute(rest)
                 self._evaluator.take(found, await self._evaluator.seen(found))
-            await self._save()
+            await self._save(self._evaluator.now)
 
-    async def _save(self) -> None:
+    async def _save(self, now: float) -> None:
+        """Write what there is to be written at a moment of the alerts' own time, which is that of the last evaluation or later."""
         own = self._evaluator
-        now, unsaved = own.now, own.unsaved
+        unsaved = own.unsaved
         is_due = unsaved.is_urgent or not 0 <= now - self._valued_at < _VALUES_SECONDS
         # Before the first evaluation there is neither anything to tell nor a moment to tell it at.
         has_to_tell = own.now > 0 and (unsaved.is_urgent or self._teller.is_due(now))
@@ -247,7 +273,7 @@ class AlertService:
             self._prune(connection, self._clock.now())
 
         try:
-            await self._desk.write(write, evaluated_at=now or None, is_durable=unsaved.is_lasting)
+            await self._desk.write(write, evaluated_at=own.now or None, is_durable=unsaved.is_lasting)
         except LeaseLostError:
             own.forget()
         except StateError as error:
@@ -259,6 +285,8 @@ class AlertService:
             if is_due:
                 unsaved.clear()
                 self._valued_at = now
+            if has_to_tell:
+                self._teller.hurry()
 
     def _prune(self, connection: sqlite3.Connection, now: float) -> None:
         if self._pruned_at is None or abs(now - self._pruned_at) >= _PRUNE_SECONDS:

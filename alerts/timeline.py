@@ -50,6 +50,12 @@ class Timeline:
         self._now = counted + set_by
         return Tick(self._now, set_by, elapsed if elapsed > LONGEST_SECONDS else 0.0)
 
+    def between(self, wall: float, steady: float) -> float | None:
+        """A moment before the next tick; None where that one will say that the clock was set or that nobody watched."""
+        elapsed = max(0.0, steady - self._steady)
+        moment = self._now + elapsed
+        return None if abs(wall - moment) > JUMP_SECONDS or elapsed > LONGEST_SECONDS else moment
+
 
 class Moments(NamedTuple):
     """Both clocks at one moment: epoch seconds, and steady seconds."""

@@ -70,7 +70,7 @@ class Unsaved:
         fault("history")
         change_rows.append(connection, [change for change in self._changes if change.kind not in _PASSING])
         fault("evidence")
-        change_rows.keep_evidence(connection, self._evidence)
+        change_rows.begin_evidence(connection, self._evidence)
         link_rows.save(connection, self._links)
 
     def clear(self) -> None:

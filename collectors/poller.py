@@ -7,13 +7,13 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from aishell_core.alarm import NEVER, Alarm, ends_within
 from aishell_core.catalogue import POLL_BYTES, POLL_DURATION, POLL_FAILURES, POLL_QUERIES, POLL_TIME, UP
 from aishell_core.clock import Clock, SystemClock
 from aishell_core.errors import TargetError
 from aishell_core.targets import Target
 from aishell_core.units import format_duration
 from aishell_core.values import Cost, Failure, FailureCode, Reading, Sample, Tier
-from collectors.alarm import NEVER, Alarm, ends_within
 from collectors.contract import EVERYTHING, NOTHING, Collector, Demand, tiers_of
 from collectors.schedule import Schedule, back_off_seconds, first_due, may_pass, next_due, recovery_cap_seconds, retry_due
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from aishell_core.state.codec import storable
@@ -16,6 +17,7 @@ from alerts.notify.models import Routes
 from alerts.notify.naming import is_named
 from alerts.rule import DEFAULT_GROUP_BY
 from alerts.store.codec import decode_alert, encode_alert
+from alerts.store.many import insert
 
 OWN_PREFIX = "channel:"
 """Begins the fingerprint of an alert that notification itself raises; such an alert lives in these rows alone."""
@@ -32,18 +34,53 @@ def note_changes(connection: sqlite3.Connection, changes: Iterable[AlertChange],
     Whom an alert is for that has no rule just now nobody knows: it stays where it is, or waits until there is one.
     """
     known: dict[tuple[str, str], int] = {}
+    new, others = _parted(connection, tuple(changes))
+    # A thousand may be new at once, and nothing is to be looked up or renewed of them.
+    _join(
+        connection,
+        [
+            (storable(alert.fingerprint), _group_id(connection, known, channel, labels, now), encode_alert(alert))
+            for alert in new
+            for channel, labels in _first_places(alert, routes)
+        ],
+    )
+    for change in others:
+        _note(connection, known, change, routes, now)
+
+
+def _parted(connection: sqlite3.Connection, changes: tuple[AlertChange, ...]) -> tuple[list[Alert], list[AlertChange]]:
+    """The active alerts that are in no group yet and have changed once, and all other changes."""
+    known = {fingerprint for (fingerprint,) in connection.execute("SELECT DISTINCT fingerprint FROM notice_member")} if changes else set()
+    times = Counter(change.after.fingerprint for change in changes)
+    new: list[Alert] = []
+    others: list[AlertChange] = []
     for change in changes:
-        alert = change.after
-        written = encode_alert(alert)
-        _renew(connection, alert.fingerprint, written, now)
-        if not alert.phase.is_active:
-            continue
-        if alert.rule in routes.rules:
-            _place(connection, known, alert, routes, now)
-        elif not _is_anywhere(connection, alert.fingerprint):
-            _join(connection, alert.fingerprint, written, _group_id(connection, known, _WAITING, (), now))
-        if change.kind in _UNMUTED:
-            _tell_anew(connection, alert, routes)
+        name = change.after.fingerprint
+        if times[name] == 1 and change.after.phase.is_active and storable(name) not in known:
+            new.append(change.after)
+        else:
+            others.append(change)
+    return new, others
+
+
+def _first_places(alert: Alert, routes: Routes) -> list[tuple[str, Labels]]:
+    """The groups of an alert that is in none: those of the channels that are told first, or that of what waits for its rule."""
+    rule = routes.rules.get(alert.rule)
+    return [(_WAITING, ())] if rule is None else places_of(alert, channels_of(rule, routes.default_channels), routes)
+
+
+def _note(connection: sqlite3.Connection, known: dict[tuple[str, str], int], change: AlertChange, routes: Routes, now: float) -> None:
+    alert = change.after
+    written = encode_alert(alert)
+    _renew(connection, alert.fingerprint, written, now)
+    if not alert.phase.is_active:
+        return
+    if alert.rule in routes.rules:
+        _place(connection, known, alert, routes, now)
+    elif not _is_anywhere(connection, alert.fingerprint):
+        _join(connection, [(storable(alert.fingerprint), _group_id(connection, known, _WAITING, (), now), written)])
+    if change.kind in _UNMUTED:
+        _tell_anew(connection, alert, routes)
 
 
 def place(connection: sqlite3.Connection, alerts: Iterable[Alert], routes: Routes, now: float) -> None:
@@ -195,7 +232,7 @@ def _enter(
             _drop_empty(connection, [id_ for _fingerprint, id_ in left])
         else:
             connection.execute("UPDATE notice_group SET due_at = ? WHERE id = ?", (now, group))
-        _join(connection, alert.fingerprint, written, group)
+        _join(connection, [(storable(alert.fingerprint), group, written)])
         entered.append(group)
     return entered
 
@@ -249,12 +286,10 @@ def _group_id(connection: sqlite3.Connection, known: dict[tuple[str, str], int],
     return found
 
 
-def _join(connection: sqlite3.Connection, fingerprint: Fingerprint, written: str, group: int) -> None:
-    sql = (
-        "INSERT INTO notice_member (fingerprint, notice_group, alert) VALUES (?, ?, ?)"
-        " ON CONFLICT (fingerprint, notice_group) DO UPDATE SET alert = excluded.alert"
-    )
-    connection.execute(sql, (storable(fingerprint), group, written))
+def _join(connection: sqlite3.Connection, members: Sequence[tuple[str, int, str]]) -> None:
+    """Put alerts into groups: the fingerprint of each, the group, and the alert as it is written."""
+    otherwise = "ON CONFLICT (fingerprint, notice_group) DO UPDATE SET alert = excluded.alert"
+    insert(connection, "INSERT INTO notice_member (fingerprint, notice_group, alert)", members, otherwise)
 
 
 def _renew(connection: sqlite3.Connection, fingerprint: Fingerprint, written: str, now: float) -> None:

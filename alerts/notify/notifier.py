@@ -3,6 +3,7 @@
     notifier = Notifier(routes, transact, senders=all_senders(), clock=clock, may_send=lease_is_held)
     if changes or notifier.is_due(now):                       # each tick
         store.write(..., also=lambda connection: notifier.queue(connection, changes, alerts, now))
+        notifier.hurry()                                      # once that is committed
     asyncio.create_task(notifier.run())                       # while this process holds the lease
     notifier.configure(routes)                                # when the configuration has changed
 
@@ -17,6 +18,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
+from aishell_core.alarm import Alarm
 from aishell_core.clock import Clock
 from aishell_core.errors import StateError
 from alerts.models import Alert, AlertChange, Evidence, Fingerprint
@@ -37,14 +39,15 @@ _LOOK_EVERY_SECONDS = 0.5
 _POLL_SECONDS = 5.0
 """How often the queue is looked at for tries that are due, when nothing new was put into it."""
 _FRESH_SECONDS = 3.0
-"""For so long after something was put into the queue it is looked at each time: the transaction that does so is not over at once."""
+"""For so long after something was put into the queue it is looked at each time: its transaction may be a trying one, or another's."""
 _LONGEST_REST_SECONDS = 5.0
 """The groups are looked at this often even if nothing seems due: a transaction may have failed after `queue` had returned."""
 _PRUNE_SECONDS = 3600.0
 _FOLLOW_SECONDS = 10.0
 """How often channels that are configured no more are looked for."""
-_SEEN_WITHIN_SECONDS = 0.9
-_SOON_SECONDS = 0.1
+_SEEN_WITHIN_SECONDS = 0.7
+"""Less than evaluations are apart, so that a message waits for one of them at most."""
+_AT_NEXT_LOOK_SECONDS = 0.001
 _UNCONFIGURED_SECONDS = 60.0
 _MOST_EVIDENCE = 64
 """So many alerts of a tick have their evidence read: a message names the causes of one."""
@@ -83,6 +86,7 @@ class Notifier:
         self.trouble = ""
         self.judge = 0
         """What this program is known by among those who evaluate on the same state, 0 where it is alone."""
+        self._alarm = Alarm(clock)
         self._rest_until = 0.0
         self._looked_at: tuple[float, float] | None = None
         self._looked_as = 0
@@ -128,6 +132,11 @@ class Notifier:
         self._prune(connection, now)
         self._rest(connection, now)
 
+    def hurry(self) -> None:
+        """Look at the queue at once where something was put into it lately."""
+        if self._clock.steady() < self._fresh_until:
+            self._alarm.set(self._clock.steady())
+
     async def dispatch(self) -> int:
         """Send once what is due on every channel, and return when all have answered; how many messages were tried."""
         self._delivery.judge = self.judge
@@ -144,8 +153,10 @@ class Notifier:
         await self._transact(lambda connection: outbox.release_claims(connection, self._clock.now(), self.judge))
         try:
             while True:
+                # Before it is looked: what is put into the queue meanwhile brings the next look.
+                self._alarm.at = self._clock.steady() + _LOOK_EVERY_SECONDS
                 await self._send_some()
-                await self._clock.sleep(_LOOK_EVERY_SECONDS)
+                await self._alarm.wait()
         finally:
             self._delivery.stop()
 
@@ -204,7 +215,7 @@ class Notifier:
             if decision.why is None:
                 group_rows.put_off(connection, group, _look_at(group, decision, now))
             elif not channel.kind.is_relay and self._is_being_seen(connection, decision, now):
-                group_rows.put_off(connection, group, now + _SOON_SECONDS)
+                group_rows.put_off(connection, group, now + _AT_NEXT_LOOK_SECONDS)
             else:
                 due[channel.name].append((group, decision))
         for name, parts in due.items():

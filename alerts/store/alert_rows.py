@@ -9,6 +9,7 @@ from dataclasses import replace
 from aishell_core.state.codec import storable
 from alerts.models import Acknowledgement, Alert, Fingerprint
 from alerts.store.codec import decode_alert, encode_alert
+from alerts.store.many import insert
 
 
 def save(connection: sqlite3.Connection, alerts: Iterable[Alert]) -> None:
@@ -17,7 +18,7 @@ def save(connection: sqlite3.Connection, alerts: Iterable[Alert]) -> None:
         (alert.fingerprint, storable(alert.rule), storable(alert.key.target), str(alert.phase), encode_alert(_own(alert)))
         for alert in alerts
     ]
-    connection.executemany("INSERT OR REPLACE INTO alert (fingerprint, rule, target, phase, body) VALUES (?, ?, ?, ?, ?)", rows)
+    insert(connection, "INSERT OR REPLACE INTO alert (fingerprint, rule, target, phase, body)", rows)
 
 
 def drop(connection: sqlite3.Connection, fingerprints: Iterable[Fingerprint]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from aishell_core.state.codec import storable
 from alerts.models import Alert, AlertChange, ChangeKind, Evidence, Fingerprint
 from alerts.store.codec import decode_alert, decode_evidence, encode_alert, encode_evidence
+from alerts.store.many import insert
 
 KEPT_SECONDS = 30 * 86_400.0
 KEPT = 100_000
@@ -28,8 +29,7 @@ def append(connection: sqlite3.Connection, changes: Iterable[AlertChange]) -> No
         )
         for change in changes
     ]
-    sql = "INSERT INTO alert_change (at, fingerprint, rule, target, kind, reason, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
-    connection.executemany(sql, rows)
+    insert(connection, "INSERT INTO alert_change (at, fingerprint, rule, target, kind, reason, body)", rows)
 
 
 def load(
@@ -53,9 +53,15 @@ def load(
 
 
 def keep_evidence(connection: sqlite3.Connection, found: Iterable[Evidence]) -> None:
-    """Keep what was seen when alerts fired."""
+    """Keep what was seen when alerts fired, instead of what is kept of that moment."""
     rows = [(evidence.fingerprint, evidence.at, encode_evidence(evidence)) for evidence in found]
     connection.executemany("INSERT OR REPLACE INTO alert_evidence (fingerprint, at, body) VALUES (?, ?, ?)", rows)
+
+
+def begin_evidence(connection: sqlite3.Connection, found: Iterable[Evidence]) -> None:
+    """Keep what was seen at first; where more of that moment is kept already, that stands."""
+    rows = [(evidence.fingerprint, evidence.at, encode_evidence(evidence)) for evidence in found]
+    connection.executemany("INSERT OR IGNORE INTO alert_evidence (fingerprint, at, body) VALUES (?, ?, ?)", rows)
 
 
 def evidence(connection: sqlite3.Connection, fingerprint: Fingerprint, at: float | None) -> Evidence | None:

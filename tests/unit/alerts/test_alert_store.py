@@ -150,6 +150,15 @@ def test_evidence_is_that_of_the_moment_and_of_no_other(folder: Path) -> None:
         assert store.read(lambda connection: change_rows.evidence(connection, "f2", NOW), None) is None
 
 
+def test_what_was_seen_wholly_is_not_lost_to_what_was_seen_at_first(folder: Path) -> None:
+    first, whole, other = Evidence("f1", NOW, is_whole=False), Evidence("f1", NOW, causes=("a lock",)), Evidence("f2", NOW)
+    with closing(AlertStore.open(folder)) as store:
+        store.transact(lambda connection: change_rows.keep_evidence(connection, [whole]))
+        store.transact(lambda connection: change_rows.begin_evidence(connection, [first, other]))
+        assert store.read(lambda connection: change_rows.evidence(connection, "f1", NOW), None) == whole
+        assert store.read(lambda connection: change_rows.evidence(connection, "f2", NOW), None) == other
+
+
 def test_what_was_written_under_a_clock_that_was_ahead_is_in_the_history_where_it_happened(folder: Path) -> None:
     ahead = AlertChange(NOW + 7200, ChangeKind.FIRED, None, an_alert())
     after = AlertChange(NOW, ChangeKind.RESOLVED, None, an_alert(phase=Phase.RESOLVED))

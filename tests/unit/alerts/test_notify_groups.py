@@ -10,6 +10,7 @@ import pytest
 
 from aishell_core.targets import Secret
 from alerts.models import Acknowledgement, Alert, ChangeKind, Evidence, Level, Phase
+from alerts.notify import group_rows
 from alerts.notify.grouping import group_labels, group_name, incident_of
 from alerts.notify.models import Answer, Channel, ChannelKind, Fault, Message, MessageKind
 from alerts.notify.senders.alertmanager import alert_of
@@ -27,6 +28,30 @@ def test_an_alert_that_fires_is_told_in_the_same_tick_on_every_channel() -> None
         ("slack", "[WARNING] PoolFull on orders"),
         ("mail", "[WARNING] PoolFull on orders"),
     ]
+
+
+def test_what_is_new_in_one_tick_is_grouped_as_if_it_came_one_by_one() -> None:
+    def an_office() -> PostOffice:
+        rules = [a_rule(group_by=("alertname",)), a_rule("Hidden", channels=()), a_rule("Paged", channels=("pager", "mail"))]
+        return PostOffice(some_routes(a_channel("pager"), a_channel("mail", group_wait_seconds=60.0), rules=rules))
+
+    def rows(office: PostOffice) -> list[tuple[object, ...]]:
+        sql = (
+            "SELECT member.fingerprint, own.channel, own.name, own.opened_at, member.told, member.alert"
+            " FROM notice_member AS member JOIN notice_group AS own ON own.id = member.notice_group ORDER BY 1, 2"
+        )
+        return office.connection.execute(sql).fetchall()
+
+    names = ("PoolFull", "Hidden", "Paged", "NobodyKnows")
+    alerts = [an_alert(names[number % 4], f"t{number}") for number in range(400)]
+    together, apart = an_office(), an_office()
+    worse = together.changed(ChangeKind.LEVEL, alerts[0], level=Level.CRITICAL)
+    changes = [*map(together.fired, alerts), worse]
+    group_rows.note_changes(together.connection, changes, together.routes, together.now)
+    for change in changes:
+        group_rows.note_changes(apart.connection, [change], apart.routes, apart.now)
+    assert len(rows(together)) == 100 * (2 + 0 + 2 + 1)
+    assert rows(together) == rows(apart)
 
 
 def test_a_first_message_waits_one_evaluation_for_what_is_still_being_read() -> None:

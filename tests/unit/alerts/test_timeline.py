@@ -46,3 +46,13 @@ def test_it_is_never_far_from_the_wall_clock_and_tells_every_second_of_a_differe
         told += tick.set_by_seconds
         assert abs(tick.now - wall) <= JUMP_SECONDS
         assert tick.now == NOW + steady + told
+
+
+def test_between_two_ticks_it_is_known_what_time_it_is_unless_the_next_one_has_something_to_say() -> None:
+    line = Timeline(NOW, 50.0)
+    line.tick(NOW + 1.0, 51.0)
+    assert line.between(NOW + 1.6, 51.5) == NOW + 1.5
+    assert line.between(NOW + 3_601.5, 51.5) is None
+    assert line.between(NOW - 3_600.0, 51.5) is None
+    assert line.between(NOW + 3_600.0, 51.0 + 3_599.0) is None
+    assert line.tick(NOW + 2.0, 52.0) == Tick(NOW + 2)
