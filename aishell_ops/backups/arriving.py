@@ -10,9 +10,6 @@ from aishell_ops.backups.holder import holding
 from aishell_ops.backups.layout import Spot
 from aishell_ops.backups.repository import Repository
 
-_SILENT_SECONDS = 86_400.0
-"""After how long nobody on another machine is still at it: whoever copies gives no signs of life while a part is on its way."""
-
 
 @contextmanager
 def arriving(goal: Repository, spot: Spot, what: str) -> Iterator[None]:
@@ -22,7 +19,7 @@ def arriving(goal: Repository, spot: Spot, what: str) -> Iterator[None]:
     is at the same backup, StorageError.
     """
     with holding(what) as holder:
-        goal.sweep(goal.unfinished(spot.line), silent_seconds=_SILENT_SECONDS)
+        goal.sweep_line(spot.line)
         try:
             goal.begin(spot, holder)
         except StorageError as error:

@@ -39,5 +39,7 @@ def remove(repository: Repository, spot: Spot) -> int:
 
     Raises BusyError when somebody works on that database, StorageError.
     """
+    # What an earlier removal has left, which ended half-way, is no backup and has no other end.
+    repository.sweep_line(spot.line)
     with held_line(repository.storage, spot.line, f"removing {spot.id}"):
         return repository.remove(spot)

@@ -15,6 +15,9 @@ from aishell_ops.backups.models import Backup, Holder, Manifest, Record
 from aishell_ops.backups.state import backup_of
 from aishell_ops.backups.storage.contract import Storage, StoredObject
 
+ARRIVAL_SECONDS = 86_400.0
+"""After how long nobody on another machine is still bringing a backup here: who copies gives no signs of life on the way."""
+
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
@@ -132,6 +135,11 @@ class Repository:
         for one in objects:
             self.storage.delete(one.key)
         return sum(one.size_bytes for one in objects)
+
+    def sweep_line(self, line: Line) -> int:
+        """Remove what dead ones have left of one database; how many bytes that freed. It needs no lease: a living holder's stays."""
+        swept = self.sweep(self.unfinished(line), silent_seconds=ARRIVAL_SECONDS)
+        return sum(one.stored_bytes for one in swept)
 
     def sweep(
         self, unfinished: Iterable[Unfinished], alive: Lives = lives, *, silent_seconds: float = SILENT_SECONDS

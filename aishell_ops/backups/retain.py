@@ -54,6 +54,7 @@ def retain(repository: Repository, line: Line, job: str, policy: Policy, now: fl
 
     Raises BusyError when somebody else works on it, StorageError; what was removed by then is removed.
     """
+    repository.sweep_line(line)
     with held_line(repository.storage, line, f"removing old backups of {line.database or line.target}") as lease:
         plan = retention_of(repository, line, job, policy, now, zone)
         freed = 0

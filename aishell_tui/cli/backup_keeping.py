@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from aishell_ops.backups.keeping import Removal
     from aishell_ops.backups.models import Backup, RecordKind
+    from aishell_ops.backups.storage.address import StorageAddress
+    from aishell_ops.backups.unmade import Unmade
     from aishell_tui.backup_desk import BackupDesk
     from aishell_tui.backup_shelf import Shelf, Shelved
 
@@ -65,19 +68,50 @@ def delete(
 
     desk = desk_of(choice(context, config), ())
     shelf = shelf_of(desk, storage)
+    unmade = shelf.named_unmade(id)
+    addresses = tuple(address for address in named_storages(desk, storage) if cloud or address.path is not None)
+    if unmade is not None and unmade.stored_bytes and not shelf.has(id) and not dry_run:
+        return _sweep(desk, addresses, unmade)
     found = shelf.named(id)
     copies = [one for one in shelf.backups if one.backup.id == found.backup.id and (cloud or one.address.path is not None)]
     if not copies:
         raise UsageError(f"{found.backup.id} lies in {found.address} alone", "--cloud deletes it there")
     for_show = dry_run or not (force or confirm or yes or (sys.stdin is not None and sys.stdin.isatty()))
-    return run(_Deleting(desk, shelf, copies, force=force, typed=confirm, json=json).carry_out(for_show=for_show, asked=not dry_run))
+    deleting = _Deleting(desk, shelf, copies, addresses, force=force, typed=confirm, json=json)
+    return run(deleting.carry_out(for_show=for_show, asked=not dry_run))
+
+
+def _sweep(desk: BackupDesk, addresses: tuple[StorageAddress, ...], unmade: Unmade) -> int:
+    """Remove what is left of what is no backup, such as of one whose removal ended half-way."""
+    from aishell_core.units import format_bytes
+    from aishell_ops.backups.layout import Line
+    from aishell_ops.backups.models import BackupState
+    from aishell_tui.cli.backup_remains import remove_remains
+    from aishell_tui.oneshot import run
+
+    if unmade.state is BackupState.RUNNING:
+        raise UsageError(f"{unmade.id} is being made, and no backup yet", "end who makes it: nothing of it stays then")
+    line = Line(unmade.target, unmade.database)
+    freed = sum(run(remove_remains(desk, address, line)) for address in addresses if str(address) == unmade.storage)
+    note(printable(f"{unmade.id} is no backup; what was left of it in {unmade.storage} is gone: {format_bytes(freed)}"))
+    return 0
 
 
 class _Deleting:
     """One backup, in one storage after the other."""
 
-    def __init__(self, desk: BackupDesk, shelf: Shelf, copies: list[Shelved], *, force: bool, typed: str, json: bool) -> None:
-        self._desk, self._shelf, self._copies = desk, shelf, copies
+    def __init__(
+        self,
+        desk: BackupDesk,
+        shelf: Shelf,
+        copies: list[Shelved],
+        addresses: tuple[StorageAddress, ...],
+        *,
+        force: bool,
+        typed: str,
+        json: bool,
+    ) -> None:
+        self._desk, self._shelf, self._copies, self._addresses = desk, shelf, copies, addresses
         self._force, self._typed, self._json = force, typed, json
 
     async def carry_out(self, *, for_show: bool, asked: bool) -> int:
@@ -93,8 +127,18 @@ class _Deleting:
         freed = 0
         for one in self._copies:
             freed += await self._delete(one)
+        freed += await asyncio.to_thread(self._sweep)
         self._say(freed)
         return 0
+
+    def _sweep(self) -> int:
+        """Remove what an earlier removal has left where there is no whole copy any more; how many bytes that freed."""
+        freed, done = 0, {one.address for one in self._copies}
+        for address in self._addresses:
+            if address not in done:
+                with self._desk.repository(address) as repository:
+                    freed += repository.sweep_line(self._copies[0].spot.line)
+        return freed
 
     def _removal(self, one: Shelved) -> Removal:
         from aishell_ops.backups.keeping import removal_of

@@ -16,6 +16,7 @@ from aishell_ops.backups.retention import Policy, RetentionPlan
 from aishell_ops.backups.storage.address import StorageAddress
 from aishell_tui.backup_desk import BackupDesk, pruning_risk
 from aishell_tui.backup_settings import Wish
+from aishell_tui.cli.backup_remains import remove_remains
 from aishell_tui.cli.backup_shapes import PruneReport, PruneRow
 from aishell_tui.cli.encode import to_json
 from aishell_tui.cli.terminal import note, printable, say, table
@@ -37,6 +38,7 @@ class Pruning:
 
     def __init__(self, desk: BackupDesk, addresses: tuple[StorageAddress, ...], names: frozenset[str], *, json: bool) -> None:
         self._desk, self._addresses, self._names, self._json = desk, addresses, names, json
+        self._left: list[tuple[StorageAddress, Line]] = []
 
     async def carry_out(self, *, dry_run: bool) -> int:
         """Plan or remove, and tell; raises what the storages raise."""
@@ -49,13 +51,18 @@ class Pruning:
             freed += done.freed_bytes
             if done.plan.refused and len(group.backups) > 1:
                 refused.append(f"{group.line.database or group.line.target}: {done.plan.refused}")
+        for address, line in () if dry_run else self._left:
+            freed += await remove_remains(self._desk, address, line)
         self._say(rows, refused, freed, dry_run=dry_run)
         return 0
 
     def _groups(self) -> Iterator[_Group]:
         for address in self._addresses:
             with self._desk.repository(address) as repository:
-                found = repository.scan().backups
+                scanned = repository.scan()
+            found = scanned.backups
+            left = dict.fromkeys(one.spot.line for one in scanned.unfinished)
+            self._left += [(address, line) for line in left if not self._names or self._names & {line.target, line.database}]
             keys = dict.fromkeys((Line(one.manifest.source.target, one.manifest.source.database), one.manifest.job) for one in found)
             for line, job in keys:
                 if not self._names or self._names & {line.target, line.database}:
