@@ -18,16 +18,16 @@ from aishell_core.engines.mongodb_exact import RAW, line_of, value_text
 from aishell_core.engines.mongodb_exact_reading import document_of
 
 DOUBLE, TEXT, DOCUMENT, ARRAY, BINARY, IDENTIFIER, BOOLEAN, MOMENT, NULL = 0x01, 0x02, 0x03, 0x04, 0x05, 0x07, 0x08, 0x09, 0x0A
-INT, LONG, DECIMAL = 0x10, 0x12, 0x13
-UNDEFINED = 0x06
+INT, STAMP, LONG, DECIMAL = 0x10, 0x11, 0x12, 0x13
+UNDEFINED, REGULAR = 0x06, 0x0B
 MOST_BYTES = 16 << 20
 """The size of the largest document."""
 PLAIN_SUBTYPE, UUID_SUBTYPE = 0, 4
 _UUID_BYTES = 16
 _SIZE, _DOUBLE, _LONG = struct.Struct("<i"), struct.Struct("<d"), struct.Struct("<q")
-_FIXED = {DOUBLE: 8, UNDEFINED: 0, IDENTIFIER: 12, BOOLEAN: 1, MOMENT: 8, NULL: 0, INT: 4, 0x11: 8, LONG: 8, DECIMAL: 16, 0x7F: 0, 0xFF: 0}
+_FIXED = {DOUBLE: 8, UNDEFINED: 0, IDENTIFIER: 12, BOOLEAN: 1, MOMENT: 8, NULL: 0, INT: 4, STAMP: 8, LONG: 8, DECIMAL: 16, 0x7F: 0, 0xFF: 0}
 _TEXTS, _WHOLE = frozenset({TEXT, 0x0D, 0x0E}), frozenset({DOCUMENT, ARRAY, 0x0F})
-_REGULAR, _POINTER = 0x0B, 0x0C
+_POINTER = 0x0C
 NO_VALUE = bytes((NULL,))
 """The element of null."""
 
@@ -51,7 +51,7 @@ def _size(document: bytes, kind: int, at: int) -> int:
     """How many bytes the value takes that begins there."""
     if (fixed := _FIXED.get(kind)) is not None:
         return fixed
-    if kind == _REGULAR:
+    if kind == REGULAR:
         return document.index(0, document.index(0, at) + 1) + 1 - at
     extra = {BINARY: 5, _POINTER: 16}.get(kind, 4 if kind in _TEXTS else 0)
     if not extra and kind not in _WHOLE:

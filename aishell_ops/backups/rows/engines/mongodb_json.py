@@ -18,7 +18,7 @@ _TEXT_FIELD = b"json"
 _NESTED = frozenset({elements.DOCUMENT, elements.ARRAY})
 _USUAL = _NESTED | {
     *(elements.DOUBLE, elements.TEXT, elements.BINARY, elements.IDENTIFIER, elements.BOOLEAN, elements.MOMENT, elements.NULL),
-    *(elements.INT, elements.LONG),
+    *(elements.INT, elements.LONG, elements.STAMP, elements.REGULAR),
 }
 """Types that every server holds."""
 

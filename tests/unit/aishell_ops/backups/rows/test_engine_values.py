@@ -5,12 +5,16 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 
+import bson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aishell_ops.backups.rows.engines import mysql_types, postgres_types, sqlite_types
+from aishell_core.engines import mongodb_elements as elements
+from aishell_core.engines.mongodb_documents import CODEC
+from aishell_ops.backups.rows.engines import mongodb_types, mysql_types, postgres_types, sqlite_types
 from aishell_ops.backups.rows.fidelity import Shape
 from aishell_ops.backups.rows.hashing import canonical
 from aishell_ops.backups.rows.model import Cell, Column, Kind, Row, Table
@@ -41,10 +45,21 @@ def through_sqlite(shape: Shape, value: Cell) -> Cell:
         return None if found is None else shape.read(found)
 
 
+def through_document(shape: Shape, value: Cell) -> Cell:
+    """Through a document, as the driver's bytes have it."""
+    document = elements.document_from([(b"v", shape.write(value))])
+    bson.decode(document, CODEC)
+    ((_, element),) = elements.elements_of(document)
+    found: Cell = shape.read(element)
+    return found
+
+
 SHAPES: dict[str, tuple[Callable[[Column], Shape], Callable[[Shape, Cell], Cell]]] = {
     "postgres": (postgres_types.own_shape, through_copy),
     "postgres from others": (postgres_types.foreign_shape, through_copy),
     "sqlite from others": (sqlite_types.foreign_shape, through_sqlite),
+    "mongodb": (mongodb_types.shape_of, through_document),
+    "mongodb of few types": (partial(mongodb_types.shape_of, plain=True), through_document),
 }
 
 
@@ -60,14 +75,16 @@ def test_a_value_that_has_a_place_is_the_same_there(engine: str, case: tuple[Tab
         for row in rows:
             value = row[number]
             if value is not None and not (shape.doubt is not None and shape.doubt(value)):
-                assert same(through(shape, value)) == same(value)
+                settled = value if shape.settle is None else shape.settle(value)
+                assert same(through(shape, value)) == same(settled)
 
 
 @given(tables_with_rows())
 def test_what_takes_the_place_of_a_value_has_a_place_itself(case: tuple[Table, list[Row]]) -> None:
     table, rows = case
     for number, column in enumerate(table.columns):
-        for shape in (postgres_types.foreign_shape(column), sqlite_types.foreign_shape(column), mysql_types.foreign_shape(table, column)):
+        shapes = [postgres_types.foreign_shape(column), sqlite_types.foreign_shape(column), mysql_types.foreign_shape(table, column)]
+        for shape in (*shapes, mongodb_types.shape_of(column), mongodb_types.shape_of(column, plain=True)):
             for row in rows:
                 value = row[number]
                 if value is not None and shape.doubt is not None and shape.doubt(value):
