@@ -77,10 +77,11 @@ def _note(connection: sqlite3.Connection, known: dict[tuple[str, str], int], cha
         return
     if alert.rule in routes.rules:
         _place(connection, known, alert, routes, now)
-    elif not _is_anywhere(connection, alert.fingerprint):
+        if change.kind in _UNMUTED:
+            _tell_anew(connection, alert, routes)
+    elif change.kind in _UNMUTED or not _is_anywhere(connection, alert.fingerprint):
+        # Where it is known it stays as it was told, until it is known who is to hear of it again.
         _join(connection, [(storable(alert.fingerprint), _group_id(connection, known, _WAITING, (), now), written)])
-    if change.kind in _UNMUTED:
-        _tell_anew(connection, alert, routes)
 
 
 def place(connection: sqlite3.Connection, alerts: Iterable[Alert], routes: Routes, now: float) -> None:
@@ -91,7 +92,10 @@ def place(connection: sqlite3.Connection, alerts: Iterable[Alert], routes: Route
 
 
 def place_waiting(connection: sqlite3.Connection, custody: Custody, routes: Routes, now: float) -> list[Alert]:
-    """Put those alerts that waited for their rule into the groups of their channels, once there is one; those that were."""
+    """Put those alerts that waited for their rule into the groups of their channels, once there is one; those that were.
+
+    One that was heard again meanwhile is told anew to those who are told first, as it would have been then.
+    """
     sql = (
         "SELECT member.fingerprint, member.notice_group FROM notice_member AS member"
         " JOIN notice_group ON notice_group.id = member.notice_group WHERE notice_group.channel = ?"
@@ -106,6 +110,8 @@ def place_waiting(connection: sqlite3.Connection, custody: Custody, routes: Rout
         _drop_empty(connection, [group])
         if alert is not None and not is_over:
             _place(connection, {}, alert, routes, now)
+            if not alert.is_muted:
+                _tell_anew(connection, alert, routes)
             placed.append(alert)
     return placed
 
@@ -249,13 +255,9 @@ def _groups_of(connection: sqlite3.Connection, fingerprint: Fingerprint) -> dict
 
 def _tell_anew(connection: sqlite3.Connection, alert: Alert, routes: Routes) -> None:
     """After a mute those are told again who are told first; the time of those who are called in later begins anew."""
-    rule = routes.rules.get(alert.rule)
-    channels = None if rule is None else channels_of(rule, routes.default_channels)
-    rows = [
-        (storable(alert.fingerprint), id_)
-        for id_, (channel, _has_told) in _groups_of(connection, alert.fingerprint).items()
-        if channels is None or channel in channels
-    ]
+    channels = channels_of(routes.rules[alert.rule], routes.default_channels)
+    groups = _groups_of(connection, alert.fingerprint).items()
+    rows = [(storable(alert.fingerprint), id_) for id_, (channel, _has_told) in groups if channel in channels]
     connection.executemany("UPDATE notice_member SET told = '' WHERE fingerprint = ? AND notice_group = ?", rows)
 
 

@@ -118,6 +118,45 @@ def test_what_was_muted_waits_for_its_rule_when_it_is_heard_again() -> None:
     assert [message.channel for message in office.pass_time(61)] == ["pager"]
 
 
+def an_office_that_has_called_in() -> PostOffice:
+    """The pager was told, and the phone after a quarter of an hour; then the alert was silenced, and its rule became wrong."""
+    office = an_office(a_rule(channels=("pager",), escalations=(Escalation(900, ("phone",)),)))
+    assert channels_of(office, ChangeKind.FIRED, since=office.now, fired_at=office.now) == ["pager"]
+    assert [message.channel for message in office.pass_time(950, step=10)] == ["phone"]
+    assert channels_of(office, ChangeKind.SILENCED, silenced_by=("s",)) == []
+    assert goes_wrong(office, silenced_by=("s",)) == []
+    return office
+
+
+def test_a_mute_that_ends_while_the_rule_is_wrong_tells_who_is_told_first_and_calls_in_the_others_in_their_time() -> None:
+    office = an_office_that_has_called_in()
+    assert channels_of(office, ChangeKind.UNSILENCED, silenced_by=()) == []
+    assert office.pass_time(HOUR, step=10) == []
+    office.restarted().configure(office.routes)
+    assert [message.channel for message in office.pass_time(120, step=5)] == ["pager"]
+    assert [message.channel for message in office.pass_time(900, step=5)] == ["phone"]
+    assert office.pass_time(HOUR, step=10) == []
+
+
+def test_who_was_called_in_hears_the_end_also_of_what_was_heard_again_while_its_rule_was_wrong() -> None:
+    office = an_office_that_has_called_in()
+    assert channels_of(office, ChangeKind.UNSILENCED, silenced_by=()) == []
+    office.notifier.configure(office.routes)
+    assert [message.channel for message in office.pass_time(120, step=5)] == ["pager"]
+    sent = office.happen(office.resolved(an_alert()))
+    assert {(message.channel, message.kind) for message in sent} == {("pager", MessageKind.RESOLVED), ("phone", MessageKind.RESOLVED)}
+
+
+def test_what_is_muted_again_before_its_rule_is_right_is_told_when_that_ends_and_its_end_to_all_who_know_of_it() -> None:
+    office = an_office_that_has_called_in()
+    assert channels_of(office, ChangeKind.UNSILENCED, silenced_by=()) == []
+    assert channels_of(office, ChangeKind.SILENCED, silenced_by=("t",)) == []
+    office.notifier.configure(office.routes)
+    assert office.pass_time(HOUR, step=10) == []
+    sent = office.happen(office.resolved(an_alert()))
+    assert {(message.channel, message.kind) for message in sent} == {("pager", MessageKind.RESOLVED), ("phone", MessageKind.RESOLVED)}
+
+
 def test_alertmanager_goes_on_to_hear_of_what_waits_for_its_rule_as_it_knows_it() -> None:
     relay = a_channel("am", "alertmanager+http://localhost:9093")
     assert relay.kind is ChannelKind.ALERTMANAGER
