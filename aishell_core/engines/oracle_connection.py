@@ -46,7 +46,8 @@ _MOST_ROWS = 1000
 _MOST_HELD = 2**28
 """So many characters or bytes of one value are held in memory."""
 _TEXTS = frozenset({oracledb.DB_TYPE_CHAR, oracledb.DB_TYPE_VARCHAR, oracledb.DB_TYPE_LONG})
-_UNBOUNDED = frozenset({oracledb.DB_TYPE_LONG, oracledb.DB_TYPE_LONG_RAW, oracledb.DB_TYPE_LONG_NVARCHAR, *_LARGE_TYPES})
+_LONG = frozenset({oracledb.DB_TYPE_LONG, oracledb.DB_TYPE_LONG_RAW, oracledb.DB_TYPE_LONG_NVARCHAR})
+_UNBOUNDED = frozenset({*_LONG, *_LARGE_TYPES})
 _BOUND = {
     Bound.TEXT: oracledb.DB_TYPE_VARCHAR,
     Bound.NATIONAL: oracledb.DB_TYPE_NVARCHAR,
@@ -176,8 +177,10 @@ class OpenedRows:
         self._cursor = cursor
         columns = cursor.description or ()
         self._one_by_one = any(column.type_code in _UNBOUNDED for column in columns)
+        has_long = any(column.type_code in _LONG for column in columns)
         width = sum(max(_CELL_BYTES, column.internal_size or 0) for column in columns)
-        cursor.arraysize = 1 if self._one_by_one else max(1, min(_MOST_ROWS, _PIECE_BYTES // max(1, width)))
+        # A locator is short whatever it leads to; a LONG comes with its row.
+        cursor.arraysize = 1 if has_long else max(1, min(_MOST_ROWS, _PIECE_BYTES // max(1, width)))
 
     async def more(self) -> list[tuple[Any, ...]]:
         """The next rows."""

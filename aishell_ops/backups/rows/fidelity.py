@@ -37,6 +37,18 @@ def gone(_value: Cell) -> Cell:
 
 
 @dataclass(frozen=True, slots=True)
+class OrGone:
+    """What comes nearest to a value, but NULL where `hopeless` has words for it."""
+
+    hopeless: Callable[[Cell], str]
+    nearest: Callable[[Cell], Cell]
+
+    def __call__(self, value: Cell) -> Cell:
+        """What takes its place."""
+        return None if self.hopeless(value) else self.nearest(value)
+
+
+@dataclass(frozen=True, slots=True)
 class Shape:
     """How a column is kept in an engine: `type` as SQL writes it, and what becomes of its values.
 
@@ -55,6 +67,11 @@ class Shape:
     read: Callable[[Raw], Raw] = same
     select: str = "{}"
     settle: Callable[[Cell], Cell] | None = None
+
+    @property
+    def may_be_gone(self) -> bool:
+        """Whether NULL may take the place of a value."""
+        return self.doubt is not None and (self.mend is gone or isinstance(self.mend, OrGone))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from aishell_ops.backups.rows.contract import Placed, PlacedColumn, TakesRows
-from aishell_ops.backups.rows.fidelity import ColumnFidelity, Fidelity, Losses, gone
+from aishell_ops.backups.rows.fidelity import ColumnFidelity, Fidelity, Losses
 from aishell_ops.backups.rows.model import Column, Table
 from aishell_ops.backups.rows.names import fitted
 
@@ -41,7 +41,7 @@ def _placed_column(engine: TakesRows, table: Table, column: Column, name: str, *
         words = "; ".join(filter(None, (column.told, shape.words)))
         shape = replace(shape, fidelity=shape.fidelity.or_less(Fidelity.REPRESENTED), words=words)
     # Where a value may have to give way to NULL, the column takes it.
-    required = not column.nullable and (shape.doubt is None or shape.mend is not gone or column.name in table.key)
+    required = not column.nullable and (not shape.may_be_gone or column.name in table.key)
     return PlacedColumn(column, name, shape, required)
 
 

@@ -86,3 +86,11 @@ def test_no_secret_is_shown() -> None:
     assert found.wallet_password.reveal() == "hush2"
     location = parse_location("oracle://u:hush@h/s?wallet_password=hush2")
     assert "hush" not in location.redacted() + repr(location)
+
+
+def test_whose_tables_are_meant_stands_in_the_url() -> None:
+    assert place("oracle://u@h/s").schema == ""
+    assert place("oracle://u@h/s?schema=SHOP").schema == "SHOP"
+    with pytest.raises(OracleError, match="no option 'shema'") as caught:
+        place("oracle://u@h/s?shema=SHOP")
+    assert caught.value.hint == "did you mean schema?"

@@ -13,6 +13,7 @@ from aishell_ops.backups.rows.fidelity import Fidelity, Shape
 from aishell_ops.backups.rows.hashing import plain_instant, plain_number
 from aishell_ops.backups.rows.json_form import text_back, text_of
 from aishell_ops.backups.rows.model import Cell, Column, Kind, Raw, Table
+from aishell_ops.backups.rows.moments import or_cut, or_fine
 
 _INTEGERS = {"tinyint": 8, "smallint": 16, "mediumint": 32, "int": 32, "bigint": 64, "year": 16}
 _TEXTS = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set"})
@@ -150,9 +151,10 @@ def foreign_shape(table: Table, column: Column) -> Shape:
         case Kind.DURATION:
             return Shape("time(6)", write=write, read=read)
         case Kind.TIMESTAMP:
-            return Shape("datetime(6)", doubt=_no_day, write=write, read=read)
+            return Shape("datetime(6)", doubt=or_fine(_no_day), mend=or_cut(_no_day), write=write, read=read)
         case Kind.INSTANT:
-            return Shape("datetime(6)", Fidelity.REPRESENTED, "in UTC, without its zone", _no_instant, write=write, read=read)
+            doubt, mend = or_fine(_no_instant), or_cut(_no_instant)
+            return Shape("datetime(6)", Fidelity.REPRESENTED, "in UTC, without its zone", doubt, mend, write, read)
         case Kind.UUID:
             return Shape("char(36)", Fidelity.REPRESENTED, "as text", write=write, read=read)
         case Kind.BITS if column.fixed and 0 < (column.length or 0) <= _MOST_BITS:

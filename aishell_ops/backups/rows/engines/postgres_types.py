@@ -12,6 +12,7 @@ from typing import Any
 from aishell_ops.backups.rows.fidelity import Fidelity, Shape
 from aishell_ops.backups.rows.json_form import float_word, text_back, text_of
 from aishell_ops.backups.rows.model import Cell, Column, Kind, Raw
+from aishell_ops.backups.rows.moments import or_cut, or_fine, without_zone
 
 _KINDS: Mapping[str, tuple[Kind, int]] = {
     "bool": (Kind.BOOLEAN, 64),
@@ -44,6 +45,8 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _SIGNS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "v": "\v"}
 _ITEM = re.compile(r'"((?:[^"\\]|\\.)*)"|([^",{}]+)', re.DOTALL)
 _SIMPLE = re.compile(r"[A-Za-z0-9_.:+\-]+")
+_YEARS = re.compile(r"(-?\d+) years?")
+_MOST_YEARS = 178_000_000
 
 
 def column_of(row: Mapping[str, Any]) -> Column:
@@ -200,8 +203,12 @@ def foreign_shape(column: Column) -> Shape:
         case Kind.TEXT:
             type_ = f"varchar({column.length})" if column.length else "text"
             return Shape(type_, doubt=_odd_text, mend=_mended_text)
-        case Kind.DATE | Kind.TIMESTAMP | Kind.INSTANT:
-            return Shape(_NAMES[column.kind], doubt=_no_day, write=write, read=read)
+        case Kind.DATE:
+            return Shape("date", doubt=_no_day, write=write, read=read)
+        case Kind.TIMESTAMP | Kind.INSTANT:
+            return Shape(_NAMES[column.kind], doubt=or_fine(_no_day), mend=or_cut(_no_day), write=without_zone, read=read)
+        case Kind.INTERVAL:
+            return Shape("interval", doubt=or_fine(_no_interval), mend=or_cut(_no_interval), write=write, read=read)
         case Kind.DURATION:
             return Shape("interval", Fidelity.REPRESENTED, "hours, minutes and seconds of an interval")
         case Kind.BITS:
@@ -219,12 +226,10 @@ def foreign_shape(column: Column) -> Shape:
 _NAMES = {
     Kind.BOOLEAN: "boolean",
     Kind.BYTES: "bytea",
-    Kind.DATE: "date",
     Kind.TIME: "time",
     Kind.ZONED_TIME: "time with time zone",
     Kind.TIMESTAMP: "timestamp",
     Kind.INSTANT: "timestamp with time zone",
-    Kind.INTERVAL: "interval",
     Kind.UUID: "uuid",
 }
 
@@ -267,6 +272,11 @@ def _no_json(value: Cell) -> str:
 
 def _refuse(word: str) -> None:
     raise ValueError(word)
+
+
+def _no_interval(value: Cell) -> str:
+    years = _YEARS.match(str(value))
+    return f"an interval has {years[1]} years" if years is not None and abs(int(years[1])) > _MOST_YEARS else ""
 
 
 def _no_day(value: Cell) -> str:
