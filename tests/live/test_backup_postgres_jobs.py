@@ -128,8 +128,9 @@ async def test_a_folder_is_written_by_several_jobs_in_one_moment(bench: Bench) -
 
 async def test_a_part_of_it_can_be_written_by_several_jobs(bench: Bench) -> None:
     backup = await bench.take(jobs=2, tables=("lines",))
-    assert [part.name for part in backup.manifest.parts] == ["database.tar.zst"]
+    assert [part.name for part in backup.manifest.parts] == ["definitions.dump.zst", "database.tar.zst"]
     assert [proof.name for proof in backup.manifest.objects] == ['"public"."lines"']
+    assert (await bench.restore(backup, database="other", jobs=2)).comparison.is_proof
 
 
 async def test_the_recovery_sheet_of_a_folder_restores_it_without_us(bench: Bench) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aishell_core.errors import UsageError
 from aishell_ops.backups.errors import BackupError
-from aishell_ops.backups.models import Format, ProofLevel
+from aishell_ops.backups.models import Compression, Format, ProofLevel
 from aishell_ops.backups.storage.folder import FolderStorage
+from aishell_ops.backups.streams.contract import Recipe
 from tests.servers.postgres import PostgresServer, postgres
 from tests.servers.postgres_backups import Bench
 from tests.servers.sqlite_client import eventually
@@ -156,6 +158,35 @@ async def test_what_cannot_be_is_said_before_anything_is_done(bench: Bench) -> N
     assert plan.obstacles == ("the database nowhere is not there: make it first, or leave --tables out",)
     _, plan = await bench.plan(unproven, tables=("orders",), replace=True)
     assert plan.obstacles == ("the backup has no proofs that name its tables; restore under another name with --target",)
+
+
+@pytest.mark.parametrize("how", [{}, {"format": Format.SQL}, {"jobs": 2}], ids=["native", "sql", "jobs"])
+async def test_a_backup_of_some_tables_goes_back_among_the_others_and_never_instead_of_them(bench: Bench, how: dict[str, Any]) -> None:
+    """Their type, their triggers' function and what they refer to are not of their own."""
+    backup = await bench.take(tables=("orders", "public.lines"), **how)
+    before, shape = _rows(bench.server), _shape(bench.server)
+    bench.server.execute("DROP TABLE lines", "ALTER TABLE orders DISABLE TRIGGER USER", "DELETE FROM orders", database="shop")
+    bench.server.execute("ALTER TABLE orders ENABLE ALWAYS TRIGGER noted", database="shop")
+    _, plan = await bench.plan(backup)
+    assert plan.obstacles == ('the tables "public"."orders" are there; --drop-existing replaces their rows',)
+    restored = await bench.restore(backup, replace=True)
+    assert restored.comparison.hashed == 2
+    assert (_rows(bench.server), _shape(bench.server)) == (before, shape)
+    assert bench.databases() == {*KEPT}
+
+
+async def test_a_backup_of_some_tables_is_tried_out_goes_elsewhere_and_is_restored_by_hand(bench: Bench, tmp_path: Path) -> None:
+    backup = await bench.take(tables=("orders",), recipe=Recipe(compression=Compression.NONE))
+    assert (await bench.test(backup)).comparison.is_proof
+    await bench.restore(backup, database="elsewhere")
+    rows = "SELECT count(*), md5(string_agg(t::text, '|' ORDER BY t::text)) FROM orders AS t"
+    assert bench.server.execute(rows, database="elsewhere") == bench.server.execute(rows, database="shop")
+    assert bench.server.execute("SELECT count(*) FROM customers", database="elsewhere") == [[0]]
+    assert bench.server.execute("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'aishell%'", database="elsewhere") == [[0]]
+    bench.server.execute("ALTER DATABASE shop RENAME TO kept", "DROP DATABASE elsewhere")
+    bench.run_all(bench.commands(backup), backup.location)
+    assert bench.server.execute(rows, database="shop") == bench.server.execute(rows, database="kept")
+    bench.server.execute("DROP DATABASE kept WITH (FORCE)")
 
 
 _KILLED = """

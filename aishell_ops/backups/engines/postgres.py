@@ -67,13 +67,17 @@ class PostgresBackups:
             return await asyncio.to_thread(physical.plan_load, manifest, request, self._environ, self._folders)
         async with held_connection(target, environ, await databases.maintenance(target, environ)) as connection:
             client = await self._client("pg_restore" if manifest.format is Format.NATIVE else "psql", connection.major)
+            there = await databases.is_there(connection, request.database or manifest.source.database)
+            # A part never takes the place of the whole.
+            request = replace(request, tables=request.tables or (manifest.tables if there else ()))
             plan = await databases.plan_load(connection, manifest, request, client.tool(), (dump.METHOD, dump.DIRECTORY))
-            there = await databases.is_there(connection, plan.database)
         if request.tables and there:
             async with held_connection(target, environ, plan.database) as connection:
                 plan = await tables.plan_tables(connection, manifest, plan)
         elif request.tables:
             plan = await tables.plan_tables(None, manifest, plan)
+        elif manifest.tables:
+            plan = replace(plan, warnings=(*plan.warnings, tables.UNCHECKED))
         if needs_copy(manifest, request.jobs):
             lack = lack_of_room(manifest.plain_bytes, in_memory=manifest.encryption is not None)
             if lack is not None:
@@ -108,6 +112,7 @@ class PostgresBackups:
                     plan,
                     keeper=keeper,
                     spaceless=spaceless,
+                    bare=bool(await databases.missing_roles(connection, manifest)),
                     sort_kilobytes=await sort_kilobytes_of(connection),
                 )
                 try:

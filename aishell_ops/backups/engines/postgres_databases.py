@@ -106,13 +106,14 @@ async def plan_load(connection: HeldConnection, manifest: Manifest, request: Loa
         writes=(f"the database {name}",),
         losses=tuple(losses),
         obstacles=tuple(obstacles),
-        warnings=await _missing_roles(connection, manifest),
+        warnings=await missing_roles(connection, manifest),
         tools=(tool,),
         needed_bytes=manifest.plain_bytes,
     )
 
 
-async def _missing_roles(connection: HeldConnection, manifest: Manifest) -> tuple[str, ...]:
+async def missing_roles(connection: HeldConnection, manifest: Manifest) -> tuple[str, ...]:
+    """Roles of the backup that the server does not have, in words; raises PostgresError."""
     known = {str(row["role"]) for row in await connection.fetch(_KNOWN_ROLES)}
     missing = [role for role in json.loads(dict(manifest.annotations).get("roles", "[]")) if role not in known]
     if not missing:

@@ -38,6 +38,11 @@ SELECT /* aishell */ pg_export_snapshot() AS snapshot, extract(epoch FROM clock_
 """
 _LSN = "SELECT /* aishell */ CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END::text AS lsn"
 
+_TIED = """
+SELECT /* aishell */ t.name FROM unnest($1::text[]) AS t (name)
+WHERE EXISTS (SELECT FROM pg_constraint k WHERE k.contype = 'f' AND k.conparentid <> 0 AND k.conrelid = to_regclass(t.name))
+"""
+
 
 def method_of(request: SaveRequest) -> str:
     """How a dump is taken: several jobs need a folder to write into. Raises UsageError for what cannot be."""
@@ -60,7 +65,12 @@ async def plan_save(connection: HeldConnection, target: Target, request: SaveReq
     method = method_of(request)
     tables = await connection.fetch(TABLES)
     names = tuple(qualified(str(row["schema"]), str(row["name"])) for row in tables)
-    wanted = tuple(table_named(table, names) for table in request.tables)
+    wanted = tuple(dict.fromkeys(table_named(table, names) for table in request.tables))
+    for row in await connection.fetch(_TIED, (list(wanted),)):
+        raise UsageError(
+            f"{row['name']} is a partition that has its foreign keys from its parent, and cannot be restored without what they refer to",
+            "save all of the database",
+        )
     size = sum(float(row["bytes"]) for row, name in zip(tables, names, strict=True) if not wanted or name in wanted)
     properties = await databases.properties_of(connection)
     facts = connection.facts
@@ -95,13 +105,20 @@ async def plan_save(connection: HeldConnection, target: Target, request: SaveReq
 def _recovery(request: SaveRequest, method: str, database: str) -> tuple[str, ...]:
     name = quote(database)
     roles = () if request.tables else (f"psql -X -d postgres -f {programs.GLOBALS}    # roles that are there already are told as errors",)
-    made = f"createdb -T template0 {name}"
+    made, restored = f"createdb -T template0 {name}", f"pg_restore --exit-on-error -d {name}"
+    script = f"psql -X -1 -v ON_ERROR_STOP=1 -d {name} -f"
+    ahead: tuple[str, ...] = (*roles, made)
+    free = why = ""
+    if request.tables:
+        first = f"{script} {programs.DEFINING_SCRIPT}" if request.format is Format.SQL else f"{restored} {programs.DEFINITIONS}"
+        ahead = (*ahead, first)
+        # Rows come without those that they refer to.
+        free, why = "PGOPTIONS='-c session_replication_role=replica' ", "    # as a superuser: the rows that these refer to may be missing"
     if method == DIRECTORY:
         jobs = f"--jobs={max(1, request.jobs)}"
-        return (*roles, made, "mkdir dump", f"tar -xf {programs.FOLDER} -C dump", f"pg_restore --exit-on-error {jobs} -d {name} dump")
-    if request.format is Format.NATIVE:
-        return (*roles, made, f"pg_restore --exit-on-error -d {name} {programs.ARCHIVE}")
-    return (*roles, made, f"psql -X -1 -v ON_ERROR_STOP=1 -d {name} -f {programs.SCRIPT}")
+        unpacked = ("mkdir dump", f"tar -xf {programs.FOLDER} -C dump")
+        return (*ahead, *unpacked, f"{free}pg_restore --exit-on-error {jobs} -d {name} dump{why}")
+    return (*ahead, free + (f"{restored} {programs.ARCHIVE}" if request.format is Format.NATIVE else f"{script} {programs.SCRIPT}") + why)
 
 
 def table_named(text: str, names: tuple[str, ...]) -> str:
@@ -157,9 +174,9 @@ class DumpSaving:
 
     @property
     def streams(self) -> tuple[PlainSource, ...]:
-        """The roles, then the database; of a part of it no roles."""
+        """The roles, then the database; of some tables all definitions, then their rows."""
         if self._plan.request.tables:
-            return (self._data(),)
+            return (self._definitions(), self._data())
         # The passwords' hashes lie in a catalog that superusers alone may read.
         hidden = () if self._connection.facts.superuser else ("--no-role-passwords",)
         database = programs.connection_text(self._connection.database)
@@ -167,9 +184,20 @@ class DumpSaving:
         program = programs.program(self._dump_all, roles, self._connection.environment)
         return (ProgramSource(programs.GLOBALS, program, trailer=programs.ends_well), self._data())
 
+    @property
+    def _place(self) -> tuple[str, ...]:
+        return (f"--snapshot={self._snapshot}", "--dbname", programs.connection_text(self._connection.database))
+
+    def _definitions(self) -> PlainSource:
+        form = self._plan.request.format
+        arguments = (*programs.definition_arguments(form), *self._place)
+        program = programs.program(self._dump, arguments, self._connection.environment)
+        if form is Format.SQL:
+            return ProgramSource(programs.DEFINING_SCRIPT, program, trailer=programs.ends_well)
+        return ProgramSource(programs.DEFINITIONS, program)
+
     def _data(self) -> PlainSource:
-        request, around = self._plan.request, self._connection.environment
-        place = (f"--snapshot={self._snapshot}", "--dbname", programs.connection_text(self._connection.database))
+        request, around, place = self._plan.request, self._connection.environment, self._place
         expected = self._plan.expected_bytes
         if self._keeper is not None:
             folder: Path = self._keeper.folder / "dump"

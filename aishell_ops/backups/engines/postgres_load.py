@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from aishell_ops.backups.engines.postgres_proofs import proofs_of
 from aishell_ops.backups.engines.postgres_tools import Client, find_client
 from aishell_ops.backups.kept_folder import Keeper
 from aishell_ops.backups.models import Format, Manifest, ObjectProof, Part, ProofLevel
-from aishell_ops.backups.streams.contract import PlainSink, Progress, Stop
+from aishell_ops.backups.streams.contract import PlainSink, Progress, Stop, Writer
 from aishell_ops.backups.streams.files import FileSink
 from aishell_ops.backups.streams.nowhere import Nowhere
 from aishell_ops.backups.streams.process import ProgramSink, run_program
@@ -50,6 +51,21 @@ def needs_copy(manifest: Manifest, jobs: int) -> bool:
     return manifest.method == DIRECTORY or (jobs > 1 and manifest.format is Format.NATIVE)
 
 
+class _Followed:
+    """A sink after whose end a script is run."""
+
+    def __init__(self, first: PlainSink, runs: PlainSink, script: str) -> None:
+        self._first, self._runs, self._script = first, runs, script
+
+    @contextmanager
+    def opened(self, stop: Stop) -> Iterator[Writer]:
+        """Take the bytes, then run the script; raises BackupError when one of them failed."""
+        with self._first.opened(stop) as writer:
+            yield writer
+        with self._runs.opened(stop) as writer:
+            writer.write(self._script.encode())
+
+
 class DumpLoading:
     """A database of its own that takes a backup; `keeper` has the folder for a copy where one is needed."""
 
@@ -64,6 +80,7 @@ class DumpLoading:
         *,
         keeper: Keeper | None = None,
         spaceless: bool = False,
+        bare: bool = False,
         sort_kilobytes: int = 0,
     ) -> None:
         self.published = False
@@ -75,23 +92,29 @@ class DumpLoading:
         self._plan = plan
         self._keeper = keeper
         self._spaceless = spaceless
-        self._bare = bool(plan.warnings)
+        self._bare = bare
         self._around = _quickened(connection.environment, sort_kilobytes)
 
     def sink(self, part: Part) -> PlainSink:
         """What restores the database, or keeps its dump for the jobs; the roles are not touched."""
         if part.name.startswith(programs.GLOBALS):
             return Nowhere()
+        if part.name.startswith((programs.DEFINITIONS, programs.DEFINING_SCRIPT)):
+            return _Followed(self._stream(), self._script(), tables.detaching(self._manifest.tables))
         if self._keeper is not None:
             if self._manifest.method != DIRECTORY:
                 return FileSink(self._keeper.folder / programs.ARCHIVE, durable=False)
             (self._keeper.folder / "dump").mkdir(mode=0o700)
             return unpacking(self._keeper.folder / "dump")
-        around = self._around
+        return self._stream()
+
+    def _stream(self) -> PlainSink:
         if self._manifest.format is Format.NATIVE:
-            return ProgramSink(programs.program(self._client("pg_restore"), self._arguments(1), around))
-        script = programs.script_arguments(self._plan.staging, go_on=self._plan.request.go_on)
-        return ProgramSink(programs.program(self._client("psql"), script, around))
+            return ProgramSink(programs.program(self._client("pg_restore"), self._arguments(1), self._around))
+        return self._script(go_on=self._plan.request.go_on)
+
+    def _script(self, *, go_on: bool = False) -> ProgramSink:
+        return ProgramSink(programs.program(self._client("psql"), programs.script_arguments(self._plan.staging, go_on=go_on), self._around))
 
     def _arguments(self, jobs: int) -> tuple[str, ...]:
         plan = self._plan
@@ -101,10 +124,13 @@ class DumpLoading:
         return find_client(name, self._connection.major, self._environ, self._folders)
 
     async def finish(self, progress: Progress, stop: Stop) -> None:
-        """Let the jobs restore the copy."""
+        """Let the jobs restore the copy; of single tables, put back what stood in the way of their rows."""
         if self._keeper is not None:
             ended = threading.Event()
             await in_thread(ended, partial(self._restore, self._keeper, ended))
+        if self._manifest.tables:
+            async with held_connection(self._target, self._environ, self._plan.staging) as connection:
+                await connection.execute(tables.attaching())
 
     def _restore(self, keeper: Keeper, stop: Stop) -> None:
         copy = keeper.folder / ("dump" if self._manifest.method == DIRECTORY else programs.ARCHIVE)
@@ -140,6 +166,9 @@ class DumpLoading:
             return
         if not self._analysed:
             await self._analyse()
+        if self._manifest.tables:
+            async with held_connection(self._target, self._environ, self._plan.staging) as connection:
+                await connection.execute(tables.FORGETTING)
         await databases.publish(self._connection, self._plan, self._manifest)
         self.published = True
 

@@ -9,6 +9,8 @@ from aishell_ops.backups.streams.process import Program
 
 ARCHIVE, SCRIPT, GLOBALS, FOLDER = "database.dump", "database.sql", "globals.sql", "database.tar"
 """The names of the parts of a dump; the last is a dump in directory format, as a tar."""
+DEFINITIONS, DEFINING_SCRIPT = "definitions.dump", "definitions.sql"
+"""The parts that hold all definitions beside the rows of some tables: a table alone has no types, functions and schemas."""
 _LOCK_WAIT = "--lock-wait-timeout=10000"
 _ENDINGS = (b"-- PostgreSQL database dump complete", b"-- PostgreSQL database cluster dump complete")
 
@@ -20,18 +22,27 @@ def program(client: Client, arguments: tuple[str, ...], around: ClientEnvironmen
 
 
 def dump_arguments(form: Format, tables: tuple[str, ...], jobs: int = 0) -> tuple[str, ...]:
-    """Those of pg_dump; `jobs` other than 0 have it write a folder, side by side."""
+    """Those of pg_dump, of `tables` the rows alone; `jobs` other than 0 have it write a folder, side by side."""
     how: tuple[str, ...] = ("--format=plain",)
     if form is Format.NATIVE:
         how = ("--format=directory", f"--jobs={jobs}", "--compress=0", "--verbose") if jobs else ("--format=custom", "--compress=0")
-    chosen = ("--strict-names", *(f"--table={table}" for table in tables)) if tables else ()
-    return (*how, "--no-password", _LOCK_WAIT, *chosen)
+    rows = ("--data-only", *_chosen(tables)) if tables else ()
+    return (*how, "--no-password", _LOCK_WAIT, *rows)
+
+
+def definition_arguments(form: Format) -> tuple[str, ...]:
+    """Those of pg_dump for the definitions of a whole database."""
+    return (*dump_arguments(form, ()), "--schema-only")
+
+
+def _chosen(tables: tuple[str, ...]) -> tuple[str, ...]:
+    return ("--strict-names", *(f"--table={table}" for table in tables))
 
 
 def carry_arguments(tables: tuple[str, ...], database: str, *, rows_only: bool, bare: bool) -> tuple[str, ...]:
     """Those of pg_dump for a script of some tables; `rows_only` for such as are there, `bare` leaves owners and grants out."""
     how = ("--data-only",) if rows_only else (("--no-owner", "--no-privileges") if bare else ())
-    return (*dump_arguments(Format.SQL, tables), *how, "--dbname", connection_text(database))
+    return (*dump_arguments(Format.SQL, ()), *_chosen(tables), *how, "--dbname", connection_text(database))
 
 
 def restore_arguments(database: str, *, go_on: bool, bare: bool, spaceless: bool, jobs: int = 1) -> tuple[str, ...]:

@@ -70,7 +70,7 @@ DO {quote} DECLARE one record; BEGIN
       CASE one.state WHEN 'A' THEN 'ALWAYS' WHEN 'R' THEN 'REPLICA' ELSE '' END, one.name);
   END LOOP;
   FOR one IN SELECT * FROM {links} LOOP
-    EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s', one.place, one.name, one.definition);
+    EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s%s', one.place, one.name, one.definition, {unchecked});
     IF one.words IS NOT NULL THEN
       EXECUTE format('COMMENT ON CONSTRAINT %I ON %s IS %L', one.name, one.place, one.words);
     END IF;
@@ -145,7 +145,8 @@ async def plan_move(staging: HeldConnection, database: HeldConnection, names: Se
     if refilled:
         only = ", ".join(f"ONLY {name}" for name in refilled)
         ahead += f"LOCK TABLE {only} IN ACCESS EXCLUSIVE MODE;\n{_clear(refilled, _FOR_THE_MOMENT, both=True)}TRUNCATE {only};\n"
-    behind = "SET LOCAL search_path = pg_catalog;\n" + "".join(checks) + (_back(_FOR_THE_MOMENT) if refilled else "") + "COMMIT;\n"
+    back = (_back(_FOR_THE_MOMENT) if refilled else "") + await _validation(staging, made)
+    behind = f"SET LOCAL search_path = pg_catalog;\n{''.join(checks)}{back}COMMIT;\n"
     return Move(refilled, made, ahead, behind)
 
 
@@ -191,8 +192,38 @@ def _clear(names: Sequence[str], kept: _Kept, *, both: bool) -> str:
     return _CLEAR.format(create=kept.create, links=kept.links, bells=kept.bells, these=these, both=both, quote=_dollar())
 
 
-def _back(kept: _Kept) -> str:
-    return _BACK.format(links=kept.links, bells=kept.bells, quote=_dollar())
+def _back(kept: _Kept, unchecked: str = "''") -> str:
+    return _BACK.format(links=kept.links, bells=kept.bells, quote=_dollar(), unchecked=unchecked)
+
+
+UNCHECKED = "foreign keys of the tables are not checked, because what they refer to is not in the backup"
+_BESIDE = _Kept("CREATE TABLE", "aishell_kept.links", "aishell_kept.bells")
+_NOT_VALID = "CASE WHEN one.definition LIKE '% NOT VALID' THEN '' ELSE ' NOT VALID' END"
+_UNVALIDATED = """
+SELECT /* aishell */ k.place, quote_ident(k.name) AS name FROM aishell_kept.links k
+WHERE k.definition NOT LIKE '% NOT VALID' AND to_regclass(k.place) IN (SELECT to_regclass(t.name) FROM unnest($1::text[]) AS t (name))
+ORDER BY 1, 2
+"""
+
+
+def detaching(names: Sequence[str]) -> str:
+    """A script for a staging database that has definitions alone: rows of these tables may come without those they refer to."""
+    return "SET search_path = pg_catalog;\nCREATE SCHEMA aishell_kept;\n" + _clear(names, _BESIDE, both=False)
+
+
+FORGETTING = "DROP SCHEMA aishell_kept CASCADE"
+
+
+def attaching() -> str:
+    """Puts back what `detaching` took away; foreign keys hold from now on, and for the rows that are there they are not checked."""
+    return _back(_BESIDE, _NOT_VALID)
+
+
+async def _validation(staging: HeldConnection, made: Sequence[str]) -> str:
+    """Has foreign keys checked in their place that could not be in a staging database with some tables alone."""
+    (row,) = await staging.fetch("SELECT /* aishell */ to_regclass('aishell_kept.links') IS NOT NULL AS partial")
+    found = await staging.fetch(_UNVALIDATED, (list(made),)) if row["partial"] and made else ()
+    return "".join(f"ALTER TABLE {one['place']} VALIDATE CONSTRAINT {one['name']};\n" for one in found)
 
 
 def _dollar() -> str:
