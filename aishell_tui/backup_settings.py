@@ -9,19 +9,17 @@ from pathlib import Path
 
 from aishell_core.errors import ConfigError, UsageError
 from aishell_core.targets import Secret
-from aishell_ops.backups.models import Compression, Encryption, Format, ProofLevel
+from aishell_ops.backups.models import Compression, Encryption, Format, Method, ProofLevel
 from aishell_ops.backups.retention import Policy
 from aishell_ops.backups.storage.address import StorageAddress, StorageKind
 from aishell_ops.backups.streams.contract import Keys, Recipe
 from aishell_tui.config.backup_layers import LoadedBackups, LoadedJob
-from aishell_tui.config.backups import EncryptionSpec, StorageSpec
+from aishell_tui.config.backups import BackupSpec, EncryptionSpec, JobSpec, StorageSpec
 from aishell_tui.config.fields import Surroundings
 from aishell_tui.config.secret_sources import FromFile, resolve
 from aishell_tui.places import find_places
 
 _DAYS_VARIABLE, _MOST_VARIABLE = "AI_SHELL_RETENTION_DAYS", "AI_SHELL_MAX_BACKUPS"
-_PHYSICAL = "physical"
-"""The method by which a server's files are saved: the moment that they show is known too late for anything to be counted in it."""
 _DAY_SECONDS = 86_400.0
 
 
@@ -39,8 +37,8 @@ class Wish:
     verify: bool | None = None
     folder: Path | None = None
     cloud: bool = False
-    method: str = ""
-    jobs: int = 1
+    method: Method | None = None
+    jobs: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +76,21 @@ class BackupSettings:
         spec, job = self._loaded.spec, self._job(wish.job)
         chosen = job.spec if job is not None else None
         compression = wish.compression or (chosen.compression_wanted if chosen else None) or spec.compression
+        method = wish.method or (chosen.method if chosen else None)
         configured = chosen.retention.policy if chosen and chosen.retention is not None else self._default_policy()
         return Settings(
             storages=self._storages(wish, job),
             job=wish.job,
             compression=compression,
-            level=wish.level if wish.level is not None else spec.level if compression is spec.compression else None,
+            level=wish.level if wish.level is not None else _level(spec, chosen, compression),
             encrypted=_first(wish.encrypt, chosen.encrypt if chosen else None, spec.encrypt),
             format=wish.format or (chosen.format if chosen else None) or spec.format,
             tables=wish.tables or (chosen.tables if chosen else ()),
-            proof=wish.proof or (chosen.proof if chosen else None) or (ProofLevel.NONE if wish.method == _PHYSICAL else spec.proof),
+            proof=wish.proof or (chosen.proof if chosen else None) or _usual_proof(spec, method),
             verify=_first(wish.verify, chosen.verify if chosen else None, spec.verify),
             policy=configured,
-            method=wish.method,
-            jobs=wish.jobs,
+            method=method or "",
+            jobs=wish.jobs or (chosen.jobs if chosen else None) or 1,
         )
 
     def known_storages(self) -> tuple[StorageAddress, ...]:
@@ -204,6 +203,18 @@ class BackupSettings:
     def _named_storages(self) -> Iterator[StorageAddress]:
         for spec, around in self._specs():
             yield spec.address(around)
+
+
+def _level(spec: BackupSpec, job: JobSpec | None, compression: Compression) -> int | None:
+    """How hard it is pressed: a level belongs to the compression that stands beside it."""
+    if job is not None and job.level is not None and compression is (job.compression_wanted or spec.compression):
+        return job.level
+    return spec.level if compression is spec.compression else None
+
+
+def _usual_proof(spec: BackupSpec, method: Method | None) -> ProofLevel:
+    """What is kept to prove a restore by: of a server's files nothing, because the moment that they show is known too late."""
+    return ProofLevel.NONE if method is Method.PHYSICAL else spec.proof
 
 
 def _first(*flags: bool | None) -> bool:

@@ -108,6 +108,24 @@ def duration_between(least_seconds: float, most_seconds: float, hint: str) -> Ca
     return read
 
 
+def number_between(least: int, most: int) -> Callable[[object], int]:
+    """A parser of whole numbers from `least` to `most`."""
+
+    def read(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise fault(f"a whole number from {least} to {most} is wanted here, but {kind_of(value)} was found")
+        if not least <= value <= most:
+            raise fault(f"{value} is not a whole number from {least} to {most}")
+        return value
+
+    return read
+
+
+def number_schema(least: int, most: int) -> WithJsonSchema:
+    """The JSON schema of such a number."""
+    return WithJsonSchema({"type": "integer", "minimum": least, "maximum": most})
+
+
 def choice(kind: type[Choice]) -> Callable[[object], Choice]:
     """A parser of one word of an enumeration."""
 

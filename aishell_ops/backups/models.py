@@ -36,6 +36,20 @@ class Format(StrEnum):
     CSV = "csv"
 
 
+class Method(StrEnum):
+    """What people may ask for where an engine has several ways; each engine takes those that it has.
+
+    logical: a dump, or the export of an engine without one. directory: a dump by several jobs. physical: the files of the
+    server. export: our own, through the driver. mongodump: by that program.
+    """
+
+    LOGICAL = "logical"
+    DIRECTORY = "directory"
+    PHYSICAL = "physical"
+    EXPORT = "export"
+    MONGODUMP = "mongodump"
+
+
 class Compression(StrEnum):
     """How a stream is made smaller."""
 

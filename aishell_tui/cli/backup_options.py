@@ -47,6 +47,25 @@ TablesOption = Annotated[
     ),
 ]
 
+MethodOption = Annotated[
+    str,
+    typer.Option(
+        "--method",
+        metavar="HOW",
+        help="How the engine takes it: logical (a dump), directory (a dump by several jobs), physical (the server's files), export "
+        "(MongoDB's documents) or mongodump.",
+        show_default=False,
+    ),
+]
+JobsOption = Annotated[
+    int | None,
+    typer.Option("--jobs", "-j", metavar="N", min=1, help="So many jobs side by side, where the engine can.", show_default=False),
+]
+LevelOption = Annotated[int | None, typer.Option("--level", metavar="N", help="How hard it is pressed.", show_default=False)]
+ProofOption = Annotated[
+    str, typer.Option("--proof", metavar="WHAT", help="What is kept to prove a restore by: none, counts or full.", show_default=False)
+]
+
 
 def words_of(values: list[str] | None) -> tuple[str, ...]:
     """What stands in an option that takes several words with commas between them."""

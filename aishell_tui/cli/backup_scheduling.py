@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aishell_core.errors import UsageError
 from aishell_tui.cli.arguments import ConfigOption, DatabaseOption, JsonOption, choice, configuration, examples, tell_warnings
-from aishell_tui.cli.backup_options import TablesOption, desk_of, opens_of, words_of
+from aishell_tui.cli.backup_options import JobsOption, LevelOption, MethodOption, ProofOption, TablesOption, desk_of, opens_of, words_of
 from aishell_tui.cli.terminal import note, printable, say
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             'aishell backup schedule "0 2 * * *" --name nightly -d app --retention 30',
             'aishell backup schedule --cron "*/30 * * * *" -n often -d app --no-verify',
+            'aishell backup schedule "0 3 * * 0" -n files -d pg --method physical',
         ),
     )(schedule)
     app.command("schedules", epilog=examples("aishell backup schedules", "aishell backup schedules --json"))(schedules)
@@ -56,7 +58,14 @@ def schedule(
         str, typer.Option("--compression", "-c", metavar="WAY", help="zstd, gzip, bzip2 or none.", show_default=False)
     ] = "",
     format: Annotated[str, typer.Option("--format", metavar="FORM", help="native, sql, json or csv.", show_default=False)] = "",
+    level: LevelOption = None,
+    proof: ProofOption = "",
     tables: TablesOption = None,
+    method: MethodOption = "",
+    jobs: JobsOption = None,
+    output: Annotated[
+        str, typer.Option("--output", metavar="FOLDER", help="To this folder, instead of the configured storage.", show_default=False)
+    ] = "",
     cloud: Annotated[bool, typer.Option("--cloud", help="To the configured cloud.")] = False,
     verify: Annotated[
         bool | None, typer.Option("--verify/--no-verify", help="Read it back and check it; else as configured.", show_default=False)
@@ -98,7 +107,12 @@ def schedule(
         "channels": list(channel or ()) or None,
         "compression": compression.lower() or None,
         "format": format.lower() or None,
+        "level": level,
+        "proof": proof.lower() or None,
         "tables": list(words_of(tables)) or None,
+        "method": method.lower() or None,
+        "jobs": jobs,
+        "storage": str(Path(output).expanduser().absolute()) if output else None,
         "cloud": cloud or None,
         "verify": verify,
         "encrypt": encrypt,

@@ -20,7 +20,17 @@ from aishell_tui.cli.arguments import (
     selected,
     tell_warnings,
 )
-from aishell_tui.cli.backup_options import NamesArgument, TablesOption, VerboseOption, desk_of, words_of
+from aishell_tui.cli.backup_options import (
+    JobsOption,
+    LevelOption,
+    MethodOption,
+    NamesArgument,
+    ProofOption,
+    TablesOption,
+    VerboseOption,
+    desk_of,
+    words_of,
+)
 from aishell_tui.cli.terminal import note, printable, say
 
 if TYPE_CHECKING:
@@ -55,26 +65,16 @@ def create(
     compression: Annotated[
         str, typer.Option("--compression", "-c", metavar="WAY", help="zstd, gzip, bzip2 or none.", show_default=False)
     ] = "",
-    level: Annotated[int | None, typer.Option("--level", metavar="N", help="How hard it is pressed.", show_default=False)] = None,
+    level: LevelOption = None,
     incremental: Annotated[bool, typer.Option("--incremental", help="Only what changed since the last one.")] = False,
     verify: Annotated[
         bool | None, typer.Option("--verify/--no-verify", help="Read it back and check it; else as configured.", show_default=False)
     ] = None,
     format: Annotated[str, typer.Option("--format", metavar="FORM", help="native, sql, json or csv.", show_default=False)] = "",
-    proof: Annotated[
-        str, typer.Option("--proof", metavar="WHAT", help="What is kept to prove a restore by: none, counts or full.", show_default=False)
-    ] = "",
+    proof: ProofOption = "",
     tables: TablesOption = None,
-    method: Annotated[
-        str,
-        typer.Option(
-            "--method",
-            metavar="HOW",
-            help="How the engine takes it: logical (a dump), directory (a dump by several jobs) or physical (the server's files).",
-            show_default=False,
-        ),
-    ] = "",
-    jobs: Annotated[int, typer.Option("--jobs", "-j", metavar="N", min=1, help="So many jobs side by side, where the engine can.")] = 1,
+    method: MethodOption = "",
+    jobs: JobsOption = None,
     cloud: Annotated[bool, typer.Option("--cloud", help="To the configured cloud; with --output to both.")] = False,
     encrypt: Annotated[
         bool | None, typer.Option("--encrypt/--no-encrypt", help="Encrypt it; else as configured.", show_default=False)
@@ -118,9 +118,9 @@ def _wish(
     output: Path | None,
     cloud: bool,
     method: str,
-    jobs: int,
+    jobs: int | None,
 ) -> Wish:
-    from aishell_ops.backups.models import Compression, Format, ProofLevel
+    from aishell_ops.backups.models import Compression, Format, Method, ProofLevel
     from aishell_tui.backup_settings import Wish
     from aishell_tui.cli.backup_words import word_of
 
@@ -135,7 +135,7 @@ def _wish(
         verify=verify,
         folder=output,
         cloud=cloud,
-        method=method,
+        method=word_of(Method, method, "--method"),
         jobs=jobs,
     )
 

@@ -16,11 +16,13 @@ from aishell_core.documents.fields import (
     choice_schema,
     duration_between,
     fault,
+    number_between,
+    number_schema,
 )
 from aishell_core.documents.spec import Spec
 from aishell_core.errors import AishellError, ConfigError
 from aishell_core.units import format_duration
-from aishell_ops.backups.models import Compression, Format, ProofLevel
+from aishell_ops.backups.models import Compression, Format, Method, ProofLevel
 from aishell_ops.backups.retention import Policy
 from aishell_ops.backups.schedule import expect_schedule
 from aishell_ops.backups.storage.address import StorageAddress, cloud_address, expect_secrets, parse_storage
@@ -36,10 +38,13 @@ _Keep = Annotated[
     float, PlainValidator(duration_between(_DAY_SECONDS / 24, 100 * 366 * _DAY_SECONDS, "30d is a usual time")), DURATION_SCHEMA
 ]
 _Pause = Annotated[float, PlainValidator(duration_between(0, _DAY_SECONDS, "5m is a usual time")), DURATION_SCHEMA]
-_Count = Annotated[int, Field(ge=1, le=100_000)]
-_Number = Annotated[int, Field(ge=0, le=100_000)]
+_Count = Annotated[int, PlainValidator(number_between(1, 100_000)), number_schema(1, 100_000)]
+_Number = Annotated[int, PlainValidator(number_between(0, 100_000)), number_schema(0, 100_000)]
+_Level = Annotated[int, PlainValidator(number_between(1, 22)), number_schema(1, 22)]
+_Jobs = Annotated[int, PlainValidator(number_between(1, 256)), number_schema(1, 256)]
 _CompressionWord = Annotated[Compression, PlainValidator(choice(Compression)), choice_schema(Compression)]
 _FormatWord = Annotated[Format, PlainValidator(choice(Format)), choice_schema(Format)]
+_MethodWord = Annotated[Method, PlainValidator(choice(Method)), choice_schema(Method)]
 _ProofWord = Annotated[ProofLevel, PlainValidator(choice(ProofLevel)), choice_schema(ProofLevel)]
 
 
@@ -162,7 +167,7 @@ class BackupSpec(Spec):
     storage: _Storage | None = Field(default=None, description="Where they go.", examples=["/srv/backups"])
     cloud: _Storage | None = Field(default=None, description="Where they go with --cloud.", examples=["s3://db-backups"])
     compression: _CompressionWord = Field(default=Compression.ZSTD, description="How they are made smaller.")
-    level: Annotated[int, Field(ge=1, le=22)] | None = Field(default=None, description="How hard it is pressed.", examples=[3])
+    level: _Level | None = Field(default=None, description="How hard it is pressed.", examples=[3])
     encrypt: Flag = Field(default=False, description="Whether they are encrypted.")
     encryption: EncryptionSpec = Field(
         default=EncryptionSpec(), description="To whom, and what opens them.", examples=[{"recipients": ["age1..."]}]
@@ -188,9 +193,17 @@ class JobSpec(Spec):
     incremental: Flag = Field(default=False, description="Whether only what changed is saved.")
     compress: Flag | None = Field(default=None, description="Whether it is made smaller.")
     compression: _CompressionWord | None = Field(default=None, description="How it is made smaller.", examples=["zstd"])
+    level: _Level | None = Field(default=None, description="How hard it is pressed.", examples=[3])
     encrypt: Flag | None = Field(default=None, description="Whether it is encrypted.")
     format: _FormatWord | None = Field(default=None, description="In which form the data is saved.", examples=["native"])
     tables: Words = Field(default=(), description="Only these tables.", examples=[["users"]])
+    method: _MethodWord | None = Field(
+        default=None,
+        description="How the engine takes it, where it has several ways: a dump (logical, or directory for several jobs), the server's "
+        "files (physical), MongoDB's documents by aishell (export) or by mongodump.",
+        examples=["directory"],
+    )
+    jobs: _Jobs | None = Field(default=None, description="So many jobs side by side, where the engine can.", examples=[4])
     proof: _ProofWord | None = Field(default=None, description="What is kept to prove a restore by.", examples=["full"])
     verify: Flag | None = Field(default=None, description="Whether it is read back and checked.")
     storage: _Storage | None = Field(default=None, description="Where it goes.", examples=["s3://db-backups"])
@@ -206,6 +219,8 @@ class JobSpec(Spec):
     def _sense(self, info: ValidationInfo) -> Self:
         if self.compress is False and self.compression not in {None, Compression.NONE}:
             raise fault(f"compress: false and compression: {self.compression} contradict each other", "keep one of them")
+        if self.method is Method.PHYSICAL and self.proof not in {None, ProofLevel.NONE}:
+            raise fault(f"method: physical and proof: {self.proof} do not go together", "rows are counted in a dump alone: leave proof out")
         if self.schedule is not None:
             try:
                 expect_schedule(self.schedule, self.timezone)

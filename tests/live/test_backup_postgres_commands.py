@@ -5,12 +5,15 @@ from __future__ import annotations
 import getpass
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from aishell_core.state.store import Store
+from aishell_ops.backups import book
 from tests.command_line import Ran, run_here
 from tests.servers.postgres import PostgresServer, own_folder, postgres
 
@@ -81,3 +84,22 @@ def test_what_has_one_job_and_one_way_says_so(home: Path, capsys: Capture) -> No
     restored = run_here(capsys, "backup", "restore", "latest", "--target", "copy.db", "--jobs", "2", "--yes")
     assert (restored.code, "restored by one job" in restored.err) == (77, True)
     assert run_here(capsys, "backup", "create", "other", "--jobs", "0").code == 64
+
+
+def test_schedules_are_run_by_the_method_and_jobs_that_they_name(
+    server: PostgresServer, home: Path, aishell_home: Path, capsys: Capture
+) -> None:
+    path = aishell_home / "config.yaml"
+    path.write_text(f"{path.read_text()}backups: [{{name: files, schedule: '0 * * * *', databases: [shop], method: physical}}]\n")
+    _done(capsys, "schedule", "0 * * * *", "-n", "tables", "-d", "shop", "--jobs", "2", "--method", "directory", "--proof", "full")
+    with closing(Store.open(aishell_home / "state")) as store:
+        for name in ("files", "tables"):
+            store.transact(lambda connection, name=name: book.note_schedule(connection, name, "0 * * * *", time.time() - 3600))  # type: ignore[misc]
+    _done(capsys, "run-scheduler", "--once")
+    listed = _done(capsys, "list", "--json").json()["backups"]
+    assert isinstance(listed, list)
+    made = {}
+    for row in listed:
+        assert isinstance(row, dict)
+        made[row["job"]] = (_done(capsys, "info", str(row["id"]), "--json").json()["method"], row["proof"])
+    assert made == {"files": ("pg_basebackup", "none"), "tables": ("pg_dump-directory", "full")}

@@ -401,6 +401,12 @@ def test_the_commands_take_its_json_into_a_file_and_rows_into_it(
 def test_forms_that_nobody_takes_are_refused_with_the_one_that_does(commands: Callable[..., Ran]) -> None:
     said = commands("create", "docs", "--format", "csv")
     assert (said.code, "take --format native or json" in said.err) == (64, True)
+    said = commands("create", "docs", "--format", "json", "--jobs", "2")
+    assert (said.code, "our own export is made by one job" in said.err) == (64, True)
+    said = commands("create", "file", "--format", "json", "--jobs", "2")
+    assert (said.code, "taken by one job" in said.err) == (64, True)
+    said = commands("create", "file", "--format", "csv", "--method", "directory")
+    assert (said.code, "rows are saved in one way alone, and not by directory" in said.err) == (64, True)
     assert commands("create", "docs").code == 0
     said = commands("restore", "latest", "--database", "file", "--yes")
     assert said.code == 77

@@ -135,6 +135,11 @@ def test_whoever_may_not_administer_schedules_nothing(house: House) -> None:
         (("0 2 * * *", "--jitter", "5 parsecs"), "is not a duration"),
         (("0 2 * * *", "--name", "not a name"), "cannot be a name"),
         (("0 2 * * *", "--incremental"), "incremental"),
+        (("0 2 * * *", "--method", "phisical"), "did you mean physical?"),
+        (("0 2 * * *", "--method", "physical", "--proof", "full"), "do not go together"),
+        (("0 2 * * *", "--jobs", "0"), "greater than or equal to 1"),
+        (("0 2 * * *", "--level", "99"), "99 is not a whole number from 1 to 22"),
+        (("0 2 * * *", "--proof", "fulll"), "did you mean full?"),
     ],
 )
 def test_what_cannot_be_scheduled_is_said_at_once(house: House, arguments: tuple[str, ...], words: str) -> None:

@@ -48,7 +48,7 @@ REDIS_ADDRESS = "localhost:6379"
 DOCUMENTS_ADDRESS = "localhost:27017"
 ALERTS = "aishell alerts"
 BACKUPS = "aishell backup"
-SEVERAL_JOBS, OF_DOCUMENTS, ELSEWHERE = "create app --jobs", "create shop --method export", "--database reports"
+SEVERAL_JOBS, OF_DOCUMENTS, ELSEWHERE = "create app --jobs", "create shop", "--database reports"
 """What shows that the blocks about backups speak of PostgreSQL, of MongoDB, and of another engine to restore into."""
 UNKNOWN = 3
 STATES = {0, 1, 2, UNKNOWN}
@@ -241,12 +241,15 @@ def configure_backups(block: Block, workplace: Path, request: pytest.FixtureRequ
         server.execute("CREATE DATABASE app")
         server.execute("CREATE TABLE users AS SELECT 1 AS id", database="app")
         configure(workplace, server.url("app"))
+    more: dict[str, str] = {}
     if OF_DOCUMENTS in block.body:
         documents: FerretServer = request.getfixturevalue("documents")
-        configure(workplace, more={"shop": f"mongodb://localhost:{documents.port}/shop"})
+        more["shop"] = f"mongodb://localhost:{documents.port}/shop"
     if ELSEWHERE in block.body:
         other: PostgresServer = request.getfixturevalue("queue")
-        configure(workplace, more={"reports": other.url("reports")})
+        more["reports"] = other.url("reports")
+    if more:
+        configure(workplace, more=more)
 
 
 def furnish_backups(block: Block, workplace: Path) -> None:

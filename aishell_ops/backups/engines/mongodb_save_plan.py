@@ -124,9 +124,10 @@ def _dumper(request: SaveRequest, contents: Contents, environ: Mapping[str, str]
     reason = next((words for words, here in unfit if here), "")
     if method == DUMP and reason:
         raise UsageError(f"mongodump is not used for {reason}", "take --method export")
-    if method == EXPORT or reason:
-        return None
-    return expect_dumper(environ, folders) if method == DUMP else find_dumper(environ, folders)
+    found = None if method == EXPORT or reason else expect_dumper(environ, folders) if method == DUMP else find_dumper(environ, folders)
+    if found is None and request.jobs > 1:
+        raise UsageError("our own export is made by one job", "leave --jobs out; mongodump reads several collections side by side")
+    return found
 
 
 def _identity(client: HeldClient, hello: Document) -> str:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from aishell_core.errors import UsageError
 from aishell_core.targets import Target
-from aishell_ops.backups.engines.contract import SavePlan, SaveRequest
+from aishell_ops.backups.engines.contract import SavePlan, SaveRequest, expect_one_job
 from aishell_ops.backups.errors import BackupError
 from aishell_ops.backups.models import Format, ObjectProof, Position, ProofLevel
 from aishell_ops.backups.rows.bridge import RowSource
@@ -41,6 +41,9 @@ class RowBackups(RowLoads):
                 f"rows cannot be saved as {request.format} here",
                 f"take --format {' or '.join(form for form in Format if form in self._giver.forms)}",
             )
+        if request.method:
+            raise UsageError(f"rows are saved in one way alone, and not by {request.method}", "leave --method out, or take --format native")
+        expect_one_job(request)
         look = await self._giver.look(target, request.database, request.tables)
         if not look.tables:
             raise UsageError(f"{look.source.database} has no tables", "there is nothing to be saved")
