@@ -201,7 +201,7 @@ class RecordedBulk:
 
     async def execute(self, sql: str, binds: Binds, milliseconds: int) -> None:
         self.alive(sql)
-        if sql.startswith("ALTER SESSION"):
+        if sql.startswith(("ALTER SESSION", "LOCK TABLE")):
             return
         if found := _DELETE.fullmatch(sql):
             table = self._changing(found[1], found[2])

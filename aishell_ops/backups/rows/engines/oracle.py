@@ -121,7 +121,7 @@ class OracleTables:
             async with held_connection(plain, self._environ, self._connect, purpose) as connection:
                 yield connection
 
-        async with staged(connected, place.database, tables, trial=trial) as staging:
+        async with staged(connected, place, tables, trial=trial) as staging:
             yield staging
 
     @asynccontextmanager

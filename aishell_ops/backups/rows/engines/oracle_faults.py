@@ -65,7 +65,9 @@ def writing(error: OracleError, schema: str, grantee: str, *, own: bool) -> Orac
     """An error by which rows could not be restored; `schema` stands as SQL writes it."""
     if is_barred(error):
         needed = (
-            "CREATE TABLE" if own else ", ".join(f"{what} ANY TABLE" for what in ("CREATE", "ALTER", "DROP", "SELECT", "INSERT", "DELETE"))
+            "CREATE TABLE"
+            if own
+            else ", ".join(f"{what} ANY TABLE" for what in ("CREATE", "ALTER", "DROP", "LOCK", "SELECT", "INSERT", "DELETE"))
         )
         return OracleError(
             FailureCode.PRIVILEGE,

@@ -37,7 +37,7 @@ async def surveyed(connection: HeldConnection, schema: str, names: Sequence[str]
         elif name in wanted and kind not in _OTHER_NAMES and " partition" not in kind:
             obstacles.append(f"{name} is there already, and is a {kind}: drop it first")
     found = [name for name in names if name in there]
-    lost = [(name, words) for name in found if (words := await _rows_there(connection, schema, name))]
+    lost = [(name, words) for name in found if (words := await rows_there(connection, schema, name))]
     for row in await connection.fetch(TRIGGERS, owner):
         if str(row["tab"]) in found and row["status"] == "ENABLED":
             label = f"{exact(schema)}.{exact(str(row['name']))}"
@@ -47,7 +47,7 @@ async def surveyed(connection: HeldConnection, schema: str, names: Sequence[str]
     return Place(schema, True, family, tuple(lost), tuple(obstacles), free_bytes=None if free is None else int(str(free)))
 
 
-async def _rows_there(connection: HeldConnection, schema: str, name: str) -> str:
+async def rows_there(connection: HeldConnection, schema: str, name: str) -> str:
     """What would be lost of a table, in words; "" for an empty one."""
     sql = f"SELECT /* aishell */ COUNT(*) AS found FROM {exact(schema)}.{exact(name)} WHERE ROWNUM <= {_MOST_COUNTED + 1}"  # noqa: S608
     count = int(str(await connection.value(sql)))

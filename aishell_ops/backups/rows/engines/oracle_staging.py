@@ -16,10 +16,10 @@ from aishell_core.engines.oracle_errors import quoted
 from aishell_core.engines.oracle_held import HeldConnection, OracleError
 from aishell_core.errors import RefusedError
 from aishell_ops.backups.errors import BusyError
-from aishell_ops.backups.rows.contract import Placed, PlacedColumn
+from aishell_ops.backups.rows.contract import Place, Placed, PlacedColumn
 from aishell_ops.backups.rows.engines.oracle_catalog import DONE, JOURNAL, RESERVED, contents_of, exact, noted_in
 from aishell_ops.backups.rows.engines.oracle_faults import writing
-from aishell_ops.backups.rows.engines.oracle_place import REFERRERS, unfit
+from aishell_ops.backups.rows.engines.oracle_place import REFERRERS, rows_there, unfit
 from aishell_ops.backups.rows.engines.oracle_types import bound, taken
 from aishell_ops.backups.rows.fidelity import Shape
 from aishell_ops.backups.rows.model import Raw, Row
@@ -35,16 +35,18 @@ _LOCKED, _FIRST = 0, DONE + 1
 """Places in the journal: the row that is locked, and those of new tables."""
 _NAME_TAKEN, _IS_THERE, _BUSY, _GONE = 955, 1, 54, 942
 _TRIES = 5
+_LOCK_SECONDS = 10
 
 
 @asynccontextmanager
-async def staged(connected: Connected, schema: str, tables: Sequence[Placed], *, trial: bool) -> AsyncIterator[OracleStaging]:
+async def staged(connected: Connected, place: Place, tables: Sequence[Placed], *, trial: bool) -> AsyncIterator[OracleStaging]:
     """A staging place in a schema, which nobody else has at the same time; with `trial` nothing of it ever gets its name."""
+    schema = place.database
     async with connected("restore lock") as keeper, connected("restore") as connection:
         user = connection.facts.user
         try:
             await _keep(keeper, schema)
-            staging = OracleStaging(connection, schema, trial=trial)
+            staging = OracleStaging(connection, place, trial=trial)
             try:
                 await tidy(connection, schema)
                 await staging.begin(tables)
@@ -58,9 +60,10 @@ async def staged(connected: Connected, schema: str, tables: Sequence[Placed], *,
 class OracleStaging:
     """Tables under names of their own."""
 
-    def __init__(self, connection: HeldConnection, schema: str, *, trial: bool) -> None:
+    def __init__(self, connection: HeldConnection, place: Place, *, trial: bool) -> None:
         self._connection = connection
-        self._schema = schema
+        self._schema = place.database
+        self._full = frozenset(name for name, _ in place.existing)
         self._trial = trial
         self._token = secrets.token_hex(3).upper()
         self._names: dict[str, str] = {}
@@ -125,6 +128,7 @@ class OracleStaging:
         for each in fresh:
             await connection.execute(f"ALTER TABLE /* aishell */ {self._staged(each)} RENAME TO {exact(each.name)}")
         parents_first = await self._in_order([each for each in placed if each.name in self._there])
+        await self._lock(parents_first)
         for each in reversed(parents_first):
             await connection.execute(f"DELETE /* aishell */ FROM {self._final(each)}")
         for each in parents_first:
@@ -134,6 +138,14 @@ class OracleStaging:
             )
         await connection.execute(f"INSERT /* aishell */ INTO {journal} (place) VALUES ({DONE})")  # noqa: S608
         await connection.commit()
+
+    async def _lock(self, placed: Sequence[Placed]) -> None:
+        """Keep writers from the tables, and expect those still empty of which nobody has allowed to lose rows; raises RefusedError."""
+        for each in placed:
+            await self._connection.execute(f"LOCK TABLE /* aishell */ {self._final(each)} IN EXCLUSIVE MODE WAIT {_LOCK_SECONDS}")
+        for each in placed:
+            if each.name not in self._full and await rows_there(self._connection, self._schema, each.name):
+                raise RefusedError(f"{each.name} has got rows meanwhile", "nothing was changed; --drop-existing replaces them")
 
     async def _in_order(self, placed: list[Placed]) -> list[Placed]:
         """Tables whose rows others refer to before those that do; those in a ring as they came."""

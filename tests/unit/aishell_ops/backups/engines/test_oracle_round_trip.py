@@ -158,6 +158,21 @@ async def test_an_empty_table_that_is_there_takes_rows_without_the_flag(shop: Sh
     assert {name: table.id for name, table in shop.server.schemas["SHOP"].items()} == made
 
 
+async def test_rows_that_come_into_an_empty_table_meanwhile_are_not_lost(shop: Shop) -> None:
+    backup = await shop.save()
+    for table in shop.server.schemas["SHOP"].values():
+        table.rows.clear()
+
+    def write(sql: str) -> None:
+        if sql.startswith("LOCK TABLE") and "TYPES" in sql:
+            shop.server.schemas["SHOP"]["EMPTY"].rows.append({"A": "2026-01-01 00:00:00"})
+
+    shop.server.fault = write
+    with pytest.raises(RefusedError, match="EMPTY has got rows meanwhile"):
+        await shop.load(backup)
+    assert contents(shop.server) == {"TYPES": [], "EMPTY": ["['2026-01-01 00:00:00']"], "Odd 'name'; --x": []}
+
+
 async def test_a_table_that_cannot_take_the_rows_forbids_it_with_the_reasons(shop: Shop) -> None:
     backup = await shop.save(SaveRequest(tables=("EMPTY",)))
     shop.server.table("EMPTY", [Col("A", "TIMESTAMP(6)"), Col("B", "NUMBER(1,0)", nullable=False)])

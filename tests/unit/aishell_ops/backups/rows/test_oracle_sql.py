@@ -9,7 +9,11 @@ import sqlglot
 from sqlglot import exp
 
 from aishell_ops.backups.engines.contract import LoadRequest
+from aishell_ops.backups.rows.contract import PlacedColumn
 from aishell_ops.backups.rows.engines import oracle, oracle_catalog, oracle_place, oracle_staging
+from aishell_ops.backups.rows.engines.oracle_staging import insertion
+from aishell_ops.backups.rows.fidelity import Shape
+from aishell_ops.backups.rows.model import Column, Kind
 from tests.servers.oracle_tables import OracleMemory
 from tests.unit.aishell_ops.backups.engines.oracle_shop import Shop, with_types
 
@@ -50,16 +54,26 @@ async def test_every_statement_of_a_backup_and_a_restore_is_parsed_as_oracle_s(t
         plain = sql
         for odd, known in UNKNOWN_TO_THE_PARSER.items():
             plain = plain.replace(odd, known)
-        if not sql.startswith("ALTER SESSION"):
+        if not sql.startswith(("ALTER SESSION", "LOCK TABLE")):  # which the parser does not know
             (statement,) = sqlglot.parse(plain, dialect="oracle")
             assert statement is not None
             assert not isinstance(statement, exp.Command), sql
             parsed[sql] = statement
+    assert 'LOCK TABLE /* aishell */ "SHOP"."TYPES" IN EXCLUSIVE MODE WAIT 10' in found
     saved = [sql for sql in found if sql.endswith(" AS OF SCN :scn")]
     assert len(saved) == 6
     assert all(parsed[sql].find(exp.Placeholder) for sql in saved)
     kinds = {type(statement) for statement in parsed.values()}
     assert kinds >= {exp.Select, exp.Insert, exp.Delete, exp.Create, exp.Alter, exp.Drop}
+
+
+def test_a_long_is_the_last_that_is_bound() -> None:
+    types = ["LONG", "NUMBER(9,0)", "TIMESTAMP(9) WITH TIME ZONE"]
+    columns = [PlacedColumn(Column(f"C{number}", Kind.TEXT), f"C{number}", Shape(type_)) for number, type_ in enumerate(types)]
+    sql, numbers = insertion('"S"."T"', columns)
+    assert numbers == [1, 2, 0]
+    assert sql.startswith('INSERT /* aishell */ INTO "S"."T" ("C1", "C2", "C0") VALUES (:c0, CASE WHEN :c1 IS NOT NULL THEN ')
+    assert sql.endswith(" END, :c2)")
 
 
 async def test_no_value_of_a_row_is_ever_in_a_statement(tmp_path: Path) -> None:
