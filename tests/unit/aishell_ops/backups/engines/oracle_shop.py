@@ -19,7 +19,7 @@ from aishell_ops.backups.repository import Repository
 from aishell_ops.backups.restore import Restored, RestoreOrder, plan_restore, restore
 from aishell_ops.backups.rows.hashing import plain_number
 from aishell_ops.backups.storage.folder import FolderStorage
-from aishell_ops.backups.streams.contract import Recipe
+from aishell_ops.backups.streams.contract import Keys, Recipe
 from aishell_ops.backups.take import Order, take
 from tests.servers.oracle_schema import Col
 from tests.servers.oracle_tables import OracleMemory
@@ -137,9 +137,9 @@ class Shop:
         """What a restore would do."""
         return await plan_restore(self.engine, backup, RestoreOrder(self.target, request or LoadRequest()))
 
-    async def load(self, backup: Backup, request: LoadRequest | None = None) -> Restored:
+    async def load(self, backup: Backup, request: LoadRequest | None = None, keys: Keys | None = None) -> Restored:
         """Restore a backup."""
-        order = RestoreOrder(self.target, request or LoadRequest())
+        order = RestoreOrder(self.target, request or LoadRequest(), keys)
         plan = await plan_restore(self.engine, backup, order)
         return await restore(self.engine, self.repository, spot_of(backup), backup, order, plan, CLOCK)
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
+import pyrage
 import pytest
 
 from aishell_core.errors import RefusedError, TargetError, UsageError
+from aishell_core.targets import Secret
 from aishell_ops.backups.drill import drill
 from aishell_ops.backups.engines.contract import HasScratch, LoadRequest, Loads, SaveRequest, Saves
 from aishell_ops.backups.errors import BackupError, BusyError
 from aishell_ops.backups.layout import Line
-from aishell_ops.backups.models import BackupState, Format
+from aishell_ops.backups.models import BackupState, Compression, Encryption, Format
+from aishell_ops.backups.streams.contract import Keys, Recipe
 from aishell_ops.backups.verify import Depth, verify
 from tests.servers.oracle_schema import Col, ora
 from tests.servers.oracle_tables import OracleMemory
@@ -44,6 +47,22 @@ async def test_every_type_comes_back_into_an_empty_schema(shop: Shop) -> None:
     assert contents(shop.server) == before
     assert shop.server.schemas["SHOP"]["TYPES"].key == ("ID",)
     assert shop.server.open == 0
+
+
+async def test_encrypted_no_value_of_it_is_in_the_storage_and_the_wrong_key_restores_nothing(shop: Shop) -> None:
+    identity, other = pyrage.x25519.Identity.generate(), pyrage.x25519.Identity.generate()
+    recipe = Recipe(Compression.NONE, encryption=Encryption(recipients=(str(identity.to_public()),)))
+    before, backup = contents(shop.server), await shop.save(recipe=recipe)
+    stored = b"".join(path.read_bytes() for path in shop.folder.rglob("parts/*"))
+    assert len(stored) > 3_000_000
+    assert b"x" * 100 not in stored
+    assert b"Europe/Berlin" not in stored
+    shop.server.schemas["SHOP"].clear()
+    with pytest.raises(BackupError):
+        await shop.load(backup, keys=Keys((Secret(str(other)),)))
+    assert contents(shop.server) == {}
+    await shop.load(backup, keys=Keys((Secret(str(identity)),)))
+    assert contents(shop.server) == before
 
 
 async def test_it_is_whole_when_it_is_looked_through_and_a_test_restore_leaves_nothing(shop: Shop) -> None:
