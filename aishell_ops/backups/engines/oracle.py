@@ -20,7 +20,6 @@ from aishell_ops.backups.rows.placing import placed_tables
 from aishell_ops.backups.rows.service import RowBackups
 
 METHOD = "flashback"
-_UNTRIED = "no Oracle server was at hand where this was made: try a restore of it before you rely on it"
 
 
 class OracleBackups(RowBackups):
@@ -44,7 +43,7 @@ class OracleBackups(RowBackups):
             "read the server's system change number",
             f"save all rows as they were at it, each table in its own part: {plan.steps[-1]}",
         )
-        return replace(plan, method=METHOD, steps=steps, warnings=(*plan.warnings, _UNTRIED))
+        return replace(plan, method=METHOD, steps=steps)
 
     async def plan_load(self, target: Target, manifest: Manifest, request: LoadRequest) -> LoadPlan:
         """What a restore would do; a table that is there and cannot take the rows stands among its obstacles."""
@@ -52,4 +51,4 @@ class OracleBackups(RowBackups):
         known = described(manifest)
         tables = placed_tables(self._tables, known.wanted(request.tables), same=known.family == FAMILY)
         whys = await self._tables.unfit(target, Place(plan.database, there=True, family=FAMILY), tables)
-        return replace(plan, obstacles=(*plan.obstacles, *whys, *one_job_obstacle(request)), warnings=(*plan.warnings, _UNTRIED))
+        return replace(plan, obstacles=(*plan.obstacles, *whys, *one_job_obstacle(request)))

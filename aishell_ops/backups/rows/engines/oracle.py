@@ -31,6 +31,7 @@ FAMILY = "oracle"
 SCN = "SELECT /* aishell */ current_scn AS scn FROM v$database"
 SCN_BY_PACKAGE = "SELECT /* aishell */ dbms_flashback.get_system_change_number AS scn FROM dual"
 NOW = "SELECT /* aishell */ (CAST(SYS_EXTRACT_UTC(SYSTIMESTAMP) AS DATE) - DATE '1970-01-01') * 86400 AS now FROM dual"
+_UNTRIED = "no Oracle server was at hand where this was made: try a restore of it before you rely on it"
 _NO_PACKAGE = frozenset({904, 6550})
 _TRIAL = "aishell_trial"
 """The option of a target for a test restore, which is never part of a URL."""
@@ -62,7 +63,7 @@ class OracleTables:
         there = contents.tables
         wanted = tuple(dict.fromkeys(table_named(_folded(name, there), there) for name in tables)) if tables else there
         skipped = () if tables else contents.skipped
-        return Look(source, FAMILY, wanted, skipped, contents.warnings, contents.data_bytes or None)
+        return Look(source, FAMILY, wanted, skipped, (*contents.warnings, _UNTRIED), contents.data_bytes or None)
 
     @asynccontextmanager
     async def moment(self, target: Target, look: Look, *, secret: bool) -> AsyncIterator[OracleMoment]:
@@ -101,7 +102,8 @@ class OracleTables:
             schema = await schema_named(connection, database or schema_of(plain, self._environ))
             if trial:
                 return Place(schema, there=True, family=FAMILY)
-            return await surveyed(connection, schema, [name for _, name in tables], FAMILY)
+            place = await surveyed(connection, schema, [name for _, name in tables], FAMILY)
+            return replace(place, warnings=(*place.warnings, _UNTRIED))
 
     async def unfit(self, target: Target, place: Place, tables: Sequence[Placed]) -> tuple[str, ...]:
         """Why rows do not go into tables that are there; raises OracleError."""

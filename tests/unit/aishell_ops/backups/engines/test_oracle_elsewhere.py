@@ -87,6 +87,7 @@ async def test_rows_of_sqlite_come_into_oracle_and_what_has_no_place_is_refused(
     shop.server.schemas["SHOP"].clear()
     oracle = Side(OracleTables({}, shop.server.connect), shop.target)
     plan = await oracle.plan(backup, odd)
+    assert any("no Oracle server was at hand" in each for each in plan.warnings)
     assert {each.column: each.target_type for each in plan.fidelity if each.target_type} == {
         "a b": "NUMBER(19,0)",
         "name": "CLOB",
