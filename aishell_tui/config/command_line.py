@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from aishell_core.documents.masking import mask_url
 from aishell_core.errors import ConfigError, UsageError
 from aishell_core.targets import Location, Target, default_name, parse_location
 from aishell_core.values import TargetId
@@ -79,4 +80,4 @@ def unknown_name(word: str, names: Sequence[str]) -> UsageError:
     near = get_close_matches(word, names, n=1, cutoff=0.5)
     guess = f"did you mean {near[0]}? " if near else ""
     configured = f"configured: {', '.join(names)}" if names else "no database is configured; give a URL such as sqlite:///path/to/app.db"
-    return UsageError(f"there is no target {word!r}", guess + configured)
+    return UsageError(f"there is no target {mask_url(word)!r}", guess + configured)

@@ -12,6 +12,7 @@ from aishell_core.documents.problems import InvalidConfigError
 from aishell_core.errors import TargetError, UsageError
 from aishell_core.targets import Environment, TlsPolicy
 from aishell_core.values import Thresholds
+from aishell_tui.config.command_line import unknown_name
 from aishell_tui.config.load import VARIABLES, Configuration, load_config
 from aishell_tui.config.origin import effective_values
 from aishell_tui.config.presence import missing_files, missing_variables
@@ -200,6 +201,7 @@ def test_targets_are_chosen_by_name_or_url(home: Path, work: Path) -> None:
     with pytest.raises(UsageError) as caught:
         chosen_targets(loaded, ("ap",))
     assert (caught.value.message, caught.value.hint) == ("there is no target 'ap'", "did you mean app? configured: app, other")
+    assert unknown_name("oracle://u:secret@h/x", ("app",)).message == "there is no target 'oracle://u:***@h/x'"
 
 
 def test_files_of_the_same_name_become_two_targets(home: Path, work: Path) -> None:
