@@ -270,6 +270,8 @@ def run_scheduler(
 
     One program runs them at a time: another one waits, and takes over when that has ended. A service of the system can
     run it; every run is a line on standard error. What runs when it is ended leaves no half of a backup.
+
+    With --once the exit code is 1 when one of the runs did not go well; what failed waits for its next time.
     """
     from aishell_tui.oneshot import run
 
@@ -280,11 +282,18 @@ def run_scheduler(
 
 async def _run(chosen: Choice, *, once: bool) -> int:
     from aishell_core.clock import SystemClock
+    from aishell_core.values import Severity
     from aishell_ops.backups.scheduler import OTHER_PROGRAM
     from aishell_tui.backup_runs import BackupRuns
     from aishell_tui.places import find_places
 
-    runs = BackupRuns(lambda: configuration(chosen), find_places().state, SystemClock(), _print, opens_of(chosen))
+    told: list[Event] = []
+
+    def tell(event: Event) -> None:
+        told.append(event)
+        _print(event)
+
+    runs = BackupRuns(lambda: configuration(chosen), find_places().state, SystemClock(), tell if once else _print, opens_of(chosen))
     scheduler = runs.scheduler
     if not once:
         note("schedules are run from now on")
@@ -299,7 +308,7 @@ async def _run(chosen: Choice, *, once: bool) -> int:
 
         kind = BusyError if scheduler.fault == OTHER_PROGRAM else BackupError
         raise kind(scheduler.fault, "aishell backup schedules says how things stand")
-    return 0
+    return _WRONG if any(event.severity is not Severity.OK for event in told) else 0
 
 
 def _print(event: Event) -> None:

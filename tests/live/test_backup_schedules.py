@@ -155,7 +155,7 @@ def test_success_and_failure_are_told_to_a_channel_as_one_incident(house: House,
     kept = house.path.read_bytes()
     house.path.write_bytes(b"no database" * 100)
     house.make_due("often", "*/5 * * * *")
-    assert house.run("run-scheduler", "--once").code == 0
+    assert house.run("run-scheduler", "--once").code == 1
     assert house.runs() == [("often", "shop", RunOutcome.FAILED)]
     listed = house.run("schedules")
     assert (listed.code, "failed" in listed.out) == (1, True)
