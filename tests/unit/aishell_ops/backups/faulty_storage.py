@@ -13,11 +13,15 @@ from aishell_ops.backups.storage.folder import FolderStorage
 
 T = TypeVar("T")
 
+CHANGING = ("put_new ", "replace ", "begin to write ", "write ", "commit ", "delete ", "sweep")
+"""How the words of calls begin that change something."""
+
 
 class Fault:
     """Counts the calls of all storages that share it; call `number` fails, after its effect where it is `late`.
 
-    `calls` are the words of all that were made, and `words` are those of the one that failed, "" before that.
+    `calls` are the words of all that were made, and `words` are those of the one that failed, "" before that. `has_changed` says
+    whether anything was changed until then.
     """
 
     def __init__(self, number: int | None = None, *, late: bool = False, kind: StorageFault = StorageFault.UNAVAILABLE) -> None:
@@ -25,6 +29,7 @@ class Fault:
         self._lock = threading.Lock()
         self.calls: list[str] = []
         self.words = ""
+        self.has_changed = False
 
     def call(self, what: str, work: Callable[[], T]) -> T:
         """Do it, unless it is the one that fails; raises StorageError."""
@@ -40,6 +45,7 @@ class Fault:
             self.calls.append(what)
         if number == self._number and not self._late:
             self._fail(number, f"call {number} ({what}) fails")
+        self.has_changed = self.has_changed or (not self.words and what.startswith(CHANGING))
         return number
 
     def end(self, number: int) -> None:
