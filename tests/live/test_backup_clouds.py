@@ -202,7 +202,7 @@ def file_ways(path: Path) -> Iterator[dict[str, Way]]:
 
 PLAIN: tuple[Recipe, Keys | None] = (Recipe(), None)
 LOCKED: tuple[Recipe, Keys | None] = (ENCRYPTED, KEYS)
-WAYS = {
+WAYS: dict[str, dict[Any, tuple[tuple[Recipe, Keys | None], ...]]] = {
     # A server's files are some tens of megabytes, and a server is started on them: one of both to each cloud.
     "files of PostgreSQL": {s3: (PLAIN,), azure: (LOCKED,), google: (PLAIN,)},
     "files of MariaDB": {s3: (LOCKED,), azure: (PLAIN,), google: (LOCKED,)},

@@ -101,7 +101,7 @@ import asyncio, os, sys
 from pathlib import Path
 from aishell_ops.backups.engines.contract import LoadRequest
 from aishell_ops.backups.progress import Stage
-from aishell_ops.backups.rows import service
+from aishell_ops.backups.rows import restoring
 from aishell_ops.backups.storage.folder import FolderStorage
 from aishell_ops.backups.repository import Repository
 from tests.row_world import Side
@@ -125,11 +125,11 @@ class Dies:
     async def publish(self, placed):
         os.kill(os.getpid(), 9)
 
-class Loading(service._Loading):
+class Loading(restoring._Loading):
     def __init__(self, engine, staging, *rest):
         super().__init__(engine, Dies(staging, sys.argv[1]), *rest)
 
-service._Loading = Loading
+restoring._Loading = Loading
 storage = FolderStorage(Path({storage!r}))
 (backup,) = [one for one in Repository(storage, lambda: 0.0).scan().backups if one.id == {id!r}]
 side = Side({engine}(), Target(TargetId("place"), parse_location({url!r})))
