@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from aishell_core.documents.masking import MASK, is_secret_name, mask_line
+from aishell_core.documents.masking import MASK, is_secret_name, mask_line, mask_service
 from aishell_core.documents.problems import InvalidConfigError, Problem
 
 Plain = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
@@ -28,6 +28,7 @@ _LONGEST_MESSAGE = 1_000
 _SLOWLY_READ = 200_000
 """Characters that are read once more by the slow reader, for its better words about an error."""
 _STARTER = "aishell config init writes a starter file"
+_QUOTED_URL = re.compile(r"['\"][a-z][a-z0-9.+-]*://", re.IGNORECASE)
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq", "timestamp")}
@@ -66,7 +67,7 @@ class Document:
         """A problem at the place of a value, or of its key."""
         span = self.span(path, of_key=of_key)
         if span is None:
-            return Problem(self.source, what, hint)
+            return Problem(self.source, _cut(_without_secrets(what)), _cut(hint))
         secret = not of_key and self._is_written_secret(path)
         return self.problem_at(span, what, hint, cut=of_key, secret=secret)
 
@@ -85,7 +86,7 @@ class Document:
     def problem_at(self, span: Span, what: str, hint: str = "", *, cut: bool = False, secret: bool = False) -> Problem:
         """A problem at a place; `cut` leaves out what follows it on the line, `secret` masks it."""
         excerpt = self._excerpt(span, cut=cut, secret=secret)
-        return Problem(self.source, _cut(what), _cut(hint), span.line, span.column, excerpt)
+        return Problem(self.source, _cut(_without_secrets(what)), _cut(hint), span.line, span.column, excerpt)
 
     def _excerpt(self, span: Span, *, cut: bool, secret: bool) -> str:
         if not 0 < span.line <= len(self.lines):
@@ -104,6 +105,11 @@ class Document:
             start = min(start, len(mask_line(line[:start], before)), max(0, len(masked) - 1))
         length = max(1, min(span.length, len(masked) - start))
         return _draw(masked, span.line, start, length)
+
+
+def _without_secrets(what: str) -> str:
+    """A message that may quote a URL, wherever in the file somebody has put it."""
+    return mask_service(what) if _QUOTED_URL.search(what) is not None else what
 
 
 def _cut(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from functools import lru_cache
 
@@ -11,23 +12,30 @@ from aishell_core.targets import ENGINES
 MASK = "***"
 
 # Every pattern here takes time in proportion to the text, whatever that is: what is masked comes out of files of others.
-_WORD = re.compile(r"[^\s'\"]+")
-# The password of a URL ends at its last @, because people forget to escape the others.
+# The password of a URL ends at its last @, because people forget to escape the others, and blanks and quotes as well.
 _URL_USER = re.compile(r"://[^:/@]*+:")
-# The same without a scheme, as in app:secret@host.
-_BARE_USER = re.compile(r"[^:/]++:(?=[^:/])")
+# The same without a scheme, or behind a misspelt one, as in app:secret@host; and the way of Oracle, as in app/secret@host.
+_BARE_USER = re.compile(r":(?!//)(?=[^\s:])")
+_ORACLE_USER = re.compile(r"(?<![^\s'\"])[\w$#]++/(?=[^/@])")
 # A file has neither user nor host, so what stands there may be anything, a password among it.
-_FILE_HOST = re.compile(r"(sqlite://)[^/\s'\"$]+", re.IGNORECASE)
+_FILE_HOST = re.compile(r"(sqlite://)[^/$]+", re.IGNORECASE)
+# Where another URL begins on the same line.
+_NEXT_URL = re.compile(r"(?<=[\s'\"\[({,])[a-z][a-z0-9.+-]{0,30}://(?=[^\s@]{0,200}@|[^\s@:]{0,100}:)", re.IGNORECASE)
+_QUOTE = re.compile(r"(['\"])(?:[a-z][a-z0-9.+-]{0,30}:?//|\w{1,40}\s?=)", re.IGNORECASE)
 # In the URL of a service that carries messages every part behind the scheme, or behind the host, may be a token.
-_SERVICE_URL = re.compile(r"([a-z][a-z0-9.+-]{0,30})(://)([^\s'\"/]*)(/?)([^\s'\"]*)", re.IGNORECASE)
+_SERVICE_URL = re.compile(r"([a-z][a-z0-9.+-]{0,30})(://)([^\s'\"/]*+)(/?)", re.IGNORECASE)
 _WEB = re.compile(r"(?:\w+\+)?https?", re.IGNORECASE)
 _DATABASES = frozenset(scheme for engine in ENGINES for scheme in engine.schemes)
 _SECRET_WORD = r"(?:pass\w*|pas?sw\w*|pwd|secret\w*|token\w*|credential\w*|api_?key\w*|private_?key\w*)"  # noqa: S105
 _SECRET_ENDING = re.compile(rf"{_SECRET_WORD}\Z", re.IGNORECASE)
 _OPTION = re.compile(r"[?&;](\w++)=")
-_OPTION_VALUE = re.compile(r"[^&;\s'\"]+")
+_NEXT_OPTION = re.compile(r"[&;]\w++=")
+_WORD_VALUE = re.compile(r"(?:^|(?<=[\s'\"]))(\w++)\s*+=\s*+(?=\S)")
+_NEXT_WORD = re.compile(r"\s++\w++\s*+=")
+_QUOTED_END = re.compile(r"(?<=')(?=\s++\w++\s*+=|\s*+\Z)")
 _KEY = re.compile(r"(?:^|(?<=[\s{,\"']))(?P<name>\w++)[\"']?+\s*+:\s*+(?=\S)")
 _VARIABLE = re.compile(r"\$\{[^{}]*\}")
+_WHOLLY_VARIABLE = re.compile(r"\$\{[^{}]*+\}(?=[\s'\",}\]]|\Z)")
 _REFERENCE = re.compile(r"\{?\s*(?:env|file|command)\s*:.*", re.IGNORECASE)
 
 
@@ -37,32 +45,55 @@ def is_secret_name(name: str) -> bool:
 
 
 def mask_url(text: str) -> str:
-    """A text in which the password of every URL, and every secret option of one, is ***."""
-    return _mask_options(_WORD.sub(_mask_password, text))
+    """A URL, or a list of words such as host=db password=x, with *** as its password and as each secret option; or a text about one."""
+    limit = _closing(text)
+    return _mask_password(_mask_values(text[:limit]) + text[limit:])
 
 
-def _mask_password(found: re.Match[str]) -> str:
-    """A word, as quotes and blanks part them, with *** between what opens a password and the last @."""
-    word = found[0]
-    end = word.rfind("@")
-    if (user := _URL_USER.search(word)) is not None and user.end() < end:
-        word = f"{word[: user.end()]}{MASK}{word[end:]}"
-    word = _FILE_HOST.sub(rf"\1{MASK}", word)
-    end = word.rfind("@")
-    if (user := _BARE_USER.match(word)) is not None and user.end() < end:
-        word = f"{word[: user.end()]}{MASK}{word[end:]}"
-    return word
+def mask_service(text: str) -> str:
+    """The same of a text that may be the URL of a service, of which nothing but the scheme and a web page's host is shown."""
+    return _mask_service(mask_url(text))
 
 
-def _mask_options(text: str) -> str:
-    """The text with *** as the value of each option whose name is that of a secret."""
+def _closing(text: str) -> int:
+    """Where the last quote stands of the kind that opens a URL in a text; the end of the text where none does."""
+    opening = _QUOTE.search(text)
+    closing = text.rfind(opening[1]) if opening is not None else -1
+    return closing if opening is not None and closing > opening.start() else len(text)
+
+
+def _mask_password(text: str) -> str:
+    """A text with *** between what opens a password and the last @, whatever stands there."""
+    end = text.rfind("@")
+    if (user := _URL_USER.search(text)) is not None and user.end() < end:
+        text = f"{text[: user.end()]}{MASK}{text[end:]}"
+    text = _FILE_HOST.sub(rf"\1{MASK}", text)
+    for opening in (_BARE_USER, _ORACLE_USER):
+        end = text.rfind("@")
+        user = opening.search(text)
+        if user is not None and user.end() < end:
+            text = f"{text[: user.end()]}{MASK}{text[end:]}"
+    return text
+
+
+def _mask_values(text: str) -> str:
+    """The text with *** as the value of each option, and of each word with an equals sign, whose name is that of a secret."""
+    text = _mask_named(text, _WORD_VALUE, lambda at: _QUOTED_END.search(text, at + 2) if text[at] == "'" else _NEXT_WORD.search(text, at))
+    return _mask_named(text, _OPTION, lambda at: _NEXT_OPTION.search(text, at))
+
+
+def _mask_named(text: str, named: re.Pattern[str], ending: Callable[[int], re.Match[str] | None]) -> str:
+    """The text with *** behind each name of a secret, up to what `ending` finds for the place where its value begins."""
     parts: list[str] = []
     done = at = 0
-    while (option := _OPTION.search(text, at)) is not None:
-        at = option.end()
-        if _SECRET_ENDING.search(option[1]) and (value := _OPTION_VALUE.match(text, at)) is not None:
-            parts += text[done:at], MASK
-            done = at = value.end()
+    while (name := named.search(text, at)) is not None:
+        at = name.end()
+        if _SECRET_ENDING.search(name[1]) and at < len(text):
+            found = ending(at)
+            end = len(text) if found is None else found.start()
+            if end > at:
+                parts += text[done:at], MASK
+                done = at = end
     return "".join((*parts, text[done:]))
 
 
@@ -81,17 +112,33 @@ def mask_line(line: str, line_before: str = "") -> str:
         if is_secret and not _REFERENCE.match(line, found.end()):
             line = f"{line[: found.end()]}{MASK}"
             break
-    return _SERVICE_URL.sub(_mask_service, mask_url(line))
+    return "".join(mask_service(piece) for piece in _pieces(line))
 
 
-def _mask_service(found: re.Match[str]) -> str:
-    scheme, _separator, host, slash, rest = found.groups()
-    # A database whose scheme is misspelt stays readable, because that is what its excerpt is to show.
-    if _is_nearly_database(scheme.lower()) or f":{MASK}@" in host or _VARIABLE.fullmatch(host + slash + rest):
-        return found[0]
-    if _WEB.fullmatch(scheme):
-        return f"{scheme}://{host}{slash}{MASK if rest else ''}"
-    return f"{scheme}://{MASK}"
+def _pieces(line: str) -> Iterator[str]:
+    """A line in pieces with one URL each. What stands before the first @ is never cut: it may be a password."""
+    begin, first = 0, line.find("@")
+    for found in _NEXT_URL.finditer(line):
+        if 0 <= first < found.start():
+            yield line[begin : found.start()]
+            begin, first = found.start(), line.find("@", found.end())
+    yield line[begin:]
+
+
+def _mask_service(text: str) -> str:
+    """The text with *** for what follows the first scheme, or host of the web, that is not that of a database."""
+    for found in _SERVICE_URL.finditer(text):
+        scheme, _separator, host, _slash = found.groups()
+        # A database whose scheme is misspelt stays readable, because that is what its excerpt is to show.
+        if _is_nearly_database(scheme.lower()) or f":{MASK}@" in host or _WHOLLY_VARIABLE.match(text, found.end(2)):
+            continue
+        begin = max(0, found.start() - 1)
+        end = begin + _closing(text[begin:])
+        if not _WEB.fullmatch(scheme):
+            return f"{text[: found.end(2)]}{MASK}{text[end:]}"
+        if text[found.end() : end].strip():
+            return f"{text[: found.end()]}{MASK}{text[end:]}"
+    return text
 
 
 @lru_cache(maxsize=256)

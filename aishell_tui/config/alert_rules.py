@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from aishell_core.documents.masking import mask_service
 from aishell_core.documents.problems import Problem, nearest
 from aishell_core.errors import AishellError
 from aishell_core.targets import Secret
@@ -136,7 +137,9 @@ def _unknown_channels(configuration: Configuration) -> Iterator[Problem]:
         if name not in alerts.channels:
             hint = nearest(name, sorted(alerts.channels)) or "name it under alerts: channels: in your own config.yaml"
             yield _problem(
-                configuration.origins.get(f"{ALERTS}.{key}", ""), f"{key} names the channel {name!r}, which is not configured", hint
+                configuration.origins.get(f"{ALERTS}.{key}", ""),
+                f"{key} names the channel {mask_service(name)!r}, which is not configured",
+                hint,
             )
 
 

@@ -31,6 +31,23 @@ from aishell_core.documents.masking import has_written_secret, mask_line, mask_u
         ("url: https://h.example/", "", "url: https://h.example/"),
         ("url: slack://${TOKENS}", "", "url: slack://${TOKENS}"),
         ("url: mongodb+srv://db/x", "", "url: mongodb+srv://db/x"),
+        ("url: redis://:hunter2 two@h/0", "", "url: redis://:***@h/0"),
+        ("url: 'mongodb://u:hun\"ter'2@h'", "", "url: 'mongodb://u:***@h'"),
+        ("url: redis://user:p@ss hunter2@h", "", "url: redis://user:***@h"),
+        ("url: postgres//u:hunter2@h/d", "", "url: postgres//u:***@h/d"),
+        ("url: system/hunter 2@h/d", "", "url: system/***@h/d"),
+        ("url: redis://h/0?password=hunter2 two&db=1", "", "url: redis://h/0?password=***&db=1"),
+        ("url: \"host=db password='hunter 2' port=1\"", "", 'url: "host=db password=*** port=1"'),
+        ("url: \"host=db password='hun'ter 2'\"", "", 'url: "host=db password=***"'),
+        ("url: slack://T0/hunter 2/x", "", "url: slack://***"),
+        ("channels: [slack://T0/hunter 2, 'x']", "", "channels: [slack://***"),
+        (
+            "urls: ['pg://u:hunter2@h', redis://:hunter 3@h2, https://h.example/]",
+            "",
+            "urls: ['pg://u:***@h', redis://:***@h2, https://h.example/***",
+        ),
+        ("sqlite: sqlite://hunter 2/x.db", "", "sqlite: sqlite://***/x.db"),
+        ("at: 10:30, team/web, time=5", "", "at: 10:30, team/web, time=5"),
     ],
 )
 def test_lines_are_shown_without_their_secrets(line: str, before: str, masked: str) -> None:
@@ -38,12 +55,22 @@ def test_lines_are_shown_without_their_secrets(line: str, before: str, masked: s
     assert mask_line(line, before) == masked
 
 
-_WORD = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF, exclude_characters="'\"", exclude_categories=["Cc", "Zs"]), min_size=1)
+_WORD = st.text(st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_categories=["Cc"]), min_size=1)
 
 
 @given(user=st.from_regex(r"[a-z]{0,8}", fullmatch=True), password=_WORD, host=st.from_regex(r"[a-z]{1,8}", fullmatch=True))
 def test_every_password_of_a_url_is_masked(user: str, password: str, host: str) -> None:
-    """Also one with : / @ or ? in it that somebody forgot to escape."""
+    """Also one with : / @ ? blanks or quotes in it that somebody forgot to escape."""
     url = f"mysql://{user}:{password}@{host}/db"
     assert mask_url(url) == f"mysql://{user}:***@{host}/db"
     assert has_written_secret(url)
+    assert mask_line(f"  url: {url}") == f"  url: mysql://{user}:***@{host}/db"
+
+
+@given(password=_WORD.filter(lambda text: "=" not in text and "&" not in text and ";" not in text))
+def test_every_password_among_options_and_words_is_masked(password: str) -> None:
+    """Whatever blanks and quotes it holds."""
+    assert mask_url(f"redis://h/0?password={password}&db=1") == "redis://h/0?password=***&db=1"
+    words = f"host=h password='{password}' port=1"
+    assert mask_url(words) == "host=h password=*** port=1"
+    assert has_written_secret(words)

@@ -310,6 +310,18 @@ def test_names_of_channels_that_lead_nowhere_are_warned_about(folders: Folders) 
     ]
 
 
+def test_a_url_where_the_name_of_a_channel_belongs_is_told_without_its_tokens(folders: Folders) -> None:
+    text = (
+        "alerts:\n  default_channels: [slack-T0]\n  rules:\n"
+        "    - {name: a, condition: query.duration > 5000, channels: ['slack://hunter2/x/y'], escalate: {after: 5m, channels: ['slack://hunter2/z']}}\n"
+    )
+    folders.own_file.write_text(text, encoding="utf-8")
+    book = folders.book()
+    told = [*book.warnings, *book.errors]
+    assert len([each for each in told if "slack://***" in each.what]) == 2, told
+    assert "hunter2" not in str(told)
+
+
 def test_a_rule_for_a_target_that_is_not_configured_is_warned_about(folders: Folders) -> None:
     rule = "{{name: {0}, condition: pool.usage > 90%, channels: [], targets: {1}}}"
     rules = "".join(f"    - {rule.format(*each)}\n" for each in (("a", "shpo"), ("b", "shop"), ("c", "sh*")))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from aishell_core.documents.problems import InvalidConfigError
 from aishell_core.errors import ConfigError
 from aishell_tui.config.load import load_config
 from aishell_tui.config.origin import effective_values
@@ -154,3 +155,27 @@ def test_no_secret_is_among_the_effective_values(tmp_path: Path) -> None:
     assert shown["targets.c.password"] == "*** from environment variable PW"
     assert SECRET not in str(shown)
     assert SECRET not in str(loaded)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://:hunter2 word@127.0.0.1:1/0", "redis://:***@127.0.0.1:1/0"),
+        ('mongodb://u:hun"ter2@127.0.0.1/d', "mongodb://u:***@127.0.0.1/d"),
+        ("redis://user:p@ss hunter2@127.0.0.1/0", "redis://user:***@127.0.0.1/0"),
+    ],
+)
+def test_a_password_with_blanks_or_quotes_is_hidden_and_warned_about(tmp_path: Path, url: str, shown: str) -> None:
+    path = _write(tmp_path / "c.yaml", f"targets:\n  - name: a\n    url: '{url}'\n", 0o600)
+    loaded = load_config(path, environ={})
+    assert {value.key: value.value for value in effective_values(loaded)}["targets.a.url"] == shown
+    assert [warning.what for warning in loaded.warnings] == ["the URL of 'a' holds a password"]
+
+
+@pytest.mark.parametrize("url", ["host=127.0.0.1 user=u password='hunter2 8'", "redis://:hunter2 \\t x@[::1:1", "postgres//u:hunter2@h/d"])
+def test_what_is_no_url_is_told_without_its_password(tmp_path: Path, url: str) -> None:
+    path = _write(tmp_path / "c.yaml", f'targets:\n  - name: a\n    url: "{url}"\n', 0o600)
+    with pytest.raises(InvalidConfigError) as caught:
+        load_config(path, environ={})
+    assert "hunter2" not in str(caught.value)
+    assert "***" in str(caught.value)
