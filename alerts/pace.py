@@ -34,7 +34,7 @@ class Pace:
     def __init__(self, now: float) -> None:
         self.due = now
         """When the next evaluation is to be."""
-        self._began = self._paid_until = now
+        self._began = self._rest_until = self._paid_until = now
         self._heard: dict[TargetId, float] = {}
         self._leader: TargetId | None = None
 
@@ -47,12 +47,17 @@ class Pace:
         self._leader = _leader(self._heard, self._leader)
         self.due = now + INTERVAL_SECONDS + (LATE_SECONDS if self._leader is not None else 0.0)
 
+    def ended(self, now: float) -> None:
+        """It is over: as long as it took nothing is evaluated, up to a second, so that others get on where it takes long."""
+        self._rest_until = now + min(INTERVAL_SECONDS, now - self._began)
+        self.due = max(self.due, self._rest_until)
+
     def heard(self, target: TargetId, now: float) -> bool:
         """A target was read; whether the next evaluation is sooner for that."""
         self._heard[target] = now
         if self._leader is None:
             self._leader = target
-        soonest = max(now + _GATHER_SECONDS, self._began + _SOONEST_SECONDS, self._paid_until - LATE_SECONDS)
+        soonest = max(now + _GATHER_SECONDS, self._began + _SOONEST_SECONDS, self._rest_until, self._paid_until - LATE_SECONDS)
         if target != self._leader or soonest >= self.due or soonest > now + _LONGEST_SECONDS:
             # Where it is too soon to follow, the evaluation comes late, and the next ones ever later, until one can.
             return False

@@ -191,6 +191,7 @@ class AlertService:
         while True:
             self._pace.began(self._clock.steady())
             await self.tick()
+            self._pace.ended(self._clock.steady())
             await self._until_due()
 
     async def _until_due(self) -> None:

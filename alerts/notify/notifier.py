@@ -24,12 +24,12 @@ from aishell_core.errors import StateError
 from alerts.models import Alert, AlertChange, Evidence, Fingerprint
 from alerts.notify import escalation, group_rows, outbox
 from alerts.notify.codec import Tells
-from alerts.notify.compose import Draft, Part, Surroundings, drafts_of, heartbeat_of
+from alerts.notify.compose import Part, Surroundings, drafts_of, heartbeat_of
 from alerts.notify.custody import Custody, custody_of, is_all_judged, last_evaluated
 from alerts.notify.delivery import Delivery, Transact
 from alerts.notify.following import follow_rules
 from alerts.notify.grouping import Decision, Group, decide, repeat_seconds
-from alerts.notify.models import Channel, ChannelKind, Routes, Sender
+from alerts.notify.models import Channel, ChannelKind, Message, Routes, Sender
 from alerts.notify.removed import follow_configuration
 from alerts.rule import Rule
 from alerts.store import change_rows
@@ -226,10 +226,15 @@ class Notifier:
         lately = outbox.made_within(connection, channel.name, channel.rate_seconds, now)
         drafts, waiting = drafts_of(channel, parts, lately, around)
         for draft in drafts:
-            _write_down(connection, draft, now, self.judge)
-            self._fresh_until = self._clock.steady() + _FRESH_SECONDS
+            self._put_into_queue(connection, draft.message, draft.tells)
+            for group, decision in draft.parts:
+                group_rows.bind(connection, group, decision.over, draft.message.id, now)
         for group in waiting:
             group_rows.put_off(connection, group, now + channel.rate_seconds / channel.most_messages)
+
+    def _put_into_queue(self, connection: sqlite3.Connection, message: Message, tells: Tells) -> None:
+        outbox.put(connection, message, tells, outbox.urgency_of(message.level, message.kind), self.judge, wall=self._clock.now())
+        self._fresh_until = self._clock.steady() + _FRESH_SECONDS
 
     def _is_being_seen(self, connection: sqlite3.Connection, decision: Decision, now: float) -> bool:
         """Whether what is behind an alert that has just fired or risen is still being read: the message waits one evaluation for that."""
@@ -260,8 +265,7 @@ class Notifier:
         last = outbox.last_heartbeat(connection, channel.name, now)
         if last is None or now >= last + heartbeat.every_seconds:
             message = heartbeat_of(channel, heartbeat.every_seconds, Surroundings(self._routes, {}, now, self._new_id))
-            outbox.put(connection, message, Tells(), outbox.urgency_of(message.level, message.kind), self.judge)
-            self._fresh_until = self._clock.steady() + _FRESH_SECONDS
+            self._put_into_queue(connection, message, Tells())
 
     def _follow_configuration(self, connection: sqlite3.Connection, now: float) -> None:
         if self._followed_at is None or abs(now - self._followed_at) >= _FOLLOW_SECONDS:
@@ -289,9 +293,3 @@ def _look_at(group: Group, decision: Decision, now: float) -> float | None:
         return decision.due_at
     soon = now + _UNCONFIGURED_SECONDS
     return soon if decision.due_at is None else min(soon, decision.due_at)
-
-
-def _write_down(connection: sqlite3.Connection, draft: Draft, now: float, judge: int) -> None:
-    outbox.put(connection, draft.message, draft.tells, outbox.urgency_of(draft.message.level, draft.message.kind), judge)
-    for group, decision in draft.parts:
-        group_rows.bind(connection, group, decision.over, draft.message.id, now)

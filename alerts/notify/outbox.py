@@ -37,14 +37,18 @@ class Taken:
     """When it was made by the clock as it is now; what a message itself says stays as it was written."""
 
 
-def put(connection: sqlite3.Connection, message: Message, tells: Tells, urgency: int, judge: int = 0) -> None:
-    """Queue a message, to be sent by this program (`judge`); the more urgent go first. A new sign of life replaces one that waits."""
+def put(connection: sqlite3.Connection, message: Message, tells: Tells, urgency: int, judge: int = 0, *, wall: float | None = None) -> None:
+    """Queue a message, to be sent by this program (`judge`); the more urgent go first. A new sign of life replaces one that waits.
+
+    It is due at once by the wall clock (`wall`), which may be behind the time that alerts are counted in by a part of a second.
+    """
     if message.kind is MessageKind.HEARTBEAT:
         connection.execute(
             "DELETE FROM notice_message WHERE channel = ? AND kind = ? AND state = 'queued'", (message.channel, message.kind)
         )
     row = (
-        *(message.id, message.channel, str(message.kind), urgency, message.made_at, message.made_at),
+        *(message.id, message.channel, str(message.kind), urgency, message.made_at),
+        message.made_at if wall is None else min(message.made_at, wall),
         *(storable(message.title), encode_tells(tells), storable(encode_message(message)), judge),
     )
     sql = (
