@@ -28,6 +28,7 @@ PHRASES: Mapping[str, tuple[str, str]] = {
     "postgres.subscription.errors.rate": ("applying what the subscription brings fails: {value}, limit {limit}", "replication"),
     "postgres.subscription.down": ("no worker applies what the subscription brings", "replication"),
     "postgres.checksum.failures": ("pages with a wrong checksum: {value}, data is damaged", "health"),
+    "postgres.archive.failing": ("archiving the log fails", "maintenance"),
     "postgres.archive.failed.rate": ("archiving the log fails: {value}, limit {limit}", "maintenance"),
     "postgres.archive.backlog": ("log files that wait to be archived: {value}, limit {limit}", "maintenance"),
     "postgres.archive.age": ("no log file was archived for {value}, limit {limit}", "maintenance"),

@@ -220,6 +220,7 @@ def samples(second: float) -> tuple[Sample, ...]:
         Sample(catalogue.PG_CHECKPOINT_WRITE_TIME, 90 * second),
         Sample(catalogue.PG_ARCHIVE_AGE, 12 + second),
         Sample(catalogue.PG_ARCHIVE_BACKLOG, 14),
+        Sample(catalogue.PG_ARCHIVE_FAILING, 0),
         Sample(catalogue.PG_ARCHIVE_FAILED, 0),
         Sample(catalogue.PG_SETTINGS_PENDING, 1),
         Sample(catalogue.POLL_QUERIES, 1.6 * second),

@@ -84,7 +84,14 @@ PG_SLOTS_LOST = gauge(
     None,
     1,
 )
-PG_ARCHIVE_FAILED = rate("postgres.archive.failed.rate", Unit.PER_SECOND, POSTGRES, "Log files that could not be archived.", 0.001)
+PG_ARCHIVE_FAILING = gauge(
+    "postgres.archive.failing",
+    Unit.COUNT,
+    POSTGRES,
+    "1 from a failure to archive the log to the next success: the server tries again each minute, also while it counts none.",
+    1,
+)
+PG_ARCHIVE_FAILED = rate("postgres.archive.failed.rate", Unit.PER_SECOND, POSTGRES, "Failed tries to archive a log file.")
 PG_ARCHIVE_AGE = gauge("postgres.archive.age", Unit.SECONDS, POSTGRES, "Time since a log file was last archived.")
 PG_ARCHIVE_BACKLOG = gauge("postgres.archive.backlog", Unit.COUNT, POSTGRES, "Log files that wait to be archived.", 10, 100)
 PG_VACUUM_WORKERS = gauge("postgres.vacuum.workers", Unit.COUNT, POSTGRES, "Autovacuum workers that run now.")

@@ -194,8 +194,8 @@ def history_lines(view: TargetView) -> tuple[Spans, ...]:
 
 def archiver_lines(view: TargetView) -> tuple[Spans, ...]:
     """Whether the log is archived, how old the last success is, what waits and what failed."""
-    age, backlog, failed = (_value(view, f"postgres.archive.{name}") for name in ("age", "backlog", "failed.rate"))
-    if age is None and backlog is None and failed is None:
+    age, backlog, failing = (_value(view, f"postgres.archive.{name}") for name in ("age", "backlog", "failing"))
+    if age is None and backlog is None and failing is None:
         off = next((each for each in view.settings or () if each.name == "archive_mode"), None)
         if off is None and _value(view, "postgres.xid.age") is None:
             return ()  # an engine without an archiver
@@ -205,11 +205,12 @@ def archiver_lines(view: TargetView) -> tuple[Spans, ...]:
         spans += [("last success ", "text"), _figure(view, "postgres.archive.age", "{} ago")]
     if backlog is not None:
         spans += [("   waiting ", "text"), _figure(view, "postgres.archive.backlog", "{} files")]
-    if failed:
-        spans += [("   failing ", "critical"), _figure(view, "postgres.archive.failed.rate")]
+    if failing:
+        words = "the last try failed" if age is not None else "no try has succeeded"
+        spans.append((f"   {words}", severity_role(view.limits(CATALOGUE["postgres.archive.failing"]).judge(failing))))
     total = _raw(view, "postgres.archive.failed.rate")
     if total:
-        spans.append((f"   {format_counted(total, 'failure')} since the statistics began", "warning" if failed else "dim"))
+        spans.append((f"   {format_counted(total, 'failure')} since the statistics began", "warning" if failing else "dim"))
     return (_line("archiver", *spans),)
 
 

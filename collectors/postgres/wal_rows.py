@@ -24,7 +24,11 @@ _CHECKPOINTS = (
     (catalogue.PG_BACKEND_BUFFERS, "backend_buffers"),
 )
 _CONTROL = ((catalogue.PG_CHECKPOINT_AGE, "age_seconds"),)
-_ARCHIVER = ((catalogue.PG_ARCHIVE_FAILED, "archive_failed"), (catalogue.PG_ARCHIVE_AGE, "archive_age_seconds"))
+_ARCHIVER = (
+    (catalogue.PG_ARCHIVE_FAILING, "archive_failing"),
+    (catalogue.PG_ARCHIVE_FAILED, "archive_failed"),
+    (catalogue.PG_ARCHIVE_AGE, "archive_age_seconds"),
+)
 _BACKLOG = ((catalogue.PG_ARCHIVE_BACKLOG, "files"),)
 
 
@@ -49,7 +53,7 @@ def archives(archive_mode: str, *, in_recovery: bool) -> bool:
 
 
 def archiver_samples(row: Row | None) -> tuple[Sample, ...]:
-    """Failures of the archiver and the age of its last success."""
+    """Whether the archiver's last try failed, its failures, and the age of its last success."""
     return samples_of(row, _ARCHIVER)
 
 

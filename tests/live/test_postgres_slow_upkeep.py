@@ -88,8 +88,36 @@ async def test_an_archiver_that_fails_is_seen_with_the_files_that_wait(version: 
             reading = await tiers.warm()
             assert figure(reading, catalogue.PG_ARCHIVE_BACKLOG) is None
             assert (figure(reading, catalogue.PG_ARCHIVE_FAILED) or 0) > 0, "that may be seen by everybody"
+            assert figure(reading, catalogue.PG_ARCHIVE_FAILING) == 1
             failure = _failure(reading, "archive_backlog")
             assert (failure.code, failure.hint) == (FailureCode.PRIVILEGE, 'GRANT pg_monitor TO "nothing";')
+
+
+@pytest.mark.parametrize("version", ["14", "18"])
+async def test_an_archiver_fails_from_a_failure_to_the_next_success_also_between_its_tries(version: str) -> None:
+    with postgres(version, settings={"archive_mode": "on", "archive_command": "test -e archive_is_there"}) as server:
+        async with tiers_of(server) as tiers:
+
+            async def failing(wanted: float) -> Reading | None:
+                reading = await tiers.warm()
+                return reading if figure(reading, catalogue.PG_ARCHIVE_FAILING) == wanted else None
+
+            assert figure(await until(partial(failing, 0)), catalogue.PG_ARCHIVE_FAILED) == 0, "nothing was tried"
+            server.execute("CREATE TABLE t (id int)", "SELECT pg_switch_wal()")
+            first = await until(partial(failing, 1))
+            counted = figure(first, catalogue.PG_ARCHIVE_FAILED)
+
+            async def resting() -> Reading | None:
+                """Two readings in a row that count the same failures: a rate of them is 0 then."""
+                nonlocal counted
+                before, reading = counted, await tiers.warm()
+                counted = figure(reading, catalogue.PG_ARCHIVE_FAILED)
+                return reading if counted == before else None
+
+            assert figure(await until(resting), catalogue.PG_ARCHIVE_FAILING) == 1
+            server.execute("COPY (SELECT 1) TO PROGRAM 'cat > archive_is_there'")
+            server.execute("CREATE TABLE u (id int)", "SELECT pg_switch_wal()")
+            assert figure(await until(partial(failing, 0), 90.0), catalogue.PG_ARCHIVE_AGE) is not None
 
 
 def _failure(reading: Reading, part: str) -> Failure:
@@ -99,7 +127,7 @@ def _failure(reading: Reading, part: str) -> Failure:
 async def test_a_server_that_archives_nothing_has_no_figures_of_an_archiver() -> None:
     with postgres("15") as server:
         async with tiers_of(server) as tiers:
-            archiver = {catalogue.PG_ARCHIVE_FAILED, catalogue.PG_ARCHIVE_AGE, catalogue.PG_ARCHIVE_BACKLOG}
+            archiver = {catalogue.PG_ARCHIVE_FAILING, catalogue.PG_ARCHIVE_FAILED, catalogue.PG_ARCHIVE_AGE, catalogue.PG_ARCHIVE_BACKLOG}
             assert _metrics(await tiers.warm()) & archiver == set()
 
 

@@ -258,9 +258,21 @@ def test_forced_checkpoints_are_counted_with_their_share() -> None:
 
 
 def test_a_server_that_does_not_archive_says_so() -> None:
-    silent = without("postgres.archive.age", "postgres.archive.backlog", "postgres.archive.failed.rate")
+    silent = without("postgres.archive.age", "postgres.archive.backlog", "postgres.archive.failing", "postgres.archive.failed.rate")
     assert told(archiver_lines(server_view(replace(silent, settings=()), last=2))) == "archiver does not archive"
     assert "waiting 14 files" in told(archiver_lines(server_view(ServerScript(), last=2)))
+
+
+def _archiver(*figures: Sample) -> str:
+    rest = without("postgres.archive.age", "postgres.archive.failing", "postgres.archive.failed.rate").samples
+    return told(archiver_lines(server_view(ServerScript(samples=lambda second: (*rest(second), *figures)), last=2)))
+
+
+def test_an_archiver_that_fails_says_so_between_its_tries() -> None:
+    failing, failures = Sample(catalogue.PG_ARCHIVE_FAILING, 1), Sample(catalogue.PG_ARCHIVE_FAILED, 3)
+    assert "no try has succeeded 3 failures since the statistics began" in _archiver(failing, failures)
+    assert "the last try failed 3 failures" in _archiver(failing, failures, Sample(catalogue.PG_ARCHIVE_AGE, 70))
+    assert "try" not in _archiver(Sample(catalogue.PG_ARCHIVE_FAILING, 0), failures, Sample(catalogue.PG_ARCHIVE_AGE, 70))
 
 
 def test_dead_rows_that_a_standby_does_not_know_are_not_told_as_none() -> None:

@@ -12,6 +12,7 @@ SELECT /* aishell */
     ) AS subscribes,
     archiver.archived_count::float8 AS archived,
     archiver.failed_count::float8 AS archive_failed,
+    coalesce(archiver.last_failed_time > archiver.last_archived_time, archiver.last_failed_time IS NOT NULL)::int::float8 AS archive_failing,
     extract(epoch FROM pg_catalog.now() - archiver.last_archived_time)::float8 AS archive_age_seconds,
     (SELECT count(*) FILTER (WHERE backend_type = 'autovacuum worker')::float8 FROM pg_catalog.pg_stat_activity) AS autovacuum_workers,
     (SELECT count(*)::float8 FROM pg_catalog.pg_settings WHERE pending_restart) AS pending_restart,
