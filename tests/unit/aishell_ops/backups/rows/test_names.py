@@ -12,6 +12,7 @@ RULES = {
     "bytes": NameRules(63, counts_bytes=True),
     "signs": NameRules(64, folds=True, basic=True),
     "any": NameRules(1000, folds=True),
+    "documents": NameRules(190, counts_bytes=True, forbidden=".$"),
 }
 
 
@@ -23,7 +24,7 @@ def test_names_fit_and_are_all_different(rules: NameRules, names: list[str], tak
     assert len(set(folded)) == len(names)
     assert not set(folded) & {name.casefold() if rules.folds else name for name in taken}
     assert all(0 < (len(name.encode()) if rules.counts_bytes else len(name)) <= rules.longest for name in found)
-    assert not any("\0" in name for name in found)
+    assert not any(sign in name for name in found for sign in f"\0{rules.forbidden}")
     assert fitted(names, rules, taken) == found
 
 
