@@ -118,7 +118,8 @@ def blocking_sentence(lock_waits: tuple[LockWait, ...], sessions: tuple[Session,
     longest = tree.longest_wait_seconds
     waited = f", the longest for {format_duration(longest)}" if longest is not None else ""
     noun = format_counted(tree.waiting, "session waits", "sessions wait")
-    who = f"{holder_text(head.id)}{_doing(head.id, sessions)}"
+    inferred = all(each.inferred for each in head.holds) and bool(head.holds)
+    who = f"{'perhaps ' if inferred else ''}{holder_text(head.id)}{_doing(head.id, sessions)}"
     if tree.heads > 1 and head.behind == tree.waiting:
         return f"{noun} behind {who} and {tree.heads - 1} more{waited}"
     if tree.heads > 1:

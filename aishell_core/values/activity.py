@@ -46,6 +46,7 @@ class LockWait:
     """One edge of the lock graph: `waiter` waits for `holder`; an empty waiter is a lock held with nobody behind.
 
     `mode` is what the waiter asks for, `held_mode` what the holder has ("" when it waits itself, ahead in the queue).
+    `inferred` means that the engine does not tell the holder: it is who could be one, and an innocent one may be named.
     """
 
     waiter: str
@@ -54,6 +55,7 @@ class LockWait:
     mode: str
     wait_seconds: float | None = None
     held_mode: str = ""
+    inferred: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ def plan_of(
     """The plan to act on these sessions, whether it is allowed or not."""
     risk = session_risk(act.action, len(sessions))
     queues = Queues(lock_waits)
-    victims = tuple(_victim(act, session, len(queues.behind(session.id))) for session in sessions)
+    victims = tuple(_victim(act, session, queues) for session in sessions)
     return Plan(act, engine, place, actor, victims, risk, decide(actor, policy, place, risk, len(sessions)))
 
 
@@ -38,9 +38,12 @@ class Queues:
         edges = [wait for wait in lock_waits if wait.waiter]
         held = {wait.waiter for wait in edges if wait.held_mode}
         self._waiters: dict[str, list[str]] = {}
+        self._seen: set[str] = set()
         for wait in edges:
             if wait.held_mode or wait.waiter not in held:
                 self._waiters.setdefault(wait.holder, []).append(wait.waiter)
+                if not wait.inferred:
+                    self._seen.add(wait.holder)
 
     def behind(self, holder: str) -> frozenset[str]:
         """All that wait for a session, directly or behind others; each once, also in a circle."""
@@ -51,6 +54,10 @@ class Queues:
             found |= new
             ends += new
         return frozenset(found)
+
+    def inferred(self, holder: str) -> bool:
+        """Whether somebody waits for a session, and the engine tells of nobody that does: it is only who could be the holder."""
+        return holder in self._waiters and holder not in self._seen
 
     def heads(self) -> frozenset[str]:
         """Those that others wait for and that wait for nobody themselves."""
@@ -72,17 +79,27 @@ def why_no_head(lock_waits: Iterable[LockWait]) -> str:
     return "nobody waits for a lock, so there is no head blocker"
 
 
-def _victim(act: Act, session: Session, waiting: int) -> Victim:
+def why_not_inferred(head: Session, lock_waits: Iterable[LockWait]) -> str:
+    """Why a head blocker is not acted on unless somebody names it; "" for one that the engine itself tells of."""
+    if not Queues(lock_waits).inferred(head.id):
+        return ""
+    return f"that session {head.id} is the head blocker is only inferred: the server does not tell who holds the lock"
+
+
+def _victim(act: Act, session: Session, queues: Queues) -> Victim:
+    waiting = len(queues.behind(session.id))
+    inferred = queues.inferred(session.id)
     age = session.statement_seconds if session.statement_seconds is not None else session.transaction_seconds
-    return Victim(session, age if age is not None else session.state_seconds, waiting, _effect(act, session, waiting))
+    return Victim(session, age if age is not None else session.state_seconds, waiting, _effect(act, session, waiting, inferred=inferred))
 
 
-def _effect(act: Act, session: Session, waiting: int) -> str:
+def _effect(act: Act, session: Session, waiting: int, *, inferred: bool) -> str:
     """What happens when it is done, in words: those of whoever read the session, else those that hold for most servers."""
     told = session.if_cancelled if act is Act.CANCEL else session.if_terminated
     words = [told] if told else _usual_effect(act, session)
     if waiting:
-        words.append(f"{waiting} {'waits' if waiting == 1 else 'wait'} behind it")
+        behind = f"{waiting} {'waits' if waiting == 1 else 'wait'} behind it"
+        words.append(f"perhaps {behind} (inferred: the server does not tell who holds the lock)" if inferred else behind)
     return ", ".join(words)
 
 

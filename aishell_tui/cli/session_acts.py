@@ -202,8 +202,11 @@ class _Acts:
 
 
 def _chosen(reading: Reading, ids: tuple[str, ...]) -> tuple[Session, ...]:
-    """The sessions with these ids, else the head blocker; raises UsageError and TargetError."""
-    from aishell_ops.sessions.plan import head_blockers, why_no_head
+    """The sessions with these ids, else the head blocker; raises UsageError and TargetError.
+
+    A head blocker that is only inferred is not taken: with an innocent session ended, all that wait would still wait.
+    """
+    from aishell_ops.sessions.plan import head_blockers, why_no_head, why_not_inferred
 
     if reading.sessions is None:
         why = next((each for each in reading.failures if each.part == Part.SESSIONS), next(iter(reading.failures), None))
@@ -213,6 +216,11 @@ def _chosen(reading: Reading, ids: tuple[str, ...]) -> tuple[Session, ...]:
         heads = head_blockers(reading.sessions, waits)
         if not heads:
             raise UsageError(why_no_head(waits), "aishell sessions --waiting shows who waits for whom, and for what")
+        why_not = why_not_inferred(heads[0], waits)
+        if why_not:
+            mend = next((each.hint for each in reading.failures if each.part == Part.LOCKS and each.hint), "")
+            told = f"; so that it is told: {mend}" if mend else ""
+            raise UsageError(why_not, f"give its id instead of --head-blocker if you know that it is the one{told}")
         return heads[:1]
     by_id = {session.id: session for session in reading.sessions}
     missing = [name for name in ids if name not in by_id]

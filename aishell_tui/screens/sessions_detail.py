@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aishell_core.units import format_bytes, format_counted, format_duration
 from aishell_core.values import LockWait, Session
-from aishell_tui.lock_tree import PREPARED, Freed, freed_by, waiting_for
+from aishell_tui.lock_tree import PREPARED, Freed, freed_by, waiting_behind, waiting_for
 from aishell_tui.lock_words import short_mode
 from aishell_tui.session_list import is_active, is_background, is_idle_in_transaction
 from aishell_tui.text import moment_text
@@ -125,7 +125,8 @@ def end_sentence(session: Session, around: Surroundings) -> str:
     if not freed.sessions:
         parts = ["Ending it alone frees nobody"]
     else:
-        parts = [f"Ending it frees {format_counted(freed.sessions, 'session')}"]
+        inferred = all(wait.inferred for wait in waiting_behind(around.lock_waits, session.id))
+        parts = [f"Ending it {'perhaps ' if inferred else ''}frees {format_counted(freed.sessions, 'session')}"]
     if freed.still_waiting:
         parts.append(f"{_more(freed)} behind it {'waits' if freed.still_waiting == 1 else 'wait'} for others too")
     if session.transaction_seconds is not None and not is_background(session):

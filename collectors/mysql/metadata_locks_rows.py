@@ -47,6 +47,8 @@ _AHEAD: Mapping[str, frozenset[str]] = {
     "SHARED_NO_READ_WRITE": frozenset({"EXCLUSIVE"}),
     "EXCLUSIVE": frozenset(),
 }
+_TAKEN_BY_TRANSACTIONS = ("SHARED_READ", "SHARED_WRITE")
+_INFERRED = "metadata of a table (inferred)"
 _SCOPED = frozenset({"INTENTION_EXCLUSIVE", "SHARED", "EXCLUSIVE"})
 _BLOCKING_BACKUP = re.compile(r"BACKUP_(START|FLUSH|WAIT|FTWRL|BLOCK)")
 _KINDS = {"USER LEVEL LOCK": "user lock", "USER LOCK": "user lock", "GLOBAL": "global read lock", "BACKUP": "backup lock"}
@@ -202,9 +204,10 @@ def requests_of(looked: Iterable[Look], held: Iterable[MetadataLock]) -> tuple[M
 def inferred_waits(looked: Iterable[Look], seconds: Mapping[int, float]) -> tuple[LockWait, ...]:
     """The edges where nothing tells who holds a metadata lock: from who waits, what they run, and who could be in the way.
 
-    A statement on a table waits behind an earlier one that changes the same table. The first of these waits for a session
-    that has an open transaction and was there before it: one alone is named; of several nobody can tell which, so the
-    holder is unknown ("").
+    A statement on a table waits behind an earlier one that changes the same table. What wants a table for itself waits for
+    a session that has an open transaction and was there before it: one alone is named; of several nobody can tell which, so
+    the holder is unknown (""). So it is for all that a transaction cannot hold up, as a reader: whoever has locked its
+    table outright is not seen here.
     """
     everything = tuple(looked)
     waiting = [each for each in everything if each[2].wait.endswith(METADATA)]
@@ -218,15 +221,17 @@ def inferred_waits(looked: Iterable[Look], seconds: Mapping[int, float]) -> tupl
         if ahead:
             holders = [str(ahead[0][0].id)]
         else:
-            holders = _suspects(everything, thread.id, waited or 0.0)
-        found.append(
-            LockWait(
-                session.id, holders[0] if len(holders) == 1 else "", "metadata of a table (inferred)", mode, waited, "" if ahead else "held"
-            )
-        )
+            holders = _suspects(everything, thread.id, waited or 0.0) if _waits_for_transactions(mode) else []
+        holder = holders[0] if len(holders) == 1 else ""
+        found.append(LockWait(session.id, holder, _INFERRED, mode, waited, "" if ahead else "held", inferred=True))
         if mode in {"EXCLUSIVE", "SHARED_NO_READ_WRITE"}:
             changing.append(one)
     return tuple(found)
+
+
+def _waits_for_transactions(mode: str) -> bool:
+    """Whether a transaction that has only read and written its tables can hold up who asks for this; not where it is unknown."""
+    return bool(mode) and any(conflicts(mode, held) for held in _TAKEN_BY_TRANSACTIONS)
 
 
 def _suspects(everything: Iterable[Look], waiter: int, waited: float) -> list[str]:

@@ -16,6 +16,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.servers.engines import Desk, Engines, engines
+from tests.servers.mysql import mysql
 from tests.servers.mysql_clients import waiters
 from tests.servers.postgres_clients import clients
 from tests.servers.sqlite_client import eventually
@@ -134,6 +135,24 @@ def test_a_statement_of_mariadb_is_cancelled_and_recorded(desk: Desk) -> None:
         assert running.done()
         assert not ends(one)
     assert_recorded(desk, "shop", "cancel", one.id)
+
+
+def test_a_head_that_is_only_inferred_is_ended_by_its_id_alone(desk: Desk) -> None:
+    """A MariaDB as it is by default tells nobody who holds a metadata lock."""
+    with mysql() as server, waiters(server, 2) as (holder, changer):
+        desk.configure("operator", more={"plain": server.url()})
+        holder.run("CREATE DATABASE shop", "CREATE TABLE shop.orders (id int)", "BEGIN", "SELECT * FROM shop.orders")
+        changing = changer.wait_for("ALTER TABLE shop.orders COMMENT = 'changed'")
+        for more in ("--yes", "--dry-run"):
+            refused = desk.run("sessions", "terminate", "--head-blocker", "-d", "plain", more)
+            assert refused.code == 64, refused.err
+            assert f"that session {holder.id} is the head blocker is only inferred" in " ".join(refused.err.split())
+            assert "metadata_lock_info" in refused.err
+        named = desk.run("sessions", "terminate", holder.id, "-d", "plain", "--dry-run")
+        assert "perhaps 1 waits behind it (inferred" in " ".join(named.err.split())
+        ended = desk.run("sessions", "terminate", holder.id, "-d", "plain", "--yes")
+        assert ended.code == 0, ended.err
+        changing.result(30)
 
 
 def test_the_head_of_a_queue_in_mariadb_is_ended_and_those_behind_it_go_on(desk: Desk) -> None:

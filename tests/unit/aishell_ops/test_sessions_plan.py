@@ -11,7 +11,7 @@ from aishell_core.safety.roles import Actor, Grant, Policy, Role
 from aishell_core.targets import Environment
 from aishell_core.values import LockWait, Session
 from aishell_ops.sessions.models import Act, Plan
-from aishell_ops.sessions.plan import Queues, head_blockers, plan_of
+from aishell_ops.sessions.plan import Queues, head_blockers, plan_of, why_not_inferred
 
 ACTOR = Actor("ann", 1000)
 OPERATORS = Policy((Grant(Role.OPERATOR, users=("ann",)),), configured=True)
@@ -67,6 +67,16 @@ def test_head_blockers_come_by_the_length_of_their_queues() -> None:
     edges = waits(("2", "1"), ("4", "3"), ("5", "4"), ("6", "0"), ("0", "6"))
     assert [session.id for session in head_blockers(sessions, edges)] == ["3", "1"]
     assert head_blockers(sessions, waits(("", "1"))) == ()
+
+
+def test_a_holder_that_is_only_inferred_is_said_to_be_so_and_one_that_is_told_is_not() -> None:
+    guessed = LockWait("2", "1", "metadata of a table (inferred)", "", 4.0, "held", inferred=True)
+    (victim,) = plan(Act.TERMINATE, IDLE, edges=(guessed,)).victims
+    assert victim.effect.endswith(", perhaps 1 waits behind it (inferred: the server does not tell who holds the lock)")
+    assert why_not_inferred(IDLE, (guessed,)).startswith("that session 1 is the head blocker is only inferred")
+    (victim,) = plan(Act.TERMINATE, IDLE, edges=(guessed, *waits(("3", "1")))).victims
+    assert victim.effect.endswith(", 2 wait behind it")
+    assert why_not_inferred(IDLE, (guessed, *waits(("3", "1")))) == ""
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("abcdef"))))

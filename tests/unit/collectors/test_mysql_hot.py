@@ -14,7 +14,7 @@ from collectors.mysql.activity_waits import wait_of
 from collectors.mysql.counters_rows import counter_samples, counters_of, hit_ratio, transactions, was_reset
 from collectors.mysql.deadlock import last_deadlock
 from collectors.mysql.locks_rows import lock_waits_of
-from collectors.mysql.metadata_locks_rows import MetadataLock, conflicts, locks_of, mentions, mode_of
+from collectors.mysql.metadata_locks_rows import MetadataLock, conflicts, inferred_waits, locks_of, mentions, mode_of
 from collectors.mysql.metadata_locks_rows import lock_waits_of as metadata_waits_of
 from collectors.mysql.redo_rows import checkpoint_samples
 from collectors.mysql.statements_digests import DigestNames, key_of, readable_text
@@ -148,6 +148,26 @@ def test_of_two_who_wait_for_each_others_tables_nobody_waits_for_himself() -> No
 )
 def test_what_a_statement_asks_for_is_told_by_its_verb(text: str, mode: str) -> None:
     assert mode_of(text) == mode
+
+
+@pytest.mark.parametrize(
+    ("waiting", "holder"),
+    [
+        ("ALTER TABLE noidx ADD c int", "29"),
+        ("LOCK TABLES noidx WRITE", "29"),
+        ("SELECT * FROM noidx", ""),
+        ("UPDATE noidx SET c = 1", ""),
+        ("CALL work()", ""),
+        ("COMMIT", ""),
+    ],
+)
+def test_an_open_transaction_is_named_only_by_what_it_could_hold_up(waiting: str, holder: str) -> None:
+    idle = _thread(29, "Sleep", "")._replace(text="")
+    blocked = _thread(31, state="Waiting for table metadata lock")._replace(text=waiting)
+    transaction = Transaction("7", 29, "RUNNING", 9.0, None, 1, 0, "REPEATABLE READ")
+    looked = [(idle, transaction, _session(idle, transaction)), (blocked, None, _session(blocked))]
+    (edge,) = inferred_waits(looked, {31: 2.0})
+    assert (edge.waiter, edge.holder, edge.inferred) == ("31", holder, True)
 
 
 def test_a_statement_mentions_a_table_by_name_in_its_own_database_only() -> None:
