@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from aishell_core import catalogue
 from aishell_core.values import FailureCode, Part, Reading
+from aishell_ops.sessions.plan import head_blockers
 from aishell_tui.lock_tree import LockTree, lock_tree
 from collectors.contract import NOTHING
 from collectors.mysql.collector import MysqlCollector
@@ -196,6 +198,42 @@ async def test_of_two_open_transactions_neither_is_accused_where_nobody_can_tell
         async with watching(server.target()) as collector:
             found = await edges(collector, 1)
     assert set(found) == {(changer.id, "" if server.mariadb else holder.id)}
+
+
+async def test_an_open_transaction_elsewhere_is_not_accused_of_holding_up_a_reader(server: MysqlServer) -> None:
+    """Who has locked the table is idle and has no transaction: without a server that tells of it, nobody is named."""
+    server.execute("CREATE TABLE IF NOT EXISTS shop.other (id int)")
+    with waiters(server, 3, database="shop") as (bystander, holder, reader):
+        bystander.run("BEGIN", _update(3))
+        holder.run("LOCK TABLES other WRITE")
+        reader.wait_for("SELECT * FROM other")
+        async with watching(server.target()) as collector:
+            found = await edges(collector, 1)
+            reading = await look(collector)
+    assert set(found) == {(reader.id, "" if server.mariadb else holder.id)}
+    heads = head_blockers(reading.sessions or (), reading.lock_waits or ())
+    assert bystander.id not in {session.id for session in heads}
+
+
+async def test_who_holds_a_lock_by_get_lock_stands_above_who_waits_for_it(server: MysqlServer) -> None:
+    """A MariaDB without performance_schema tells of the wait alone."""
+    with waiters(server, 2, database="shop") as (holder, waiter):
+        holder.run("SELECT GET_LOCK('job', 0)")
+        waiter.wait_for("SELECT GET_LOCK('job', 600)")
+        async with watching(server.target()) as collector:
+            if server.mariadb:
+                reading = await until(partial(_user_lock, collector, waiter.id))
+                assert reading.lock_waits == ()
+            else:
+                found = await edges(collector, 1)
+                assert {name: wait.object for name, wait in found.items()} == {(waiter.id, holder.id): "user lock job"}
+                assert figure(await look(collector), catalogue.LOCKS_WAITING) == 1
+
+
+async def _user_lock(collector: MysqlCollector, waiter: str) -> Reading | None:
+    """A reading in which this session waits for a lock by GET_LOCK."""
+    reading = await look(collector)
+    return reading if any((each.id, each.wait) == (waiter, "user lock") for each in reading.sessions or ()) else None
 
 
 async def test_the_last_deadlock_is_kept_with_both_statements_and_who_was_rolled_back(server: MysqlServer) -> None:
