@@ -14,9 +14,8 @@ from aishell_core.engines.mysql_errors import MysqlError
 from aishell_core.values import FailureCode
 
 _LINE = re.compile(r"\s*([\w.-]+)\s*(?:=\s*(.*))?$")
-_ESCAPES: Mapping[str, str] = {"b": "\b", "t": "\t", "n": "\n", "r": "\r", "\\": "\\", "s": " "}
+_ESCAPES: Mapping[str, str] = {"b": "\b", "t": "\t", "n": "\n", "r": "\r", "\\": "\\", "s": " ", '"': '"', "'": "'"}
 _ESCAPED = re.compile(r"\\(.)")
-_QUOTED = re.compile(r"""(["'])(.*?)(?<!\\)\1""")
 _DEEPEST = 10
 _MOST_BYTES = 2**20
 _KEY_BYTES = 20
@@ -114,9 +113,26 @@ def option_line(line: str) -> tuple[str, str] | None:
 
 
 def _value(text: str) -> str:
-    quoted = _QUOTED.match(text)
-    inner = quoted[2] if quoted else text.split(" #", 1)[0].rstrip()
-    return _ESCAPED.sub(lambda escape: _ESCAPES.get(escape[1], escape[0]), inner)
+    """A value without a comment behind it, the quotes around it and its escapes; in quotes `#` begins no comment.
+
+    As `find_end_comment` and what follows it in mysys/my_default.c of the servers' clients.
+    """
+    bare = text[: _end(text)].rstrip()
+    if len(bare) > 1 and bare[0] in "\"'" and bare[0] == bare[-1]:
+        bare = bare[1:-1]
+    return _ESCAPED.sub(lambda escape: _ESCAPES.get(escape[1], escape[0]), bare)
+
+
+def _end(text: str) -> int:
+    """Where a comment begins behind a value, else the end."""
+    quote, escaped = "", False
+    for place, sign in enumerate(text):
+        if sign in "\"'" and not escaped and quote in {"", sign}:
+            quote = "" if quote else sign
+        elif sign == "#" and not quote:
+            return place
+        escaped = bool(quote) and sign == "\\" and not escaped
+    return len(text)
 
 
 def login_file(environ: Mapping[str, str], home: Path) -> Path:

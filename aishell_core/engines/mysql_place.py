@@ -147,7 +147,8 @@ def find_place(target: Target, environ: Mapping[str, str]) -> Place:
         message = f"there is no login path {login!r}" + (f": {logins.remark}" if logins.remark else "")
         raise MysqlError(FailureCode.MISSING, message, f"mysql_config_editor set --login-path={login} --user=… --password")
     filed = {_plain(name): value for name, value in (options.of(groups) | logins.of(("client", login))).items()}
-    elsewhere = filed.get("host", "localhost") != "localhost" or "host" in written
+    host = filed.get("host") or around.get("host") or "localhost"
+    elsewhere = host != "localhost" or "host" in written
     if elsewhere and "socket" not in written:
         # The socket of a file, or of the environment, leads to this machine's own server.
         filed.pop("socket", None)

@@ -26,7 +26,13 @@ def _place(url: str, home: Path, tls: TlsPolicy = TlsPolicy.PREFER, **environ: s
     [
         ("user = root", ("user", "root")),
         ("password='a # b'", ("password", "a # b")),
-        ("password = a#b", ("password", "a#b")),
+        ("password = a#b", ("password", "a")),
+        (r'password="a\"b"', ("password", 'a"b')),
+        (r"password='it\'s'", ("password", "it's")),
+        (r'password="x\\"', ("password", "x\\")),
+        ('password="a"b"', ("password", 'a"b')),
+        ('password="x # y" # z', ("password", "x # y")),
+        (r"password=a\qb\'c", ("password", r"a\qb'c")),
         ("host = db1 # the first", ("host", "db1")),
         ("default_character_set=utf8mb4", ("default-character-set", "utf8mb4")),
         ("loose-ssl-mode=REQUIRED", ("ssl-mode", "REQUIRED")),
@@ -71,6 +77,25 @@ def test_the_url_is_above_the_files_and_those_above_the_environment(tmp_path: Pa
     assert place.password.reveal() == "secret"
     assert "secret" not in repr(place)
     assert _place("mysql://db1:3307,db2/", tmp_path).address == "db1:3307, db2:3399"
+
+
+@pytest.mark.parametrize(
+    ("filed", "around", "address"),
+    [
+        ("", {"MYSQL_HOST": "db3", "MYSQL_TCP_PORT": "3333"}, "db3:3333"),
+        ("port = 3399\n", {"MYSQL_HOST": "db3", "MYSQL_TCP_PORT": "3333"}, "db3:3399"),
+        ("", {"MYSQL_TCP_PORT": "3333"}, "/run/some.sock"),
+        ("", {"MYSQL_HOST": "localhost", "MYSQL_UNIX_PORT": "/run/other.sock"}, "/run/some.sock"),
+        ("host = localhost\n", {"MYSQL_HOST": "db3"}, "/run/some.sock"),
+        ("host = db2\n", {"MYSQL_HOST": "localhost"}, "db2:3306"),
+    ],
+)
+def test_a_host_around_is_above_a_socket_of_a_file_and_below_a_host_of_one(
+    filed: str, around: dict[str, str], address: str, tmp_path: Path
+) -> None:
+    """As the server's own client does it (10.11)."""
+    (tmp_path / ".my.cnf").write_text(f"[client-server]\nsocket = /run/some.sock\n{filed}")
+    assert _place("mysql://root@/shop", tmp_path, **around).address == address
 
 
 def test_a_socket_of_a_file_is_not_used_for_another_host(tmp_path: Path) -> None:
