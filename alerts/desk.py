@@ -36,13 +36,15 @@ BACK_EVERY_SECONDS = 5.0
 class Taken:
     """What is found by one who begins to evaluate targets: their alerts as they were left, and when each target was last evaluated.
 
-    `links` says whom targets replicate from, as far as anybody knew; `is_first`, that this program had no targets before.
+    `links` says whom targets replicate from, as far as anybody knew; `is_first`, that this program had no targets before; `gone`
+    are files of configurations that are there no more.
     """
 
     alerts: dict[Fingerprint, Alert]
     evaluated_at: Mapping[str, float | None]
     is_first: bool = True
     links: Mapping[str, str] = field(default_factory=dict)
+    gone: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +254,8 @@ class Desk:
         if gained or is_first:
             kept = alert_rows.load(connection).items()
             alerts = {fingerprint: alert for fingerprint, alert in kept if storable(alert.key.target) in gained}
-            taken = Taken(alerts, lease_rows.evaluated_at(connection, gained), is_first, link_rows.load(connection))
+            gone = frozenset(file for file in {alert.configuration for alert in alerts.values()} if file and not Path(file).exists())
+            taken = Taken(alerts, lease_rows.evaluated_at(connection, gained), is_first, link_rows.load(connection), gone)
         return Look(
             is_evaluator=True,
             acknowledgements=alert_rows.acknowledgements(connection),

@@ -46,6 +46,8 @@ class Surroundings:
     others: tuple[Alert, ...] = ()
     silent: Mapping[TargetId, float] = field(default_factory=dict)
     """The targets that do not answer, and since when."""
+    configuration: str = ""
+    """What is noted at each alert that is judged as where its rule was found (`alerts.models.Alert.configuration`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,8 @@ def evaluated(before: Alerts, judgements: Iterable[Judgement], around: Surroundi
             happened = (*happened[:-1], replace(happened[-1], after=stepped))
         elif stepped is not None and _may_be_outdated(stepped, now):
             stepped = annotated(rule, stepped)
+        if stepped is not None and stepped.configuration != around.configuration:
+            stepped = replace(stepped, configuration=around.configuration)
         changes += happened
         _put(after, fingerprint, stepped)
     changes += _without_judge(after, around, now)

@@ -13,6 +13,7 @@ from aishell_core.values import Reading, TargetId
 from alerts.board.past import PastRequest
 from alerts.desk import Look, Taken
 from alerts.evaluation import Evaluated, Surroundings, evaluated
+from alerts.handling import Evaluation
 from alerts.judging import Judging
 from alerts.lease import Claim
 from alerts.lifecycle import paused, shifted
@@ -28,6 +29,7 @@ SETTLING_SECONDS = 60.0
 """So long after it began an evaluator makes nothing of missing figures."""
 
 _MOST_EVIDENCE = 50
+_NOT_OURS = "not judged: its rule is of {}, which whoever evaluates its target now does not go by"
 
 
 class Evaluator:
@@ -39,6 +41,8 @@ class Evaluator:
         self.alerts: Mapping[Fingerprint, Alert] = {}
         """Those of the targets that this program evaluates."""
         self.book = RuleBook()
+        self._names: frozenset[str] = frozenset()
+        self._gone: frozenset[str] = frozenset()
         self.has_rules = False
         """False before the first rule book: until then nothing is known of what an alert is."""
         self.now = 0.0
@@ -70,7 +74,7 @@ class Evaluator:
             at = self._readings.place(reading.at)
             self.judging.add(reading if at == reading.at else replace(reading, at=at), interval_seconds, traits)
 
-    def lacking(self) -> tuple[PastRequest, ...]:
+    def lacking_past(self) -> tuple[PastRequest, ...]:
         """What long windows need to know of the time before the first readings, by the wall clock."""
         ahead = self._readings.ahead_seconds
         return tuple(request if not ahead else request.moved(ahead) for request in self.judging.lacking())
@@ -82,6 +86,7 @@ class Evaluator:
     def use(self, book: RuleBook) -> None:
         """Go by these rules from now on; the alerts of those that stay live on."""
         self.book, self.has_rules = book, True
+        self._names |= {rule.name for rule in book.rules}
         self.judging.use(book.rules)
 
     def forget(self) -> None:
@@ -100,6 +105,7 @@ class Evaluator:
             self._timeline = Timeline(*begin)
         self._began = begin.steady
         self._links.recall(taken.links)
+        self._gone |= taken.gone
         moved: dict[Fingerprint, Alert] = {}
         for fingerprint, alert in taken.alerts.items():
             evaluated_at = taken.evaluated_at.get(storable(alert.key.target))
@@ -120,6 +126,7 @@ class Evaluator:
             {storable(name): storable(file) for name, file in settings.configured.items()},
             frozenset(map(storable, settings.files)),
             frozenset(storable(alert.key.target) for alert in self.alerts.values()),
+            frozenset(rule.name for rule in self.book.rules),
         )
 
     def judge(self, look: Look) -> Callable[[], Evaluated]:
@@ -169,7 +176,8 @@ class Evaluator:
         return Surroundings(
             rules={rule.name: rule for rule in self.book.rules},
             traits=traits,
-            broken=_broken(self.book, self.alerts.values()),
+            broken=self._elsewhere() | _broken(self.book, self.alerts.values()),
+            configuration=self.book.settings.configuration,
             silences=look.silences,
             ended=look.ended,
             windows=self.book.settings.maintenance,
@@ -179,6 +187,19 @@ class Evaluator:
             others=look.others,
             silent={target: self._readings.wall_of(since) for target, since in self.judging.silent().items()},
         )
+
+    def lacking(self, found: Evaluation) -> tuple[str, ...]:
+        """Rules of this program that whoever evaluates its targets does not have."""
+        return found.lacking(self.book.rules, map(storable, self._traits()))
+
+    def _elsewhere(self) -> dict[str, str]:
+        """Rules of living alerts that this program has never had, while they may stand in what another one reads, each with where.
+
+        They are not over: their alerts stay as they were left until a program judges them that has the rule, or should have it.
+        """
+        own = self.book.settings.configuration
+        found = [alert for alert in self.alerts.values() if alert.rule not in self._names and alert.configuration not in {own, *self._gone}]
+        return {alert.rule: _NOT_OURS.format(alert.configuration or "the configuration of its own") for alert in found}
 
 
 def _is_news(change: AlertChange) -> bool:

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 
 from aishell_core.clock import Clock
 from aishell_core.errors import UsageError
 from alerts.lease import TAKEN_AFTER_SECONDS
 from alerts.models import Acknowledgement, Alert, AlertChange, ChangeKind, Evidence, Fingerprint, Matcher, Phase, Silence
 from alerts.notify import group_rows
+from alerts.rule import Rule
 from alerts.silences import ended_early, extended, new_silence
 from alerts.store import alert_rows, change_rows, lease_rows, silence_rows
 from alerts.store.database import AlertStore
@@ -37,6 +39,20 @@ class Evaluation:
     evaluated_at: float | None = None
     is_alive: bool = False
     unjudged: tuple[str, ...] = ()
+    rules: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By target, the rules of whoever lives and evaluates it, where that is known."""
+
+    def lacking(self, rules: Iterable[Rule], targets: Iterable[str]) -> tuple[str, ...]:
+        """Which of these rules are not evaluated for some of these targets that they are for, because whoever has it goes by others."""
+        judged = {target: self.rules[target] for target in targets if target in self.rules}
+        known = frozenset[str].intersection(*judged.values()) if judged else None
+        missing = [rule for rule in rules if known is not None and rule.name not in known]
+        return tuple(rule.name for rule in missing if any(rule.name not in judged[each] and _is_for(rule, each) for each in judged))
+
+
+def _is_for(rule: Rule, target: str) -> bool:
+    names = rule.targets.names
+    return not names or any(fnmatchcase(target, name) for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +231,9 @@ def evaluation(connection: sqlite3.Connection, clock: Clock, boot: str) -> Evalu
     first = max(living.values() or found.judges, key=lambda judge: (judge.targets, -judge.fence), default=None)
     if first is None:
         return Evaluation(evaluated_at=max((at for ward in found.wards if (at := ward.evaluated_at) is not None), default=None))
-    return Evaluation(first.holder, first.evaluated_at, bool(living), unjudged)
+    by = lease_rows.rules(connection)
+    rules = {ward.target: by[ward.fence] for ward in found.wards if ward.fence in living and ward.fence in by}
+    return Evaluation(first.holder, first.evaluated_at, bool(living), unjudged, rules)
 
 
 def _is_alive(tenure: lease_rows.Tenure, clock: Clock, boot: str) -> bool:

@@ -66,13 +66,14 @@ class Claim:
     """What a program could judge: the targets that it watches, by their names as they are stored.
 
     `configured` are all targets of its files, each with its file; `files` are those that it has read; `alive` are the targets of which
-    it has alerts.
+    it has alerts, `rules` what it judges by.
     """
 
     targets: frozenset[str] = frozenset()
     configured: Mapping[str, str] = field(default_factory=dict)
     files: frozenset[str] = frozenset()
     alive: frozenset[str] = frozenset()
+    rules: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ class Lease:
         self._watched: dict[int, tuple[int, float]] = {}
         self._left: dict[str, tuple[float, float, float]] = {}
         self._is_alone = False
+        self._rules: tuple[int, frozenset[str]] | None = None
 
     @property
     def fence(self) -> int:
@@ -137,7 +139,11 @@ class Lease:
         if self._plan(self._store.read(lease_rows.load, Tenures()), wanted):
             self._fence, self._held, beaten = self._store.transact(lambda connection: self._settle(connection, wanted))
             self._beaten = beaten if beaten is not None else self._beaten
-        return self._fence is not None
+        fence = self._fence
+        if fence is not None and self._rules != (fence, wanted.rules):
+            self._store.transact(lambda connection: lease_rows.tell_rules(connection, fence, wanted.rules), is_durable=False)
+            self._rules = fence, wanted.rules
+        return fence is not None
 
     def write(self, work: Callable[[sqlite3.Connection], T], *, evaluated_at: float | None = None, is_durable: bool = True) -> T:
         """The result of `work` in one transaction, which is a sign of life too; raises LeaseLostError before `work` is called."""

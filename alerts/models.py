@@ -163,6 +163,9 @@ class Alert:
     silenced_by: tuple[str, ...] = ()
     """Silences and maintenance windows that hold now, by id."""
     inhibited_by: tuple[Fingerprint, ...] = ()
+    configuration: str = ""
+    """The file beside one's own configuration that was in force where it was judged last, such as that of a working folder: a rule
+    that is missing without that file may stand in it."""
 
     def is_held(self, now: float) -> bool:
         """Whether its telling is put off at `now` (epoch seconds), because it flaps."""

@@ -77,6 +77,8 @@ class AlertsView:
     is_evaluator: bool = False
     book: RuleBook = field(default_factory=RuleBook)
     note: str = ""
+    unjudged_rules: tuple[str, ...] = ()
+    """Rules of this program that whoever evaluates its targets does not have."""
 
     @property
     def broken(self) -> tuple[BrokenRule, ...]:

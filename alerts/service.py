@@ -103,11 +103,12 @@ class AlertService:
         own, look = self._evaluator, self._look
         if look.standing is not None:
             found = look.standing
-            return AlertsView(self._clock.now(), found.alerts, found.silences, found.evaluation, False, own.book, self._note)
+            lacking = own.lacking(found.evaluation)
+            return AlertsView(self._clock.now(), found.alerts, found.silences, found.evaluation, False, own.book, self._note, lacking)
         evaluation = Evaluation(self._desk.holder, own.now or None, own.now > 0, look.evaluation.unjudged)
         note = self._note or self._desk.note or self._teller.trouble
         alerts = in_order([*own.alerts.values(), *look.others, *look.of_channels])
-        return AlertsView(own.now, alerts, look.silences, evaluation, self._desk.is_claimed, own.book, note)
+        return AlertsView(own.now, alerts, look.silences, evaluation, self._desk.is_claimed, own.book, note, own.lacking(look.evaluation))
 
     async def acknowledge(self, name: str, owner: str, note: str = "") -> Alert:
         """Take an alert on, by its fingerprint or rule; raises UsageError and StateError."""
@@ -216,7 +217,7 @@ class AlertService:
     async def _recall(self) -> None:
         """Fill long windows from what is kept, one target after the other."""
         while True:
-            for request in self._evaluator.lacking():
+            for request in self._evaluator.lacking_past():
                 with suppress(StateError):
                     self._evaluator.remember(request, await self._desk.history(request))
             await self._clock.sleep(RECALL_SECONDS)

@@ -42,6 +42,9 @@ class EvaluationRow:
     holder: str = field(metadata=doc("machine:process:digits of the program that does, or did last; may be empty"))
     evaluated_at: str | None = field(metadata=doc("the last evaluation that was written down, UTC"))
     unjudged: tuple[str, ...] = field(metadata=doc("targets that nobody evaluates now: their alerts stand as they were left"))
+    unjudged_rules: tuple[str, ...] = field(
+        default=(), metadata=doc("rules of the configuration here that whoever evaluates its targets now does not go by")
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ def rule_book_source(
     """The rule book of the files that a program is configured by, whether they exist already or not."""
     folder, places = working_folder or Path.cwd(), places or find_places(environ)
     candidates = [file.path for file in possible_files(places, folder, chosen, environ)]
+    own = {places.config_file, places.backup_file}
 
     def load() -> Configuration:
         from aishell_tui.config.load import load_config
@@ -43,7 +44,7 @@ def rule_book_source(
     def is_plain() -> bool:
         return chosen is None and kept == KEPT and is_nothing_configured(places, folder, environ)
 
-    return RuleBookSource(load, candidates, kept, is_plain)
+    return RuleBookSource(load, candidates, kept, is_plain, frozenset(map(str, own)))
 
 
 def shipped_rules() -> RuleBookSource:
@@ -61,7 +62,7 @@ class RuleBookSource:
     """The rule book as the files say it now.
 
     `load` reads the configuration; `candidates` are files that may come to be. `is_plain` says that there is no configuration
-    now, so that the rules that ship are in force as they are.
+    now, so that the rules that ship are in force as they are. `own` are the files that every program of this user goes by.
     """
 
     def __init__(
@@ -70,8 +71,10 @@ class RuleBookSource:
         candidates: Sequence[Path] = (),
         kept: Kept = KEPT,
         is_plain: Callable[[], bool] = lambda: False,
+        own: frozenset[str] = frozenset(),
     ) -> None:
         self._load, self._candidates, self._kept, self._is_plain = load, tuple(candidates), kept, is_plain
+        self._own = own
         self._watch = FileWatch()
         self._configuration: Configuration | None = None
         self._is_read = False
@@ -107,7 +110,9 @@ class RuleBookSource:
     def _with_candidates(self, book: RuleBook) -> RuleBook:
         """A file that is gone has been read too: what it configured is not configured any more."""
         files = book.settings.files | set(map(str, self._candidates))
-        return replace(book, settings=replace(book.settings, files=files))
+        # Of a working folder's files that of the rules stands behind that of the backups.
+        over = max(book.settings.files - self._own, default="")
+        return replace(book, settings=replace(book.settings, files=files, configuration=over))
 
     def _paths(self) -> Iterator[Path]:
         yield from self._candidates

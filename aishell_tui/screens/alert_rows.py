@@ -242,11 +242,11 @@ def nobody_text(view: AlertsView) -> str:
     """That nobody evaluates, or which targets nobody does, "" while all are evaluated."""
     if not view.evaluation.is_alive:
         return "nobody evaluates the rules"
-    return unjudged_text(view.evaluation.unjudged)
+    return "; ".join(filter(None, (unjudged_text(view.evaluation.unjudged), unjudged_text(view.unjudged_rules))))
 
 
 def unjudged_text(targets: Sequence[str]) -> str:
-    """Which targets nobody evaluates, "" for none: their alerts stand as they were left."""
+    """Which targets, or rules, nobody evaluates, "" for none: their alerts stand as they were left."""
     if not targets:
         return ""
     more = f" and {len(targets) - _UNJUDGED_NAMED} more" if len(targets) > _UNJUDGED_NAMED else ""

@@ -26,6 +26,7 @@ class BrokenRule:
 class Settings:
     """What the configuration says besides rules. `channels` are those whose URL could be had.
 
+    `configuration` is the file that is in force instead of one's own configuration or over it, such as that of a working folder.
     `configured` are all targets by name, each with the file that it is in, and `files` those that were read, whatever of it is watched.
     """
 
@@ -37,6 +38,7 @@ class Settings:
     channels: Mapping[str, Channel] = field(default_factory=dict)
     configured: Mapping[str, str] = field(default_factory=dict)
     files: frozenset[str] = frozenset()
+    configuration: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from aishell_core.state.codec import storable
+
 ALL_TARGETS = ""
 """Stands among the targets for the figures across all of them."""
 
@@ -105,6 +107,17 @@ def end(connection: sqlite3.Connection, fence: int, at: float) -> None:
     owned = connection.execute("SELECT target FROM alert_ward WHERE fence = ?", (fence,)).fetchall()
     release(connection, [target for (target,) in owned], at)
     connection.execute("DELETE FROM alert_judge WHERE fence = ?", (fence,))
+
+
+def tell_rules(connection: sqlite3.Connection, fence: int, rules: Iterable[str]) -> None:
+    """Note by which rules somebody judges."""
+    connection.execute("UPDATE alert_judge SET rules = ? WHERE fence = ?", (storable("\n".join(sorted(rules))), fence))
+
+
+def rules(connection: sqlite3.Connection) -> dict[int, frozenset[str]]:
+    """By which rules each judges who says so."""
+    found = connection.execute("SELECT fence, rules FROM alert_judge WHERE rules != ''").fetchall()
+    return {fence: frozenset(text.split("\n")) for fence, text in found}
 
 
 def beat(connection: sqlite3.Connection, fence: int, steady: float, at: float, evaluated_at: float | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aishell_core.units import format_counted, format_duration
 from aishell_core.values import Severity, worst
@@ -56,11 +56,13 @@ def state_of(standing: Standing) -> Severity:
     return worst([*told, *([] if standing.evaluation.is_alive and not standing.evaluation.unjudged else [Severity.UNKNOWN])])
 
 
-def alerts_report(standing: Standing, shown: Iterable[Alert], now: float) -> AlertsReport:
-    """The alerts as scripts get them."""
+def alerts_report(standing: Standing, shown: Iterable[Alert], now: float, lacking: tuple[str, ...] = ()) -> AlertsReport:
+    """The alerts as scripts get them; `lacking` are rules that nobody evaluates."""
     silences = tuple(silence_row(each, now) for each in standing.silences)
     state = state_of(standing).value
-    return AlertsReport(utc_text(now), _evaluation(standing.evaluation), state, tuple(map(alert_row, shown)), silences)
+    return AlertsReport(
+        utc_text(now), replace(_evaluation(standing.evaluation), unjudged_rules=lacking), state, tuple(map(alert_row, shown)), silences
+    )
 
 
 def _evaluation(found: Evaluation) -> EvaluationRow:
@@ -112,8 +114,8 @@ def silence_row(silence: Silence, now: float) -> SilenceRow:
     )
 
 
-def alerts_text(standing: Standing, shown: Sequence[Alert], now: float) -> str:
-    """The alerts as people get them, and who evaluates."""
+def alerts_text(standing: Standing, shown: Sequence[Alert], now: float, lacking: Sequence[str] = ()) -> str:
+    """The alerts as people get them, who evaluates, and which rules nobody does (`lacking`)."""
     lines = []
     if shown:
         lines.append(record_table(_LIST, (_cells(each, now) for each in shown), uncut=(0, 2, len(_LIST) - 1), expendable=(6,)))
@@ -123,6 +125,10 @@ def alerts_text(standing: Standing, shown: Sequence[Alert], now: float) -> str:
     if hold:
         lines.append(f"{format_counted(hold, 'silence holds', 'silences hold')}; aishell alerts silences lists them")
     lines.append(evaluation_text(standing.evaluation, now))
+    if lacking:
+        lines.append(
+            printable(f"nobody evaluates the rules {', '.join(lacking)}: whoever has their targets does not go by this configuration")
+        )
     return "\n".join(lines)
 
 

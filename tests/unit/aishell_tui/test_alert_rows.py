@@ -12,6 +12,7 @@ from alerts.handling import Evaluation, Standing
 from alerts.models import Alert, Attempt, Phase
 from alerts.notify.models import ChannelState
 from alerts.ports import AlertsView
+from alerts.rule import Selector
 from alerts.rules.book import RuleBook
 from alerts.silences import OUT_OF_HOURS
 from tests.alert_values import NOW, a_rule, an_alert, key_of
@@ -98,6 +99,17 @@ def test_of_a_rule_without_channels_nobody_is_said_to_be_told_and_its_alert_coun
 def test_the_list_names_the_targets_that_nobody_evaluates() -> None:
     standing = Standing((ALERT,), evaluation=Evaluation("h:1:a", NOW, True, ("orders",)))
     assert alerts_text(standing, (ALERT,), NOW).endswith("nobody evaluates orders now: open a dashboard with it")
+
+
+def test_list_and_screen_name_the_rules_that_nobody_evaluates() -> None:
+    rules = (a_rule("p1"), a_rule("p2", targets=Selector(names=("web-*",))), a_rule("p3"))
+    evaluation = Evaluation("h:1:a", NOW, True, rules={"orders": frozenset({"p3"}), "web-1": frozenset({"p1", "p3"})})
+    assert evaluation.lacking(rules, ("orders", "web-1", "new")) == ("p1", "p2")
+    assert evaluation.lacking(rules, ("orders",)) == ("p1",)
+    assert evaluation.lacking(rules, ("new",)) == ()
+    assert nobody_text(AlertsView(evaluation=evaluation, unjudged_rules=("p1", "p2"))) == "nobody evaluates p1, p2"
+    standing = Standing((ALERT,), evaluation=evaluation)
+    assert "nobody evaluates the rules p1, p2" in alerts_text(standing, (ALERT,), NOW, ("p1", "p2"))
 
 
 def test_an_alert_outside_of_its_hours_is_told_from_one_that_somebody_has_silenced() -> None:

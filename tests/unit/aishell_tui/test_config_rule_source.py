@@ -70,3 +70,17 @@ def test_the_rules_that_ship_and_the_screens_of_alerts_need_no_models_and_no_par
     loaded = set(done.stdout.split())
     assert "alerts.rules.shipped" in loaded
     assert not loaded & {"pydantic", "yaml", "typer", "sqlglot", "apprise"}
+
+
+def test_a_book_says_which_file_is_in_force_beside_ones_own(tmp_path: Path) -> None:
+    own = _source(tmp_path)
+    (tmp_path / "config.yaml").write_text(OWN_RULE, encoding="utf-8")
+    assert _refreshed(own).settings.configuration == ""
+    project = tmp_path / ".ai-shell" / "dashboard.yml"
+    project.parent.mkdir()
+    project.write_text("alerts: {enabled: true}\n", encoding="utf-8")
+    assert _refreshed(_source(tmp_path)).settings.configuration == str(project)
+    named = rule_book_source(
+        tmp_path / "config.yaml", environ={}, working_folder=tmp_path, places=Places(tmp_path / "x", tmp_path, tmp_path)
+    )
+    assert _refreshed(named).settings.configuration == str(tmp_path / "config.yaml")

@@ -244,3 +244,59 @@ def test_a_state_of_one_evaluator_for_all_keeps_its_targets_and_when_they_were_e
     with closing(AlertStore.open(folder)) as store:
         found = store.read(lease_rows.load, lease_rows.Tenures())
         assert found == lease_rows.Tenures(wards=(lease_rows.Ward("orders", "", None, 40.0, 50.0),))
+
+
+OTHER = usage_rule("pool_busy", "pool.usage > 50%")
+PROJECT = "/srv/app/.ai-shell/dashboard.yml"
+
+
+async def project(folder: Path, clock: FakeClock, holder: str = "project", file: str = PROJECT) -> Station:
+    """A dashboard with a further rule out of its working folder."""
+    station = Station(folder, RULE, clock=clock, targets=("orders", "two"), holder=holder)
+    return configured(station, RULE, OTHER, files=frozenset({FILE, file}), configuration=file)
+
+
+async def test_who_takes_over_without_a_rule_ends_none_of_its_alerts(folder: Path, clock: FakeClock, tmp_path: Path) -> None:
+    (tmp_path / "dashboard.yml").touch()
+    first = await project(folder, clock, file=str(tmp_path / "dashboard.yml"))
+    await first.watch(3, orders=0.95)
+    other = await full(folder, clock, "second")
+    await clock.advance(TAKEN_AFTER_SECONDS)
+    view = await other.watch(90, orders=0.95)
+    left = next(alert for alert in view.alerts if alert.rule == "pool_busy")
+    assert left.phase is Phase.FIRING
+    assert (str(left.health), "dashboard.yml" in left.health_reason) == ("error", True)
+    assert not any(message.kind is MessageKind.RESOLVED for message in other.inbox.messages)
+    back = await project(folder, clock, "third", str(tmp_path / "dashboard.yml"))
+    await clock.advance(TAKEN_AFTER_SECONDS)
+    view = await back.watch(90, orders=0.2)
+    assert {alert.rule: alert.phase for alert in view.alerts} == {"pool_full": Phase.RESOLVED, "pool_busy": Phase.RESOLVED}
+
+
+async def test_a_rule_whose_file_is_gone_ends_with_whoever_takes_over(folder: Path, clock: FakeClock, tmp_path: Path) -> None:
+    first = await project(folder, clock, file=str(tmp_path / "dashboard.yml"))
+    await first.watch(3, orders=0.95)
+    other = await full(folder, clock, "second")
+    await clock.advance(TAKEN_AFTER_SECONDS)
+    view = await other.watch(3, orders=0.95)
+    assert {alert.rule: alert.phase for alert in view.alerts} == {"pool_full": Phase.FIRING, "pool_busy": Phase.RESOLVED}
+
+
+async def test_a_rule_that_was_taken_out_while_nobody_ran_ends_with_the_next_one(folder: Path, clock: FakeClock) -> None:
+    first = configured(Station(folder, RULE, clock=clock, targets=("orders", "two"), holder="first"), RULE, OTHER)
+    await first.watch(3, orders=0.95)
+    other = await full(folder, clock, "second")
+    await clock.advance(TAKEN_AFTER_SECONDS)
+    view = await other.watch(3, orders=0.95)
+    assert {alert.rule: alert.phase for alert in view.alerts} == {"pool_full": Phase.FIRING, "pool_busy": Phase.RESOLVED}
+
+
+async def test_rules_that_who_evaluates_does_not_have_are_named_beside_it(folder: Path, clock: FakeClock) -> None:
+    first = await full(folder, clock, "first")
+    await first.watch(3, orders=0.95)
+    other = await project(folder, clock)
+    view = await other.watch(3, orders=0.95)
+    assert view.unjudged_rules == ("pool_busy",)
+    assert (await first.watch(1, orders=0.95)).unjudged_rules == ()
+    await clock.advance(TAKEN_AFTER_SECONDS)
+    assert (await other.watch(3, orders=0.95)).unjudged_rules == ()
