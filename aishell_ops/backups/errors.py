@@ -4,6 +4,7 @@ BackupError           exit 70, a backup or restore failed
 ├── StorageError      exit 74, the storage cannot be read or written; carries a StorageFault
 ├── DamagedError      exit 65, what was read is not what was written
 ├── BusyError         exit 75, somebody else works on it; trying again later may do
+├── ProgramError      exit 70, a program that took part did not go well; carries what it ended with
 └── ToolError         exit 69, a program that is needed is missing or of the wrong version
 """
 
@@ -55,6 +56,14 @@ class BusyError(BackupError):
 
     code = "busy"
     exit_code: ClassVar[ExitCode] = ExitCode.BUSY
+
+
+class ProgramError(BackupError):
+    """A program that took part did not go well. `returned` is its exit code, or the signal that ended it below zero."""
+
+    def __init__(self, returned: int, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.returned = returned
 
 
 class ToolError(BackupError):

@@ -239,11 +239,55 @@ async def test_a_file_that_is_not_as_the_server_gave_it_is_found(bench: Bench, h
 
     def spoil(step: Step) -> None:
         if step.stage is Stage.FINISHING:
-            (Path(plan.staging) / "data" / "global" / "pg_filenode.map").write_bytes(b"something else")
+            (staging,) = home.glob(".new.restoring-*")
+            (staging / "data" / "global" / "pg_filenode.map").write_bytes(b"something else")
 
     with pytest.raises(DamagedError, match=r"pg_filenode\.map"):
         await restore(bench.engine, bench.repository, bench.spot(backup), backup, order, plan, CLOCK, tell=spoil)
     assert _names_in(home) == set()
+
+
+_KILLED = """
+import asyncio, os, sys, time
+from pathlib import Path
+from aishell_core.clock import SystemClock
+from aishell_core.targets import Target, parse_location
+from aishell_core.values import TargetId
+from aishell_ops.backups.engines.contract import LoadRequest
+from aishell_ops.backups.engines.postgres import PostgresBackups
+from aishell_ops.backups.layout import Line, Spot
+from aishell_ops.backups.repository import Repository
+from aishell_ops.backups.restore import RestoreOrder, plan_restore, restore
+from aishell_ops.backups.storage.folder import FolderStorage
+
+storage, url, programs, final, stage = sys.argv[1:]
+
+def tell(step):
+    if step.stage == stage:
+        os.kill(os.getpid(), 9)
+
+async def main():
+    engine, repository = PostgresBackups(dict(os.environ), (Path(programs),)), Repository(FolderStorage(Path(storage)), time.time)
+    (backup,) = repository.scan().backups
+    order = RestoreOrder(Target(TargetId("pg"), parse_location(url)), LoadRequest(database=final))
+    plan = await plan_restore(engine, backup, order)
+    spot = Spot(Line("pg", backup.manifest.source.database), backup.id)
+    await restore(engine, repository, spot, backup, order, plan, SystemClock(), tell=tell)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("stage", [Stage.FINISHING, Stage.PUBLISHING])
+async def test_what_a_killed_restore_has_left_is_swept_by_the_next(bench: Bench, home: Path, tmp_path: Path, stage: Stage) -> None:
+    backup = await _take(bench, Recipe())
+    killed = bench.begun_elsewhere(_KILLED, tmp_path, str(home / "new"), stage.value)
+    await asyncio.to_thread(killed.communicate)
+    assert killed.returncode == -9
+    (left,) = _names_in(home)
+    assert left.startswith(".new.restoring-")
+    await bench.restore(backup, database=str(home / "new"))
+    assert _names_in(home) == {"new"}
 
 
 async def test_what_cannot_be_is_told_before_anything_begins(bench: Bench) -> None:

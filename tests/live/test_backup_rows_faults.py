@@ -137,6 +137,11 @@ asyncio.run(side.load(storage, backup, LoadRequest(replace=True)))
 """
 
 
+def _hidden(folder: Path) -> list[Path]:
+    """What restores have left beside what they make."""
+    return list(folder.glob(".*.restoring-*"))
+
+
 @pytest.mark.parametrize("step", ["load", "finish", "publish"])
 async def test_a_kill_in_the_middle_leaves_the_old_as_it_was_and_the_next_restore_goes_well(
     storage: FolderStorage, file: Path, other: Side, step: str, pg: PostgresServer, my: MysqlServer
@@ -151,6 +156,7 @@ async def test_a_kill_in_the_middle_leaves_the_old_as_it_was_and_the_next_restor
         subprocess.run, [sys.executable, "-c", script, step], capture_output=True, text=True, env=environ, check=False
     )
     assert ran.returncode == -9, ran.stderr
+    assert len(_hidden(file.parent)) == (1 if name == "SqliteTables" else 0)
     assert await _rows(other, storage) == 1
     # The server has noticed that the killed one is gone when its lock is free again.
     for _ in range(100):
@@ -161,6 +167,7 @@ async def test_a_kill_in_the_middle_leaves_the_old_as_it_was_and_the_next_restor
         else:
             break
     assert await _rows(other, storage) == ROWS
+    assert _hidden(file.parent) == []
     assert not [row for row in my.execute("SHOW DATABASES") if row[0].startswith("aishell")]
     left = "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'aishell%'"
     assert name != "PostgresTables" or pg.execute(left, database="shop") == [[0]]

@@ -26,10 +26,12 @@ from aishell_ops.backups.engines.sqlite import SqliteBackups
 from aishell_ops.backups.errors import BackupError
 from aishell_ops.backups.layout import Line, Spot
 from aishell_ops.backups.models import Backup, Format, ProofLevel
+from aishell_ops.backups.progress import Stage
 from aishell_ops.backups.repository import Repository
 from aishell_ops.backups.restore import Restored, RestoreOrder, plan_restore, restore
 from aishell_ops.backups.storage.address import StorageAddress, StorageKind
 from aishell_ops.backups.storage.contract import Storage
+from aishell_ops.backups.storage.folder import FolderStorage
 from aishell_ops.backups.storage.opening import open_storage
 from aishell_ops.backups.streams.contract import Keys, Recipe
 from aishell_ops.backups.take import Order, take
@@ -275,3 +277,61 @@ async def test_a_kill_at_any_moment_leaves_a_whole_backup_or_none_and_the_next_o
         assert backup in found.backups
         assert (found.unfinished, found.damaged) == ((), ())
         assert not [path for path in folder.rglob(".*") if path.name.endswith(".part")]
+
+
+_RESTORED = """
+import asyncio, os, sys, time
+from pathlib import Path
+from aishell_core.clock import SystemClock
+from aishell_core.targets import Location, Target
+from aishell_core.values import TargetId
+from aishell_ops.backups.engines.contract import LoadRequest
+from aishell_ops.backups.engines.sqlite import SqliteBackups
+from aishell_ops.backups.layout import Line, Spot
+from aishell_ops.backups.repository import Repository
+from aishell_ops.backups.restore import RestoreOrder, plan_restore, restore
+from aishell_ops.backups.storage.folder import FolderStorage
+
+storage, database, stage = sys.argv[1:]
+
+def tell(step):
+    if step.stage == stage:
+        os.kill(os.getpid(), 9)
+
+async def main():
+    engine, repository = SqliteBackups(), Repository(FolderStorage(Path(storage)), time.time)
+    (backup,) = repository.scan().backups
+    order = RestoreOrder(Target(TargetId("shop"), Location("sqlite", path=Path(database))), LoadRequest(replace=True))
+    plan = await plan_restore(engine, backup, order)
+    await restore(engine, repository, Spot(Line("shop", "shop.db"), backup.id), backup, order, plan, SystemClock(), tell=tell)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("stage", [Stage.FINISHING, Stage.PROVING, Stage.PUBLISHING])
+async def test_what_a_killed_restore_has_left_is_swept_by_the_next(tmp_path: Path, stage: Stage) -> None:
+    database, backups = tmp_path / "shop.db", tmp_path / "backups"
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.executescript("CREATE TABLE t (a); INSERT INTO t VALUES (1), (2);")
+    # In a process of its own: whoever has looked at a file keeps it open, and a restore is refused where somebody else has.
+    saved = _dump(database)
+    assert _killed_at(0, backups, database).returncode == 0
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("DELETE FROM t")
+    old, environment = _dump(database), {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    arguments = [sys.executable, "-c", _RESTORED, str(backups), str(database), stage.value]
+    killed = await asyncio.to_thread(subprocess.run, arguments, env=environment, capture_output=True, text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert _dump(database) == old
+    (left,) = _hidden(tmp_path)
+    assert left.name.startswith(".shop.db.restoring-")
+    (backup,) = Repository(FolderStorage(backups), time.time).scan().backups
+    await _restore(FolderStorage(backups), database, backup, replace=True)
+    assert _dump(database) == saved
+    assert _hidden(tmp_path) == []
+
+
+def _hidden(folder: Path) -> list[Path]:
+    """What restores have left beside what they make."""
+    return [path for path in folder.iterdir() if path.name.startswith(".")]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import secrets
 import shutil
 import threading
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
@@ -27,6 +26,7 @@ from aishell_ops.backups.engines.mysql_grants import lacking, rights_on
 from aishell_ops.backups.engines.mysql_tools import Role, find_physical, release_of, unpacker_of
 from aishell_ops.backups.engines.physical import uncounted
 from aishell_ops.backups.errors import BackupError
+from aishell_ops.backups.hidden_folder import hidden_beside, hidden_folder
 from aishell_ops.backups.models import Format, Manifest, ObjectProof, Part, Position, ProofLevel, Source
 from aishell_ops.backups.scratch_folder import scratch_folder
 from aishell_ops.backups.streams.contract import PlainSink, PlainSource, Progress, Reader, Stop
@@ -190,7 +190,7 @@ def plan_load(manifest: Manifest, request: LoadRequest, environ: Mapping[str, st
     return LoadPlan(
         request,
         str(final or ""),
-        str(final.with_name(f".{final.name}.restoring-{secrets.token_hex(4)}")) if final is not None else "",
+        str(hidden_beside(final)) if final is not None else "",
         writes=(str(final or ""),),
         obstacles=tuple(obstacles),
         warnings=("start a server on the folder: this one goes on with its own",),
@@ -206,12 +206,11 @@ async def loading(
 ) -> AsyncIterator[PhysicalLoading]:
     """A hidden folder beside the one that is wanted; it goes unless it was published."""
     client = await asyncio.to_thread(find_physical, Role.PHYSICAL, _release(manifest), environ, folders)
-    unpacker, staging = await asyncio.to_thread(unpacker_of, client, environ), Path(plan.staging)
-    await asyncio.to_thread(staging.mkdir, 0o700)
-    try:
-        yield PhysicalLoading(staging, Path(plan.database), unpacker, client.path)
-    finally:
-        await asyncio.to_thread(shutil.rmtree, staging, ignore_errors=True)
+    unpacker = await asyncio.to_thread(unpacker_of, client, environ)
+    async with hidden_folder(Path(plan.staging)) as staging:
+        data = staging / "data"
+        await asyncio.to_thread(data.mkdir, 0o700)
+        yield PhysicalLoading(data, Path(plan.database), unpacker, client.path)
 
 
 class PhysicalLoading:

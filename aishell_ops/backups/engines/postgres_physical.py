@@ -26,7 +26,8 @@ from aishell_ops.backups.engines.physical import uncounted
 from aishell_ops.backups.engines.postgres_databases import major_of
 from aishell_ops.backups.engines.postgres_manifest import LIST, check_files
 from aishell_ops.backups.engines.postgres_tools import Client, find_client
-from aishell_ops.backups.errors import BackupError, DamagedError, ToolError
+from aishell_ops.backups.errors import BackupError, DamagedError, ProgramError, ToolError
+from aishell_ops.backups.hidden_folder import hidden_beside, hidden_folder
 from aishell_ops.backups.kept_folder import Keeper, kept_folder
 from aishell_ops.backups.models import Format, Manifest, ObjectProof, Part, Position, ProofLevel, Source
 from aishell_ops.backups.streams.contract import PlainSink, PlainSource, Progress, Stop
@@ -57,6 +58,8 @@ _SLOT = "SELECT /* aishell */ pg_create_physical_replication_slot($1, true, true
 _PLACE = re.compile(r"write-ahead log (?P<end>start|end) point: (?P<lsn>[0-9A-F]+/[0-9A-F]+)(?: on timeline (?P<timeline>\d+))?")
 _LOG_BYTES = 64 << 20
 _ROOM_RATIO = 1.1
+_NOT_AS_LISTED = 1
+"""What pg_verifybackup ends with when a file is not as the list says."""
 
 
 async def plan_save(connection: HeldConnection, target: Target, request: SaveRequest, client: Client) -> SavePlan:
@@ -209,7 +212,7 @@ def plan_load(manifest: Manifest, request: LoadRequest, environ: Mapping[str, st
     return LoadPlan(
         request,
         str(final or ""),
-        str(final.with_name(f".{final.name}.restoring-{secrets.token_hex(4)}")) if final is not None else "",
+        str(hidden_beside(final)) if final is not None else "",
         writes=(str(final or ""), *((str(spaces_of(final)),) if spaces and final is not None else ())),
         obstacles=tuple(obstacles),
         warnings=(f"start a server of PostgreSQL {major_of(manifest.source.server_version)} on the folder: this one goes on with its own",),
@@ -243,12 +246,8 @@ Trial = Callable[[Path], Awaitable[None]]
 @asynccontextmanager
 async def loading(manifest: Manifest, plan: LoadPlan, checker: Client | None, trial: Trial | None = None) -> AsyncIterator[PhysicalLoading]:
     """A hidden folder beside the one that is wanted; it goes unless it was published."""
-    staging = Path(plan.staging)
-    await asyncio.to_thread(staging.mkdir, 0o700)
-    try:
+    async with hidden_folder(Path(plan.staging)) as staging:
         yield PhysicalLoading(manifest, staging, Path(plan.database), checker, trial)
-    finally:
-        await asyncio.to_thread(shutil.rmtree, staging, ignore_errors=True)
 
 
 class PhysicalLoading:
@@ -287,8 +286,9 @@ class PhysicalLoading:
         command = (str(self._checker.path), "--exit-on-error", *(() if reads_log else ("--no-parse-wal",)), str(self._data))
         try:
             run_program(Program(command, {"LC_ALL": "C"}, hides="PG"), stop)
-        except BackupError as error:
-            if stop.is_set():
+        except ProgramError as error:
+            if error.returned != _NOT_AS_LISTED:
+                # That it could not be run, or was killed, says nothing about the backup.
                 raise
             raise DamagedError(f"what was restored is not what the server gave: {error.message}", "restore another backup") from error
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 import shutil
 import sqlite3
 import threading
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from shlex import quote
@@ -23,6 +22,7 @@ from aishell_core.targets import Location, Target
 from aishell_core.values import TargetId
 from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan, SaveRequest, expect_one_job, one_job_obstacle
 from aishell_ops.backups.errors import BackupError
+from aishell_ops.backups.hidden_folder import hidden_beside, hidden_folder
 from aishell_ops.backups.models import Format, Manifest, ObjectProof, Part, Position, ProofLevel, Source, Tool
 from aishell_ops.backups.scratch_folder import scratch_folder
 from aishell_ops.backups.streams.contract import PlainSink, PlainSource, Progress, Stop
@@ -59,13 +59,9 @@ class SqliteBackups:
 
     @asynccontextmanager
     async def loading(self, target: Target, manifest: Manifest, plan: LoadPlan) -> AsyncIterator[_Loading]:
-        """A hidden file beside the one that it will replace."""
-        loading = _Loading(Path(plan.staging), Path(plan.database))
-        try:
-            yield loading
-        finally:
-            with suppress(OSError):
-                loading.staging.unlink()
+        """A file in a hidden folder beside the one that it will replace."""
+        async with hidden_folder(Path(plan.staging)) as folder:
+            yield _Loading(folder / _NAME, Path(plan.database))
 
     @asynccontextmanager
     async def scratch(self, target: Target, manifest: Manifest) -> AsyncIterator[Target]:
@@ -185,7 +181,7 @@ def _plan_load(target: Target, manifest: Manifest, request: LoadRequest) -> Load
     return LoadPlan(
         request,
         str(final),
-        str(final.with_name(f".{final.name}.restoring-{secrets.token_hex(4)}")),
+        str(hidden_beside(final)),
         writes=(str(final),),
         losses=(f"{final}, {final.stat().st_size} bytes",) if there else (),
         obstacles=tuple(obstacles),

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from aishell_core.targets import Secret
-from aishell_ops.backups.errors import BackupError
+from aishell_ops.backups.errors import BackupError, ProgramError
 from aishell_ops.backups.streams.contract import Reader, Stop, Writer
 from aishell_ops.backups.streams.starting import start
 from aishell_ops.backups.streams.stopping import expect_wanted
@@ -167,13 +167,12 @@ class _Run:
         if code := self.process.returncode:
             raise self.failure(code)
 
-    def failure(self, code: int) -> BackupError:
+    def failure(self, code: int) -> ProgramError:
         """What to say of a program that failed."""
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"failed with exit code {code}"
         last = self.said().splitlines()[-5:]
-        return BackupError(
-            f"{self.program.name} {how}{': ' + ' / '.join(last) if last else ''}", "its own words above say what it could not do"
-        )
+        said = f": {' / '.join(last)}" if last else ""
+        return ProgramError(code, f"{self.program.name} {how}{said}", "its own words above say what it could not do")
 
     def end(self) -> None:
         """End it with all that it has started."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import secrets
 import shutil
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from shlex import quote
@@ -31,6 +30,7 @@ from aishell_core.errors import UsageError
 from aishell_core.targets import Location, Target
 from aishell_core.values import TargetId
 from aishell_ops.backups.errors import BackupError
+from aishell_ops.backups.hidden_folder import hidden_beside, hidden_folder
 from aishell_ops.backups.models import Format, Manifest, Position, Source
 from aishell_ops.backups.rows.contract import Look, Place, Placed, PlacedColumn
 from aishell_ops.backups.rows.engines.sqlite_types import foreign_shape, kind_of, own_shape
@@ -86,16 +86,13 @@ class SqliteTables:
 
     @asynccontextmanager
     async def staging(self, target: Target, place: Place, tables: Sequence[Placed]) -> AsyncIterator[_Staging]:
-        """A hidden file beside the one that takes them in the end."""
+        """A file in a hidden folder beside the one that takes them in the end."""
         final = Path(place.database)
-        path = final.with_name(f".{final.name}.restoring-{secrets.token_hex(4)}")
-        try:
+        async with hidden_folder(hidden_beside(final)) as folder:
+            path = folder / "database.sqlite"
             with new_file(path) as rows:
                 await asyncio.to_thread(rows.make, [_made(placed)[0] for placed in tables])
                 yield _Staging(rows, path, final)
-        finally:
-            with suppress(OSError):
-                path.unlink()
 
     @asynccontextmanager
     async def scratch(self, target: Target, manifest: Manifest) -> AsyncIterator[Target]:
