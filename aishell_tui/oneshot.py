@@ -19,6 +19,7 @@ from aishell_core.units import format_duration
 from aishell_core.values import Failure, FailureCode, Reading, Sample, Severity, TargetId, Thresholds, Tier, worst
 from aishell_tui.assess import assess, judged_metrics
 from aishell_tui.frame import Assessment, Reason, TargetView, absorb
+from aishell_tui.lateness import Lateness
 from collectors.contract import NOTHING, Collector, Demand
 from collectors.schedule import Schedule
 
@@ -27,6 +28,7 @@ Result = TypeVar("Result")
 
 _CLOSE_SECONDS = 1.0
 _THREADS_SECONDS = 0.2
+_LATE_SHARE = 0.2
 _WHOLE = "target"
 INTEGRITY = "integrity"
 
@@ -49,8 +51,16 @@ class LookPlan:
 
 
 async def look_at(targets: Sequence[Target], plan: LookPlan, open_collector: OpenCollector, clock: Clock) -> tuple[TargetView, ...]:
-    """The judged views of the targets, read at the same time; one that cannot be read has the reason in its failures."""
-    return tuple(await asyncio.gather(*(_Look(target, plan, open_collector, clock).take() for target in targets)))
+    """The judged views of the targets, read at the same time; one that cannot be read has the reason in its failures.
+
+    All are opened before the first of them is read: loading an engine's driver holds up the whole program.
+    """
+    lateness = Lateness()
+    looks = [_Look(target, plan, open_collector, clock, lateness) for target in targets]
+    for each in looks:
+        each.open()
+    async with lateness.watched():
+        return tuple(await asyncio.gather(*(each.take() for each in looks)))
 
 
 def run(work: Coroutine[None, None, Result]) -> Result:
@@ -97,20 +107,28 @@ async def _end_threads(loop: asyncio.AbstractEventLoop) -> None:
 class _Look:
     """One look at one target."""
 
-    def __init__(self, target: Target, plan: LookPlan, open_collector: OpenCollector, clock: Clock) -> None:
+    def __init__(self, target: Target, plan: LookPlan, open_collector: OpenCollector, clock: Clock, lateness: Lateness) -> None:
         self._target, self._plan, self._open, self._clock = target, plan, open_collector, clock
+        self._lateness = lateness
+        self._collector: Collector | None = None
+        self._calls: dict[Tier, asyncio.Task[Reading]] = {}
         self._store = SeriesStore()
         self._interval = plan.window_seconds or plan.deadlines.hot_seconds
         self._view = TargetView(target, self._store.snapshot(target.name), self._interval)
 
-    async def take(self) -> TargetView:
+    def open(self) -> None:
+        """Load what reads the target; a target that has no such thing has the reason in its failures."""
         try:
-            collector = self._open(self._target, self._clock)
+            self._collector = self._open(self._target, self._clock)
         except TargetError as error:
             self._absorb(Reading(self._target.name, Tier.HOT, self._clock.now(), failures=(error.failure(_WHOLE, self._clock.now()),)))
-            return self._judged()
         except Exception as error:  # noqa: BLE001 - the border to collectors: one that cannot even begin must not take the others down
             self._fail(Tier.HOT, self._fault(_WHOLE, error))
+
+    async def take(self) -> TargetView:
+        """The judged view of the target, closed again."""
+        collector = self._collector
+        if collector is None:
             return self._judged()
         try:
             self._view = replace(self._view, abilities=collector.abilities)
@@ -124,15 +142,28 @@ class _Look:
         return self._judged()
 
     async def _read(self, collector: Collector) -> None:
-        if not await self._collect(collector, Tier.HOT):
+        if not await self._collected(collector, Tier.HOT):
             return
         if self._plan.window_seconds > 0:
             await self._clock.sleep(self._plan.window_seconds)
-            await self._collect(collector, Tier.HOT)
+            await self._collected(collector, Tier.HOT)
         # Not within the window: the rates would be those of our own questions, and without any where these take long.
-        slower = [asyncio.create_task(self._collect(collector, tier)) for tier in self._plan.tiers]
+        slower = [asyncio.create_task(self._collected(collector, tier)) for tier in self._plan.tiers]
         if slower:
             await asyncio.wait(slower)
+
+    async def _collected(self, collector: Collector, tier: Tier) -> bool:
+        """Take one reading into the view; whether it succeeded.
+
+        Where a deadline has passed of which this program itself has used up much, the server gets another one.
+        """
+        before = self._lateness.seconds
+        failure = await self._collect(collector, tier)
+        late_seconds = self._lateness.seconds - before
+        was_late = late_seconds >= _LATE_SHARE * self._plan.deadlines.deadline(tier)
+        if failure is FailureCode.TIMEOUT and was_late and await self._has_ended(tier):
+            failure = await self._collect(collector, tier)
+        return failure is None
 
     async def _check(self, collector: Collector) -> None:
         """Take what an integrity check finds into the view; an engine that has none has nothing to say."""
@@ -147,25 +178,38 @@ class _Look:
         if found:
             self._absorb(Reading(self._target.name, Tier.COLD, self._clock.now(), failures=found))
 
-    async def _collect(self, collector: Collector, tier: Tier) -> bool:
-        """Take one reading into the view; whether it succeeded."""
+    async def _has_ended(self, tier: Tier) -> bool:
+        """Whether a call that was given up has ended: no tier is read twice at the same time."""
+        ended, _ = await asyncio.wait((self._calls[tier],), timeout=_CLOSE_SECONDS)
+        return bool(ended)
+
+    async def _collect(self, collector: Collector, tier: Tier) -> FailureCode | None:
+        """Take one reading into the view; gives why it could not be taken."""
         deadline = self._plan.deadlines.deadline(tier)
-        call = asyncio.create_task(collector.collect(tier, self._plan.demand))
+        began = asyncio.Event()
+
+        async def collected() -> Reading:
+            began.set()
+            return await collector.collect(tier, self._plan.demand)
+
+        call = self._calls[tier] = asyncio.create_task(collected())
+        # The others' work may come first.
+        await began.wait()
         part = _WHOLE if tier is Tier.HOT else tier.value
         if not await ends_within(call, deadline, self._clock):
             call.cancel()
             call.add_done_callback(_look_at)
             self._fail(tier, Failure(part, FailureCode.TIMEOUT, f"no answer within {format_duration(deadline)}", "", self._clock.now()))
-            return False
+            return FailureCode.TIMEOUT
         try:
             self._absorb(self._with_beside(call.result()))
         except TargetError as error:
             self._fail(tier, error.failure(part, self._clock.now()))
-            return False
+            return error.reason
         except Exception as error:  # noqa: BLE001 - the border to collectors, own and foreign: their faults are shown, not fatal
             self._fail(tier, self._fault(part, error))
-            return False
-        return True
+            return FailureCode.INTERNAL
+        return None
 
     def _with_beside(self, reading: Reading) -> Reading:
         if reading.tier is not Tier.WARM:

@@ -43,7 +43,7 @@ class Beside(Generic[T]):
             self._call = asyncio.create_task(self._timed(now), name=self._name)
 
     async def _timed(self, began: float) -> T:
-        found = await self._read(Budget(self._clock, began + _DEADLINE_SECONDS))
+        found = await self._read(Budget(self._clock, began + _DEADLINE_SECONDS, _DEADLINE_SECONDS))
         self._due = max(self._due, began + _REST * (self._clock.steady() - began))
         return found
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aishell_core.clock import Clock
+from aishell_core.deadline import Left, whole
 from aishell_core.engines.mongodb_errors import MongoError, Whereabouts, no_answer
 from aishell_core.engines.mongodb_place import Place, find_place
 from aishell_core.targets import Target
@@ -82,6 +83,10 @@ class MongoSession:
         if self._place is None:
             self._place = find_place(self._target)
         return self._place
+
+    def load(self) -> None:
+        """Load the driver, so that no deadline of a question has to pay for that."""
+        import aishell_core.engines.mongodb_connection  # noqa: F401 - for its sake alone
 
     async def command(self, command: Mapping[str, Any], *, database: str = "admin", lane: Lane, deadline_seconds: float) -> Reply:
         """The server's reply to one command, which the server gives up at the deadline too; raises MongoError."""
@@ -165,11 +170,11 @@ class MongoSession:
         async with self._turn(lane, seconds) as until:
             connection = self._connected()
             try:
-                return await ask(connection, until - asyncio.get_running_loop().time())
+                return await ask(connection, Left(until - asyncio.get_running_loop().time(), whole(seconds)))
             except MongoError as error:
                 if not error.lost:
                     raise
-            return await ask(connection, until - asyncio.get_running_loop().time())
+            return await ask(connection, Left(until - asyncio.get_running_loop().time(), whole(seconds)))
 
     @asynccontextmanager
     async def _turn(self, lane: Lane, seconds: float) -> AsyncIterator[float]:
@@ -180,7 +185,7 @@ class MongoSession:
             async with asyncio.timeout(seconds):
                 await turn.acquire()
         except TimeoutError as error:
-            raise no_answer(self.where, format_duration(seconds), "waiting") from error
+            raise no_answer(self.where, format_duration(whole(seconds)), "waiting") from error
         try:
             yield until
         finally:
@@ -221,7 +226,7 @@ class _Act:
         left = self._until - asyncio.get_running_loop().time()
         if left <= 0:
             raise no_answer(self._session.where, format_duration(self._seconds), "asking")
-        return left
+        return Left(left, self._seconds)
 
     async def documents(self, command: Mapping[str, Any]) -> tuple[Document, ...]:
         """The documents of a command that gives a cursor; raises MongoError."""

@@ -33,6 +33,7 @@ from pymongo.errors import (
 )
 from pymongo.read_preferences import ReadPreference
 
+from aishell_core.deadline import whole
 from aishell_core.engines.mongodb_documents import RAW_CODEC, Document, decoded, size_of
 from aishell_core.engines.mongodb_errors import MongoError, lost, no_answer, told, unreachable, unresolved
 from aishell_core.engines.mongodb_place import Place
@@ -191,7 +192,7 @@ class MongoConnection:
         if isinstance(error, ExecutionTimeout):
             return told(50, text, where)
         if isinstance(error, NetworkTimeout | WaitQueueTimeoutError):
-            return no_answer(where, format_duration(seconds), "asking")
+            return no_answer(where, format_duration(whole(seconds)), "asking")
         if isinstance(error, AutoReconnect | ConnectionFailure):
             return lost(where, text)
         if isinstance(error, InvalidOperation) and "close" in text.lower():
@@ -204,9 +205,9 @@ class MongoConnection:
         servers = self._servers()
         if any(server.is_server_type_known for server in servers):
             # Known but not chosen: no member is of the kind that is wanted.
-            return no_answer(where, format_duration(seconds), "asking")
+            return no_answer(where, format_duration(whole(seconds)), "asking")
         texts = [str(server.error) for server in servers if server.error is not None]
-        return unreachable(where, texts[0]) if texts else no_answer(where, format_duration(seconds), "connecting")
+        return unreachable(where, texts[0]) if texts else no_answer(where, format_duration(whole(seconds)), "connecting")
 
     def _unusable(self, error: Exception) -> MongoError:
         text = str(error)

@@ -58,6 +58,10 @@ class MysqlSession:
         self._ending = Ending(self._lines[Lane.QUICK], self.births, clock)
         self._explaining = Explaining(self._lines[Lane.SLOW])
 
+    def load(self) -> None:
+        """Load the driver, so that no deadline of a question has to pay for that."""
+        import aishell_core.engines.mysql_connection  # noqa: F401 - for its sake alone
+
     async def facts(self, lane: Lane = Lane.QUICK, deadline_seconds: float = 5.0) -> ServerFacts:
         """What the server says of itself, asked once per connection; connects when needed. Raises TargetError."""
         line = self._lines[lane]

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+from aishell_core.deadline import Left, whole
 from aishell_core.engines.mysql_errors import LOST, MysqlError, ServerError, Whereabouts, is_lost, no_answer, told
 from aishell_core.engines.mysql_place import Place, find_place
 from aishell_core.engines.mysql_route import Reached, Route, reach, whereabouts
@@ -55,6 +56,7 @@ class Line:
         self._patience = 0
         self._database = ""
         self._stage = "connecting"
+        self._given_seconds = 0.0
         self._closed = False
         self.queries = 0
 
@@ -72,10 +74,10 @@ class Line:
         mine = False
         try:
             async with asyncio.timeout(seconds) as limit, self._lock:
-                mine, self._stage = True, "connecting"
+                mine, self._stage, self._given_seconds = True, "connecting", whole(seconds)
                 yield limit.when() or 0.0
         except TimeoutError as error:
-            raise no_answer(self.where(), format_duration(seconds), self._stage if mine else "waiting") from error
+            raise no_answer(self.where(), format_duration(whole(seconds)), self._stage if mine else "waiting") from error
 
     async def connected(self, until: float, database: str = "") -> Reached:
         """The connection, made when there is none; `database` is another than the target's own. Raises MysqlError."""
@@ -84,7 +86,7 @@ class Line:
             return reached
         self.drop()
         self._stage = "connecting"
-        seconds = until - asyncio.get_running_loop().time()
+        seconds = Left(until - asyncio.get_running_loop().time(), self._given_seconds)
         self._place = find_place(self._target, self._environ)
         self._patience = 0
         self._reached = await reach(self._place, self._route, seconds, settled=self._settled, database=database, name=self._name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from aishell_core.deadline import whole
 from aishell_core.engines.mysql_errors import (
     MysqlError,
     ServerError,
@@ -77,12 +79,13 @@ async def reach(place: Place, route: Route, seconds: float, *, settled: bool = T
     errors: list[MysqlError] = []
     for number, server in enumerate(tries):
         share = (until - loop.time()) / (len(tries) - number)
+        told_seconds = min(whole(seconds) / len(tries), place.connect_seconds or math.inf)
         try:
             # A little less than there is, so that this error comes before the caller's own.
             async with asyncio.timeout(min(share * 0.97, place.connect_seconds or share)):
                 reached = await _reach_one(place, server, database or place.database, name, settled=settled)
         except TimeoutError:
-            errors.append(no_answer(whereabouts(place, server), format_duration(max(0.001, share)), "connecting"))
+            errors.append(no_answer(whereabouts(place, server), format_duration(told_seconds), "connecting"))
         except MysqlError as error:
             if error.reason is FailureCode.AUTHENTICATION:
                 raise  # every further try would be counted against the account

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -67,6 +68,12 @@ class OracleSession:
         self._lines = {lane: Line(target, environ, connect, self._thread, lane.value) for lane in Lane}
         self._acting = Acting(self._lines[Lane.QUICK])
         self._explaining = Explaining(self._lines[Lane.SLOW])
+
+    def load(self) -> None:
+        """Load the driver, so that no deadline of a question has to pay for that; one that is missing is told when it is needed."""
+        if self._connect is connect_by_driver:
+            with suppress(ImportError):
+                import aishell_core.engines.oracle_connection  # noqa: F401 - for its sake alone
 
     async def facts(self, lane: Lane = Lane.QUICK, deadline_seconds: float = 5.0) -> ServerFacts:
         """What the server says of itself, asked once per connection; connects when needed. Raises TargetError."""

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from aishell_core.deadline import whole
 from aishell_core.engines.oracle_errors import OracleError, Whereabouts, no_answer, told, unreachable
 from aishell_core.engines.oracle_facts import SQL as FACTS_SQL
 from aishell_core.engines.oracle_facts import ServerFacts, facts_of
@@ -69,7 +70,7 @@ class Line:
                 mine, self._stage = True, "connecting"
                 yield limit.when() or 0.0
         except TimeoutError as error:
-            raise no_answer(self.where(), format_duration(seconds), self._stage if mine else "waiting") from error
+            raise no_answer(self.where(), format_duration(whole(seconds)), self._stage if mine else "waiting") from error
 
     async def connected(self, until: float) -> Reached:
         """The connection, made when there is none; raises OracleError."""

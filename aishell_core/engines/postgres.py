@@ -55,6 +55,10 @@ class PostgresSession:
         self._explaining = Explaining(self._lines[Lane.SLOW])
         self._acting = Acting(self._lines[Lane.QUICK])
 
+    def load(self) -> None:
+        """Load the driver, so that no deadline of a question has to pay for that."""
+        import aishell_core.engines.postgres_connection  # noqa: F401 - for its sake alone
+
     async def facts(self, lane: Lane = Lane.QUICK, deadline_seconds: float = 5.0) -> ServerFacts:
         """What the server says of itself, asked once per connection; connects when needed. Raises TargetError."""
         line = self._lines[lane]

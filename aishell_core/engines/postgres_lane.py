@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from aishell_core.deadline import Left, whole
 from aishell_core.engines.postgres_errors import PostgresError, ServerError, Whereabouts, entry_grant, no_answer, told, unreachable
 from aishell_core.engines.postgres_facts import ServerFacts
 from aishell_core.engines.postgres_grants import DENIED, catalog_grant, grant_of
@@ -59,6 +60,7 @@ class Line:
         self._database = ""
         self._patience = 0
         self._stage = "connecting"
+        self._given_seconds = 0.0
         self._closed = False
         self._raw = False
         self.queries = 0
@@ -97,11 +99,11 @@ class Line:
         mine = False
         try:
             async with asyncio.timeout(seconds) as limit, self._lock:
-                mine, self._stage = True, "connecting"
+                mine, self._stage, self._given_seconds = True, "connecting", whole(seconds)
                 yield limit.when() or 0.0
         except TimeoutError as error:
             stage = "queued" if self._stage == "connecting" and self._queue.stands_somewhere else self._stage
-            raise no_answer(self.where(), format_duration(seconds), stage if mine else "waiting") from error
+            raise no_answer(self.where(), format_duration(whole(seconds)), stage if mine else "waiting") from error
 
     async def connected(self, until: float, database: str = "") -> Reached:
         """The connection, made when there is none; `database` is another than the target's own. Raises PostgresError."""
@@ -112,7 +114,7 @@ class Line:
         self._stage = "connecting"
         # Else there would be more connections than two for a moment, and one more each time where the server stands still.
         await self._route.left()
-        seconds = until - asyncio.get_running_loop().time()
+        seconds = Left(until - asyncio.get_running_loop().time(), self._given_seconds)
         self._place = find_place(self._target, self._environ)
         if self._place.pooled:
             self._route.expect_pooler()

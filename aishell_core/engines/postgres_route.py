@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
@@ -11,6 +12,7 @@ from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from aishell_core.deadline import whole
 from aishell_core.engines.postgres_errors import (
     PostgresError,
     ServerError,
@@ -119,6 +121,7 @@ async def reach(place: Place, route: Route, queue: Queue, milliseconds: int, sec
     errors: list[PostgresError] = []
     for number, (server, wanted) in enumerate(tries):
         share = (until - loop.time()) / (len(tries) - number)
+        told_seconds = min(whole(seconds) / len(tries), place.connect_seconds or math.inf)
         where = whereabouts(place, database, server)
         try:
             # A little less than there is, so that this error comes before the caller's own.
@@ -126,7 +129,7 @@ async def reach(place: Place, route: Route, queue: Queue, milliseconds: int, sec
                 begin = partial(_reach_one, place, route, server, database or place.database, milliseconds, name)
                 reached = await queue.reached(server, database or place.database, begin)
         except TimeoutError:
-            errors.append(no_answer(where, format_duration(max(0.001, share)), "queued" if queue.stands(server) else "connecting"))
+            errors.append(no_answer(where, format_duration(told_seconds), "queued" if queue.stands(server) else "connecting"))
         except PostgresError as error:
             if error.reason is FailureCode.AUTHENTICATION:
                 raise  # every further try would be counted against the role

@@ -51,6 +51,10 @@ class RedisSession:
         self._environ = environ
         self._lines = {lane: Line(target, environ) for lane in Lane}
 
+    def load(self) -> None:
+        """Load the driver, so that no deadline of a question has to pay for that."""
+        import aishell_core.engines.redis_connection  # noqa: F401 - for its sake alone
+
     async def ask(self, *commands: Command, lane: Lane, deadline_seconds: float) -> Answers:
         """The answers to commands that only read; raises RedisError where the server cannot be asked at all."""
         line = self._lines[lane]

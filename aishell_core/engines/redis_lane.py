@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from aishell_core.deadline import whole
 from aishell_core.engines.redis_errors import Lost, Overfull, RedisError, Whereabouts, broken, no_answer, told, too_large, unreachable
 from aishell_core.engines.redis_place import Login, Place, database_number, find_place, written
 from aishell_core.targets import HostPort, Target
@@ -75,7 +76,7 @@ class Line:
                 mine, self._stage, self._until = True, "connecting", limit.when()
                 yield
         except TimeoutError as error:
-            raise no_answer(self.where(), format_duration(seconds), self._stage if mine else "waiting") from error
+            raise no_answer(self.where(), format_duration(whole(seconds)), self._stage if mine else "waiting") from error
         except asyncio.CancelledError:
             if mine:
                 self.drop()

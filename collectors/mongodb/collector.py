@@ -76,4 +76,5 @@ class MongoCollector:
 def open_mongodb(target: Target, clock: Clock) -> Collector:
     """The collector of a server; nothing is connected before the first reading."""
     session = MongoSession(target, clock)
+    session.load()
     return MongoCollector(session, HotTier(session, target, clock), WarmTier(session, target, clock), ColdTier(session, target, clock))

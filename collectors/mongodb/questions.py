@@ -73,7 +73,7 @@ class Questions:
 
     def budget(self, seconds: float) -> Budget:
         """A budget that begins now."""
-        return Budget(self._clock, self._clock.steady() + seconds)
+        return Budget.lasting(self._clock, seconds)
 
     async def command(
         self, part: str, command: Mapping[str, Any], budget: Budget, *, database: str = "admin", name: str = "", seconds: float = 2.0

@@ -44,6 +44,7 @@ class MysqlCollector(ServedCollector):
 def open_mysql(target: Target, clock: Clock) -> Collector:
     """The collector of a server; nothing is connected before the first reading."""
     session = MysqlSession(target, clock)
+    session.load()
     states, times, relations = StateReader(clock), ChannelTimes(), RelationsReader(clock)
     watched = WatchedBeside(clock, WatchedReader(session, clock, states, times).read)
     return MysqlCollector(

@@ -44,7 +44,7 @@ class HotQuestions:
 
     def budget(self, seconds: float) -> Budget:
         """A budget that begins now."""
-        return Budget(self._clock, self._clock.steady() + seconds)
+        return Budget.lasting(self._clock, seconds)
 
     async def facts(self, budget: Budget) -> ServerFacts:
         """What the server says of itself; connects when needed. Raises TargetError."""

@@ -64,7 +64,7 @@ class _Asked:
     async def found(self, name: str, *parameters: object, hint: str = "") -> Found:
         """All that a statement brought."""
         found = await self.questions.ask(
-            self.server, name, Part.RELATIONS, self.budget, parameters, seconds=max(0.0, self.budget.left), hint=hint
+            self.server, name, Part.RELATIONS, self.budget, parameters, seconds=self.budget.at_least(0.0), hint=hint
         )
         self.cost += found.cost
         return found

@@ -75,11 +75,11 @@ class SlowQuestions:
 
     async def facts(self, budget: Budget) -> ServerFacts:
         """What the server says of itself; raises TargetError."""
-        return await self._session.facts(Lane.SLOW, max(_LEAST_SECONDS, budget.left))
+        return await self._session.facts(Lane.SLOW, budget.at_least(_LEAST_SECONDS))
 
     def budget(self, seconds: float) -> Budget:
         """A budget that begins now."""
-        return Budget(self._clock, self._clock.steady() + seconds)
+        return Budget.lasting(self._clock, seconds)
 
     async def ask(
         self,
@@ -122,7 +122,7 @@ class SlowQuestions:
         """A connection keeps the rights that its account had when it was made: with a new one all that was refused is asked again."""
         for name in [name for name, each in self._refused.items() if each.failure.code is FailureCode.PRIVILEGE]:
             del self._refused[name]
-        await self._session.renew(Lane.SLOW, max(_LEAST_SECONDS, budget.left))
+        await self._session.renew(Lane.SLOW, budget.at_least(_LEAST_SECONDS))
 
     def _failure(self, name: str, part: str, error: TargetError, hint: str) -> Failure:
         failure = error.failure(part, self._clock.now())

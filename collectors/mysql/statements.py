@@ -24,6 +24,7 @@ _WHOLE_SECONDS = 60.0
 
 _OVERLAP_SECONDS = 2.0
 _REFUSED_SECONDS = 300.0
+_LEAST_SECONDS = 0.05
 _MOST_ASKED = 400
 _ALL = 0.0
 
@@ -106,7 +107,9 @@ class StatementsReader:
         return cost
 
     async def _ask(self, server: ServerFacts, name: str, parameters: tuple[object, ...], budget: Budget) -> tuple[tuple[Row, ...], Cost]:
-        answer = await self._session.query(question(server, name), parameters, lane=Lane.SLOW, deadline_seconds=max(0.05, budget.left))
+        answer = await self._session.query(
+            question(server, name), parameters, lane=Lane.SLOW, deadline_seconds=budget.at_least(_LEAST_SECONDS)
+        )
         return answer.rows, answer.cost
 
 

@@ -43,7 +43,9 @@ class OracleCollector(ServedCollector):
 
 def open_oracle(target: Target, clock: Clock) -> Collector:
     """The collector of a server; nothing is connected before the first reading."""
-    return collector_over(OracleSession(target, clock), target, clock)
+    session = OracleSession(target, clock)
+    session.load()
+    return collector_over(session, target, clock)
 
 
 def collector_over(session: OracleSession, target: Target, clock: Clock) -> OracleCollector:

@@ -75,11 +75,11 @@ class Questions:
 
     def budget(self, seconds: float) -> Budget:
         """A budget that begins now."""
-        return Budget(self._clock, self._clock.steady() + seconds)
+        return Budget.lasting(self._clock, seconds)
 
     async def facts(self, budget: Budget) -> ServerFacts:
         """What the server says of itself; connects when needed. Raises TargetError."""
-        return await self._session.facts(self._lane, min(_CONNECT_SECONDS, max(_LEAST_SECONDS, budget.left)))
+        return await self._session.facts(self._lane, min(_CONNECT_SECONDS, budget.at_least(_LEAST_SECONDS)))
 
     def is_refused(self, name: str) -> bool:
         """Whether a statement is not asked at present."""

@@ -11,6 +11,7 @@ from collectors.postgres.cold import ColdTier
 from collectors.postgres.hot import HotTier
 from collectors.postgres.relations import RelationsReader
 from collectors.postgres.replication_lag import LagMemory
+from collectors.postgres.sizes import SizesReader
 from collectors.postgres.warm import WarmTier
 from collectors.served import ServedCollector
 
@@ -56,7 +57,8 @@ class PostgresCollector(ServedCollector):
 def open_postgres(target: Target, clock: Clock) -> Collector:
     """The collector of a server; nothing is connected before the first reading."""
     session = PostgresSession(target, clock)
-    relations, memory = RelationsReader(clock), LagMemory()
+    session.load()
+    relations, memory, sizes = RelationsReader(clock), LagMemory(), SizesReader(clock)
     hot = HotTier(session, target, clock, memory)
-    warm = WarmTier(session, target, clock, relations, memory)
-    return PostgresCollector(session, hot, warm, ColdTier(session, target, clock, relations))
+    warm = WarmTier(session, target, clock, relations, memory, sizes)
+    return PostgresCollector(session, hot, warm, ColdTier(session, target, clock, relations, sizes))

@@ -82,9 +82,14 @@ class SlowQuestions:
         """What the server says of itself; raises TargetError."""
         return await self._session.facts(Lane.SLOW, budget.left)
 
+    def forget_refusals(self) -> None:
+        """Ask again what was refused for want of a privilege: the role has other privileges now."""
+        lasting = {name: each for name, each in self._refused.items() if each.failure.code is not FailureCode.PRIVILEGE}
+        self._refused = lasting
+
     def budget(self, seconds: float) -> Budget:
         """A budget that begins now."""
-        return Budget(self._clock, self._clock.steady() + seconds)
+        return Budget.lasting(self._clock, seconds)
 
     async def ask(
         self, server: ServerFacts, name: str, part: str, budget: Budget, parameters: tuple[Any, ...] = (), seconds: float = 2.0

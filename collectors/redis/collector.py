@@ -102,6 +102,7 @@ class RedisCollector:
 def open_redis(target: Target, clock: Clock) -> Collector:
     """The collector of a server; nothing is connected before the first reading."""
     session = RedisSession(target, clock)
+    session.load()
     questions = Questions(session, clock)
     database = target.location.database or target.location.option("db") or "0"
     hot = HotTier(session, questions, target, clock)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from aishell_core import catalogue
 from aishell_core.clock import Clock
+from aishell_core.deadline import Left
 from aishell_core.engines.redis import Lane, RedisSession
 from aishell_core.engines.redis_text import Fields, clients_of, epoch_of, info_of, number
 from aishell_core.processes import process_samples
@@ -156,7 +157,7 @@ class HotTier:
     async def _counted(self, look: _Look, demand: Demand) -> StatementsLook:
         if Part.STATEMENTS not in demand:
             return StatementsLook(())
-        left = max(0.1, DEADLINE_SECONDS - look.cost.seconds)
+        left = Left(max(0.1, DEADLINE_SECONDS - look.cost.seconds), DEADLINE_SECONDS)
         major = look.info.get("redis_version", "").partition(".")[0]
         return await self._statements.read(look.info, look.slow, left, histograms=major.isdecimal() and int(major) >= _KNOWS_SECTIONS)
 

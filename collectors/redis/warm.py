@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from aishell_core import catalogue
 from aishell_core.clock import Clock
+from aishell_core.deadline import Left
 from aishell_core.engines.redis import Lane
 from aishell_core.engines.redis_text import Fields, info_of, readable
 from aishell_core.targets import Target
@@ -75,7 +76,7 @@ class WarmTier:
         }
 
     def _left(self, began: float) -> float:
-        return max(0.1, DEADLINE_SECONDS - (self._clock.steady() - began))
+        return Left(max(0.1, DEADLINE_SECONDS - (self._clock.steady() - began)), DEADLINE_SECONDS)
 
 
 def _slow_samples(found: Found, info: Fields) -> tuple[Sample, ...]:

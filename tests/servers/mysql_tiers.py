@@ -53,7 +53,7 @@ class Tiers:
         """The warm tier, and of the parts that are read closely while they are watched those that are asked for."""
         demand: Demand = frozenset(parts)
         reading = await self.warm_tier.read(demand)
-        pieces = await self.watched.read(demand, Budget(self.clock, self.clock.steady() + 5))
+        pieces = await self.watched.read(demand, Budget.lasting(self.clock, 5.0))
         close = reading_of(reading.target, reading.tier, reading.at, pieces, None)
         return replace(
             reading,

@@ -17,6 +17,7 @@ from collectors.postgres.cold import ColdTier
 from collectors.postgres.pieces import reading_of
 from collectors.postgres.relations import RelationsReader
 from collectors.postgres.replication_lag import LagMemory
+from collectors.postgres.sizes import SizesReader
 from collectors.postgres.slow_questions import Budget
 from collectors.postgres.warm import WarmTier
 from collectors.postgres.watched import WatchedReader
@@ -67,7 +68,7 @@ class Tiers:
         """The warm tier, and of the parts that are read closely while they are watched those that are asked for."""
         demand: Demand = frozenset(parts)
         reading = await self.warm_tier.read(demand)
-        pieces = await self.watched.read(demand, Budget(self.clock, self.clock.steady() + 5))
+        pieces = await self.watched.read(demand, Budget.lasting(self.clock, 5.0))
         close = reading_of(reading.target, reading.tier, reading.at, pieces, None)
         return replace(
             reading,
@@ -102,7 +103,8 @@ async def tiers_of(
     session = (PatientSession if patient else PostgresSession)(target, used)
     try:
         memory = memory or LagMemory()
-        warm, cold = WarmTier(session, target, used, relations, memory), ColdTier(session, target, used, relations)
+        sizes = SizesReader(used)
+        warm, cold = WarmTier(session, target, used, relations, memory, sizes), ColdTier(session, target, used, relations, sizes)
         yield Tiers(session, used, warm, cold, WatchedReader(session, used, memory))
     finally:
         await session.close()

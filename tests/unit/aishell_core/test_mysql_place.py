@@ -95,7 +95,7 @@ def test_a_host_around_is_above_a_socket_of_a_file_and_below_a_host_of_one(
 ) -> None:
     """As the server's own client does it (10.11)."""
     (tmp_path / ".my.cnf").write_text(f"[client-server]\nsocket = /run/some.sock\n{filed}")
-    assert _place("mysql://root@/shop", tmp_path, **around).address == address
+    assert _place("mysql://root@/shop", tmp_path, TlsPolicy.PREFER, **around).address == address
 
 
 def test_a_socket_of_a_file_is_not_used_for_another_host(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 from aishell_core.catalogue import CONNECTIONS_USED, QUERIES_RATE
@@ -13,7 +14,7 @@ from aishell_core.targets import Target, parse_location
 from aishell_core.values import Failure, FailureCode, Part, Reading, Relation, Severity, TargetId, Thresholds, Tier
 from aishell_tui.frame import TargetView
 from aishell_tui.oneshot import LookPlan, look_at
-from collectors.contract import Collector
+from collectors.contract import Collector, Demand
 from tests.fake_clock import FakeClock
 from tests.scripted import Script, ScriptedCollector
 
@@ -85,6 +86,48 @@ async def test_a_target_whose_collector_cannot_even_begin_leaves_the_others_alon
     assert bad.target_failure is not None
     assert (bad.target_failure.code, bad.target_failure.message) == (FailureCode.INTERNAL, "RuntimeError: symlink loop")
     assert well.assessment.severity is Severity.OK
+
+
+async def test_all_are_opened_before_the_first_is_read() -> None:
+    """Loading a driver holds up the program, which is no fault of a server that is being asked meanwhile."""
+    done: list[str] = []
+
+    class Told(ScriptedCollector):
+        async def collect(self, tier: Tier, demand: Demand) -> Reading:
+            done.append("read")
+            return await super().collect(tier, demand)
+
+    def open_collector(target: Target, at: Clock) -> Collector:
+        done.append("opened")
+        return Told(target, at, Script())
+
+    clock = FakeClock()
+    looking = asyncio.create_task(look_at([_target("one"), _target("two")], LookPlan(window_seconds=0), open_collector, clock))
+    await clock.advance(30.0)
+    await looking
+    assert done == ["opened", "opened", "read", "read"]
+
+
+async def test_a_server_gets_another_deadline_where_this_program_used_it_up() -> None:
+    """A machine with much to do is no fault of the server."""
+
+    class Late(ScriptedCollector):
+        tries = 0
+
+        async def collect(self, tier: Tier, demand: Demand) -> Reading:
+            self.tries += 1
+            if self.tries == 1:
+                time.sleep(0.6)  # noqa: ASYNC251 - that nothing else goes on is what it is for
+                raise TargetError(FailureCode.TIMEOUT, "it gave no answer within 1.7s")
+            return await super().collect(tier, demand)
+
+    clock = FakeClock()
+    looking = asyncio.create_task(
+        look_at([_target("app")], LookPlan(window_seconds=0), lambda target, at: Late(target, at, Script()), clock)
+    )
+    await clock.advance(30.0)
+    (view,) = await looking
+    assert view.assessment.severity is Severity.OK
 
 
 async def test_a_target_that_fails_is_judged_by_its_reason() -> None:
