@@ -13,7 +13,7 @@ from aishell_core.clock import Clock
 from aishell_core.targets import Target
 from aishell_ops.backups.engines.contract import Annotates, SavePlan, SaveRequest, Saves, Saving
 from aishell_ops.backups.errors import BackupError
-from aishell_ops.backups.holder import holding
+from aishell_ops.backups.holder import holding, lives
 from aishell_ops.backups.ids import new_id
 from aishell_ops.backups.layout import Line, Spot
 from aishell_ops.backups.lease import BEAT_SECONDS, Lease, take_lease
@@ -55,8 +55,7 @@ async def take(engine: Saves, repository: Repository, order: Order, clock: Clock
     stop = threading.Event()
     async with _leased(repository, line, clock, stop) as holder:
         inventory = await asyncio.to_thread(repository.scan, line)
-        # Whoever holds the lease is the only one who may be writing here: what others have begun will not be ended.
-        await asyncio.to_thread(repository.sweep, inventory.unfinished, lambda _: False)
+        await asyncio.to_thread(repository.sweep, inventory.unfinished, _goes_on)
         previous = inventory.backups[-1].sha256 if inventory.backups else ""
         spot = Spot(line, order.id or new_id(clock.now()))
         try:
@@ -71,6 +70,11 @@ async def take(engine: Saves, repository: Repository, order: Order, clock: Clock
             raise
     tell(Step(Stage.DONE, "", backup.manifest.plain_bytes, backup.manifest.stored_bytes))
     return backup
+
+
+def _goes_on(holder: Holder) -> bool:
+    """Whether what was begun may still be ended: whoever holds the lease is the only one who saves, but who imports needs none."""
+    return lives(holder) is True
 
 
 @asynccontextmanager

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from aishell_core.clock import SystemClock
 from aishell_core.targets import Secret
+from aishell_ops.backups.arriving import arriving
 from aishell_ops.backups.errors import BackupError, BusyError, StorageError
 from aishell_ops.backups.holder import own_holder
 from aishell_ops.backups.layout import Line
@@ -23,7 +25,7 @@ from aishell_ops.backups.streams.contract import Recipe
 from aishell_ops.backups.streams.encryption import key_behind
 from aishell_ops.backups.take import Order, take
 from tests.unit.aishell_ops.backups.engine import TABLES, TARGET, ToyEngine, failing, toy_proof
-from tests.unit.aishell_ops.backups.situation import LINE, FaultyStorage
+from tests.unit.aishell_ops.backups.situation import LINE, FaultyStorage, spot
 
 PLAIN = Recipe(Compression.NONE)
 
@@ -135,6 +137,14 @@ async def test_a_second_one_of_the_same_database_is_refused_and_one_of_another_i
     take_lease(storage, Line("orders-eu", "other"), own_holder())
     lease.release()
     await _take(storage)
+
+
+async def test_what_is_brought_there_meanwhile_stays_and_what_a_dead_one_has_begun_goes(storage: FolderStorage) -> None:
+    repository = Repository(storage, time.time)
+    repository.begin(spot(1), replace(own_holder("saving orders"), work="over"))
+    with arriving(repository, spot(2), "importing it"):
+        await _take(storage)
+        assert [one.spot for one in repository.scan(LINE).unfinished] == [spot(2)]
 
 
 async def test_who_cancels_it_leaves_nothing(storage: FolderStorage) -> None:
