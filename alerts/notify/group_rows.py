@@ -187,14 +187,14 @@ def told(connection: sqlite3.Connection, message: str, tells: Tells, now: float)
         connection.executemany("UPDATE notice_member SET told = ? WHERE fingerprint = ? AND notice_group = ?", firing)
         connection.executemany("UPDATE notice_member SET told = '' WHERE fingerprint = ? AND notice_group = ?", over)
         _drop_over(connection, over)
-    _release(connection, message, tells, now)
+    release(connection, message, tells, now)
 
 
 def given_up(connection: sqlite3.Connection, message: str, tells: Tells, now: float) -> None:
     """A message was given up: what still fires is told anew, what is over stands in the ledger alone."""
     for group, levels in tells.groups.items():
         _drop_over(connection, [(storable(fingerprint), group) for fingerprint, level in levels.items() if level is None])
-    _release(connection, message, tells, now)
+    release(connection, message, tells, now)
 
 
 def next_due(connection: sqlite3.Connection, now: float) -> float | None:
@@ -254,7 +254,12 @@ def _groups_of(connection: sqlite3.Connection, fingerprint: Fingerprint) -> dict
 
 
 def _tell_anew(connection: sqlite3.Connection, alert: Alert, routes: Routes) -> None:
-    """After a mute those are told again who are told first; the time of those who are called in later begins anew."""
+    """After a mute those are told again who are told first; the time of those who are called in later begins anew.
+
+    What somebody has acknowledged they are not reminded of.
+    """
+    if alert.acknowledgement is not None:
+        return
     channels = channels_of(routes.rules[alert.rule], routes.default_channels)
     groups = _groups_of(connection, alert.fingerprint).items()
     rows = [(storable(alert.fingerprint), id_) for id_, (channel, _has_told) in groups if channel in channels]
@@ -344,7 +349,8 @@ def _drop_over(connection: sqlite3.Connection, rows: list[tuple[str, int]]) -> N
             connection.execute("DELETE FROM notice_member WHERE fingerprint = ? AND notice_group = ?", row)
 
 
-def _release(connection: sqlite3.Connection, message: str, tells: Tells, now: float) -> None:
+def release(connection: sqlite3.Connection, message: str, tells: Tells, now: float) -> None:
+    """A message is under way no more: its groups may be told again."""
     connection.execute("UPDATE notice_group SET message = NULL, due_at = ? WHERE message = ?", (now, message))
     _drop_empty(connection, tells.groups)
 

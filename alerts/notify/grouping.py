@@ -137,7 +137,11 @@ def decide(group: Group, channel: Channel, repeat: float, now: float) -> Decisio
     if group.is_busy:
         return Decision()
     standings = [(member, standing(member, now)) for member in group.members]
-    firing = tuple(member for member, stands in standings if stands is Standing.FIRING)
+    firing = tuple(
+        member
+        for member, stands in standings
+        if stands is Standing.FIRING and not (member.told is None and is_taken_on(member.alert, channel))
+    )
     ended = [member for member, stands in standings if stands is Standing.OVER]
     worth = [_is_worth_an_end(member, group, channel) for member in ended]
     over = tuple(compress(ended, worth))
@@ -170,6 +174,13 @@ def standing(member: Member, now: float) -> Standing:
     if not alert.phase.is_active:
         return Standing.OVER
     return Standing.QUIET if alert.is_muted or member.is_unnamed else Standing.FIRING
+
+
+def is_taken_on(alert: Alert, channel: Channel) -> bool:
+    """Whether somebody has acknowledged an alert as it is now, so that nobody is called who does not know of it; a relay hears all."""
+    if alert.acknowledgement is None or channel.kind.is_relay:
+        return False
+    return alert.seen_at is None or alert.seen_at <= alert.acknowledgement.at
 
 
 def _is_kept(member: Member, now: float) -> bool:

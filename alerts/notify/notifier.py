@@ -31,6 +31,7 @@ from alerts.notify.following import follow_rules
 from alerts.notify.grouping import Decision, Group, decide, repeat_seconds
 from alerts.notify.models import Channel, ChannelKind, Message, Routes, Sender
 from alerts.notify.removed import follow_configuration
+from alerts.notify.withdrawal import withdraw
 from alerts.rule import Rule
 from alerts.store import change_rows
 from alerts.timeline import JUMP_SECONDS, moments_of
@@ -126,6 +127,7 @@ class Notifier:
         escalation.begin(connection, group_rows.place_waiting(connection, custody, routes, now), routes, now)
         self._follow_rules(connection, custody, now)
         escalation.raise_due(connection, custody, routes, now)
+        withdraw(connection, custody, routes, now, self.judge)
         self._beat(connection, now)
         self._tell(connection, custody, now)
         self._follow_configuration(connection, now)

@@ -37,6 +37,15 @@ class Taken:
     """When it was made by the clock as it is now; what a message itself says stays as it was written."""
 
 
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A message that waits, and what it would tell."""
+
+    id: str
+    channel: str
+    tells: Tells
+
+
 def put(connection: sqlite3.Connection, message: Message, tells: Tells, urgency: int, judge: int = 0, *, wall: float | None = None) -> None:
     """Queue a message, to be sent by this program (`judge`); the more urgent go first. A new sign of life replaces one that waits.
 
@@ -92,6 +101,19 @@ def release_claims(connection: sqlite3.Connection, now: float, judge: int = 0) -
     """Queue again what was being sent when its sender ended: it may have arrived, and carries the same id."""
     sql = f"UPDATE notice_message SET state = 'queued', due_at = ? WHERE state = 'sending' AND {_OURS}"  # noqa: S608 - a constant
     connection.execute(sql, (now, judge))
+
+
+def queued(connection: sqlite3.Connection, judge: int = 0) -> list[Queued]:
+    """The messages of this program about alerts that wait and that nobody has had any part of."""
+    sql = f"SELECT id, channel, tells, tries, body FROM notice_message WHERE state = 'queued' AND {_OURS} ORDER BY made_at"  # noqa: S608 - a constant
+    rows = connection.execute(sql, (judge,)).fetchall()
+    return [Queued(id_, channel, decode_tells(tells)) for id_, channel, tells, tries, body in rows if not (tries and _is_partly_told(body))]
+
+
+def withdraw(connection: sqlite3.Connection, id_: str, channel: str, why: str, now: float) -> None:
+    """Close a message that waits and write `why` into the ledger."""
+    _close(connection, id_, "withdrawn", now)
+    _note(connection, id_, channel, now, why, is_delivered=False)
 
 
 def note_try(connection: sqlite3.Connection, message: Message, now: float, answer: str, *, is_delivered: bool) -> None:
@@ -248,7 +270,7 @@ def prune(connection: sqlite3.Connection, now: float) -> None:
     )
     connection.execute(
         "DELETE FROM notice_message WHERE id IN (SELECT id FROM notice_message"
-        " WHERE made_at < ? AND state IN ('delivered', 'dead') ORDER BY made_at LIMIT ?)",
+        " WHERE made_at < ? AND state IN ('delivered', 'dead', 'withdrawn') ORDER BY made_at LIMIT ?)",
         (before, _PRUNED_AT_ONCE),
     )
 

@@ -1,0 +1,46 @@
+"""What is queued is looked at again while it waits: a message about what its receiver is not to hear of any more is taken back.
+
+Its groups are then told what is left to be told, if anything. What is being sent, or has arrived in part, stays.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from aishell_core.state.codec import storable
+from alerts.models import Fingerprint
+from alerts.notify import group_rows, outbox
+from alerts.notify.custody import Custody
+from alerts.notify.grouping import is_taken_on
+from alerts.notify.models import Channel, Routes
+from alerts.notify.naming import is_named
+
+WITHDRAWN = "not sent: what it told of was acknowledged or silenced meanwhile, or is not for this channel any more"
+
+
+def withdraw(connection: sqlite3.Connection, custody: Custody, routes: Routes, now: float, judge: int) -> None:
+    """Take back the messages of this program (`judge`) that wait and tell of an alert that is not to be told any more."""
+    for queued in outbox.queued(connection, judge):
+        channel = routes.channels.get(queued.channel)
+        if channel is None:
+            continue  # its configuration may be broken just now
+        firing = ((group, name) for group, levels in queued.tells.groups.items() for name, level in levels.items() if level is not None)
+        if any(_is_no_more_to_be_told(connection, group, name, custody, channel, routes) for group, name in firing):
+            outbox.withdraw(connection, queued.id, queued.channel, WITHDRAWN, now)
+            group_rows.release(connection, queued.id, queued.tells, now)
+
+
+def _is_no_more_to_be_told(
+    connection: sqlite3.Connection, group: int, fingerprint: Fingerprint, custody: Custody, channel: Channel, routes: Routes
+) -> bool:
+    """Whether an alert of this program has been muted or acknowledged, or its rule names the channel no more."""
+    alert = custody.alert(connection, fingerprint)
+    if alert is None or not custody.is_ours(alert.key.target):
+        return False
+    if alert.is_muted or not is_named(connection, alert, channel.name, routes):
+        return True
+    if alert.acknowledgement is None:
+        return False
+    sql = "SELECT told FROM notice_member WHERE fingerprint = ? AND notice_group = ?"
+    row = connection.execute(sql, (storable(fingerprint), group)).fetchone()
+    return row is not None and not row[0] and is_taken_on(alert, channel)
