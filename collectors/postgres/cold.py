@@ -5,37 +5,41 @@ from __future__ import annotations
 from aishell_core.clock import Clock
 from aishell_core.engines.postgres import PostgresSession, ServerFacts
 from aishell_core.targets import Target
-from aishell_core.values import Cost, Failure, FailureCode, Part, Reading, Tier
+from aishell_core.values import Failure, FailureCode, Part, Reading, Tier
 from collectors.contract import Demand
 from collectors.postgres.cold_rows import (
     FULLEST_SEQUENCES,
-    database_samples,
-    disk_samples,
     hidden_sequences,
     schema_samples,
     sequence_samples,
-    unknown,
 )
 from collectors.postgres.pieces import Piece, reading_of
 from collectors.postgres.relations import RelationsReader
-from collectors.postgres.settings_rows import settings_hidden, settings_of
-from collectors.postgres.slow_questions import Budget, SlowQuestions, monitor_grant, quoted
+from collectors.postgres.settings_rows import settings_of
+from collectors.postgres.sizes import SizesReader
+from collectors.postgres.slow_questions import Budget, SlowQuestions, quoted
 
 DEADLINE_SECONDS = 19.0
 """A little less than the poller's own deadline, so that what was read in time is kept."""
-
-_MEASURING_SECONDS = 10.0
 
 
 class ColdTier:
     """Reads settings, sizes of databases, and tables while somebody looks at them; a piece that fails is a Failure."""
 
-    def __init__(self, session: PostgresSession, target: Target, clock: Clock, relations: RelationsReader | None = None) -> None:
-        """`relations` is shared with the warm tier, where both read tables."""
+    def __init__(
+        self,
+        session: PostgresSession,
+        target: Target,
+        clock: Clock,
+        relations: RelationsReader | None = None,
+        sizes: SizesReader | None = None,
+    ) -> None:
+        """`relations` and `sizes` are shared with the warm tier, where both read tables and measure."""
         self._target = target
         self._clock = clock
         self._questions = SlowQuestions(session, clock)
         self._relations = relations or RelationsReader(clock)
+        self._sizes = sizes or SizesReader(clock)
 
     async def read(self, demand: Demand) -> Reading:
         """One reading; raises TargetError when the server cannot be reached."""
@@ -43,25 +47,13 @@ class ColdTier:
         server = await self._questions.facts(budget)
         settings = await self._questions.ask(server, "settings", Part.SETTINGS, budget)
         parts = (("settings", settings_of(settings.rows)),) if settings.rows is not None else ()
-        hidden = (settings_hidden(server.user, now),) if settings.row is not None and not settings.row["sees_all"] else ()
-        pieces = [settings.piece(parts=parts, failures=hidden), await self._disk(server, budget)]
+        # That some are hidden is told by the warm tier, which knows soon when they no longer are.
+        pieces = [settings.piece(parts=parts), await self._sizes.read_slowly(self._questions, server, budget)]
         schema = await self._questions.ask(server, "schema_state", "schema", budget)
         pieces += [schema.piece(samples=schema_samples(schema.row)), await self._sequences(server, budget)]
         if Part.RELATIONS in demand:
             pieces.append(await self._relations.read(self._questions, server, budget))
         return reading_of(self._target.name, Tier.COLD, now, pieces, None)
-
-    async def _disk(self, server: ServerFacts, budget: Budget) -> Piece:
-        databases = await self._questions.ask(server, "databases", "databases", budget, seconds=_MEASURING_SECONDS)
-        shared = await self._questions.ask(server, "shared_files", "disk", budget)
-        failures = [*databases.failures, *shared.failures]
-        hidden = unknown(databases.rows or ())
-        if hidden:
-            whose = "the size of 1 database is" if hidden == 1 else f"the sizes of {hidden} databases are"
-            message = f"{whose} not told to {server.user}"
-            failures.append(Failure("databases", FailureCode.PRIVILEGE, message, monitor_grant(server.user), self._clock.now()))
-        samples = (*database_samples(databases.rows or ()), *disk_samples(databases.rows or (), shared.row))
-        return Piece(samples, (), tuple(failures), sum((databases.cost, shared.cost), Cost()))
 
     async def _sequences(self, server: ServerFacts, budget: Budget) -> Piece:
         found = await self._questions.ask(server, "sequences", "sequences", budget, (FULLEST_SEQUENCES,))

@@ -17,6 +17,7 @@ from collectors.postgres.relations import RelationsReader
 from collectors.postgres.replication import LagReader
 from collectors.postgres.replication_lag import LagMemory
 from collectors.postgres.settings_rows import settings_hidden, settings_of
+from collectors.postgres.sizes import SizesReader
 from collectors.postgres.slow_questions import Budget, Found, SlowQuestions
 from collectors.postgres.wal_rows import archiver_samples, archives, backlog_samples, checkpoint_samples, control_samples, wal_samples
 from collectors.postgres.warm_rows import ServerState, age_samples, dead_row_samples, lock_table_samples, state_of, upkeep_samples
@@ -57,14 +58,17 @@ class WarmTier:
         clock: Clock,
         relations: RelationsReader | None = None,
         memory: LagMemory | None = None,
+        sizes: SizesReader | None = None,
     ) -> None:
-        """`relations` is shared with the cold tier, where both read tables, and `memory` with whoever reads peers closely."""
+        """`relations` and `sizes` are shared with the cold tier, and `memory` with whoever reads peers closely."""
         self._target = target
         self._clock = clock
         self._questions = SlowQuestions(session, clock)
         self._lag = LagReader(self._questions, clock, memory or LagMemory())
         self._relations = relations or RelationsReader(clock)
+        self._sizes = sizes or SizesReader(clock)
         self._counted = {name: Counted() for name, _ in _COUNTED}
+        self._rights: tuple[bool, bool] | None = None
 
     async def read(self, demand: Demand) -> Reading:
         """One reading; raises TargetError when the server cannot be reached."""
@@ -72,22 +76,33 @@ class WarmTier:
         server = await self._questions.facts(budget)
         upkeep = await self._ask(server, "upkeep", budget)
         state = state_of(upkeep.row, server)
+        other_rights = upkeep.row is not None and self._has_other_rights(state)
         archiving = archives(state.archive_mode, in_recovery=state.in_recovery)
         samples = (*upkeep_samples(upkeep.row, state), *(archiver_samples(upkeep.row) if archiving else ()))
         pieces = [
             upkeep.piece(samples=samples, failures=() if state.sees_settings else (settings_hidden(server.user, now),)),
             await self._lag.read(server, state, budget),
         ]
-        if Part.SETTINGS in demand:
+        if Part.SETTINGS in demand or other_rights:
             settings = await self._ask(server, "settings", budget, Part.SETTINGS)
             pieces.append(settings.piece(parts=(("settings", settings_of(settings.rows)),) if settings.rows is not None else ()))
         pieces += await self._always(server, state, budget)
         if archiving:
             backlog = await self._ask(server, "archive_backlog", budget)
             pieces.append(backlog.piece(samples=backlog_samples(backlog.row)))
+        pieces.append(await self._sizes.read_soon(self._questions, server, budget))
         if Part.RELATIONS in demand:
             pieces.append(await self._relations.read(self._questions, server, budget))
         return reading_of(self._target.name, Tier.WARM, now, pieces, None)
+
+    def _has_other_rights(self, state: ServerState) -> bool:
+        """Whether the role may see more or less than at the last reading; then nothing that it was refused, or shown, is kept."""
+        before, self._rights = self._rights, (state.sees_all, state.sees_settings)
+        if before in {None, self._rights}:
+            return False
+        self._questions.forget_refusals()
+        self._sizes.forget()
+        return True
 
     async def _ask(self, server: ServerFacts, name: str, budget: Budget, part: str = "") -> Found:
         return await self._questions.ask(server, name, part or name, budget)
