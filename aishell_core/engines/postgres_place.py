@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
+from aishell_core.engines.postgres_demands import DEMAND_VARIABLES, refuse_demands
 from aishell_core.engines.postgres_errors import PostgresError
 from aishell_core.engines.postgres_files import PasswordFile, read_passwords, read_service, service_files
 from aishell_core.targets import Location, Secret, Target, TlsPolicy
@@ -38,12 +39,13 @@ _VARIABLES: Mapping[str, str] = {
     "connect_timeout": "PGCONNECT_TIMEOUT",
     "target_session_attrs": "PGTARGETSESSIONATTRS",
     "options": "PGOPTIONS",
+    **DEMAND_VARIABLES,
 }
 _PASSED_OVER = frozenset(
     {
         *("application_name", "fallback_application_name", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count"),
-        *("tcp_user_timeout", "gssencmode", "krbsrvname", "gsslib", "gssdelegation", "channel_binding", "client_encoding", "sslsni"),
-        *("sslcompression", "requirepeer", "require_auth", "load_balance_hosts", "replication", "sslcertmode", "sslcrldir"),
+        *("tcp_user_timeout", "krbsrvname", "gsslib", "gssdelegation", "client_encoding", "sslsni"),
+        *("sslcompression", "load_balance_hosts", "replication"),
         *("schema", "connection_limit", "pool_timeout", "socket_timeout", "statement_cache_size"),
     }
 )
@@ -137,6 +139,7 @@ def find_place(target: Target, environ: Mapping[str, str]) -> Place:
     database = known.get("dbname") or user
     servers, passwords = _servers(known, user, database, Path(known.get("passfile") or home / ".pgpass"))
     sslmode, ssl_options = _sslmode(target.tls, written, known), _ssl_options(known, home)
+    refuse_demands(known, by_tls=sslmode is not SslMode.DISABLE, by_socket=any(server.is_socket for server in servers))
     if sslmode is SslMode.VERIFY_CA and dict(ssl_options).get("sslrootcert", _SYSTEM) == _SYSTEM:
         # Anybody may have a certificate of an issuer that the machine trusts.
         message = "sslmode verify-ca needs the certificate of the issuer"

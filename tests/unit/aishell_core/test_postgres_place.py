@@ -11,7 +11,7 @@ from aishell_core.engines.postgres_errors import PostgresError
 from aishell_core.engines.postgres_files import PasswordFile, PasswordLine, password_line, read_passwords, read_service
 from aishell_core.engines.postgres_place import Attributes, Place, SslMode, find_place
 from aishell_core.targets import Target, TlsPolicy, parse_location
-from aishell_core.values import TargetId
+from aishell_core.values import FailureCode, TargetId
 
 
 def _place(url: str, environ: Mapping[str, str] | None = None, tls: TlsPolicy = TlsPolicy.PREFER, home: str = "/nonexistent") -> Place:
@@ -185,3 +185,40 @@ def test_a_word_that_an_option_does_not_know_is_refused_with_those_that_it_does(
     with pytest.raises(PostgresError, match=text) as refused:
         _place(f"postgresql://h?{option}")
     assert refused.value.hint.startswith(hint)
+
+
+@pytest.mark.parametrize(
+    ("option", "variable", "hint"),
+    [
+        ("sslcrldir=/etc/crl", "PGSSLCRLDIR", "give the revoked certificates as one file: ?sslcrl=FILE"),
+        ("channel_binding=require", "PGCHANNELBINDING", "leave it out, and use sslmode=verify-full"),
+        ("require_auth=scram-sha-256", "PGREQUIREAUTH", "leave it out, and demand the method in the server's pg_hba.conf"),
+        ("gssencmode=require", "PGGSSENCMODE", "leave it out, and use TLS"),
+        ("sslcertmode=require", "PGSSLCERTMODE", "leave it out"),
+        ("sslcertmode=disable", "PGSSLCERTMODE", "leave it out"),
+    ],
+)
+def test_a_demand_that_would_not_be_kept_is_refused_wherever_it_is_written(option: str, variable: str, hint: str, tmp_path: Path) -> None:
+    name, value = option.split("=")
+    service = tmp_path / "service.conf"
+    service.write_text(f"[strict]\nhost=h\n{option}\n")
+    ways = (
+        (f"postgresql://h?{option}", {}),
+        ("postgresql://h", {variable: value}),
+        ("postgresql://?service=strict", {"PGSERVICEFILE": str(service)}),
+    )
+    for url, environ in ways:
+        with pytest.raises(PostgresError, match=rf"{name} \({variable}\) demands") as refused:
+            _place(url, environ)
+        assert refused.value.reason is FailureCode.UNSUPPORTED
+        assert refused.value.hint.startswith(hint)
+
+
+def test_a_demand_that_means_nothing_here_is_passed_over() -> None:
+    assert _place("postgresql://h?sslmode=disable&sslcrldir=/etc/crl").sslmode is SslMode.DISABLE
+    assert _place("postgresql://h?channel_binding=prefer&gssencmode=disable&sslcertmode=allow&requirepeer=postgres").servers[0].host == "h"
+    with pytest.raises(PostgresError, match="requirepeer"):
+        _place("postgresql:///shop?host=/run/postgresql&requirepeer=postgres")
+    with pytest.raises(PostgresError, match="which is none of disable, prefer, require") as refused:
+        _place("postgresql://h?channel_binding=requir")
+    assert refused.value.hint == "did you mean require?"
