@@ -59,10 +59,16 @@ PG_CHECKPOINTS_REQUESTED = rate(
     "postgres.checkpoints.requested.rate", Unit.PER_SECOND, POSTGRES, "Checkpoints forced by the amount of log or by a command."
 )
 PG_CHECKPOINT_WRITE_TIME = rate(
-    "postgres.checkpoint.write.time.rate", Unit.MILLISECONDS_PER_SECOND, POSTGRES, "Time spent writing the pages of checkpoints."
+    "postgres.checkpoint.write.time.rate",
+    Unit.MILLISECONDS_PER_SECOND,
+    POSTGRES,
+    "Time spent writing pages; a whole checkpoint's at its end.",
 )
 PG_CHECKPOINT_SYNC_TIME = rate(
-    "postgres.checkpoint.sync.time.rate", Unit.MILLISECONDS_PER_SECOND, POSTGRES, "Time spent flushing the files of checkpoints."
+    "postgres.checkpoint.sync.time.rate",
+    Unit.MILLISECONDS_PER_SECOND,
+    POSTGRES,
+    "Time spent flushing files; a whole checkpoint's at its end.",
 )
 PG_CHECKPOINT_BUFFERS = rate("postgres.checkpoint.buffers.rate", Unit.PER_SECOND, POSTGRES, "Buffers written by checkpoints.")
 PG_BACKEND_BUFFERS = rate("postgres.backend.buffers.rate", Unit.PER_SECOND, POSTGRES, "Buffers that clients' own processes had to write.")
@@ -131,7 +137,10 @@ PG_TABLES_NEGLECTED = gauge(
     "Tables of this database with more than 10,000 dead row versions that were not vacuumed for ten days.",
 )
 PG_INDEXES_INVALID = gauge(
-    "postgres.indexes.invalid", Unit.COUNT, POSTGRES, "Indexes of this database that are kept up and not used: building them failed."
+    "postgres.indexes.invalid",
+    Unit.COUNT,
+    POSTGRES,
+    "Indexes of this database that no query may use: building them failed, or a partition lacks its part of one.",
 )
 PG_FOREIGN_KEYS_BARE = gauge(
     "postgres.foreign_keys.bare",

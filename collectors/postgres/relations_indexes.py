@@ -27,7 +27,9 @@ def _state(row: Row) -> tuple[str, ...]:
         return ()
     if row["building"]:
         return ("being built",)
-    return ("invalid: building it failed, it is kept up but not used; drop or rebuild it",)
+    # Writes keep up what is ready; a build that fails in its first pass leaves an index that is not.
+    kept = "it is kept up but not used" if row["is_ready"] else "it is neither kept up nor used"
+    return (f"invalid: building it failed, {kept}; drop or rebuild it",)
 
 
 def _use(row: Row, counted_since: float | None) -> tuple[str, ...]:

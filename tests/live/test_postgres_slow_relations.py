@@ -149,7 +149,7 @@ async def test_an_index_whose_building_failed_is_invalid(version: str) -> None:
         with pytest.raises(pg8000.native.DatabaseError):
             server.execute("CREATE UNIQUE INDEX CONCURRENTLY only_id ON t (id)")
         (remark,) = _named(await _relations(server), "only_id").remarks
-        assert remark.startswith("invalid: ")
+        assert remark == "invalid: building it failed, it is neither kept up nor used; drop or rebuild it"
 
 
 @pytest.mark.parametrize("version", ["14", "18"])

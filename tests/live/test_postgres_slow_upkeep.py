@@ -10,7 +10,7 @@ from aishell_core import catalogue
 from aishell_core.values import NO_LABELS, Failure, FailureCode, Metric, Part, Reading, Setting
 from collectors.postgres.wraparound import USABLE_IDS
 from tests.servers.postgres import PostgresServer, postgres
-from tests.servers.postgres_tiers import AheadClock, Tiers, figure, tiers_of, until
+from tests.servers.postgres_tiers import AheadClock, SetClock, Tiers, figure, tiers_of, until
 
 _VERSIONS = ("14", "15", "16", "17", "18")
 _ALWAYS = (
@@ -137,15 +137,64 @@ async def test_what_was_refused_is_not_asked_again_before_minutes_have_passed() 
         server.execute("CREATE ROLE nothing LOGIN")
         async with tiers_of(server, user="nothing", clock=clock) as tiers:
             await tiers.warm()
-            server.execute("GRANT pg_monitor TO nothing")
             clock.ahead = 60
             soon = await tiers.warm()
             assert _failure(soon, "archive_backlog").at >= soon.at, "it is still said, as of now"
             clock.ahead = 600
             later = await tiers.warm()
-            assert later.failures == ()
-            assert figure(later, catalogue.PG_ARCHIVE_BACKLOG) is not None
-            assert later.cost.queries == soon.cost.queries + 1
+            assert _failure(later, "archive_backlog").code is FailureCode.PRIVILEGE
+            assert later.cost.queries >= soon.cost.queries + 2, "of which one is for the log's size"
+
+
+@pytest.mark.parametrize("version", ["14", "18"])
+async def test_what_was_refused_is_read_as_soon_as_the_role_may_see_it(version: str) -> None:
+    with postgres(version, settings={"archive_mode": "on", "archive_command": "true"}) as server:
+        server.execute("CREATE ROLE nothing LOGIN", "REVOKE CONNECT ON DATABASE template1 FROM PUBLIC")
+        async with tiers_of(server, user="nothing", clock=SetClock()) as tiers:
+            refused = await tiers.warm()
+            assert {failure.part for failure in refused.failures} >= {"archive_backlog", "databases", "disk", "settings"}
+            assert figure(refused, catalogue.DISK_USED) is None
+            server.execute("GRANT pg_monitor TO nothing")
+            granted = await tiers.warm()
+            assert granted.failures == ()
+            assert figure(granted, catalogue.PG_ARCHIVE_BACKLOG) is not None
+            assert figure(granted, catalogue.DISK_USED) is not None
+            assert "shared_preload_libraries" in _by_name(granted), "those that were hidden before"
+            server.execute("REVOKE pg_monitor FROM nothing")
+            revoked = await tiers.warm()
+            assert figure(revoked, catalogue.DISK_USED) is None, "what may not be seen any more is not shown as it was"
+            assert "shared_preload_libraries" not in _by_name(revoked)
+
+
+async def test_sizes_follow_the_databases_as_often_as_that_is_cheap() -> None:
+    clock = AheadClock()
+    with postgres("15", settings={"autovacuum": "off"}) as server:
+        async with tiers_of(server, clock=clock) as tiers:
+
+            def size(reading: Reading) -> float:
+                return figure(reading, catalogue.PG_DATABASE_SIZE, (("database", "postgres"),)) or 0.0
+
+            before = await tiers.warm()
+            server.execute("CREATE TABLE t AS SELECT repeat('x', 500) FROM generate_series(1, 20000)")
+            clock.ahead += 60
+            after = await tiers.warm()
+            assert size(after) > size(before) + 10e6
+            assert (figure(after, catalogue.DISK_USED) or 0) > (figure(before, catalogue.DISK_USED) or 0)
+
+
+async def test_sizes_that_take_long_to_measure_are_left_to_the_cold_tier() -> None:
+    slow = """
+        CREATE FUNCTION pg_catalog.pg_database_size(oid) RETURNS bigint LANGUAGE plpgsql
+        AS $$ BEGIN PERFORM pg_sleep(0.7); RETURN 1000; END $$
+    """
+    with postgres("15", settings={"allow_system_table_mods": "on"}) as server:
+        server.execute("ALTER FUNCTION pg_database_size(oid) RENAME TO quick", slow)
+        async with tiers_of(server, patient=False) as tiers:
+            reading = await tiers.warm()
+            assert catalogue.PG_DATABASE_SIZE not in _metrics(reading)
+            assert not {"databases", "disk"} & {failure.part for failure in reading.failures}
+            cold = await tiers.cold()
+            assert figure(cold, catalogue.PG_DATABASE_SIZE, (("database", "postgres"),)) == 1000
 
 
 async def test_a_warm_reading_that_nobody_looks_at_costs_few_statements() -> None:
@@ -248,7 +297,7 @@ async def test_no_secret_of_a_setting_is_read() -> None:
 
 
 @pytest.mark.parametrize("version", _VERSIONS)
-async def test_the_cold_tier_tells_what_databases_and_log_take(version: str) -> None:
+async def test_sizes_of_databases_and_log_are_told(version: str) -> None:
     with postgres(version, settings={"autovacuum": "off"}) as server:
         server.execute("CREATE DATABASE shop", "CREATE ROLE nothing LOGIN", "REVOKE CONNECT ON DATABASE shop FROM PUBLIC")
         async with tiers_of(server) as tiers:
@@ -263,7 +312,7 @@ async def test_the_cold_tier_tells_what_databases_and_log_take(version: str) -> 
             assert (figure(reading, catalogue.DISK_USED) or 0) > sum(sizes.values()) + 16 * 2**20, "a file of log is there at least"
             assert reading.failures == ()
         async with tiers_of(server, user="nothing") as tiers:
-            reading = await tiers.cold()
+            reading = await tiers.warm()
             known = {sample.labels[0][1] for sample in reading.samples if sample.metric is catalogue.PG_DATABASE_SIZE}
             assert known == set(sizes) - {"shop"}
             assert figure(reading, catalogue.DISK_USED) is None
@@ -287,6 +336,9 @@ async def test_the_schemas_state_is_told_by_the_cold_tier(version: str) -> None:
             "INSERT INTO lines SELECT 1, 1, 1, 1, repeat('x', 500) FROM generate_series(1, 25000)",
             "CREATE TABLE small (bare int REFERENCES orders)",
             "ANALYZE",
+            "CREATE TABLE parted (k int) PARTITION BY RANGE (k)",
+            "CREATE TABLE part PARTITION OF parted DEFAULT",
+            "CREATE INDEX parted_k ON ONLY parted (k)",
             "CREATE ROLE soon LOGIN VALID UNTIL 'tomorrow'",
             "CREATE ROLE later LOGIN VALID UNTIL 'infinity'",
             "CREATE ROLE gone LOGIN VALID UNTIL 'yesterday'",
@@ -297,7 +349,7 @@ async def test_the_schemas_state_is_told_by_the_cold_tier(version: str) -> None:
         async with tiers_of(server) as tiers:
             reading = await tiers.cold()
             assert reading.failures == ()
-            assert figure(reading, catalogue.PG_INDEXES_INVALID) == 1
+            assert figure(reading, catalogue.PG_INDEXES_INVALID) == 2, "one that failed, and one that a partition lacks"
             assert figure(reading, catalogue.PG_FOREIGN_KEYS_BARE) == 1
             assert figure(reading, catalogue.PG_ROLES_EXPIRING) == 1
 

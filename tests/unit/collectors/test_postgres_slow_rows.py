@@ -388,6 +388,7 @@ def _index(number: int, **values: Any) -> dict[str, Any]:
         "is_exclusion": False,
         "is_identity": False,
         "is_valid": True,
+        "is_ready": True,
         "partition": False,
         "in_constraint": False,
         "building": False,
@@ -460,6 +461,13 @@ def test_an_index_is_unused_since_counting_began() -> None:
     assert index_remarks([_index(1)], 1_795_000_000.0)[1] == ("unused here since 2026-11-18 11:06Z, or since it was made",)
     assert index_remarks([_index(1)], None)[1] == ("unused here",)
     assert index_remarks([_index(1, is_valid=False, building=True)], None)[1] == ("being built",)
+
+
+@pytest.mark.parametrize(("ready", "words"), [(True, "it is kept up but not used"), (False, "it is neither kept up nor used")])
+def test_whether_writes_keep_an_invalid_index_up_is_told(ready: bool, words: str) -> None:
+    assert index_remarks([_index(1, is_valid=False, is_ready=ready)], None)[1] == (
+        f"invalid: building it failed, {words}; drop or rebuild it",
+    )
 
 
 def _table(**values: Any) -> dict[str, Any]:

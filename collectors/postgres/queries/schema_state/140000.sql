@@ -1,10 +1,11 @@
--- What is wrong with the schema of this database: indexes whose building failed (pg_index), foreign keys of tables from 10 MB on that no
+-- What is wrong with the schema of this database: indexes whose building failed, and those of
+-- partitioned tables that a partition lacks (pg_index), foreign keys of tables from 10 MB on that no
 -- index begins with (pg_constraint), and roles whose password expires within 14 days (pg_roles).
 SELECT /* aishell */
     (
         SELECT count(*)::float8
         FROM pg_catalog.pg_index AS own
-        INNER JOIN pg_catalog.pg_class AS main ON main.oid = own.indexrelid AND main.relkind = 'i'
+        INNER JOIN pg_catalog.pg_class AS main ON main.oid = own.indexrelid AND main.relkind IN ('i', 'I')
         WHERE NOT own.indisvalid
     ) AS invalid_indexes,
     (
