@@ -245,12 +245,20 @@ def several_hosts(engine: str, parts: SplitResult) -> Location:
         engine=engine,
         host=first[0],
         port=first[1],
-        database=_ONLY_DATABASE.get(engine) or options.get("dbname") or unquote(parts.path.removeprefix("/")),
-        user=options.get("user") or unquote(user),
+        database=_ONLY_DATABASE.get(engine) or options.get("dbname") or _name(parts.path.removeprefix("/"), "database"),
+        user=options.get("user") or _name(user, "user"),
         options=tuple(sorted((name, value) for name, value in options.items() if name not in _PLACED)),
         password=Secret(secret) if secret else None,
         others=tuple(others),
     )
+
+
+def _name(text: str, whose: str) -> str:
+    """A name as it is meant; the drivers send names in UTF-8, so that one of other bytes would become another name."""
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"the {whose}'s name in the URL is not UTF-8", "rename it, or give it in UTF-8 with % escapes") from error
 
 
 def _with_usual_port(location: Location, port: int) -> Location:

@@ -28,6 +28,8 @@ _WEB = re.compile(r"(?:\w+\+)?https?", re.IGNORECASE)
 _DATABASES = frozenset(scheme for engine in ENGINES for scheme in engine.schemes)
 _SECRET_WORD = r"(?:pass\w*|pas?sw\w*|pwd|secret\w*|token\w*|credential\w*|api_?key\w*|private_?key\w*)"  # noqa: S105
 _SECRET_ENDING = re.compile(rf"{_SECRET_WORD}\Z", re.IGNORECASE)
+_SECRET_PLACES = frozenset({"passfile"})
+"""Options that end like a secret and hold the path of a file (libpq's password file)."""
 _OPTION = re.compile(r"[?&;](\w++)=")
 _NEXT_OPTION = re.compile(r"[&;]\w++=")
 _WORD_VALUE = re.compile(r"(?:^|(?<=[\s'\"]))(\w++)\s*+=\s*+(?=\S)")
@@ -88,7 +90,7 @@ def _mask_named(text: str, named: re.Pattern[str], ending: Callable[[int], re.Ma
     done = at = 0
     while (name := named.search(text, at)) is not None:
         at = name.end()
-        if _SECRET_ENDING.search(name[1]) and at < len(text):
+        if _SECRET_ENDING.search(name[1]) and name[1].lower() not in _SECRET_PLACES and at < len(text):
             found = ending(at)
             end = len(text) if found is None else found.start()
             if end > at:

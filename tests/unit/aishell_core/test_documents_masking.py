@@ -74,3 +74,10 @@ def test_every_password_among_options_and_words_is_masked(password: str) -> None
     words = f"host=h password='{password}' port=1"
     assert mask_url(words) == "host=h password=*** port=1"
     assert has_written_secret(words)
+
+
+def test_the_place_of_a_password_file_is_no_secret() -> None:
+    url = "postgresql://h/shop?passfile=/etc/aishell/pgpass&sslkey=/etc/key"
+    assert mask_url(url) == url
+    assert not has_written_secret(url)
+    assert has_written_secret(f"{url}&password=x")

@@ -162,3 +162,9 @@ def test_a_file_has_neither_user_nor_host_and_what_stands_there_is_not_repeated(
         parse_location(url)
     assert "hunter2secret" not in f"{refused.value.message} {refused.value.hint} {refused.value!r}"
     assert "sqlite:///path/to/app.db" in refused.value.hint
+
+
+@pytest.mark.parametrize(("url", "whose"), [("postgresql://h/db%FF%E9", "database"), ("mysql://r%FF@h/shop", "user")])
+def test_a_name_that_is_not_utf8_is_refused_and_not_made_another(url: str, whose: str) -> None:
+    with pytest.raises(ConfigError, match=f"the {whose}'s name in the URL is not UTF-8"):
+        parse_location(url)
