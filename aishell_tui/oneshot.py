@@ -29,6 +29,7 @@ Result = TypeVar("Result")
 _CLOSE_SECONDS = 1.0
 _THREADS_SECONDS = 0.2
 _LATE_SHARE = 0.2
+_MOST_TRIES = 3
 _WHOLE = "target"
 INTEGRITY = "integrity"
 
@@ -155,15 +156,21 @@ class _Look:
     async def _collected(self, collector: Collector, tier: Tier) -> bool:
         """Take one reading into the view; whether it succeeded.
 
-        Where a deadline has passed of which this program itself has used up much, the server gets another one.
+        Where a deadline has passed of which this program itself has used up much, the server gets another one, and a third.
         """
-        before = self._lateness.seconds
-        failure = await self._collect(collector, tier)
-        late_seconds = self._lateness.seconds - before
-        was_late = late_seconds >= _LATE_SHARE * self._plan.deadlines.deadline(tier)
-        if failure is FailureCode.TIMEOUT and was_late and await self._has_ended(tier):
+        for _ in range(_MOST_TRIES - 1):
+            before = self._lateness.seconds
             failure = await self._collect(collector, tier)
-        return failure is None
+            if failure is not FailureCode.TIMEOUT or not self._late_words(tier, before) or not await self._has_ended(tier):
+                return failure is None
+        return await self._collect(collector, tier) is None
+
+    def _late_words(self, tier: Tier, before: float) -> str:
+        """By how much this program itself was late since then, "" where that is little of a deadline."""
+        late_seconds = self._lateness.seconds - before
+        if late_seconds < _LATE_SHARE * self._plan.deadlines.deadline(tier):
+            return ""
+        return f"this machine is busy: aishell itself came {format_duration(late_seconds)} late, so that it may be no fault of the server"
 
     async def _check(self, collector: Collector) -> None:
         """Take what an integrity check finds into the view; an engine that has none has nothing to say."""
@@ -185,7 +192,7 @@ class _Look:
 
     async def _collect(self, collector: Collector, tier: Tier) -> FailureCode | None:
         """Take one reading into the view; gives why it could not be taken."""
-        deadline = self._plan.deadlines.deadline(tier)
+        deadline, before = self._plan.deadlines.deadline(tier), self._lateness.seconds
         began = asyncio.Event()
 
         async def collected() -> Reading:
@@ -199,12 +206,15 @@ class _Look:
         if not await ends_within(call, deadline, self._clock):
             call.cancel()
             call.add_done_callback(_look_at)
-            self._fail(tier, Failure(part, FailureCode.TIMEOUT, f"no answer within {format_duration(deadline)}", "", self._clock.now()))
+            message, hint = f"no answer within {format_duration(deadline)}", self._late_words(tier, before)
+            self._fail(tier, Failure(part, FailureCode.TIMEOUT, message, hint, self._clock.now()))
             return FailureCode.TIMEOUT
         try:
             self._absorb(self._with_beside(call.result()))
         except TargetError as error:
-            self._fail(tier, error.failure(part, self._clock.now()))
+            failure = error.failure(part, self._clock.now())
+            late = self._late_words(tier, before) if error.reason is FailureCode.TIMEOUT else ""
+            self._fail(tier, replace(failure, hint=late or failure.hint))
             return error.reason
         except Exception as error:  # noqa: BLE001 - the border to collectors, own and foreign: their faults are shown, not fatal
             self._fail(tier, self._fault(part, error))
