@@ -111,6 +111,10 @@ class Evaluator:
             evaluated_at = taken.evaluated_at.get(storable(alert.key.target))
             gap = now - evaluated_at if evaluated_at is not None else 0.0
             moved[fingerprint] = shifted(alert, gap) if gap < 0 else paused(alert, gap)
+        # What reads the disk alone, and whoever takes over next, goes by these times too.
+        self.unsaved.put(
+            alert for fingerprint, alert in moved.items() if alert != taken.alerts[fingerprint] and fingerprint not in self.alerts
+        )
         self.alerts = moved | dict(self.alerts)
 
     def leave(self, held: frozenset[str]) -> None:

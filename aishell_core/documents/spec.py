@@ -21,6 +21,13 @@ _WANTED = {
     "tuple_type": "a list",
     "list_type": "a list",
 }
+_BOUNDS = {
+    "greater_than": ("more than", "gt"),
+    "greater_than_equal": ("at least", "ge"),
+    "less_than": ("less than", "lt"),
+    "less_than_equal": ("at most", "le"),
+}
+"""By kind of error, what is wanted in words, and where the bound stands."""
 
 
 class Spec(BaseModel):
@@ -81,6 +88,9 @@ def problem_of(
         valid = ", ".join(keys_at(path))
         hint = hints.get(path[-1], f"write its keys below it: {valid}" if valid else "") if path else ""
         return document.problem(place, f"{_WANTED[kind]} is wanted here, but {kind_of(detail['input'])} was found", hint)
+    if kind in _BOUNDS:
+        word, name = _BOUNDS[kind]
+        return document.problem(place, f"{detail['input']!r:.40} is out of range: {word} {context[name]:g} is wanted here")
     # A union of types reports one error per member, each with the member's name as the last step.
     while place and place not in document.values:
         place = place[:-1]

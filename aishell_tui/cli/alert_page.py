@@ -103,7 +103,8 @@ _BUILTIN = """\
 
 `builtin:` chooses sets, and `override:` changes any key of a rule by its name; what is not named stays as it ships. A value that is
 wrong stays as it ships too, but one that says for whom the rule is (`enabled`, `targets`, `labels`, `channels`, `escalate`,
-`active_hours`) keeps the rule out of force until it is right, so that nobody is told whom you have not named.
+`active_hours`) keeps the rule out of force until it is right, so that nobody is told whom you have not named; so does a key that
+may be a misspelt one of these.
 
 ```yaml
 alerts:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 
 from aishell_core.documents.document import Plain
+from aishell_core.documents.spec import keys_of
 from alerts.rules.book import BrokenRule, RuleBook
 from alerts.rules.place import Place
 from alerts.rules.read import ReadRule, Surroundings, read_rule
+from alerts.rules.spec import RuleSpec
 
 _FOR_WHOM = frozenset({"enabled", "targets", "labels", "channels", "escalate", "active_hours"})
 """The keys of a rule that say for whom it is and who is told: without one of them others would be told."""
@@ -66,7 +69,16 @@ def _without_what_is_wrong(draft: Draft, shipped: Draft, around: Surroundings) -
         content[right[0]] = draft.content[right[0]]
         left.remove(right[0])
         found = read_rule(draft.place, content, around, draft.builtin)
-    return None if isinstance(found, BrokenRule) or _FOR_WHOM.intersection(left) else found
+    return None if isinstance(found, BrokenRule) or any(map(_may_say_for_whom, left)) else found
+
+
+def _may_say_for_whom(key: str) -> bool:
+    """Whether a key says for whom a rule is, or may be meant to: it is misspelt, and nearest to one that does or to none at all."""
+    known = keys_of(RuleSpec)
+    if key in known:
+        return key in _FOR_WHOM
+    near = get_close_matches(key, known, n=1)
+    return not near or near[0] in _FOR_WHOM
 
 
 def _with(draft: Draft, content: dict[str, Plain], key: str, around: Surroundings) -> ReadRule | BrokenRule:

@@ -69,6 +69,8 @@ def _refusal(entry: RuleFiles) -> tuple[str, str] | None:
     if leads_out_of(entry.path, entry.confined_to):
         hint = "a file in the working folder may only name files below it; name this one in your own config.yaml"
         return f"{entry.path} leads out of {entry.confined_to}", hint
+    if real.suffix not in SUFFIXES and not os.path.lexists(entry.path):
+        return f"there is no file or folder {entry.path}", "check the path, or take it out of the configuration"
     if real.suffix not in SUFFIXES:
         where = f"{entry.path} leads to {real}, which" if entry.path.is_symlink() else str(entry.path)
         return f"{where} is no file of rules: it does not end in {' or '.join(SUFFIXES)}", "give the file of rules such a name"

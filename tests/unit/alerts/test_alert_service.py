@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from aishell_core.documents.problems import Problem
 from aishell_core.errors import StateError, UsageError
+from alerts import handling
 from alerts.evaluation import TEXTS_SECONDS
 from alerts.evaluator import SETTLING_SECONDS
 from alerts.language.parser import parse_condition
@@ -19,6 +21,7 @@ from alerts.ports import AlertsView
 from alerts.rule import Hours, Inhibition, Maintenance, Missing, Reach, Trigger
 from alerts.rules.book import BrokenRule
 from alerts.silences import new_silence
+from alerts.store.database import AlertStore
 from tests.alert_service import Station, book_of, usage_rule
 from tests.alert_values import OF_ORDERS
 from tests.fake_clock import FakeClock
@@ -166,6 +169,19 @@ async def test_a_wall_clock_that_was_set_between_two_lives_neither_fires_nor_res
     # After a day by the clock the channel may be reminded, but nothing has happened.
     assert [change.kind for change in await second.service.history(0, clock.now() + 1e6)] == [ChangeKind.FIRED]
     assert set(second.told) <= {"firing warning"}
+
+
+async def test_after_a_clock_that_was_set_back_between_two_lives_the_disk_has_the_times_of_now(folder: Path, clock: FakeClock) -> None:
+    first = Station(folder, RULE, clock=clock)
+    await first.watch(30, orders=0.95)
+    await clock.advance(TAKEN_AFTER_SECONDS)
+    clock.jump(-7_200.0)
+    second = Station(folder, RULE, clock=clock)
+    await second.watch(2, orders=0.95)
+    with closing(AlertStore.open_to_read(folder)) as store:
+        (left,) = handling.standing(store, clock, "b").alerts
+    assert left.since is not None
+    assert 25 <= clock.now() - left.since <= 60
 
 
 async def test_an_alert_that_flaps_is_told_of_ever_later_and_as_it_is_in_the_end(folder: Path, clock: FakeClock) -> None:

@@ -107,11 +107,22 @@ def test_what_is_right_in_an_override_holds_beside_what_is_wrong() -> None:
     assert found.disabled == ("sqlite-busy",)
 
 
-@pytest.mark.parametrize("wrong", ["channels: 5", "targets: {nam: x}", "enabled: perhaps", "escalate: x", "active_hours: x", "labels: 5"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *("channels: 5", "targets: {nam: x}", "enabled: perhaps", "escalate: x", "active_hours: x", "labels: 5"),
+        *("chanels: [slack]", "enabledd: false", "target: x", "active_hour: {}", "notify: [slack]"),
+    ],
+)
 def test_a_built_in_rule_of_which_it_is_not_clear_for_whom_it_is_is_not_in_force(wrong: str) -> None:
     found = book(f"override: {{sqlite-busy: {{{wrong}, for: 5m}}}}", builtin=("sqlite",))
     assert "sqlite-busy" not in {rule.name for rule in found.rules}
     assert [broken.name for broken in found.broken] == ["sqlite-busy"]
+
+
+def test_a_figure_out_of_its_range_is_told_with_the_range() -> None:
+    found = book("rules: [{name: a, condition: pool.usage > 90%, damping: {free_flips: 10000}}]")
+    assert "10000 is out of range: at most 1000 is wanted here" in told(found.broken[0])
 
 
 OVERRIDDEN = "override: {sqlite-busy: {enabled: false}, sqlite-freelist: {channels: [slack]}}\n"

@@ -70,6 +70,12 @@ def test_a_file_that_is_no_yaml_is_not_opened_whoever_names_it(tmp_path: Path, n
     assert "hunter2" not in told(broken[0])
 
 
+def test_a_folder_that_is_gone_is_told_as_such(tmp_path: Path) -> None:
+    found, (broken,) = find_rule_files([RuleFiles(tmp_path / "rules")])
+    assert found == ()
+    assert f"there is no file or folder {tmp_path / 'rules'}" in told(broken)
+
+
 def test_a_file_that_cannot_be_read_is_one_broken_rule(tmp_path: Path) -> None:
     (tmp_path / "a.yml").write_text(RULE, encoding="utf-8")
     (tmp_path / "bad.yml").write_text("rules: [", encoding="utf-8")
