@@ -23,11 +23,11 @@ from widgets.table_model import Cell, Column, Row
 from widgets.text_view import TextView
 
 COLUMNS: tuple[Column, ...] = (
-    Column("metric", "METRIC", 30, help="The metric's name, with its labels"),
+    Column("metric", "METRIC", 30, help="The metric's name"),
     Column("value", "VALUE", 12, align="right", help="Newest value; the rate of a counter"),
     Column("raw", "COUNTER", 12, align="right", priority=3, help="The raw counter"),
     Column("age", "AGE", 5, align="right", priority=1, help="Age of the value"),
-    Column("help", "WHAT IT IS", None, 30, help="What it means"),
+    Column("help", "WHAT IT IS", None, 30, help="Which one of several it is, by its labels, and what it means"),
 )
 
 
@@ -37,13 +37,15 @@ def metric_rows(view: TargetView, now: float) -> list[Row]:
     for key in sorted(view.snapshot.keys(), key=lambda key: (key.metric.name, key.labels)):
         value, raw, at = view.snapshot.value(key), view.snapshot.raw(key), view.snapshot.updated_at(key)
         labels = ",".join(f'{name}="{text}"' for name, text in key.labels)
+        # Beside the meaning, where there is room: behind the name they would be cut off, and rows of one metric look alike.
+        which = ", ".join(f"{name} {text}" for name, text in key.labels)
         severity = view.limits(key.metric).judge(value) if value is not None else Severity.OK
         counter = key.metric.kind is Kind.COUNTER and raw is not None
         rows.append(
             Row(
                 f"{key.metric.name}{{{labels}}}",
                 {
-                    "metric": Cell(f"{key.metric.name}{{{labels}}}" if labels else key.metric.name),
+                    "metric": Cell(key.metric.name),
                     "value": Cell(
                         format_value(value, key.metric.unit),
                         severity_role(severity) if severity is not Severity.OK else "bold",
@@ -53,7 +55,7 @@ def metric_rows(view: TargetView, now: float) -> list[Row]:
                     "age": Cell(
                         format_duration(max(0, round(now - at))) if at is not None else "–", "dim", math.nan if at is None else now - at
                     ),
-                    "help": Cell(key.metric.help, "label"),
+                    "help": Cell(f"{which}: {key.metric.help}" if which else key.metric.help, "label"),
                 },
             )
         )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from aishell_core.catalogue import CATALOGUE
 from aishell_core.units import format_bytes, format_count, format_counted, format_duration, format_value
-from aishell_core.values import Ability, Failure, HorizonHolder, Part, Progress, Setting, Severity, Unit
+from aishell_core.values import Ability, Failure, HorizonHolder, Part, Progress, Setting, Severity
 from aishell_tui.charts import combined_value
 from aishell_tui.frame import TargetView
 from aishell_tui.progress import Pace, ProgressHistory, share_done
@@ -168,9 +168,10 @@ def checkpoint_lines(view: TargetView) -> tuple[Spans, ...]:
         spans += [(f"{format_count(timed)} by time, ", "text"), (f"{format_count(forced)} forced{share}", role)]
     if _value(view, "postgres.checkpoint.age") is not None:
         spans += [("   last ", "text"), _figure(view, "postgres.checkpoint.age", "{} ago")]
-    writing = _value(view, "postgres.checkpoint.write.time.rate")
-    if writing is not None:
-        spans += [("   writing ", "text"), (format_value(writing, Unit.MILLISECONDS_PER_SECOND), "text")]
+    # The server adds the time of a whole checkpoint at its end, so that a rate over one interval means nothing.
+    writing = _raw(view, "postgres.checkpoint.write.time.rate")
+    if writing is not None and timed is not None and forced is not None and timed + forced > 0:
+        spans.append((f"   wrote {format_duration(writing / 1000 / (timed + forced))} each", "text"))
     return (_line("checkpoints", *spans),) if spans else ()
 
 
@@ -201,16 +202,17 @@ def archiver_lines(view: TargetView) -> tuple[Spans, ...]:
             return ()  # an engine without an archiver
         return (_line("archiver", (f"off (archive_mode = {off.value})" if off is not None else "does not archive", "dim")),)
     spans: list[Span] = []
-    if age is not None:
-        spans += [("last success ", "text"), _figure(view, "postgres.archive.age", "{} ago")]
-    if backlog is not None:
-        spans += [("   waiting ", "text"), _figure(view, "postgres.archive.backlog", "{} files")]
     if failing:
-        words = "the last try failed" if age is not None else "no try has succeeded"
-        spans.append((f"   {words}", severity_role(view.limits(CATALOGUE["postgres.archive.failing"]).judge(failing))))
+        # First, because a narrow terminal cuts off the end.
+        words = "the last try failed   " if age is not None else "no try has succeeded   "
+        spans.append((words, severity_role(view.limits(CATALOGUE["postgres.archive.failing"]).judge(failing))))
+    if age is not None:
+        spans += [("last success ", "text"), _figure(view, "postgres.archive.age", "{} ago   ")]
+    if backlog is not None:
+        spans += [("waiting ", "text"), _figure(view, "postgres.archive.backlog", "{} files   ")]
     total = _raw(view, "postgres.archive.failed.rate")
     if total:
-        spans.append((f"   {format_counted(total, 'failure')} since the statistics began", "warning" if failing else "dim"))
+        spans.append((f"{format_counted(total, 'failure')} since the statistics began", "warning" if failing else "dim"))
     return (_line("archiver", *spans),)
 
 

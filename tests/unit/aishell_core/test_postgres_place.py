@@ -202,7 +202,7 @@ def test_a_demand_that_would_not_be_kept_is_refused_wherever_it_is_written(optio
     name, value = option.split("=")
     service = tmp_path / "service.conf"
     service.write_text(f"[strict]\nhost=h\n{option}\n")
-    ways = (
+    ways: tuple[tuple[str, Mapping[str, str]], ...] = (
         (f"postgresql://h?{option}", {}),
         ("postgresql://h", {variable: value}),
         ("postgresql://?service=strict", {"PGSERVICEFILE": str(service)}),
