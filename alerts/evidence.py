@@ -30,6 +30,8 @@ _DEEPEST = 6
 _STATEMENT_CHARACTERS = 200
 _LONG_SECONDS = 5.0
 _LARGE_SHARE = 0.3
+_LEAST_RATE = 20.0
+"""Milliseconds per second: on a quiet server the largest share is that of what aishell itself asks, and no cause of anything."""
 _MOST_CAUSES = 5
 _CHANGES = frozenset({EventKind.SETTING, EventKind.SCHEMA})
 _NEWS = _CHANGES | {EventKind.RESTART, EventKind.REPLICATION, EventKind.DEADLOCK, EventKind.ACTION}
@@ -226,7 +228,7 @@ def _causes(sight: Sight, busy: list[Session], by_id: Mapping[str, Session], red
     for session in [each for each in busy if (_age(each) or 0.0) >= _LONG_SECONDS and each.id not in tied][:1]:
         yield masked(f"{_who(session)} is {_doing(session)}")
     for statement, share, is_now in _ranked(sight)[:1]:
-        if is_now and share >= _LARGE_SHARE:
+        if is_now and share >= _LARGE_SHARE and sight.statement_rates.get(statement.digest, 0.0) >= _LEAST_RATE:
             text = _statement(statement.text, redact)
             yield f"one statement takes {share:.0%} of the time" + (f": {text}" if text else f", digest {statement.digest[:8]}")
     yield from (masked(remark) for remark in sight.remarks)

@@ -55,6 +55,13 @@ def test_what_changed_just_before_is_a_cause_and_stands_in_its_list() -> None:
     assert [line.rpartition("setting ")[2].split()[0] for line in found.setting_changes] == ["work_mem", "jit"]
 
 
+def test_on_a_quiet_server_no_statement_is_a_cause() -> None:
+    reading = Statement("own", "INFO", 1_000, 900.0)
+    found = evidence_of(ALERT, Sight(NOW, statements=(reading,), statement_rates={"own": 3.0}), shown)
+    assert found.causes == ()
+    assert found.statements[0].startswith("100% of the time just now")
+
+
 def test_the_statement_that_takes_the_time_just_now_comes_first() -> None:
     old = Statement("old", "SELECT 1", 1_000, 9_000.0)
     new = Statement("new", "SELECT a FROM t WHERE b = 'x'", 10, 80.0)
