@@ -89,6 +89,14 @@ class Ending:
             rows = await self._line.fetch(_BY_LIST.format(age=age, statement=statement), (number,), until)
         return dict(rows[0]) if rows else None
 
+    async def _is_daemon(self, number: int, facts: ServerFacts, until: float) -> bool:
+        """Whether this is one of the server's own threads, as the scheduler of events is; MySQL says of it that it is unknown.
+
+        The performance schema gives it no user, and the process list its command.
+        """
+        row = await self._row(number, facts, until)
+        return row is not None and (row["user"] is None or row["command"] == "Daemon")
+
     async def _same(self, session: Session, number: int, facts: ServerFacts, until: float) -> dict[str, Any]:
         """The session as it is now; raises MysqlError with GONE where it is not the one that was seen."""
         if number == facts.connection_id:
@@ -127,6 +135,9 @@ class Ending:
             await self._line.fetch(f"{sql} /* aishell */", (), until)
         except MysqlError as error:
             if error.number in _NO_THREAD:
+                if await self._is_daemon(number, facts, until):
+                    message = f"session {number} is a thread of the server itself, which no KILL reaches"
+                    raise MysqlError(FailureCode.UNSUPPORTED, message, "nothing was done", error.number) from error
                 raise MysqlError(
                     FailureCode.GONE, f"session {number} has just ended what was to be ended", _GONE_HINT, error.number
                 ) from error

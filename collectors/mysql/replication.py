@@ -12,7 +12,15 @@ from collectors.mysql.galera_rows import galera_peers, galera_samples, in_cluste
 from collectors.mysql.group_replication_rows import group_peers, group_samples
 from collectors.mysql.replication_channel import channel_of
 from collectors.mysql.replication_lag import ChannelTimes
-from collectors.mysql.replication_rows import channel_peer, channel_samples, log_peer, replica_peers, replica_samples, workers_of
+from collectors.mysql.replication_rows import (
+    channel_peer,
+    channel_samples,
+    log_peer,
+    replica_peers,
+    replica_samples,
+    start_statement,
+    workers_of,
+)
 from collectors.mysql.slow_questions import NOTHING_ASKED, Found, SlowQuestions, grant
 from collectors.mysql.warm_rows import ServerState
 from collectors.mysql.warm_state import StateLook
@@ -84,7 +92,14 @@ class ReplicationReader:
             self._times.keep(channel.name for channel in channels)
         known = workers_of(workers.rows or ())
         peers = tuple(
-            channel_peer(channel, [each for each in known if each.channel == channel.name], self._times, at) for channel in channels
+            channel_peer(
+                channel,
+                [each for each in known if each.channel == channel.name],
+                self._times,
+                at,
+                start_statement(server, channel.name),
+            )
+            for channel in channels
         )
         return _Links(peers, channel_samples(channels, peers), (found, workers))
 

@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from aishell_core import catalogue
+from aishell_core.engines.mysql import ServerFacts
+from aishell_core.engines.mysql_errors import quoted_text
 from aishell_core.units import format_bytes, format_counted, format_duration
 from aishell_core.values import NO_LABELS, Labels, ReplicationPeer, Sample
 from collectors.mysql.replication_channel import Channel, error_words
 from collectors.mysql.replication_gtid import Missing, missing
 from collectors.mysql.replication_lag import ChannelTimes
 
+_REPLICA_WORDS = 80022
+"""Since when MySQL knows START REPLICA: https://dev.mysql.com/doc/refman/8.0/en/start-replica.html."""
 _MOST_WORKERS = 16
 """Workers that are listed one by one, those that apply the oldest transactions first."""
 
@@ -75,8 +79,21 @@ def channel_state(channel: Channel) -> str:
     return _DELAYED if channel.delay_left_seconds is not None else _RUNS
 
 
-def channel_peer(channel: Channel, workers: Sequence[Worker], times: ChannelTimes, at: float) -> ReplicationPeer:
-    """The source that a channel follows, with how far this server is behind it; notes how far it has received."""
+def start_statement(server: ServerFacts, channel: str) -> str:
+    """What has the threads of a channel go on: MySQL has it under its older name alone before 8.0.22.
+
+    Without a name MySQL starts every channel, and MariaDB the one without a name.
+    """
+    if server.mariadb:
+        return f"START REPLICA {quoted_text(channel)}" if channel else "START REPLICA"
+    return "START REPLICA" if server.version_num >= _REPLICA_WORDS else "START SLAVE"
+
+
+def channel_peer(channel: Channel, workers: Sequence[Worker], times: ChannelTimes, at: float, start: str) -> ReplicationPeer:
+    """The source that a channel follows, with how far this server is behind it; notes how far it has received.
+
+    `start` is the statement that has its threads go on.
+    """
     gap = missing(channel.received, channel.applied)
     oldest = max((worker.seconds for worker in workers if worker.seconds is not None), default=None)
     address = f"{channel.host}:{channel.port}" if channel.port else channel.host
@@ -89,7 +106,7 @@ def channel_peer(channel: Channel, workers: Sequence[Worker], times: ChannelTime
         client=address,
         active=channel.io_runs,
         details=_channel_details(channel, gap, workers),
-        remarks=_remarks(channel, workers),
+        remarks=_remarks(channel, workers, start),
     )
 
 
@@ -137,7 +154,7 @@ def _worker_details(workers: Sequence[Worker]) -> Iterable[tuple[str, Any]]:
         yield "more workers", len(ordered) - _MOST_WORKERS
 
 
-def _remarks(channel: Channel, workers: Sequence[Worker]) -> tuple[str, ...]:
+def _remarks(channel: Channel, workers: Sequence[Worker], start: str) -> tuple[str, ...]:
     """What has failed or is switched off, in words."""
     failed = [worker for worker in workers if worker.error]
     # Of workers the server says in the channel's own error only that one of them has failed, and cuts off why.
@@ -150,7 +167,7 @@ def _remarks(channel: Channel, workers: Sequence[Worker]) -> tuple[str, ...]:
     ]
     if off:
         is_stopped, them = ("is", "it") if len(off) == 1 else ("are", "them")
-        found.append(f"the {' and the '.join(off)} thread {is_stopped} stopped: START REPLICA lets {them} go on")
+        found.append(f"the {' and the '.join(off)} thread {is_stopped} stopped: {start} lets {them} go on")
     return tuple(found)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from aishell_core.values import FailureCode, Session
 from tests.servers.mysql import MARIADB, MysqlServer, mysql
-from tests.servers.mysql_clients import Waiter, asking, refusal, session_of, until, waiters, watching
+from tests.servers.mysql_clients import Waiter, asking, look, refusal, session_of, sessions_by_id, until, waiters, watching
 
 ACCOUNTS = (
     "CREATE USER plain@'%' IDENTIFIED BY 'secret'",
@@ -171,3 +171,15 @@ async def test_our_own_connection_and_what_is_no_number_are_refused(server: Mysq
             error = await refusal(session.terminate(Session(id=name, user="root"), 5.0))
             assert error.reason is FailureCode.UNSUPPORTED
             assert error.hint
+
+
+async def test_a_thread_of_the_server_itself_is_not_said_to_have_ended(server: MysqlServer) -> None:
+    """The scheduler of events, which runs by default on MySQL alone."""
+    threads = server.execute("SELECT ID FROM information_schema.PROCESSLIST WHERE COMMAND = 'Daemon' AND USER = 'event_scheduler'")
+    assert len(threads) == (0 if server.mariadb else 1)
+    async with watching(server.target()) as collector:
+        found = sessions_by_id(await look(collector))
+        for (number,) in threads:
+            error = await refusal(collector.terminate(found[str(number)], 10.0))
+            assert error.reason is FailureCode.UNSUPPORTED
+            assert error.message == f"session {number} is a thread of the server itself, which no KILL reaches"

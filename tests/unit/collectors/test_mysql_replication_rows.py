@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from aishell_core import catalogue
+from aishell_core.engines.mysql_facts import facts_of
 from aishell_core.values import Sample
 from collectors.mysql.galera_rows import galera_peers, galera_samples, in_cluster, members_named, node_state, status_of
 from collectors.mysql.group_replication_rows import group_peers, group_samples
 from collectors.mysql.replication_channel import Channel, channel_of, error_words
 from collectors.mysql.replication_gtid import missing, mysql_sets, own_transactions, subtracted
 from collectors.mysql.replication_lag import ChannelTimes
-from collectors.mysql.replication_rows import Worker, channel_peer, channel_samples, log_peer, replica_peers, workers_of
+from collectors.mysql.replication_rows import Worker, channel_peer, channel_samples, log_peer, replica_peers, start_statement, workers_of
 
 _A, _B = "3e11fa47-71ca-11e1-9e33-c80aa9429562", "8a94f357-aab4-11df-86ab-c80aa9429562"
 
@@ -57,7 +58,7 @@ def _channel(**changes: Any) -> Channel:
 
 
 def _peer(channel: Channel, *workers: Worker, times: ChannelTimes | None = None, at: float = 1000.0) -> Any:
-    return channel_peer(channel, workers, times or ChannelTimes(), at)
+    return channel_peer(channel, workers, times or ChannelTimes(), at, "START REPLICA")
 
 
 def test_both_vocabularies_mean_the_same() -> None:
@@ -107,6 +108,20 @@ def test_what_failed_and_what_was_stopped_are_told_apart() -> None:
     )
     stopped = _peer(_channel(Replica_SQL_Running="No", Replica_IO_Running="No"))
     assert stopped.remarks == ("the IO and the SQL thread are stopped: START REPLICA lets them go on",)
+
+
+@pytest.mark.parametrize(
+    ("version", "channel", "expected"),
+    [
+        ("8.0.15", "", "START SLAVE"),
+        ("8.0.22", "north", "START REPLICA"),
+        ("9.1.0", "", "START REPLICA"),
+        ("10.11.19-MariaDB", "", "START REPLICA"),
+        ("10.11.19-MariaDB", "it's", "START REPLICA 'it''s'"),
+    ],
+)
+def test_what_starts_a_channel_is_a_statement_that_its_server_knows(version: str, channel: str, expected: str) -> None:
+    assert start_statement(facts_of({"version": version}, address="db1:3306", user="app"), channel) == expected
 
 
 def test_of_a_statement_in_an_error_only_its_kind_is_shown() -> None:

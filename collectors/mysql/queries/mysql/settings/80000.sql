@@ -5,5 +5,5 @@ SELECT /* aishell */
     i.VARIABLE_SOURCE AS source
 FROM performance_schema.global_variables g
 LEFT JOIN performance_schema.variables_info i ON i.VARIABLE_NAME = g.VARIABLE_NAME
-WHERE g.VARIABLE_NAME NOT IN ('gtid_executed', 'gtid_purged', 'timestamp')
+WHERE g.VARIABLE_NAME NOT IN ('gtid_executed', 'gtid_owned', 'gtid_purged', 'timestamp')
 ORDER BY g.VARIABLE_NAME
