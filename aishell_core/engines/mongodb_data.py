@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from aishell_core.engines.mongodb_documents import extended, from_extended
+from aishell_core.engines.mongodb_documents import extended, from_extended, size_of
 from aishell_core.engines.mongodb_errors import MongoError
 from aishell_core.engines.mongodb_running import affected_of, refuse_failed
+from aishell_core.units import format_bytes
 from aishell_core.values import FailureCode, Limits
 
 if TYPE_CHECKING:
@@ -88,15 +89,20 @@ class MongoData:
     async def insert(self, database: str, collection: str, documents: Sequence[Json], limits: Limits = _WHOLE) -> int:
         """Insert documents in their order; gives how many are in. At the first that cannot be inserted it ends.
 
-        At most as many documents as a limit of rows allows are taken, for all or none of a call's are to be judged.
+        At most as many documents and bytes as the limits allow are taken, for all or none of a call's are to be judged.
         """
         if len(documents) > limits.rows:
             raise MongoError(
                 FailureCode.UNSUPPORTED, f"{len(documents)} documents are more than {limits.rows} at once", "insert them in parts"
             )
+        whole = [_bson(each) for each in documents]
+        size = sum(map(size_of, whole))
+        if size > limits.bytes:
+            message = f"documents of {format_bytes(size)} are more than {format_bytes(limits.bytes)} at once"
+            raise MongoError(FailureCode.UNSUPPORTED, message, "insert them in parts, or with a higher limit of bytes")
         done = 0
-        for start in range(0, len(documents), _MOST_INSERTED):
-            part = [_bson(each) for each in documents[start : start + _MOST_INSERTED]]
+        for start in range(0, len(whole), _MOST_INSERTED):
+            part = whole[start : start + _MOST_INSERTED]
             done += await self._write(database, {"insert": collection, "documents": part, "ordered": True}, limits)
         return done
 

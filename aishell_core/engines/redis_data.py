@@ -7,6 +7,7 @@ where their bytes are UTF-8, else as `bytes`. Whether somebody may write is deci
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -322,7 +323,7 @@ class Channels:
 
 def _milliseconds(seconds: float) -> int:
     """A time to live as the server wants it; raises RedisError for one that would delete at once."""
-    milliseconds = round(seconds * 1000)
+    milliseconds = round(seconds * 1000) if math.isfinite(seconds) else 0
     if milliseconds < 1:
         raise RedisError(FailureCode.UNSUPPORTED, f"{seconds} is no time to live", "give seconds above zero")
     return milliseconds

@@ -77,6 +77,8 @@ async def test_what_is_beyond_a_limit_is_cut_off_and_said(data: MongoData) -> No
     assert 0 < len(size.documents) < 20
     with pytest.raises(TargetError):
         await data.insert("shop", "orders", [{"_id": -1}, {"_id": -2}], Limits(rows=1))
+    with pytest.raises(TargetError, match=r"are more than 2\.0 KiB at once"):
+        await data.insert("shop", "orders", [{"_id": -1, "text": "x" * 5000}], Limits(bytes=2000))
     assert await data.count("shop", "orders") == 1500
 
 

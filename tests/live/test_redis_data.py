@@ -90,6 +90,8 @@ async def test_keys_are_found_live_and_end(data: RedisData) -> None:
     assert caught.value.reason is FailureCode.MISSING
     with pytest.raises(RedisError, match="no time to live"):
         await data.keys.expire("user:3", 0)
+    with pytest.raises(RedisError, match="no time to live"):
+        await data.strings.set("user:3", "x", seconds=math.nan)
 
 
 async def test_hashes_lists_sets_and_sorted_sets_keep_the_limits(data: RedisData) -> None:
