@@ -33,6 +33,7 @@ from alerts.silences import OUT_OF_HOURS, is_active
 from alerts.templates import render
 
 _SHORT = 8
+_NAMED = 10
 _LIST = ("LEVEL", "STATE", "FOR", "ALERT", "TARGET", "VALUE", "OWNER", "ID")
 _HISTORY = ("TIME", "WHAT", "LEVEL", "ALERT", "TARGET", "VALUE", "WHY", "ID")
 _SEVERITIES = {Level.INFO: Severity.OK, Level.WARNING: Severity.WARNING, Level.CRITICAL: Severity.CRITICAL}
@@ -126,9 +127,9 @@ def alerts_text(standing: Standing, shown: Sequence[Alert], now: float, lacking:
         lines.append(f"{format_counted(hold, 'silence holds', 'silences hold')}; aishell alerts silences lists them")
     lines.append(evaluation_text(standing.evaluation, now))
     if lacking:
-        lines.append(
-            printable(f"nobody evaluates the rules {', '.join(lacking)}: whoever has their targets does not go by this configuration")
-        )
+        more = f" and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else ""
+        named = ", ".join(lacking[:_NAMED])
+        lines.append(printable(f"nobody evaluates the rules {named}{more}: whoever has their targets does not go by this configuration"))
     return "\n".join(lines)
 
 
