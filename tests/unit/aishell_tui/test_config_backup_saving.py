@@ -83,7 +83,11 @@ def test_taking_the_section_out_leaves_all_else(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "what"),
-    [("compression=zip", "is not one of the valid words"), ("level=99", "99 is not a whole number from 1 to 22"), ("retention.dayly=3", "unknown key 'dayly'")],
+    [
+        ("compression=zip", "is not one of the valid words"),
+        ("level=99", "99 is not a whole number from 1 to 22"),
+        ("retention.dayly=3", "unknown key 'dayly'"),
+    ],
 )
 def test_what_is_wrong_is_told_at_its_place_and_not_written(tmp_path: Path, text: str, what: str) -> None:
     path = tmp_path / "config.yaml"
