@@ -17,7 +17,7 @@ class Pipe:
 
     def __init__(self, capacity_bytes: int = _CAPACITY_BYTES) -> None:
         self._capacity = capacity_bytes
-        self._pieces: deque[memoryview] = deque()
+        self._pieces: deque[bytes | memoryview] = deque()
         self._waiting_bytes = 0
         self._ended = False
         self._abandoned = False
@@ -31,12 +31,15 @@ class Pipe:
             self._changed.wait_for(lambda: self._waiting_bytes < self._capacity or self._abandoned)
             if self._abandoned:
                 raise AbandonedError
-            self._pieces.append(memoryview(data))
+            self._pieces.append(data)
             self._waiting_bytes += size
             self._changed.notify_all()
 
     def read(self, size: int = 1 << 20) -> bytes:
-        """Up to `size` bytes, empty at the end alone; raises AbandonedError when no end will come."""
+        """Up to `size` bytes, empty at the end alone; raises AbandonedError when no end will come.
+
+        A piece that is no larger is handed on as it came: to copy all that passes would cost more than to hash it does.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._pieces or self._ended or self._abandoned)
             if self._abandoned:
@@ -45,11 +48,12 @@ class Pipe:
                 return b""
             piece = self._pieces.popleft()
             if len(piece) > size:
-                self._pieces.appendleft(piece[size:])
-                piece = piece[:size]
+                whole = memoryview(piece)
+                self._pieces.appendleft(whole[size:])
+                piece = whole[:size]
             self._waiting_bytes -= len(piece)
             self._changed.notify_all()
-        return bytes(piece)
+        return piece if isinstance(piece, bytes) else bytes(piece)
 
     def end(self) -> None:
         """Say that nothing more comes."""
