@@ -6,7 +6,9 @@ import fcntl
 import os
 import select
 import signal
+import struct
 import subprocess
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,17 +22,20 @@ from aishell_ops.backups.errors import BackupError, ProgramError
 from aishell_ops.backups.streams.contract import Reader, Stop, Writer
 from aishell_ops.backups.streams.starting import start
 from aishell_ops.backups.streams.stopping import expect_wanted
+from aishell_ops.backups.streams.wide_output import widely_printing
 
 _PIPE_BYTES = 1 << 20
-_WORTH_BYTES = 256 << 10
-_GATHER_SECONDS = 0.001
-"""How long more is waited for while a piece is small; the program goes on meanwhile, because its pipe is wide."""
+_WORTH_BYTES = 512 << 10
+_GATHER_SECONDS = 0.002
+_GATHERINGS = 10
+"""How long, and how often, more is waited for while a piece is small; the program goes on meanwhile, because its pipe is wide."""
 _LOOK_SECONDS = 0.2
 """How often a silent program is looked at while somebody may want it to end."""
 _PATIENCE_SECONDS = 5.0
 """How long a program has to end after it was asked to, before it is killed."""
 _TAIL_BYTES = 4096
 _REMARKS_BYTES = 64 << 10
+_COUNT = struct.Struct("i")
 HANDED = "{handed}"
 """Where a program's arguments name the file of what is handed to it."""
 
@@ -196,7 +201,7 @@ def _running(program: Program, *, stdin: int, stdout: int, heard: Callable[[byte
             stdin=stdin,
             stdout=stdout,
             stderr=subprocess.PIPE,
-            env=program.surroundings,
+            env=widely_printing(program.surroundings) if stdout == subprocess.PIPE else program.surroundings,
             cwd=program.folder,
             start_new_session=True,
             pass_fds=() if handed is None else (handed,),
@@ -265,24 +270,24 @@ class _Output:
     def read(self, size: int) -> bytes:
         """Up to `size` bytes; empty at the end alone. Raises BackupError when somebody wants it to end."""
         _wait(self._descriptor, select.POLLIN, self._stop)
+        self._gather(min(size, _WORTH_BYTES))
         piece = os.read(self._descriptor, size)
-        if 0 < len(piece) < _WORTH_BYTES:
-            piece = self._gathered(piece, size)
         self.count += len(piece)
         self.tail = piece[-_TAIL_BYTES:] if len(piece) >= _TAIL_BYTES else (self.tail + piece)[-_TAIL_BYTES:]
         return piece
 
-    def _gathered(self, piece: bytes, size: int) -> bytes:
-        """More of what comes just now: programs write a few kilobytes at a time, and each piece costs every stage behind us a step."""
-        pieces, count, poll = [piece], len(piece), select.poll()
-        poll.register(self._descriptor, select.POLLIN)
-        while count < min(_WORTH_BYTES, size):
-            time.sleep(_GATHER_SECONDS)
-            if not poll.poll(0) or not (more := os.read(self._descriptor, size - count)):
+    def _gather(self, worth_bytes: int) -> None:
+        """Wait while more comes: programs write a few kilobytes at a time, and each piece costs every stage behind us a step."""
+        before, waiting = 0, self._waiting_bytes()
+        for _ in range(_GATHERINGS):
+            if not before < waiting < worth_bytes:
                 break
-            pieces.append(more)
-            count += len(more)
-        return b"".join(pieces)
+            time.sleep(_GATHER_SECONDS)
+            before, waiting = waiting, self._waiting_bytes()
+
+    def _waiting_bytes(self) -> int:
+        (count,) = _COUNT.unpack(fcntl.ioctl(self._descriptor, termios.FIONREAD, bytes(_COUNT.size)))
+        return int(count)
 
 
 class _Input:

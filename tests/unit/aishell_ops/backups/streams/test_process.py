@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -11,6 +12,7 @@ import pytest
 from aishell_core.targets import Secret
 from aishell_ops.backups.errors import BackupError, ToolError
 from aishell_ops.backups.streams.process import HANDED, Program, ProgramSink, ProgramSource
+from aishell_ops.backups.streams.wide_output import widely_printing
 from tests.servers.sqlite_client import eventually
 from tests.unit.aishell_ops.backups.streams.situation import NEVER
 
@@ -34,6 +36,29 @@ def test_what_a_program_prints_is_the_stream() -> None:
     source = ProgramSource("data", _shell("seq 1 200000; echo a remark >&2"), trailer=lambda tail: tail.endswith(b"\n200000\n"))
     assert _all_of(source) == b"".join(b"%d\n" % number for number in range(1, 200_001))
     assert source.remarks == "a remark"
+
+
+def test_what_a_program_has_printed_comes_while_it_goes_on_without_a_word() -> None:
+    taken = b""
+    with (
+        suppress(InterruptedError),
+        ProgramSource("data", _shell("for n in $(seq 200); do printf %01000d $n; done; sleep 1000")).opened(NEVER) as reader,
+    ):
+        while len(taken) < 200_000:
+            taken += reader.read(1 << 20)
+        raise InterruptedError
+    assert taken == b"".join(b"%01000d" % number for number in range(1, 201))
+
+
+def test_a_program_is_asked_to_print_widely_and_what_it_is_told_otherwise_stays(tmp_path: Path) -> None:
+    library = tmp_path / "libstdbuf.so"
+    given = {"PATH": "/bin", "LD_PRELOAD": "/lib/other.so"}
+    assert widely_printing(given, (library,)) == given
+    library.touch()
+    wide = widely_printing(given, (tmp_path / "none.so", library))
+    assert wide["PATH"] == "/bin"
+    assert wide["LD_PRELOAD"] == f"/lib/other.so:{library}"
+    assert int(wide["_STDBUF_O"]) > 4096
 
 
 def test_a_failed_program_is_told_with_its_own_words_though_it_printed_something() -> None:
