@@ -19,7 +19,8 @@ from aishell_ops.backups.storage.contract import Reader
 
 _MOST_BYTES = 40 << 20
 """What the threads of a zstd stream may hold together: measured, a thread holds about four times its job."""
-_JOB_BYTES = 2 << 20
+_JOB_BYTES = 4 << 20
+"""Each job begins by reading again the end of the one before, so that larger jobs cost less."""
 _SMALLEST_JOB_BYTES = 1 << 20
 _MOST_WINDOW_BYTES = 128 << 20
 _PIECE_BYTES = 1 << 20
