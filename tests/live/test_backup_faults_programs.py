@@ -144,7 +144,6 @@ def _expect_told(ran: Ran, command: tuple[str, ...], program: str, way: Way, tol
     [
         ("create", Way.LATE),
         ("create-jobs", Way.MISSING),
-        ("test", Way.KILLED),
         ("test-physical", Way.KILLED),
         ("restore", Way.LATE),
         ("restore-physical", Way.MISSING),
