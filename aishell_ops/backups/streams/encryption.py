@@ -6,7 +6,7 @@ passphrase, lies beside them as `key.age`, which is how age too keeps a key behi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import cast
 
 import pyrage
@@ -63,35 +63,9 @@ def open_key(content: bytes, passphrase: Secret) -> Secret:
 def encrypt(encryption: Encryption, plain: Reader, stored: Writer) -> None:
     """Encrypt a stream to its end; whoever has one of the secret keys can open it. Raises what the reader or writer raises."""
     recipients = [recipient(text) for text in encryption.recipients]
-    if not _sealed(recipients, plain, stored):
-        encrypt_by_pyrage(recipients, plain, stored)
-
-
-def _sealed(recipients: Sequence[object], plain: Reader, stored: Writer) -> bool:
-    """Encrypt it the quick way; False where there is none, and nothing was read then."""
-    try:
-        from aishell_ops.backups.streams.sealing import header_of, seal
-    except ImportError:
-        # While the driver of MySQL is being loaded, in another thread, it keeps cryptography away.
-        return False
-    ours = pyrage.x25519.Identity.generate()
-    try:
-        whole = bytes(pyrage.encrypt(b"", [*recipients, ours.to_public()]))
-    except pyrage.EncryptError:
-        # There are keys that share a file with none of another kind.
-        return False
-    header = header_of(whole, str(ours))
-    if header is None:
-        return False
-    seal(header, plain, stored)
-    return True
-
-
-def encrypt_by_pyrage(recipients: Sequence[object], plain: Reader, stored: Writer) -> None:
-    """Encrypt a stream to its end by pyrage alone; raises what the reader or writer raises, BackupError."""
     source, sink = _Giver(plain), _Taker(stored)
     try:
-        pyrage.encrypt_io(source, sink, list(recipients))
+        pyrage.encrypt_io(source, sink, recipients)
     except (pyrage.EncryptError, OSError) as fault:
         raise source.fault or sink.fault or BackupError(f"the stream could not be encrypted: {fault}") from None
     sink.end()
