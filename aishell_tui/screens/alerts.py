@@ -91,12 +91,13 @@ class AlertsScreen(AlertActingScreen):
     async def _read_ledger(self) -> None:
         feed = self.dashboard.runtime.alerts
         service = feed.service if feed is not None else None
-        if service is None:
+        if service is None or not self.app.is_running:
             return
+        # Before anything is waited for: at the end the table is taken down meanwhile.
+        chosen = self._selected_alert()
         try:
             attempts = await service.deliveries(limit=_MOST_TRIES)
             self._channels = await service.channels()
-            chosen = self._selected_alert()
             if chosen is not None:
                 self._evidence[chosen.fingerprint] = await service.evidence(chosen)
         except StateError:

@@ -154,7 +154,8 @@ class DashboardScreen(OutputScreen):
 
     def show(self, frame: Frame, look: Look) -> None:
         """Show a frame; called once per tick and after each change of the look."""
-        if not self.is_mounted:
+        # What a screen has looked up may come while its widgets are taken down one by one at the end.
+        if not self.is_mounted or not self.app.is_running:
             return
         viewed = self.viewed(frame, look) if self.OF_ONE_TARGET else None
         if not self.TRAVELS:
