@@ -22,16 +22,12 @@ _LONGEST_REST_SECONDS = 50.0
 
 
 class SizesReader:
-    """Measures for both tiers: closely in the warm one where that is quick, and in each cold one, which has more time.
-
-    What the cold tier measures is shown where the warm one tells nothing; why something is not known is told by one of them.
-    """
+    """Measures for both tiers, of which one tells at a time: the warm one where that is quick, else the cold one, which has more time."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._known: Piece | None = None
         self._again_at = 0.0
-        self._slow = False
         self._costly = False
 
     def forget(self) -> None:
@@ -45,19 +41,20 @@ class SizesReader:
         if self._costly:
             return Piece()
         found, took_seconds, answered = await self._measure(questions, server, budget, SOON_SECONDS)
-        self._slow = not answered
-        if self._slow:
-            self._known = None
+        if not answered:
+            self._known, self._costly = None, True
             return Piece(cost=found.cost)
         self._known = Piece(found.samples, (), found.failures)
         self._again_at = self._clock.steady() + min(_LONGEST_REST_SECONDS, _REST_AFTER_MEASURING * took_seconds)
         return found
 
     async def read_slowly(self, questions: SlowQuestions, server: ServerFacts, budget: Budget) -> Piece:
-        """The sizes as they are, with the reasons for what is missing only where the warm tier is silent; raises TargetError."""
+        """The sizes as they are, nothing where the warm tier tells them; raises TargetError."""
+        if self._known is not None:
+            return Piece()
         found, took_seconds, answered = await self._measure(questions, server, budget, _SLOWLY_SECONDS)
         self._costly = took_seconds > SOON_SECONDS or not answered
-        return found if self._slow or self._costly else Piece(found.samples, (), (), found.cost)
+        return found
 
     async def _measure(self, questions: SlowQuestions, server: ServerFacts, budget: Budget, seconds: float) -> tuple[Piece, float, bool]:
         """What was measured, the seconds that took, and whether the server answered in time."""
