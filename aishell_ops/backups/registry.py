@@ -28,7 +28,8 @@ def saved_engines() -> tuple[str, ...]:
 
 def saver_of(target: Target, form: Format = Format.NATIVE) -> Saves:
     """What saves a target in a form; raises UsageError where nothing does, TargetError where it cannot be opened."""
-    rows = _rows_of(target)
+    # What is of no engine's own form is made of rows; for the own one what reads rows need not be loaded.
+    rows = None if form is Format.NATIVE else _rows_of(target)
     if isinstance(rows, RowEngine) and form in rows.forms:
         return RowBackups(rows)
     engine = _engine_of(target)

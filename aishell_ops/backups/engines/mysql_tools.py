@@ -79,6 +79,9 @@ def find_client(role: Role, facts: ServerFacts, environ: Mapping[str, str], fold
     """
     folders = tuple(folders)
     release = release_of(facts)
+    if (exact := next((client for client in _each(role, facts.mariadb, environ, folders) if client.release == release), None)) is not None:
+        # To ask every program on the machine for its version costs as much time as to dump some megabytes.
+        return exact
     own = _found(role, facts.mariadb, environ, folders)
     fitting = sorted((client for client in own if client.release >= release), key=lambda client: client.release)
     if fitting:
@@ -121,8 +124,14 @@ def find_server(release: tuple[int, int], environ: Mapping[str, str], folders: I
 
 
 def _found(role: Role, mariadb: bool, environ: Mapping[str, str], folders: tuple[Path, ...]) -> list[Client]:
-    places = _places(role.names(mariadb=mariadb), environ, folders)
-    return [client for place in places if (client := _client(place)) is not None and client.mariadb is mariadb]
+    return list(_each(role, mariadb, environ, folders))
+
+
+def _each(role: Role, mariadb: bool, environ: Mapping[str, str], folders: tuple[Path, ...]) -> Iterator[Client]:
+    for place in _places(role.names(mariadb=mariadb), environ, folders):
+        client = _client(place)
+        if client is not None and client.mariadb is mariadb:
+            yield client
 
 
 def _places(names: tuple[str, ...], environ: Mapping[str, str], folders: tuple[Path, ...]) -> Iterator[Path]:
@@ -148,6 +157,8 @@ def _help(path: Path) -> str:
 
 
 def _said(path: Path, option: str) -> str:
+    if not path.is_file():
+        return ""
     try:
         done = subprocess.run([path, "--no-defaults", option], capture_output=True, text=True, timeout=_PATIENCE_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired):

@@ -36,8 +36,11 @@ class Client:
 
 def find_client(name: str, major: int, environ: Mapping[str, str], folders: Iterable[Path] = ()) -> Client:
     """The program that fits a server best; `folders` are looked at first. Raises ToolError naming the package to install."""
+    if (exact := next(_of_major(name, major, environ, folders), None)) is not None:
+        # To ask every program on the machine for its version costs as much time as to dump 10 MB.
+        return exact
     found = [client for place in _places(name, environ, folders) if (client := _client(place)) is not None]
-    fitting = sorted((client for client in found if client.major >= major), key=lambda client: client.major)
+    fitting = sorted((client for client in found if client.major > major), key=lambda client: client.major)
     if fitting:
         return fitting[0]
     there = f"; there is {', '.join(sorted({client.version for client in found}))}, which is too old for it" if found else ""
@@ -115,6 +118,8 @@ def _places(name: str, environ: Mapping[str, str], folders: Iterable[Path]) -> I
 @cache
 def _client(path: Path) -> Client | None:
     """What a program says of itself; None where there is none that runs."""
+    if not path.is_file():
+        return None
     try:
         done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=_PATIENCE_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired):
