@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import tempfile
 import threading
@@ -21,7 +20,8 @@ from aishell_ops.backups.streams.fetch import check_stored, fetch
 from aishell_ops.backups.streams.files import FileSource
 from aishell_ops.backups.streams.nowhere import Nowhere
 from aishell_ops.backups.streams.store import store
-from benchmarks.backups_subject import MIB, aishell, configure, fill_incompressible, fill_sqlite
+from benchmarks.backups_subject import MIB, Ran, configure, fill_incompressible, fill_sqlite, peak_bytes_of_aishell
+from benchmarks.backups_turns import in_turns, told
 from benchmarks.report import Figure, Section, bounded
 
 _STREAM_BYTES = 1000 * MIB
@@ -55,16 +55,15 @@ def _stored(source: Path, storage: FolderStorage, recipe: Recipe) -> Part:
     return store(FileSource("stream", source), storage, _KEY, recipe, _quiet, threading.Event())
 
 
-def _taking_turns(*ways: Callable[[], object]) -> tuple[float, ...]:
-    """The median wall seconds of each."""
+def _measured(way: Callable[[], object]) -> Callable[[], Ran]:
+    """Work of this process as if it were a program of its own."""
 
-    def seconds(way: Callable[[], object]) -> float:
-        begun = time.monotonic()
+    def once() -> Ran:
+        cpu, wall = time.process_time(), time.monotonic()
         way()
-        return time.monotonic() - begun
+        return Ran(time.monotonic() - wall, time.process_time() - cpu)
 
-    rounds = [tuple(seconds(way) for way in ways) for _ in range(_ROUNDS)]
-    return tuple(statistics.median(column) for column in zip(*rounds, strict=True))
+    return once
 
 
 def streams_section() -> Section:
@@ -74,20 +73,27 @@ def streams_section() -> Section:
         source, storage = folder / "source", FolderStorage(folder / "storage")
         fill_sqlite(source, _STREAM_BYTES)
         sealed = Recipe(encryption=Encryption(recipients=(str(pyrage.x25519.Identity.generate().to_public()),)))
-        alone, hashed, encrypted = _taking_turns(
-            lambda: _squeezed_alone(source, folder / "alone"),
-            lambda: _stored(source, storage, Recipe()),
-            lambda: _stored(source, storage, sealed),
+        alone, hashed, encrypted = in_turns(
+            _measured(lambda: _squeezed_alone(source, folder / "alone")),
+            _measured(lambda: _stored(source, storage, Recipe())),
+            _measured(lambda: _stored(source, storage, sealed)),
+            count=_ROUNDS,
         )
     return Section(
         "A stream of 1,000 MiB of rows",
         "python -m benchmarks.backups streams",
         (
-            Figure("zstd -3 alone, on all cores", f"{alone:.2f} s"),
-            Figure("with both hashes", f"{hashed:.2f} s"),
-            bounded("hashing and encryption on top of compression", 100 * (encrypted / alone - 1), _MOST_SURCHARGE_PERCENT, "%"),
+            Figure("zstd -3 alone, on all cores", told(alone)),
+            Figure("with both hashes", told(hashed)),
+            Figure("with both hashes and encryption", told(encrypted)),
+            bounded(
+                "hashing and encryption on top of compression",
+                100 * (encrypted.wall_seconds / alone.wall_seconds - 1),
+                _MOST_SURCHARGE_PERCENT,
+                "%",
+            ),
         ),
-        (f"Medians of {_ROUNDS} rounds in which all take turns; wall time; the file is in the page cache.",),
+        (f"Medians of {_ROUNDS} rounds in which all take turns; the bar is of wall time; the file is in the page cache.",),
     )
 
 
@@ -97,12 +103,14 @@ def memory_section() -> Section:
         home = Path(name)
         fill_incompressible(home / "app.db", _LONG_BYTES)
         configure(home, f"sqlite://{home / 'app.db'}")
-        ran = aishell(home, "backup", "create", "app", "--output", str(home / "own"), "--no-verify", "--proof", "none")
+        peak_bytes, ran = peak_bytes_of_aishell(
+            home, "backup", "create", "app", "--output", str(home / "own"), "--no-verify", "--proof", "none"
+        )
     return Section(
         "Memory of a stream of 5,000 MiB",
         "python -m benchmarks.backups memory",
         (
-            bounded("most resident memory of the whole command", ran.peak_bytes / MIB, _MOST_MEMORY_MIB, "MiB"),
+            bounded("most resident memory of the whole command", peak_bytes / MIB, _MOST_MEMORY_MIB, "MiB"),
             Figure("its time", f"{ran.seconds:.0f} s"),
         ),
         ("SQLite, random content, zstd -3: as much is stored as is read.",),

@@ -6,6 +6,7 @@ import os
 import random
 import sqlite3
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -21,15 +22,24 @@ _WORDS = 4_000
 _ROWS_AT_ONCE = 250_000
 _ROW_BYTES = 260
 """What a row takes in PostgreSQL, about."""
+_MEASURED = """
+import os, resource, sys
+child = os.fork()
+if not child:
+    os.execv(sys.argv[2], sys.argv[2:])
+status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+with open(sys.argv[1], "w") as told:
+    told.write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024))
+sys.exit(status)
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """A program that has ended: wall seconds, CPU seconds of it and its children, and the most memory that one of them held."""
+    """A program that has ended: wall seconds, and CPU seconds of it and its children."""
 
     seconds: float
     cpu_seconds: float
-    peak_bytes: int
 
 
 def run(command: Sequence[str | Path] | str, environment: Mapping[str, str], cwd: Path | None = None) -> Ran:
@@ -44,12 +54,34 @@ def run(command: Sequence[str | Path] | str, environment: Mapping[str, str], cwd
     process.stderr.close()
     if process.returncode:
         raise RuntimeError(f"{command} ended with {process.returncode}: {told.decode(errors='replace')[-2000:]}")
-    return Ran(time.monotonic() - begun, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
+    return Ran(time.monotonic() - begun, used.ru_utime + used.ru_stime)
+
+
+def peak_bytes_of_aishell(home: Path, *arguments: str) -> tuple[int, Ran]:
+    """The most resident memory of one command or of a program that it ran, whichever held more, and its times.
+
+    What the system tells of a child is not less than what its parent held when it was started: so a small one starts it.
+    """
+    told = home / "peak"
+    words: list[str | Path] = [
+        sys.executable,
+        "-I",
+        "-S",
+        "-c",
+        _MEASURED,
+        told,
+        AISHELL,
+        *arguments,
+        "--config",
+        str(home / "config.yaml"),
+    ]
+    ran = run(words, surroundings(home, PYTHONDONTWRITEBYTECODE=""))
+    return int(told.read_text()), ran
 
 
 def aishell(home: Path, *arguments: str) -> Ran:
-    """One command of aishell with the configuration in a folder."""
-    return run([AISHELL, *arguments, "--config", str(home / "config.yaml")], surroundings(home))
+    """One command of aishell with the configuration in a folder; its modules are compiled once, as they are where it is installed."""
+    return run([AISHELL, *arguments, "--config", str(home / "config.yaml")], surroundings(home, PYTHONDONTWRITEBYTECODE=""))
 
 
 def configure(home: Path, url: str) -> None:
