@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             'aishell backup schedule "0 2 * * *" --name nightly -d app --retention 30',
             'aishell backup schedule --cron "*/30 * * * *" -n often -d app --no-verify',
-            'aishell backup schedule "0 3 * * 0" -n files -d pg --method physical',
+            'aishell backup schedule "0 3 * * 0" -n weekly -d app --proof full',
         ),
     )(schedule)
     app.command("schedules", epilog=examples("aishell backup schedules", "aishell backup schedules --json"))(schedules)
