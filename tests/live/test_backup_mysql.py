@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
@@ -298,6 +298,13 @@ def _keeper(server: MysqlServer, *grants: str) -> None:
         server.execute(f"GRANT {grant} TO keeper@'127.0.0.1'")
 
 
+async def _as_soon_as_still(taken: Callable[[], Awaitable[Backup]]) -> Backup:
+    for _ in range(20):
+        with suppress(BackupError):
+            return await taken()
+    return await taken()
+
+
 async def test_counts_of_another_moment_are_refused_with_the_grant_that_would_do(shop: MysqlServer, storage: FolderStorage) -> None:
     _keeper(shop, f"{READING} ON shop.*")
     shop.execute("DROP FUNCTION twice", "DROP PROCEDURE many", "DROP VIEW dear", "DROP TABLE isam, remembered", database="shop")
@@ -309,8 +316,9 @@ async def test_counts_of_another_moment_are_refused_with_the_grant_that_would_do
         assert list(storage.list()) == []
         assert [child.name() for child in psutil.Process().children() if "dump" in child.name()] == []
     else:
-        # The places in the log that our transaction and that of the dump stand at are the same, because nobody writes.
-        backup = await take(_engine(shop), _repository(storage), Order(target, proof=ProofLevel.FULL), CLOCK)
+        # The places in the log that our transaction and that of the dump stand at are the same as soon as nobody writes:
+        # the server itself tidies up for a while after what was dropped above.
+        backup = await _as_soon_as_still(lambda: take(_engine(shop), _repository(storage), Order(target, proof=ProofLevel.FULL), CLOCK))
         assert (await _restore(shop, storage, backup, database="other")).comparison.is_proof
     backup = await take(_engine(shop), _repository(storage), Order(target, proof=ProofLevel.NONE), CLOCK)
     assert backup.manifest.objects == ()

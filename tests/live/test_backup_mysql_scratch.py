@@ -64,7 +64,7 @@ def _is_over(process: psutil.Process) -> bool:
 
 
 async def test_nothing_is_left_of_it_when_aishell_is_killed(server: MysqlServer, tmp_path: Path) -> None:
-    storage, temporary = FolderStorage(tmp_path / "backups"), tmp_path / "temporary"
+    storage, temporary = FolderStorage(tmp_path / "backups"), tmp_path / "t"
     temporary.mkdir()
     order = Order(server.target("my", database="shop"), proof=ProofLevel.COUNTS)
     await take(MysqlBackups(ENVIRON), Repository(storage, time.time), order, SystemClock())
