@@ -98,15 +98,40 @@ class AuditFolder:
             raise StateError(f"{self.key_path} holds no key of an audit log", self.move_away())
         return derive_keys(secret)
 
+    def note_record(self) -> None:
+        """Keep for good that a record was written: in the lock, which outlives the other files, as a size that needs no room."""
+        if not self.lock_path.lstat().st_size:
+            os.truncate(self.lock_path, 1)
+
+    def held_records(self) -> bool:
+        """Whether a record was ever written here; raises OSError."""
+        return self.lock_path.exists() and self.lock_path.lstat().st_size > 0
+
     def begin(self) -> Keys:
-        """Make the key and an empty head; the key comes last, so that a key without a head means that a head was lost."""
+        """Make the key and an empty head; the key comes last, so that a key without a head means that a head was lost.
+
+        Raises OSError, and then no head is left behind that would look like one that was lost.
+        """
         make_private_folders(self.segments_folder)
+        try:
+            return self._begin()
+        except OSError:
+            for path in (self.head_path, self._fresh_key_path):
+                with suppress(OSError):
+                    path.unlink()
+            raise
+
+    @property
+    def _fresh_key_path(self) -> Path:
+        return self.key_path.with_suffix(".key.new")
+
+    def _begin(self) -> Keys:
         secret = secrets.token_bytes(_SECRET_BYTES)
         keys = derive_keys(secret)
         with suppress(FileNotFoundError):
             self.head_path.unlink()
         write_head(self.head_path, Head(), keys)
-        fresh = self.key_path.with_suffix(".key.new")
+        fresh = self._fresh_key_path
         with suppress(FileNotFoundError):
             fresh.unlink()
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

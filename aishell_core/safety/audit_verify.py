@@ -21,8 +21,9 @@ _STEP = timedelta(minutes=1)
 _MOST_STEPS = 10
 _RESULT_OF = re.compile(rb'"event":"result","attempt":(\d+),')
 NO_LOG = "there is no audit log yet"
-LOG_GONE = "a log was begun here, for its lock is left, and its files, head and key are gone"
-"""What also a start leaves behind that failed half-way, as on a full disk."""
+NEVER_RECORDED = "nothing was ever recorded here: a log was begun, and its first record could not be written"
+"""As after a start that failed half-way on a full disk."""
+LOG_GONE = "records were written here, as the lock tells, and all of them are gone, with their head and key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,8 @@ def verify(state: Path, expected: Link | None = None, *, now: float | None = Non
                 head = read_head(folder.head_path, keys)
             segments = folder.segments()
             sizes = {segment.number: segment.path.stat().st_size for segment in segments}
+        if not any(sizes.values()) and not folder.held_records() and not _told_of_records(folder, head):
+            return Verification(segments=len(segments), remarks=(NEVER_RECORDED if folder.lock_path.exists() else NO_LOG,))
         if keys is None:
             return _without_key(folder, segments)
         latest = None if now is None else datetime.fromtimestamp(now, UTC)
@@ -80,9 +83,19 @@ def verify(state: Path, expected: Link | None = None, *, now: float | None = Non
         ) from error
 
 
+def _told_of_records(folder: AuditFolder, found: FoundHead | None) -> bool:
+    """Whether the head tells of records or cannot be trusted, or was lost: a key is made after it."""
+    if found is not None:
+        return found.head is None or found.head.sequence > 0
+    if not folder.head_path.exists():
+        return folder.key_path.exists()
+    content = folder.head_path.read_bytes()
+    return bool(content) and b'"sequence":0,' not in content
+
+
 def _without_key(folder: AuditFolder, segments: tuple[Segment, ...]) -> Verification:
     if not segments and not folder.head_path.exists():
-        return Verification(remarks=(LOG_GONE if folder.lock_path.exists() else NO_LOG,))
+        return Verification(damage=(Damage(folder.segments_folder, 0, LOG_GONE),))
     return Verification(segments=len(segments), damage=(Damage(folder.key_path, 0, "the key is gone, so that nothing can be checked"),))
 
 

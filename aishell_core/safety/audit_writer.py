@@ -35,8 +35,8 @@ class AuditWriter:
         self._limits = limits
         self._moment = datetime.fromtimestamp(now, UTC)
         self._segments = folder.segments()
-        self.keys = folder.keys() or self._begun()
         self._notes: dict[str, Field] = {}
+        self.keys = folder.keys() or self._begun()
         self._head = self._found_head()
 
     def add(self, fields: Mapping[str, Field]) -> Link:
@@ -56,6 +56,7 @@ class AuditWriter:
         size = self._append(segment, line)
         self._head = head.moved(link, segment.number, size)
         write_head(self._folder.head_path, self._head, self.keys)
+        self._folder.note_record()
         self._remove_expired()
         if seen is not None:
             write_look(self._folder, self.keys, replace(seen, stats=stats_of(self._folder)))
@@ -74,6 +75,8 @@ class AuditWriter:
         if self._segments:
             what = f"the key of the audit log is gone: {self._folder.key_path}"
             raise StateError(f"the action is not carried out: {what}", self._folder.move_away())
+        if self._folder.held_records():
+            self._notes["found"] = "all that was recorded before was gone, with its key"
         return self._folder.begin()
 
     def _found_head(self) -> Head:

@@ -200,8 +200,36 @@ def test_a_log_of_which_nothing_but_the_lock_is_left_is_no_log_that_never_was(st
     shutil.rmtree(state / "audit")
     for name in ("audit.head", "audit.key"):
         (state / name).unlink()
-    assert verify(state).remarks == (LOG_GONE,)
-    assert verify(tmp_path / "none").remarks == (NO_LOG,)
+    assert [each.what for each in verify(state).damage] == [LOG_GONE]
+    assert verify(tmp_path / "none") == Verification(remarks=(NO_LOG,))
+
+
+def test_a_log_that_is_begun_where_another_was_taken_away_says_so_for_good(state: Path) -> None:
+    shutil.rmtree(state / "audit")
+    for name in ("audit.head", "audit.key"):
+        (state / name).unlink()
+    for _ in range(2):
+        AuditLog(state, FakeClock()).record_attempt(attempt())
+    assert [each.what for each in verify(state).damage] == [
+        "when record 1 was written, all that was recorded before was gone, with its key"
+    ]
+
+
+def test_files_that_were_emptied_are_found(state: Path) -> None:
+    """Each by itself, and all that can be emptied without the key; nothing of it looks like a log that was never written to."""
+    files = [*segments(state), state / "audit.head"]
+    for chosen in (*([each] for each in files), files):
+        before = {path: path.read_bytes() for path in chosen}
+        for path in chosen:
+            path.write_bytes(b"")
+        assert verify(state).damage
+        for path, content in before.items():
+            path.write_bytes(content)
+    assert verify(state).damage == ()
+    for path in files:
+        path.write_bytes(b"")
+    (state / "audit.key").unlink()
+    assert verify(state).damage
 
 
 def test_a_file_with_another_day_in_its_name_is_found(state: Path) -> None:

@@ -18,7 +18,7 @@ from aishell_core.safety.audit import AuditLog
 from aishell_core.safety.audit_entry import Outcome, Result
 from aishell_core.safety.audit_folder import AuditFolder
 from aishell_core.safety.audit_reading import read_audit
-from aishell_core.safety.audit_verify import verify
+from aishell_core.safety.audit_verify import NEVER_RECORDED, Verification, verify
 from aishell_core.safety.audit_writer import AuditLimits
 from aishell_core.safety.decision import Confirmation, Decision
 from aishell_core.safety.perform import perform
@@ -169,6 +169,35 @@ async def test_on_a_disk_that_was_full_from_the_start_nothing_is_done(mounted: P
     filler.unlink()
     assert await perform(log, attempt(), act) == 7
     assert verify(mounted / "state").damage == ()
+
+
+@pytest.mark.parametrize("room_bytes", [0, 4096, 8192])
+def test_a_log_whose_first_record_found_no_room_is_not_damaged(mounted: Path, room_bytes: int) -> None:
+    """At whichever of its files the disk was full."""
+    filler, state = fill(mounted), mounted / "state"
+    os.truncate(filler, filler.stat().st_size - room_bytes)
+    with pytest.raises(StateError, match="the disk is full"):
+        AuditLog(state).record_attempt(attempt())
+    assert verify(state) == Verification(segments=room_bytes // 8192, remarks=(NEVER_RECORDED,))
+    assert AuditLog(state).damage() == ""
+    filler.unlink()
+    AuditLog(state).record_attempt(attempt())
+    found = verify(state)
+    assert (found.records, found.damage, found.remarks) == (1, (), ())
+
+
+@pytest.mark.parametrize("left", [(), ("audit.key.new",)])
+def test_a_start_that_was_killed_before_its_key_is_not_damaged(tmp_path: Path, left: tuple[str, ...]) -> None:
+    with AuditFolder(tmp_path).locked():
+        AuditFolder(tmp_path).begin()
+    (tmp_path / "audit.key").unlink()
+    for name in left:
+        (tmp_path / name).touch()
+    for content in ((tmp_path / "audit.head").read_bytes(), b""):
+        (tmp_path / "audit.head").write_bytes(content)
+        assert verify(tmp_path) == Verification(remarks=(NEVER_RECORDED,))
+    AuditLog(tmp_path).record_attempt(attempt())
+    assert verify(tmp_path).damage == ()
 
 
 async def test_in_a_folder_that_cannot_be_written_nothing_is_done(mounted: Path) -> None:
