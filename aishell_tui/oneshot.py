@@ -38,12 +38,14 @@ INTEGRITY = "integrity"
 class LookPlan:
     """What one look reads: the slower tiers besides the hot one, the parts, and the time between its two hot readings.
 
-    A window of 0 takes one hot reading only, and so no rates. Integrity is checked where it is given time. `beside` gives figures
-    about a target that it does not tell itself; they go with its warm reading.
+    A window of 0 takes one hot reading only, and so no rates. Tiers in `rated` are read before the window too, so that what they
+    count has rates. Integrity is checked where it is given time. `beside` gives figures about a target that it does not tell itself;
+    they go with its warm reading.
     """
 
     tiers: tuple[Tier, ...] = ()
     demand: Demand = NOTHING
+    rated: frozenset[Tier] = frozenset()
     window_seconds: float = 1.0
     thresholds: Mapping[str, Thresholds] = field(default_factory=dict)
     deadlines: Schedule = field(default_factory=Schedule)
@@ -146,10 +148,17 @@ class _Look:
         if not await self._collected(collector, Tier.HOT):
             return
         if self._plan.window_seconds > 0:
+            earlier = tuple(tier for tier in self._plan.tiers if tier in self._plan.rated)
+            if earlier:
+                await self._collected_together(collector, earlier)
+                await self._collected(collector, Tier.HOT)
             await self._clock.sleep(self._plan.window_seconds)
             await self._collected(collector, Tier.HOT)
         # Not within the window: the rates would be those of our own questions, and without any where these take long.
-        slower = [asyncio.create_task(self._collected(collector, tier)) for tier in self._plan.tiers]
+        await self._collected_together(collector, self._plan.tiers)
+
+    async def _collected_together(self, collector: Collector, tiers: tuple[Tier, ...]) -> None:
+        slower = [asyncio.create_task(self._collected(collector, tier)) for tier in tiers]
         if slower:
             await asyncio.wait(slower)
 
@@ -234,7 +243,7 @@ class _Look:
         self._absorb(Reading(self._target.name, tier, failure.at, failures=(failure,)))
 
     def _absorb(self, reading: Reading) -> None:
-        interval = self._interval if reading.tier is Tier.HOT else self._plan.deadlines.interval(reading.tier)
+        interval = self._interval if reading.tier is Tier.HOT else max(self._plan.deadlines.interval(reading.tier), self._interval)
         self._store.add(reading, interval)
         self._view = absorb(self._view, reading, self._store.snapshot(self._target.name), interval)
 

@@ -27,12 +27,14 @@ def look(
     *,
     tiers: tuple[Tier, ...] = (),
     demand: Demand = frozenset(),
+    rated: frozenset[Tier] = frozenset(),
     integrity: bool = False,
     brief: bool = False,
 ) -> Looked:
     """Read the targets that were asked for; raises UsageError and ConfigError, never an error of a target.
 
-    A `brief` look leaves out of the cold tier what takes longer than three seconds, as sizes do with very many tables.
+    What tiers in `rated` count has rates too, for which they are read twice. A `brief` look leaves out of the cold tier what takes
+    longer than three seconds, as sizes do with very many tables.
     """
     seconds = 0.0 if window == "0" else parse_duration(window)
     loaded = configuration(chosen)
@@ -44,7 +46,7 @@ def look(
         backups.read()
     deadlines = Schedule(cold_deadline_seconds=_BRIEF_SECONDS) if brief else Schedule()
     checking = _INTEGRITY_SECONDS if integrity else 0.0
-    plan = LookPlan(tiers, demand, max(0.0, seconds), loaded.thresholds, deadlines, checking, backups.samples)
+    plan = LookPlan(tiers, demand, rated, max(0.0, seconds), loaded.thresholds, deadlines, checking, backups.samples)
     views = run(look_at(targets, plan, open_collector, clock))
     ordered = sorted(views, key=lambda view: -view.assessment.severity.rank)
     return Looked(tuple(ordered), clock.now(), loaded.thresholds)

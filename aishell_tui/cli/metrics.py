@@ -53,7 +53,8 @@ def metrics(
 ) -> int:
     """Every figure of a target, or what they mean.
 
-    Each with its unit and its age; with --catalogue the meaning of every metric there is.
+    Each with its unit and its age; with --catalogue the meaning of every metric there is. What is counted is told as the rate
+    between two readings, the files and small caches of a PostgreSQL included; --window 0 reads once and tells no rates.
 
     The exit code is the worst state of the targets: 0 ok, 1 warning, 2 critical, 3 unknown.
     """
@@ -69,6 +70,6 @@ def metrics(
     from aishell_tui.cli.reports import metrics as reports
     from aishell_tui.cli.reports.looked import exit_code
 
-    looked = look(choice(context, config, target, database, everything), window, tiers=(Tier.WARM, Tier.COLD))
+    looked = look(choice(context, config, target, database, everything), window, tiers=(Tier.WARM, Tier.COLD), rated=frozenset({Tier.WARM}))
     say(to_json(reports.metrics_report(looked)) if json else reports.metrics_text(looked))
     return exit_code(looked.state)

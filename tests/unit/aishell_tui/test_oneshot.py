@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
-from aishell_core.catalogue import CONNECTIONS_USED, QUERIES_RATE
+from aishell_core.catalogue import CONNECTIONS_USED, PG_WAL_RECORDS, QUERIES_RATE
 from aishell_core.clock import Clock
 from aishell_core.errors import TargetError
 from aishell_core.series.keys import SeriesKey
 from aishell_core.targets import Target, parse_location
-from aishell_core.values import Failure, FailureCode, Part, Reading, Relation, Severity, TargetId, Thresholds, Tier
+from aishell_core.values import Failure, FailureCode, Part, Reading, Relation, Sample, Severity, TargetId, Thresholds, Tier
 from aishell_tui.frame import TargetView
 from aishell_tui.oneshot import LookPlan, look_at
 from collectors.contract import Collector, Demand
@@ -60,6 +61,25 @@ async def test_slower_tiers_and_parts_are_read_when_asked_for() -> None:
     assert script.calls == 4
     assert view.statements is not None
     assert view.relations is not None
+
+
+async def test_what_a_slower_tier_counts_has_rates_where_they_are_wanted() -> None:
+    """It is read before the window and after it, however long that is; the hot tier's rates are of the window alone."""
+    script, clock = Script(), FakeClock()
+
+    class Counting(ScriptedCollector):
+        async def collect(self, tier: Tier, demand: Demand) -> Reading:
+            reading = await super().collect(tier, demand)
+            counted = (Sample(PG_WAL_RECORDS, script.calls * 60.0),)
+            return replace(reading, samples=counted) if tier is Tier.WARM else reading
+
+    plan = LookPlan((Tier.WARM,), rated=frozenset({Tier.WARM}), window_seconds=60.0)
+    looking = asyncio.create_task(look_at([_target("app")], plan, lambda target, at: Counting(target, at, script), clock))
+    await clock.advance(90.0)
+    (view,) = await looking
+    assert script.calls == 5
+    assert view.snapshot.value(SeriesKey(PG_WAL_RECORDS)) == 3.0
+    assert view.snapshot.value(SeriesKey(QUERIES_RATE)) == 0.5
 
 
 async def test_a_target_that_hangs_does_not_delay_the_others() -> None:
