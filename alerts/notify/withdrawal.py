@@ -10,6 +10,7 @@ import sqlite3
 from aishell_core.state.codec import storable
 from alerts.models import Fingerprint
 from alerts.notify import group_rows, outbox
+from alerts.notify.codec import Tells
 from alerts.notify.custody import Custody
 from alerts.notify.grouping import is_taken_on
 from alerts.notify.models import Channel, Routes
@@ -19,15 +20,38 @@ WITHDRAWN = "not sent: what it told of was acknowledged or silenced meanwhile, o
 
 
 def withdraw(connection: sqlite3.Connection, custody: Custody, routes: Routes, now: float, judge: int) -> None:
-    """Take back the messages of this program (`judge`) that wait and tell of an alert that is not to be told any more."""
+    """Take back the messages of this program (`judge`) that wait and tell of an alert that is not to be told any more.
+
+    So with one that tells nothing new, a reminder, of what somebody has acknowledged meanwhile.
+    """
     for queued in outbox.queued(connection, judge):
         channel = routes.channels.get(queued.channel)
         if channel is None:
             continue  # its configuration may be broken just now
-        firing = ((group, name) for group, levels in queued.tells.groups.items() for name, level in levels.items() if level is not None)
-        if any(_is_no_more_to_be_told(connection, group, name, custody, channel, routes) for group, name in firing):
+        firing = [(group, name) for group, levels in queued.tells.groups.items() for name, level in levels.items() if level is not None]
+        is_idle_reminder = not channel.kind.is_relay and _reminds_of_what_is_taken_on(connection, queued.tells, custody)
+        if is_idle_reminder or any(_is_no_more_to_be_told(connection, group, name, custody, channel, routes) for group, name in firing):
             outbox.withdraw(connection, queued.id, queued.channel, WITHDRAWN, now)
             group_rows.release(connection, queued.id, queued.tells, now)
+
+
+def _reminds_of_what_is_taken_on(connection: sqlite3.Connection, tells: Tells, custody: Custody) -> bool:
+    """Whether a message says no more than its receiver knows, of alerts that somebody has acknowledged, all of them."""
+    for group, levels in tells.groups.items():
+        for name, level in levels.items():
+            if level is None or _told(connection, name, group) != str(level):
+                return False
+            alert = custody.alert(connection, name)
+            if alert is None or alert.acknowledgement is None or not custody.is_ours(alert.key.target):
+                return False
+    return bool(tells.groups)
+
+
+def _told(connection: sqlite3.Connection, fingerprint: Fingerprint, group: int) -> str | None:
+    """The level that the receiver of a group knows of an alert, "" for nothing; None where it is not in the group any more."""
+    sql = "SELECT told FROM notice_member WHERE fingerprint = ? AND notice_group = ?"
+    row = connection.execute(sql, (storable(fingerprint), group)).fetchone()
+    return None if row is None else str(row[0])
 
 
 def _is_no_more_to_be_told(
@@ -41,6 +65,4 @@ def _is_no_more_to_be_told(
         return True
     if alert.acknowledgement is None:
         return False
-    sql = "SELECT told FROM notice_member WHERE fingerprint = ? AND notice_group = ?"
-    row = connection.execute(sql, (storable(fingerprint), group)).fetchone()
-    return row is not None and not row[0] and is_taken_on(alert, channel)
+    return _told(connection, fingerprint, group) == "" and is_taken_on(alert, channel)

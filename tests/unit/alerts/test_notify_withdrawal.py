@@ -81,6 +81,46 @@ def test_what_is_given_back_while_it_waits_is_told() -> None:
     assert back(office) == ["[WARNING] PoolFull on a", "[WARNING] PoolFull on b"]
 
 
+REPEAT_SECONDS = 4 * 3600
+
+
+def a_waiting_reminder() -> PostOffice:
+    """A channel that was told of two alerts in one group, and has gone down before it could be reminded."""
+    both = a_channel("own", repeat_seconds=REPEAT_SECONDS)
+    office = PostOffice(some_routes(both, rules=[a_rule(channels=("own",), group_by=("alertname",))]))
+    office.happen(office.fired(an_alert(target="a")), office.fired(an_alert(target="b")))
+    office.recipient.answers["own"] = lambda _message: DOWN
+    office.pass_time(REPEAT_SECONDS + 60, step=20)
+    assert [state.queued for state in outbox.channel_states(office.connection, office.routes.channels)] == [1]
+    return office
+
+
+def test_nobody_is_reminded_late_of_what_was_acknowledged_while_the_reminder_waited() -> None:
+    office = a_waiting_reminder()
+    office.happen(acknowledged(office), acknowledged(office, "b"))
+    office.recipient.answers.clear()
+    assert office.pass_time(3600, step=20) == []
+    assert WITHDRAWN in {each.answer for each in outbox.ledger(office.connection, an_alert(target="a").fingerprint)}
+    assert titles(office.happen(office.resolved(an_alert(target="a")), office.resolved(an_alert(target="b")))) == [
+        "[RESOLVED] 2 alerts: PoolFull on 2 targets"
+    ]
+
+
+def test_a_reminder_that_waits_is_sent_while_one_of_its_alerts_is_nobodys() -> None:
+    office = a_waiting_reminder()
+    office.happen(acknowledged(office))
+    office.recipient.answers.clear()
+    assert titles(office.pass_time(600, step=20)) == ["[WARNING] 2 alerts: PoolFull on 2 targets"]
+
+
+def test_a_reminder_goes_out_after_all_when_what_was_acknowledged_is_given_back() -> None:
+    office = a_waiting_reminder()
+    office.happen(acknowledged(office), acknowledged(office, "b"))
+    office.recipient.answers.clear()
+    office.happen(office.changed(ChangeKind.UNACKNOWLEDGED, an_alert(target="b"), acknowledgement=None))
+    assert len(office.pass_time(REPEAT_SECONDS + 60, step=20)) == 1
+
+
 def test_what_one_has_acknowledged_is_not_told_again_when_a_mute_ends() -> None:
     office = PostOffice(some_routes(a_channel("own"), rules=[a_rule(channels=("own",))]))
     alert = an_alert()
