@@ -11,6 +11,7 @@ from aishell_core.units import format_count
 from aishell_core.values import Cost, Failure, FailureCode, Part, Relation
 from collectors.postgres.hints import dead_rows_unknown
 from collectors.postgres.pieces import Piece
+from collectors.postgres.relations_invalid import invalid_indexes_of
 from collectors.postgres.relations_rows import LEAST_PAGES, relations_of
 from collectors.postgres.slow_questions import Budget, Found, SlowQuestions, quoted
 
@@ -68,13 +69,15 @@ class RelationsReader:
         indexes = await ask("indexes", ids, measured)
         if _locked(indexes):
             indexes = await ask("indexes", ids, False)
+        others = await ask("invalid_indexes", ids)
         columns = await ask("columns", [row["id"] for row in tables.rows if row["pages"] >= LEAST_PAGES])
-        cost = sum((each.cost for each in (tables, indexes, columns)), Cost())
+        cost = sum((each.cost for each in (tables, indexes, others, columns)), Cost())
         if indexes.rows is None:
             return Piece((), (), indexes.failures, cost)
         # Thousands of rows take tens of milliseconds to look through: in a thread, so that keys need not wait for it.
         relations = await asyncio.to_thread(relations_of, tables.rows, indexes.rows, columns.rows or ())
-        failures = (*columns.failures, *self._limits(tables.rows, columns, server))
+        relations += invalid_indexes_of(others.rows or ())
+        failures = (*others.failures, *columns.failures, *self._limits(tables.rows, columns, server))
         self._known = _Known(relations, failures, self._clock.steady(), self._clock.steady() - began)
         return Piece((), (("relations", relations),), failures, cost)
 

@@ -14,7 +14,7 @@ def index_remarks(rows: Iterable[Row], counted_since: float | None) -> Mapping[i
     rows = sorted(rows, key=lambda row: (row["table_id"], row["id"]))
     found: dict[int, list[str]] = {row["id"]: [] for row in rows}
     for row in rows:
-        found[row["id"]] += [*_state(row), *_use(row, counted_since)]
+        found[row["id"]] += [*state_remarks(row), *_use(row, counted_since)]
     for _, of_table in groupby(rows, key=lambda row: row["table_id"]):
         indexes = [row for row in of_table if row["is_valid"] and not row["partition"]]
         for row, remark in _repetitions(indexes):
@@ -22,7 +22,8 @@ def index_remarks(rows: Iterable[Row], counted_since: float | None) -> Mapping[i
     return {key: tuple(remarks) for key, remarks in found.items()}
 
 
-def _state(row: Row) -> tuple[str, ...]:
+def state_remarks(row: Row) -> tuple[str, ...]:
+    """Why no query may use an index; nothing against one that is valid."""
     if row["is_valid"]:
         return ()
     if row["building"]:

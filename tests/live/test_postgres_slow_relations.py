@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pg8000.native
 import pytest
 
+from aishell_core.clock import SystemClock
 from aishell_core.values import FailureCode, Part, Reading, Relation
 from collectors.postgres.relations import RelationsReader
 from tests.servers.postgres import PostgresServer, pids_waiting, postgres
@@ -150,6 +151,54 @@ async def test_an_index_whose_building_failed_is_invalid(version: str) -> None:
             server.execute("CREATE UNIQUE INDEX CONCURRENTLY only_id ON t (id)")
         (remark,) = _named(await _relations(server), "only_id").remarks
         assert remark == "invalid: building it failed, it is neither kept up nor used; drop or rebuild it"
+
+
+@pytest.mark.parametrize("version", _VERSIONS)
+async def test_an_invalid_index_of_a_partitioned_table_says_what_it_lacks(version: str) -> None:
+    with postgres(version) as server:
+        server.execute(
+            "CREATE TABLE parted (id int, at int) PARTITION BY RANGE (at)",
+            *(f"CREATE TABLE parted_{n} PARTITION OF parted FOR VALUES FROM ({n}0) TO ({n}9)" for n in (1, 2)),
+            "INSERT INTO parted SELECT 1, 15 FROM generate_series(1, 2)",
+            "CREATE INDEX whole ON parted (id)",
+            "CREATE INDEX lacking ON ONLY parted (at)",
+            "CREATE INDEX lacking_1 ON parted_1 (at)",
+            "ALTER INDEX lacking ATTACH PARTITION lacking_1",
+        )
+        with pytest.raises(pg8000.native.DatabaseError):
+            server.execute("CREATE UNIQUE INDEX CONCURRENTLY broken_1 ON parted_1 (id, at)")
+        server.execute(
+            "CREATE UNIQUE INDEX broken ON ONLY parted (id, at)",
+            "CREATE UNIQUE INDEX broken_2 ON parted_2 (id, at)",
+            *(f"ALTER INDEX broken ATTACH PARTITION broken_{n}" for n in (1, 2)),
+        )
+        reading = await _relations(server)
+        lacking, broken = _named(reading, "lacking"), _named(reading, "broken")
+        assert (lacking.kind, lacking.table, lacking.schema, dict(lacking.details)["columns"]) == ("index", "parted", "public", "at")
+        assert lacking.remarks == (
+            "invalid: the partition parted_2 has no part of it; create it there, then ALTER INDEX … ATTACH PARTITION",
+        )
+        assert broken.remarks == ("invalid: its part broken_1 is invalid; rebuild, then ALTER INDEX … ATTACH PARTITION again",)
+        assert "whole" not in {relation.name for relation in reading.relations or ()}, "its parts are listed, and nothing is wrong with it"
+        server.execute("DELETE FROM parted", "REINDEX INDEX broken_1")
+        (remark,) = _named(await _relations(server), "broken").remarks
+        assert remark == "invalid though it has all its parts; ALTER INDEX … ATTACH PARTITION again with one of them"
+        server.execute("CREATE INDEX lacking_2 ON parted_2 (at)", "ALTER INDEX lacking ATTACH PARTITION lacking_2")
+        server.execute("ALTER INDEX broken ATTACH PARTITION broken_1")
+        assert not {"lacking", "broken"} & {relation.name for relation in (await _relations(server)).relations or ()}, "what is told helps"
+
+
+async def test_an_invalid_index_of_a_table_that_is_not_listed_is_there() -> None:
+    with postgres("15") as server:
+        server.execute("CREATE TABLE large AS SELECT g AS id FROM generate_series(1, 20000) AS g", "CREATE TABLE small AS VALUES (1), (1)")
+        with pytest.raises(pg8000.native.DatabaseError):
+            server.execute("CREATE UNIQUE INDEX CONCURRENTLY only_small ON small (column1)")
+        server.execute("VACUUM large")
+        async with tiers_of(server, relations=RelationsReader(SystemClock(), most_tables=1)) as tiers:
+            reading = await _read(tiers)
+        assert {relation.name for relation in reading.relations or ()} == {"large", "only_small"}
+        found = _named(reading, "only_small")
+        assert (found.table, found.remarks[0][:8]) == ("small", "invalid:")
 
 
 @pytest.mark.parametrize("version", ["14", "18"])
