@@ -6,7 +6,6 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -22,7 +21,6 @@ from aishell_core.values import TargetId
 from aishell_ops.backups import attempts
 from aishell_ops.backups.attempts import What
 from aishell_ops.backups.catalogue import refresh
-from aishell_ops.backups.copying import copy_backup
 from aishell_ops.backups.drill import Drill, drill
 from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan, SaveRequest
 from aishell_ops.backups.exporting import export_backup
@@ -30,13 +28,11 @@ from aishell_ops.backups.holder import own_holder
 from aishell_ops.backups.ids import new_id
 from aishell_ops.backups.importing import import_backup
 from aishell_ops.backups.keeping import remove
-from aishell_ops.backups.layout import Line, Spot
 from aishell_ops.backups.models import Backup, BackupId, Record, RecordKind
 from aishell_ops.backups.progress import Tell, nobody
 from aishell_ops.backups.registry import driller_of, loader_of, saver_of
 from aishell_ops.backups.repository import Repository
 from aishell_ops.backups.restore import Restored, RestoreOrder, plan_restore, restore
-from aishell_ops.backups.retain import Retained, retain
 from aishell_ops.backups.rows.fidelity import in_short
 from aishell_ops.backups.storage.address import StorageAddress
 from aishell_ops.backups.storage.opening import OpenStorage, open_storage
@@ -45,27 +41,13 @@ from aishell_ops.backups.streams.stopping import in_thread
 from aishell_ops.backups.take import Order, take
 from aishell_ops.backups.verify import Depth, Verification, unlock, verify
 from aishell_tui.authority import Authority
+from aishell_tui.backup_aftercare import Saved, look_after, spot_of_backup
 from aishell_tui.backup_chronicle import Chronicle, database_of
 from aishell_tui.backup_settings import BackupSettings, Settings
 
 T = TypeVar("T")
 
 READING = (ActionClass.READ,)
-
-
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """What became of a backup that was wanted.
-
-    `copies` names the other storages it lies in now. `doubts` say what went wrong after it was committed: the backup is
-    there, but a copy, its verification or retention is not.
-    """
-
-    backup: Backup
-    copies: tuple[str, ...] = ()
-    verification: Verification | None = None
-    retained: Retained | None = None
-    doubts: tuple[AishellError, ...] = ()
 
 
 class BackupDesk:
@@ -109,7 +91,7 @@ class BackupDesk:
 
         async def act() -> Verification:
             with self.repository(address) as repository:
-                keys = await self._keys(repository, backup, files)
+                keys = await self.opening_keys(repository, backup, files)
                 who = self.authority.actor.user
                 async with self.noticed(repository, address):
                     return await verify(repository, spot_of_backup(backup), depth, self.clock, keys=keys, by=who, tell=tell)
@@ -239,7 +221,7 @@ class BackupDesk:
                     backup = await in_thread(stop, work)
                     if not check:
                         return backup, None
-                    opened = await self._keys(repository, backup)
+                    opened = await self.opening_keys(repository, backup)
                     who = self.authority.actor.user
                     found = await verify(repository, spot_of_backup(backup), Depth.DEEP, self.clock, keys=opened, by=who, tell=tell)
                     return found.backup, found
@@ -267,7 +249,7 @@ class BackupDesk:
         log.record_result(ticket, Outcome(Result.DONE, self.clock.steady() - begun))
         return done
 
-    async def _keys(self, repository: Repository, backup: Backup, files: tuple[Path, ...] = ()) -> Keys | None:
+    async def opening_keys(self, repository: Repository, backup: Backup, files: tuple[Path, ...] = ()) -> Keys | None:
         """What opens a backup; None where it is not encrypted, or where no key is at hand, so that its content stays unseen."""
         if backup.manifest.encryption is None:
             return None
@@ -289,7 +271,7 @@ class BackupDesk:
             with self.repository(first) as repository:
                 async with self.noticed(repository, first):
                     backup = await take(saver_of(target, settings.format), repository, order, self.clock, tell=told)
-                    return await self._after(repository, backup, tuple(others), settings, told)
+                    return await look_after(self, repository, backup, settings, tuple(others), told)
 
     def _attempt(self, what: What, target: Target, job: str, address: StorageAddress, backup: BackupId) -> attempts.Attempt:
         """Something that is about to be tried, by this process."""
@@ -305,38 +287,6 @@ class BackupDesk:
         finally:
             with suppress(AishellError):
                 await asyncio.to_thread(refresh, repository, self.authority.state_folder, str(address), self.clock.now())
-
-    async def _after(
-        self, repository: Repository, backup: Backup, others: tuple[StorageAddress, ...], settings: Settings, tell: Tell
-    ) -> Saved:
-        """What follows a committed backup; each step is tried whatever became of those before it, but retention."""
-        spot, saved, stop = spot_of_backup(backup), Saved(backup), threading.Event()
-        for address in others:
-            try:
-                with self.repository(address) as goal:
-                    async with self.noticed(goal, address):
-                        await in_thread(stop, partial(copy_backup, repository, goal, spot, tell=tell, stop=stop))
-                saved = replace(saved, copies=(*saved.copies, str(address)))
-            except AishellError as error:
-                saved = replace(saved, doubts=(*saved.doubts, error))
-        if settings.verify:
-            try:
-                saved = await self._verified(repository, saved, tell)
-            except AishellError as error:
-                saved = replace(saved, doubts=(*saved.doubts, error))
-        if not saved.doubts and (saved.verification is None or saved.verification.is_whole):
-            try:
-                kept = await asyncio.to_thread(retain, repository, spot.line, settings.job, settings.policy, self.clock.now())
-                saved = replace(saved, retained=kept)
-            except AishellError as error:
-                saved = replace(saved, doubts=(*saved.doubts, error))
-        return saved
-
-    async def _verified(self, repository: Repository, saved: Saved, tell: Tell) -> Saved:
-        keys = await self._keys(repository, saved.backup)
-        spot, who = spot_of_backup(saved.backup), self.authority.actor.user
-        found = await verify(repository, spot, Depth.DEEP, self.clock, keys=keys, by=who, tell=tell)
-        return replace(saved, backup=found.backup, verification=found)
 
     def _decide(self, target: Target, risk: Risk) -> Decision:
         return decide(self.authority.actor, self.authority.policy, self.authority.place(target), risk)
@@ -364,8 +314,3 @@ def loading_risk(plan: LoadPlan) -> Risk:
     return Risk(
         RiskLevel.CRITICAL, (ActionClass.WRITE, ActionClass.SCHEMA, ActionClass.ADMIN), tuple(f"loses {one}" for one in plan.losses)
     )
-
-
-def spot_of_backup(backup: Backup) -> Spot:
-    """Where a backup lies in its storage."""
-    return Spot(Line(backup.manifest.source.target, backup.manifest.source.database), backup.id)

@@ -18,8 +18,9 @@ from aishell_ops.backups.repository import Inventory, Repository, Unfinished
 from aishell_ops.backups.state import with_orphans
 from aishell_ops.backups.storage.address import StorageAddress
 from aishell_ops.backups.unmade import LISTED_SECONDS, Beginning, Unmade, unmade_of
+from aishell_tui.backup_aftercare import spot_of_backup
 from aishell_tui.backup_chronicle import kept_attempts
-from aishell_tui.backup_desk import BackupDesk, spot_of_backup
+from aishell_tui.backup_desk import BackupDesk
 
 _AT_ONCE = 4
 

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from aishell_ops.backups.drill import Drill
     from aishell_ops.backups.engines.contract import LoadPlan, SavePlan
     from aishell_ops.backups.restore import Restored
+    from aishell_ops.backups.retain import Retained
     from aishell_ops.backups.unmade import Unmade
     from aishell_ops.backups.verify import Verification
-    from aishell_tui.backup_desk import Saved
+    from aishell_tui.backup_aftercare import Saved
     from aishell_tui.backup_settings import Settings
 
 _SETTLED_SECONDS = 2.0
@@ -102,15 +103,22 @@ def made_lines(saved: Saved) -> list[str]:
     manifest = saved.backup.manifest
     took = format_duration(manifest.duration_seconds)
     lines = [f"{saved.backup.id}  {saved.backup.state}  {size_text(manifest)}, took {took}", f"in {saved.backup.location}"]
-    lines += [f"and in {copy}" for copy in saved.copies]
+    lines += [f"and in {copy.address}" + (f", {copy.backup.state}" if copy.backup.state.proven else "") for copy in saved.copies]
     if saved.verification is not None:
         lines += [f"mind: {remark}" for remark in saved.verification.remarks]
-    if saved.retained is not None and saved.retained.removed:
-        freed = format_bytes(saved.retained.freed_bytes)
-        lines.append(f"removed {format_counted(len(saved.retained.removed), 'old backup')}, {freed}")
-    if saved.retained is not None and saved.retained.plan.refused:
-        lines.append(f"nothing old is removed: {saved.retained.plan.refused}")
+    lines += _retained_lines(saved.retained, "")
+    for copy in saved.copies:
+        lines += _retained_lines(copy.retained, f" in {copy.address}")
     return lines
+
+
+def _retained_lines(retained: Retained | None, where: str) -> list[str]:
+    """What retention did in a storage."""
+    if retained is None:
+        return []
+    freed = format_bytes(retained.freed_bytes)
+    lines = [f"removed {format_counted(len(retained.removed), 'old backup')}{where}, {freed}"] if retained.removed else []
+    return [*lines, f"nothing old is removed{where}: {retained.plan.refused}"] if retained.plan.refused else lines
 
 
 def verified_lines(found: Verification) -> list[str]:

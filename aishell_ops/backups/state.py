@@ -16,6 +16,11 @@ _PINNING = {RecordKind.PINNED: True, RecordKind.UNPINNED: False}
 _HOLDING = {RecordKind.HELD: True, RecordKind.RELEASED: False}
 
 
+def is_judgement(record: Record) -> bool:
+    """Whether a record says of the bytes in one storage that they are whole or not: of those of a copy it says nothing."""
+    return record.kind in _JUDGING
+
+
 def state_of(records: Sequence[Record], now: float) -> BackupState:
     """The state by the records alone: damage that was found later than it was proven counts, and the other way round.
 

@@ -104,6 +104,15 @@ class BackupStep:
 
 
 @dataclass(frozen=True, slots=True)
+class CopyRetained:
+    """What retention did in the storage of a copy."""
+
+    storage: str = field(metadata=doc("where the copy lies"))
+    removed: tuple[str, ...] = field(metadata=doc("ids of old backups that retention removed there"))
+    kept_because: str = field(metadata=doc("why retention removed nothing there although it might have; may be empty"))
+
+
+@dataclass(frozen=True, slots=True)
 class BackupMade:
     """aishell backup create --json: the last line, behind those of the steps."""
 
@@ -111,6 +120,7 @@ class BackupMade:
     copies: tuple[str, ...] = field(metadata=doc("other storages that have it too"))
     removed: tuple[str, ...] = field(metadata=doc("ids of old backups that retention removed"))
     kept_because: str = field(metadata=doc("why retention removed nothing although it might have; may be empty"))
+    copies_retained: tuple[CopyRetained, ...] = field(metadata=doc("what retention did where its copies lie"))
     doubts: tuple[str, ...] = field(metadata=doc("what went wrong after it was committed: copies, verification, retention"))
 
 

@@ -35,7 +35,8 @@ from aishell_tui.cli.terminal import note, printable, say
 
 if TYPE_CHECKING:
     from aishell_core.targets import Target
-    from aishell_tui.backup_desk import BackupDesk, Saved
+    from aishell_tui.backup_aftercare import Saved
+    from aishell_tui.backup_desk import BackupDesk
     from aishell_tui.backup_settings import BackupSettings, Settings, Wish
     from aishell_tui.cli.arguments import Choice
     from aishell_tui.config.load import Configuration

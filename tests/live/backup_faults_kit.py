@@ -31,7 +31,7 @@ from aishell_ops.backups.storage.folder import FolderStorage
 from aishell_ops.backups.streams.contract import Keys
 from aishell_ops.backups.streams.fetch import fetch
 from aishell_ops.backups.streams.nowhere import Nowhere
-from aishell_tui.backup_desk import spot_of_backup
+from aishell_tui.backup_aftercare import spot_of_backup
 from aishell_tui.cli import boundary
 from aishell_tui.cli.arguments import Choice
 from aishell_tui.cli.tree import app

@@ -16,7 +16,7 @@ from aishell_ops.backups.rows.fidelity import ColumnFidelity
 from aishell_ops.backups.state import is_held, is_pinned
 from aishell_ops.backups.unmade import Unmade
 from aishell_ops.backups.verify import Verification
-from aishell_tui.backup_desk import Saved
+from aishell_tui.backup_aftercare import Saved
 from aishell_tui.backup_settings import Settings
 from aishell_tui.backup_text import (
     fact_rows,
@@ -40,6 +40,7 @@ from aishell_tui.cli.backup_shapes import (
     BackupPart,
     BackupReport,
     BackupRow,
+    CopyRetained,
 )
 from aishell_tui.cli.encode import to_plain, utc_text
 from aishell_tui.cli.terminal import printable, record_table, table
@@ -221,9 +222,14 @@ def made_report(saved: Saved, now: float) -> BackupMade:
     retained = saved.retained
     return BackupMade(
         backup=backup_row(saved.backup, now),
-        copies=saved.copies,
+        copies=tuple(str(copy.address) for copy in saved.copies),
         removed=tuple(map(str, retained.removed)) if retained is not None else (),
         kept_because=retained.plan.refused if retained is not None else "",
+        copies_retained=tuple(
+            CopyRetained(str(copy.address), tuple(map(str, copy.retained.removed)), copy.retained.plan.refused)
+            for copy in saved.copies
+            if copy.retained is not None
+        ),
         doubts=tuple(saved_doubts(saved)),
     )
 
