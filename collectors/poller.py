@@ -21,6 +21,8 @@ __all__ = ["PollStatus", "Poller", "Schedule"]
 
 WHOLE_TARGET = "target"
 _CLOSE_SECONDS = 1.0
+_LINKS_SECONDS = 2.0
+"""So long after the last warm reading at the soonest another one is taken because of a link's state."""
 _TIER_LABELS = {tier: (("tier", tier.value),) for tier in Tier}
 
 
@@ -68,7 +70,8 @@ class Poller:
     While the hot tier fails, the target counts as failing: tries come ever more seldom (`recovery_cap_seconds`) and the other tiers pause;
     the first success brings all of them at once. A call that outlives its deadline is cancelled and not waited for,
     and its tier is not called again before it has ended. A warm or cold reading with a failure that may pass (locked,
-    timed out) is soon taken again, or the screen would tell of it long after it is over.
+    timed out) is soon taken again, or the screen would tell of it long after it is over. The warm tier, which has the
+    figures of replication, is read soon when a closer look finds a link in another state, so that the two agree.
     """
 
     def __init__(
@@ -100,6 +103,7 @@ class Poller:
         self._status = PollStatus()
         self._spent = Cost()
         self._failures = 0
+        self._links: frozenset[tuple[str, str, str]] | None = None
 
     @property
     def status(self) -> PollStatus:
@@ -226,8 +230,18 @@ class Poller:
             self._well = True
             for other in self._others():
                 other.alarm.set(self._clock.steady())
+        elif self._links_changed(reading):
+            warm = self._tracks[Tier.WARM]
+            warm.alarm.set(min(warm.alarm.at, max(self._clock.steady(), warm.started + _LINKS_SECONDS)))
         track.alarm.set(self._due(track) if self._well else NEVER)
         self._publish(replace(reading, samples=tuple(samples)), self._schedule.interval(track.tier))
+
+    def _links_changed(self, reading: Reading) -> bool:
+        """Whether ends of replication, which are read closely only while somebody looks, are in other states than when last seen."""
+        if reading.tier is not Tier.HOT or reading.replication is None:
+            return False
+        before, self._links = self._links, frozenset((peer.role, peer.name, peer.state) for peer in reading.replication)
+        return before != self._links
 
     def _own_cost(self) -> tuple[Sample, ...]:
         return (

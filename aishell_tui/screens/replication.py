@@ -52,7 +52,7 @@ class ReplicationScreen(DashboardScreen):
         columns = known_columns(view.replication or ())
         if columns != table.columns:
             table.set_columns(columns)
-        table.set_rows(peer_rows(view, frame.at, table.glyphs))
+        table.set_rows(peer_rows(view, frame.at, table.glyphs, self.size.width))
         failure = view.failure_of(Part.REPLICATION)
         shortfall: tuple[Spans, ...] = ()
         if failure is not None and view.replication:

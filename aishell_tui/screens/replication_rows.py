@@ -12,10 +12,11 @@ from aishell_tui.catch_up import TREND_SECONDS, UNKNOWN_TREND, Trend, trend, tre
 from aishell_tui.frame import TargetView
 from aishell_tui.screens.fields import field_lines
 from aishell_tui.text import data_age_text, server_text, why_unknown
+from widgets.format import cell_width, clean, truncate, wrap
 from widgets.glyphs import Glyphs
 from widgets.heading import Heading
 from widgets.lines import Span, Spans
-from widgets.palette import severity_role
+from widgets.palette import Role, severity_role
 from widgets.table_model import Cell, Column, Row
 
 COLUMNS: tuple[Column, ...] = (
@@ -48,6 +49,8 @@ _BAD_STATES = {
     **dict.fromkeys(("disabled", "connecting", "unreachable", "recovering", "joining"), Severity.WARNING),
 }
 _BAD_LOG = {"lost": Severity.CRITICAL, "unreserved": Severity.CRITICAL, "extended": Severity.WARNING}
+_NOTE_INDENT = 6
+"""Cells before the words of a row's note, and one behind them."""
 _NONE = Cell("–", "dim", math.nan)
 
 
@@ -132,8 +135,8 @@ def _is_unused(peer: ReplicationPeer) -> bool:
     return _has_no_user(peer) and peer.retained_bytes is not None
 
 
-def peer_note(peer: ReplicationPeer, found: Trend) -> str:
-    """What there is to say of a peer in words; empty where all is well."""
+def peer_notes(peer: ReplicationPeer, found: Trend) -> tuple[str, ...]:
+    """What there is to say of a peer, each thing in words; empty where all is well."""
     words = [trend_words(found)] if peer.lag_bytes else []
     if peer.state == "lost" or peer.wal_status == "lost":
         words.append("the log that it needs is gone: it has to be made anew")
@@ -148,7 +151,17 @@ def peer_note(peer: ReplicationPeer, found: Trend) -> str:
     words += peer.remarks
     if _errors(peer):
         words.append(f"it has failed: {_errors(peer)}; the server's log says why")
-    return "; ".join(filter(None, words))
+    return tuple(filter(None, words))
+
+
+def peer_note(notes: Sequence[str], width: int) -> str:
+    """These words on one line of `width` cells: where there is too little room each keeps its beginning, and none hides another."""
+    room = [0] * len(notes)
+    left = width - 2 * (len(notes) - 1)
+    for place, number in enumerate(sorted(range(len(notes)), key=lambda each: cell_width(notes[each]))):
+        room[number] = min(cell_width(notes[number]), max(1, left // (len(notes) - place)))
+        left -= room[number]
+    return "; ".join(truncate(note, cells) for note, cells in zip(notes, room, strict=True))
 
 
 def _seconds(value: float | None, severity: Severity = Severity.OK) -> Cell:
@@ -163,10 +176,10 @@ def _bytes(value: float | None, severity: Severity = Severity.OK) -> Cell:
     return Cell(format_bytes(value), "text" if severity is Severity.OK else severity_role(severity), value)
 
 
-def peer_row(view: TargetView, peer: ReplicationPeer, below: bool, now: float, glyphs: Glyphs) -> Row:
-    """One peer as a row, with what there is to say of it under it."""
+def peer_row(view: TargetView, peer: ReplicationPeer, below: bool, now: float, glyphs: Glyphs, width: int) -> Row:
+    """One peer as a row of `width` cells, with what there is to say of it under it."""
     severity, found = peer_severity(view, peer), peer_trend(view, peer, now)
-    note = peer_note(peer, found)
+    note = peer_note([clean(each) for each in peer_notes(peer, found)], width - _NOTE_INDENT)
     stem: Span = (f"{glyphs.last_branch} " if below else "", "dim")
     state = "" if peer.state == "" else peer.state
     return Row(
@@ -194,19 +207,21 @@ def peer_row(view: TargetView, peer: ReplicationPeer, below: bool, now: float, g
     )
 
 
-def peer_rows(view: TargetView, now: float, glyphs: Glyphs) -> list[Row]:
+def peer_rows(view: TargetView, now: float, glyphs: Glyphs, width: int) -> list[Row]:
     """All peers in the order in which they are read."""
-    return [peer_row(view, peer, below, now, glyphs) for peer, below in in_order(view.replication or ())]
+    return [peer_row(view, peer, below, now, glyphs, width) for peer, below in in_order(view.replication or ())]
 
 
 def detail_lines(view: TargetView, row_id: str | None, width: int) -> tuple[Spans, ...]:
-    """All else that is known of the peer under the cursor, the first one where there is none."""
+    """All else that is known of the peer under the cursor, the first one where there is none; its errors stand there whole."""
     ordered = in_order(view.replication or ())
     chosen = next((peer for peer, _ in ordered if f"{peer.role}/{peer.name}/{peer.client}" == row_id), None)
     peer = chosen or (ordered[0][0] if ordered else None)
     if peer is None:
         return ()
-    return field_lines((("", peer.name), *peer.details), width)
+    role: Role = "warning" if peer_severity(view, peer) is not Severity.OK else "label"
+    whole: tuple[Spans, ...] = tuple(((f" {line}", role),) for remark in peer.remarks for line in wrap(clean(remark), max(20, width - 2)))
+    return (*whole, *field_lines((("", peer.name), *peer.details), width))
 
 
 def replication_heading(view: TargetView, now: float) -> Heading:

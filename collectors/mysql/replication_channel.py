@@ -16,7 +16,7 @@ _QUERY = re.compile(r"\bQuery: '\s*(\w+(?:\s+\w+)?).*", re.DOTALL)
 _VALUE = re.compile(r"\b(Duplicate entry |[Ii]ncorrect [\w ]*value: )'.*'(?= for (?:key|column|function)\b)", re.DOTALL)
 """The value of a row in the server's messages ER_DUP_ENTRY, ER_TRUNCATED_WRONG_VALUE and ER_TRUNCATED_WRONG_VALUE_FOR_FIELD."""
 
-_MOST_WORDS = 300
+_MOST_WORDS = 1000
 _FILTERS = (
     "Replicate_Do_DB",
     "Replicate_Ignore_DB",

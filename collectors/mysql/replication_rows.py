@@ -159,9 +159,9 @@ def _remarks(channel: Channel, workers: Sequence[Worker], start: str) -> tuple[s
     failed = [worker for worker in workers if worker.error]
     # Of workers the server says in the channel's own error only that one of them has failed, and cuts off why.
     found = [f"applying has failed: {channel.sql_error}"] if channel.sql_error and not failed else []
+    found += [f"applying has failed: worker {worker.name}: {worker.error}" for worker in failed]
     if channel.io_error and not channel.io_runs:
         found.append(f"no log comes from the source: {channel.io_error}")
-    found += [f"applying has failed: worker {worker.name}: {worker.error}" for worker in failed]
     off = [
         name for name, word, error in (("IO", channel.io, channel.io_error), ("SQL", channel.sql, channel.sql_error)) if _off(word, error)
     ]

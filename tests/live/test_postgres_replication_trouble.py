@@ -170,7 +170,7 @@ async def _row_note(watched: Watching, tiers: Tiers) -> str:
     """What stands under the row of the subscription in the pane."""
     reading = await tiers.warm(Part.REPLICATION)
     view = replace(watched.view(), replication=reading.replication)
-    (row,) = [row for row in peer_rows(view, reading.at, UNICODE) if row.id.startswith("subscription/mirror/")]
+    (row,) = [row for row in peer_rows(view, reading.at, UNICODE, 1000) if row.id.startswith("subscription/mirror/")]
     return "".join(text for text, _ in row.note)
 
 

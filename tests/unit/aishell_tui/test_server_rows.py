@@ -49,7 +49,7 @@ from aishell_tui.screens.relation_rows import detail_lines as relation_details
 from aishell_tui.screens.relation_rows import known_columns as relation_columns
 from aishell_tui.screens.relation_rows import why_empty as no_relations
 from aishell_tui.screens.replication_rows import detail_lines as peer_details
-from aishell_tui.screens.replication_rows import in_order, peer_note, peer_severity, peer_trend, why_none
+from aishell_tui.screens.replication_rows import in_order, peer_notes, peer_severity, peer_trend, why_none
 from aishell_tui.screens.sessions_rows import why_no_sessions
 from aishell_tui.screens.sessions_tree import why_no_tree
 from aishell_tui.screens.upkeep_lines import (
@@ -117,7 +117,7 @@ def test_a_slot_stands_under_the_standby_that_uses_it_and_others_stand_alone() -
 )
 def test_what_is_wrong_with_a_peer(peer: ReplicationPeer, severity: Severity, words: str) -> None:
     assert peer_severity(server_view(ServerScript(), last=2), peer) is severity
-    assert peer_note(peer, UNKNOWN_TREND) == words
+    assert "; ".join(peer_notes(peer, UNKNOWN_TREND)) == words
 
 
 def test_the_trend_of_a_standby_is_that_of_its_own_series() -> None:

@@ -17,7 +17,7 @@ from aishell_core.catalogue import CONNECTIONS_USED
 from aishell_core.clock import Clock, SystemClock
 from aishell_core.errors import TargetError
 from aishell_core.targets import Location, Target
-from aishell_core.values import Ability, Cost, Failure, FailureCode, Part, PlanNode, Reading, Sample, TargetId, Tier
+from aishell_core.values import Ability, Cost, Failure, FailureCode, Part, PlanNode, Reading, ReplicationPeer, Sample, TargetId, Tier
 from collectors.contract import EVERYTHING, Collector, Demand
 from collectors.poller import Poller, PollStatus, Schedule
 from collectors.sqlite.collector import open_sqlite
@@ -38,6 +38,7 @@ class ScriptedCollector:
         self.asked: list[tuple[Tier, float]] = []
         self.demands: list[Demand] = []
         self.part_failure: dict[Tier, FailureCode] = {}
+        self.links: tuple[ReplicationPeer, ...] | None = None
         self.stubborn = False
         self.closed = 0
 
@@ -57,7 +58,8 @@ class ScriptedCollector:
             await self._hang(act)
         code = self.part_failure.get(tier)
         failures = (Failure("schema", code, "it is in the way"),) if code is not None else ()
-        return Reading(TargetId("db"), tier, self.clock.now(), (Sample(CONNECTIONS_USED, 1.0),), failures=failures, cost=Cost(2, 0.25, 100))
+        samples, links = (Sample(CONNECTIONS_USED, 1.0),), self.links if tier is Tier.HOT else None
+        return Reading(TargetId("db"), tier, self.clock.now(), samples, failures=failures, cost=Cost(2, 0.25, 100), replication=links)
 
     async def _hang(self, until: asyncio.Future[None]) -> None:
         while not until.done():
@@ -511,6 +513,23 @@ async def test_only_the_tiers_are_read_that_bring_what_is_wanted(clock: FakeCloc
     assert watch.collector.times(Tier.HOT) == [0.0, 4.0, 5.0]
     assert watch.collector.times(Tier.WARM) == [0.0, 6.0]
     assert watch.collector.times(Tier.COLD) == [0.0]
+
+
+async def test_the_warm_tier_follows_a_closer_look_that_finds_a_link_in_another_state(clock: FakeClock) -> None:
+    """It has the figures by which a target is judged, and these must not contradict the pane for a quarter of a minute."""
+    watch = Watch(clock, schedule=Schedule(hot_seconds=1, warm_seconds=15))
+    async with running(watch):
+        await clock.advance(3)
+        watch.collector.links = (ReplicationPeer("db1", "upstream", "running", lag_seconds=1.0),)
+        await clock.advance(2)
+        watch.collector.links = (ReplicationPeer("db1", "upstream", "running", lag_seconds=9.0),)
+        await clock.advance(2)
+        for state in ("broken", "running", "broken"):
+            watch.collector.links = (ReplicationPeer("db1", "upstream", state),)
+            await clock.advance(1)
+        watch.collector.links = None
+        await clock.advance(4)
+    assert watch.collector.times(Tier.WARM) == [0.0, 4.0, 8.0, 10.0]
 
 
 async def test_what_is_wanted_of_a_target_that_fails_comes_with_its_first_good_reading(clock: FakeClock) -> None:
