@@ -36,8 +36,20 @@ def _own(home: Path, *options: str) -> Callable[[], Ran]:
 
     def once() -> Ran:
         place = home / "own"
-        shutil.rmtree(place, ignore_errors=True)
-        return aishell(home, "backup", "create", "app", "--output", str(place), "--no-verify", *options)
+        ran = aishell(home, "backup", "create", "app", "--output", str(place), "--no-verify", *options)
+        shutil.rmtree(place)
+        return ran
+
+    return once
+
+
+def _peer(made: Path, line: str) -> Callable[[], Ran]:
+    """A native line of programs that writes one file, which is removed as ours is: outside of its time."""
+
+    def once() -> Ran:
+        ran = run(f"{line} && sync '{made}'", {})
+        made.unlink()
+        return ran
 
     return once
 
@@ -66,11 +78,13 @@ def postgres_rows() -> tuple[Figure, ...]:
         fill_postgres(server, _POSTGRES_BYTES, home)
         configure(home, server.url("shop"))
         dump = server.binaries.folder / "pg_dump"
-        piped = f"'{dump}' -Fc -Z0 -d '{server.url('shop')}' | {_ZSTD} -o '{home}/peer.zst' && sync '{home}/peer.zst'"
-        alone = f"'{dump}' -Fc -d '{server.url('shop')}' -f '{home}/peer.dump'"
-        own, *proofs, peer, gzip = in_turns(*_at_each_level(home), lambda: run(piped, {}), lambda: run(alone, {}), server_pid=server.pid)
+        squeezed, dumped = home / "peer.zst", home / "peer.dump"
+        piped = _peer(squeezed, f"'{dump}' -Fc -Z0 -d '{server.url('shop')}' | {_ZSTD} -o '{squeezed}'")
+        alone = f"'{dump}' -Fc -d '{server.url('shop')}' -f '{dumped}'"
+        own, *proofs, peer, gzip = in_turns(*_at_each_level(home), piped, _peer(dumped, alone), server_pid=server.pid)
         aishell(home, "backup", "create", "app", "--output", str(home / "size"), "--no-verify")
-        stored, peer_bytes = _size(home / "size"), (home / "peer.dump").stat().st_size
+        run(alone, {})
+        stored, peer_bytes = _size(home / "size"), dumped.stat().st_size
     faster = gzip.wall_seconds / own.wall_seconds
     return (
         *_compared("PostgreSQL, 1 GB", "pg_dump -Fc -Z0 into zstd -3 -T0", peer, own, *proofs),
@@ -99,8 +113,8 @@ def mysql_rows() -> tuple[Figure, ...]:
         configure(home, server.url("shop"))
         flags = "--no-defaults --single-transaction --quick --routines --triggers --events --hex-blob"
         dump = f"mariadb-dump {flags} --host=127.0.0.1 --port={server.port} --user=root shop"
-        piped = f"{dump} | {_ZSTD} -o '{home}/peer.zst' && sync '{home}/peer.zst'"
-        *own, peer = in_turns(*_at_each_level(home), lambda: run(piped, {}), server_pid=server.pid)
+        squeezed = home / "peer.zst"
+        *own, peer = in_turns(*_at_each_level(home), _peer(squeezed, f"{dump} | {_ZSTD} -o '{squeezed}'"), server_pid=server.pid)
     return _compared("MariaDB 10.11, 500 MB", "mariadb-dump into zstd -3 -T0", peer, *own)
 
 
@@ -110,8 +124,9 @@ def sqlite_rows() -> tuple[Figure, ...]:
         path, copy = home / "shop.db", home / "copy.db"
         fill_sqlite(path, _OTHER_BYTES)
         configure(home, f"sqlite://{path}")
-        piped = f"sqlite3 '{path}' '.backup {copy}' && {_ZSTD} -o '{home}/peer.zst' '{copy}' && rm '{copy}' && sync '{home}/peer.zst'"
-        *own, peer = in_turns(*_at_each_level(home), lambda: run(piped, {}))
+        squeezed = home / "peer.zst"
+        piped = f"sqlite3 '{path}' '.backup {copy}' && {_ZSTD} -o '{squeezed}' '{copy}' && rm '{copy}'"
+        *own, peer = in_turns(*_at_each_level(home), _peer(squeezed, piped))
     return _compared("SQLite, 500 MB", "sqlite3 .backup and zstd -3 -T0", peer, *own)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 from collections.abc import Callable
 from contextlib import suppress
@@ -30,9 +31,10 @@ class Cost:
 
 
 def in_turns(*ways: Callable[[], Ran], server_pid: int | None = None, count: int = ROUNDS) -> tuple[Cost, ...]:
-    """The median cost of each way; what the machine does otherwise meets all of them."""
+    """The median cost of each way; what the machine does otherwise meets all of them, and none pays for what another left to be written."""
 
     def cost(way: Callable[[], Ran]) -> Cost:
+        os.sync()
         before = cpu_seconds_of(server_pid)
         ran = way()
         return Cost(ran.seconds, ran.cpu_seconds + cpu_seconds_of(server_pid) - before)
