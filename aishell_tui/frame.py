@@ -31,6 +31,7 @@ from aishell_core.values import (
     Thresholds,
     Tier,
     WaitCount,
+    newly_refused,
 )
 
 if TYPE_CHECKING:
@@ -212,14 +213,26 @@ _PART_FIELDS: tuple[tuple[Part, str], ...] = (
 )
 
 
+def _taken_away(view: TargetView, reading: Reading) -> frozenset[Part]:
+    """The parts that a reading is newly refused for want of a privilege: what was seen of them may not be seen now."""
+    if not reading.failures:
+        return frozenset()
+    before = dict(view.failures_by_tier).get(reading.tier, ())
+    parts: set[str] = {failure.part for failure in newly_refused(before, reading.failures)}
+    if Part.SESSIONS in parts:
+        parts |= _WITH_SESSIONS
+    return frozenset(part for part, name in _PART_FIELDS if part in parts and getattr(reading, name) is None)
+
+
 def absorb(view: TargetView, reading: Reading, snapshot: Snapshot, interval_seconds: float) -> TargetView:
-    """The view after one more reading: parts that it did not bring stay as they were, with their old age."""
+    """The view after one more reading: parts that it did not bring stay as they were, with their old age, unless they are refused."""
     failed = any(failure.part == _WHOLE for failure in reading.failures)
     by_tier = tuple(pair for pair in view.failures_by_tier if pair[0] is not reading.tier)
     if reading.failures:
         by_tier = (*by_tier, (reading.tier, reading.failures))
     hot = reading.tier is Tier.HOT
     part_at = {part: reading.at for part, name in _PART_FIELDS if getattr(reading, name) is not None}
+    view = _without(view, _taken_away(view, reading))
     return replace(
         view,
         snapshot=snapshot,

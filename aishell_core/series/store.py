@@ -29,13 +29,19 @@ class SeriesStore:
         self._tracks: dict[TargetId, dict[Tier, Track]] = {}
 
     def add(self, reading: Reading, interval_seconds: float) -> None:
-        """One more row of a target's tier, read at this cadence; a reading without samples leaves no trace."""
+        """One more row of a target's tier, read at this cadence; a reading without samples leaves no trace.
+
+        What it is newly refused for want of a privilege and therefore lacks does not stand any more.
+        """
+        track = self._tracks.get(reading.target, {}).get(reading.tier)
+        if track is not None:
+            track.note_refusals(reading.at, reading.failures)
         if not reading.samples:
             return
         tracks = self._tracks.setdefault(reading.target, {})
-        track = tracks.get(reading.tier)
         if track is None:
             track = tracks[reading.tier] = Track(self._fine_seconds, self._rollup_seconds, self._layouts, self._finished)
+            track.note_refusals(reading.at, reading.failures)
         track.add(reading.at, reading.samples, interval_seconds)
 
     def gap(self, target: TargetId) -> None:

@@ -13,7 +13,7 @@ from aishell_core.series.keys import EMPTY_LAYOUT, Layout, Layouts, SeriesKey
 from aishell_core.series.rates import NAN, gap_seconds
 from aishell_core.series.roller import Finished, Roller
 from aishell_core.series.view import TrackView
-from aishell_core.values import Sample
+from aishell_core.values import Failure, Sample, newly_refused
 
 BLOCK_ROWS = 30
 """The most rows of a block: a reading costs one slice assignment, and so many rows are kept beyond the retention."""
@@ -46,6 +46,8 @@ class Track:
         "_layouts",
         "_past",
         "_pool",
+        "_refusals",
+        "_refused_at",
         "_roller",
         "_rows",
         "_spare_columns",
@@ -67,6 +69,8 @@ class Track:
         self._interval_seconds = 0.0
         self._last_at = -_INFINITE
         self._torn = False
+        self._refusals: tuple[Failure, ...] = ()
+        self._refused_at = -_INFINITE
         self._spare_columns = 0
         self._spare_used = False
 
@@ -80,11 +84,17 @@ class Track:
         blocks, rows = self._blocks, self._rows
         if blocks and not rows:  # the row that a block was begun for could not be taken
             blocks, rows = blocks[:-1], blocks[-2].room if len(blocks) > 1 else 0
-        return TrackView(blocks, rows, self._layouts, self._finished, self._past) if rows else None
+        return TrackView(blocks, rows, self._layouts, self._finished, self._past, self._refused_at) if rows else None
 
     def tear(self) -> None:
         """Let nothing be connected across from the rows so far to those to come."""
         self._torn = True
+
+    def note_refusals(self, at: float, failures: tuple[Failure, ...]) -> None:
+        """What the reading of this moment could not bring; where it is newly refused, no value from before it stands."""
+        if failures is not self._refusals and newly_refused(self._refusals, failures):
+            self._refused_at = at
+        self._refusals = failures
 
     def take(self, *, include_open: bool) -> list[Finished]:
         """The windows finished since the last call; with `include_open` the unfinished one too."""
@@ -187,6 +197,8 @@ class Track:
         """Take back the rows from this time on, so that the times keep rising."""
         self._end_block()
         self._roller.discard(from_seconds)
+        if self._refused_at > from_seconds:
+            self._refused_at = -_INFINITE
         blocks = list(self._blocks)
         while blocks and blocks[-1].time(blocks[-1].room - 1) >= from_seconds:
             block = blocks.pop()

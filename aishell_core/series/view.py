@@ -63,7 +63,8 @@ class Place:
 class TrackView:
     """The blocks of one track, oldest first, how many rows the last one has, and their layouts without repetition, newest first.
 
-    `finished` remembers buckets for as long as `past` is the same object: the rows that exist are never taken back.
+    Nothing stands from before `refused_at`, when the server began to refuse something. `finished` remembers buckets for as long as
+    `past` is the same object: the rows that exist are never taken back.
     """
 
     blocks: tuple[Block, ...]
@@ -71,6 +72,7 @@ class TrackView:
     layouts: tuple[Layout, ...]
     finished: FinishedBuckets
     past: object
+    refused_at: float = -float("inf")
 
     @property
     def newest_at(self) -> float:
@@ -110,9 +112,9 @@ class TrackView:
         newest = self.blocks[-1]
         column, start = newest.layout.columns.get(name), (self.rows - 1) * newest.stride
         if column is not None and newest.values[start + column] == newest.values[start + column]:  # not NaN
-            return Place(newest, self.rows - 1, column)
+            return Place(newest, self.rows - 1, column) if newest.values[start] >= self.refused_at else None
         since = self.newest_at - self.longest_seconds
-        return self._newest_behind(name, max(since, self._torn_at(since)))
+        return self._newest_behind(name, max(since, self._torn_at(since), self.refused_at))
 
     def _torn_at(self, since: float) -> float:
         """The time of the row behind the last gap; some time before `since` if that is earlier."""

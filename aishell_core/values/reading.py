@@ -90,6 +90,12 @@ class Failure:
     essential: bool = False
 
 
+def newly_refused(before: Iterable[Failure], now: Iterable[Failure]) -> tuple[Failure, ...]:
+    """The refusals for want of a privilege that an earlier reading of the same tier was not met with."""
+    known = {(failure.part, failure.message) for failure in before}
+    return tuple(failure for failure in now if failure.code is FailureCode.PRIVILEGE and (failure.part, failure.message) not in known)
+
+
 def essential(failures: Iterable[Failure]) -> tuple[Failure, ...]:
     """The failures as ones that leave unknown how well their target is."""
     return tuple(replace(failure, essential=True) for failure in failures)

@@ -14,7 +14,7 @@ from aishell_core.series.keys import SeriesKey
 from aishell_core.series.roller import KEPT_WINDOWS
 from aishell_core.series.snapshot import Snapshot
 from aishell_core.series.store import SeriesStore
-from aishell_core.values import Labels, Metric, Reading, Sample, TargetId, Tier
+from aishell_core.values import Failure, FailureCode, Labels, Metric, Reading, Sample, TargetId, Tier
 
 APP = TargetId("app")
 NOW = 1_800_000_000.0
@@ -86,6 +86,36 @@ def test_what_is_not_told_any_more_after_a_gap_stood_before_it(rows: int) -> Non
     add(store, rows + 2, sample(COUNTER, 10 * rows), sample(lag, 1))
     add(store, rows + 3, sample(COUNTER, 10 * rows))
     assert store.snapshot(APP).value(lag) == 1, "it was told since"
+
+
+def refused(why: str = "permission denied for view counted") -> Failure:
+    return Failure("counters", FailureCode.PRIVILEGE, why)
+
+
+def test_what_a_server_begins_to_refuse_stands_no_longer_and_the_rest_goes_on() -> None:
+    """Figures that a role may not read any more must not be shown as if they were fresh, not even for a few seconds."""
+    store, lag = filled(COUNTER, [10, 20]), SeriesKey(REPLICATION_LAG)
+    add(store, 2, sample(COUNTER, 30), sample(lag, 35))
+    store.add(Reading(APP, Tier.HOT, NOW + 3, (sample(COUNTER, 40),), failures=(refused(),)), 1.0)
+    assert store.snapshot(APP).value(lag) is None
+    assert store.snapshot(APP).raw(lag) == 35
+    assert store.snapshot(APP).value(COUNTER) == 10, "it is read as before"
+    store.add(Reading(APP, Tier.HOT, NOW + 4, (sample(COUNTER, 50), sample(lag, 36)), failures=(refused(),)), 1.0)
+    store.add(Reading(APP, Tier.HOT, NOW + 5, (sample(COUNTER, 60),), failures=(refused(),)), 1.0)
+    assert store.snapshot(APP).value(lag) == 36, "that refusal is known, and what a reading misses is bridged"
+    store.add(Reading(APP, Tier.HOT, NOW + 6, (), failures=(refused("permission denied for view other"),)), 1.0)
+    assert store.snapshot(APP).value(COUNTER) is None, "it brought nothing"
+    add(store, 2.5, sample(COUNTER, 31))
+    assert store.snapshot(APP).value(COUNTER) is None, "the clock went back"
+    add(store, 3.5, sample(COUNTER, 32))
+    assert store.snapshot(APP).value(COUNTER) == 1
+
+
+def test_a_server_that_only_failed_once_is_bridged() -> None:
+    store = filled(GAUGE, [3])
+    failure = Failure("counters", FailureCode.TIMEOUT, "no answer within 2s")
+    store.add(Reading(APP, Tier.HOT, NOW + 1, (sample(COUNTER, 1),), failures=(failure,)), 1.0)
+    assert store.snapshot(APP).value(GAUGE) == 3
 
 
 def test_a_counter_reset_is_a_gap() -> None:

@@ -78,3 +78,20 @@ def test_locks_that_are_not_told_any_more_are_gone_while_the_sessions_are_seen()
     later = (hot(at, sessions=CHAIN_SESSIONS) for at in range(1, 8))
     left = without_left_sessions(read(hot(0, sessions=CHAIN_SESSIONS, lock_waits=()), *later))
     assert (left.sessions, left.lock_waits) == (CHAIN_SESSIONS, None)
+
+
+def test_parts_that_a_server_begins_to_refuse_are_not_shown_any_more() -> None:
+    """Progress of others is refused to a role that had it: the pane says so at once, not when the old list has grown stale."""
+    hidden = Failure(Part.PROGRESS, FailureCode.PRIVILEGE, "hidden", "GRANT pg_monitor TO mon;")
+    closed = Failure(Part.PROGRESS, FailureCode.PRIVILEGE, "closed", "GRANT pg_monitor TO mon;")
+    partly = read(hot(0, progress=PROGRESS), hot(1, progress=PROGRESS, failures=(hidden,)), hot(2, failures=(hidden,)))
+    assert partly.progress == PROGRESS, "some of it is hidden, and it is not told each second"
+    refused = absorb(partly, hot(3, failures=(closed,)), partly.snapshot, 1.0)
+    assert refused.progress is None
+    assert Part.PROGRESS not in refused.part_at
+
+
+def test_sessions_that_are_refused_take_their_locks_along() -> None:
+    closed = Failure(Part.SESSIONS, FailureCode.PRIVILEGE, "closed", "GRANT SELECT ON pg_catalog.pg_stat_activity TO mon;")
+    view = read(hot(0, sessions=CHAIN_SESSIONS, lock_waits=CHAIN_WAITS), hot(1, failures=(closed,)))
+    assert (view.sessions, view.lock_waits) == (None, None)
