@@ -12,7 +12,7 @@ from functools import partial
 from aishell_core.clock import Clock
 from aishell_core.targets import Target
 from aishell_ops.backups.engines.contract import Annotates, SavePlan, SaveRequest, Saves, Saving
-from aishell_ops.backups.errors import BackupError
+from aishell_ops.backups.errors import BackupError, StorageError, StorageFault
 from aishell_ops.backups.holder import holding, lives
 from aishell_ops.backups.ids import new_id
 from aishell_ops.backups.layout import Line, Spot
@@ -53,7 +53,7 @@ async def take(engine: Saves, repository: Repository, order: Order, clock: Clock
     plan = await engine.plan_save(order.target, replace(order.request, secret=order.recipe.encryption is not None))
     line = Line(plan.source.target, plan.source.database)
     stop = threading.Event()
-    async with _leased(repository, line, clock, stop) as holder:
+    async with _leased(repository, line, clock, stop) as (lease, holder):
         inventory = await asyncio.to_thread(repository.scan, line)
         await asyncio.to_thread(repository.sweep, inventory.unfinished, _goes_on)
         previous = inventory.backups[-1].sha256 if inventory.backups else ""
@@ -62,6 +62,8 @@ async def take(engine: Saves, repository: Repository, order: Order, clock: Clock
             await asyncio.to_thread(repository.begin, spot, holder)
             manifest = await _save(engine, repository, order, plan, spot, clock, tell, stop)
             tell(Step(Stage.COMMITTING, "", manifest.plain_bytes, manifest.stored_bytes))
+            # A machine that slept may have lost it meanwhile, and has to be told before anything is there.
+            await asyncio.to_thread(lease.beat)
             backup = await asyncio.to_thread(_commit, repository, spot, replace(manifest, previous_sha256=previous), order, plan)
         except BaseException:
             stop.set()
@@ -78,15 +80,17 @@ def _goes_on(holder: Holder) -> bool:
 
 
 @asynccontextmanager
-async def _leased(repository: Repository, line: Line, clock: Clock, stop: threading.Event) -> AsyncIterator[Holder]:
-    """Hold the line's lease and give signs of life; who loses it has to stop."""
+async def _leased(repository: Repository, line: Line, clock: Clock, stop: threading.Event) -> AsyncIterator[tuple[Lease, Holder]]:
+    """Hold the line's lease and give signs of life; who loses it has to stop, and is told that."""
     with holding(f"saving {line.database or line.target}") as holder:
-        lease = await asyncio.to_thread(take_lease, repository.storage, line, holder)
+        lease = await asyncio.to_thread(partial(take_lease, repository.storage, line, holder, steady=clock.steady))
         beating = asyncio.create_task(_beat(lease, clock, stop))
         try:
-            yield holder
-            if beating.done():
-                beating.result()
+            yield lease, holder
+        except BackupError:
+            if beating.done() and not beating.cancelled() and (lost := beating.exception()) is not None:
+                raise lost from None
+            raise
         finally:
             beating.cancel()
             with suppress(asyncio.CancelledError, BackupError):
@@ -96,13 +100,32 @@ async def _leased(repository: Repository, line: Line, clock: Clock, stop: thread
 
 
 async def _beat(lease: Lease, clock: Clock, stop: threading.Event) -> None:
-    while True:
-        await clock.sleep(BEAT_SECONDS)
-        try:
-            await asyncio.to_thread(lease.beat)
-        except BackupError:
-            stop.set()
-            raise
+    """Give signs of life until this is cancelled; raises BusyError, StorageError when the lease is lost, and stops the work."""
+    try:
+        while True:
+            await clock.sleep(BEAT_SECONDS)
+            await _beat_in_time(lease, clock)
+    except BackupError:
+        stop.set()
+        raise
+
+
+async def _beat_in_time(lease: Lease, clock: Clock) -> None:
+    """One sign of life; a storage that gives no answer is not waited for longer than the lease lasts."""
+    beating = asyncio.ensure_future(asyncio.to_thread(lease.beat))
+    ending = asyncio.ensure_future(clock.sleep(max(lease.left_seconds, BEAT_SECONDS)))
+    try:
+        await asyncio.wait({beating, ending}, return_when=asyncio.FIRST_COMPLETED)
+        if not beating.done():
+            raise StorageError(
+                StorageFault.UNAVAILABLE,
+                "the storage has given no answer for so long that another aishell may take this backup for abandoned",
+                "look whether the storage can be reached from here",
+            )
+        beating.result()
+    finally:
+        beating.cancel()
+        ending.cancel()
 
 
 async def _save(

@@ -12,13 +12,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from aishell_ops.backups.errors import BusyError
+from aishell_ops.backups.errors import BusyError, StorageError
 from aishell_ops.backups.holder import holding, lives, own_holder
 from aishell_ops.backups.lease import SILENT_SECONDS, held_line, take_lease
 from aishell_ops.backups.models import Holder
 from aishell_ops.backups.storage.folder import FolderStorage
 from tests.servers.sqlite_client import eventually
 from tests.unit.aishell_ops.backups.situation import LINE, holder
+from tests.unit.aishell_ops.backups.unsteady_storage import Mood, UnsteadyStorage
 
 
 @pytest.fixture
@@ -36,6 +37,16 @@ def _dead(_: Holder) -> bool | None:
 
 def _unknown(_: Holder) -> bool | None:
     return None
+
+
+class Steady:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.at = 0.0
+
+    def __call__(self) -> float:
+        return self.at
 
 
 def _silent_for(storage: FolderStorage, seconds: float) -> None:
@@ -130,4 +141,82 @@ def test_what_could_not_be_released_keeps_nobody_out(storage: FolderStorage) -> 
             pass
     with held_line(storage, LINE, "removing it") as lease:
         lease.beat()
+    assert list(storage.list()) == []
+
+
+def test_signs_of_life_that_do_not_arrive_are_let_pass_and_never_so_long_that_another_may_take_it(tmp_path: Path) -> None:
+    storage, steady = UnsteadyStorage(tmp_path), Steady()
+    lease = take_lease(storage, LINE, holder(), steady=steady)
+    storage.mood = Mood.REFUSED
+    while lease.left_seconds > 0:
+        lease.beat()
+        steady.at += 30
+    assert 8 * 60 <= steady.at < SILENT_SECONDS
+    with pytest.raises(StorageError, match="another aishell may take this for abandoned: nobody answers"):
+        lease.beat()
+    storage.mood = Mood.FINE
+    lease.beat()
+    assert lease.left_seconds > 8 * 60
+
+
+@pytest.mark.parametrize("mood", [Mood.LOST, Mood.REPEATED])
+def test_ones_own_sign_of_life_whose_answer_was_lost_is_nobody_elses(tmp_path: Path, mood: Mood) -> None:
+    storage, steady = UnsteadyStorage(tmp_path), Steady()
+    lease = take_lease(storage, LINE, holder(), steady=steady)
+    for _ in range(40):
+        storage.mood = mood
+        lease.beat()
+        steady.at += 30
+        storage.mood = Mood.FINE
+        lease.beat()
+        steady.at += 30
+    lease.release()
+    assert list(storage.list()) == []
+
+
+def test_a_lost_answer_is_no_sign_of_life_until_it_is_known(tmp_path: Path) -> None:
+    """What was written is not known to be, so that the time runs from the last one that is."""
+    storage, steady = UnsteadyStorage(tmp_path), Steady()
+    lease = take_lease(storage, LINE, holder(), steady=steady)
+    storage.mood = Mood.LOST
+    while lease.left_seconds > 0:
+        lease.beat()
+        steady.at += 30
+    with pytest.raises(StorageError, match="abandoned"):
+        lease.beat()
+
+
+def test_who_was_silent_and_has_lost_it_is_told_so_after_a_lost_answer_too(tmp_path: Path) -> None:
+    storage = UnsteadyStorage(tmp_path)
+    lease = take_lease(storage, LINE, holder())
+    storage.mood = Mood.LOST
+    lease.beat()
+    storage.mood = Mood.FINE
+    other = take_lease(storage, LINE, holder(18), _dead)
+    with pytest.raises(BusyError, match="taken this backup for abandoned"):
+        lease.beat()
+    lease.release()
+    other.beat()
+    other.release()
+    with pytest.raises(BusyError, match="taken this backup for abandoned"):
+        other.beat()
+
+
+def test_a_lease_that_was_released_after_a_lost_answer_is_gone(tmp_path: Path) -> None:
+    storage = UnsteadyStorage(tmp_path)
+    lease = take_lease(storage, LINE, holder())
+    storage.mood = Mood.LOST
+    lease.beat()
+    lease.release()
+    assert list(storage.list()) == []
+
+
+def test_who_takes_that_of_a_dead_one_knows_its_own_note_again(tmp_path: Path) -> None:
+    storage = UnsteadyStorage(tmp_path)
+    take_lease(storage, LINE, holder())
+    storage.mood = Mood.REPEATED
+    with holding("saving orders") as own:
+        lease = take_lease(storage, LINE, own, _dead)
+        lease.beat()
+        lease.release()
     assert list(storage.list()) == []

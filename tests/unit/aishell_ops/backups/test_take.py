@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aishell_core.clock import SystemClock
-from aishell_core.targets import Secret
+from aishell_core.targets import Secret, Target
 from aishell_ops.backups.arriving import arriving
+from aishell_ops.backups.engines.contract import SavePlan
 from aishell_ops.backups.errors import BackupError, BusyError, StorageError
 from aishell_ops.backups.holder import own_holder
 from aishell_ops.backups.layout import Line
-from aishell_ops.backups.lease import take_lease
-from aishell_ops.backups.models import Backup, BackupState, Compression, Encryption, ProofLevel
+from aishell_ops.backups.lease import BEAT_SECONDS, SILENT_SECONDS, take_lease
+from aishell_ops.backups.models import Backup, BackupState, Compression, Encryption, ObjectProof, Position, ProofLevel
 from aishell_ops.backups.progress import Stage, Step
 from aishell_ops.backups.repository import Repository
 from aishell_ops.backups.storage.contract import Storage
 from aishell_ops.backups.storage.folder import FolderStorage
-from aishell_ops.backups.streams.contract import Recipe
+from aishell_ops.backups.streams.contract import Recipe, Stop
 from aishell_ops.backups.streams.encryption import key_behind
+from aishell_ops.backups.streams.stopping import expect_wanted
 from aishell_ops.backups.take import Order, take
+from tests.fake_clock import FakeClock
 from tests.unit.aishell_ops.backups.engine import TABLES, TARGET, ToyEngine, failing, toy_proof
 from tests.unit.aishell_ops.backups.situation import LINE, FaultyStorage, spot
+from tests.unit.aishell_ops.backups.unsteady_storage import Mood, UnsteadyStorage
 
 PLAIN = Recipe(Compression.NONE)
 
@@ -170,3 +178,133 @@ async def test_who_cancels_it_leaves_nothing(storage: FolderStorage) -> None:
 async def test_without_proof_nothing_is_counted(storage: FolderStorage) -> None:
     backup = await _take(storage, order=Order(TARGET, recipe=PLAIN, proof=ProofLevel.NONE))
     assert backup.manifest.objects == ()
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - what it waits for is done by threads
+            await asyncio.sleep(0.005)
+
+
+class BeatingClock(FakeClock):
+    """A clock that stands still, and knows how many signs of life are over: each is slept for, and then waited for."""
+
+    def __init__(self) -> None:
+        super().__init__(now=time.time())
+        self.begun, self.slept = self.steady(), 0
+
+    def has_beaten(self, count: int) -> bool:
+        """Whether so many signs of life were given, or failed."""
+        return (self.slept - 1) // 2 >= count
+
+    @property
+    def passed_seconds(self) -> float:
+        """How long it has gone."""
+        return self.steady() - self.begun
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait until `advance` has gone that far."""
+        self.slept += 1
+        await super().sleep(seconds)
+
+
+class Long(ToyEngine):
+    """Takes as long over its proofs as `ends` is not set, unless it is stopped."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ends = asyncio.Event()
+        self.is_proving = False
+
+    @asynccontextmanager
+    async def saving(self, target: Target, plan: SavePlan) -> AsyncIterator[Any]:
+        async with super().saving(target, plan) as moment:
+            yield _LongMoment(self, moment)
+
+
+class _LongMoment:
+    def __init__(self, engine: Long, moment: Any) -> None:
+        self._engine, self._moment = engine, moment
+        self.start, self.server_time, self.streams = moment.start, moment.server_time, moment.streams
+
+    async def proofs(self, level: ProofLevel, stop: Stop) -> tuple[ObjectProof, ...]:
+        self._engine.is_proving = True
+        while not self._engine.ends.is_set():
+            expect_wanted(stop)
+            await asyncio.sleep(0.005)
+        found: tuple[ObjectProof, ...] = await self._moment.proofs(level, stop)
+        return found
+
+    async def end(self) -> Position:
+        end: Position = await self._moment.end()
+        return end
+
+
+def _taking(storage: UnsteadyStorage, clock: BeatingClock, engine: Long) -> asyncio.Task[Backup]:
+    return asyncio.create_task(take(engine, Repository(storage, clock.now), Order(TARGET, recipe=PLAIN), clock))
+
+
+@pytest.mark.parametrize("mood", [Mood.REFUSED, Mood.LOST, Mood.REPEATED])
+async def test_signs_of_life_that_fail_for_a_while_end_no_backup(tmp_path: Path, mood: Mood) -> None:
+    storage, clock, engine = UnsteadyStorage(tmp_path), BeatingClock(), Long()
+    work = _taking(storage, clock, engine)
+    await _until(lambda: engine.is_proving)
+    storage.mood = mood
+    for beats in range(10):
+        await clock.advance(BEAT_SECONDS)
+        await _until(partial(clock.has_beaten, beats + 1))
+    assert storage.tried >= 10
+    storage.mood = Mood.FINE
+    engine.ends.set()
+    backup = await work
+    assert Repository(storage, clock.now).scan(LINE).backups == (backup,)
+    assert storage.head(LINE.lease_key) is None
+
+
+async def test_who_gives_no_sign_of_life_stops_before_another_may_take_it(tmp_path: Path) -> None:
+    storage, clock, engine = UnsteadyStorage(tmp_path), BeatingClock(), Long()
+    work = _taking(storage, clock, engine)
+    await _until(lambda: engine.is_proving)
+    storage.mood = Mood.REFUSED
+    for beats in range(int(SILENT_SECONDS // BEAT_SECONDS)):
+        await clock.advance(BEAT_SECONDS)
+        beaten = partial(clock.has_beaten, beats + 1)
+        await _until(lambda: beaten() or not engine.open_moments)  # noqa: B023 - it is over before the next round
+        if not engine.open_moments:
+            break
+    assert 8 * 60 < clock.passed_seconds < SILENT_SECONDS
+    with pytest.raises(StorageError, match="another aishell may take this for abandoned: nobody answers"):
+        await work
+    assert list(storage.list()) == []
+
+
+async def test_a_storage_that_gives_no_answer_is_not_waited_for_longer_than_the_lease_lasts(tmp_path: Path) -> None:
+    storage, clock, engine = UnsteadyStorage(tmp_path), BeatingClock(), Long()
+    work = _taking(storage, clock, engine)
+    await _until(lambda: engine.is_proving)
+    storage.mood = Mood.HUNG
+    try:
+        await clock.advance(BEAT_SECONDS)
+        await _until(lambda: storage.tried > 0)
+        await clock.advance(8 * 60 - BEAT_SECONDS)
+        assert engine.open_moments == 1
+        await clock.advance(90)
+        await _until(lambda: engine.open_moments == 0)
+        assert clock.passed_seconds < SILENT_SECONDS
+    finally:
+        storage.answers.set()
+    with pytest.raises(StorageError, match="no answer for so long that another aishell may take this"):
+        await work
+    assert list(storage.list()) == []
+
+
+async def test_who_has_lost_it_while_the_machine_slept_commits_nothing(tmp_path: Path) -> None:
+    storage, engine = FolderStorage(tmp_path), Long()
+    work = asyncio.create_task(_take(storage, engine))
+    await _until(lambda: engine.is_proving)
+    other = take_lease(storage, LINE, own_holder("saving orders"), lambda _: False)
+    engine.ends.set()
+    with pytest.raises(BusyError, match="taken this backup for abandoned"):
+        await work
+    assert [one.key for one in storage.list()] == [LINE.lease_key]
+    other.release()
