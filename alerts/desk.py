@@ -18,6 +18,7 @@ from aishell_core.state.database import StateDatabase
 from aishell_core.state.history import History
 from alerts.board.past import PastRequest
 from alerts.handling import Evaluation, Standing, evaluation, standing
+from alerts.holding import Holding
 from alerts.lease import Claim, Lease, LeaseLostError
 from alerts.models import Acknowledgement, Alert, Fingerprint, Silence
 from alerts.notify import group_rows
@@ -34,14 +35,14 @@ BACK_EVERY_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What is found by one who begins to evaluate targets: their alerts as they were left, and when each target was last evaluated.
+    """What is found by one who begins to evaluate targets: their alerts as they were left, and when each was last evaluated.
 
     `links` says whom targets replicate from, as far as anybody knew; `is_first`, that this program had no targets before; `gone`
     are files of configurations that are there no more.
     """
 
     alerts: dict[Fingerprint, Alert]
-    evaluated_at: Mapping[str, float | None]
+    evaluated_at: Mapping[Fingerprint, float | None]
     is_first: bool = True
     links: Mapping[str, str] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
@@ -52,13 +53,13 @@ class Look:
     """What the state database says before an evaluation.
 
     `taken` is there when this program has just begun to evaluate some targets, `standing` when it has none of them: then it is all
-    that others found. `held` are the targets that this program evaluates, as they are stored, `fence` is what it is known by;
-    `others` are the alerts of the targets that it does not have, `of_channels` those about channels that do not work; `evaluation`
+    that others found. `holding` is what this program evaluates, by names as they are stored, `fence` is what it is known by;
+    `others` are the alerts that others evaluate, `of_channels` those about channels that do not work; `evaluation`
     says who evaluates all in all.
     """
 
     is_evaluator: bool
-    held: frozenset[str] = frozenset()
+    holding: Holding = field(default_factory=Holding)
     fence: int = 0
     others: tuple[Alert, ...] = ()
     of_channels: tuple[Alert, ...] = ()
@@ -89,7 +90,7 @@ class Desk:
         self.note = ""
         """Why alerts are not kept on the disk although they are told, "" while they are."""
         self._known: tuple[int, Standing] | None = None
-        self._others: tuple[int, frozenset[str], tuple[Alert, ...]] | None = None
+        self._others: tuple[int, Holding, tuple[Alert, ...]] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="aishell-alerts")
 
     @property
@@ -196,10 +197,12 @@ class Desk:
         if self._spare is None or self._lease is None or steady - self._tried_at < BACK_EVERY_SECONDS:
             return
         self._tried_at = steady
-        store, held = self._spare[0], self._lease.held
+        store, holding = self._spare[0], self._lease.holding
 
         def back(target: sqlite3.Connection) -> None:
-            parted = held if len(lease_rows.load(target).judges) > 1 else None
+            known = lease_rows.load(target)
+            apart = frozenset(share for share in known.shares if share not in holding.shares)
+            parted = replace(holding, apart=apart) if len(known.judges) > 1 else None
             store.read(lambda source: carry_back(source, target, parted), None)
 
         try:
@@ -222,22 +225,22 @@ class Desk:
     def _look(self, claim: Claim) -> Look:
         self._back_to_disk()
         store, lease = self._opened()
-        before = lease.fence, lease.held
+        fence, before = lease.fence, lease.holding
         if not lease.contend(claim):
             return Look(is_evaluator=False, standing=self._standing(store))
-        is_first = lease.fence != before[0]
-        gained = lease.held if is_first else lease.held - before[1]
+        is_first = lease.fence != fence
+        known, holding = Holding() if is_first else before, lease.holding
         others = self._alerts_of_others(store, lease)
-        look = store.read(lambda connection: self._read(connection, gained, is_first=is_first), Look(is_evaluator=True))
-        return replace(look, held=lease.held, fence=lease.fence, others=others)
+        look = store.read(lambda connection: self._read(connection, known, holding, is_first=is_first), Look(is_evaluator=True))
+        return replace(look, holding=holding, fence=lease.fence, others=others)
 
     def _alerts_of_others(self, store: AlertStore, lease: Lease) -> tuple[Alert, ...]:
         """Read again only when something was written since, or targets have come or gone."""
         version, known = store.version(), self._others
-        if known is None or known[:2] != (version, lease.held):
+        if known is None or known[:2] != (version, lease.holding):
             nothing: tuple[Alert, ...] = ()
             found = store.read(lambda connection: tuple(alert_rows.others(connection, lease.fence).values()), nothing)
-            known = self._others = version, lease.held, found
+            known = self._others = version, lease.holding, found
         return known[2]
 
     def _standing(self, store: AlertStore) -> Standing:
@@ -249,13 +252,14 @@ class Desk:
             return known[1]
         return replace(known[1], evaluation=store.read(lambda connection: evaluation(connection, self._clock, self._boot), Evaluation()))
 
-    def _read(self, connection: sqlite3.Connection, gained: frozenset[str], *, is_first: bool) -> Look:
+    def _read(self, connection: sqlite3.Connection, before: Holding, holding: Holding, *, is_first: bool) -> Look:
         taken = None
-        if gained or is_first:
-            kept = alert_rows.load(connection).items()
-            alerts = {fingerprint: alert for fingerprint, alert in kept if storable(alert.key.target) in gained}
+        if is_first or holding.has_gained(before):
+            kept = ((alert, (storable(alert.key.target), storable(alert.rule))) for alert in alert_rows.load(connection).values())
+            alerts = {alert.fingerprint: alert for alert, share in kept if holding.has(*share) and not before.has(*share)}
             gone = frozenset(file for file in {alert.configuration for alert in alerts.values()} if file and not Path(file).exists())
-            taken = Taken(alerts, lease_rows.evaluated_at(connection, gained), is_first, link_rows.load(connection), gone)
+            evaluated_at = _evaluated_at(connection, alerts, holding.targets - before.targets)
+            taken = Taken(alerts, evaluated_at, is_first, link_rows.load(connection), gone)
         return Look(
             is_evaluator=True,
             acknowledgements=alert_rows.acknowledgements(connection),
@@ -276,3 +280,14 @@ class Desk:
         if self._store is not None:
             self._store.close()
         self._store = self._lease = None
+
+
+def _evaluated_at(
+    connection: sqlite3.Connection, alerts: Mapping[Fingerprint, Alert], gained: frozenset[str]
+) -> dict[Fingerprint, float | None]:
+    """When alerts were last evaluated: those of targets that come as a whole with their target, shares of one each by itself."""
+    by_target = lease_rows.evaluated_at(connection, gained)
+    return {
+        fingerprint: by_target.get(target) if (target := storable(alert.key.target)) in gained else alert.evaluated_at
+        for fingerprint, alert in alerts.items()
+    }

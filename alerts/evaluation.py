@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from aishell_core.values import TargetId
 from alerts.annotations import annotated
 from alerts.flapping import risen
+from alerts.holding import Holding
 from alerts.judgement import Judgement
 from alerts.lifecycle import aged, broken, ended, fingerprint_of, is_watched, paused, step
 from alerts.models import Acknowledgement, Alert, AlertChange, ChangeKind, Fingerprint, Health, InstanceKey, Silence, Traits
@@ -29,8 +30,8 @@ _NOT_JUDGED = "the rule finds no figures for it"
 class Surroundings:
     """All that an evaluation goes by besides judgements. `broken` are rules that cannot be evaluated just now, each with its reason.
 
-    While `is_settling` (the first minute of an evaluator) missing figures say nothing: they are not read yet. `judged` are the targets
-    whose alerts these are, None for all, with an empty name for the figures across all targets; `others` are the alerts that
+    While `is_settling` (the first minute of an evaluator) missing figures say nothing: they are not read yet. `judged` says which
+    alerts these are, None for all, with an empty name for the figures across all targets; `others` are the alerts that
     another program judges, which may mute those here.
     """
 
@@ -42,7 +43,7 @@ class Surroundings:
     windows: tuple[Maintenance, ...] = ()
     acknowledgements: Mapping[Fingerprint, Acknowledgement] = field(default_factory=dict)
     is_settling: bool = False
-    judged: frozenset[TargetId] | None = None
+    judged: Holding | None = None
     others: tuple[Alert, ...] = ()
     silent: Mapping[TargetId, float] = field(default_factory=dict)
     """The targets that do not answer, and since when."""
@@ -147,7 +148,7 @@ def _by_alert(
         target = judgement.key.target
         if judgement.rule not in around.rules or not _is_known(target, around):
             continue
-        if around.judged is not None and target not in around.judged:
+        if around.judged is not None and not around.judged.has(target, judgement.rule):
             continue
         fingerprint = known.get((judgement.rule, judgement.key)) or fingerprint_of(judgement.rule, judgement.key)
         if around.is_settling and judgement.health is Health.NO_DATA:

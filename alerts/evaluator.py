@@ -11,15 +11,18 @@ from aishell_core.state.codec import storable
 from aishell_core.state.history import History
 from aishell_core.values import Reading, TargetId
 from alerts.board.past import PastRequest
+from alerts.board.selection import selected_targets
 from alerts.desk import Look, Taken
 from alerts.evaluation import Evaluated, Surroundings, evaluated
 from alerts.handling import Evaluation
+from alerts.holding import Holding, Share
 from alerts.judging import Judging
 from alerts.lease import Claim
 from alerts.lifecycle import paused, shifted
 from alerts.links import Links
 from alerts.models import Alert, AlertChange, ChangeKind, Evidence, Fingerprint, Traits
 from alerts.ports import EvidenceSource, TraitsSource
+from alerts.rule import Rule
 from alerts.rules.book import RuleBook
 from alerts.store.lease_rows import ALL_TARGETS
 from alerts.timeline import ReadingTime, Tick, Timeline, moments_of
@@ -39,7 +42,7 @@ class Evaluator:
         self.judging = Judging()
         self.unsaved = Unsaved()
         self.alerts: Mapping[Fingerprint, Alert] = {}
-        """Those of the targets that this program evaluates."""
+        """Those that this program evaluates."""
         self.book = RuleBook()
         self._names: frozenset[str] = frozenset()
         self._gone: frozenset[str] = frozenset()
@@ -108,7 +111,7 @@ class Evaluator:
         self._gone |= taken.gone
         moved: dict[Fingerprint, Alert] = {}
         for fingerprint, alert in taken.alerts.items():
-            evaluated_at = taken.evaluated_at.get(storable(alert.key.target))
+            evaluated_at = taken.evaluated_at.get(fingerprint)
             gap = now - evaluated_at if evaluated_at is not None else 0.0
             moved[fingerprint] = shifted(alert, gap) if gap < 0 else paused(alert, gap)
         # What reads the disk alone, and whoever takes over next, goes by these times too.
@@ -117,20 +120,29 @@ class Evaluator:
         )
         self.alerts = moved | dict(self.alerts)
 
-    def leave(self, held: frozenset[str]) -> None:
-        """Only the alerts of these targets are this program's any more."""
-        if any(storable(alert.key.target) not in held for alert in self.alerts.values()):
-            self.alerts = {name: alert for name, alert in self.alerts.items() if storable(alert.key.target) in held}
+    def leave(self, holding: Holding) -> None:
+        """Only these alerts are this program's any more."""
+        left = {name for name, alert in self.alerts.items() if not holding.has(*_share(alert))}
+        if left:
+            self.alerts = {name: alert for name, alert in self.alerts.items() if name not in left}
+            self.unsaved.leave(left)
 
     def claim(self) -> Claim:
         """What this program could judge."""
-        settings = self.book.settings
+        settings, traits = self.book.settings, dict(self._traits())
+        rules = {storable(rule.name): rule for rule in self.book.rules}
+
+        def targets_of(name: str) -> frozenset[str]:
+            rule = rules.get(name)
+            return frozenset() if rule is None else frozenset(map(storable, (ALL_TARGETS, *selected_targets(rule.targets, traits))))
+
         return Claim(
-            frozenset(map(storable, self._traits())),
+            frozenset(map(storable, traits)),
             {storable(name): storable(file) for name, file in settings.configured.items()},
             frozenset(map(storable, settings.files)),
-            frozenset(storable(alert.key.target) for alert in self.alerts.values()),
-            frozenset(rule.name for rule in self.book.rules),
+            frozenset(_share(alert) for alert in self.alerts.values()),
+            frozenset(rules) if self.has_rules else None,
+            targets_of,
         )
 
     def judge(self, look: Look) -> Callable[[], Evaluated]:
@@ -187,7 +199,7 @@ class Evaluator:
             windows=self.book.settings.maintenance,
             acknowledgements=look.acknowledgements,
             is_settling=self._clock.steady() - self._began < SETTLING_SECONDS,
-            judged=_judged(look, traits),
+            judged=_judged(look, traits, self.book.rules),
             others=look.others,
             silent={target: self._readings.wall_of(since) for target, since in self.judging.silent().items()},
         )
@@ -211,10 +223,26 @@ def _is_news(change: AlertChange) -> bool:
     return change.after.phase.is_active and change.after.seen_at == change.at and change.kind in {ChangeKind.FIRED, ChangeKind.LEVEL}
 
 
-def _judged(look: Look, traits: Mapping[TargetId, Traits]) -> frozenset[TargetId] | None:
+def _judged(look: Look, traits: Mapping[TargetId, Traits], rules: Iterable[Rule]) -> Holding | None:
+    """What is this program's to judge, by the names that judgements have."""
     if not look.is_evaluator:
         return None
-    return frozenset(name for name in (*traits, TargetId(ALL_TARGETS)) if storable(name) in look.held)
+    holding, names = look.holding, (*traits, TargetId(ALL_TARGETS))
+    targets = frozenset(name for name in names if storable(name) in holding.targets)
+    if not holding.shares and not holding.apart:
+        return Holding(targets)
+    stored_targets = {storable(name): name for name in names}
+    stored_rules = {storable(rule.name): rule.name for rule in rules}
+
+    def plain(shares: Iterable[Share]) -> frozenset[Share]:
+        known = (share for share in shares if share[0] in stored_targets and share[1] in stored_rules)
+        return frozenset((stored_targets[target], stored_rules[rule]) for target, rule in known)
+
+    return Holding(targets, plain(holding.shares), plain(holding.apart))
+
+
+def _share(alert: Alert) -> Share:
+    return storable(alert.key.target), storable(alert.rule)
 
 
 def _broken(book: RuleBook, alerts: Iterable[Alert]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from fnmatch import fnmatchcase
 
 from aishell_core.clock import Clock
 from aishell_core.errors import UsageError
+from alerts.holding import Share
 from alerts.lease import TAKEN_AFTER_SECONDS
 from alerts.models import Acknowledgement, Alert, AlertChange, ChangeKind, Evidence, Fingerprint, Matcher, Phase, Silence
 from alerts.notify import group_rows
@@ -41,13 +42,18 @@ class Evaluation:
     unjudged: tuple[str, ...] = ()
     rules: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """By target, the rules of whoever lives and evaluates it, where that is known."""
+    shares: frozenset[Share] = frozenset()
+    """What others evaluate there besides."""
 
     def lacking(self, rules: Iterable[Rule], targets: Iterable[str]) -> tuple[str, ...]:
         """Which of these rules are not evaluated for some of these targets that they are for, because whoever has it goes by others."""
         judged = {target: self.rules[target] for target in targets if target in self.rules}
         known = frozenset[str].intersection(*judged.values()) if judged else None
         missing = [rule for rule in rules if known is not None and rule.name not in known]
-        return tuple(rule.name for rule in missing if any(rule.name not in judged[each] and _is_for(rule, each) for each in judged))
+        return tuple(rule.name for rule in missing if any(self._lacks(rule, each) for each in judged))
+
+    def _lacks(self, rule: Rule, target: str) -> bool:
+        return rule.name not in self.rules[target] and (target, rule.name) not in self.shares and _is_for(rule, target)
 
 
 def _is_for(rule: Rule, target: str) -> bool:
@@ -231,9 +237,9 @@ def evaluation(connection: sqlite3.Connection, clock: Clock, boot: str) -> Evalu
     first = max(living.values() or found.judges, key=lambda judge: (judge.targets, -judge.fence), default=None)
     if first is None:
         return Evaluation(evaluated_at=max((at for ward in found.wards if (at := ward.evaluated_at) is not None), default=None))
-    by = lease_rows.rules(connection)
-    rules = {ward.target: by[ward.fence] for ward in found.wards if ward.fence in living and ward.fence in by}
-    return Evaluation(first.holder, first.evaluated_at, bool(living), unjudged, rules)
+    rules = {ward.target: found.rules[ward.fence] for ward in found.wards if ward.fence in living and ward.fence in found.rules}
+    shares = frozenset(share for share, fence in found.shares.items() if fence in living)
+    return Evaluation(first.holder, first.evaluated_at, bool(living), unjudged, rules, shares)
 
 
 def _is_alive(tenure: lease_rows.Tenure, clock: Clock, boot: str) -> bool:

@@ -243,7 +243,7 @@ class AlertService:
         if taken is not None:
             self._evaluator.begin(taken)
         if self._look.is_evaluator:
-            self._evaluator.leave(self._look.held)
+            self._evaluator.leave(self._look.holding)
             self._teller.judge = self._look.fence
         # Without any state database a dashboard judges for its own screen; beside one, only as the one whose turn it is.
         if self._desk.is_claimed or not self._desk.is_open:

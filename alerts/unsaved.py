@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from alerts.evaluation import Evaluated
 from alerts.models import Alert, AlertChange, ChangeKind, Evidence, Fingerprint
@@ -55,6 +55,11 @@ class Unsaved:
     def put(self, alerts: Iterable[Alert]) -> None:
         """Have these alerts written as they are."""
         self._alerts |= {alert.fingerprint: alert for alert in alerts}
+
+    def leave(self, fingerprints: Collection[Fingerprint]) -> None:
+        """Another program judges these alerts: how they stand is its to write."""
+        self._alerts = {name: alert for name, alert in self._alerts.items() if name not in fingerprints}
+        self._gone = {name for name in self._gone if name not in fingerprints}
 
     def link(self, changed: Mapping[str, str | None]) -> None:
         """Have it written whom these targets replicate from."""

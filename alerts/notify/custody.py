@@ -4,38 +4,43 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aishell_core.state.codec import storable
-from aishell_core.values import TargetId
+from alerts.holding import Share
 from alerts.models import Alert, Fingerprint
-from alerts.store import alert_rows
+from alerts.store import alert_rows, lease_rows
 
 
 @dataclass(frozen=True, slots=True)
 class Custody:
     """Targets of others: `foreign` are those that another program judges, `idle` those that nobody does.
 
-    `alerts` are those of this program, by fingerprint. `leads` says whether what belongs to nobody is this program's.
+    `shares` are rules that another one judges than who has the target, each with whether that is this program. `alerts` are those of
+    this program, by fingerprint. `leads` says whether what belongs to nobody is this program's.
     """
 
     alerts: Mapping[Fingerprint, Alert]
     foreign: frozenset[str] = frozenset()
     idle: frozenset[str] = frozenset()
     leads: bool = True
+    shares: Mapping[Share, bool] = field(default_factory=dict)
 
     def alert(self, connection: sqlite3.Connection, fingerprint: Fingerprint) -> Alert | None:
         """An alert as it stands, whoever judges it; None where there is none any more."""
-        return self.alerts.get(fingerprint) or (alert_rows.one(connection, fingerprint) if self.foreign or self.idle else None)
+        is_shared = self.foreign or self.idle or self.shares
+        return self.alerts.get(fingerprint) or (alert_rows.one(connection, fingerprint) if is_shared else None)
 
-    def is_ours(self, target: TargetId) -> bool:
-        """Whether what is known of a target here is the truth."""
-        name = storable(target)
-        return name not in self.foreign and name not in self.idle
+    def is_ours(self, alert: Alert) -> bool:
+        """Whether what is known of an alert here is the truth."""
+        name = storable(alert.key.target)
+        is_own_share = self.shares.get((name, storable(alert.rule))) if self.shares else None
+        return is_own_share if is_own_share is not None else name not in self.foreign and name not in self.idle
 
-    def is_idle(self, target: TargetId) -> bool:
-        """Whether nobody judges a target now, so that its alerts stay as they were told."""
-        return storable(target) in self.idle
+    def is_idle(self, alert: Alert) -> bool:
+        """Whether nobody judges an alert now, so that it stays as it was told."""
+        name = storable(alert.key.target)
+        return name in self.idle and (name, storable(alert.rule)) not in self.shares
 
 
 def custody_of(connection: sqlite3.Connection, alerts: Mapping[Fingerprint, Alert], judge: int) -> Custody:
@@ -49,6 +54,7 @@ def custody_of(connection: sqlite3.Connection, alerts: Mapping[Fingerprint, Aler
         frozenset(target for target, fence in rows if fence is not None),
         frozenset(target for target, fence in rows if fence is None),
         first is None or first == judge,
+        {share: fence == judge for share, fence in lease_rows.shares(connection).items()},
     )
 
 

@@ -70,7 +70,7 @@ def raise_due(connection: sqlite3.Connection, custody: Custody, routes: Routes, 
     sql = "SELECT fingerprint, after_seconds, channels FROM notice_escalation WHERE due_at <= ? OR due_at > ?"
     for fingerprint, after_seconds, channels in connection.execute(sql, (now, now + LONGEST_WAIT_SECONDS)).fetchall():
         alert = custody.alert(connection, fingerprint)
-        if alert is not None and not custody.is_ours(alert.key.target):
+        if alert is not None and not custody.is_ours(alert):
             continue
         row = (fingerprint, after_seconds, channels)
         again = "UPDATE notice_escalation SET due_at = ? WHERE fingerprint = ? AND after_seconds = ? AND channels = ?"

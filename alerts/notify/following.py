@@ -19,11 +19,7 @@ from alerts.notify.models import Routes
 
 def follow_rules(connection: sqlite3.Connection, custody: Custody, routes: Routes, now: float) -> None:
     """Put this program's living alerts where their rules want them; one without a rule just now stays where it is."""
-    living = [
-        alert
-        for alert in custody.alerts.values()
-        if alert.phase.is_active and alert.rule in routes.rules and custody.is_ours(alert.key.target)
-    ]
+    living = [alert for alert in custody.alerts.values() if alert.phase.is_active and alert.rule in routes.rules and custody.is_ours(alert)]
     if living:
         known = _known(connection)
         astray = [alert for alert in living if _is_astray(alert, known[storable(alert.fingerprint)], routes)]

@@ -104,7 +104,7 @@ def place_waiting(connection: sqlite3.Connection, custody: Custody, routes: Rout
     for fingerprint, group in connection.execute(sql, (_WAITING,)).fetchall():
         alert = custody.alert(connection, fingerprint)
         is_over = alert is None or not alert.phase.is_active
-        if alert is not None and not is_over and (alert.rule not in routes.rules or not custody.is_ours(alert.key.target)):
+        if alert is not None and not is_over and (alert.rule not in routes.rules or not custody.is_ours(alert)):
             continue
         connection.execute("DELETE FROM notice_member WHERE fingerprint = ? AND notice_group = ?", (fingerprint, group))
         _drop_empty(connection, [group])
@@ -157,7 +157,7 @@ def due_groups(connection: sqlite3.Connection, custody: Custody, routes: Routes,
         Group(id_, channel, name, decode_labels(labels), opened_at, sent_at, members=_members(connection, id_, custody, routes, now))
         for id_, channel, name, labels, opened_at, sent_at in found
     )
-    return tuple(each for each in groups if not each.members or any(custody.is_ours(member.alert.key.target) for member in each.members))
+    return tuple(each for each in groups if not each.members or any(custody.is_ours(member.alert) for member in each.members))
 
 
 def forget(connection: sqlite3.Connection, group: Group, fingerprints: Iterable[Fingerprint]) -> None:
@@ -318,8 +318,8 @@ def _members(connection: sqlite3.Connection, group: int, custody: Custody, route
         alert = custody.alert(connection, fingerprint) or _last_known(fingerprint, written, now)
         if alert is not None:
             is_waiting = is_without_rule(alert, custody, routes)
-            is_unnamed = custody.is_ours(alert.key.target) and not is_named(connection, alert, channel, routes)
-            found.append(Member(alert, Level(level) if level else None, custody.is_idle(alert.key.target), is_waiting, is_unnamed))
+            is_unnamed = custody.is_ours(alert) and not is_named(connection, alert, channel, routes)
+            found.append(Member(alert, Level(level) if level else None, custody.is_idle(alert), is_waiting, is_unnamed))
     return tuple(found)
 
 
@@ -329,7 +329,7 @@ def is_without_rule(alert: Alert, custody: Custody, routes: Routes) -> bool:
     What another program judges it may have a rule for, and an alert of notification itself has none.
     """
     is_own = alert.fingerprint.startswith(OWN_PREFIX)
-    return alert.phase.is_active and not is_own and alert.rule not in routes.rules and custody.is_ours(alert.key.target)
+    return alert.phase.is_active and not is_own and alert.rule not in routes.rules and custody.is_ours(alert)
 
 
 def _last_known(fingerprint: Fingerprint, written: str, now: float) -> Alert | None:

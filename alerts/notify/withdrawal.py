@@ -42,7 +42,7 @@ def _reminds_of_what_is_taken_on(connection: sqlite3.Connection, tells: Tells, c
             if level is None or _told(connection, name, group) != str(level):
                 return False
             alert = custody.alert(connection, name)
-            if alert is None or alert.acknowledgement is None or not custody.is_ours(alert.key.target):
+            if alert is None or alert.acknowledgement is None or not custody.is_ours(alert):
                 return False
     return bool(tells.groups)
 
@@ -59,7 +59,7 @@ def _is_no_more_to_be_told(
 ) -> bool:
     """Whether an alert of this program has been muted or acknowledged, or its rule names the channel no more."""
     alert = custody.alert(connection, fingerprint)
-    if alert is None or not custody.is_ours(alert.key.target):
+    if alert is None or not custody.is_ours(alert):
         return False
     if alert.is_muted or not is_named(connection, alert, channel.name, routes):
         return True

@@ -34,9 +34,13 @@ def load(connection: sqlite3.Connection) -> dict[Fingerprint, Alert]:
 
 
 def others(connection: sqlite3.Connection, fence: int) -> dict[Fingerprint, Alert]:
-    """The alerts of all targets but those that one who evaluates has, with their acknowledgements."""
+    """The alerts that one who evaluates does not judge, with their acknowledgements."""
     taken_on = acknowledgements(connection)
-    sql = "SELECT body FROM alert WHERE target NOT IN (SELECT target FROM alert_ward WHERE fence = ?) ORDER BY fingerprint"
+    sql = (
+        "SELECT body FROM alert LEFT JOIN alert_share AS share ON share.target = alert.target AND share.rule = alert.rule"
+        " WHERE CASE WHEN share.fence IS NULL THEN alert.target NOT IN (SELECT target FROM alert_ward WHERE fence = ?1)"
+        " ELSE share.fence <> ?1 END ORDER BY fingerprint"
+    )
     found = (decode_alert(body) for (body,) in connection.execute(sql, (fence,)).fetchall())
     return {alert.fingerprint: with_acknowledgement(alert, taken_on) for alert in found if alert is not None}
 

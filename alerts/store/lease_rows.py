@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aishell_core.state.codec import storable
+from alerts.holding import Share
 
 ALL_TARGETS = ""
 """Stands among the targets for the figures across all of them."""
@@ -46,17 +47,20 @@ class Ward:
 
 @dataclass(frozen=True, slots=True)
 class Tenures:
-    """All who evaluate, and all targets."""
+    """All who evaluate, and all targets; by `fence` the rules that each judges by who says so, and by `Share` who has it."""
 
     judges: tuple[Tenure, ...] = ()
     wards: tuple[Ward, ...] = ()
+    rules: Mapping[int, frozenset[str]] = field(default_factory=dict)
+    shares: Mapping[Share, int] = field(default_factory=dict)
 
 
 def load(connection: sqlite3.Connection) -> Tenures:
     """Everything; nothing while nobody has ever evaluated."""
     judges = connection.execute("SELECT fence, holder, boot, beat, steady, at, evaluated_at, targets FROM alert_judge ORDER BY fence")
     wards = connection.execute("SELECT target, origin, fence, evaluated_at, left_at FROM alert_ward ORDER BY target")
-    return Tenures(tuple(Tenure(*row) for row in judges.fetchall()), tuple(Ward(*row) for row in wards.fetchall()))
+    judges_found, wards_found = tuple(Tenure(*row) for row in judges.fetchall()), tuple(Ward(*row) for row in wards.fetchall())
+    return Tenures(judges_found, wards_found, rules(connection), shares(connection))
 
 
 def begin(connection: sqlite3.Connection, holder: str, boot: str, steady: float, at: float, targets: int) -> int:
@@ -106,18 +110,34 @@ def end(connection: sqlite3.Connection, fence: int, at: float) -> None:
     """Somebody evaluates no more: others may have all that was theirs."""
     owned = connection.execute("SELECT target FROM alert_ward WHERE fence = ?", (fence,)).fetchall()
     release(connection, [target for (target,) in owned], at)
+    connection.execute("DELETE FROM alert_share WHERE fence = ?", (fence,))
     connection.execute("DELETE FROM alert_judge WHERE fence = ?", (fence,))
 
 
+def share(connection: sqlite3.Connection, fence: int, shares: Iterable[Share]) -> None:
+    """Give somebody rules on targets of others."""
+    connection.executemany("INSERT OR REPLACE INTO alert_share (target, rule, fence) VALUES (?, ?, ?)", [(*each, fence) for each in shares])
+
+
+def unshare(connection: sqlite3.Connection, fence: int, shares: Iterable[Share]) -> None:
+    """Take such rules back to whoever has the target."""
+    connection.executemany("DELETE FROM alert_share WHERE target = ? AND rule = ? AND fence = ?", [(*each, fence) for each in shares])
+
+
+def shares(connection: sqlite3.Connection) -> dict[Share, int]:
+    """Who judges which rule on a target of another one."""
+    return {(target, rule): fence for target, rule, fence in connection.execute("SELECT target, rule, fence FROM alert_share")}
+
+
 def tell_rules(connection: sqlite3.Connection, fence: int, rules: Iterable[str]) -> None:
-    """Note by which rules somebody judges."""
-    connection.execute("UPDATE alert_judge SET rules = ? WHERE fence = ?", (storable("\n".join(sorted(rules))), fence))
+    """Note by which rules somebody judges; of none at all a line without a name is left, which says so."""
+    connection.execute("UPDATE alert_judge SET rules = ? WHERE fence = ?", (storable("\n".join(sorted(rules)) or "\n"), fence))
 
 
 def rules(connection: sqlite3.Connection) -> dict[int, frozenset[str]]:
     """By which rules each judges who says so."""
     found = connection.execute("SELECT fence, rules FROM alert_judge WHERE rules != ''").fetchall()
-    return {fence: frozenset(text.split("\n")) for fence, text in found}
+    return {fence: frozenset(filter(None, text.split("\n"))) for fence, text in found}
 
 
 def beat(connection: sqlite3.Connection, fence: int, steady: float, at: float, evaluated_at: float | None) -> bool:

@@ -7,16 +7,19 @@ only grows (the history, evidence, the ledger of deliveries) the part that came 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Iterator
 
 from aishell_core.state.upgrade import Steps
+from alerts.holding import Holding
 
 _FAMILIES = ("alert", "notice")
 _GROWING = {"alert_change": "id", "notice_attempt": "id", "alert_evidence": ""}
 """By table, the column that numbers its rows, if any."""
-_LEASES = frozenset({"alert_judge", "alert_ward"})
-_PARTED = {"alert": "target", "alert_link": "target"}
-"""By table of which each program that evaluates has rows of its own, the column that tells whose they are."""
+_LEASES = frozenset({"alert_judge", "alert_ward", "alert_share"})
+_PARTED = frozenset({"alert", "alert_link"})
+"""The tables of which each program that evaluates has rows of its own: those of its targets."""
+_BY_RULE = frozenset({"alert"})
+"""Those of them in which a rule on one of its targets may be another one's."""
 
 
 def in_memory(steps: Steps) -> sqlite3.Connection:
@@ -35,16 +38,28 @@ def carry_over(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
             _insert(source, target, table, _columns(source, table))
 
 
-def carry_back(source: sqlite3.Connection, target: sqlite3.Connection, held: Collection[str] | None = None) -> None:
-    """The same but for the leases, and add to what only grows; with `held`, of the alerts only those of these targets."""
+def carry_back(source: sqlite3.Connection, target: sqlite3.Connection, holding: Holding | None = None) -> None:
+    """The same but for the leases, and add to what only grows; with `holding`, of the alerts only what is in it."""
     for table in _tables(source):
         if table not in _GROWING and table not in _LEASES:
-            column = _PARTED.get(table) if held is not None else None
-            for where, bound in [("", ())] if column is None else [(f" WHERE {column} = ?", (name,)) for name in held or ()]:
+            for where, bound in [("", ())] if holding is None else _parts(table, holding):
                 target.execute(f"DELETE FROM {table}{where}", bound)  # noqa: S608
                 _insert(source, target, table, _columns(source, table), where, bound)
     for table, number in _GROWING.items():
         _insert(source, target, table, [name for name in _columns(source, table) if name != number])
+
+
+def _parts(table: str, holding: Holding) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The conditions for those rows of a table that are of a holding, each with its values."""
+    if table not in _PARTED:
+        yield "", ()
+        return
+    by_rule = table in _BY_RULE
+    for target in sorted(holding.targets):
+        apart = sorted(rule for whose, rule in holding.apart if whose == target) if by_rule else []
+        yield " WHERE target = ?" + (f" AND rule NOT IN ({', '.join('?' * len(apart))})" if apart else ""), (target, *apart)
+    if by_rule:
+        yield from ((" WHERE target = ? AND rule = ?", share) for share in sorted(holding.shares))
 
 
 def _tables(connection: sqlite3.Connection) -> list[str]:

@@ -129,7 +129,7 @@ def alerts_text(standing: Standing, shown: Sequence[Alert], now: float, lacking:
     if lacking:
         more = f" and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else ""
         named = ", ".join(lacking[:_NAMED])
-        lines.append(printable(f"nobody evaluates the rules {named}{more}: whoever has their targets does not go by this configuration"))
+        lines.append(printable(f"nobody evaluates the rules {named}{more}: whoever has their targets does not go by this configuration; a dashboard with it would"))
     return "\n".join(lines)
 
 

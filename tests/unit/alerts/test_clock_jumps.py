@@ -11,6 +11,7 @@ from aishell_core.catalogue import CATALOGUE
 from aishell_core.values import Failure, FailureCode, Reading, Sample, TargetId, Tier
 from alerts.desk import Look
 from alerts.evaluator import Evaluator
+from alerts.holding import Holding
 from alerts.models import Absence, AlertChange, ChangeKind, Traits
 from alerts.rule import Missing, Rule
 from tests.alert_service import book_of, usage_rule
@@ -93,7 +94,7 @@ class Watcher:
             self.evaluator.observe(reading, interval)
 
     def evaluate(self) -> list[AlertChange]:
-        found = self.evaluator.judge(Look(is_evaluator=True, held=frozenset(self.traits)))()
+        found = self.evaluator.judge(Look(is_evaluator=True, holding=Holding(frozenset(self.traits))))()
         self.evaluator.take(found)
         return list(found.changes)
 
