@@ -24,7 +24,7 @@ from aishell_ops.backups.progress import Stage, Step, Tell, nobody
 from aishell_ops.backups.repository import Repository
 from aishell_ops.backups.streams.contract import Keys, Reader, Stop
 from aishell_ops.backups.streams.digest import Digest
-from aishell_ops.backups.streams.line import Line as Stages
+from aishell_ops.backups.streams.stages import Stages
 from aishell_ops.backups.streams.stopping import expect_wanted
 
 _PIECE_BYTES = 1 << 20

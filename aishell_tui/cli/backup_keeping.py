@@ -16,10 +16,11 @@ from aishell_tui.cli.backup_options import IdArgument, StorageOption, desk_of, n
 from aishell_tui.cli.terminal import note, printable, say
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from aishell_ops.backups.keeping import Removal
-    from aishell_ops.backups.models import Backup, RecordKind
+    from aishell_ops.backups.models import Backup
     from aishell_ops.backups.storage.address import StorageAddress
     from aishell_ops.backups.unmade import Unmade
     from aishell_tui.backup_desk import BackupDesk
@@ -35,10 +36,14 @@ def register(app: typer.Typer) -> None:
         "delete",
         epilog=examples("aishell backup delete latest --dry-run", "aishell backup delete latest --force --confirm app"),
     )(delete)
-    app.command("pin", epilog=examples('aishell backup pin latest --for 90d --note "before the migration"'))(pin)
-    app.command("unpin", epilog=examples("aishell backup unpin latest"))(unpin)
-    app.command("hold", epilog=examples('aishell backup hold latest --note "case 4711"'))(hold)
-    app.command("release", epilog=examples("aishell backup release latest"))(release)
+    pins = "Keep a backup, whatever retention says.\n\nPeople may still delete it."
+    app.command("pin", help=pins, epilog=examples('aishell backup pin latest --for 90d --note "before the migration"'))(_keeping("pinned"))
+    app.command("unpin", help="Leave a backup to retention again.", epilog=examples("aishell backup unpin latest"))(_leaving("unpinned"))
+    holds = "Keep a backup from being deleted by anybody, until it is released."
+    app.command("hold", help=holds, epilog=examples('aishell backup hold latest --note "case 4711"'))(_keeping("held"))
+    app.command("release", help="Let a held backup be deleted again.", epilog=examples("aishell backup release latest"))(
+        _leaving("released")
+    )
     app.command("prune", epilog=examples("aishell backup prune --dry-run", "aishell backup prune -d app"))(prune)
 
 
@@ -189,65 +194,37 @@ def _removal_text(one: Shelved, removal: Removal) -> str:
     return "\n".join(map(printable, lines))
 
 
-def pin(
-    context: typer.Context,
-    id: IdArgument,
-    lasting: ForOption = "",
-    why: NoteOption = "",
-    storage: StorageOption = None,
-    config: ConfigOption = None,
-    json: JsonOption = False,
-) -> int:
-    """Keep a backup, whatever retention says.
+def _keeping(kind: str) -> Callable[..., int]:
+    """The command that marks a backup for a while, by the kind of its record."""
 
-    People may still delete it.
-    """
-    from aishell_ops.backups.models import RecordKind
+    def mark(
+        context: typer.Context,
+        id: IdArgument,
+        lasting: ForOption = "",
+        why: NoteOption = "",
+        storage: StorageOption = None,
+        config: ConfigOption = None,
+        json: JsonOption = False,
+    ) -> int:
+        return _mark(context, config, storage, id, kind, lasting, why, json=json)
 
-    return _mark(context, config, storage, id, RecordKind.PINNED, lasting, why, json=json)
-
-
-def unpin(
-    context: typer.Context,
-    id: IdArgument,
-    why: NoteOption = "",
-    storage: StorageOption = None,
-    config: ConfigOption = None,
-    json: JsonOption = False,
-) -> int:
-    """Leave a backup to retention again."""
-    from aishell_ops.backups.models import RecordKind
-
-    return _mark(context, config, storage, id, RecordKind.UNPINNED, "", why, json=json)
+    return mark
 
 
-def hold(
-    context: typer.Context,
-    id: IdArgument,
-    lasting: ForOption = "",
-    why: NoteOption = "",
-    storage: StorageOption = None,
-    config: ConfigOption = None,
-    json: JsonOption = False,
-) -> int:
-    """Keep a backup from being deleted by anybody, until it is released."""
-    from aishell_ops.backups.models import RecordKind
+def _leaving(kind: str) -> Callable[..., int]:
+    """The command that takes such a mark back."""
 
-    return _mark(context, config, storage, id, RecordKind.HELD, lasting, why, json=json)
+    def mark(
+        context: typer.Context,
+        id: IdArgument,
+        why: NoteOption = "",
+        storage: StorageOption = None,
+        config: ConfigOption = None,
+        json: JsonOption = False,
+    ) -> int:
+        return _mark(context, config, storage, id, kind, "", why, json=json)
 
-
-def release(
-    context: typer.Context,
-    id: IdArgument,
-    why: NoteOption = "",
-    storage: StorageOption = None,
-    config: ConfigOption = None,
-    json: JsonOption = False,
-) -> int:
-    """Let a held backup be deleted again."""
-    from aishell_ops.backups.models import RecordKind
-
-    return _mark(context, config, storage, id, RecordKind.RELEASED, "", why, json=json)
+    return mark
 
 
 def _mark(
@@ -255,7 +232,7 @@ def _mark(
     config: Path | None,
     storage: list[str] | None,
     id_: str,
-    kind: RecordKind,
+    word: str,
     lasting: str,
     why: str,
     *,
@@ -263,13 +240,13 @@ def _mark(
 ) -> int:
     """Say it of the backup in every storage that has it."""
     from aishell_core.units import parse_duration
-    from aishell_ops.backups.models import Record
+    from aishell_ops.backups.models import Record, RecordKind
     from aishell_tui.cli.backup_shapes import BackupMarked
     from aishell_tui.cli.encode import to_json
     from aishell_tui.cli.reports.backups import backup_row
     from aishell_tui.oneshot import run
 
-    now = time.time()
+    now, kind = time.time(), RecordKind(word)
     desk = desk_of(choice(context, config), ())
     shelf = shelf_of(desk, storage)
     found = shelf.named(id_)

@@ -65,6 +65,15 @@ LevelOption = Annotated[int | None, typer.Option("--level", metavar="N", help="H
 ProofOption = Annotated[
     str, typer.Option("--proof", metavar="WHAT", help="What is kept to prove a restore by: none, counts or full.", show_default=False)
 ]
+CompressionOption = Annotated[
+    str, typer.Option("--compression", "-c", metavar="WAY", help="zstd, gzip, bzip2 or none.", show_default=False)
+]
+FormatOption = Annotated[str, typer.Option("--format", metavar="FORM", help="native, sql, json or csv.", show_default=False)]
+VerifyOption = Annotated[
+    bool | None, typer.Option("--verify/--no-verify", help="Read it back and check it; else as configured.", show_default=False)
+]
+EncryptOption = Annotated[bool | None, typer.Option("--encrypt/--no-encrypt", help="Encrypt it; else as configured.", show_default=False)]
+IncrementalOption = Annotated[bool, typer.Option("--incremental", help="Only what changed since the last one.")]
 
 
 def words_of(values: list[str] | None) -> tuple[str, ...]:

@@ -41,6 +41,30 @@ if TYPE_CHECKING:
     from aishell_tui.backup_desk import BackupDesk
     from aishell_tui.backup_shelf import Shelf, Shelved
 
+IntoOption = Annotated[
+    str,
+    typer.Option(
+        "--database",
+        "-d",
+        metavar="NAME",
+        help="Into this configured database, instead of the one that was saved.",
+        show_default=False,
+        autocompletion=complete_target,
+    ),
+]
+TargetOption = Annotated[
+    str, typer.Option("--target", metavar="NAME", help="Under another name: of a database, of SQLite a file.", show_default=False)
+]
+MomentOption = Annotated[str, typer.Option("--point-in-time", "--time", metavar="TIME", help="As it was at this time.", show_default=False)]
+ReplaceOption = Annotated[bool, typer.Option("--drop-existing", help="What is there may be replaced, and is lost.")]
+GoOnOption = Annotated[bool, typer.Option("--continue-on-error", help="Keep what can be restored, whatever fails.")]
+LossOption = Annotated[
+    bool, typer.Option("--accept-loss", help="Values that have no place in another engine become NULL, or get a replacement sign.")
+]
+SideBySideOption = Annotated[
+    int, typer.Option("--jobs", "-j", metavar="N", min=1, help="By so many jobs side by side, where the engine can.")
+]
+
 _DIFFERENT = 1
 
 
@@ -59,30 +83,14 @@ def register(app: typer.Typer) -> None:
 def restore(
     context: typer.Context,
     id: IdArgument,
-    database: Annotated[
-        str,
-        typer.Option(
-            "--database",
-            "-d",
-            metavar="NAME",
-            help="Into this configured database, instead of the one that was saved.",
-            show_default=False,
-            autocompletion=complete_target,
-        ),
-    ] = "",
-    name: Annotated[
-        str, typer.Option("--target", metavar="NAME", help="Under another name: of a database, of SQLite a file.", show_default=False)
-    ] = "",
-    moment: Annotated[
-        str, typer.Option("--point-in-time", "--time", metavar="TIME", help="As it was at this time.", show_default=False)
-    ] = "",
+    database: IntoOption = "",
+    name: TargetOption = "",
+    moment: MomentOption = "",
     tables: TablesOption = None,
-    drop_existing: Annotated[bool, typer.Option("--drop-existing", help="What is there may be replaced, and is lost.")] = False,
-    continue_on_error: Annotated[bool, typer.Option("--continue-on-error", help="Keep what can be restored, whatever fails.")] = False,
-    accept_loss: Annotated[
-        bool, typer.Option("--accept-loss", help="Values that have no place in another engine become NULL, or get a replacement sign.")
-    ] = False,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", metavar="N", min=1, help="By so many jobs side by side, where the engine can.")] = 1,
+    drop_existing: ReplaceOption = False,
+    continue_on_error: GoOnOption = False,
+    accept_loss: LossOption = False,
+    jobs: SideBySideOption = 1,
     verify: Annotated[bool, typer.Option("--verify", help="Read all of the backup and check it first.")] = False,
     identity: IdentityOption = None,
     storage: StorageOption = None,
@@ -111,36 +119,29 @@ def restore(
         raise UsageError(
             "this version keeps no logs between backups, so that only the moments of backups can be restored", "leave --time out"
         )
-    answers = _Answers(
-        database=database,
-        name=name,
-        tables=words_of(tables),
-        drop_existing=drop_existing,
-        go_on=continue_on_error,
-        accept_loss=accept_loss,
-        jobs=jobs,
-        verify=verify,
-        files=tuple(identity or ()),
-        yes=yes,
-        confirm=confirm,
-        dry_run=dry_run,
-        verbose=verbose,
-        json=json,
-    )
+    wanted = _Wanted(name, words_of(tables), drop_existing, continue_on_error, accept_loss, jobs)
+    answers = _Answers(wanted, database, verify, tuple(identity or ()), yes, confirm, dry_run, verbose, json)
     return _carry_out(context, config, id, storage, answers)
 
 
 @dataclass(frozen=True, slots=True)
-class _Answers:
-    """The options of the command."""
+class _Wanted:
+    """What is to be restored how, under which name."""
 
-    database: str
     name: str
     tables: tuple[str, ...]
     drop_existing: bool
     go_on: bool
     accept_loss: bool
     jobs: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """The options of the command."""
+
+    wanted: _Wanted
+    database: str
     verify: bool
     files: tuple[Path, ...]
     yes: bool
@@ -180,14 +181,14 @@ class _Restoring:
     async def carry_out(self) -> int:
         from aishell_ops.backups.engines.contract import LoadRequest
 
-        answers = self._answers
+        answers, wanted = self._answers, self._answers.wanted
         request = LoadRequest(
-            database=answers.name,
-            tables=answers.tables,
-            replace=answers.drop_existing,
-            go_on=answers.go_on,
-            jobs=answers.jobs,
-            accept_loss=answers.accept_loss,
+            database=wanted.name,
+            tables=wanted.tables,
+            replace=wanted.drop_existing,
+            go_on=wanted.go_on,
+            jobs=wanted.jobs,
+            accept_loss=wanted.accept_loss,
         )
         plan, decision = await self._desk.plan_restore(self._target, self._found.backup, request)
         self._say_plan(plan, decision)

@@ -1,4 +1,4 @@
-"""aishell backup schedule, schedules, unschedule and run-scheduler: backups that are made by themselves."""
+"""aishell backup schedule, schedules and unschedule: backups that are to be made by themselves."""
 
 from __future__ import annotations
 
@@ -10,18 +10,49 @@ import typer
 
 from aishell_core.errors import UsageError
 from aishell_tui.cli.arguments import ConfigOption, DatabaseOption, JsonOption, choice, configuration, examples, tell_warnings
-from aishell_tui.cli.backup_options import JobsOption, LevelOption, MethodOption, ProofOption, TablesOption, desk_of, opens_of, words_of
+from aishell_tui.cli.backup_options import (
+    CompressionOption,
+    EncryptOption,
+    FormatOption,
+    IncrementalOption,
+    JobsOption,
+    LevelOption,
+    MethodOption,
+    ProofOption,
+    TablesOption,
+    VerifyOption,
+    desk_of,
+    words_of,
+)
+from aishell_tui.cli.backup_running import run_scheduler
 from aishell_tui.cli.terminal import note, printable, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from sqlite3 import Connection
 
-    from aishell_core.values import Event
     from aishell_tui.backup_desk import BackupDesk
     from aishell_tui.backup_jobs import Timetable
     from aishell_tui.cli.arguments import Choice
     from aishell_tui.config.load import Configuration
+
+CronArgument = Annotated[str, typer.Argument(metavar="[CRON]", help="When: minute hour day month weekday.", show_default=False)]
+CronOption = Annotated[str, typer.Option("--cron", metavar="CRON", help="The same as an option.", show_default=False)]
+NameOption = Annotated[str, typer.Option("--name", "-n", metavar="NAME", help="Its name.", show_default=False)]
+RetentionOption = Annotated[int, typer.Option("--retention", metavar="DAYS", help="Keep its backups so long; else as configured.", min=0)]
+EmailOption = Annotated[
+    list[str] | None, typer.Option("--email", metavar="ADDRESS", help="Who gets a mail when it ended.", show_default=False)
+]
+ChannelOption = Annotated[
+    list[str] | None, typer.Option("--channel", metavar="NAME", help="An alert channel that is told too.", show_default=False)
+]
+OutputOption = Annotated[
+    str, typer.Option("--output", metavar="FOLDER", help="To this folder, instead of the configured storage.", show_default=False)
+]
+ZoneOption = Annotated[
+    str, typer.Option("--timezone", metavar="ZONE", help="Such as Europe/Berlin; else this machine's.", show_default=False)
+]
+JitterOption = Annotated[str, typer.Option("--jitter", metavar="TIME", help="Begin up to so much later.", show_default=False)]
 
 _WRONG = 1
 
@@ -43,41 +74,27 @@ def register(app: typer.Typer) -> None:
 
 def schedule(
     context: typer.Context,
-    expression: Annotated[str, typer.Argument(metavar="[CRON]", help="When: minute hour day month weekday.", show_default=False)] = "",
-    cron: Annotated[str, typer.Option("--cron", metavar="CRON", help="The same as an option.", show_default=False)] = "",
-    name: Annotated[str, typer.Option("--name", "-n", metavar="NAME", help="Its name.", show_default=False)] = "",
+    expression: CronArgument = "",
+    cron: CronOption = "",
+    name: NameOption = "",
     database: DatabaseOption = None,
-    retention: Annotated[int, typer.Option("--retention", metavar="DAYS", help="Keep its backups so long; else as configured.", min=0)] = 0,
-    email: Annotated[
-        list[str] | None, typer.Option("--email", metavar="ADDRESS", help="Who gets a mail when it ended.", show_default=False)
-    ] = None,
-    channel: Annotated[
-        list[str] | None, typer.Option("--channel", metavar="NAME", help="An alert channel that is told too.", show_default=False)
-    ] = None,
-    compression: Annotated[
-        str, typer.Option("--compression", "-c", metavar="WAY", help="zstd, gzip, bzip2 or none.", show_default=False)
-    ] = "",
-    format: Annotated[str, typer.Option("--format", metavar="FORM", help="native, sql, json or csv.", show_default=False)] = "",
+    retention: RetentionOption = 0,
+    email: EmailOption = None,
+    channel: ChannelOption = None,
+    compression: CompressionOption = "",
+    format: FormatOption = "",
     level: LevelOption = None,
     proof: ProofOption = "",
     tables: TablesOption = None,
     method: MethodOption = "",
     jobs: JobsOption = None,
-    output: Annotated[
-        str, typer.Option("--output", metavar="FOLDER", help="To this folder, instead of the configured storage.", show_default=False)
-    ] = "",
+    output: OutputOption = "",
     cloud: Annotated[bool, typer.Option("--cloud", help="To the configured cloud.")] = False,
-    verify: Annotated[
-        bool | None, typer.Option("--verify/--no-verify", help="Read it back and check it; else as configured.", show_default=False)
-    ] = None,
-    encrypt: Annotated[
-        bool | None, typer.Option("--encrypt/--no-encrypt", help="Encrypt it; else as configured.", show_default=False)
-    ] = None,
-    incremental: Annotated[bool, typer.Option("--incremental", help="Only what changed since the last one.")] = False,
-    timezone: Annotated[
-        str, typer.Option("--timezone", metavar="ZONE", help="Such as Europe/Berlin; else this machine's.", show_default=False)
-    ] = "",
-    jitter: Annotated[str, typer.Option("--jitter", metavar="TIME", help="Begin up to so much later.", show_default=False)] = "",
+    verify: VerifyOption = None,
+    encrypt: EncryptOption = None,
+    incremental: IncrementalOption = False,
+    timezone: ZoneOption = "",
+    jitter: JitterOption = "",
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> int:
@@ -86,22 +103,11 @@ def schedule(
     The schedule is kept with the state, beside those of the configuration. It is run while a dashboard is open, or by
     aishell backup run-scheduler; what was missed meanwhile is made up for once.
     """
-    from aishell_tui.backup_jobs import written_job
-
-    if expression and cron and expression != cron:
-        raise UsageError("two different times were given", "give one, as an argument or with --cron")
-    when = expression or cron
-    if not when:
-        raise UsageError("when?", 'give a cron expression, such as "0 2 * * *" for every night at two')
     if incremental:
         raise UsageError("incremental backups cannot be made by this version", "leave --incremental out for full ones")
-    chosen = choice(context, config, None, database)
-    loaded = configuration(chosen)
-    names = _known(loaded, tuple(database or ()))
     options: dict[str, object] = {
-        "name": name or _name_of(names, when),
-        "schedule": when,
-        "databases": list(names) or None,
+        "name": name or None,
+        "schedule": _when(expression, cron),
         "retention": f"{retention}d" if retention else None,
         "email": list(email or ()) or None,
         "channels": list(channel or ()) or None,
@@ -120,11 +126,34 @@ def schedule(
         "jitter": jitter or None,
     }
     given = {key: value for key, value in options.items() if value is not None}
-    text = written_job(given)
-    _expect_told(loaded, tuple(email or ()), tuple(channel or ()))
-    _keep(context, loaded, str(options["name"]), text)
+    return _schedule(choice(context, config, None, database), tuple(database or ()), given, json=json)
+
+
+def _when(expression: str, cron: str) -> str:
+    if expression and cron and expression != cron:
+        raise UsageError("two different times were given", "give one, as an argument or with --cron")
+    if not (expression or cron):
+        raise UsageError("when?", 'give a cron expression, such as "0 2 * * *" for every night at two')
+    return expression or cron
+
+
+def _schedule(chosen: Choice, databases: tuple[str, ...], options: dict[str, object], *, json: bool) -> int:
+    """Keep what was given as a job, under a name of its own where none was given."""
+    from aishell_tui.backup_jobs import written_job
+
+    loaded = configuration(chosen)
+    names = _known(loaded, databases)
+    name = str(options.get("name") or _name_of(names, str(options["schedule"])))
+    told = {key: list(names) for key in ("databases",) if names}
+    text = written_job({**options, "name": name, **told})
+    _expect_told(loaded, _texts(options.get("email")), _texts(options.get("channels")))
+    _keep(chosen, loaded, name, text)
     tell_warnings(chosen, loaded)
-    return _say(loaded, str(options["name"]), json=json)
+    return _say(loaded, name, json=json)
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list) else ()
 
 
 def _known(loaded: Configuration, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -159,12 +188,12 @@ def _expect_told(loaded: Configuration, email: tuple[str, ...], channels: tuple[
         raise UsageError("no channel sends mail", hint)
 
 
-def _keep(context: typer.Context, loaded: Configuration, name: str, text: str) -> None:
+def _keep(chosen: Choice, loaded: Configuration, name: str, text: str) -> None:
     """Keep a schedule, as an act of a person with its record."""
     from aishell_ops.backups import book
     from aishell_ops.backups.book import KeptSchedule
 
-    desk = desk_of(choice(context), (), loaded)
+    desk = desk_of(chosen, (), loaded)
     if name in loaded.backups.jobs:
         raise UsageError(f"the configuration has a job {name!r} already", "give another name with --name")
     kept = KeptSchedule(name, text, time.time(), desk.authority.actor.user)
@@ -259,58 +288,3 @@ def unschedule(
     desk.administer(f"unschedule backup {name}", lambda: _transact(desk, lambda connection: book.remove_schedule(connection, name)))
     say(printable(f"{name} is removed"))
     return 0
-
-
-def run_scheduler(
-    context: typer.Context,
-    once: Annotated[bool, typer.Option("--once", help="Make what is due now, and end.")] = False,
-    config: ConfigOption = None,
-) -> int:
-    """Run the schedules, until it is ended.
-
-    One program runs them at a time: another one waits, and takes over when that has ended. A service of the system can
-    run it; every run is a line on standard error. What runs when it is ended leaves no half of a backup.
-
-    With --once the exit code is 1 when one of the runs did not go well; what failed waits for its next time.
-    """
-    from aishell_tui.oneshot import run
-
-    chosen = choice(context, config)
-    configuration(chosen)
-    return run(_run(chosen, once=once))
-
-
-async def _run(chosen: Choice, *, once: bool) -> int:
-    from aishell_core.clock import SystemClock
-    from aishell_core.values import Severity
-    from aishell_ops.backups.scheduler import OTHER_PROGRAM
-    from aishell_tui.backup_runs import BackupRuns
-    from aishell_tui.places import find_places
-
-    told: list[Event] = []
-
-    def tell(event: Event) -> None:
-        told.append(event)
-        _print(event)
-
-    runs = BackupRuns(lambda: configuration(chosen), find_places().state, SystemClock(), tell if once else _print, opens_of(chosen))
-    scheduler = runs.scheduler
-    if not once:
-        note("schedules are run from now on")
-        await scheduler.run()
-    try:
-        await scheduler.look()
-        await scheduler.settle()
-    finally:
-        scheduler.close()
-    if scheduler.fault:
-        from aishell_ops.backups.errors import BackupError, BusyError
-
-        kind = BusyError if scheduler.fault == OTHER_PROGRAM else BackupError
-        raise kind(scheduler.fault, "aishell backup schedules says how things stand")
-    return _WRONG if any(event.severity is not Severity.OK for event in told) else 0
-
-
-def _print(event: Event) -> None:
-    moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event.at))
-    note(printable(f"{moment} {event.severity} {event.target} {event.text}"))

@@ -21,6 +21,10 @@ from aishell_tui.cli.arguments import (
     tell_warnings,
 )
 from aishell_tui.cli.backup_options import (
+    CompressionOption,
+    EncryptOption,
+    FormatOption,
+    IncrementalOption,
     JobsOption,
     LevelOption,
     MethodOption,
@@ -28,6 +32,7 @@ from aishell_tui.cli.backup_options import (
     ProofOption,
     TablesOption,
     VerboseOption,
+    VerifyOption,
     desk_of,
     words_of,
 )
@@ -63,23 +68,17 @@ def create(
     name: Annotated[
         str, typer.Option("--name", metavar="JOB", help="Make it as this job of the configuration says; else a label.", show_default=False)
     ] = "",
-    compression: Annotated[
-        str, typer.Option("--compression", "-c", metavar="WAY", help="zstd, gzip, bzip2 or none.", show_default=False)
-    ] = "",
+    compression: CompressionOption = "",
     level: LevelOption = None,
-    incremental: Annotated[bool, typer.Option("--incremental", help="Only what changed since the last one.")] = False,
-    verify: Annotated[
-        bool | None, typer.Option("--verify/--no-verify", help="Read it back and check it; else as configured.", show_default=False)
-    ] = None,
-    format: Annotated[str, typer.Option("--format", metavar="FORM", help="native, sql, json or csv.", show_default=False)] = "",
+    incremental: IncrementalOption = False,
+    verify: VerifyOption = None,
+    format: FormatOption = "",
     proof: ProofOption = "",
     tables: TablesOption = None,
     method: MethodOption = "",
     jobs: JobsOption = None,
     cloud: Annotated[bool, typer.Option("--cloud", help="To the configured cloud; with --output to both.")] = False,
-    encrypt: Annotated[
-        bool | None, typer.Option("--encrypt/--no-encrypt", help="Encrypt it; else as configured.", show_default=False)
-    ] = None,
+    encrypt: EncryptOption = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", metavar="FOLDER", help="To this folder, instead of the configured storage.", show_default=False),

@@ -8,8 +8,8 @@ from aishell_ops.backups.storage.contract import Reader, Storage, Writer
 from aishell_ops.backups.streams.compression import unsqueezed
 from aishell_ops.backups.streams.contract import Keys, PlainSink, Progress, Stop, Stride
 from aishell_ops.backups.streams.digest import Digest
-from aishell_ops.backups.streams.line import Line
 from aishell_ops.backups.streams.pipe import Pipe
+from aishell_ops.backups.streams.stages import Stages
 from aishell_ops.backups.streams.stopping import expect_wanted
 
 _PIECE_BYTES = 1 << 20
@@ -26,17 +26,17 @@ def fetch(
     and its own block ends with that error, so that nothing of it is kept.
     """
     plain, stored = Digest(), Digest()
-    line = Line(stop)
-    with sink.opened(line) as taker:
-        from_storage = line.pipe()
+    stages = Stages(stop)
+    with sink.opened(stages) as taker:
+        from_storage = stages.pipe()
         to_unsqueeze = from_storage
         if keys is not None:
-            to_unsqueeze = line.pipe()
-            line.stage("decrypt", lambda: _decrypt(from_storage, to_unsqueeze, keys, key))
-        to_take = line.pipe()
-        line.stage("decompress", lambda: _unsqueeze(to_unsqueeze, to_take, compression, key))
-        line.stage("take", lambda: _take(to_take, taker, plain))
-        with line.running(), storage.reading(key) as reader:
+            to_unsqueeze = stages.pipe()
+            stages.stage("decrypt", lambda: _decrypt(from_storage, to_unsqueeze, keys, key))
+        to_take = stages.pipe()
+        stages.stage("decompress", lambda: _unsqueeze(to_unsqueeze, to_take, compression, key))
+        stages.stage("take", lambda: _take(to_take, taker, plain))
+        with stages.running(), storage.reading(key) as reader:
             while piece := reader.read(_PIECE_BYTES):
                 before = stored.size_bytes // _STRIDE_BYTES
                 stored.add(piece)

@@ -8,8 +8,8 @@ from aishell_ops.backups.storage.contract import Reader, Writer, Writes
 from aishell_ops.backups.streams.compression import FORMATS, squeezer
 from aishell_ops.backups.streams.contract import PlainSource, Progress, Recipe, Stop, Stride
 from aishell_ops.backups.streams.digest import Digest
-from aishell_ops.backups.streams.line import Line
 from aishell_ops.backups.streams.pipe import Pipe
+from aishell_ops.backups.streams.stages import Stages
 
 _PIECE_BYTES = 1 << 20
 _STRIDE_BYTES = 4 << 20
@@ -28,15 +28,15 @@ def store(source: PlainSource, storage: Writes, key: str, recipe: Recipe, progre
     name = key.rpartition("/")[2]
     plain, stored = Digest(), Digest()
     with storage.writing(key) as writer:
-        line = Line(stop)
-        to_squeeze = line.pipe()
-        to_write = to_encrypt = line.pipe()
-        line.stage("compress", lambda: _squeeze(to_squeeze, to_encrypt, recipe))
+        stages = Stages(stop)
+        to_squeeze = stages.pipe()
+        to_write = to_encrypt = stages.pipe()
+        stages.stage("compress", lambda: _squeeze(to_squeeze, to_encrypt, recipe))
         if recipe.encryption is not None:
-            to_write = line.pipe()
-            line.stage("encrypt", lambda: _encrypt(to_encrypt, to_write, recipe))
-        line.stage("write", lambda: _pass(to_write, writer, stored))
-        with line.running(), source.opened(line) as reader:
+            to_write = stages.pipe()
+            stages.stage("encrypt", lambda: _encrypt(to_encrypt, to_write, recipe))
+        stages.stage("write", lambda: _pass(to_write, writer, stored))
+        with stages.running(), source.opened(stages) as reader:
             while piece := reader.read(_PIECE_BYTES):
                 before = plain.size_bytes // _STRIDE_BYTES
                 plain.add(piece)
