@@ -58,6 +58,8 @@ _READABLE = "".join(map(chr, {*range(0x20, 0x7F)} - {*map(ord, "%?#")}))
 _SAFE = "/@+-._~"
 _SERVER = re.compile(r"(?:\[(?P<address>[0-9A-Fa-f:.%\w]+)\]|(?P<name>[^:\[\]\s]*))(?::(?P<port>[0-9]*))?")
 _HIGHEST_PORT = 65535
+_ODD_BYTE = re.compile("[\udc80-\udcff]")
+"""A byte of a name that is no UTF-8."""
 _PLACED = {"host", "port", "user", "password", "dbname"}
 """Options of a URL that say what its other parts say, and are kept there."""
 _FILE_SUFFIXES = {".db", ".sqlite", ".sqlite3", ".db3"}
@@ -68,6 +70,8 @@ _TLS_SCHEMES = {"redis": "rediss"}
 _SECURE = {"rediss", "valkeys"}
 _SOCKET_SUFFIX = "+unix"
 """Ends a scheme whose path is that of a socket."""
+_NAMED_BY_BYTES = {"postgres"}
+"""Engines whose databases may have names of any bytes, and are asked for them by these."""
 _SHOWN_OPTIONS = ("service", "sentinel", "sid", "db")
 """Options that say where a database is, and are shown with it."""
 _WITH_DEFAULTS = {"postgres", "pgbouncer", "redis", "mysql", "mongodb", "oracle"}
@@ -146,7 +150,7 @@ class Location:
         chosen = f"?{'&'.join(found)}" if found else ""
         scheme = _TLS_SCHEMES.get(self.engine, self.engine) if self.option("tls") else self.engine
         scheme += _SRV if self.option(_SRV.removeprefix("+")) == "true" else ""
-        return f"{scheme}://{user}{hosts}/{quote(self.database)}{chosen}"
+        return f"{scheme}://{user}{hosts}/{quote(self.database, errors='surrogateescape')}{chosen}"
 
 
 def _written(host: str, port: int) -> str:
@@ -226,6 +230,7 @@ def several_hosts(engine: str, parts: SplitResult) -> Location:
     Port 0 stands for one that is not written. Raises ValueError for a server or port that cannot be one.
     """
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    names = dict(parse_qsl(parts.query, errors="surrogateescape"))
     if parts.scheme.lower() in _SECURE:
         options["tls"] = "true"
     login, _, netloc = parts.netloc.rpartition("@")
@@ -245,20 +250,28 @@ def several_hosts(engine: str, parts: SplitResult) -> Location:
         engine=engine,
         host=first[0],
         port=first[1],
-        database=_ONLY_DATABASE.get(engine) or options.get("dbname") or _name(parts.path.removeprefix("/"), "database"),
-        user=options.get("user") or _name(user, "user"),
+        database=_ONLY_DATABASE.get(engine)
+        or _name(names.get("dbname") or _bytewise(parts.path.removeprefix("/")), "database", any_bytes=engine in _NAMED_BY_BYTES),
+        user=_name(names.get("user") or _bytewise(user), "user"),
         options=tuple(sorted((name, value) for name, value in options.items() if name not in _PLACED)),
         password=Secret(secret) if secret else None,
         others=tuple(others),
     )
 
 
-def _name(text: str, whose: str) -> str:
-    """A name as it is meant; the drivers send names in UTF-8, so that one of other bytes would become another name."""
+def _bytewise(text: str) -> str:
+    """A part of a URL without its escapes; bytes that are no UTF-8 stay what they are (surrogateescape)."""
+    return unquote(text, errors="surrogateescape")
+
+
+def _name(text: str, whose: str, *, any_bytes: bool = False) -> str:
+    """A name as it is meant; most drivers send names in UTF-8, so that one of other bytes would become another name."""
     try:
-        return unquote(text, errors="strict")
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"the {whose}'s name in the URL is not UTF-8", "rename it, or give it in UTF-8 with % escapes") from error
+        text.encode()
+    except UnicodeEncodeError as error:
+        if not any_bytes:
+            raise ConfigError(f"the {whose}'s name in the URL is not UTF-8", "rename it, or give it in UTF-8 with % escapes") from error
+    return text
 
 
 def _with_usual_port(location: Location, port: int) -> Location:
@@ -369,8 +382,9 @@ def default_name(location: Location) -> TargetId:
     # A socket's folder says less than the database.
     named = ((host, port) for host, port in location.servers if not host.startswith("/"))
     host = ",".join(host if port in usual else f"{host}:{port}" for host, port in named)
+    database = _ODD_BYTE.sub(lambda found: quote(found[0], errors="surrogateescape"), location.database)
     if location.database == "0" and host:
         return TargetId(host)  # the first of numbered databases
     if not host:
-        return TargetId(location.database or location.option("service") or location.engine)
-    return TargetId(f"{location.database}@{host}" if location.database else host)
+        return TargetId(database or location.option("service") or location.engine)
+    return TargetId(f"{database}@{host}" if database else host)

@@ -17,6 +17,7 @@ from aishell_core.engines.bounded import Bounded
 from aishell_core.engines.postgres_cells import reader, written
 from aishell_core.engines.postgres_errors import ServerError
 from aishell_core.engines.postgres_place import SYSTEM_CERTIFICATES, Place, Server
+from aishell_core.engines.postgres_startup import NamingLoop, is_plain, stand_in
 from aishell_core.engines.postgres_text import (
     ARRAY_TYPES,
     NUMBER_ARRAYS,
@@ -135,13 +136,14 @@ class PostgresConnection:
         cls, place: Place, server: Server, database: str, settings: Mapping[str, str], *, cached_statements: int
     ) -> PostgresConnection:
         """Connect; `settings` are startup parameters. Limits no time: the caller's deadline does. Raises ServerError and OSError."""
-        with _as_server_error():
+        with _as_server_error(), _of_odd_name(database):
+            named = {} if is_plain(database) else {"loop": NamingLoop(asyncio.get_running_loop(), database)}
             driver = await asyncpg.connect(
                 _tls_dsn(place),
                 host=server.host,
                 port=server.port,
                 user=place.user,
-                database=database,
+                database=stand_in(database),
                 # Not None, because the driver would then read the password file again, and not quite as others do.
                 password=server.password.reveal() if server.password is not None else "",
                 ssl=tls(place, server),
@@ -153,6 +155,7 @@ class PostgresConnection:
                 server_settings={"client_encoding": "UTF8", **settings},
                 target_session_attrs="any",
                 connection_class=_Counted,
+                **named,
             )
         connection = cls(driver)
         connection._read_texts()
@@ -331,6 +334,20 @@ class PostgresConnection:
                     await self._driver.close(timeout=seconds)
         finally:
             self.abort()
+
+
+@contextlib.contextmanager
+def _of_odd_name(database: str) -> Iterator[None]:
+    """Say what the driver hides: it reads no error that tells a name which is not UTF-8, such as that there is no such database."""
+    try:
+        yield
+    except asyncpg.ConnectionDoesNotExistError as error:
+        if is_plain(database):
+            raise
+        shown = database.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        raise ServerError(
+            "", f'the server refused the database "{shown}", whose name is not UTF-8; there may be none of this name'
+        ) from error
 
 
 async def _fetch_pieces(cursor: asyncpg.cursor.Cursor, found: Bounded) -> None:

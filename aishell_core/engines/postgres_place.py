@@ -14,6 +14,7 @@ from typing import TypeVar
 from aishell_core.engines.postgres_demands import DEMAND_VARIABLES, refuse_demands
 from aishell_core.engines.postgres_errors import PostgresError
 from aishell_core.engines.postgres_files import PasswordFile, read_passwords, read_service, service_files
+from aishell_core.engines.postgres_startup import is_plain
 from aishell_core.targets import Location, Secret, Target, TlsPolicy
 from aishell_core.values import FailureCode
 
@@ -136,6 +137,10 @@ def find_place(target: Target, environ: Mapping[str, str]) -> Place:
     _refuse_unknown(service, f"the service {service_name!r}")
     known = around | {name: value for name, value in service.items() if value} | written
     user = known.get("user") or getpass.getuser()
+    if not is_plain(user):
+        raise PostgresError(
+            FailureCode.UNSUPPORTED, "the name of the role is not UTF-8", "connect as another role; a database may be named so"
+        )
     database = known.get("dbname") or user
     servers, passwords = _servers(known, user, database, Path(known.get("passfile") or home / ".pgpass"))
     sslmode, ssl_options = _sslmode(target.tls, written, known), _ssl_options(known, home)

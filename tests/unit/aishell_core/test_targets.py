@@ -164,7 +164,18 @@ def test_a_file_has_neither_user_nor_host_and_what_stands_there_is_not_repeated(
     assert "sqlite:///path/to/app.db" in refused.value.hint
 
 
-@pytest.mark.parametrize(("url", "whose"), [("postgresql://h/db%FF%E9", "database"), ("mysql://r%FF@h/shop", "user")])
+@pytest.mark.parametrize(
+    ("url", "whose"), [("mysql://h/db%FF%E9", "database"), ("mysql://r%FF@h/shop", "user"), ("postgresql://h/?user=r%FF", "user")]
+)
 def test_a_name_that_is_not_utf8_is_refused_and_not_made_another(url: str, whose: str) -> None:
     with pytest.raises(ConfigError, match=f"the {whose}'s name in the URL is not UTF-8"):
         parse_location(url)
+
+
+@pytest.mark.parametrize("url", ["postgresql://h/caf%E9", "postgresql://h/?dbname=caf%E9"])
+def test_a_postgresql_database_is_meant_by_the_bytes_of_its_name(url: str) -> None:
+    """A cluster without an encoding may have databases of any bytes; what is shown of one can be written again."""
+    location = parse_location(url)
+    assert location.database == "caf\udce9"
+    assert location.redacted() == "postgres://h/caf%E9"
+    assert default_name(location) == "caf%E9@h"
