@@ -53,7 +53,13 @@ IntoOption = Annotated[
     ),
 ]
 TargetOption = Annotated[
-    str, typer.Option("--target", metavar="NAME", help="Under another name: of a database, of SQLite a file.", show_default=False)
+    str,
+    typer.Option(
+        "--target",
+        metavar="NAME",
+        help="Under another name: of a database; of SQLite a file beside it, or a whole path.",
+        show_default=False,
+    ),
 ]
 MomentOption = Annotated[str, typer.Option("--point-in-time", "--time", metavar="TIME", help="As it was at this time.", show_default=False)]
 ReplaceOption = Annotated[bool, typer.Option("--drop-existing", help="What is there may be replaced, and is lost.")]

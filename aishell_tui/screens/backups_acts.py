@@ -227,7 +227,7 @@ class BackupActingScreen(DashboardScreen):
 
         def picked(choice: str | None) -> None:
             if choice == _ANOTHER:
-                asked = ("Under which name?", "Of a server it is a database, of SQLite a file in the same folder.")
+                asked = ("Under which name?", "Of a server it is a database, of SQLite a file beside it, or a whole path.")
                 self.app.push_screen(AskScreen(f"restore {chosen.backup.id}", asked), named)
             elif choice is not None:
                 self._preview(chosen, known[choice], "")

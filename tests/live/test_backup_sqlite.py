@@ -29,6 +29,7 @@ from aishell_ops.backups.models import Backup, Format, ProofLevel
 from aishell_ops.backups.progress import Stage
 from aishell_ops.backups.repository import Repository
 from aishell_ops.backups.restore import Restored, RestoreOrder, plan_restore, restore
+from aishell_ops.backups.rows.engines.sqlite import SqliteTables
 from aishell_ops.backups.storage.address import StorageAddress, StorageKind
 from aishell_ops.backups.storage.contract import Storage
 from aishell_ops.backups.storage.folder import FolderStorage
@@ -196,6 +197,46 @@ async def test_a_file_that_is_there_is_replaced_only_by_who_says_so(storage: Sto
         await _restore(storage, database, backup)
     await _restore(storage, database, backup, database="other.db")
     assert _dump(database.with_name("other.db")) == _dump(database)
+
+
+async def test_a_whole_path_names_a_file_of_another_folder(storage: Storage, database: Path, tmp_path: Path) -> None:
+    (tmp_path / "else where").mkdir()
+    new = tmp_path / "else where" / "new.db"
+    backup = await _take(storage, database)
+    restored = await _restore(storage, database, backup, database=str(new))
+    assert restored.comparison.is_proof
+    assert _dump(new) == _dump(database)
+    with pytest.raises(RefusedError, match=r"new\.db is there; --drop-existing replaces it"):
+        await _restore(storage, database, backup, database=str(new))
+    with pytest.raises(RefusedError, match=r"the folder .*/none is missing"):
+        await _restore(storage, database, backup, database=str(tmp_path / "none" / "new.db"))
+
+
+async def test_what_no_file_can_be_called_and_what_is_no_file_is_told(storage: Storage, database: Path, tmp_path: Path) -> None:
+    (tmp_path / "folder.db").mkdir()
+    os.mkfifo(tmp_path / "pipe.db")
+    backup = await _take(storage, database)
+    for name, words in (
+        ("folder.db", "is a folder, and is never replaced"),
+        ("..", "neither the name of a file nor a whole path"),
+        ("sub/new.db", "neither the name of a file nor a whole path"),
+        ("pipe.db", "is no usual file, and is never replaced"),
+        ("n" * 300, "there can be no file .*name too long"),
+        (str(database / "new.db"), "there can be no file .*not a directory"),
+        ("a\0b", "there can be no file .*null"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            await SqliteBackups().plan_load(_target(database), backup.manifest, LoadRequest(name, replace=True))
+        with pytest.raises(UsageError, match=words):
+            await SqliteTables().survey(_target(database), name, ())
+
+
+async def test_a_file_that_is_no_database_is_never_replaced(storage: Storage, database: Path, tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("dear all, " * 100)
+    backup = await _take(storage, database)
+    with pytest.raises(RefusedError, match=r"letter\.txt is no SQLite database, and is never replaced"):
+        await _restore(storage, database, backup, database="letter.txt", replace=True)
+    assert (tmp_path / "letter.txt").read_text() == "dear all, " * 100
 
 
 async def test_a_file_that_a_program_has_open_is_not_taken_away_from_it(storage: Storage, database: Path) -> None:

@@ -21,6 +21,7 @@ from aishell_core.errors import UsageError
 from aishell_core.targets import Location, Target
 from aishell_core.values import TargetId
 from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan, SaveRequest, expect_one_job, one_job_obstacle
+from aishell_ops.backups.engines.sqlite_place import foreign_obstacle, wanted_file
 from aishell_ops.backups.errors import BackupError
 from aishell_ops.backups.hidden_folder import hidden_beside, hidden_folder
 from aishell_ops.backups.models import Format, Manifest, ObjectProof, Part, Position, ProofLevel, Source, Tool
@@ -54,7 +55,7 @@ class SqliteBackups:
             yield _Saving(copy)
 
     async def plan_load(self, target: Target, manifest: Manifest, request: LoadRequest) -> LoadPlan:
-        """What a restore would do."""
+        """What a restore would do; raises UsageError for a name that no file can have."""
         return await asyncio.to_thread(_plan_load, target, manifest, request)
 
     @asynccontextmanager
@@ -160,8 +161,7 @@ def _plan_save(target: Target, request: SaveRequest) -> SavePlan:
 
 
 def _plan_load(target: Target, manifest: Manifest, request: LoadRequest) -> LoadPlan:
-    path = _path(target)
-    final = Path(os.path.realpath(path.with_name(request.database) if request.database else path))
+    final = wanted_file(_path(target), request.database)
     obstacles = [*one_job_obstacle(request)]
     if request.tables:
         obstacles.append("a part of an SQLite database cannot be restored from its own format")
@@ -171,7 +171,7 @@ def _plan_load(target: Target, manifest: Manifest, request: LoadRequest) -> Load
     if there and not request.replace:
         obstacles.append(f"{final} is there; --drop-existing replaces it")
     if there:
-        obstacles += [f"{holder} has {final.name} open" for holder in _holders(final)]
+        obstacles += [*foreign_obstacle(final), *(f"{holder} has {final.name} open" for holder in _holders(final))]
     if not final.parent.is_dir():
         obstacles.append(f"the folder {final.parent} is missing")
     free = shutil.disk_usage(final.parent).free if final.parent.is_dir() else None

@@ -29,6 +29,7 @@ from aishell_core.engines.sqlite_states import unreachable
 from aishell_core.errors import UsageError
 from aishell_core.targets import Location, Target
 from aishell_core.values import TargetId
+from aishell_ops.backups.engines.sqlite_place import wanted_file
 from aishell_ops.backups.errors import BackupError
 from aishell_ops.backups.hidden_folder import hidden_beside, hidden_folder
 from aishell_ops.backups.models import Format, Manifest, Position, Source
@@ -233,8 +234,7 @@ def _made(placed: Placed) -> tuple[str, ...]:
 
 
 def _survey(target: Target, database: str, names: Sequence[str]) -> Place:
-    path = _path(target)
-    final = Path(os.path.realpath(path.with_name(database) if database else path))
+    final = wanted_file(_path(target), database)
     if not final.parent.is_dir():
         return Place(str(final), False, FAMILY, obstacles=(f"the folder {final.parent} is missing",))
     free = shutil.disk_usage(final.parent).free
