@@ -17,8 +17,10 @@ from alerts.rule import Maintenance, Rule
 
 Alerts = Mapping[Fingerprint, Alert]
 
+MOST_RENEWED = 200
+"""Of so many alerts the texts follow the figures at each evaluation; of more they do by turns, and those of a message have them anyway."""
 TEXTS_SECONDS = 10
-"""How often the texts of an alert get its figures of now; those of a message have them anyway."""
+"""How often it is an alert's turn then."""
 _TURN_SECONDS = 1.5
 """A little longer than evaluations are apart."""
 
@@ -78,6 +80,7 @@ def evaluated(before: Alerts, judgements: Iterable[Judgement], around: Surroundi
     """All alerts after an evaluation at `now`."""
     after, heard = _with_words(before, around, now)
     changes: list[AlertChange] = []
+    is_few = len(before) <= MOST_RENEWED
     for fingerprint, judgement in _by_alert(after, judgements, around, now):
         traits = around.traits.get(judgement.key.target, Traits(judgement.key.target))
         rule = around.rules[judgement.rule]
@@ -85,7 +88,7 @@ def evaluated(before: Alerts, judgements: Iterable[Judgement], around: Surroundi
         if stepped is not None and happened and happened[-1].kind in _TOLD_ANEW:
             stepped = annotated(rule, risen(stepped, now, rule.damping))
             happened = (*happened[:-1], replace(happened[-1], after=stepped))
-        elif stepped is not None and _may_be_outdated(stepped, now):
+        elif stepped is not None and _may_be_outdated(stepped, after.get(fingerprint), now, is_few=is_few):
             stepped = annotated(rule, stepped)
         if stepped is not None and stepped.configuration != around.configuration:
             stepped = replace(stepped, configuration=around.configuration)
@@ -102,15 +105,18 @@ def evaluated(before: Alerts, judgements: Iterable[Judgement], around: Surroundi
     return Evaluated(after, changed, tuple(before.keys() - after.keys()), tuple(changes), heard)
 
 
-def _may_be_outdated(alert: Alert, now: float) -> bool:
-    """Whether the texts of an alert that goes on firing are to be made anew, now that it is its turn: not all in one evaluation.
+def _may_be_outdated(alert: Alert, before: Alert | None, now: float, *, is_few: bool) -> bool:
+    """Whether the texts of an alert that goes on firing are to be made anew: of few with their figures, of many by turns.
 
-    What has been the same for longer has had its turn.
+    Its turn comes to each of few all the same, because its rule may say something else. What has been the same for longer has had its
+    turn where there are many.
     """
     if not alert.phase.is_active or alert.health is not Health.OK or alert.evaluated_at is None:
         return False
+    if is_few and alert is not before:
+        return True
     offset = sum(alert.fingerprint.encode()) % TEXTS_SECONDS
-    return (now + offset) % TEXTS_SECONDS < _TURN_SECONDS and now - alert.evaluated_at < 2 * TEXTS_SECONDS
+    return (now + offset) % TEXTS_SECONDS < _TURN_SECONDS and (is_few or now - alert.evaluated_at < 2 * TEXTS_SECONDS)
 
 
 def _put(alerts: dict[Fingerprint, Alert], fingerprint: Fingerprint, alert: Alert | None) -> None:

@@ -80,6 +80,9 @@ class AlertsView:
     unjudged_rules: tuple[str, ...] = ()
     """Rules of this program that whoever evaluates its targets does not have."""
 
+    is_ready: bool = True
+    """False at a start, before rules were read and judged for the first time: nothing is known then of who evaluates, and of what."""
+
     @property
     def broken(self) -> tuple[BrokenRule, ...]:
         """The rules that are not evaluated, with all that is wrong with them."""

@@ -104,11 +104,14 @@ class AlertService:
         if look.standing is not None:
             found = look.standing
             lacking = own.lacking(found.evaluation)
-            return AlertsView(self._clock.now(), found.alerts, found.silences, found.evaluation, False, own.book, self._note, lacking)
+            known = found.alerts, found.silences, found.evaluation
+            return AlertsView(self._clock.now(), *known, False, own.book, self._note, lacking, own.has_rules)
         evaluation = Evaluation(self._desk.holder, own.now or None, own.now > 0, look.evaluation.unjudged)
         note = self._note or self._desk.note or self._teller.trouble
         alerts = in_order([*own.alerts.values(), *look.others, *look.of_channels])
-        return AlertsView(own.now, alerts, look.silences, evaluation, self._desk.is_claimed, own.book, note, own.lacking(look.evaluation))
+        is_ready = bool(own.has_rules and (own.now or note))
+        lacking = own.lacking(look.evaluation)
+        return AlertsView(own.now, alerts, look.silences, evaluation, self._desk.is_claimed, own.book, note, lacking, is_ready)
 
     async def acknowledge(self, name: str, owner: str, note: str = "") -> Alert:
         """Take an alert on, by its fingerprint or rule; raises UsageError and StateError."""

@@ -22,6 +22,7 @@ _LABEL = "labels."
 _UNKNOWN = "n/a"
 _MOST_CHARACTERS = 4096
 _MOST_LABEL_CHARACTERS = 500
+_UNITS = frozenset(Unit)
 
 Value = float | str | None
 
@@ -212,7 +213,7 @@ def _filled(found: re.Match[str], facts: Facts) -> str:
 def _shown(value: Value, unit: str) -> str:
     """A value for people: a number in its unit, a text as it is, nothing as n/a."""
     if isinstance(value, float | int):
-        return format_value(value, Unit(unit)) if unit in set(Unit) else format_count(value) if math.isfinite(value) else _UNKNOWN
+        return format_value(value, Unit(unit)) if unit in _UNITS else format_count(value) if math.isfinite(value) else _UNKNOWN
     return _UNKNOWN if value is None or value == "" else value
 
 

@@ -72,7 +72,8 @@ def list_alerts(
     """What fires, pends or has just ended.
 
     Those that matter most stand first: firing, pending, resolved in the last minutes; muted ones behind others. The last
-    line says who evaluates: a dashboard does, and this command shows what it found.
+    line says who evaluates: a dashboard does, and this command shows what it found. An alert that is marked unjudged stands as
+    it was left, because no open dashboard has its target.
 
     The exit code is the worst level of those listed that fire and are not muted: 0 none or info, 1 warning, 2 critical;
     3 when nobody evaluates, so that nothing is known. Whether a channel tells anybody does not matter: a rule with

@@ -19,6 +19,7 @@ from aishell_tui.frame import Frame, TargetView
 from aishell_tui.look import Look
 from aishell_tui.screens.alert_acts import AlertActingScreen
 from aishell_tui.screens.alert_lines import AlertFile, file_lines
+from aishell_tui.screens.alert_rows import is_judged_now
 from aishell_tui.screens.bindings import bindings_of
 from aishell_tui.screens.health_data import event_marks
 from aishell_tui.text import span_text
@@ -69,7 +70,14 @@ class AlertScreen(AlertActingScreen):
         if view is None:
             return
         alert = next((each for each in view.alerts if each.fingerprint == self._known.alert.fingerprint), self._known.alert)
-        self._known = replace(self._known, alert=alert, rule=self.rule_of(alert), silences=view.silences, others=view.alerts)
+        self._known = replace(
+            self._known,
+            alert=alert,
+            rule=self.rule_of(alert),
+            silences=view.silences,
+            others=view.alerts,
+            is_judged=is_judged_now(alert, view),
+        )
 
     async def _read(self, now: float) -> None:
         feed = self.dashboard.runtime.alerts

@@ -22,6 +22,7 @@ from widgets.palette import Role, severity_role
 _DELIVERIES = 10
 _CHANGES = 20
 _NOTE_CELLS = 8
+_LEFT = "unjudged: it stands as it was left, because nobody evaluates its target now; it is judged again when a dashboard has the target"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class AlertFile:
     history: tuple[AlertChange, ...] = ()
     silences: tuple[Silence, ...] = ()
     others: tuple[Alert, ...] = ()
+    is_judged: bool = True
 
 
 def runbook_of(alert: Alert, rule: Rule | None) -> str:
@@ -53,6 +55,7 @@ def detail_lines(known: AlertFile, now: float, width: int, rows: int) -> tuple[S
         lines += _told(f"{said.owner} took it on at {moment_text(said.at, now)}" + (f": {said.note}" if said.note else ""), width, "accent")
     lines += [line for text in muted_by(alert, known.silences, known.others) for line in _told(text, width, "label")]
     lines += [line for text in _held(known, now) for line in _told(text, width, "warning")]
+    lines += _told(_LEFT, width, "unknown") if not known.is_judged else []
     if alert.health_reason:
         lines += _told(alert.health_reason, width, "unknown")
     causes = known.evidence.causes if known.evidence is not None else ()
@@ -93,7 +96,7 @@ def _head(known: AlertFile, now: float, width: int) -> Iterator[Spans]:
     ago = " ago" if alert.phase is Phase.RESOLVED else ""
     labels = dict(alert.labels)
     fields = [
-        ("", f"{alert.level} {state_word(alert)}"),
+        ("", f"{alert.level} {state_word(alert, is_judged=known.is_judged)}"),
         ("value", quantity(alert.value, alert.unit)),
         ("limit", quantity(alert.threshold, alert.unit)),
         ("for", "–" if seconds is None else f"{format_duration(round(seconds))}{ago}"),
@@ -114,6 +117,8 @@ def _head(known: AlertFile, now: float, width: int) -> Iterator[Spans]:
         yield from _told(text, width, "label")
     for text in _held(known, now):
         yield from _told(text, width, "warning")
+    if not known.is_judged:
+        yield from _told(_LEFT, width, "unknown")
     if alert.health_reason:
         yield from _told(alert.health_reason, width, "unknown")
     if known.rule is not None and known.rule.reason:

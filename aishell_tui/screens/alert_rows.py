@@ -70,6 +70,11 @@ def own_labels(alert: Alert) -> str:
     return ", ".join(f"{name}={value}" for name, value in alert.key.labels if name not in _COMMON)
 
 
+def is_judged_now(alert: Alert, view: AlertsView) -> bool:
+    """Whether an alert is over, or somebody evaluates its target; else it stands as it was left."""
+    return alert.phase is Phase.RESOLVED or str(alert.key.target) not in view.evaluation.unjudged
+
+
 def state_word(alert: Alert, *, is_judged: bool = True) -> str:
     """Where it is in its life, in a word of at most eight letters."""
     if not is_judged and alert.phase is not Phase.RESOLVED:
@@ -218,7 +223,7 @@ def _aged(row: Row, alert: Alert, now: float) -> Row:
 
 def alerts_heading(view: AlertsView | None, note: str = "") -> Heading:
     """How many fire, how many rules there are, and who evaluates them; that nobody does stands where staleness does."""
-    if view is None:
+    if view is None or not view.is_ready:
         return Heading("alerts", ((note or "the rules are being loaded …", "dim"),))
     counts: list[Span] = [
         (f"{count} {LEVEL_WORDS[level]}  ", severity_role(SEVERITIES[level])) for level, count in level_counts(firing(view.alerts)).items()
@@ -277,7 +282,7 @@ def trouble_text(view: AlertsView, states: Iterable[ChannelState] = ()) -> str:
 
 def empty_text(view: AlertsView | None, book: RuleBook | None) -> str:
     """Why there are no rows."""
-    if view is None or book is None:
+    if view is None or book is None or not view.is_ready:
         return "the rules are being loaded"
     if not book.settings.is_enabled:
         return "alerts are switched off: alerts: {enabled: false} in the configuration"

@@ -23,6 +23,7 @@ from aishell_tui.screens.alert_rows import (
     alert_columns,
     alerts_heading,
     empty_text,
+    is_judged_now,
     last_tries,
     trouble_text,
 )
@@ -149,7 +150,9 @@ class AlertsScreen(AlertActingScreen):
             return broken_lines(broken)
         if alert is None or view is None:
             return ()
-        known = AlertFile(alert, self.rule_of(alert), self._evidence.get(alert.fingerprint), silences=view.silences, others=view.alerts)
+        seen = self._evidence.get(alert.fingerprint)
+        is_judged = is_judged_now(alert, view)
+        known = AlertFile(alert, self.rule_of(alert), seen, silences=view.silences, others=view.alerts, is_judged=is_judged)
         rows = _TALL_DETAIL_ROWS if self.size.height >= _TALL_ROWS else _DETAIL_ROWS
         return detail_lines(known, frame.at, self.size.width, rows)
 

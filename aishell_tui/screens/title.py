@@ -42,7 +42,7 @@ def title_state(frame: Frame, look: Look, viewed: TargetView | None) -> TitleSta
 
 def alerts_text(frame: Frame, viewed: TargetView | None = None) -> Spans:
     """How many alerts fire by level, of the target that is looked at or of all; a question mark when nobody evaluates any."""
-    if frame.alerts is None:
+    if frame.alerts is None or not frame.alerts.is_ready:
         return ()
     shown = frame.alerts.alerts if viewed is None else [each for each in frame.alerts.alerts if each.key.target == viewed.name]
     spans: list[Span] = [("alerts", "label")]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from aishell_core.units import format_duration
 from aishell_tui.cli.encode import utc_text
-from aishell_tui.cli.reports.alerts import Known, evaluation_text, name_text, runbook_of, state_text, steps_of
+from aishell_tui.cli.reports.alerts import Known, evaluation_text, is_left, name_text, runbook_of, state_text, steps_of
 from aishell_tui.cli.terminal import printable
 from alerts.models import Alert, Evidence
 from alerts.notify.text import value_text
@@ -18,8 +18,9 @@ _MOST_ROWS = 10
 def alert_text(known: Known, now: float) -> str:
     """One alert as people get it."""
     alert = known.alert
+    state = state_text(alert, is_judged=not is_left(alert, known.evaluation))
     blocks = [
-        [f"{alert.level} {state_text(alert)}: {name_text(alert)} on {alert.key.target or 'all targets'}", *_texts(alert)],
+        [f"{alert.level} {state}: {name_text(alert)} on {alert.key.target or 'all targets'}", *_texts(alert)],
         _rows(_facts(known, now)),
         _section("Why it matters", [known.rule.reason] if known.rule and known.rule.reason else []),
         _section("Likely causes", known.evidence.causes if known.evidence else ()),
@@ -42,6 +43,8 @@ def _facts(known: Known, now: float) -> Iterator[tuple[str, str]]:
     yield "labels", ", ".join(f"{name}={text}" for name, text in alert.labels)
     yield "value", value_text(alert)
     yield "health", f"{alert.health}: {alert.health_reason}" if alert.health_reason else ""
+    if is_left(alert, known.evaluation):
+        yield "unjudged", "it stands as it was left, because nobody evaluates its target now: open a dashboard with it"
     for word, at in (("since", alert.since), ("fired", alert.fired_at), ("resolved", alert.resolved_at)):
         yield word, f"{utc_text(at)} ({format_duration(max(0.0, now - at))} ago)" if at is not None else ""
     if alert.acknowledgement is not None:

@@ -117,27 +117,36 @@ def silence_row(silence: Silence, now: float) -> SilenceRow:
 
 def alerts_text(standing: Standing, shown: Sequence[Alert], now: float, lacking: Sequence[str] = ()) -> str:
     """The alerts as people get them, who evaluates, and which rules nobody does (`lacking`)."""
-    lines = []
+    lines, unjudged = [], frozenset(standing.evaluation.unjudged)
     if shown:
-        lines.append(record_table(_LIST, (_cells(each, now) for each in shown), uncut=(0, 2, len(_LIST) - 1), expendable=(6,)))
+        cells = (_cells(each, now, is_judged=each.key.target not in unjudged) for each in shown)
+        lines.append(record_table(_LIST, cells, uncut=(0, 2, len(_LIST) - 1), expendable=(6,)))
     else:
         lines.append("no alerts" if not standing.alerts else "no such alerts")
     hold = sum(is_active(silence, now) for silence in standing.silences)
     if hold:
         lines.append(f"{format_counted(hold, 'silence holds', 'silences hold')}; aishell alerts silences lists them")
+    if any(is_left(each, standing.evaluation) for each in shown):
+        lines.append("unjudged: as it was left, since nobody evaluates its target; nobody is reminded of it, and it does not end")
     lines.append(evaluation_text(standing.evaluation, now))
     if lacking:
         more = f" and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else ""
         named = ", ".join(lacking[:_NAMED])
-        lines.append(printable(f"nobody evaluates the rules {named}{more}: whoever has their targets does not go by this configuration; a dashboard with it would"))
+        why = "whoever has their targets does not go by this configuration; a dashboard with it would"
+        lines.append(printable(f"nobody evaluates the rules {named}{more}: {why}"))
     return "\n".join(lines)
 
 
-def _cells(alert: Alert, now: float) -> tuple[str, ...]:
+def is_left(alert: Alert, found: Evaluation) -> bool:
+    """Whether an alert stands as it was left, because nobody evaluates its target now."""
+    return alert.phase is not Phase.RESOLVED and str(alert.key.target) in found.unjudged
+
+
+def _cells(alert: Alert, now: float, *, is_judged: bool) -> tuple[str, ...]:
     begun = _begun(alert)
     return (
         str(alert.level),
-        state_text(alert)
+        state_text(alert, is_judged=is_judged)
         + (f", not told before {utc_text(alert.held_until)}" if alert.held_until is not None and alert.is_held(now) else ""),
         format_duration(max(0.0, now - begun)) if begun is not None else "",
         name_text(alert),
@@ -155,11 +164,13 @@ def _begun(alert: Alert) -> float | None:
     return alert.since if alert.since is not None else alert.fired_at
 
 
-def state_text(alert: Alert) -> str:
-    """How an alert stands, in a word or two."""
+def state_text(alert: Alert, *, is_judged: bool = True) -> str:
+    """How an alert stands, in a word or two, or stood when somebody evaluated its target last."""
     quiet = _silenced_text(alert) if alert.silenced_by else "muted" if alert.inhibited_by else ""
     quiet = "" if alert.phase is Phase.RESOLVED else quiet
-    return " ".join(part for part in (str(alert.phase), quiet, "" if alert.health == "ok" else str(alert.health).replace("_", " ")) if part)
+    health = "" if alert.health == "ok" else str(alert.health).replace("_", " ")
+    left = "unjudged" if not is_judged and alert.phase is not Phase.RESOLVED else ""
+    return " ".join(part for part in (str(alert.phase), quiet, health, left) if part)
 
 
 def _silenced_text(alert: Alert) -> str:

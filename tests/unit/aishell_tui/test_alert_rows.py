@@ -7,7 +7,17 @@ from dataclasses import replace
 from aishell_core.values import Severity
 from aishell_tui.cli.reports.alert_details import alert_text
 from aishell_tui.cli.reports.alerts import Known, alerts_text, state_of, state_text
-from aishell_tui.screens.alert_rows import AlertRows, alert_row, channels_text, last_tries, lasted_seconds, nobody_text
+from aishell_tui.screens.alert_lines import AlertFile, file_lines
+from aishell_tui.screens.alert_rows import (
+    AlertRows,
+    alert_row,
+    alerts_heading,
+    channels_text,
+    empty_text,
+    last_tries,
+    lasted_seconds,
+    nobody_text,
+)
 from alerts.handling import Evaluation, Standing
 from alerts.models import Alert, Attempt, Phase
 from alerts.notify.models import ChannelState
@@ -98,7 +108,27 @@ def test_of_a_rule_without_channels_nobody_is_said_to_be_told_and_its_alert_coun
 
 def test_the_list_names_the_targets_that_nobody_evaluates() -> None:
     standing = Standing((ALERT,), evaluation=Evaluation("h:1:a", NOW, True, ("orders",)))
-    assert alerts_text(standing, (ALERT,), NOW).endswith("nobody evaluates orders now: open a dashboard with it")
+    listed = alerts_text(standing, (ALERT,), NOW)
+    assert listed.endswith("nobody evaluates orders now: open a dashboard with it")
+    assert ("firing unjudged" in listed, "unjudged: as it was left" in listed) == (True, True)
+    assert "unjudged" not in alerts_text(Standing((ALERT,), evaluation=Evaluation("h:1:a", NOW, True, ("pay",))), (ALERT,), NOW)
+
+
+def test_the_page_of_what_nobody_judges_says_what_that_means() -> None:
+    left = Evaluation("h:1:a", NOW, True, (str(ALERT.key.target),))
+    assert "nobody evaluates its target now" in alert_text(Known(ALERT, left), NOW)
+    page = file_lines(AlertFile(ALERT, is_judged=False), NOW, 100)
+    words = " ".join(text for line in page for text, _role in line)
+    assert ("warning unjudged" in words, "as it was left" in words) == (True, True)
+    assert "unjudged" not in str(file_lines(AlertFile(ALERT), NOW, 100)) + alert_text(Known(ALERT, Evaluation("h:1:a", NOW, True)), NOW)
+
+
+def test_before_the_rules_are_read_nothing_is_said_of_them() -> None:
+    starting = AlertsView(is_ready=False)
+    assert empty_text(starting, starting.book) == "the rules are being loaded"
+    heading = alerts_heading(starting)
+    assert ("being loaded" in str(heading), "nobody" in str(heading)) == (True, False)
+    assert "there are no rules" in empty_text(AlertsView(), RuleBook())
 
 
 def test_list_and_screen_name_the_rules_that_nobody_evaluates() -> None:

@@ -58,7 +58,7 @@ async def test_the_list_says_what_fires_and_that_nobody_evaluates(station: Stati
     await station.watch(2, orders=0.95, stock=0.5)
     ran = run_here(capsys, "alerts", "list")
     assert ran.code == 1
-    assert re.search(r"^warning +firing +[0-9hms]+ +pool_full +orders +95%, threshold 90% +[0-9a-f]{8}$", ran.out, re.MULTILINE)
+    assert re.search(r"^warning +firing unjudged +[0-9hms]+ +pool_full +orders +95%, threshold 90% +[0-9a-f]{8}$", ran.out, re.MULTILINE)
     assert "nobody evaluates alerts now, and nobody is told: open a dashboard; the last evaluation was " in ran.out
     (row,) = listed(capsys)
     assert (row["rule"], row["target"], row["phase"], row["level"], row["value"]) == ("pool_full", "orders", "firing", "warning", 0.95)
@@ -118,7 +118,13 @@ async def test_show_says_all_that_is_known_also_after_the_end(station: Station, 
     (row,) = listed(capsys)
     ran = run_here(capsys, "alerts", "show", row["id"])
     assert ran.code == 0
-    for words in ("warning firing: pool_full on orders", "orders has 95%", "95%, threshold 90%", "hook: delivered  200 OK", "fired"):
+    for words in (
+        "warning firing unjudged: pool_full on orders",
+        "orders has 95%",
+        "95%, threshold 90%",
+        "hook: delivered  200 OK",
+        "fired",
+    ):
         assert words in ran.out
     await station.watch(2, orders=0.5)
     await station.watch(1000, orders=0.5)

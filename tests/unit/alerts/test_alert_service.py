@@ -12,7 +12,7 @@ import pytest
 from aishell_core.documents.problems import Problem
 from aishell_core.errors import StateError, UsageError
 from alerts import handling
-from alerts.evaluation import TEXTS_SECONDS
+from alerts.evaluation import MOST_RENEWED, TEXTS_SECONDS
 from alerts.evaluator import SETTLING_SECONDS
 from alerts.language.parser import parse_condition
 from alerts.lease import TAKEN_AFTER_SECONDS
@@ -77,14 +77,37 @@ async def test_texts_follow_the_figures_of_an_alert_that_goes_on_and_are_those_o
     rule = usage_rule(annotations=(("summary", "{{ target }} is at {{ value | percent }}"),), repeat_seconds=30.0)
     station = Station(folder, rule, clock=clock)
     await station.watch(orders=0.91)
-    seen = [only(await station.watch(orders=0.92 + second / 1000)) for second in range(TEXTS_SECONDS + 1)]
-    assert seen[-1].annotations != (("summary", "orders is at 91%"),)
-    assert len({alert.annotations for alert in seen}) <= 3, "not at each evaluation"
+    for percent in range(92, 99):
+        alert = only(await station.watch(orders=percent / 100))
+        assert (alert.value, alert.annotations) == (percent / 100, (("summary", f"orders is at {percent}%"),))
     await station.watch(40, orders=0.99)
     reminder = station.inbox.messages[-1]
     assert reminder.reason == "repeat interval elapsed"
     assert ("orders is at 99%" in reminder.body, "Value      99%" in reminder.body) == (True, True)
     assert only(await station.watch(orders=0.5)).annotations == (("summary", "orders is at 99%"),), "it was so to its end"
+
+
+async def test_of_very_many_alerts_the_texts_follow_the_figures_by_turns(folder: Path, clock: FakeClock) -> None:
+    rule = usage_rule(annotations=(("summary", "{{ target }} is at {{ value | percent }}"),), channels=())
+    names = tuple(f"t{number}" for number in range(MOST_RENEWED + 1))
+    station = Station(folder, rule, clock=clock, targets=names)
+    await station.watch(1, **dict.fromkeys(names, 0.91))
+    late = [only_named(await station.watch(1, **dict.fromkeys(names, 0.99)), "99%") for _ in range(TEXTS_SECONDS + 1)]
+    assert 0 < late[0] < len(names) == late[-1]
+
+
+async def test_texts_of_a_rule_that_was_edited_are_those_of_now(folder: Path, clock: FakeClock) -> None:
+    station = Station(folder, usage_rule(annotations=(("summary", "old"),)), clock=clock)
+    await station.watch(3, orders=0.95)
+    station.books.put(book_of(usage_rule(annotations=(("summary", "new"),))))
+    station.reload()
+    await station.watch(60, orders=0.95)
+    assert only(station.service.view()).annotations == (("summary", "new"),)
+
+
+def only_named(view: AlertsView, words: str) -> int:
+    """How many alerts say so."""
+    return sum(words in text for alert in view.alerts for _name, text in alert.annotations)
 
 
 @pytest.mark.parametrize("jump", [86_400.0, -3_600.0])
