@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shutil
 import threading
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -18,13 +17,12 @@ from aishell_core.engines.mysql_errors import MysqlError, quoted_account
 from aishell_core.engines.mysql_held import HeldConnection
 from aishell_core.errors import UsageError
 from aishell_core.targets import Target
-from aishell_core.units import format_bytes
 from aishell_core.values import FailureCode
-from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan, SaveRequest, one_job_obstacle
+from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan, SaveRequest
 from aishell_ops.backups.engines.mysql_contents import grants_of, variables_of
 from aishell_ops.backups.engines.mysql_grants import lacking, rights_on
 from aishell_ops.backups.engines.mysql_tools import Role, find_physical, release_of, unpacker_of
-from aishell_ops.backups.engines.physical import uncounted
+from aishell_ops.backups.engines.physical import new_folder, uncounted
 from aishell_ops.backups.errors import BackupError
 from aishell_ops.backups.hidden_folder import hidden_beside, hidden_folder
 from aishell_ops.backups.models import Format, Manifest, ObjectProof, Part, Position, ProofLevel, Source
@@ -170,33 +168,20 @@ class PhysicalSaving:
 
 def plan_load(manifest: Manifest, request: LoadRequest, environ: Mapping[str, str], folders: Iterable[Path]) -> LoadPlan:
     """What a restore would do: the database that is named is the path of a new data folder. Raises ToolError."""
-    final = Path(request.database).expanduser() if request.database else None
     client = find_physical(Role.PHYSICAL, _release(manifest), environ, folders)
     unpacker_of(client, environ)
     needed = round(manifest.plain_bytes * _ROOM_RATIO)
-    obstacles, free = [*one_job_obstacle(request)], None
-    if final is None or not final.is_absolute():
-        obstacles.append("a physical backup is restored into a new data folder: name its path by --target")
-    elif not final.parent.is_dir():
-        obstacles.append(f"the folder {final.parent} is missing")
-    else:
-        free = shutil.disk_usage(final.parent).free
-        if final.exists() and (not final.is_dir() or any(final.iterdir())):
-            obstacles.append(f"{final} is there and not empty; a data folder is never replaced: name a new one")
-        if free < needed:
-            obstacles.append(f"{final.parent} has {format_bytes(free)} of room, and {format_bytes(needed)} are needed")
-    if request.tables:
-        obstacles.append("single tables cannot be restored from a physical backup")
+    place = new_folder(request, needed)
     return LoadPlan(
         request,
-        str(final or ""),
-        str(hidden_beside(final)) if final is not None else "",
-        writes=(str(final or ""),),
-        obstacles=tuple(obstacles),
+        str(place.path or ""),
+        str(hidden_beside(place.path)) if place.path is not None else "",
+        writes=(str(place.path or ""),),
+        obstacles=place.obstacles,
         warnings=("start a server on the folder: this one goes on with its own",),
         tools=(client.tool("--prepare"),),
         needed_bytes=needed,
-        free_bytes=free,
+        free_bytes=place.free_bytes,
     )
 
 

@@ -13,7 +13,7 @@ from aishell_core.engines.postgres_held import HeldConnection, held_connection
 from aishell_core.targets import Target
 from aishell_core.values import FailureCode
 from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest
-from aishell_ops.backups.models import Format, Manifest, Tool
+from aishell_ops.backups.models import Format, Manifest, Source, Tool
 
 _LONGEST_NAME = 63
 _TRIES = 30
@@ -46,6 +46,12 @@ _END_SESSIONS = (
     "SELECT /* aishell */ count(pg_terminate_backend(pid)) AS count FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()"
 )
 _PROVIDERS = {"i": "icu", "b": "builtin", "c": "libc"}
+
+
+def source_of(target: Target, connection: HeldConnection, database: str = "") -> Source:
+    """What a manifest keeps of where a backup came from; without `database` it is of the whole server."""
+    facts = connection.facts
+    return Source(target.name, "postgres", database, target.location.redacted(), facts.version, facts.system_identifier, target.environment)
 
 
 async def properties_of(connection: HeldConnection) -> tuple[tuple[str, str], ...]:

@@ -21,7 +21,7 @@ from aishell_ops.backups.engines.contract import SavePlan, SaveRequest
 from aishell_ops.backups.engines.postgres_proofs import TABLES, proofs_of, qualified
 from aishell_ops.backups.engines.postgres_tools import Client
 from aishell_ops.backups.kept_folder import Keeper, kept_folder
-from aishell_ops.backups.models import Format, ObjectProof, Position, ProofLevel, Source
+from aishell_ops.backups.models import Format, ObjectProof, Position, ProofLevel
 from aishell_ops.backups.streams.contract import PlainSource, Stop
 from aishell_ops.backups.streams.process import ProgramSource
 from aishell_ops.backups.streams.tarred import FilledFolder
@@ -73,22 +73,12 @@ async def plan_save(connection: HeldConnection, target: Target, request: SaveReq
         )
     size = sum(float(row["bytes"]) for row, name in zip(tables, names, strict=True) if not wanted or name in wanted)
     properties = await databases.properties_of(connection)
-    facts = connection.facts
-    source = Source(
-        target.name,
-        "postgres",
-        connection.database,
-        target.location.redacted(),
-        facts.version,
-        facts.system_identifier,
-        target.environment,
-    )
     jobs = max(1, request.jobs) if method == DIRECTORY else 0
     how = f" by {jobs} jobs into a folder of ours, which is packed while they write" if jobs else ""
     return SavePlan(
         replace(request, tables=wanted, method=method),
         method,
-        source,
+        databases.source_of(target, connection, connection.database),
         (dump.tool(*programs.dump_arguments(request.format, wanted, jobs)),),
         expected_bytes=round(size),
         steps=(
@@ -97,7 +87,7 @@ async def plan_save(connection: HeldConnection, target: Target, request: SaveReq
             "dump the roles",
             "count its tables in the same moment",
         ),
-        recovery=_recovery(request, method, source.database),
+        recovery=_recovery(request, method, connection.database),
         properties=properties,
     )
 

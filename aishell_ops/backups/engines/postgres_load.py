@@ -19,6 +19,7 @@ from aishell_ops.backups.engines.contract import LoadPlan
 from aishell_ops.backups.engines.postgres_dump import DIRECTORY
 from aishell_ops.backups.engines.postgres_proofs import proofs_of
 from aishell_ops.backups.engines.postgres_tools import Client, find_client
+from aishell_ops.backups.errors import BackupError
 from aishell_ops.backups.kept_folder import Keeper
 from aishell_ops.backups.models import Format, Manifest, ObjectProof, Part, ProofLevel
 from aishell_ops.backups.streams.contract import PlainSink, Progress, Stop, Writer
@@ -134,12 +135,15 @@ class DumpLoading:
 
     def _restore(self, keeper: Keeper, stop: Stop) -> None:
         copy = keeper.folder / ("dump" if self._manifest.method == DIRECTORY else programs.ARCHIVE)
-        arguments = (*self._arguments(self._plan.request.jobs), str(copy))
+        arguments = (*self._arguments(self._plan.request.jobs), "--verbose", str(copy))
         watch: Callable[[int | None], None] = keeper.watch
         try:
-            run_program(programs.program(self._client("pg_restore"), arguments, self._around), stop, begun=watch)
+            said = run_program(programs.program(self._client("pg_restore"), arguments, self._around), stop, begun=watch)
         finally:
             watch(None)
+        if not said:
+            # One that is told to say what it does says at least that it connects.
+            raise BackupError("pg_restore reported success, and did nothing", "look at this program; the backup is as it was saved")
 
     async def proofs(self, level: ProofLevel, stop: Stop) -> tuple[ObjectProof, ...]:
         """Counts and hashes of its tables; the planner gets to know them meanwhile."""

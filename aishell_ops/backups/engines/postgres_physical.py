@@ -18,18 +18,17 @@ from aishell_core.engines.postgres_errors import PostgresError, quoted
 from aishell_core.engines.postgres_held import HeldConnection
 from aishell_core.errors import UsageError
 from aishell_core.targets import Target
-from aishell_core.units import format_bytes
 from aishell_core.values import FailureCode
 from aishell_ops.backups.engines import postgres_programs as programs
-from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan, SaveRequest, one_job_obstacle
-from aishell_ops.backups.engines.physical import uncounted
-from aishell_ops.backups.engines.postgres_databases import major_of
+from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan, SaveRequest
+from aishell_ops.backups.engines.physical import folder_of, new_folder, uncounted
+from aishell_ops.backups.engines.postgres_databases import major_of, source_of
 from aishell_ops.backups.engines.postgres_manifest import LIST, check_files
 from aishell_ops.backups.engines.postgres_tools import Client, find_client
 from aishell_ops.backups.errors import BackupError, DamagedError, ProgramError, ToolError
 from aishell_ops.backups.hidden_folder import hidden_beside, hidden_folder
 from aishell_ops.backups.kept_folder import Keeper, kept_folder
-from aishell_ops.backups.models import Format, Manifest, ObjectProof, Part, Position, ProofLevel, Source
+from aishell_ops.backups.models import Format, Manifest, ObjectProof, Part, Position, ProofLevel
 from aishell_ops.backups.streams.contract import PlainSink, PlainSource, Progress, Stop
 from aishell_ops.backups.streams.process import Program, ProgramSource, run_program
 from aishell_ops.backups.streams.stopping import in_thread
@@ -58,6 +57,7 @@ _SLOT = "SELECT /* aishell */ pg_create_physical_replication_slot($1, true, true
 _PLACE = re.compile(r"write-ahead log (?P<end>start|end) point: (?P<lsn>[0-9A-F]+/[0-9A-F]+)(?: on timeline (?P<timeline>\d+))?")
 _LOG_BYTES = 64 << 20
 _ROOM_RATIO = 1.1
+_PIECE_BYTES = 1 << 16
 _NOT_AS_LISTED = 1
 """What pg_verifybackup ends with when a file is not as the list says."""
 
@@ -78,14 +78,13 @@ async def plan_save(connection: HeldConnection, target: Target, request: SaveReq
         message = "the server is set so that its files cannot be copied while it runs"
         raise UsageError(message, "set wal_level = replica and max_wal_senders = 10 in postgresql.conf, and restart it")
     spaces = str(row["spaces"] or "")
-    source = Source(target.name, "postgres", "", target.location.redacted(), facts.version, facts.system_identifier, target.environment)
     config, data = str(row["config"] or ""), str(row["data"] or "")
     outside = bool(config and data) and not Path(config).is_relative_to(data)
     told = (("tablespaces", spaces), ("superuser", str(row["superuser"])), ("max_prepared_transactions", str(row["prepared"])))
     return SavePlan(
         replace(request, method=METHOD),
         METHOD,
-        source,
+        source_of(target, connection),
         (client.tool(*_arguments("-")),),
         expected_bytes=round(float(row["bytes"] or 0)),
         skipped=((("settings of the server", f"they lie outside of its data folder, in {Path(config).parent}"),) if outside else ()),
@@ -156,6 +155,10 @@ def _ends_well(tail: bytes) -> bool:
     return tail.endswith(bytes(1024))
 
 
+def _is_verified(tail: bytes) -> bool:
+    return b"successfully verified" in tail
+
+
 class PhysicalSaving:
     """The server's files, as of the end of the copying."""
 
@@ -192,33 +195,21 @@ class PhysicalSaving:
 
 def plan_load(manifest: Manifest, request: LoadRequest, environ: Mapping[str, str], folders: Iterable[Path]) -> LoadPlan:
     """What a restore would do: the database that is named is the path of a new data folder."""
-    final = Path(request.database).expanduser() if request.database else None
     client = find_checker(manifest, environ, folders)
-    spaces = dict(manifest.annotations).get("tablespaces", "")
-    needed = round(manifest.plain_bytes * (_ROOM_RATIO + (1 if spaces else 0)))
-    obstacles, free = [*one_job_obstacle(request)], None
-    if final is None or not final.is_absolute():
-        obstacles.append("a physical backup is restored into a new data folder: name its path by --target")
-    elif not final.parent.is_dir():
-        obstacles.append(f"the folder {final.parent} is missing")
-    else:
-        free = shutil.disk_usage(final.parent).free
-        taken = [path for path in (final, *((spaces_of(final),) if spaces else ())) if _is_taken(path)]
-        obstacles += [f"{path} is there and not empty; a data folder is never replaced: name a new one" for path in taken]
-        if free < needed:
-            obstacles.append(f"{final.parent} has {format_bytes(free)} of room, and {format_bytes(needed)} are needed")
-    if request.tables:
-        obstacles.append("single tables cannot be restored from a physical backup")
+    final, spaces = folder_of(request), bool(dict(manifest.annotations).get("tablespaces"))
+    needed = round(manifest.plain_bytes * (_ROOM_RATIO + spaces))
+    beside = (spaces_of(final),) if spaces and final is not None else ()
+    place = new_folder(request, needed, beside)
     return LoadPlan(
         request,
         str(final or ""),
         str(hidden_beside(final)) if final is not None else "",
-        writes=(str(final or ""), *((str(spaces_of(final)),) if spaces and final is not None else ())),
-        obstacles=tuple(obstacles),
+        writes=(str(final or ""), *map(str, beside)),
+        obstacles=place.obstacles,
         warnings=(f"start a server of PostgreSQL {major_of(manifest.source.server_version)} on the folder: this one goes on with its own",),
         tools=(client.tool(),) if client is not None else (),
         needed_bytes=needed,
-        free_bytes=free,
+        free_bytes=place.free_bytes,
     )
 
 
@@ -228,10 +219,6 @@ def find_checker(manifest: Manifest, environ: Mapping[str, str], folders: Iterab
         return find_client("pg_verifybackup", major_of(manifest.source.server_version), environ, folders)
     except ToolError:
         return None
-
-
-def _is_taken(path: Path) -> bool:
-    return path.exists() and (not path.is_dir() or any(path.iterdir()))
 
 
 def spaces_of(data: Path) -> Path:
@@ -285,7 +272,9 @@ class PhysicalLoading:
         reads_log = self._checker.major == self._major and self._checker.path.with_name("pg_waldump").is_file()
         command = (str(self._checker.path), "--exit-on-error", *(() if reads_log else ("--no-parse-wal",)), str(self._data))
         try:
-            run_program(Program(command, {"LC_ALL": "C"}, hides="PG"), stop)
+            with ProgramSource(LIST, Program(command, {"LC_ALL": "C"}, hides="PG"), trailer=_is_verified).opened(stop) as reader:
+                while reader.read(_PIECE_BYTES):
+                    pass
         except ProgramError as error:
             if error.returned != _NOT_AS_LISTED:
                 # That it could not be run, or was killed, says nothing about the backup.
@@ -310,6 +299,8 @@ class PhysicalLoading:
         if not path.is_file():
             raise DamagedError(f"{path.name} is missing in the backup", "restore another backup")
         run_program(Program(("tar", "-x", "-p", "--no-same-owner", "-C", str(folder), "-f", str(path))), stop)
+        if not any(folder.iterdir()):
+            raise BackupError("tar reported success, and unpacked nothing", "look at this program; the backup is as it was saved")
         path.unlink()
 
     async def proofs(self, level: ProofLevel, stop: Stop) -> tuple[ObjectProof, ...]:

@@ -59,9 +59,9 @@ def restore_arguments(database: str, *, go_on: bool, bare: bool, spaceless: bool
 
 
 def script_arguments(database: str, *, go_on: bool) -> tuple[str, ...]:
-    """Those of psql for a script."""
-    told = ("-v", f"ON_ERROR_STOP={0 if go_on else 1}", "-1", "-d", connection_text(database))
-    return ("-X", "-q", "--no-password", "-o", "/dev/null", *told)
+    """Those of psql for a script; what is to go on after an error cannot be one transaction."""
+    how = ("-v", "ON_ERROR_STOP=0") if go_on else ("-v", "ON_ERROR_STOP=1", "-1")
+    return ("-X", "-q", "--no-password", "-o", "/dev/null", *how, "-d", connection_text(database))
 
 
 def connection_text(database: str) -> str:

@@ -110,12 +110,15 @@ class ProgramSink:
 
     @contextmanager
     def opened(self, stop: Stop) -> Iterator[Writer]:
-        """Run the program; the block's end closes its input and raises BackupError unless it went well."""
+        """Run the program; the block's end closes its input and raises BackupError unless it went well, and took what it was given."""
         with _running(self._program, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as run:
             writer = _Input(run, run.process.stdin, stop)
             yield writer
-            writer.end()
+            taken = writer.end()
             run.expect_success(stop)
+            if not taken:
+                message = f"{self._program.name} reported success, and took nothing of what it was given"
+                raise BackupError(message, "look at this program; what it was given is no fault of it")
         self.remarks = run.said()
 
 
@@ -278,16 +281,12 @@ class _Output:
 
     def _gather(self, worth_bytes: int) -> None:
         """Wait while more comes: programs write a few kilobytes at a time, and each piece costs every stage behind us a step."""
-        before, waiting = 0, self._waiting_bytes()
+        before, waiting = 0, _waiting_bytes(self._descriptor)
         for _ in range(_GATHERINGS):
             if not before < waiting < worth_bytes:
                 break
             time.sleep(_GATHER_SECONDS)
-            before, waiting = waiting, self._waiting_bytes()
-
-    def _waiting_bytes(self) -> int:
-        (count,) = _COUNT.unpack(fcntl.ioctl(self._descriptor, termios.FIONREAD, bytes(_COUNT.size)))
-        return int(count)
+            before, waiting = waiting, _waiting_bytes(self._descriptor)
 
 
 class _Input:
@@ -297,6 +296,7 @@ class _Input:
         self._run = run
         self._stream = stream
         self._stop = stop
+        self._count = 0
         self._descriptor = _descriptor(stream)
         os.set_blocking(self._descriptor, False)
 
@@ -305,24 +305,40 @@ class _Input:
         rest = memoryview(data)
         while rest:
             try:
-                rest = rest[os.write(self._descriptor, rest) :]
+                written = os.write(self._descriptor, rest)
+                self._count += written
+                rest = rest[written:]
             except BlockingIOError:
                 _wait(self._descriptor, select.POLLOUT, self._stop)
             except BrokenPipeError:
                 self._run.expect_success(self._stop)
                 raise BackupError(f"{self._run.program.name} ended before it had taken all", self._run.said()) from None
 
-    def end(self) -> None:
-        """Say that nothing more comes."""
+    def end(self) -> bool:
+        """Say that nothing more comes; whether the program has taken anything of what there was, as far as the system tells."""
+        while (idle := self._is_untouched()) and self._run.process.poll() is None:
+            expect_wanted(self._stop)
+            time.sleep(_GATHER_SECONDS)
         if self._stream is not None:
             with suppress(BrokenPipeError):
                 self._stream.close()
+        return not idle
+
+    def _is_untouched(self) -> bool:
+        """Whether all that was ever written stands in the pipe still."""
+        return self._count > 0 and _waiting_bytes(self._descriptor) == self._count
 
 
 def _descriptor(stream: IO[bytes] | None) -> int:
     if stream is None:
         raise BackupError("a program was started without the pipe that was asked for", "this is a fault of aishell: please report it")
     return stream.fileno()
+
+
+def _waiting_bytes(descriptor: int) -> int:
+    """How much stands in a pipe and was not read yet; on Linux its writing end tells that too."""
+    (count,) = _COUNT.unpack(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(_COUNT.size)))
+    return int(count)
 
 
 def _wait(descriptor: int, for_what: int, stop: Stop) -> None:

@@ -13,9 +13,9 @@ from aishell_core.engines.postgres_held import HeldConnection, held_connection, 
 from aishell_core.engines.postgres_place import find_place
 from aishell_core.targets import Target
 from aishell_core.values import FailureCode
-from aishell_ops.backups.engines.postgres_databases import maintenance
+from aishell_ops.backups.engines.postgres_databases import maintenance, source_of
 from aishell_ops.backups.errors import BusyError
-from aishell_ops.backups.models import Format, Manifest, Position, Source
+from aishell_ops.backups.models import Format, Manifest, Position
 from aishell_ops.backups.rows.contract import Look, Place, Placed, PlacedColumn
 from aishell_ops.backups.rows.engines.postgres_catalog import named, others_of, tables_of
 from aishell_ops.backups.rows.engines.postgres_types import fields_of, foreign_shape, line_of, own_shape, reader
@@ -62,16 +62,7 @@ class PostgresTables:
         async with held_connection(target, self._environ, database) as connection:
             there, _, size = await tables_of(connection)
             others = await others_of(connection)
-            facts = connection.facts
-            source = Source(
-                target.name,
-                "postgres",
-                connection.database,
-                target.location.redacted(),
-                facts.version,
-                facts.system_identifier,
-                target.environment,
-            )
+            source = source_of(target, connection, connection.database)
         there, bare = tuple(table for table in there if table.columns), [table.label for table in there if not table.columns]
         others = (*others, *((f"table {label}", "it has no columns") for label in bare))
         wanted = tuple(dict.fromkeys(table_named(name, there) for name in tables)) if tables else there

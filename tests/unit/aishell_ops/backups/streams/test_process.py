@@ -151,6 +151,21 @@ def test_a_sink_that_ends_early_without_a_fault_has_not_taken_it() -> None:
         _give(ProgramSink(_shell("head -c 10 >/dev/null")), *[bytes(1 << 20)] * 8)
 
 
+def test_a_sink_that_takes_nothing_and_calls_that_well_is_told() -> None:
+    """What it was given fits into the pipe, so that no write fails."""
+    with pytest.raises(BackupError, match=r"^sh (reported success, and took nothing of what it was given|ended before it had taken all)"):
+        _give(ProgramSink(_shell("exit 0")), b"all of it")
+
+
+def test_a_sink_that_is_slow_to_begin_is_waited_for(tmp_path: Path) -> None:
+    _give(ProgramSink(_shell(f"sleep 0.3; cat > {tmp_path}/out")), b"all of it")
+    assert (tmp_path / "out").read_bytes() == b"all of it"
+
+
+def test_a_sink_that_is_given_nothing_may_take_nothing() -> None:
+    _give(ProgramSink(_shell("exit 0")))
+
+
 def test_a_sink_that_fails_at_its_end_is_told() -> None:
     with pytest.raises(BackupError, match="exit code 4"):
         _give(ProgramSink(_shell("cat >/dev/null; exit 4")), b"all of it")
