@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pg8000.exceptions import DatabaseError
 
 from aishell_core.errors import UsageError
 from aishell_ops.backups.errors import BackupError
@@ -244,3 +245,31 @@ async def test_a_kill_between_two_pieces_commits_nothing_and_the_next_restore_ti
     await bench.restore(backup, tables=("orders", "lines"), replace=True)
     assert (_rows(bench.server), _shape(bench.server)) == (saved, shape)
     assert bench.databases() == {*KEPT}
+
+
+async def test_a_partition_that_shares_its_foreign_keys_is_put_back(bench: Bench) -> None:
+    """Those that its parent has, and those that others have to the parent; they hold again afterwards, and are as they were."""
+    bench.server.execute(
+        "CREATE TABLE visits (id int, day int, customer int CONSTRAINT guest REFERENCES customers, PRIMARY KEY (id, day))"
+        " PARTITION BY RANGE (day)",
+        "COMMENT ON CONSTRAINT guest ON visits IS 'of all'",
+        "CREATE TABLE visits_1 PARTITION OF visits FOR VALUES FROM (0) TO (10)",
+        "CREATE TABLE visits_2 PARTITION OF visits FOR VALUES FROM (10) TO (20)",
+        "CREATE TABLE bills (visit int, day int, FOREIGN KEY (visit, day) REFERENCES visits)",
+        "INSERT INTO visits SELECT i, i % 20, 1 + i % 50 FROM generate_series(1, 200) AS i",
+        "INSERT INTO bills SELECT i, i % 20 FROM generate_series(1, 200, 7) AS i",
+        database="shop",
+    )
+    backup, shape = await bench.take(), _shape(bench.server)
+    saved = bench.server.execute("SELECT * FROM visits ORDER BY id", database="shop")
+    bench.server.execute("UPDATE visits_1 SET customer = 50", "DELETE FROM bills WHERE visit = 8", database="shop")
+    _, plan = await bench.plan(backup, tables=("visits_1",), replace=True)
+    assert any(words.startswith('"public"."visits_1" shares foreign keys') for words in plan.warnings), plan
+    await bench.restore(backup, tables=("visits_1",), replace=True)
+    assert bench.server.execute("SELECT * FROM visits ORDER BY id", database="shop") == saved
+    assert _shape(bench.server) == shape
+    for refused in ("INSERT INTO visits VALUES (999, 3, 777)", "DELETE FROM visits_1", "INSERT INTO bills VALUES (999, 3)"):
+        with pytest.raises(DatabaseError):
+            bench.server.execute(refused, database="shop")
+    with pytest.raises(UsageError, match=r"visits_1.* is a partition that has its foreign keys from its parent"):
+        await bench.take(tables=("visits_1",))

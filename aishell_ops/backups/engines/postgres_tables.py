@@ -47,9 +47,13 @@ SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL default_transaction
 """
 _CLEAR = """
 {create} {links} AS
+  WITH RECURSIVE up AS (
+    SELECT oid, conparentid FROM pg_constraint WHERE contype = 'f' AND (conrelid = ANY ({these}) OR {both} AND confrelid = ANY ({these}))
+    UNION SELECT k.oid, k.conparentid FROM pg_constraint k JOIN up ON k.oid = up.conparentid
+  )
   SELECT conrelid::regclass::text AS place, conname AS name, pg_get_constraintdef(oid) AS definition,
     obj_description(oid, 'pg_constraint') AS words
-  FROM pg_constraint WHERE contype = 'f' AND conparentid = 0 AND (conrelid = ANY ({these}) OR {both} AND confrelid = ANY ({these}));
+  FROM pg_constraint WHERE oid IN (SELECT oid FROM up WHERE conparentid = 0);
 {create} {bells} AS
   SELECT tgrelid::regclass::text AS place, tgname AS name, tgenabled AS state
   FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D' AND tgrelid = ANY ({these});
@@ -62,7 +66,10 @@ DO {quote} DECLARE one record; BEGIN
   END LOOP;
 END {quote};
 """
-"""No trigger takes the rows for somebody's work, and foreign keys are judged when all rows are there."""
+"""No trigger takes the rows for somebody's work, and foreign keys are judged when all rows are there.
+
+A foreign key that a partition has from its parent can be taken away and put back on the parent alone.
+"""
 _BACK = """
 DO {quote} DECLARE one record; BEGIN
   FOR one IN SELECT * FROM {bells} LOOP
@@ -96,7 +103,7 @@ def wanted(manifest: Manifest, request: LoadRequest) -> tuple[str, ...]:
 async def plan_tables(connection: HeldConnection | None, manifest: Manifest, plan: LoadPlan) -> LoadPlan:
     """What a restore of some tables would do; `connection` leads to their database, None where there is none."""
     names = wanted(manifest, plan.request)
-    obstacles, losses = [*plan.obstacles], [*plan.losses]
+    obstacles, losses, warnings = [*plan.obstacles], [*plan.losses], [*plan.warnings]
     if not manifest.objects and not manifest.tables:
         obstacles.append("the backup has no proofs that name its tables; restore under another name with --target")
     if connection is None:
@@ -107,7 +114,10 @@ async def plan_tables(connection: HeldConnection | None, manifest: Manifest, pla
         if kind != "r":
             obstacles.append(f"{name} is no table now; {_ELSEWHERE}")
         if row["inherits"]:
-            obstacles.append(f"{name} is a partition that has its foreign keys from its parent; {_ELSEWHERE}")
+            warnings.append(
+                f"{name} shares foreign keys with the other partitions of its parent: they are checked anew for all of them, which are"
+                " locked meanwhile"
+            )
         losses.append(f"the rows of the table {name}, {format_bytes(row['bytes'])}")
     if there and not plan.request.replace:
         obstacles.append(f"the tables {', '.join(str(row['name']) for row in there)} are there; --drop-existing replaces their rows")
@@ -118,6 +128,7 @@ async def plan_tables(connection: HeldConnection | None, manifest: Manifest, pla
         writes=(*(f"the table {name} in the database {plan.database}" for name in names), beside),
         losses=tuple(losses),
         obstacles=tuple(obstacles),
+        warnings=tuple(warnings),
     )
 
 
