@@ -67,15 +67,18 @@ class ActingScreen(DashboardScreen):
         self._ask(Act.TERMINATE, self.chosen_sessions())
 
     def action_terminate_head(self) -> None:
-        """End the session that most others wait behind, whether a filter hides it or not."""
+        """End the session that most others wait behind, whether a filter hides it or not; one that is only inferred has to be chosen."""
         from aishell_ops.sessions.models import Act
-        from aishell_ops.sessions.plan import head_blockers, why_no_head
+        from aishell_ops.sessions.plan import head_blockers, why_no_head, why_not_inferred
 
         view = self.acted_view()
         waits: tuple[LockWait, ...] = (view.lock_waits or ()) if view is not None else ()
         heads = head_blockers(view.sessions or (), waits) if view is not None else ()
         if not heads:
             self.say(why_no_head(waits))
+            return
+        if why_not_inferred(heads[0], waits):
+            self.say(f"that {heads[0].id} holds the lock is only inferred; to end it, select it")
             return
         self._ask(Act.TERMINATE, heads[:1])
 

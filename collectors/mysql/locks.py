@@ -14,7 +14,7 @@ from collectors.mysql.activity_waits import METADATA, ROW_LOCK
 from collectors.mysql.hints import metadata_hint
 from collectors.mysql.hot_questions import HotQuestions
 from collectors.mysql.locks_rows import lock_waits_of
-from collectors.mysql.metadata_locks_rows import MetadataLock, held_of, inferred_waits, locks_of, requests_of
+from collectors.mysql.metadata_locks_rows import MetadataLock, held_of, in_use_of, inferred_waits, locks_of, requests_of
 from collectors.mysql.metadata_locks_rows import lock_waits_of as metadata_waits_of
 
 _FROM_STATEMENTS = " (from its statement)"
@@ -79,9 +79,12 @@ class LocksReader:
             answer = await self._questions.ask_or_note(server, "metadata_holders", Part.LOCKS, budget)
             if not isinstance(answer, Failure):
                 return LocksLook(self._by_statements(held_of(answer.rows), activity, waited), (), cost + answer.cost)
-        message = "the server does not tell who holds metadata locks; holders are inferred from open transactions"
+        message = "the server does not tell who holds metadata locks; holders are inferred from open transactions and tables in use"
         failure = Failure(Part.LOCKS, FailureCode.MISSING, message, metadata_hint(server), self._clock.now())
-        return LocksLook(inferred_waits(activity.looked, waited), (failure,), cost)
+        answer = await self._questions.ask_or_note(server, "tables_in_use", Part.LOCKS, budget)
+        if isinstance(answer, Failure):
+            return LocksLook(inferred_waits(activity.looked, waited), (failure,), cost)
+        return LocksLook(inferred_waits(activity.looked, waited, in_use_of(answer.rows)), (failure,), cost + answer.cost)
 
     @staticmethod
     def _by_statements(held: tuple[MetadataLock, ...], activity: ActivityLook, waited: dict[int, float]) -> tuple[LockWait, ...]:

@@ -201,13 +201,21 @@ def requests_of(looked: Iterable[Look], held: Iterable[MetadataLock]) -> tuple[M
     return tuple(found)
 
 
-def inferred_waits(looked: Iterable[Look], seconds: Mapping[int, float]) -> tuple[LockWait, ...]:
+def in_use_of(rows: Iterable[Row]) -> frozenset[tuple[str, str]]:
+    """Schema and name of the tables in rows of `tables_in_use`."""
+    return frozenset((str(row["Database"]), str(row["Table"])) for row in rows)
+
+
+def inferred_waits(
+    looked: Iterable[Look], seconds: Mapping[int, float], in_use: frozenset[tuple[str, str]] = frozenset()
+) -> tuple[LockWait, ...]:
     """The edges where nothing tells who holds a metadata lock: from who waits, what they run, and who could be in the way.
 
     A statement on a table waits behind an earlier one that changes the same table. What wants a table for itself waits for
     a session that has an open transaction and was there before it: one alone is named; of several nobody can tell which, so
-    the holder is unknown (""). So it is for all that a transaction cannot hold up, as a reader: whoever has locked its
-    table outright is not seen here.
+    the holder is unknown (""). So it is for all that a transaction cannot hold up, as a reader. A table that is `in_use`
+    has somebody who runs a statement on it or has locked it by LOCK TABLES: then no transaction is accused, but the one
+    session that can be that, if there is one alone.
     """
     everything = tuple(looked)
     waiting = [each for each in everything if each[2].wait.endswith(METADATA)]
@@ -221,7 +229,11 @@ def inferred_waits(looked: Iterable[Look], seconds: Mapping[int, float]) -> tupl
         if ahead:
             holders = [str(ahead[0][0].id)]
         else:
-            holders = _suspects(everything, thread.id, waited or 0.0) if _waits_for_transactions(mode) else []
+            used = [place for place in in_use if mentions(session.text, *place, session.database)]
+            if used:
+                holders = _users(everything, thread.id, used)
+            else:
+                holders = _suspects(everything, thread.id, waited or 0.0) if _waits_for_transactions(mode) else []
         holder = holders[0] if len(holders) == 1 else ""
         found.append(LockWait(session.id, holder, _INFERRED, mode, waited, "" if ahead else "held", inferred=True))
         if mode in {"EXCLUSIVE", "SHARED_NO_READ_WRITE"}:
@@ -232,6 +244,26 @@ def inferred_waits(looked: Iterable[Look], seconds: Mapping[int, float]) -> tupl
 def _waits_for_transactions(mode: str) -> bool:
     """Whether a transaction that has only read and written its tables can hold up who asks for this; not where it is unknown."""
     return bool(mode) and any(conflicts(mode, held) for held in _TAKEN_BY_TRANSACTIONS)
+
+
+def _users(everything: Iterable[Look], waiter: int, places: Iterable[tuple[str, str]]) -> list[str]:
+    """Who may use one of these tables: who runs a statement that names it, and who is idle outside of a transaction.
+
+    BEGIN gives up what LOCK TABLES has locked.
+    """
+    used = tuple(places)
+    return [
+        session.id
+        for thread, _, session in everything
+        if thread.id != waiter
+        and not session.wait.endswith(METADATA)
+        and not thread.kind
+        and (
+            any(mentions(session.text, *place, session.database) for place in used)
+            if session.statement_seconds is not None
+            else session.transaction_seconds is None
+        )
+    ]
 
 
 def _suspects(everything: Iterable[Look], waiter: int, waited: float) -> list[str]:

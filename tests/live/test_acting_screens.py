@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from pg8000.exceptions import DatabaseError, InterfaceError
@@ -27,6 +28,7 @@ from collectors.registry import open_collector
 from collectors.schedule import Schedule
 from tests.live.test_sessions_screens_postgres import text_of, until
 from tests.safety import segments, write_days
+from tests.servers.mysql import MARIADB, MysqlServer, mysql
 from tests.servers.postgres import PostgresServer, postgres
 from tests.servers.postgres_clients import Client, clients
 
@@ -45,7 +47,7 @@ def server() -> Iterator[PostgresServer]:
 
 @asynccontextmanager
 async def dashboard(
-    server: PostgresServer,
+    server: PostgresServer | MysqlServer,
     state: Path,
     role: Role | None = Role.OPERATOR,
     *,
@@ -190,6 +192,25 @@ async def test_the_head_blocker_is_ended_although_a_filter_hides_it(server: Post
         behind.result(60)
         assert has_ended(head)
         assert not has_ended(waiter)
+
+
+async def test_a_head_blocker_that_is_only_inferred_is_not_offered(tmp_path: Path) -> None:
+    """Without the plugin MariaDB does not tell who holds a metadata lock: an innocent session may be the one that is named."""
+    with mysql(MARIADB) as maria:
+        maria.execute("CREATE DATABASE shop", "CREATE TABLE shop.stock (id int)")
+        holder, changer = maria.connect("shop"), maria.connect("shop")
+        holder.run("LOCK TABLES stock WRITE")
+        change = Thread(target=changer.run, args=("ALTER TABLE stock COMMENT = 'changed'",))
+        change.start()
+        try:
+            async with dashboard(maria, tmp_path) as (app, pilot):
+                await until(pilot, lambda: isinstance(app.screen, SessionsScreen) and "blocks 1" in text_of(app))
+                await pilot.press("B")
+                await until(pilot, lambda: f"that {holder.id} holds the lock is only inferred" in text_of(app))
+        finally:
+            holder.run("UNLOCK TABLES")
+            change.join()
+    assert not (tmp_path / "audit").exists()
 
 
 async def test_several_sessions_and_production_want_the_name_typed(server: PostgresServer, tmp_path: Path) -> None:

@@ -170,6 +170,19 @@ def test_an_open_transaction_is_named_only_by_what_it_could_hold_up(waiting: str
     assert (edge.waiter, edge.holder, edge.inferred) == ("31", holder, True)
 
 
+@pytest.mark.parametrize(("idle", "in_use", "holder"), [(1, True, "40"), (2, True, ""), (0, True, ""), (1, False, "29")])
+def test_of_a_table_that_is_in_use_no_transaction_is_accused(idle: int, in_use: bool, holder: str) -> None:
+    """Its user is idle outside of a transaction, as after LOCK TABLES; of two who can be that none is named."""
+    reader = _thread(29, "Sleep", "")._replace(text="")
+    blocked = _thread(31, state="Waiting for table metadata lock")._replace(text="ALTER TABLE shop.stock ADD c int")
+    transaction = Transaction("7", 29, "RUNNING", 9.0, None, 1, 0, "REPEATABLE READ")
+    others = [_thread(40 + number, "Sleep", "")._replace(text="") for number in range(idle)]
+    looked = [(reader, transaction, _session(reader, transaction)), (blocked, None, _session(blocked))]
+    looked += [(other, None, _session(other)) for other in others]
+    (edge,) = inferred_waits(looked, {31: 2.0}, frozenset({("shop", "stock")} if in_use else {("shop", "stocks")}))
+    assert (edge.holder, edge.inferred) == (holder, True)
+
+
 def test_a_statement_mentions_a_table_by_name_in_its_own_database_only() -> None:
     assert mentions("SELECT * FROM stock", "shop", "stock", "shop")
     assert not mentions("SELECT * FROM stock", "shop", "stock", "other")
