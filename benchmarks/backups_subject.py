@@ -113,6 +113,18 @@ def fill_postgres(server: PostgresServer, size_bytes: int, folder: Path) -> None
     server.execute("CREATE INDEX ON orders (customer)", "CREATE INDEX ON orders (placed)", "ANALYZE", "CHECKPOINT", database="shop")
 
 
+def multiply_postgres(server: PostgresServer, times: int) -> None:
+    """As many times the orders that are there, under numbers of their own; no compressor sees so far back that it would notice."""
+    server.execute(
+        "DO $$ DECLARE had bigint := (SELECT count(*) FROM orders); BEGIN FOR turn IN 1.." + str(times - 1) + " LOOP "
+        "INSERT INTO orders SELECT id + turn * had, customer, amount, placed, token, remark FROM orders WHERE id < had; "
+        "END LOOP; END $$",
+        "VACUUM ANALYZE",
+        "CHECKPOINT",
+        database="shop",
+    )
+
+
 def _orders(first: int, count: int) -> list[tuple[int, str, float, str, str, str]]:
     chance, words = random.Random(first), _words()
     return [

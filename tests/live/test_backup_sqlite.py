@@ -93,8 +93,10 @@ def _dump(path: Path) -> list[str]:
         return list(connection.iterdump())
 
 
-async def _take(storage: Storage, path: Path, recipe: Recipe | None = None, **request: object) -> Backup:
-    order = Order(_target(path), SaveRequest(**request), recipe=recipe or Recipe(), proof=ProofLevel.FULL)  # type: ignore[arg-type]
+async def _take(
+    storage: Storage, path: Path, recipe: Recipe | None = None, proof: ProofLevel = ProofLevel.FULL, **request: object
+) -> Backup:
+    order = Order(_target(path), SaveRequest(**request), recipe=recipe or Recipe(), proof=proof)  # type: ignore[arg-type]
     return await take(SqliteBackups(), Repository(storage, time.time), order, CLOCK)
 
 
@@ -175,12 +177,32 @@ def _damage(database: Path) -> None:
     database.write_bytes(content)
 
 
-async def test_a_damaged_database_is_no_backup(storage: Storage, database: Path) -> None:
+async def test_an_index_that_has_lost_rows_is_seen_where_all_is_proven(storage: Storage, database: Path) -> None:
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE tags (word TEXT)")
+        connection.execute("CREATE INDEX by_word ON tags (word)")
+        connection.execute("PRAGMA writable_schema = ON")
+        hidden = connection.execute("SELECT * FROM sqlite_schema WHERE name = 'by_word'").fetchone()
+        connection.execute("DELETE FROM sqlite_schema WHERE name = 'by_word'")
+        connection.execute("PRAGMA writable_schema = RESET")
+        connection.execute("INSERT INTO tags VALUES ('lost')")
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("INSERT INTO sqlite_schema VALUES (?, ?, ?, ?, ?)", hidden)
+        connection.execute("PRAGMA writable_schema = RESET")
+    with pytest.raises(BackupError, match=r"the database is damaged: .*by_word"):
+        await _take(storage, database)
+    backup = await _take(storage, database, proof=ProofLevel.COUNTS)
+    done = await _restore(storage, database, backup, replace=True)
+    assert done.comparison.is_proof
+
+
+@pytest.mark.parametrize("proof", [ProofLevel.COUNTS, ProofLevel.FULL])
+async def test_a_damaged_page_is_seen_by_either_proof(storage: Storage, database: Path, proof: ProofLevel) -> None:
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     _damage(database)
     with pytest.raises(BackupError, match="the database is damaged"):
-        await _take(storage, database)
+        await _take(storage, database, proof=proof)
     assert list(storage.list()) == []
 
 

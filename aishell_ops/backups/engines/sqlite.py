@@ -62,7 +62,7 @@ class SqliteBackups:
     async def loading(self, target: Target, manifest: Manifest, plan: LoadPlan) -> AsyncIterator[_Loading]:
         """A file in a hidden folder beside the one that it will replace."""
         async with hidden_folder(Path(plan.staging)) as folder:
-            yield _Loading(folder / _NAME, Path(plan.database))
+            yield _Loading(folder / _NAME, Path(plan.database), thorough=manifest.proof is ProofLevel.FULL)
 
     @asynccontextmanager
     async def scratch(self, target: Target, manifest: Manifest) -> AsyncIterator[Target]:
@@ -99,17 +99,18 @@ class _Saving:
 class _Loading:
     """A staging file."""
 
-    def __init__(self, staging: Path, final: Path) -> None:
+    def __init__(self, staging: Path, final: Path, *, thorough: bool) -> None:
         self.staging = staging
         self._final = final
+        self._thorough = thorough
 
     def sink(self, part: Part) -> PlainSink:
         """The staging file itself."""
         return FileSink(self.staging)
 
     async def finish(self, progress: Progress, stop: Stop) -> None:
-        """Look whether it is sound."""
-        await asyncio.to_thread(_expect_sound, self.staging, stop)
+        """Look whether it is sound, as thoroughly as when it was saved."""
+        await asyncio.to_thread(_expect_sound, self.staging, stop, thorough=self._thorough)
 
     async def proofs(self, level: ProofLevel, stop: Stop) -> tuple[ObjectProof, ...]:
         """Counts and hashes of its tables."""
@@ -204,12 +205,12 @@ def _proofs(copy: Path, level: ProofLevel, stop: Stop) -> tuple[ObjectProof, ...
 
 
 def _sound_proofs(copy: Path, level: ProofLevel, stop: Stop) -> tuple[ObjectProof, ...]:
-    _expect_sound(copy, stop)
+    _expect_sound(copy, stop, thorough=level is ProofLevel.FULL)
     return _proofs(copy, level, stop)
 
 
-def _expect_sound(copy: Path, stop: Stop) -> None:
-    faults = faults_of(copy, lambda: not stop.is_set())
+def _expect_sound(copy: Path, stop: Stop, *, thorough: bool) -> None:
+    faults = faults_of(copy, lambda: not stop.is_set(), thorough=thorough)
     if faults:
         more = f" and {len(faults) - 1} more" if len(faults) > 1 else ""
         raise BackupError(
