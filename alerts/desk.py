@@ -23,8 +23,9 @@ from alerts.lease import Claim, Lease, LeaseLostError
 from alerts.models import Acknowledgement, Alert, Fingerprint, Silence
 from alerts.notify import group_rows
 from alerts.store import alert_rows, lease_rows, link_rows, silence_rows
+from alerts.store.codec import decode_alert
 from alerts.store.database import AlertStore, Fault, no_fault
-from alerts.store.spare import carry_back, carry_over
+from alerts.store.spare import add_grown, add_members, carry_back, carry_over
 
 T = TypeVar("T")
 
@@ -201,18 +202,35 @@ class Desk:
 
         def back(target: sqlite3.Connection) -> None:
             known = lease_rows.load(target)
-            apart = frozenset(share for share in known.shares if share not in holding.shares)
-            parted = replace(holding, apart=apart) if len(known.judges) > 1 else None
-            store.read(lambda source: carry_back(source, target, parted), None)
+            if len(known.judges) == 1:
+                store.read(lambda source: carry_back(source, target), None)
+                return
+            own = replace(holding, apart=frozenset(share for share in known.shares if share not in holding.shares))
+            with closing(AlertStore.spare()) as others:
+                # What another one has told meanwhile of what it judges is not known in memory, and would be lost.
+                others.transact(lambda copy: carry_over(target, copy))
+                store.read(lambda source: carry_back(source, target, own), None)
+                others.read(lambda source: add_members(source, target, self._clock.now(), lambda alert: not _has(own, alert)), None)
 
         try:
             self._lease.write(back)
         except LeaseLostError:
-            pass
+            self._hand_over(store)
         except StateError:
             return
         self._spare, self._failing_since, self.note = None, None, ""
         store.close()
+
+    def _hand_over(self, spare: AlertStore) -> None:
+        """Another program evaluates by now: it has to tell the end of what was told from memory alone."""
+
+        def add(target: sqlite3.Connection) -> None:
+            spare.read(lambda source: add_members(source, target, self._clock.now(), lambda _alert: True), None)
+            spare.read(lambda source: add_grown(source, target), None)
+
+        if self._store is not None:
+            with suppress(StateError):  # full again: what is in memory is lost with this program's part
+                self._store.transact(add)
 
     def _opened(self) -> tuple[AlertStore, Lease]:
         if self._spare is not None:
@@ -280,6 +298,11 @@ class Desk:
         if self._store is not None:
             self._store.close()
         self._store = self._lease = None
+
+
+def _has(holding: Holding, written: str) -> bool:
+    alert = decode_alert(written)
+    return alert is not None and holding.has(storable(alert.key.target), storable(alert.rule))
 
 
 def _evaluated_at(

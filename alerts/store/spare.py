@@ -7,7 +7,7 @@ only grows (the history, evidence, the ledger of deliveries) the part that came 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from aishell_core.state.upgrade import Steps
 from alerts.holding import Holding
@@ -15,6 +15,7 @@ from alerts.holding import Holding
 _FAMILIES = ("alert", "notice")
 _GROWING = {"alert_change": "id", "notice_attempt": "id", "alert_evidence": ""}
 """By table, the column that numbers its rows, if any."""
+_SILENCES = "alert_silence"
 _LEASES = frozenset({"alert_judge", "alert_ward", "alert_share"})
 _PARTED = frozenset({"alert", "alert_link"})
 """The tables of which each program that evaluates has rows of its own: those of its targets."""
@@ -47,6 +48,35 @@ def carry_back(source: sqlite3.Connection, target: sqlite3.Connection, holding: 
                 _insert(source, target, table, _columns(source, table), where, bound)
     for table, number in _GROWING.items():
         _insert(source, target, table, [name for name in _columns(source, table) if name != number])
+
+
+def add_members(source: sqlite3.Connection, target: sqlite3.Connection, now: float, is_wanted: Callable[[str], bool]) -> None:
+    """Who was told of which alerts, where the target knows nothing of it; `is_wanted` says of an alert as it is written whether it counts.
+
+    Whoever tells of these alerts by now finds out how they stand, and tells their end where they have one.
+    """
+    rows = source.execute(
+        "SELECT own.channel, own.name, own.labels, own.opened_at, own.sent_at, member.fingerprint, member.told, member.alert"
+        " FROM notice_member AS member JOIN notice_group AS own ON own.id = member.notice_group"
+    ).fetchall()
+    for channel, name, labels, opened_at, sent_at, fingerprint, told, alert in rows:
+        if is_wanted(alert):
+            group = "INSERT OR IGNORE INTO notice_group (channel, name, labels, opened_at, sent_at, due_at) VALUES (?, ?, ?, ?, ?, ?)"
+            target.execute(group, (channel, name, labels, opened_at, sent_at, now))
+            member = (
+                "INSERT OR IGNORE INTO notice_member (fingerprint, notice_group, told, alert)"
+                " SELECT ?, id, ?, ? FROM notice_group WHERE channel = ? AND name = ?"
+            )
+            if target.execute(member, (fingerprint, told, alert, channel, name)).rowcount:
+                target.execute("UPDATE notice_group SET due_at = ? WHERE channel = ? AND name = ?", (now, channel, name))
+
+
+def add_grown(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    """What came to be there of what only grows, and the silences that the target does not have."""
+    for table, number in _GROWING.items():
+        _insert(source, target, table, [name for name in _columns(source, table) if name != number])
+    for row in source.execute(f"SELECT {', '.join(names := _columns(source, _SILENCES))} FROM {_SILENCES}").fetchall():  # noqa: S608
+        target.execute(f"INSERT OR IGNORE INTO {_SILENCES} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", row)  # noqa: S608
 
 
 def _parts(table: str, holding: Holding) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -111,3 +111,50 @@ def test_what_is_known_is_carried_over_and_back_and_what_grows_is_added(tmp_path
         assert kept[new.fingerprint].acknowledgement == Acknowledgement("ana", "", NOW)
         assert [change.after for change in disk.transact(lambda connection: change_rows.load(connection, 0, NOW * 2))] == [new, old]
         assert disk.transact(lambda connection: change_rows.evidence(connection, new.fingerprint, NOW)) is not None
+
+
+async def until_in_memory(station: Station, **values: float) -> None:
+    seconds = 0
+    while "memory alone" not in (await station.watch(1, **values)).note:
+        seconds += 1
+        assert seconds < PATIENCE_SECONDS
+
+
+async def test_the_end_of_what_was_told_from_memory_is_told_by_the_one_who_takes_over(small_disk: Path) -> None:
+    clock = FakeClock()
+    one = Station(small_disk / "state", usage_rule(), clock=clock, holder="one")
+    two = Station(small_disk / "state", usage_rule(), clock=clock, holder="two")
+    await one.watch(2, orders=0.5)
+    await two.watch(2, orders=0.5)
+    filler = fill(small_disk)
+    await until_in_memory(one, orders=0.95)
+    await one.watch(2, orders=0.95)
+    assert one.told == ["firing warning"]
+    await clock.advance(TAKEN_AFTER_SECONDS)
+    filler.unlink()
+    # It is over before the other one, which comes first when there is room again, has ever seen it.
+    assert (await two.watch(2, orders=0.5)).is_evaluator
+    assert two.told == []
+    await one.watch(8, orders=0.5)
+    await two.watch(8, orders=0.5)
+    assert (set(one.told), two.told) == ({"firing warning"}, ["resolved warning"])
+    history = await two.service.history(0, clock.now())
+    assert ChangeKind.FIRED in {change.kind for change in history}
+
+
+async def test_what_another_one_told_meanwhile_of_its_own_targets_is_not_forgotten(small_disk: Path) -> None:
+    clock = FakeClock()
+    one = Station(small_disk / "state", usage_rule(), clock=clock, holder="one")
+    two = Station(small_disk / "state", usage_rule(), clock=clock, holder="two", targets=("pay",))
+    await two.watch(2, pay=0.5)
+    await one.watch(2, orders=0.5)
+    filler = fill(small_disk)
+    await until_in_memory(one, orders=0.95)
+    filler.unlink()
+    await two.watch(2, pay=0.95)
+    assert two.told == ["firing warning"]
+    view = await one.watch(6, orders=0.95)
+    assert (view.note, view.evaluation.holder, [alert.phase for alert in view.alerts]) == ("", "one", [Phase.FIRING] * 2)
+    await two.watch(4, pay=0.5)
+    await one.watch(4, orders=0.5)
+    assert (set(one.told), set(two.told)) == ({"firing warning", "resolved warning"}, {"firing warning", "resolved warning"})
