@@ -88,6 +88,8 @@ class TargetView:
     pools: tuple[Pool, ...] | None = None
     failures_by_tier: tuple[tuple[Tier, tuple[Failure, ...]], ...] = ()
     part_at: Mapping[Part, float] = field(default_factory=lambda: _NEVER)
+    part_seconds: Mapping[Part, float] = field(default_factory=lambda: _NEVER)
+    """The cadence of the tier that brought each part last."""
     first_try_at: float | None = None
     last_ok_at: float | None = None
     next_try_at: float | None = None
@@ -224,6 +226,13 @@ def _taken_away(view: TargetView, reading: Reading) -> frozenset[Part]:
     return frozenset(part for part, name in _PART_FIELDS if part in parts and getattr(reading, name) is None)
 
 
+def _with_cadence(known: Mapping[Part, float], parts: Iterable[Part], seconds: float) -> Mapping[Part, float]:
+    """The same mapping where nothing is new, so that views stay equal."""
+    if all(known.get(part) == seconds for part in parts):
+        return known
+    return MappingProxyType({**known, **dict.fromkeys(parts, seconds)})
+
+
 def absorb(view: TargetView, reading: Reading, snapshot: Snapshot, interval_seconds: float) -> TargetView:
     """The view after one more reading: parts that it did not bring stay as they were, with their old age, unless they are refused."""
     failed = any(failure.part == _WHOLE for failure in reading.failures)
@@ -250,6 +259,7 @@ def absorb(view: TargetView, reading: Reading, snapshot: Snapshot, interval_seco
         pools=view.pools if reading.pools is None else reading.pools,
         failures_by_tier=by_tier,
         part_at=MappingProxyType({**view.part_at, **part_at}) if part_at else view.part_at,
+        part_seconds=_with_cadence(view.part_seconds, part_at, interval_seconds),
         first_try_at=view.first_try_at if view.first_try_at is not None else reading.at,
         last_ok_at=reading.at if hot and not failed else view.last_ok_at,
     )

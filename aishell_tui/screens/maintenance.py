@@ -6,19 +6,18 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 
-from aishell_core.units import format_duration
 from aishell_core.values import Ability, Part, TargetId
 from aishell_tui.export import CellValue, PaneData
 from aishell_tui.frame import Frame, TargetView, without_earlier
 from aishell_tui.look import Look
+from aishell_tui.part_ages import fresh_and_stale
 from aishell_tui.progress import ProgressHistory
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
 from aishell_tui.screens.upkeep_lines import upkeep_lines
-from aishell_tui.text import data_age_text, server_text, without_path
+from aishell_tui.text import server_text
 from collectors.contract import Demand
 from widgets.heading import Heading
-from widgets.lines import Spans
 from widgets.text_view import TextView
 
 _COLUMNS = ("what", "name", "phase", "database", "done", "total", "unit", "per_second", "eta_seconds", "transactions", "seconds")
@@ -30,16 +29,7 @@ _CLOSE = (Part.PROGRESS, Part.HORIZON)
 
 def maintenance_heading(view: TargetView, now: float) -> Heading:
     """The pane's title with how old the oldest of what it shows is."""
-    read_at = [view.part_at[part] for part in _CLOSE if part in view.part_at]
-    age = round(max(0.0, now - min(read_at))) if read_at else None
-    name: Spans = ((str(view.name), "label"),)
-    if not view.is_stale(now):
-        return Heading("maintenance", name, f"live {age}s" if age is not None else "")
-    if age is None:
-        return Heading("maintenance", name, "", data_age_text(view, now))
-    failure = view.target_failure
-    why = f": {without_path(view, failure.message)}" if failure is not None else ""
-    return Heading("maintenance", name, "", f"stale {format_duration(age)}{why}")
+    return Heading("maintenance", ((str(view.name), "label"),), *fresh_and_stale(view, _CLOSE, now))
 
 
 def maintenance_data(view: TargetView, history: ProgressHistory) -> PaneData:

@@ -11,6 +11,7 @@ from aishell_core.values import Part
 from aishell_tui.export import PaneData
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.look import Look
+from aishell_tui.part_ages import part_is_stale
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
 from aishell_tui.screens.pools_rows import (
@@ -55,7 +56,7 @@ class PoolsScreen(DashboardScreen):
         if view is None:
             return
         table, pools = self.query_one("#pools", LineTable), view.pools or ()
-        table.set_stale(view.is_stale(frame.at))
+        table.set_stale(part_is_stale(view, Part.POOLS, frame.at))
         table.set_heading(pools_heading(view, pools, frame.at))
         table.set_empty_text(why_no_pools(view))
         table.set_rows([pool_row(pool, view) for pool in worst_first(pools)])

@@ -9,7 +9,8 @@ from aishell_core.catalogue import POOL_CLIENTS_WAITING, POOL_WAIT
 from aishell_core.units import format_count, format_counted, format_duration
 from aishell_core.values import Ability, Part, Pool, Severity, worst
 from aishell_tui.frame import TargetView
-from aishell_tui.text import data_age_text, why_unknown
+from aishell_tui.part_ages import fresh_and_stale
+from aishell_tui.text import why_unknown
 from widgets.format import fit, wrap
 from widgets.heading import Heading
 from widgets.lines import Spans
@@ -100,7 +101,7 @@ def pools_heading(view: TargetView, pools: Sequence[Pool], now: float) -> Headin
     servers = sum(pool.servers_active + pool.servers_idle + pool.servers_used for pool in pools)
     counts = (format_counted(len(pools), "pool"), format_counted(clients, "client"), f"{waiting:.0f} waiting")
     note = ", ".join((*counts, format_counted(servers, "server connection"))) if pools else ""
-    return Heading("pools", ((note, "label"),) if note else (), data_age_text(view, now))
+    return Heading("pools", ((note, "label"),) if note else (), *fresh_and_stale(view, (Part.POOLS,), now))
 
 
 def why_no_pools(view: TargetView) -> str:

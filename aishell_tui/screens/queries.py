@@ -14,6 +14,7 @@ from aishell_tui.digests import DigestMode, DigestTable, Ranked, digest_key
 from aishell_tui.export import PaneData
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.look import Look
+from aishell_tui.part_ages import part_is_stale
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
 from aishell_tui.screens.query_rows import (
@@ -78,7 +79,7 @@ class QueriesScreen(DashboardScreen):
         span, anew_at = history.span_seconds(self._mode), history.anew_at(self._mode)
         table.set_empty_text(why_empty(view, self._mode, span))
         table.set_heading(queries_heading(view, self._mode, span, found, frame.at, anew_at))
-        table.set_stale(view.is_stale(frame.at))
+        table.set_stale(part_is_stale(view, Part.STATEMENTS, frame.at))
         if found is not self._table:
             self._table = found
             self._fit_columns(table, view)

@@ -9,8 +9,9 @@ from aishell_core.units import format_bytes, format_count, format_duration, form
 from aishell_core.values import Ability, Part, Statement, Unit
 from aishell_tui.digests import DigestMode, DigestRow, DigestTable, digest_key
 from aishell_tui.frame import TargetView
+from aishell_tui.part_ages import fresh_and_stale
 from aishell_tui.screens.lazy_cells import LazyCells
-from aishell_tui.text import data_age_text, moment_text, server_text, why_unknown
+from aishell_tui.text import moment_text, server_text, why_unknown
 from widgets.format import wrap
 from widgets.heading import Heading
 from widgets.lines import Span, Spans
@@ -188,10 +189,7 @@ def queries_heading(
         detail.append(("  sampled", "warning"))
     if table.total > len(table.rows):
         detail.append((f"  the first {len(table.rows):,} of {table.total:,} by time", "label"))
-    age = view.part_at.get(Part.STATEMENTS)
-    fresh = f"live {round(max(0.0, now - age))}s" if age is not None else ""
-    stale = data_age_text(view, now) if view.is_stale(now) else ""
-    return Heading("queries", tuple(detail), fresh, stale)
+    return Heading("queries", tuple(detail), *fresh_and_stale(view, (Part.STATEMENTS,), now))
 
 
 def why_empty(view: TargetView, mode: DigestMode, span_seconds: float | None = None) -> str:

@@ -9,9 +9,10 @@ from enum import StrEnum
 from aishell_core.units import format_bytes, format_count, format_duration
 from aishell_core.values import Ability, Part, Relation
 from aishell_tui.frame import TargetView
+from aishell_tui.part_ages import stale_text
 from aishell_tui.screens.fields import field_lines
 from aishell_tui.screens.lazy_cells import LazyCells
-from aishell_tui.text import data_age_text, why_unknown
+from aishell_tui.text import why_unknown
 from widgets.format import wrap
 from widgets.heading import Heading
 from widgets.lines import Span, Spans
@@ -222,7 +223,7 @@ def relations_heading(view: TargetView, mode: RelationMode, shown: int, total: i
     title = named if mode is RelationMode.TABLES else str(mode) if mode is not RelationMode.ALL or lists else "what it holds"
     read_at = view.part_at.get(Part.RELATIONS)
     fresh = f"{format_duration(round(max(0.0, now - read_at)))} old" if read_at is not None else ""
-    return Heading(title, tuple(detail), fresh, data_age_text(view, now) if view.is_stale(now) else "")
+    return Heading(title, tuple(detail), fresh, stale_text(view, (Part.RELATIONS,), now))
 
 
 def why_empty(view: TargetView, mode: RelationMode) -> str:

@@ -11,6 +11,7 @@ from aishell_core.values import Part
 from aishell_tui.export import PaneData
 from aishell_tui.frame import Frame
 from aishell_tui.look import Look
+from aishell_tui.part_ages import part_is_stale
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of
 from aishell_tui.screens.replication_rows import COLUMNS, detail_lines, known_columns, peer_rows, replication_heading, why_none
@@ -48,7 +49,7 @@ class ReplicationScreen(DashboardScreen):
         table = self.query_one("#peers", LineTable)
         table.set_heading(replication_heading(view, frame.at))
         table.set_empty_text(why_none(view))
-        table.set_stale(view.is_stale(frame.at))
+        table.set_stale(part_is_stale(view, Part.REPLICATION, frame.at))
         columns = known_columns(view.replication or ())
         if columns != table.columns:
             table.set_columns(columns)

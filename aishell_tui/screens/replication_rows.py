@@ -10,8 +10,9 @@ from aishell_core.units import format_bytes, format_counted, format_duration, fo
 from aishell_core.values import Ability, Metric, Part, ReplicationPeer, Severity, Unit, worst
 from aishell_tui.catch_up import TREND_SECONDS, UNKNOWN_TREND, Trend, trend, trend_words
 from aishell_tui.frame import TargetView
+from aishell_tui.part_ages import fresh_and_stale
 from aishell_tui.screens.fields import field_lines
-from aishell_tui.text import data_age_text, server_text, why_unknown
+from aishell_tui.text import server_text, why_unknown
 from widgets.format import cell_width, clean, truncate, wrap
 from widgets.glyphs import Glyphs
 from widgets.heading import Heading
@@ -229,10 +230,7 @@ def replication_heading(view: TargetView, now: float) -> Heading:
     counted = [(role, sum(1 for peer in view.replication or () if peer.role == role)) for role in _ORDER]
     words = ", ".join(format_counted(count, role_word(role)) for role, count in counted if count)
     role = view.facts.role if view.facts is not None else ""
-    age = view.part_at.get(Part.REPLICATION)
-    fresh = f"live {round(max(0.0, now - age))}s" if age is not None else ""
-    stale = data_age_text(view, now) if view.is_stale(now) else ""
-    return Heading("replication", ((f"{role}   {words}".strip(), "label"),), fresh, stale)
+    return Heading("replication", ((f"{role}   {words}".strip(), "label"),), *fresh_and_stale(view, (Part.REPLICATION,), now))
 
 
 def why_none(view: TargetView) -> str:

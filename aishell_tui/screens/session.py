@@ -13,6 +13,7 @@ from aishell_tui.export import PaneData
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.lock_tree import waiting_behind, waiting_for
 from aishell_tui.look import Look
+from aishell_tui.part_ages import fresh_and_stale
 from aishell_tui.plans import judged_plan, plan_words
 from aishell_tui.screens.bindings import bindings_of
 from aishell_tui.screens.fields import field_lines
@@ -22,7 +23,6 @@ from aishell_tui.screens.plan_records import attempt_to_plan, recorded
 from aishell_tui.screens.query_data import formatted
 from aishell_tui.screens.session_acts import ActingScreen
 from aishell_tui.screens.sessions_detail import Surroundings, end_sentence, lock_lines, session_fields
-from aishell_tui.screens.sessions_rows import fresh_and_stale
 from aishell_tui.session_list import identity
 from collectors.contract import Demand
 from widgets.heading import Heading
@@ -99,7 +99,7 @@ class SessionScreen(ActingScreen):
     def _show_fields(self, view: TargetView, around: Surroundings, *, gone: bool, now: float) -> None:
         pane = self.query_one("#session-fields", TextView)
         state: Spans = (("has ended; this is what was last known of it", "warning"),) if gone else ()
-        fresh, stale = fresh_and_stale(view, Part.SESSIONS, now)
+        fresh, stale = fresh_and_stale(view, (Part.SESSIONS,), now)
         pane.set_heading(Heading(f"{self._target} ▸ sessions ▸ {self._session.id}", state, fresh, stale))
         lines = field_lines(session_fields(self._session, around), self.size.width)
         pane.set_lines(lines)

@@ -15,6 +15,7 @@ from aishell_tui.frame import Frame, TargetView, without_left_sessions
 from aishell_tui.lock_tree import LockTree, lock_tree
 from aishell_tui.lock_words import tree_cells
 from aishell_tui.look import Look
+from aishell_tui.part_ages import part_is_stale
 from aishell_tui.screens.bindings import bindings_of
 from aishell_tui.screens.session_acts import ActingScreen
 from aishell_tui.screens.sessions_detail import Surroundings, detail_lines
@@ -170,7 +171,7 @@ class SessionsScreen(ActingScreen):
         table = self.table
         if table is None:
             return
-        table.set_stale(view.is_stale(now))
+        table.set_stale(part_is_stale(view, Part.LOCKS if self._as_tree else Part.SESSIONS, now))
         if self._as_tree:
             table.set_heading(tree_heading(view, self._lock_tree, now))
         else:

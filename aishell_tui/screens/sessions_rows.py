@@ -11,6 +11,7 @@ from aishell_core.units import format_bytes, format_counted, format_duration
 from aishell_core.values import Ability, FailureCode, Part, Session, Severity, Thresholds, worst
 from aishell_tui.frame import TargetView
 from aishell_tui.lock_words import NAME_CELLS, short_name
+from aishell_tui.part_ages import fresh_and_stale
 from aishell_tui.session_list import (
     SessionCounts,
     SessionList,
@@ -23,7 +24,7 @@ from aishell_tui.session_list import (
     short_state,
     wait_text,
 )
-from aishell_tui.text import data_age_text, server_text, why_unknown
+from aishell_tui.text import server_text, why_unknown
 from widgets.format import wrap
 from widgets.heading import Heading
 from widgets.lines import Spans
@@ -246,18 +247,11 @@ def counts_spans(counts: SessionCounts, width: int, *, partly_hidden: bool = Fal
     return tuple(spans)
 
 
-def fresh_and_stale(view: TargetView, part: Part, now: float) -> tuple[str, str]:
-    """How old a part is, and why it is stale where it is."""
-    at = view.part_at.get(part)
-    stale = data_age_text(view, now) if view.is_stale(now) else ""
-    return (f"live {round(max(0.0, now - at))}s" if at is not None else ""), stale
-
-
 def sessions_heading(view: TargetView, counts: SessionCounts, now: float, width: int) -> Heading:
     """The list's title line."""
     known = view.sessions is not None
     spans: Spans = counts_spans(counts, width, partly_hidden=are_partly_hidden(view)) if known else (("n/a", "label"),)
-    return Heading("sessions", spans, *fresh_and_stale(view, Part.SESSIONS, now))
+    return Heading("sessions", spans, *fresh_and_stale(view, (Part.SESSIONS,), now))
 
 
 def shortfall_lines(view: TargetView, width: int) -> tuple[Spans, ...]:

@@ -10,7 +10,8 @@ from aishell_core.values import Ability, Part, Session, Severity
 from aishell_tui.frame import TargetView
 from aishell_tui.lock_tree import LockTree, TreeRow
 from aishell_tui.lock_words import branch_text, held_text, lock_text, missing_text, name_text, queue_text, short_name
-from aishell_tui.screens.sessions_rows import NO_LAST_STATEMENT, WIDE_CELLS, SessionLimits, fresh_and_stale, seconds_cell, sql_text
+from aishell_tui.part_ages import fresh_and_stale
+from aishell_tui.screens.sessions_rows import NO_LAST_STATEMENT, WIDE_CELLS, SessionLimits, seconds_cell, sql_text
 from aishell_tui.session_list import age_seconds, identity, is_background, is_idle_in_transaction, short_state
 from aishell_tui.text import server_text, why_unknown
 from widgets.format import cell_width
@@ -118,7 +119,7 @@ def transaction_row(session: Session, id_cells: int) -> Row:
 
 def tree_heading(view: TargetView, tree: LockTree, now: float) -> Heading:
     """The tree's title line: how many hold up how many, and for how long."""
-    fresh, stale = fresh_and_stale(view, Part.LOCKS, now)
+    fresh, stale = fresh_and_stale(view, (Part.LOCKS,), now)
     if not tree.rows:
         known = view.lock_waits is not None
         words = "nobody waits for a lock; transactions open longest:" if known else "n/a"

@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 
+from aishell_core.units import format_duration
 from aishell_core.values import Ability, TargetId
 from aishell_tui.export import PaneData
 from aishell_tui.frame import Frame, TargetView
@@ -99,11 +100,17 @@ class WaitsScreen(DashboardScreen):
         narrowed = [value_text(self._history, dimension, value)[:_NARROWED_CHARACTERS] for dimension, value in self._only]
         last, live = self._history.last_at, look.until is None
         fresh = f"live {round(max(0.0, frame.at - last))}s" if last is not None and live else ""
-        stale = data_age_text(view, frame.at) if live and view.is_stale(frame.at) else ""
+        stale = self._stale_text(view, frame.at) if live else ""
         hidden = are_partly_hidden(view, "waits")
         heading = chart_heading(look, frame.at, self._average, narrowed, fresh, stale, partly_hidden=hidden)
         self.query_one("#waits-chart", StackedChart).set_data(self._data, heading, self._why.partition("\n")[0])
         self.query_one("#waits", LineTable).set_stale(bool(stale))
+
+    def _stale_text(self, view: TargetView, now: float) -> str:
+        last, longest = self._history.last_at, 2 * view.interval_seconds + 0.5
+        if view.is_stale(now):
+            return data_age_text(view, now)
+        return f"stale {format_duration(round(now - last))}" if last is not None and now - last > longest else ""
 
     def action_dimension(self, steps: int) -> None:
         """List by another dimension."""

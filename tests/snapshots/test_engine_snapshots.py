@@ -69,7 +69,7 @@ def seen(name: str) -> Seen:
     slow = sorted(found.slow, key=lambda reading: reading.at)
     for reading in sorted((*found.hot, *slow), key=lambda reading: reading.at):
         store.add(reading, 1.0)
-        view = absorb(view, reading, store.snapshot(target.name), 1.0)
+        view = absorb(view, reading, store.snapshot(target.name), Schedule().interval(reading.tier))
     before = TargetView(target, view.snapshot, abilities=found.abilities)
     at = found.hot[-1].at
     view = replace(view, assessment=assess(view, at, judged_metrics(target.engine, {})))
