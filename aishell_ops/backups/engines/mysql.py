@@ -29,7 +29,7 @@ from aishell_ops.backups.engines.mysql_tools import Client, Role, find_client
 from aishell_ops.backups.errors import BackupError, BusyError
 from aishell_ops.backups.models import Manifest, ObjectProof, Part, Position, ProofLevel
 from aishell_ops.backups.streams.contract import PlainSink, PlainSource, Progress, Stop
-from aishell_ops.backups.streams.process import Program, ProgramSink, ProgramSource
+from aishell_ops.backups.streams.process import ProgramSink, ProgramSource
 
 _KEPT_BYTES = 256 << 20
 _LOCK = "SELECT /* aishell */ GET_LOCK(%s, 3) AS mine"
@@ -235,7 +235,7 @@ class _Loading:
         """What restores the database; its events are kept until it is published."""
         if part.name.startswith(dump.EVENTS):
             return self._events
-        program = self._load_program(self._plan.staging)
+        program = dump.load_program(self._client, self._access, self._plan.staging, go_on=self._plan.request.go_on)
         sandbox = self._client.knows("--sandbox")
         return ScriptSink(ProgramSink(program), sandbox=sandbox, tables=self._plan.request.tables, database=self._plan.database)
 
@@ -287,11 +287,9 @@ class _Loading:
         return kept.content
 
     async def _run(self, database: str, script: bytes) -> None:
-        sink = ScriptSink(ProgramSink(self._load_program(database)), sandbox=self._client.knows("--sandbox"))
-        await asyncio.to_thread(_write, sink, script)
-
-    def _load_program(self, database: str) -> Program:
-        return dump.load_program(self._client, self._access, database, go_on=self._plan.request.go_on)
+        # Never goes on after an error: what was made in the staging place can be made here too, or the old database is brought back.
+        program = dump.load_program(self._client, self._access, database)
+        await asyncio.to_thread(_write, ScriptSink(ProgramSink(program), sandbox=self._client.knows("--sandbox")), script)
 
     @property
     def _access(self) -> ClientAccess:

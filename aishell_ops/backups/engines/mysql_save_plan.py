@@ -15,13 +15,15 @@ from aishell_core.values import FailureCode
 from aishell_ops.backups.engines import mysql_dump as dump
 from aishell_ops.backups.engines.contract import SavePlan, SaveRequest
 from aishell_ops.backups.engines.mysql_contents import SYSTEM, Contents, contents_of, grants_of, properties_of, variables_of
-from aishell_ops.backups.engines.mysql_grants import lacking, rights_on
+from aishell_ops.backups.engines.mysql_grants import ALL, lacking, rights_on
 from aishell_ops.backups.engines.mysql_tools import Client
 from aishell_ops.backups.errors import ToolError
 from aishell_ops.backups.models import Format, Source
 
 METHOD = "mysqldump"
 _VARIABLES = ("server_uuid", "server_uid", "server_id", "log_bin", "max_allowed_packet")
+_SHOWS_ROUTINES = {True: 110_300, False: 80_020}
+"""Since when MariaDB, and MySQL, have a right of its own for the text of routines."""
 _WHOLE = ("SELECT", "SHOW VIEW", "TRIGGER", "EVENT")
 _PART = ("SELECT", "TRIGGER")
 _DATABASES = "SELECT /* aishell */ schema_name AS name FROM information_schema.schemata ORDER BY 1"
@@ -53,7 +55,7 @@ async def plan_save(connection: HeldConnection, target: Target, request: SaveReq
         source,
         (client.tool(*arguments),),
         expected_bytes=round(sum(table.bytes for table in contents.tables if not wanted or table.name in wanted)),
-        skipped=_skipped(contents, wanted),
+        skipped=(*_skipped(contents, wanted), *(() if wanted else await _unseen(connection, contents))),
         warnings=await _warnings(connection, contents, wanted, client),
         steps=(
             "keep writers waiting for the moment in which both the dump and our own transaction begin",
@@ -122,6 +124,22 @@ def _expect_fit(connection: HeldConnection, contents: Contents, tables: Sequence
 
 def _or_all(tables: Sequence[str], contents: Contents) -> set[str]:
     return set(tables or contents.names)
+
+
+async def _unseen(connection: HeldConnection, contents: Contents) -> tuple[tuple[str, str], ...]:
+    """Routines, where the account may not see whether there are any: the server then tells of none, as if there were none."""
+    facts, grants = connection.facts, await grants_of(connection)
+    who, place = quoted_account(facts.account), quoted(contents.database)
+    if not facts.mariadb:
+        server = rights_on(grants, "")
+        right = "SHOW_ROUTINE" if facts.version_num >= _SHOWS_ROUTINES[False] else "SELECT"
+        seen, grant = bool({"SELECT", "SHOW_ROUTINE", ALL} & server), f"GRANT {right} ON *.* TO {who};"
+    else:
+        seen = not lacking(rights_on(grants, "mysql", "proc"), ("SELECT",))
+        seen = seen or not lacking(rights_on(grants, contents.database), ("SHOW CREATE ROUTINE",))
+        newer = facts.version_num >= _SHOWS_ROUTINES[True]
+        grant = f"GRANT SHOW CREATE ROUTINE ON {place}.* TO {who};" if newer else f"GRANT SELECT ON mysql.proc TO {who};"
+    return () if seen or contents.routines else (("functions and procedures", f"this account does not see whether there are any: {grant}"),)
 
 
 def _skipped(contents: Contents, tables: Sequence[str]) -> tuple[tuple[str, str], ...]:
