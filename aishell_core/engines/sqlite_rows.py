@@ -38,13 +38,18 @@ class StoredColumn:
 
 @dataclass(frozen=True, slots=True)
 class StoredTable:
-    """A table as the file's schema has it, with the statements that make it and its indexes."""
+    """A table as the file's schema has it, with the statements that make it and its indexes.
+
+    `references` are its foreign keys in words, `uniques` the columns of its unique constraints, `indexes` those that have a name.
+    """
 
     name: str
     columns: tuple[StoredColumn, ...]
     statements: tuple[str, ...]
-    references: int
-    triggers: tuple[str, ...]
+    references: tuple[str, ...] = ()
+    triggers: tuple[str, ...] = ()
+    uniques: tuple[tuple[str, ...], ...] = ()
+    indexes: tuple[str, ...] = ()
 
 
 def quoted(name: str) -> str:
@@ -72,14 +77,29 @@ class SqliteRows:
             for _, column, declared, required, preset, place, hidden in found
         )
         made = self._connection.execute(_MADE, (name,)).fetchall()
-        references = self._connection.execute(f"PRAGMA main.foreign_key_list({quoted(name)})").fetchall()
+        indexes = self._connection.execute(f"PRAGMA main.index_list({quoted(name)})").fetchall()
         return StoredTable(
             name,
             columns,
             tuple(str(sql) for kind, _, sql in made if kind != "trigger"),
-            len({row[0] for row in references}),
+            self._references(name),
             tuple(str(trigger) for kind, trigger, _ in made if kind == "trigger"),
+            tuple(sorted(self._indexed(str(index)) for _, index, _, origin, _ in indexes if origin == "u")),
+            tuple(sorted(str(index) for _, index, _, origin, _ in indexes if origin == "c")),
         )
+
+    def _references(self, table: str) -> tuple[str, ...]:
+        """The foreign keys of a table in words, because SQLite does not tell their names."""
+        keys: dict[int, tuple[str, list[str]]] = {}
+        rows = self._connection.execute(f"PRAGMA main.foreign_key_list({quoted(table)})").fetchall()
+        for number, _, parent, column, *_ in sorted(rows, key=lambda row: (row[0], row[1])):
+            keys.setdefault(number, (str(parent), []))[1].append(str(column))
+        return tuple(sorted(f"({', '.join(columns)}) to {parent}" for parent, columns in keys.values()))
+
+    def _indexed(self, index: str) -> tuple[str, ...]:
+        """The columns of an index; one that is an expression has no name."""
+        rows = self._connection.execute(f"PRAGMA main.index_info({quoted(index)})").fetchall()
+        return tuple(str(name) for _, _, name in rows if name is not None)
 
     def classes(self, table: str, columns: Sequence[str]) -> tuple[dict[str, int], ...]:
         """How many values of each storage class a table's columns have, without NULLs."""

@@ -27,6 +27,12 @@ from aishell_ops.backups.models import Format, Manifest
 from aishell_ops.backups.scratch_folder import lack_of_room
 
 
+_ROLES_OF_SCRIPT = (
+    "a script gives everything to its owners by their names, and some of these roles are missing here: make them with globals.sql of the"
+    " backup, or take --continue-on-error"
+)
+
+
 class PostgresBackups:
     """Saves and restores databases by PostgreSQL's own programs; `folders` are looked at for them first."""
 
@@ -71,6 +77,8 @@ class PostgresBackups:
             # A part never takes the place of the whole.
             request = replace(request, tables=request.tables or (manifest.tables if there else ()))
             plan = await databases.plan_load(connection, manifest, request, client.tool(), (dump.METHOD, dump.DIRECTORY))
+            if manifest.format is Format.SQL and not request.go_on and await databases.missing_roles(connection, manifest):
+                plan = replace(plan, obstacles=(*plan.obstacles, _ROLES_OF_SCRIPT))
         if request.tables and there:
             async with held_connection(target, environ, plan.database) as connection:
                 plan = await tables.plan_tables(connection, manifest, plan)

@@ -97,6 +97,7 @@ def _table(
     missing += [(f"default of {row['name']}", _WHY) for row in kept if row["preset"] is not None and str(row["preset"]) != "NULL"]
     missing += [(f"{row['kind']} {row['name']}", _WHY) for row in attached if (name, str(row["name"])) not in documents]
     whole = all(row["part"] is None for row in keys)
+    missing += [] if whole else [("primary key", "it is of the beginnings of columns alone")]
     return Table(
         name,
         tuple(column_of(row, is_json=(name, str(row["name"])) in documents) for row in kept),

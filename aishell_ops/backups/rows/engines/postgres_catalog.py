@@ -62,6 +62,12 @@ SELECT tgrelid::int8, 'trigger', tgname FROM pg_trigger WHERE tgrelid = ANY($1::
 UNION ALL
 SELECT i.indrelid::int8, 'index', c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
 WHERE i.indrelid = ANY($1::oid[]) AND NOT i.indisprimary AND NOT EXISTS (SELECT FROM pg_constraint o WHERE o.conindid = i.indexrelid)
+UNION ALL
+SELECT stxrelid::int8, 'statistics', stxname FROM pg_statistic_ext WHERE stxrelid = ANY($1::oid[])
+UNION ALL
+SELECT polrelid::int8, 'policy', polname FROM pg_policy WHERE polrelid = ANY($1::oid[])
+UNION ALL
+SELECT ev_class::int8, 'rule', rulename FROM pg_rewrite WHERE ev_class = ANY($1::oid[])
 ORDER BY 1, 2, 3
 """
 _WHY = "rows alone are saved"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import shutil
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -34,6 +33,7 @@ from aishell_ops.backups.errors import BackupError
 from aishell_ops.backups.hidden_folder import hidden_beside, hidden_folder
 from aishell_ops.backups.models import Format, Manifest, Position, Source
 from aishell_ops.backups.rows.contract import Look, Place, Placed, PlacedColumn
+from aishell_ops.backups.rows.engines.sqlite_tied import tied
 from aishell_ops.backups.rows.engines.sqlite_types import foreign_shape, kind_of, own_shape
 from aishell_ops.backups.rows.fidelity import Shape
 from aishell_ops.backups.rows.finding import table_named
@@ -203,24 +203,12 @@ def _known(rows: SqliteRows, stored: StoredTable) -> Table:
     columns = tuple(_column(rows, stored.name, column, each) for column, each in zip(kept, classes, strict=True))
     places = sorted((column.key_place, column.name) for column in kept if column.key_place)
     missing = tuple((f"trigger {name}", "rows alone are saved") for name in stored.triggers)
-    return Table(stored.name, columns, "", tuple(name for _, name in places), stored.statements, _tied(stored), missing)
+    return Table(stored.name, columns, "", tuple(name for _, name in places), stored.statements, tied(stored), missing)
 
 
 def _column(rows: SqliteRows, table: str, column: StoredColumn, classes: dict[str, int]) -> Column:
     kind = kind_of(column.declared, classes, partial(rows.are_all, table, column.name))
     return Column(column.name, kind, column.declared, not (column.required or column.key_place))
-
-
-def _tied(stored: StoredTable) -> tuple[str, ...]:
-    """What only another file of SQLite gets with the table."""
-    found = [f"computed column {column.name}" for column in stored.columns if column.computed]
-    found += [f"{stored.references} foreign keys"] if stored.references else []
-    found += ["checks"] if _CHECK.search(stored.statements[0].upper()) else []
-    found += ["defaults"] if any(column.preset is not None for column in stored.columns) else []
-    return (*found, *([f"{len(stored.statements) - 1} indexes"] if len(stored.statements) > 1 else []))
-
-
-_CHECK = re.compile(r"\bCHECK\s*\(")
 
 
 def _made(placed: Placed) -> tuple[str, ...]:
