@@ -45,6 +45,8 @@ class Evaluator:
         """Those that this program evaluates."""
         self.book = RuleBook()
         self._names: frozenset[str] = frozenset()
+        self._rules: Mapping[str, Rule] = {}
+        self._own_rules: frozenset[str] = frozenset()
         self._gone: frozenset[str] = frozenset()
         self.has_rules = False
         """False before the first rule book: until then nothing is known of what an alert is."""
@@ -90,6 +92,8 @@ class Evaluator:
         """Go by these rules from now on; the alerts of those that stay live on."""
         self.book, self.has_rules = book, True
         self._names |= {rule.name for rule in book.rules}
+        self._rules = {storable(rule.name): rule for rule in book.rules}
+        self._own_rules = frozenset(self._rules)
         self.judging.use(book.rules)
 
     def forget(self) -> None:
@@ -129,8 +133,7 @@ class Evaluator:
 
     def claim(self) -> Claim:
         """What this program could judge."""
-        settings, traits = self.book.settings, dict(self._traits())
-        rules = {storable(rule.name): rule for rule in self.book.rules}
+        settings, traits, rules = self.book.settings, dict(self._traits()), self._rules
 
         def targets_of(name: str) -> frozenset[str]:
             rule = rules.get(name)
@@ -141,7 +144,7 @@ class Evaluator:
             {storable(name): storable(file) for name, file in settings.configured.items()},
             frozenset(map(storable, settings.files)),
             frozenset(_share(alert) for alert in self.alerts.values()),
-            frozenset(rules) if self.has_rules else None,
+            self._own_rules if self.has_rules else None,
             targets_of,
         )
 
