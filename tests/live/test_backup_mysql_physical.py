@@ -16,17 +16,19 @@ from aishell_core.clock import SystemClock
 from aishell_core.errors import RefusedError, TargetError, UsageError
 from aishell_ops.backups.engines.contract import LoadRequest, SaveRequest
 from aishell_ops.backups.engines.mysql import MysqlBackups
-from aishell_ops.backups.errors import BackupError, ToolError
+from aishell_ops.backups.errors import BackupError, DamagedError, ToolError
 from aishell_ops.backups.layout import Line, Spot
 from aishell_ops.backups.models import Backup, ProofLevel
 from aishell_ops.backups.repository import Repository
 from aishell_ops.backups.restore import RestoreOrder, plan_restore, restore
 from aishell_ops.backups.storage.folder import FolderStorage
 from aishell_ops.backups.streams.contract import Keys, Recipe
+from aishell_ops.backups.streams.starting import started_by
 from aishell_ops.backups.take import Order, take
 from tests.servers.mysql import MARIADB, MysqlServer, mysql
 from tests.servers.ports import free_port
 from tests.servers.required import require_server
+from tests.unit.aishell_ops.backups.faulty_starts import FaultyStarts, Way
 from tests.unit.aishell_ops.backups.streams.test_store_and_fetch import ENCRYPTED, KEYS
 
 CLOCK = SystemClock()
@@ -103,6 +105,26 @@ async def test_the_recovery_sheet_restores_it_without_us(server: MysqlServer, st
 
     await asyncio.to_thread(run_all)
     assert _rows_on(server, tmp_path, tmp_path / "copied") == before
+
+
+async def test_a_program_that_does_nothing_is_told_and_leaves_nothing(server: MysqlServer, storage: FolderStorage, tmp_path: Path) -> None:
+    """Whichever of them, of all that saving and restoring take: none is believed on its exit code alone."""
+    with started_by(plain := FaultyStarts()):
+        backup = await _take(server, storage)
+    with started_by(again := FaultyStarts()):
+        await _restore(server, storage, backup, tmp_path / "new")
+    assert {"mariadb-backup", "mbstream"} <= {*plain.names, *again.names}
+    for number in range(len(plain.names)):
+        with started_by(starts := FaultyStarts(number, Way.IDLE)), pytest.raises(BackupError) as caught:
+            await _take(server, storage)
+        assert starts.failed in caught.value.message
+    for number in range(len(again.names)):
+        with started_by(starts := FaultyStarts(number, Way.IDLE)), pytest.raises(BackupError) as caught:
+            await _restore(server, storage, backup, tmp_path / "other")
+        assert starts.failed in caught.value.message
+        assert not isinstance(caught.value, DamagedError)
+        assert _names_in(tmp_path) == {"backups", "new"}
+    assert [one.id for one in Repository(storage, time.time).scan().backups] == [backup.id]
 
 
 async def test_a_data_folder_is_never_replaced(server: MysqlServer, storage: FolderStorage, tmp_path: Path) -> None:
