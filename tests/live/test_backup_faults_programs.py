@@ -97,6 +97,7 @@ CASES = {
     "test-physical": (PHYSICAL, TEST),
     "restore": (LOGICAL, TO_NAME),
     "restore-jobs": (LOGICAL, (*TO_NAME, "--jobs", "2")),
+    "restore-tables": (LOGICAL, ("restore", "latest", "--tables", "orders", "--drop-existing", "--confirm", "shop")),
     "restore-physical": (PHYSICAL, ("restore", "latest", "--target", "FOLDER/new", "--yes")),
 }
 """What is saved first, and the command whose programs fail."""
@@ -148,6 +149,7 @@ def _expect_told(ran: Ran, command: tuple[str, ...], program: str, way: Way, tol
         ("restore-physical", Way.MISSING),
         ("test", Way.IDLE),
         ("restore-jobs", Way.IDLE),
+        ("restore-tables", Way.IDLE),
         ("restore-physical", Way.IDLE),
     ],
 )
