@@ -236,7 +236,8 @@ def evaluation(connection: sqlite3.Connection, clock: Clock, boot: str) -> Evalu
     unjudged = tuple(ward.target for ward in idle if ward.origin or ward.target in active)
     first = max(living.values() or found.judges, key=lambda judge: (judge.targets, -judge.fence), default=None)
     if first is None:
-        return Evaluation(evaluated_at=max((at for ward in found.wards if (at := ward.evaluated_at) is not None), default=None))
+        last = max((at for ward in found.wards if (at := ward.evaluated_at) is not None), default=None)
+        return Evaluation(evaluated_at=last, unjudged=unjudged)
     rules = {ward.target: found.rules[ward.fence] for ward in found.wards if ward.fence in living and ward.fence in found.rules}
     shares = frozenset(share for share, fence in found.shares.items() if fence in living)
     return Evaluation(first.holder, first.evaluated_at, bool(living), unjudged, rules, shares)

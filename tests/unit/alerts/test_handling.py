@@ -22,7 +22,7 @@ from alerts.handling import (
     standing,
     unacknowledge,
 )
-from alerts.lease import Lease
+from alerts.lease import Claim, Lease
 from alerts.models import Acknowledgement, Alert, ChangeKind, Evidence, Level, Phase
 from alerts.notify import group_rows
 from alerts.notify.delivery import undelivered_alert
@@ -151,6 +151,17 @@ async def test_a_dead_evaluator_is_told_of(store: AlertStore) -> None:
     assert Lease(store, clock, holder="here:1:ab", boot="b").contend()
     await clock.advance(10)
     assert not standing(store, clock, "b").evaluation.is_alive
+
+
+def test_a_closed_dashboard_leaves_its_targets_unjudged_as_a_dead_one_does(store: AlertStore) -> None:
+    clock = FakeClock(NOW)
+    lease = Lease(store, clock, holder="here:1:ab", boot="b")
+    assert lease.contend(Claim(frozenset({"orders"}), {"orders": "/srv/config.yaml"}))
+    assert standing(store, clock, "b").evaluation.unjudged == ()
+    lease.write(lambda connection: None, evaluated_at=NOW + 3)
+    lease.give_back()
+    found = standing(store, clock, "b").evaluation
+    assert (found.is_alive, found.evaluated_at, found.unjudged) == (False, NOW + 3, ("orders",))
 
 
 def test_an_alert_about_a_channel_is_listed_and_is_not_to_be_acknowledged(store: AlertStore) -> None:
