@@ -17,7 +17,7 @@ from aishell_core.units import format_bytes, format_duration
 from aishell_core.values import Event, EventKind, Severity, TargetId
 from aishell_ops.backups.book import Run, RunOutcome
 from aishell_ops.backups.registry import saved_engines
-from aishell_ops.backups.scheduler import Done, Planned, Scheduler
+from aishell_ops.backups.scheduler import Changed, Done, Planned, Scheduler
 from aishell_ops.backups.storage.opening import OpenStorage, open_storage
 from aishell_tui.authority import authority_of
 from aishell_tui.backup_desk import BackupDesk
@@ -56,10 +56,18 @@ class _Loaded:
 class BackupRuns:
     """Makes what is due, by the configuration as it stands at that moment. `emit` puts an event on the time line."""
 
-    def __init__(self, load: Load, state_folder: Path, clock: Clock, emit: Emit, opens: OpenStorage = open_storage) -> None:
+    def __init__(
+        self,
+        load: Load,
+        state_folder: Path,
+        clock: Clock,
+        emit: Emit,
+        opens: OpenStorage = open_storage,
+        changed: Changed = lambda _fault: None,
+    ) -> None:
         self._load, self._state_folder, self._clock, self._emit = load, state_folder, clock, emit
         self._opens = opens
-        self.scheduler = Scheduler(state_folder, self.plans, self._make, self._report, clock)
+        self.scheduler = Scheduler(state_folder, self.plans, self._make, self._report, clock, changed)
 
     def plans(self) -> Sequence[Planned]:
         """The schedules that are in force; raises ConfigError and StateError. Blocking."""

@@ -57,6 +57,8 @@ class Done:
 Plans = Callable[[], Sequence[Planned]]
 Make = Callable[[str, str], Awaitable[Done]]
 """Makes the backup of a schedule and a target, by their names; raises AishellError."""
+Changed = Callable[[str], None]
+"""Is told why nothing is run, and with "" that all is well: at first, and whenever that changes."""
 Report = Callable[[Run], Awaitable[None]]
 """Is told of every run that has ended; must not raise."""
 
@@ -76,8 +78,10 @@ def next_starts(plans: Sequence[Planned], marks: Mapping[str, Mark], now: float)
 class Scheduler:
     """Runs what is due for as long as it is let."""
 
-    def __init__(self, folder: Path, plans: Plans, make: Make, report: Report, clock: Clock) -> None:
-        self._folder = folder
+    def __init__(
+        self, folder: Path, plans: Plans, make: Make, report: Report, clock: Clock, changed: Changed = lambda _fault: None
+    ) -> None:
+        self._folder, self._changed = folder, changed
         self._plans, self._make, self._report = plans, make, report
         self._clock = clock
         self._lease = WriterLease(folder / LOCK_NAME)
@@ -87,6 +91,7 @@ class Scheduler:
         """What this program has dealt with: where that cannot be written down, nothing is made over and over again."""
         self.fault = ""
         """Why nothing is run at the moment, "" when all is well."""
+        self._told_fault: str | None = None
 
     @property
     def is_holder(self) -> bool:
@@ -113,6 +118,12 @@ class Scheduler:
 
     async def look(self) -> None:
         """Begin what is due now; what cannot be read or written is told in `fault` and tried again."""
+        await self._begin_due()
+        if self.fault != self._told_fault:
+            self._told_fault = self.fault
+            self._changed(self.fault)
+
+    async def _begin_due(self) -> None:
         try:
             if not self._lease.is_held and not await self._become_holder():
                 self.fault = OTHER_PROGRAM
@@ -192,6 +203,8 @@ class Scheduler:
             done = await self._make(schedule, target)
         except AishellError as error:
             run = replace(run, outcome=RunOutcome.FAILED, message=error.message)
+        except Exception as error:  # noqa: BLE001 - a fault of one run must end no other and be told as any other failure
+            run = replace(run, outcome=RunOutcome.FAILED, message=f"it has ended by a fault: {type(error).__name__}: {error}")
         except asyncio.CancelledError:
             ended = replace(run, outcome=RunOutcome.INTERRUPTED, ended_at=self._clock.now(), message="the program was ended")
             await asyncio.shield(self._end(ended))

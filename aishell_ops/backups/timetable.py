@@ -18,7 +18,8 @@ LATE_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """When a schedule is due: its expression in a time zone, from `since` on, each time up to `jitter_seconds` later.
+    """When a schedule is due: its expression in a time zone, from `since` on, each time up to `jitter_seconds` later,
+    but no more than half of the time to the next one.
 
     `dealt_with` is the newest due time that a run was begun for, or that was given up.
     """
@@ -60,5 +61,9 @@ def next_start(timing: Timing, now: float) -> float:
 
 def _jitter(timing: Timing, due_at: float) -> float:
     """The same for one schedule and one time, whoever computes it, so that waiting for it survives a restart."""
+    if not timing.jitter_seconds:
+        return 0.0
     digest = hashlib.sha256(f"{timing.name}\0{due_at:.0f}".encode()).digest()
-    return timing.jitter_seconds * int.from_bytes(digest[:6], "big") / 2**48
+    # What waited past the next time would never be begun: that one would be the newest, and wait as well.
+    most = min(timing.jitter_seconds, (next_after(timing.expression, timing.zone, due_at) - due_at) / 2)
+    return most * int.from_bytes(digest[:6], "big") / 2**48

@@ -128,12 +128,14 @@ class _Deleting:
         if for_show:
             if asked:
                 note("nothing was done, because nobody can be asked here: --force deletes it")
+            if self._json:
+                self._say(sum(one.backup.manifest.stored_bytes for one in self._copies), dry_run=True)
             return 0
         freed = 0
         for one in self._copies:
             freed += await self._delete(one)
         freed += await asyncio.to_thread(self._sweep)
-        self._say(freed)
+        self._say(freed, dry_run=False)
         return 0
 
     def _sweep(self) -> int:
@@ -171,14 +173,14 @@ class _Deleting:
         with how_to_confirm(decision, place):
             return await self._desk.delete(one.address, one.backup, confirmed=confirmed)
 
-    def _say(self, freed: int) -> None:
+    def _say(self, freed: int, *, dry_run: bool) -> None:
         from aishell_core.units import format_bytes
         from aishell_tui.cli.backup_shapes import BackupsDeleted
         from aishell_tui.cli.encode import to_json
 
         backup, where = self._copies[0].backup, tuple(str(one.address) for one in self._copies)
         if self._json:
-            say(to_json(BackupsDeleted((str(backup.id),), where, freed)))
+            say(to_json(BackupsDeleted((str(backup.id),), where, freed, dry_run)))
         else:
             say(printable(f"deleted {backup.id} in {', '.join(where)}: {format_bytes(freed)}"))
 

@@ -124,7 +124,20 @@ def list_(
         and filter.lower() in f"{one.id} {one.target} {one.database} {one.job} {one.state}".lower()
     ]
     found.sort(key=lambda one: _sort_key(one, sort), reverse=order == "desc")
-    return _print(found[: limit or None], shelf, how, now)
+    code = _print(found[: limit or None], shelf, how, now)
+    if not found and shelf.backups:
+        _tell_strange(names, shelf)
+    return code
+
+
+def _tell_strange(names: set[str], shelf: Shelf) -> None:
+    """Say of names that no backup is of which one may be meant."""
+    from aishell_core.documents.problems import nearest
+
+    sources = [one.backup.manifest.source for one in shelf.backups]
+    known = sorted({word for source in sources for word in (source.target, source.database)})
+    for name in sorted(names - set(known)):
+        note(printable(": ".join(filter(None, (f"hint: no backup is of {name}", nearest(name, known))))))
 
 
 def _sort_key(one: Backup | Unmade, word: str) -> Any:  # noqa: ANN401 - what is compared depends on the word

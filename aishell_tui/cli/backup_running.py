@@ -50,10 +50,10 @@ async def _run(chosen: Choice, *, once: bool) -> int:
         told.append(event)
         _print(event)
 
-    runs = BackupRuns(lambda: configuration(chosen), find_places().state, SystemClock(), tell if once else _print, opens_of(chosen))
+    emit, changed = (tell, lambda _fault: None) if once else (_print, _say_change)
+    runs = BackupRuns(lambda: configuration(chosen), find_places().state, SystemClock(), emit, opens_of(chosen), changed)
     scheduler = runs.scheduler
     if not once:
-        note("schedules are run from now on")
         await scheduler.run()
     try:
         await scheduler.look()
@@ -66,6 +66,10 @@ async def _run(chosen: Choice, *, once: bool) -> int:
         kind = BusyError if scheduler.fault == OTHER_PROGRAM else BackupError
         raise kind(scheduler.fault, "aishell backup schedules says how things stand")
     return _WRONG if any(event.severity is not Severity.OK for event in told) else 0
+
+
+def _say_change(fault: str) -> None:
+    note(printable(f"no schedules are run here: {fault}; trying again") if fault else "schedules are run from now on")
 
 
 def _print(event: Event) -> None:

@@ -52,7 +52,10 @@ OutputOption = Annotated[
 ZoneOption = Annotated[
     str, typer.Option("--timezone", metavar="ZONE", help="Such as Europe/Berlin; else this machine's.", show_default=False)
 ]
-JitterOption = Annotated[str, typer.Option("--jitter", metavar="TIME", help="Begin up to so much later.", show_default=False)]
+JitterOption = Annotated[
+    str,
+    typer.Option("--jitter", metavar="TIME", help="Begin up to so much later, at most half of the time to the next.", show_default=False),
+]
 
 _WRONG = 1
 

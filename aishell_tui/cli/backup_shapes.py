@@ -190,6 +190,9 @@ class RestorePlanned:
     free_bytes: int | None = field(metadata=doc("room that there is; null where nobody knows"))
     expected_seconds: float | None = field(metadata=doc("how long it would take, by earlier restores; null where nobody knows"))
     fidelity: tuple[BackupFidelity, ...] = field(metadata=doc("what becomes of columns by their types; empty for an engine's own format"))
+    saved_version: str = field(metadata=doc("the version of the server that was saved"))
+    server_version: str = field(metadata=doc('the version of the server that takes it; "" where none does'))
+    tools: tuple[str, ...] = field(metadata=doc("the programs that restore it, with their versions"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,9 +212,10 @@ class BackupRestored:
 class BackupsDeleted:
     """aishell backup delete ID --json."""
 
-    ids: tuple[str, ...] = field(metadata=doc("what was deleted"))
+    ids: tuple[str, ...] = field(metadata=doc("what was deleted, or would be"))
     storages: tuple[str, ...] = field(metadata=doc("where"))
     freed_bytes: int = field(metadata=doc("the room that it took"))
+    dry_run: bool = field(metadata=doc("whether nothing was deleted, because it was only asked for or nobody can be asked"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -340,6 +340,7 @@ def test_lists_are_filtered_sorted_limited_and_printed_as_csv(shop: Shop, tmp_pa
     assert shop.ids("-d", "shop") == shop.ids("-d", "shop.db") == [second, first]
     assert shop.ids("-d", "other") == shop.ids("--before", "1h") == shop.ids("--after", "2999-01-01") == []
     assert shop.ids("--last", "1h") == shop.ids("--after", "today") == [second, first]
+    assert "no backup is of shpo: did you mean shop?" in shop.backup("list", "-d", "shpo").err
     lines = shop.backup("list", "--output", "csv").out.splitlines()
     assert lines[0].startswith("id,target,database,engine,kind,format,state,started_at,finished_at,size_bytes,stored_bytes,sha256")
     assert [line.partition(",")[0] for line in lines[1:]] == [second, first]
@@ -390,6 +391,8 @@ def test_a_script_is_told_what_would_be_deleted_and_force_deletes(shop: Shop) ->
     told = shop.backup("delete", id_)
     assert (told.code, shop.ids()) == (0, [id_])
     assert "the only backup of this database that can be restored" in told.err
+    shown = shop.backup("delete", id_, "--dry-run", "--json").json()
+    assert (shown["ids"], shown["dry_run"], shop.ids()) == ([id_], True, [id_])
     assert shop.backup("hold", id_, "--note", "case 4711").code == 0
     held = shop.backup("delete", id_, "--force")
     assert (held.code, "it is held" in held.err, shop.ids()) == (77, True, [id_])
@@ -425,6 +428,7 @@ def test_a_copy_in_a_cloud_stays_unless_it_is_meant(shop: Shop, tmp_path: Path) 
     id_ = str(_row(shop.create("--output", tmp_path / "near", "--cloud"))["id"])
     both = ("--storage", tmp_path / "near", "--storage", tmp_path / "far")
     deleted = shop.backup("delete", id_, "--force", "--json", *both).json()
+    assert deleted["dry_run"] is False
     assert deleted["storages"] == [str(tmp_path / "near"), str(tmp_path / "far")]
 
 

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aishell_core.errors import AishellError
 from aishell_core.state.store import Store
 from aishell_ops.backups import book
 from aishell_ops.backups.book import Run, RunOutcome
@@ -34,13 +33,14 @@ class Rig:
         self.clock = FakeClock(NOON + 60)
         self.made: list[tuple[str, str]] = []
         self.told: list[Run] = []
-        self.faults: dict[str, AishellError] = {}
+        self.faults: dict[str, Exception] = {}
+        self.changes: list[str] = []
         self.begun, self.gate = asyncio.Event(), asyncio.Event()
         self.gate.set()
         self.scheduler = self.another()
 
     def another(self) -> Scheduler:
-        return Scheduler(self.folder, self._plans, self._make, self._report, self.clock)
+        return Scheduler(self.folder, self._plans, self._make, self._report, self.clock, self.changes.append)
 
     def _plans(self) -> Sequence[Planned]:
         return tuple(self.plans)
@@ -169,6 +169,28 @@ async def test_a_target_that_fails_keeps_no_other_from_being_saved(tmp_path: Pat
     assert len(rig.made) == 2
 
 
+async def test_a_run_that_ends_by_a_fault_of_the_program_is_told_as_a_failure(tmp_path: Path) -> None:
+    rig = Rig(tmp_path / "state", Planned("nightly", "0 * * * *", UTC, ("bad", "good")))
+    rig.faults["bad"] = ZeroDivisionError("division by zero")
+    await rig.look(NOON + 60)
+    await rig.look(NOON + HOUR + 1)
+    assert [(run.target, run.outcome) for run in rig.told] == [("bad", RunOutcome.FAILED), ("good", RunOutcome.DONE)]
+    assert rig.told[0].message == "it has ended by a fault: ZeroDivisionError: division by zero"
+    assert {run.outcome for run in rig.runs()} == {RunOutcome.FAILED, RunOutcome.DONE}
+
+
+async def test_whoever_hosts_it_is_told_when_nothing_can_be_run_and_when_it_can(rig: Rig) -> None:
+    other = rig.another()
+    await rig.look(NOON + 60)
+    await other.look()
+    await other.look()
+    assert rig.changes == ["", "another program runs the schedules"]
+    rig.scheduler.close()
+    await other.look()
+    other.close()
+    assert rig.changes == ["", "another program runs the schedules", ""]
+
+
 async def test_only_one_program_runs_them_and_the_next_takes_over(rig: Rig) -> None:
     await rig.look(NOON + 60)
     other = rig.another()
@@ -251,3 +273,10 @@ def test_jitter_is_the_same_whoever_asks_and_within_its_bound(jitter: float) -> 
     starts = next_starts([Planned("x", "0 * * * *", UTC, (), jitter)], {"x": book.Mark("0 * * * *", NOON, None)}, NOON + 1)
     assert starts["x"] == next_start(timing, NOON + 1)
     assert NOON + HOUR <= starts["x"] <= NOON + HOUR + jitter
+
+
+async def test_a_jitter_that_is_longer_than_the_time_between_two_runs_leaves_none_out(tmp_path: Path) -> None:
+    rig = Rig(tmp_path / "state", Planned("often", "*/5 * * * *", UTC, ("shop",), jitter_seconds=12 * HOUR))
+    for step in range(121):
+        await rig.look(NOON + 30 * step)
+    assert [run.due_at for run in reversed(rig.runs())][:11] == [NOON + 300 * (number + 1) for number in range(11)]
