@@ -151,12 +151,22 @@ def load_plan_lines(backup: Backup, target: str, plan: LoadPlan, expected_second
     if plan.needed_bytes is not None:
         free = "an unknown amount" if plan.free_bytes is None else format_bytes(plan.free_bytes)
         lines.append(f"  needs {format_bytes(plan.needed_bytes)} of room, and {free} is free")
+    lines += [f"  {words}" for words in _version_words(backup, plan)]
     if expected_seconds is not None:
         lines.append(f"  takes about {format_duration(expected_seconds)}, by earlier restores")
     lines += fidelity_lines(plan.fidelity)
     lines += [f"  mind: {warning}" for warning in plan.warnings]
     lines += [f"  NOT POSSIBLE: {one}" for one in plan.obstacles]
     return lines
+
+
+def _version_words(backup: Backup, plan: LoadPlan) -> list[str]:
+    """Which versions come together: of what was saved, of the programs that restore it, of the server that takes it."""
+    saved, tools = backup.manifest.source, " and ".join(f"{tool.name} {tool.version}" for tool in plan.tools)
+    words = [f"saved from {saved.server_version}"] if saved.server_version else []
+    words += [f"restored by {tools}"] if tools else []
+    words += [f"into a server of {plan.server_version}"] if plan.server_version else []
+    return [", ".join(words)] if words else []
 
 
 def restored_lines(backup: Backup, target: str, done: Restored) -> list[str]:

@@ -27,6 +27,8 @@ _SETTINGS = (
     "SET /* aishell */ extra_float_digits = 1; SET /* aishell */ bytea_output = 'hex'"
 )
 """What the text of a value depends on is the same for every reader, so that hashes of it can be compared."""
+_RAW = "SQL_ASCII"
+"""A database of this encoding keeps bytes of any: whoever asks for another one gets an error at the first that does not fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class HeldConnection:
             "PGUSER": self._place.user,
             "PGSSLMODE": self._place.sslmode.value,
             "PGAPPNAME": "aishell",
-            "PGCLIENTENCODING": "UTF8",
+            "PGCLIENTENCODING": _RAW if self.facts.encoding == _RAW else "UTF8",
             **options,
             **({"PGHOSTADDR": self._server.host} if self._server.name else {}),
             **({"PGOPTIONS": self._place.options} if self._place.options else {}),
@@ -111,6 +113,8 @@ async def held_connection(target: Target, environ: Mapping[str, str], database: 
                     FailureCode.UNSUPPORTED, f"{target.name} is reached through a pooler", "name the server itself for backups"
                 )
             await line.execute(_SETTINGS)
+            if reached.facts.encoding == _RAW:
+                await line.asked(reached.connection.read_raw())
             yield HeldConnection(line, reached, place, database or place.database)
     finally:
         line.drop()

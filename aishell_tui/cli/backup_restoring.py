@@ -234,6 +234,9 @@ class _Restoring:
                 plan.free_bytes,
                 seconds,
                 fidelity_rows(plan.fidelity),
+                backup.manifest.source.server_version,
+                plan.server_version,
+                tuple(f"{tool.name} {tool.version}" for tool in plan.tools),
             )
             say(to_json(shape))
 

@@ -203,7 +203,7 @@ async def test_sessions_of_others_are_ended_and_the_name_is_never_without_a_data
     backup = await _take(shop, storage)
     other = shop.connect("shop")
     plan = await plan_restore(_engine(shop), backup, RestoreOrder(shop.target("pg", database="shop"), LoadRequest(replace=True)))
-    assert plan.losses[1] == "1 sessions on shop are ended"
+    assert plan.losses[1] == "1 session on shop is ended"
     await _restore(shop, storage, backup, replace=True)
     with pytest.raises((pg8000.exceptions.DatabaseError, pg8000.exceptions.InterfaceError)):
         other.run("SELECT 1")

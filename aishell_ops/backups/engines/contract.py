@@ -113,7 +113,8 @@ class LoadRequest:
 class LoadPlan:
     """What a restore would do: what it writes, what is lost by it, what forbids it; printable, without any secret.
 
-    `fidelity` says what becomes of columns in another engine; empty for an engine's own format.
+    `fidelity` says what becomes of columns in another engine; empty for an engine's own format. `server_version` is that of
+    the server that takes it, "" where none does.
     """
 
     request: LoadRequest
@@ -127,6 +128,7 @@ class LoadPlan:
     needed_bytes: int | None = None
     free_bytes: int | None = None
     fidelity: tuple[ColumnFidelity, ...] = ()
+    server_version: str = ""
 
 
 class Loading(Protocol):

@@ -15,6 +15,7 @@ from aishell_core.engines.postgres_held import held_connection, in_database
 from aishell_core.targets import Location, Target
 from aishell_ops.backups.engines import postgres_databases as databases
 from aishell_ops.backups.engines import postgres_dump as dump
+from aishell_ops.backups.engines import postgres_load_plan as load_plan
 from aishell_ops.backups.engines import postgres_physical as physical
 from aishell_ops.backups.engines import postgres_scratch as scratches
 from aishell_ops.backups.engines import postgres_tables as tables
@@ -25,7 +26,6 @@ from aishell_ops.backups.errors import BackupError, ToolError
 from aishell_ops.backups.kept_folder import kept_folder
 from aishell_ops.backups.models import Format, Manifest
 from aishell_ops.backups.scratch_folder import lack_of_room
-
 
 _ROLES_OF_SCRIPT = (
     "a script gives everything to its owners by their names, and some of these roles are missing here: make them with globals.sql of the"
@@ -76,9 +76,11 @@ class PostgresBackups:
             there = await databases.is_there(connection, request.database or manifest.source.database)
             # A part never takes the place of the whole.
             request = replace(request, tables=request.tables or (manifest.tables if there else ()))
-            plan = await databases.plan_load(connection, manifest, request, client.tool(), (dump.METHOD, dump.DIRECTORY))
+            plan = await load_plan.plan_load(connection, manifest, request, client.tool(), (dump.METHOD, dump.DIRECTORY))
             if manifest.format is Format.SQL and not request.go_on and await databases.missing_roles(connection, manifest):
                 plan = replace(plan, obstacles=(*plan.obstacles, _ROLES_OF_SCRIPT))
+        if there and not request.tables:
+            plan = await load_plan.with_losses(plan, target, environ, manifest)
         if request.tables and there:
             async with held_connection(target, environ, plan.database) as connection:
                 plan = await tables.plan_tables(connection, manifest, plan)

@@ -5,62 +5,36 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 
 from aishell_core.engines.postgres_errors import PostgresError, quoted
 from aishell_core.engines.postgres_held import HeldConnection, held_connection
 from aishell_core.targets import Target
 from aishell_core.values import FailureCode
-from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest
-from aishell_ops.backups.models import Format, Manifest, Source, Tool
+from aishell_ops.backups.engines.contract import LoadPlan
+from aishell_ops.backups.engines.postgres_properties import creation, dressing
+from aishell_ops.backups.models import Manifest, Source
 
-_LONGEST_NAME = 63
+LONGEST_NAME = 63
+"""Bytes; what is longer is cut by the server."""
 _TRIES = 30
 _PAUSE_SECONDS = 0.2
 _IN_USE = "55006"
 _MAINTENANCE = ("postgres", "template1")
-_PROPERTIES = """
-SELECT /* aishell */ pg_encoding_to_char(encoding) AS encoding, datcollate AS collate, datctype AS ctype, pg_get_userbyid(datdba) AS owner,
-  to_jsonb(d)->>'datlocprovider' AS provider, coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale') AS locale,
-  (SELECT json_agg(json_build_array(coalesce(r.rolname, ''), s.setconfig) ORDER BY s.setrole)::text
-     FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole WHERE s.setdatabase = d.oid) AS settings,
-  (SELECT json_agg(json_build_array(coalesce(pg_get_userbyid(nullif(a.grantee, 0)), ''), a.privilege_type, a.is_grantable)
-                   ORDER BY a.grantee, a.privilege_type)::text FROM aclexplode(d.datacl) a) AS grants
-FROM pg_database d WHERE datname = current_database()
-"""
-_ROLES = """
-SELECT /* aishell */ DISTINCT pg_get_userbyid(o.owner) AS role FROM (
-  SELECT relowner FROM pg_class UNION SELECT proowner FROM pg_proc
-  UNION SELECT nspowner FROM pg_namespace UNION SELECT typowner FROM pg_type
-  UNION SELECT a.grantee FROM pg_class c, aclexplode(c.relacl) a WHERE a.grantee <> 0
-  UNION SELECT refobjid FROM pg_shdepend
-    WHERE refclassid = 'pg_authid'::regclass AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-) AS o (owner) WHERE pg_get_userbyid(o.owner) NOT LIKE 'pg\\_%' ORDER BY 1
-"""
-_EXTENSIONS = "SELECT /* aishell */ extname AS name FROM pg_extension ORDER BY 1"
 _KNOWN_ROLES = "SELECT /* aishell */ rolname AS role FROM pg_roles"
-_THERE = "SELECT /* aishell */ pg_database_size(oid)::float8 AS bytes FROM pg_database WHERE datname = $1"
-_SESSIONS = "SELECT /* aishell */ count(*) AS count FROM pg_stat_activity WHERE datname = $1 AND backend_type = 'client backend'"
+_THERE = "SELECT /* aishell */ FROM pg_database WHERE datname = $1"
 _END_SESSIONS = (
     "SELECT /* aishell */ count(pg_terminate_backend(pid)) AS count FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()"
 )
-_PROVIDERS = {"i": "icu", "b": "builtin", "c": "libc"}
+_SPACES = "SELECT /* aishell */ spcname AS name FROM pg_tablespace"
+_TEMPLATE = "SELECT /* aishell */ datistemplate AS template FROM pg_database WHERE datname = $1"
 
 
 def source_of(target: Target, connection: HeldConnection, database: str = "") -> Source:
     """What a manifest keeps of where a backup came from; without `database` it is of the whole server."""
     facts = connection.facts
     return Source(target.name, "postgres", database, target.location.redacted(), facts.version, facts.system_identifier, target.environment)
-
-
-async def properties_of(connection: HeldConnection) -> tuple[tuple[str, str], ...]:
-    """What a database is made with, and what a dump does not hold of it; for the manifest."""
-    (row,) = await connection.fetch(_PROPERTIES)
-    roles = [str(one["role"]) for one in await connection.fetch(_ROLES)]
-    extensions = [str(one["name"]) for one in await connection.fetch(_EXTENSIONS)]
-    known = {name: str(value) for name, value in row.items() if value is not None}
-    return (*sorted(known.items()), ("roles", json.dumps(roles)), ("extensions", json.dumps(extensions)))
 
 
 async def maintenance(target: Target, environ: Mapping[str, str]) -> str:
@@ -82,42 +56,6 @@ async def is_there(connection: HeldConnection, name: str) -> bool:
     return bool(await connection.fetch(_THERE, (name,)))
 
 
-async def plan_load(connection: HeldConnection, manifest: Manifest, request: LoadRequest, tool: Tool, methods: Container[str]) -> LoadPlan:
-    """What a restore would do on this server; `methods` are those whose backups can be restored."""
-    name = request.database or manifest.source.database
-    there = await connection.fetch(_THERE, (name,))
-    (sessions,) = await connection.fetch(_SESSIONS, (name,))
-    obstacles, losses = [], []
-    saved_major = major_of(manifest.source.server_version)
-    if manifest.method not in methods:
-        obstacles.append(f"the backup was made by {manifest.method}, and is not restored by PostgreSQL's own programs")
-    if request.jobs > 1 and manifest.format is Format.SQL:
-        obstacles.append("a script is restored by one job: leave --jobs out")
-    if saved_major > connection.major:
-        obstacles.append(f"the backup is of PostgreSQL {saved_major}, and this server is older ({connection.facts.version})")
-    if connection.facts.in_recovery:
-        obstacles.append("this server is a replica; restore on its primary")
-    if len(name.encode()) > _LONGEST_NAME:
-        obstacles.append(f"the name {name} is too long for a database")
-    if there and not request.tables:
-        if not request.replace:
-            obstacles.append(f"the database {name} is there; --drop-existing replaces it")
-        losses.append(f"the database {name}, {there[0]['bytes'] / 2**20:.0f} MiB")
-        if sessions["count"]:
-            losses.append(f"{sessions['count']} sessions on {name} are ended")
-    return LoadPlan(
-        request,
-        name,
-        short(f"aishell_restoring_{manifest.id}_{secrets.token_hex(3)}"),
-        writes=(f"the database {name}",),
-        losses=tuple(losses),
-        obstacles=tuple(obstacles),
-        warnings=await missing_roles(connection, manifest),
-        tools=(tool,),
-        needed_bytes=manifest.plain_bytes,
-    )
-
-
 async def missing_roles(connection: HeldConnection, manifest: Manifest) -> tuple[str, ...]:
     """Roles of the backup that the server does not have, in words; raises PostgresError."""
     known = {str(row["role"]) for row in await connection.fetch(_KNOWN_ROLES)}
@@ -128,9 +66,17 @@ async def missing_roles(connection: HeldConnection, manifest: Manifest) -> tuple
     return (f"the roles {names} are missing here: everything will belong to whoever restores; globals.sql of the backup has them",)
 
 
+async def missing_space(connection: HeldConnection, manifest: Manifest) -> tuple[str, ...]:
+    """That the server lacks the tablespace of the database, in words; raises PostgresError."""
+    space = dict(manifest.annotations).get("tablespace")
+    if space is None or any(row["name"] == space for row in await connection.fetch(_SPACES)):
+        return ()
+    return (f"the tablespace {space} is missing here: the database will lie in the server's own",)
+
+
 def short(name: str) -> str:
     """A name that PostgreSQL does not cut."""
-    return name[:_LONGEST_NAME]
+    return name[:LONGEST_NAME]
 
 
 _STAGINGS = """
@@ -159,20 +105,15 @@ async def tidy(connection: HeldConnection) -> None:
 
 async def create(connection: HeldConnection, name: str, manifest: Manifest) -> None:
     """Make an empty database as the saved one was made; raises PostgresError."""
-    known = dict(manifest.annotations)
-    options = [f"ENCODING {_literal(known.get('encoding', 'UTF8'))}"]
-    if "collate" in known:
-        options += [f"LC_COLLATE {_literal(known['collate'])}", f"LC_CTYPE {_literal(known['ctype'])}"]
-    provider = _PROVIDERS.get(known.get("provider", "c"), "libc")
-    if provider != "libc" and connection.major >= 15:
-        word = "ICU_LOCALE" if provider == "icu" else "BUILTIN_LOCALE"
-        options += [f"LOCALE_PROVIDER {provider}", f"{word} {_literal(known.get('locale', ''))}"]
-    await connection.execute(f"CREATE DATABASE {quoted(name)} TEMPLATE template0 {' '.join(options)}")
+    spaces = {str(row["name"]) for row in await connection.fetch(_SPACES)}
+    await connection.execute(creation(name, dict(manifest.annotations), connection.major, spaces))
 
 
 async def drop(connection: HeldConnection, name: str) -> None:
     """Drop a database with whoever is in it, when it is there; raises PostgresError."""
     await connection.fetch(_END_SESSIONS, (name,))
+    if any(row["template"] for row in await connection.fetch(_TEMPLATE, (name,))):
+        await connection.execute(f"ALTER DATABASE {quoted(name)} IS_TEMPLATE false")
     await connection.execute(f"DROP DATABASE IF EXISTS {quoted(name)} WITH (FORCE)")
 
 
@@ -202,37 +143,10 @@ async def publish(connection: HeldConnection, plan: LoadPlan, manifest: Manifest
 
 
 async def _dress(connection: HeldConnection, name: str, manifest: Manifest) -> None:
-    """Give a database the owner, the settings and the grants of the saved one, as far as their roles are here."""
-    known = dict(manifest.annotations)
+    """Give a database what a dump does not hold of the saved one, as far as its roles are here."""
     roles = {str(row["role"]) for row in await connection.fetch(_KNOWN_ROLES)}
-    place = quoted(name)
-    for role, settings in json.loads(known.get("settings") or "[]"):
-        for setting in settings if role in roles or not role else ():
-            option, _, value = setting.partition("=")
-            owner = f"ROLE {quoted(role)} IN DATABASE {place}" if role else f"DATABASE {place}"
-            await connection.execute(f"ALTER {owner} SET {quoted(option)} TO {_setting(option, value)}")
-    grants = json.loads(known.get("grants") or "[]")
-    if grants:
-        await connection.execute(f"REVOKE ALL ON DATABASE {place} FROM PUBLIC")
-    for role, privilege, grantable in grants:
-        if role in roles or not role:
-            whom = quoted(role) if role else "PUBLIC"
-            await connection.execute(f"GRANT {privilege} ON DATABASE {place} TO {whom}{' WITH GRANT OPTION' if grantable and role else ''}")
-    if known.get("owner") in roles:
-        await connection.execute(f"ALTER DATABASE {place} OWNER TO {quoted(known['owner'])}")
-
-
-_LISTS = {"search_path", "temp_tablespaces", "session_preload_libraries", "local_preload_libraries"}
-
-
-def _setting(option: str, value: str) -> str:
-    """A value as SET takes it: of an option that is a list it is kept as it is written, because its parts are quoted already."""
-    return value if option in _LISTS and value else _literal(value)
-
-
-def _literal(text: str) -> str:
-    escaped = text.replace("'", "''")
-    return f"'{escaped}'" if "\\" not in escaped else "E'" + escaped.replace("\\", "\\\\") + "'"
+    for statement in dressing(name, dict(manifest.annotations), roles):
+        await connection.execute(statement)
 
 
 def major_of(version: str) -> int:

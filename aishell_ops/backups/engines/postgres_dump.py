@@ -19,6 +19,7 @@ from aishell_ops.backups.engines import postgres_databases as databases
 from aishell_ops.backups.engines import postgres_programs as programs
 from aishell_ops.backups.engines.contract import SavePlan, SaveRequest
 from aishell_ops.backups.engines.postgres_proofs import TABLES, proofs_of, qualified
+from aishell_ops.backups.engines.postgres_properties import creation, dressing, properties_of
 from aishell_ops.backups.engines.postgres_tools import Client
 from aishell_ops.backups.kept_folder import Keeper, kept_folder
 from aishell_ops.backups.models import Format, ObjectProof, Position, ProofLevel
@@ -72,7 +73,7 @@ async def plan_save(connection: HeldConnection, target: Target, request: SaveReq
             "save all of the database",
         )
     size = sum(float(row["bytes"]) for row, name in zip(tables, names, strict=True) if not wanted or name in wanted)
-    properties = await databases.properties_of(connection)
+    properties = await properties_of(connection)
     jobs = max(1, request.jobs) if method == DIRECTORY else 0
     how = f" by {jobs} jobs into a folder of ours, which is packed while they write" if jobs else ""
     return SavePlan(
@@ -87,17 +88,19 @@ async def plan_save(connection: HeldConnection, target: Target, request: SaveReq
             "dump the roles",
             "count its tables in the same moment",
         ),
-        recovery=_recovery(request, method, connection.database),
+        recovery=_recovery(request, method, connection, dict(properties)),
         properties=properties,
     )
 
 
-def _recovery(request: SaveRequest, method: str, database: str) -> tuple[str, ...]:
-    name = quote(database)
+def _recovery(request: SaveRequest, method: str, connection: HeldConnection, known: Mapping[str, str]) -> tuple[str, ...]:
+    database, name = connection.database, quote(connection.database)
     roles = () if request.tables else (f"psql -X -d postgres -f {programs.GLOBALS}    # roles that are there already are told as errors",)
-    made, restored = f"createdb -T template0 {name}", f"pg_restore --exit-on-error -d {name}"
+    made, restored = _by_hand(creation(database, known, connection.major)), f"pg_restore --exit-on-error -d {name}"
     script = f"psql -X -1 -v ON_ERROR_STOP=1 -d {name} -f"
     ahead: tuple[str, ...] = (*roles, made)
+    # Settings of the database may be in the way of its restore.
+    behind = tuple(_by_hand(statement) for statement in dressing(database, known))
     free = why = ""
     if request.tables:
         first = f"{script} {programs.DEFINING_SCRIPT}" if request.format is Format.SQL else f"{restored} {programs.DEFINITIONS}"
@@ -107,8 +110,13 @@ def _recovery(request: SaveRequest, method: str, database: str) -> tuple[str, ..
     if method == DIRECTORY:
         jobs = f"--jobs={max(1, request.jobs)}"
         unpacked = ("mkdir dump", f"tar -xf {programs.FOLDER} -C dump")
-        return (*ahead, *unpacked, f"{free}pg_restore --exit-on-error {jobs} -d {name} dump{why}")
-    return (*ahead, free + (f"{restored} {programs.ARCHIVE}" if request.format is Format.NATIVE else f"{script} {programs.SCRIPT}") + why)
+        return (*ahead, *unpacked, f"{free}pg_restore --exit-on-error {jobs} -d {name} dump{why}", *behind)
+    data = f"{restored} {programs.ARCHIVE}" if request.format is Format.NATIVE else f"{script} {programs.SCRIPT}"
+    return (*ahead, f"{free}{data}{why}", *behind)
+
+
+def _by_hand(statement: str) -> str:
+    return f"psql -X -v ON_ERROR_STOP=1 -d postgres -c {quote(statement)}"
 
 
 def table_named(text: str, names: tuple[str, ...]) -> str:
@@ -170,13 +178,19 @@ class DumpSaving:
         # The passwords' hashes lie in a catalog that superusers alone may read.
         hidden = () if self._connection.facts.superuser else ("--no-role-passwords",)
         database = programs.connection_text(self._connection.database)
-        roles = ("--globals-only", *hidden, "--no-password", "--dbname", database)
+        roles = ("--globals-only", *hidden, *self._encoding, "--no-password", "--dbname", database)
         program = programs.program(self._dump_all, roles, self._connection.environment)
         return (ProgramSource(programs.GLOBALS, program, trailer=programs.ends_well), self._data())
 
     @property
     def _place(self) -> tuple[str, ...]:
-        return (f"--snapshot={self._snapshot}", "--dbname", programs.connection_text(self._connection.database))
+        return (f"--snapshot={self._snapshot}", *self._encoding, "--dbname", programs.connection_text(self._connection.database))
+
+    @property
+    def _encoding(self) -> tuple[str, ...]:
+        """The database's own, because not all that it holds has a place in another one; names of tables are told in UTF-8."""
+        own = self._connection.facts.encoding
+        return (f"--encoding={own}",) if own and not self._plan.request.tables else ()
 
     def _definitions(self) -> PlainSource:
         form = self._plan.request.format

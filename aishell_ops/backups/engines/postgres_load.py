@@ -17,7 +17,7 @@ from aishell_ops.backups.engines import postgres_programs as programs
 from aishell_ops.backups.engines import postgres_tables as tables
 from aishell_ops.backups.engines.contract import LoadPlan
 from aishell_ops.backups.engines.postgres_dump import DIRECTORY
-from aishell_ops.backups.engines.postgres_proofs import proofs_of
+from aishell_ops.backups.engines.postgres_proofs import proofs_of, with_none
 from aishell_ops.backups.engines.postgres_tools import Client, find_client
 from aishell_ops.backups.errors import BackupError
 from aishell_ops.backups.kept_folder import Keeper
@@ -152,7 +152,7 @@ class DumpLoading:
             async with held_connection(self._target, self._environ, self._plan.staging) as connection:
                 found = await proofs_of(connection, level, self._plan.request.tables or self._manifest.tables, stop)
             await analysing
-            return found
+            return with_none(found, self._manifest.objects)
         finally:
             analysing.cancel()
             await asyncio.gather(analysing, return_exceptions=True)
