@@ -64,7 +64,7 @@ CHARTS: tuple[ChartSpec, ...] = (
     ChartSpec("oracle.recovery_area.usage", "recovery area used", "max"),
     ChartSpec("postgres.checkpoints.timed.rate", "checkpoints due by time"),
     ChartSpec("postgres.checkpoints.requested.rate", "checkpoints forced by the log"),
-    ChartSpec("postgres.checkpoint.write.time.rate", "time writing checkpoints"),
+    ChartSpec("postgres.checkpoint.write.time", "time that a checkpoint writes"),
     ChartSpec("replication.slot.retained", "log kept for slots", "max"),
     ChartSpec("postgres.archive.backlog", "log files that wait for the archive", "max"),
     ChartSpec("postgres.dead_rows", "dead rows"),

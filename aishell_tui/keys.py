@@ -70,6 +70,9 @@ HEALTH_PANES: tuple[tuple[str, str], ...] = (
 TABLES = ("fleet", "queries", "events", "metrics", "tables", "replication", "sessions", "waits", "pools", "alerts", "backups", "schedules")
 """The screens that are a table; the table widget brings its own keys (move, open, sort, mark)."""
 
+OPENED = ("fleet", "queries", "events", "sessions", "waits", "alerts", "backups")
+"""Those whose rows lead somewhere; on the others all that is known of a row is shown beside the table."""
+
 TABLE_FOOTER: tuple[tuple[str, int], ...] = (("open", 1), ("sort", 3))
 """Which of the table widget's own keys the footer shows, by action, with their rank."""
 

@@ -217,7 +217,7 @@ def samples(second: float) -> tuple[Sample, ...]:
         Sample(catalogue.PG_CHECKPOINTS_TIMED, 1_204),
         Sample(catalogue.PG_CHECKPOINTS_REQUESTED, 31),
         Sample(catalogue.PG_CHECKPOINT_AGE, 140 + second),
-        Sample(catalogue.PG_CHECKPOINT_WRITE_TIME, 5_000_000 + 90 * second),
+        Sample(catalogue.PG_CHECKPOINT_WRITE_TIME, 4.0),
         Sample(catalogue.PG_ARCHIVE_AGE, 12 + second),
         Sample(catalogue.PG_ARCHIVE_BACKLOG, 14),
         Sample(catalogue.PG_ARCHIVE_FAILING, 0),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from textual.strip import Strip
 from typing_extensions import override
@@ -10,8 +10,12 @@ from typing_extensions import override
 from aishell_core.values import Severity
 from widgets.glyphs import Glyphs
 from widgets.line_view import LineView
-from widgets.lines import Span, Spans, make_strip, spans_width
+from widgets.lines import Span, Spans, fit_spans, make_strip, spans_width
 from widgets.palette import severity_role
+
+_LEAST_PLACE = 16
+_BETWEEN = 2
+"""Columns that stand before each part: a blank and the divider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,10 @@ class TitleState:
 
 
 class TitleBar(LineView):
-    """One line: name, place, counts, badges, and at the right the clock; what does not fit goes from the middle."""
+    """One line: name, place, counts, badges, and at the right the clock.
+
+    Where not all fits, the details go one by one from the first on; where not even the last one fits, a long place is cut.
+    """
 
     DEFAULT_CSS = """
     TitleBar { height: 1; }
@@ -56,19 +63,51 @@ class TitleBar(LineView):
         """The line."""
         glyphs = self.glyphs
         right = self.harmless(_right(self._state, glyphs))
-        sections = [self.harmless(section) for section in _sections(self._state, glyphs)]
         badges = self.harmless(_badges(self._state, glyphs))
         room = width - spans_width(right) - spans_width(badges) - 2
         left: list[Span] = [(" ", "text"), ("aishell", "title")]
         used = spans_width(left)
-        for section in sections:
-            if used + spans_width(section) + 2 <= room:
+        for section in self._sections(room - used, max(_LEAST_PLACE, width // 3)):
+            if used + spans_width(section) + _BETWEEN <= room:
                 left += [(f" {glyphs.divider}", "dim"), *section]
-                used += spans_width(section) + 2
+                used += spans_width(section) + _BETWEEN
         if badges:
             left += [(" ", "text"), *badges]
         fill = width - spans_width(left) - spans_width(right)
         return [make_strip([*left, (" " * max(fill, 1), "text"), *right], width, self.palette.bar)]
+
+    def _sections(self, room: int, least_place: int) -> list[Spans]:
+        """The parts between the dividers, as much of them as there is room for; a place that is cut keeps so many columns."""
+        state = self._state
+        details = [_behind(state.detail, first) for first in range(len(state.detail))] or [()]
+        for detail in details:
+            sections = self._harmless_sections(replace(state, detail=detail))
+            if _room_for(sections) <= room:
+                return sections
+        shortest = replace(state, detail=details[-1])
+        (place, *rest) = self._harmless_sections(shortest) or [()]
+        if not state.place or spans_width(place) <= least_place:
+            return [place, *rest]
+        if state.detail and least_place + _BETWEEN + _room_for(rest) > room:
+            rest = rest[:-1]
+        return [_cut(place, max(least_place, room - _room_for(rest) - _BETWEEN), self.glyphs.ellipsis), *rest]
+
+    def _harmless_sections(self, state: TitleState) -> list[Spans]:
+        return [tuple(self.harmless(section)) for section in _sections(state, self.glyphs)]
+
+
+def _behind(detail: Spans, first: int) -> Spans:
+    """The details from one on, without the blank that parts it from those before."""
+    (text, role), *rest = detail[first:]
+    return ((text.lstrip(), role), *rest)
+
+
+def _room_for(sections: list[Spans]) -> int:
+    return sum(spans_width(section) + _BETWEEN for section in sections)
+
+
+def _cut(place: Spans, width: int, ellipsis: str) -> Spans:
+    return tuple(fit_spans(place, width, ellipsis)) if spans_width(place) > width else place
 
 
 def _sections(state: TitleState, glyphs: Glyphs) -> list[Spans]:

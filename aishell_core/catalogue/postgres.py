@@ -58,17 +58,11 @@ PG_CHECKPOINTS_TIMED = rate("postgres.checkpoints.timed.rate", Unit.PER_SECOND, 
 PG_CHECKPOINTS_REQUESTED = rate(
     "postgres.checkpoints.requested.rate", Unit.PER_SECOND, POSTGRES, "Checkpoints forced by the amount of log or by a command."
 )
-PG_CHECKPOINT_WRITE_TIME = rate(
-    "postgres.checkpoint.write.time.rate",
-    Unit.MILLISECONDS_PER_SECOND,
-    POSTGRES,
-    "Time spent writing pages; a whole checkpoint's at its end.",
+PG_CHECKPOINT_WRITE_TIME = gauge(
+    "postgres.checkpoint.write.time", Unit.SECONDS, POSTGRES, "Time that the checkpoint that ended last spent writing pages."
 )
-PG_CHECKPOINT_SYNC_TIME = rate(
-    "postgres.checkpoint.sync.time.rate",
-    Unit.MILLISECONDS_PER_SECOND,
-    POSTGRES,
-    "Time spent flushing files; a whole checkpoint's at its end.",
+PG_CHECKPOINT_SYNC_TIME = gauge(
+    "postgres.checkpoint.sync.time", Unit.SECONDS, POSTGRES, "Time that the checkpoint that ended last spent flushing files."
 )
 PG_CHECKPOINT_BUFFERS = rate("postgres.checkpoint.buffers.rate", Unit.PER_SECOND, POSTGRES, "Buffers written by checkpoints.")
 PG_BACKEND_BUFFERS = rate("postgres.backend.buffers.rate", Unit.PER_SECOND, POSTGRES, "Buffers that clients' own processes had to write.")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from textual.binding import Binding, BindingType
 
-from aishell_tui.keys import SCREENS, TABLE_FOOTER, TABLES, Key, footer_of, keys_of
+from aishell_tui.keys import OPENED, SCREENS, TABLE_FOOTER, TABLES, Key, footer_of, keys_of
 from widgets.key_bar import KeyHint
 from widgets.table import LineTable
 
@@ -26,10 +26,12 @@ def bindings_of(screen: str) -> list[BindingType]:
 
 
 def _table_bindings(screen: str) -> Iterator[Binding]:
-    """The table's own keys, but those that the screen has another use for."""
+    """The table's own keys, but those that the screen has another use for, or none."""
     taken = {pressed for key in keys_of(screen) if screen in key.where for pressed in key.keys}
     for binding in LineTable.BINDINGS:
-        if isinstance(binding, Binding) and not taken & set(binding.key.split(",")):
+        if not isinstance(binding, Binding) or taken & set(binding.key.split(",")):
+            continue
+        if binding.action != "open" or screen in OPENED:
             yield binding
 
 

@@ -168,10 +168,8 @@ def checkpoint_lines(view: TargetView) -> tuple[Spans, ...]:
         spans += [(f"{format_count(timed)} by time, ", "text"), (f"{format_count(forced)} forced{share}", role)]
     if _value(view, "postgres.checkpoint.age") is not None:
         spans += [("   last ", "text"), _figure(view, "postgres.checkpoint.age", "{} ago")]
-    # The server adds the time of a whole checkpoint at its end, so that a rate over one interval means nothing.
-    writing = _raw(view, "postgres.checkpoint.write.time.rate")
-    if writing is not None and timed is not None and forced is not None and timed + forced > 0:
-        spans.append((f"   wrote {format_duration(writing / 1000 / (timed + forced))} each", "text"))
+    if _value(view, "postgres.checkpoint.write.time") is not None:
+        spans += [("   wrote for ", "text"), _figure(view, "postgres.checkpoint.write.time")]
     return (_line("checkpoints", *spans),) if spans else ()
 
 

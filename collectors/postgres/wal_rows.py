@@ -17,8 +17,6 @@ _WAL = (
 _CHECKPOINTS = (
     (catalogue.PG_CHECKPOINTS_TIMED, "timed"),
     (catalogue.PG_CHECKPOINTS_REQUESTED, "requested"),
-    (catalogue.PG_CHECKPOINT_WRITE_TIME, "write_milliseconds"),
-    (catalogue.PG_CHECKPOINT_SYNC_TIME, "sync_milliseconds"),
     (catalogue.PG_CHECKPOINT_BUFFERS, "checkpoint_buffers"),
     (catalogue.PG_CLEANER_BUFFERS, "cleaner_buffers"),
     (catalogue.PG_BACKEND_BUFFERS, "backend_buffers"),

@@ -10,6 +10,7 @@ from aishell_core.engines.postgres import PostgresSession, Row, ServerFacts
 from aishell_core.targets import Target
 from aishell_core.values import Part, Reading, Sample, Tier
 from collectors.contract import Demand
+from collectors.postgres.checkpoint_times import CheckpointTimes
 from collectors.postgres.hints import dead_rows_unknown
 from collectors.postgres.io_rows import io_samples, slru_samples
 from collectors.postgres.pieces import Piece, reading_of
@@ -33,7 +34,6 @@ Samples = Callable[[Row | None], tuple[Sample, ...]]
 _ONE_ROW: tuple[tuple[str, Samples], ...] = (
     ("transaction_ages", age_samples),
     ("wal", wal_samples),
-    ("checkpoints", checkpoint_samples),
     ("control_checkpoint", control_samples),
 )
 _DEAD_ROWS = "dead_rows"
@@ -68,6 +68,7 @@ class WarmTier:
         self._relations = relations or RelationsReader(clock)
         self._sizes = sizes or SizesReader(clock)
         self._counted = {name: Counted() for name, _ in _COUNTED}
+        self._checkpoints = CheckpointTimes()
         self._rights: tuple[bool, bool] | None = None
 
     async def read(self, demand: Demand) -> Reading:
@@ -112,6 +113,8 @@ class WarmTier:
         for name, samples in _ONE_ROW:
             found = await self._ask(server, name, budget)
             pieces.append(found.piece(samples=samples(found.row)))
+        checkpoints = await self._ask(server, "checkpoints", budget)
+        pieces.append(checkpoints.piece(samples=(*checkpoint_samples(checkpoints.row), *self._checkpoints.samples(checkpoints.row))))
         files, caches = await self._ask(server, "io", budget), await self._ask(server, "slru", budget)
         pieces.append(files.piece(samples=io_samples(files.rows or ())))
         pieces.append(caches.piece(samples=slru_samples(caches.rows or ())))

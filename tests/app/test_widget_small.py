@@ -17,6 +17,7 @@ from widgets.glyphs import ASCII, UNICODE, Glyphs
 from widgets.heading import Heading
 from widgets.key_bar import KeyBar, KeyHint
 from widgets.line_view import LineView
+from widgets.lines import Spans
 from widgets.notice_line import NoticeLine
 from widgets.plan_tree import PlanTree
 from widgets.sql_view import SqlView
@@ -59,6 +60,29 @@ async def test_the_badges_of_a_narrow_title_bar_stay_and_details_go() -> None:
         assert "⏸ PAUSED" in line
         assert "14:02:31Z" in line
         assert "pg 16.4" not in line
+
+
+@pytest.mark.parametrize(
+    ("width", "place", "shown"),
+    [
+        (120, "orders@db1,db2", " aishell ▏orders@db1,db2 ▏ok ▏pg 18.4 primary db2.example:5432 "),
+        (80, "orders", " aishell ▏orders ▏ok ▏pg 18.4 primary db2.example:5432 "),
+        (80, "orders@db1,db2,db3", " aishell ▏orders@db1,db2,db3 ▏ok ▏primary db2.example:5432 "),
+        (80, "orders@db1.example,db2.example,db3.example", " aishell ▏orders@db1.example,db2.example,… ▏ok ▏db2.example:5432 "),
+        (60, "orders@db1.example,db2.example,db3.example", " aishell ▏orders@db1.example,db2.exampl… ▏ok "),
+    ],
+)
+async def test_a_title_bar_keeps_the_last_detail_longest_and_cuts_a_long_place_for_it(width: int, place: str, shown: str) -> None:
+    """Of a target that may be several servers it is the one that answers."""
+    bar = TitleBar()
+    app = WidgetApp(bar)
+    detail: Spans = (("pg 18.4", "label"), (" primary", "label"), (" db2.example:5432", "label"))
+    async with app.run_test(size=(width, 3)) as pilot:
+        bar.set_state(TitleState(place, detail=detail, state=(("ok", "ok"),), clock="14:02:31Z", interval="1s"))
+        await pilot.pause()
+        line = painted(app)[0]
+        assert line.startswith(shown)
+        assert line.endswith(" 14:02:31Z ↻1s")
 
 
 async def test_a_tab_is_chosen_by_click_and_a_narrow_bar_keeps_the_active_name() -> None:

@@ -16,8 +16,13 @@ _VERSIONS = ("14", "15", "16", "17", "18")
 _ALWAYS = (
     *(catalogue.PG_WAL_RECORDS, catalogue.PG_WAL_FULL_PAGES, catalogue.PG_WAL_BUFFERS_FULL, catalogue.PG_WAL_WRITE_TIME),
     *(catalogue.PG_WAL_SYNC_TIME, catalogue.PG_CHECKPOINTS_TIMED, catalogue.PG_CHECKPOINTS_REQUESTED),
-    *(catalogue.PG_CHECKPOINT_WRITE_TIME, catalogue.PG_CHECKPOINT_SYNC_TIME, catalogue.PG_CHECKPOINT_BUFFERS),
-    *(catalogue.PG_BACKEND_BUFFERS, catalogue.PG_CLEANER_BUFFERS, catalogue.PG_CHECKPOINT_AGE, catalogue.PG_SLOTS_INACTIVE),
+    *(
+        catalogue.PG_CHECKPOINT_BUFFERS,
+        catalogue.PG_BACKEND_BUFFERS,
+        catalogue.PG_CLEANER_BUFFERS,
+        catalogue.PG_CHECKPOINT_AGE,
+        catalogue.PG_SLOTS_INACTIVE,
+    ),
     *(catalogue.PG_VACUUM_WORKERS, catalogue.PG_DEAD_ROWS, catalogue.PG_XID_AGE, catalogue.PG_WRAPAROUND),
     *(catalogue.PG_MULTIXACT_WRAPAROUND, catalogue.PG_HORIZON_AGE, catalogue.PG_PREPARED_TRANSACTIONS, catalogue.PG_SETTINGS_PENDING),
     *(catalogue.PG_SETTINGS_AGE, catalogue.PG_LOCKS_USAGE, catalogue.PG_TABLES_BLOATING, catalogue.PG_TABLES_NEGLECTED),
@@ -60,6 +65,24 @@ async def test_counters_follow_what_the_server_does(version: str) -> None:
                 return all((figure(reading, *each) or 0) > (figure(before, *each) or 0) for each in counters)
 
             assert await until(counted)
+
+
+@pytest.mark.parametrize("version", _VERSIONS)
+async def test_a_checkpoint_that_ends_tells_how_long_it_took(version: str) -> None:
+    """Its whole time is added at its end, however short the interval is in which that falls; it stays until the next one ends."""
+    with postgres(version) as server:
+        async with tiers_of(server) as tiers:
+            first = figure(await tiers.warm(), catalogue.PG_CHECKPOINT_WRITE_TIME)
+            server.execute("CREATE TABLE t AS SELECT g AS id FROM generate_series(1, 300000) g", "CHECKPOINT")
+
+            async def ended() -> float | None:
+                took = figure(await tiers.warm(), catalogue.PG_CHECKPOINT_WRITE_TIME)
+                return took if took != first else None
+
+            took = await until(ended)
+            assert took is not None
+            assert 0 < took < 60
+            assert figure(await tiers.warm(), catalogue.PG_CHECKPOINT_WRITE_TIME) == took, "it is no rate that falls back to nothing"
 
 
 async def test_a_time_that_the_server_does_not_take_is_unknown() -> None:

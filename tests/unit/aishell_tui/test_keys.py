@@ -4,9 +4,26 @@ import itertools
 
 import pytest
 
-from aishell_tui.keys import KEYS, SCREENS, footer_of, keys_of, lead_key
+from aishell_tui.keys import KEYS, SCREENS, TABLES, footer_of, keys_of, lead_key
+from aishell_tui.screens.alerts import AlertsScreen
+from aishell_tui.screens.backups import BackupsScreen
+from aishell_tui.screens.backups_schedules import SchedulesScreen
 from aishell_tui.screens.bindings import footer_hints, help_lines
+from aishell_tui.screens.events import EventsScreen
+from aishell_tui.screens.fleet import FleetScreen
+from aishell_tui.screens.metrics import MetricsScreen
+from aishell_tui.screens.pools import PoolsScreen
+from aishell_tui.screens.queries import QueriesScreen
+from aishell_tui.screens.relations import RelationsScreen
+from aishell_tui.screens.replication import ReplicationScreen
+from aishell_tui.screens.sessions import SessionsScreen
+from aishell_tui.screens.waits import WaitsScreen
+from widgets.table import LineTable
 
+_SCREENS = (
+    *(AlertsScreen, BackupsScreen, SchedulesScreen, EventsScreen, FleetScreen, MetricsScreen),
+    *(PoolsScreen, QueriesScreen, RelationsScreen, ReplicationScreen, SessionsScreen, WaitsScreen),
+)
 ALL_SCREENS = (
     *(name for _, name, _ in SCREENS),
     "query",
@@ -69,3 +86,11 @@ def test_footer_and_help_come_from_the_same_table(screen: str) -> None:
 )
 def test_a_lead_names_the_key_that_goes_there_from_here(leads_to: str, screen: str, key: str) -> None:
     assert lead_key(leads_to, screen) == key
+
+
+@pytest.mark.parametrize("screen", TABLES)
+def test_enter_is_told_where_a_row_leads_somewhere_and_nowhere_else(screen: str) -> None:
+    (found,) = (each for each in _SCREENS if screen == each.SCREEN)
+    opens = LineTable.Opened in found._decorated_handlers
+    assert ("enter" in {hint.key for hint in footer_hints(screen)}) is opens
+    assert ("enter" in " ".join(keys for keys, _ in help_lines(screen)).split()) is opens

@@ -3,6 +3,7 @@
 SELECT /* aishell */
     (checkpointer.num_timed + checkpointer.restartpoints_timed)::float8 AS timed,
     (checkpointer.num_requested + checkpointer.restartpoints_req)::float8 AS requested,
+    (checkpointer.num_done + checkpointer.restartpoints_done)::float8 AS done,
     checkpointer.write_time::float8 AS write_milliseconds,
     checkpointer.sync_time::float8 AS sync_milliseconds,
     checkpointer.buffers_written::float8 AS checkpoint_buffers,
