@@ -76,7 +76,10 @@ def backup_row(copies: Copies, now: float) -> Row:
     severity, role = state_look(backup.state)
     tested = backup.newest(RecordKind.TESTED)
     bad = [one for one in copies.lies[1:] if state_look(one.backup.state)[0] is Severity.CRITICAL]
+    # What nobody has read back is no second copy to count on yet.
+    unread = [one for one in copies.lies[1:] if backup.state.proven and one.backup.state is BackupState.COMMITTED]
     notes = [*(f"{one.backup.state} in {one.address}" for one in bad), *notes_of(backup, now)]
+    notes += [f"not verified in {one.address}" for one in unread]
     return Row(
         str(backup.id),
         {
