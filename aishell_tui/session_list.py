@@ -68,6 +68,10 @@ def of_identity(identified: str, sessions: Mapping[str, Session]) -> Session | N
     return found if found is not None and identity(found) == identified else None
 
 
+NO_LAST_STATEMENT = "n/a: its last statement is not kept"
+"""Of a session that holds something, on a server that forgets a statement when it has ended."""
+
+
 def is_active(session: Session) -> bool:
     """Whether it runs a statement now, in the engine's words."""
     return session.state in _ACTIVE or (not session.state and session.statement_seconds is not None)

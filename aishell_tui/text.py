@@ -35,9 +35,14 @@ def span_text(seconds: float) -> str:
 
 
 def engine_text(engine: str, facts: Facts | None) -> str:
-    """The engine with its version as far as it is known: pg 16.4, sqlite 3.40.1."""
+    """The engine with its version as far as it is known: pg 16.4, sqlite 3.40.1, mariadb 10.11.6."""
     short = SHORT_ENGINES.get(engine, engine)
-    return f"{short} {facts.version}".rstrip() if facts is not None else short
+    return f"{product_text(facts) or short} {facts.version}".rstrip() if facts is not None else short
+
+
+def product_text(facts: Facts) -> str:
+    """What the server says that it is, in one lower-case word: mariadb; "" where it does not say."""
+    return dict(facts.details).get("product", "").partition(" ")[0].lower()
 
 
 def engine_title(engine: str) -> str:

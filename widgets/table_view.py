@@ -86,7 +86,7 @@ class TableView(LineView):
     @property
     def marked_ids(self) -> frozenset[str]:
         """The marked rows that still exist."""
-        return self._marks & {row.id for row in self._order.rows}
+        return self._marks & {row.id for row in self._order.rows} if self._marks else self._marks
 
     @property
     def shown_ids(self) -> tuple[str, ...]:
@@ -197,7 +197,7 @@ class TableView(LineView):
             first=self._first,
             order=self._order,
             selected=self._selected if self._show_cursor else None,
-            marks=self._marks,
+            marks=self.marked_ids,
             column_cursor=self._cursor_key() if self.has_focus and self._show_cursor else "",
             show_severity=self._show_severity,
             stale=self._stale_rows,

@@ -54,7 +54,7 @@ COLUMNS: tuple[Column, ...] = (
 _FIGURES = {"queries": "queries.rate", "hits": "cache.hit_ratio", "lag": "replication.lag", "backup": BACKUP_OVERDUE.name}
 """Columns that are there only where a target has the figure, with its metric."""
 
-_ENGINE_CELLS = (8, 14)
+_ENGINE_CELLS = (8, 16)
 _NONE: Mapping[Level, int] = MappingProxyType({})
 
 

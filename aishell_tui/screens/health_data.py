@@ -294,13 +294,14 @@ def _is_there(view: TargetView, part: str) -> bool:
 
 def _told(label: str, role: Role, text: str, width: int, lead: str = "", most: int = 9) -> list[Spans]:
     """A label and a sentence beside it, over as many lines as it needs (`most` at most), with the key that leads on at its end."""
-    room = max(20, width - _LABEL_CELLS - 1 - len(lead))
+    cells = max(_LABEL_CELLS, len(label) + 2)
+    room = max(20, width - cells - 1 - len(lead))
     whole = wrap(text, room) or [""]
     *others, last = whole if len(whole) <= most else [*whole[: most - 1], truncate(" ".join(whole[most - 1 :]), room)]
     lines: list[Spans] = [((each, "text"),) for each in others]
     lines.append(((last, "text"), (lead, "dim")))
-    blank: Span = (" " * _LABEL_CELLS, "text")
-    return [((f" {label:<{_LABEL_CELLS - 1}}", role) if place == 0 else blank, *line) for place, line in enumerate(lines)]
+    blank: Span = (" " * cells, "text")
+    return [((f" {label:<{cells - 1}}", role) if place == 0 else blank, *line) for place, line in enumerate(lines)]
 
 
 def _is_fresh(view: TargetView, part: Part, now: float) -> bool:

@@ -13,6 +13,7 @@ from aishell_tui.frame import TargetView
 from aishell_tui.lock_words import NAME_CELLS, short_name
 from aishell_tui.part_ages import fresh_and_stale
 from aishell_tui.session_list import (
+    NO_LAST_STATEMENT,
     SessionCounts,
     SessionList,
     age_seconds,
@@ -41,7 +42,6 @@ _HIDING = frozenset({FailureCode.PRIVILEGE, FailureCode.UNSUPPORTED})
 """Failures of a part that lasts: not that it could not be read just now."""
 
 
-NO_LAST_STATEMENT = "n/a: its last statement is not kept"
 """What stands for the statement of one that is idle in its transaction where the server does not keep it."""
 
 _STATEMENT, _LEAST_STATEMENT = 30, 20
@@ -202,7 +202,7 @@ def _memory(row: SessionTableRow) -> Cell:
 def _sql(row: SessionTableRow) -> Cell:
     session = row.session
     text = sql_text(session) or (session.kind if is_background(session) else "")
-    if not text and is_idle_in_transaction(session):
+    if not text and (is_idle_in_transaction(session) or row.blocks):
         return Cell(NO_LAST_STATEMENT, "dim")
     return Cell(text, "text" if is_active(session) or is_idle_in_transaction(session) else "dim")
 

@@ -11,8 +11,8 @@ from aishell_tui.frame import TargetView
 from aishell_tui.lock_tree import LockTree, TreeRow
 from aishell_tui.lock_words import branch_text, held_text, lock_text, missing_text, name_text, queue_text, short_name
 from aishell_tui.part_ages import fresh_and_stale
-from aishell_tui.screens.sessions_rows import NO_LAST_STATEMENT, WIDE_CELLS, SessionLimits, seconds_cell, sql_text
-from aishell_tui.session_list import age_seconds, identity, is_background, is_idle_in_transaction, short_state
+from aishell_tui.screens.sessions_rows import WIDE_CELLS, SessionLimits, seconds_cell, sql_text
+from aishell_tui.session_list import NO_LAST_STATEMENT, age_seconds, identity, is_active, is_background, is_idle_in_transaction, short_state
 from aishell_tui.text import server_text, why_unknown
 from widgets.format import cell_width
 from widgets.glyphs import Glyphs
@@ -76,9 +76,9 @@ def session_cells(session: Session) -> dict[str, Cell]:
     """The cells that tell who a session is and what it runs."""
     age = session.transaction_seconds if session.transaction_seconds is not None else age_seconds(session)
     sql: list[Span] = [(sql_text(session), "text")]
+    if not session.text and not is_active(session) and not is_background(session):
+        sql = [(NO_LAST_STATEMENT, "dim")]
     if is_idle_in_transaction(session):
-        if not session.text:
-            sql = [(NO_LAST_STATEMENT, "dim")]
         sql.insert(0, (f"‹{short_state(session.state)}› ", "warning"))
     elif is_background(session):
         sql.insert(0, (f"‹{session.kind}› ", "label"))

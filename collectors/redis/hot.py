@@ -213,6 +213,7 @@ def facts_of(info: Fields, started_at: float | None) -> Facts:
     role = {"master": "primary", "slave": "replica"}.get(info.get("role", ""), info.get("role", ""))
     details = (
         ("server", f"{'Valkey' if valkey else 'Redis'}{' Sentinel' if mode == SENTINEL else ''}"),
+        ("product", "Valkey" if valkey else ""),
         ("mode", mode),
         ("process", info.get("process_id", "")),
         ("port", info.get("tcp_port", "")),

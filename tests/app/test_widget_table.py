@@ -185,6 +185,8 @@ async def test_marking_goes_on_to_the_next_row_and_escape_takes_selection_then_m
         assert shown.marked_ids == {"b"}
         shown.set_rows([row("a"), row("c")])
         assert shown.marked_ids == frozenset()
+        await pilot.pause()
+        assert "marked" not in painted(app)[0], "a mark on a row that is gone is not counted"
         await pilot.press("escape")
         assert [line[:3] for line in painted(app)[2:4]] == ["  a", "  c"]
         await pilot.press("escape")

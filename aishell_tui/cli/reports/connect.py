@@ -123,11 +123,12 @@ def connect_text(report: ConnectReport, wanted: str | None, *, unicode: bool) ->
     lines = []
     if report.abilities:
         lines.append(f"{glyph(Severity(report.state), unicode)} {printable(report.url)}")
+    names = max((len(row.ability) for row in report.abilities), default=0)
     for row in report.abilities:
         sign = ("✓" if unicode else "+") if row.works else ("–" if unicode else "-")
-        lines.append(printable(f"  {sign} {row.ability:<12} {row.detail}"))
+        lines.append(printable(f"  {sign} {row.ability:<{names}}  {row.detail}"))
         if row.hint:
-            lines.append(printable(f"    {'':<12} {row.hint}"))
+            lines.append(printable(f"    {'':<{names}}  {row.hint}"))
     absent = [row.ability for row in report.abilities if row.absent]
     if absent:
         lines.append(printable(f"n/a here, which is no fault of the connection: {', '.join(absent)}"))

@@ -13,7 +13,7 @@ from aishell_tui.cli.terminal import cell_width, fit, line_width, printable, spe
 from aishell_tui.frame import TargetView
 from aishell_tui.lock_tree import TreeRow, lock_tree
 from aishell_tui.lock_words import branch_text, held_text, holder_text, lock_text, missing_text, name_text, queue_text
-from aishell_tui.session_list import age_seconds, short_state
+from aishell_tui.session_list import NO_LAST_STATEMENT, age_seconds, is_active, is_background, short_state
 from widgets.glyphs import ASCII, UNICODE, Glyphs
 
 _TEXT_COLUMNS = 50
@@ -128,7 +128,7 @@ def _tree_cells(row: TreeRow, glyphs: Glyphs) -> tuple[str, ...]:
     also = f", also {', '.join(map(name_text, row.also))}" if row.also else ""
     held = lock_text(row.wait) if row.wait is not None else held_text(row.holds)
     lock = held + also + _ahead_text(row.ahead) + (" (circle)" if row.in_cycle else "")
-    text = missing_text(row.id) if session is None else fit(" ".join(printable(session.text).split()), _TEXT_COLUMNS)
+    text = missing_text(row.id) if session is None else fit(" ".join(printable(_last_text(session)).split()), _TEXT_COLUMNS)
     return (
         f"  {branch_text(row, _TREE_COLUMNS, glyphs)}{name_text(row.id)}",
         "-" if row.wait_seconds is None else format_value(row.wait_seconds, Unit.SECONDS),
@@ -180,6 +180,10 @@ def _sentences(waits: Sequence[LockWaitRow]) -> Iterator[str]:
     for wait in waits:
         if wait.held_mode or not wait.waiter or wait.waiter not in behind_holders:
             yield _sentence(wait) + _ahead_text(tuple(ahead.pop(wait.waiter, ())))
+
+
+def _last_text(session: Session) -> str:
+    return session.text or ("" if is_active(session) or is_background(session) else NO_LAST_STATEMENT)
 
 
 def _ahead_text(ahead: Sequence[str]) -> str:

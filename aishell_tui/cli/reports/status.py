@@ -9,7 +9,7 @@ from aishell_tui.cli.reports.looked import Looked, glyph, metric_values
 from aishell_tui.cli.shapes import StatusReport, TargetStatus
 from aishell_tui.cli.terminal import printable, table
 from aishell_tui.frame import TargetView
-from aishell_tui.text import answering_server
+from aishell_tui.text import answering_server, product_text
 
 _HEADINGS = ("", "TARGET", "ENGINE", "ROLE", "CONN", "TPS", "QPS", "HIT", "LONGEST", "SIZE")
 
@@ -47,7 +47,7 @@ def status_text(looked: Looked, *, unicode: bool) -> str:
 
 def _row(view: TargetView, unicode: bool) -> tuple[str, ...]:
     facts = view.facts
-    version = f"{view.target.engine} {facts.version}" if facts and facts.version else view.target.engine
+    version = f"{product_text(facts) or view.target.engine} {facts.version}" if facts and facts.version else view.target.engine
     return (
         f"{glyph(view.assessment.severity, unicode)} {view.assessment.severity.value}",
         view.name,

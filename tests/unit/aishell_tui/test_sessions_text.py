@@ -15,7 +15,7 @@ from aishell_tui.screens.sessions_detail import Surroundings, detail_lines, end_
 from aishell_tui.screens.sessions_rows import SessionLimits, session_columns, session_rows, sessions_heading
 from aishell_tui.screens.sessions_tree import tree_columns, tree_row
 from aishell_tui.screens.waits_data import chart_heading
-from aishell_tui.session_list import session_list
+from aishell_tui.session_list import NO_LAST_STATEMENT, session_list
 from tests.scripted_server import ServerScript, server_view
 from tests.scripted_sessions import CHAIN_SESSIONS, CHAIN_WAITS, HEAD, NOW, edge, locked, session
 from widgets.glyphs import ASCII, UNICODE
@@ -271,3 +271,12 @@ def test_ids_of_the_lock_tree_keep_both_ends_too() -> None:
     assert [cell.plain() for cell in narrow] == ["3f2a09c1-d…f1a2b3c4d", "└ 7", "‹2›└ 402a09c…a2b3c4d"]
     assert [cell.plain() for cell in wide] == [LOGICAL, "└ 7", f"  └ {other}"]
     assert narrow[0].sort == LOGICAL, "an export and a sort have it in full"
+
+
+def test_a_holder_whose_last_statement_is_not_kept_says_so() -> None:
+    """As who has locked a table by LOCK TABLES on a server that forgets a statement when it has ended."""
+    holder = replace(locked(2, 1.0), id="1", state="idle", text="", statement_seconds=None)
+    tree = lock_tree((holder, locked(2, 1.0)), (edge(2, 1, 1.0),))
+    assert tree_row(tree.rows[0], LIMITS, 19, UNICODE, wide=True).cell("sql").plain() == NO_LAST_STATEMENT
+    rows = session_rows(session_list((holder, locked(2, 1.0)), (edge(2, 1, 1.0),), everyone=True), LIMITS, wide=True)
+    assert {row.session.id: row.cell("sql").plain() for row in rows}["1"] == NO_LAST_STATEMENT
