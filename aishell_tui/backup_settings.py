@@ -79,7 +79,7 @@ class BackupSettings:
         method = wish.method or (chosen.method if chosen else None)
         configured = chosen.retention.policy if chosen and chosen.retention is not None else self._default_policy()
         return Settings(
-            storages=self._storages(wish, job),
+            storages=tuple(dict.fromkeys(self._storages(wish, job))),
             job=wish.job,
             compression=compression,
             level=wish.level if wish.level is not None else _level(spec, chosen, compression),
@@ -154,11 +154,12 @@ class BackupSettings:
             return (*local, self._cloud())
         if local:
             return local
-        if job is not None and job.spec.storage is not None:
-            return (job.spec.storage.address(job.around),)
-        if job is not None and job.spec.cloud:
-            return (self._cloud(),)
-        return (self._default_storage(),)
+        if job is None:
+            return (self._default_storage(),)
+        own = (job.spec.storage.address(job.around),) if job.spec.storage is not None else ()
+        if job.spec.cloud:
+            return (*own, self._cloud())
+        return own or (self._default_storage(),)
 
     def _cloud(self) -> StorageAddress:
         found = self._spec_of("cloud")

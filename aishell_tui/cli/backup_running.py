@@ -69,7 +69,9 @@ async def _run(chosen: Choice, *, once: bool) -> int:
 
 
 def _say_change(fault: str) -> None:
-    note(printable(f"no schedules are run here: {fault}; trying again") if fault else "schedules are run from now on")
+    # Of a configuration that cannot be read the place is told; its lines are shown by every other command.
+    why = fault.partition("\n")[0]
+    note(printable(f"no schedules are run here: {why}; trying again") if fault else "schedules are run from now on")
 
 
 def _print(event: Event) -> None:

@@ -92,7 +92,7 @@ def schedule(
     method: MethodOption = "",
     jobs: JobsOption = None,
     output: OutputOption = "",
-    cloud: Annotated[bool, typer.Option("--cloud", help="To the configured cloud.")] = False,
+    cloud: Annotated[bool, typer.Option("--cloud", help="To the configured cloud; with --output to both.")] = False,
     verify: VerifyOption = None,
     encrypt: EncryptOption = None,
     incremental: IncrementalOption = False,

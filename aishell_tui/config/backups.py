@@ -208,7 +208,7 @@ class JobSpec(Spec):
     verify: Flag | None = Field(default=None, description="Whether it is read back and checked.")
     storage: _Storage | None = Field(default=None, description="Where it goes.", examples=["s3://db-backups"])
     retention: _Retention | None = Field(default=None, description="What is kept of its backups.", examples=["7d"])
-    cloud: Flag = Field(default=False, description="Whether it goes to the `cloud` of `backup:`.")
+    cloud: Flag = Field(default=False, description="Whether it goes to the `cloud` of `backup:`, with a storage of its own as a copy.")
     channels: Words = Field(default=(), description="Alert channels that are told how it ended.", examples=[["slack"]])
     email: Words = Field(
         default=(), description="Who gets a mail when it ended, over the channel whose URL is mailto.", examples=[["ops@example.org"]]

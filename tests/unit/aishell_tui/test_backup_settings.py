@@ -62,3 +62,25 @@ def test_a_kept_schedule_has_the_options_of_the_command(tmp_path: Path) -> None:
     found = BackupSettings(with_kept(load_config(path, environ={}).backups, (kept,)), {}).of(Wish(job="kept"))
     assert told(found) == ("directory", 3, 7, ProofLevel.FULL)
     assert [str(storage.path) for storage in found.storages] == [str(tmp_path / "there")]
+
+
+@pytest.mark.parametrize(
+    ("wish", "places"),
+    [
+        (Wish(), ["near"]),
+        (Wish(job="far"), ["far"]),
+        (Wish(job="own"), ["own"]),
+        (Wish(job="both"), ["own", "far"]),
+        (Wish(job="twice"), ["far"]),
+        (Wish(job="both", folder=Path("/other")), ["other"]),
+        (Wish(job="own", folder=Path("/other"), cloud=True), ["other", "far"]),
+    ],
+)
+def test_where_it_goes(tmp_path: Path, wish: Wish, places: list[str]) -> None:
+    """A job with a storage of its own and the cloud goes to both, as the command with both options does."""
+    path = tmp_path / "config.yaml"
+    jobs = ["{name: far, cloud: true}", "{name: own, storage: /own}", "{name: both, storage: /own, cloud: true}"]
+    jobs += ["{name: twice, storage: /far, cloud: true}"]
+    path.write_text("\n".join(["backup: {storage: /near, cloud: /far}", "backups:", *(f"  - {job}" for job in jobs), ""]))
+    found = BackupSettings(load_config(path, environ={}).backups, {}).of(wish)
+    assert [storage.path.name for storage in found.storages if storage.path is not None] == places
