@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -26,6 +28,7 @@ FILE = "dump.rdb"
 _SAVED = "loaded.rdb"
 _SOCKET = "s"
 _LOOK_SECONDS = 0.05
+_LOG_SIGNS = 64 << 10
 _DATABASES = 16
 _SETTINGS = (
     "port 0",
@@ -75,6 +78,12 @@ class LoadedServer:
             (self.folder / _SAVED).replace(self.folder / FILE)
 
 
+_OF_SNAPSHOT = re.compile(r"# (?P<words>(?:Wrong signature|Wrong RDB checksum|RDB CRC|Short read|Internal error in RDB).*)")
+"""What servers say in their log of a snapshot that is damaged."""
+_TOO_NEW = re.compile(r"# (?P<words>Can't handle RDB format version.*)")
+_ELSEWHERE = "this says nothing about the backup: look at redis-server on this machine, or test it on another one"
+
+
 def read_file(path: Path, census: Census) -> Ending:
     """Count what a snapshot in a file holds; raises DamagedError."""
     with path.open("rb", buffering=0) as file:
@@ -109,7 +118,7 @@ def _await_loaded(server: LoadedServer, process: subprocess.Popen[bytes], stop: 
     while True:
         expect_wanted(stop)
         if process.poll() is not None:
-            raise _not_loaded(server.folder)
+            raise _not_loaded(server.folder, process.returncode)
         try:
             with open_wire(server.access) as wire:
                 if _has_loaded(wire):
@@ -124,20 +133,32 @@ def _has_loaded(wire: Wire) -> bool:
     return info_of(wire.ask("INFO", "persistence")).get("loading") == "0"
 
 
-def _not_loaded(folder: Path) -> BackupError:
+def _not_loaded(folder: Path, returned: int) -> BackupError:
+    """Why a server has ended: only what it says of the snapshot itself is said of the backup."""
     words = _last_words(folder)
+    if returned < 0:
+        return BackupError(f"the server for the proof was ended by {signal.Signals(-returned).name}: {words}", _ELSEWHERE)
     if "modul" in words.lower():
         return BackupError(
             f"the snapshot needs a module that the server here does not have: {words}", "test it on a machine that has the module"
         )
     if "memory" in words.lower():
         return BackupError(f"the server for the proof has no memory left: {words}", "test it on a machine that has more")
-    return DamagedError(f"a server does not load the snapshot: {words}", "restore from another copy or another backup")
+    if (newer := _TOO_NEW.search(_log(folder))) is not None:
+        return BackupError(f"the server for the proof is older than the snapshot: {newer['words']}", "test it with a newer server")
+    if (found := _OF_SNAPSHOT.search(_log(folder))) is None:
+        return BackupError(f"the server for the proof ended with exit code {returned}: {words}", _ELSEWHERE)
+    return DamagedError(f"a server does not load the snapshot: {found['words']}", "restore from another copy or another backup")
+
+
+def _log(folder: Path) -> str:
+    """The end of what the server has said; "" where that cannot be read."""
+    try:
+        return (folder / "server.log").read_text(errors="replace")[-_LOG_SIGNS:]
+    except OSError:
+        return ""
 
 
 def _last_words(folder: Path) -> str:
-    try:
-        lines = (folder / "server.log").read_text(errors="replace").strip().splitlines()
-    except OSError:
-        return "it said nothing"
+    lines = _log(folder).strip().splitlines()
     return " / ".join(line.partition("# ")[2] or line for line in lines[-3:]) or "it said nothing"
