@@ -21,7 +21,7 @@ from aishell_ops.backups.models import Compression, Format
 from aishell_ops.backups.repository import Repository
 from aishell_ops.backups.storage.folder import FolderStorage
 from aishell_ops.backups.streams.contract import Recipe
-from tests.live.test_backup_rows import my_side, pg_side, sqlite_side
+from tests.live.backup_rows_kit import my_side, pg_side, sqlite_side
 from tests.row_world import CLOCK, Side
 from tests.servers.mysql import MARIADB, MysqlServer, mysql
 from tests.servers.postgres import PostgresServer, postgres

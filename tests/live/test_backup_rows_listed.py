@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aishell_ops.backups.models import Format
 from aishell_ops.backups.storage.folder import FolderStorage
-from tests.live.test_backup_rows import my_side, pg_side, sqlite_side
+from tests.live.backup_rows_kit import my_side, pg_side, sqlite_side
 from tests.row_world import Side
 from tests.servers.mysql import mysql
 from tests.servers.postgres import postgres

@@ -29,7 +29,7 @@ from aishell_ops.backups.storage.folder import FolderStorage
 from aishell_ops.backups.streams.contract import Recipe
 from tests.command_line import Ran, run_here
 from tests.live.backup_mongodb_kit import contents, restored, taken
-from tests.live.test_backup_rows import MY_EDGES, PG_EDGES, PG_ODD, fresh, my_side, pg_side, sqlite_side
+from tests.live.backup_rows_kit import MY_EDGES, PG_EDGES, PG_ODD, fresh, my_side, pg_side, sqlite_side
 from tests.row_world import Side
 from tests.servers.mongodb_ferretdb import FerretServer, ferretdb
 from tests.servers.mongodb_memory import memory_server

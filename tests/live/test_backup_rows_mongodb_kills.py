@@ -20,7 +20,7 @@ from aishell_ops.backups.engines.contract import LoadRequest
 from aishell_ops.backups.rows.engines.mongodb import MongodbCollections
 from aishell_ops.backups.storage.folder import FolderStorage
 from tests.live.backup_mongodb_kit import OURS, contents, databases
-from tests.live.test_backup_rows import sqlite_side
+from tests.live.backup_rows_kit import sqlite_side
 from tests.row_world import Side
 from tests.servers.mongodb_ferretdb import FerretServer, ferretdb
 
