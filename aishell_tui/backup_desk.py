@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -39,7 +40,7 @@ from aishell_ops.backups.storage.opening import OpenStorage, open_storage
 from aishell_ops.backups.streams.contract import Keys, Recipe
 from aishell_ops.backups.streams.stopping import in_thread
 from aishell_ops.backups.take import Order, take
-from aishell_ops.backups.verify import Depth, Verification, unlock, verify
+from aishell_ops.backups.verify import Depth, Verification, shut_words, unlock, verify
 from aishell_tui.authority import Authority
 from aishell_tui.backup_aftercare import Saved, look_after, spot_of_backup
 from aishell_tui.backup_chronicle import Chronicle, database_of
@@ -117,9 +118,14 @@ class BackupDesk:
         attempt = self.attempt_on(backup, Risk(RiskLevel.LOW, READING, ("a scratch place takes its data",)), f"test backup {backup.id}")
         return await perform(self.authority.log, attempt, act, clock=self.clock)
 
-    async def plan_restore(self, target: Target, backup: Backup, request: LoadRequest) -> tuple[LoadPlan, Decision]:
-        """What a restore would do, and whether it is allowed; raises UsageError, ToolError, TargetError."""
+    async def plan_restore(
+        self, target: Target, backup: Backup, request: LoadRequest, files: tuple[Path, ...] = ()
+    ) -> tuple[LoadPlan, Decision]:
+        """What a restore would do, and whether it is allowed; raises UsageError, ConfigError, ToolError, TargetError."""
         plan = await plan_restore(loader_of(target, backup.manifest), backup, RestoreOrder(target, request))
+        keys = await asyncio.to_thread(self.settings.keys, files) if backup.manifest.encryption is not None else None
+        if shut := await asyncio.to_thread(shut_words, backup, keys):
+            plan = replace(plan, obstacles=(*plan.obstacles, shut))
         return plan, self._decide(target, loading_risk(plan))
 
     async def restore(

@@ -132,7 +132,7 @@ def verified_lines(found: Verification) -> list[str]:
 
 def tested_lines(found: Drill) -> list[str]:
     """What a test restore has shown."""
-    uncounted = "nothing was counted when it was saved, so nothing could be compared: --proof counts does that"
+    uncounted = "nothing was counted when it was saved, so nothing could be compared; where rows can be counted, --proof counts does that"
     proof = compared_text(found.comparison) if found.proves else uncounted
     return [f"{found.backup.id} restores: into {found.place} in {format_duration(found.seconds)}", proof]
 

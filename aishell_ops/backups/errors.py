@@ -3,6 +3,7 @@
 BackupError           exit 70, a backup or restore failed
 ├── StorageError      exit 74, the storage cannot be read or written; carries a StorageFault
 ├── DamagedError      exit 65, what was read is not what was written
+├── LockedError         exit 78, it is encrypted, and what would open it is not at hand
 ├── BusyError         exit 75, somebody else works on it; trying again later may do
 ├── ProgramError      exit 70, a program that took part did not go well; carries what it ended with
 └── ToolError         exit 69, a program that is needed is missing or of the wrong version
@@ -49,6 +50,13 @@ class DamagedError(BackupError):
 
     code = "damaged"
     exit_code: ClassVar[ExitCode] = ExitCode.DATA
+
+
+class LockedError(BackupError):
+    """A backup is encrypted, and the key or passphrase that opens it is not at hand."""
+
+    code = "locked"
+    exit_code: ClassVar[ExitCode] = ExitCode.CONFIG
 
 
 class BusyError(BackupError):

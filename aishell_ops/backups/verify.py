@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import partial
 
 from aishell_core.clock import Clock
-from aishell_ops.backups.errors import BackupError, DamagedError
+from aishell_ops.backups.errors import DamagedError, LockedError
 from aishell_ops.backups.layout import Spot
 from aishell_ops.backups.models import Backup, Part, Record, RecordKind
 from aishell_ops.backups.progress import Stage, Step, Tell, nobody
@@ -18,6 +18,8 @@ from aishell_ops.backups.streams.contract import Keys, Progress, Stop, Stride
 from aishell_ops.backups.streams.fetch import check_stored, fetch
 from aishell_ops.backups.streams.nowhere import Nowhere
 from aishell_ops.backups.streams.stopping import in_thread
+
+_NO_PHRASE = "opens with a passphrase, and none is at hand"
 
 
 class Depth(StrEnum):
@@ -30,7 +32,7 @@ class Depth(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What a verification has found. `remarks` say what could not be looked at, and are no fault of the backup."""
+    """What a verification has found, and how deep it came. `remarks` say what could not be looked at, and are no fault of the backup."""
 
     backup: Backup
     depth: Depth
@@ -64,13 +66,12 @@ async def verify(
     begun, stop = clock.steady(), stop or threading.Event()
     backup = await asyncio.to_thread(repository.read, spot)
     faults, remarks = await in_thread(stop, partial(_look, repository, spot, backup, depth, keys, tell, stop))
-    seconds = clock.steady() - begun
-    record = Record(
-        RecordKind.DAMAGED if faults else RecordKind.VERIFIED, clock.now(), by, detail="; ".join(faults), level=depth.value, seconds=seconds
-    )
+    seconds, reached = clock.steady() - begun, Depth.STORED if remarks and depth is Depth.DEEP else depth
+    kind, detail = RecordKind.DAMAGED if faults else RecordKind.VERIFIED, "; ".join(faults)
+    record = Record(kind, clock.now(), by, detail=detail, level=reached.value, seconds=seconds)
     await asyncio.to_thread(repository.record, spot, record)
     tell(Step(Stage.DONE))
-    return Verification(await asyncio.to_thread(repository.read, spot), depth, faults, remarks, seconds)
+    return Verification(await asyncio.to_thread(repository.read, spot), reached, faults, remarks, seconds)
 
 
 def _look(
@@ -111,10 +112,28 @@ def _look_at(
         fetch(part, repository.storage, key, Nowhere(), stride, stop, compression=backup.manifest.compression, keys=opener)
 
 
+def shut_words(backup: Backup, keys: Keys | None) -> str:
+    """Why what is at hand does not open a backup, as far as that is known without trying; "" where nothing is known against it."""
+    encryption = backup.manifest.encryption
+    if encryption is None:
+        return ""
+    if encryption.passphrase:
+        return f"it {_NO_PHRASE}" if keys is None or keys.passphrase is None else ""
+    # Imported where it is used: most backups of a laptop are not encrypted.
+    from aishell_ops.backups.streams.encryption import HOW_TO_OPEN, public_keys
+
+    if keys is None or not keys.identities:
+        return f"it is encrypted, and no secret key is at hand: {HOW_TO_OPEN}"
+    mine = public_keys(keys.identities)
+    if len(mine) < len(keys.identities) or set(mine) & set(encryption.recipients):
+        return ""
+    return f"it is encrypted to {', '.join(encryption.recipients)}, and to none of the keys at hand"
+
+
 def unlock(repository: Repository, spot: Spot, backup: Backup, keys: Keys | None) -> Keys | None:
     """The keys that open a backup's parts: with a passphrase the one that lies beside it is opened first.
 
-    None for a backup that is not encrypted. Raises BackupError when what is at hand does not open it.
+    None for a backup that is not encrypted. Raises LockedError when what is at hand does not open it.
     """
     encryption = backup.manifest.encryption
     if encryption is None:
@@ -122,9 +141,7 @@ def unlock(repository: Repository, spot: Spot, backup: Backup, keys: Keys | None
     if not encryption.passphrase:
         return keys or Keys()
     if keys is None or keys.passphrase is None:
-        raise BackupError(
-            f"backup {backup.id} opens with a passphrase, and none is at hand", "give it by its secret reference in the configuration"
-        )
+        raise LockedError(f"backup {backup.id} {_NO_PHRASE}", "give it by its secret reference in the configuration")
     # Imported where it is used: most backups of a laptop are not encrypted.
     from aishell_ops.backups.streams.encryption import open_key
 

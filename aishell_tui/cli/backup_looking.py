@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aishell_core.errors import UsageError
+from aishell_core.errors import ExitCode, UsageError
 from aishell_tui.cli.arguments import ConfigOption, DatabaseOption, JsonOption, choice, examples
 from aishell_tui.cli.backup_options import IdArgument, IdentityOption, StorageOption, VerboseOption, desk_of, found_backup, shelf_of
 from aishell_tui.cli.terminal import note, printable, say
@@ -252,7 +252,8 @@ def verify(
     Without --deep its objects are looked for and their sizes compared; with it every byte is hashed, decrypted and
     decompressed. What is found is written down beside the backup.
 
-    The exit code is 0 when it is whole, 2 when it is damaged, and 64 or more when that could not be found out.
+    The exit code is 0 when it is whole, 2 when it is damaged, 78 when --deep could not look inside, because it is encrypted
+    and no key is at hand, and 64 or more when nothing could be found out.
     """
     from aishell_ops.backups.verify import Depth
     from aishell_tui.oneshot import run
@@ -278,4 +279,6 @@ async def _verified(desk: BackupDesk, found: Shelved, depth: Depth, files: tuple
         say(to_json_line(BackupVerified(row, checked.is_whole, checked.depth.value, checked.faults, checked.remarks, checked.seconds)))
     else:
         say(verified_text(checked))
-    return 0 if checked.is_whole else _DAMAGED
+    if not checked.is_whole:
+        return _DAMAGED
+    return ExitCode.CONFIG if checked.depth is not depth else ExitCode.OK

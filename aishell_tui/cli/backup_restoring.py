@@ -196,7 +196,7 @@ class _Restoring:
             jobs=wanted.jobs,
             accept_loss=wanted.accept_loss,
         )
-        plan, decision = await self._desk.plan_restore(self._target, self._found.backup, request)
+        plan, decision = await self._desk.plan_restore(self._target, self._found.backup, request, answers.files)
         self._say_plan(plan, decision)
         if answers.dry_run:
             self._expect_possible(plan, decision)

@@ -220,9 +220,16 @@ def test_what_is_encrypted_opens_with_its_key_alone(shop: Shop, tmp_path: Path) 
     assert all(b"first" not in part.read_bytes() for part in shop.parts())
     for name, identity in (("right", key), ("wrong", other)):
         (tmp_path / name).write_text(f"{identity}\n")
-    for arguments in ((), ("--identity", tmp_path / "wrong")):
+    for arguments, words in (((), "no secret key is at hand"), (("--identity", tmp_path / "wrong"), "to none of the keys at hand")):
+        preview = shop.backup("restore", "latest", "--target", "other.db", "--dry-run", *arguments)
+        assert (preview.code, "NOT POSSIBLE: it is encrypted" in preview.out, words in preview.out) == (77, True, True)
         ran = shop.backup("restore", "latest", "--target", "other.db", "--yes", *arguments)
-        assert (ran.code, shop.path.with_name("other.db").exists()) == (70, False)
+        assert (ran.code, words in ran.err, shop.path.with_name("other.db").exists()) == (77, True, False)
+    looked = shop.backup("verify", "latest", "--deep")
+    assert (looked.code, "is whole (stored" in looked.out, "its content was not looked at" in looked.out) == (78, True, True)
+    wrong = shop.backup("verify", "latest", "--deep", "--identity", tmp_path / "wrong")
+    assert (wrong.code, "other keys than those at hand" in wrong.err) == (78, True)
+    assert "is whole (deep" in shop.backup("verify", "latest", "--deep", "--identity", tmp_path / "right").out
     ran = shop.backup("restore", "latest", "--target", "other.db", "--yes", "--identity", tmp_path / "right")
     assert ran.code == 0, ran.err
     assert shop.notes(shop.path.with_name("other.db")) == ["first", "second"]
@@ -237,7 +244,7 @@ def test_a_passphrase_comes_from_the_configuration(shop: Shop, monkeypatch: pyte
     assert (row["encrypted"], row["state"]) == (True, "verified")
     monkeypatch.setenv("PHRASE", "another")
     ran = shop.backup("restore", "latest", "--target", "other.db", "--yes")
-    assert (ran.code, "does not open this backup" in ran.err) == (70, True)
+    assert (ran.code, "does not open this backup" in ran.err) == (78, True)
     monkeypatch.setenv("PHRASE", "correct horse battery")
     assert shop.backup("restore", "latest", "--target", "other.db", "--yes").code == 0
 
@@ -486,7 +493,7 @@ def test_a_test_that_lacks_its_key_says_nothing_about_the_backup(shop: Shop) -> 
     key = pyrage.x25519.Identity.generate()
     shop.configure(more=f"backup:\n  encryption: {{recipients: [{key.to_public()}]}}\n")
     assert shop.backup("create", "shop", "--encrypt").code == 0
-    assert shop.backup("test", "latest").code == 70
+    assert shop.backup("test", "latest").code == 78
     report = shop.backup("info", "latest", "--json").json()
     assert _row(report)["state"] == "verified"
     assert [each["kind"] for each in _dicts(report["events"])] == ["verified", "test_failed"]

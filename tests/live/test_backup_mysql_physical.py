@@ -154,7 +154,7 @@ async def test_what_cannot_be_is_told_before_anything_begins(server: MysqlServer
     with pytest.raises(ToolError, match=r"mariadb-backup of MariaDB 10\.11 is needed") as caught:
         await MysqlBackups({**ENVIRON, "PATH": "/nonexistent"}).plan_save(server.target("my"), SaveRequest(method="physical"))
     assert "install mariadb-backup" in caught.value.hint
-    with pytest.raises(BackupError, match="rows cannot be counted"):
+    with pytest.raises(UsageError, match="rows cannot be counted"):
         await take(engine, Repository(storage, time.time), Order(server.target("my"), SaveRequest(method="physical")), CLOCK)
     assert list(storage.list()) == []
 

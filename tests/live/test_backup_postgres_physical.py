@@ -295,9 +295,10 @@ async def test_what_cannot_be_is_told_before_anything_begins(bench: Bench) -> No
     for request in (SaveRequest(method="physical", tables=("orders",)), SaveRequest(method="physical", database="shop")):
         with pytest.raises(UsageError, match="a physical backup is of the whole server"):
             await bench.engine.plan_save(target, request)
-    with pytest.raises(BackupError, match="rows cannot be counted"):
+    with pytest.raises(UsageError, match="rows cannot be counted"):
         await bench.take(proof=ProofLevel.COUNTS, method="physical")
     assert list(bench.storage.list()) == []
+    assert not list(bench.storage.root.rglob("parts"))
     assert _slots(bench.server) == []
 
 

@@ -44,6 +44,8 @@ def bench(server: PostgresServer, tmp_path: Path) -> Bench:
         "COMMENT ON CONSTRAINT buyer ON orders IS 'who''s it'",
         "CREATE TABLE lines (id int PRIMARY KEY, of bigint REFERENCES orders ON DELETE CASCADE)",
         "CREATE TABLE log (what text)",
+        "CREATE TABLE bare ()",
+        "INSERT INTO bare SELECT FROM generate_series(1, 7)",
         "CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.log VALUES (TG_OP); RETURN NULL; END'",
         "CREATE TRIGGER noted AFTER INSERT OR DELETE OR TRUNCATE ON orders FOR EACH STATEMENT EXECUTE FUNCTION noted()",
         "CREATE TRIGGER off AFTER INSERT ON orders FOR EACH STATEMENT EXECUTE FUNCTION noted()",
@@ -106,6 +108,15 @@ async def test_tables_that_are_gone_are_made_anew(bench: Bench) -> None:
     assert {**_rows(bench.server), "public.log": log} == {**before, "public.log": log}
     assert _rows_of_log(bench) == log
     assert _shape(bench.server) == shape
+
+
+async def test_a_table_without_columns_gets_its_rows_back(bench: Bench) -> None:
+    backup = await bench.take()
+    bench.server.execute("DELETE FROM bare", database="shop")
+    for damage in ("DELETE FROM bare", "DROP TABLE bare"):
+        bench.server.execute(damage, database="shop")
+        assert (await bench.restore(backup, tables=("bare",), replace=True)).comparison.is_proof
+        assert bench.server.execute("SELECT count(*) FROM bare", database="shop") == [[7]]
 
 
 def _rows_of_log(bench: Bench) -> object:

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from aishell_core.errors import UsageError
 from aishell_core.units import format_bytes
 from aishell_ops.backups.engines.contract import LoadRequest, one_job_obstacle
-from aishell_ops.backups.errors import BackupError
 from aishell_ops.backups.models import ObjectProof, ProofLevel
 
 
@@ -51,8 +51,8 @@ def _is_taken(path: Path) -> bool:
 
 
 def uncounted(level: ProofLevel) -> tuple[ObjectProof, ...]:
-    """Nothing can be counted at the moment that files show; raises BackupError when it is asked for."""
+    """Nothing can be counted at the moment that files show; raises UsageError when it is asked for."""
     if level is not ProofLevel.NONE:
         message = "rows cannot be counted in the moment that a physical backup shows: it is known only at its end"
-        raise BackupError(message, "take --proof none; a dump is proven")
+        raise UsageError(message, "take --proof none; a dump is proven")
     return ()

@@ -177,7 +177,7 @@ class PhysicalSaving:
         return self._place("start")
 
     async def proofs(self, level: ProofLevel, stop: Stop) -> tuple[ObjectProof, ...]:
-        """Nothing can be counted at that moment; raises BackupError when it is asked for."""
+        """Nothing can be counted at that moment; raises UsageError when it is asked for."""
         return uncounted(level)
 
     async def end(self) -> Position:

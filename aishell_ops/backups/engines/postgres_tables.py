@@ -31,9 +31,10 @@ SELECT /* aishell */ t.name, c.relkind::text AS kind, pg_total_relation_size(c.o
 FROM unnest($1::text[]) AS t (name) JOIN pg_class c ON c.oid = to_regclass(t.name)
 """
 _COLUMNS = """
-SELECT /* aishell */ t.name, array_agg(a.attname::text || ' ' || format_type(a.atttypid, a.atttypmod) ORDER BY a.attname) AS columns,
-  array_agg(quote_ident(a.attname) ORDER BY a.attname) AS names
-FROM unnest($1::text[]) AS t (name) JOIN pg_attribute a ON a.attrelid = to_regclass(t.name) AND a.attnum > 0 AND NOT a.attisdropped
+SELECT /* aishell */ t.name,
+  array_remove(array_agg(a.attname::text || ' ' || format_type(a.atttypid, a.atttypmod) ORDER BY a.attname), NULL) AS columns,
+  array_remove(array_agg(quote_ident(a.attname) ORDER BY a.attname), NULL) AS names
+FROM unnest($1::text[]) AS t (name) LEFT JOIN pg_attribute a ON a.attrelid = to_regclass(t.name) AND a.attnum > 0 AND NOT a.attisdropped
 GROUP BY t.name
 """
 _SCHEMAS = """

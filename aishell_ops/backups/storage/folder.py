@@ -69,6 +69,7 @@ class FolderStorage:
         except BaseException:
             with suppress(OSError):
                 hidden.unlink()
+            self._remove_empty(place)
             raise
         finally:
             os.close(descriptor)
@@ -136,9 +137,7 @@ class FolderStorage:
         with self._faults(key), suppress(FileNotFoundError, NotADirectoryError):
             place.unlink()
             _sync_folder(place.parent)
-        for folder in place.parents:
-            if folder == self.root or not _removed(folder):
-                return
+        self._remove_empty(place)
 
     def sweep(self) -> int:
         """Remove what writers have left that ended before their commit."""
@@ -176,6 +175,12 @@ class FolderStorage:
             yield
         finally:
             os.close(descriptor)
+
+    def _remove_empty(self, place: Path) -> None:
+        """Remove the folders above an object that are empty now."""
+        for folder in place.parents:
+            if folder == self.root or not _removed(folder):
+                return
 
     def _make_folders(self, folder: Path) -> None:
         """Make a folder and those above it, each brought to the disk; raises OSError."""

@@ -13,12 +13,13 @@ import pyrage
 
 from aishell_core.errors import ConfigError
 from aishell_core.targets import Secret
-from aishell_ops.backups.errors import BackupError, DamagedError
+from aishell_ops.backups.errors import BackupError, DamagedError, LockedError
 from aishell_ops.backups.models import Encryption
 from aishell_ops.backups.streams.contract import Keys, Reader, Writer
 
 SUFFIX = ".age"
 _PIECE_BYTES = 1 << 20
+HOW_TO_OPEN = "name the key in the configuration (backup, encryption, identities), or give --identity FILE"
 
 
 def recipient(text: str) -> object:
@@ -53,11 +54,11 @@ def key_behind(passphrase: Secret) -> tuple[Encryption, bytes]:
 
 
 def open_key(content: bytes, passphrase: Secret) -> Secret:
-    """The secret key in `key.age`; raises BackupError when the passphrase is not the one."""
+    """The secret key in `key.age`; raises LockedError when the passphrase is not the one."""
     try:
         return Secret(pyrage.passphrase.decrypt(content, passphrase.reveal()).decode().strip())
     except pyrage.DecryptError:
-        raise BackupError("the passphrase does not open this backup", "it is the one that the backup was made with") from None
+        raise LockedError("the passphrase does not open this backup", "it is the one that the backup was made with") from None
 
 
 def encrypt(encryption: Encryption, plain: Reader, stored: Writer) -> None:
@@ -74,13 +75,11 @@ def encrypt(encryption: Encryption, plain: Reader, stored: Writer) -> None:
 def decrypt(keys: Keys, stored: Reader, plain: Writer, where: str) -> None:
     """Decrypt a stream to its end; `where` names it.
 
-    Raises BackupError without a key that fits, DamagedError when the stream was changed or cut, and what the reader or writer raises.
+    Raises LockedError without a key that fits, DamagedError when the stream was changed or cut, and what the reader or writer raises.
     """
     identities = [identity(secret) for secret in keys.identities]
     if not identities:
-        raise BackupError(
-            f"{where} is encrypted, and no secret key is at hand", "name the key in the configuration (identity), or give --identity FILE"
-        )
+        raise LockedError(f"{where} is encrypted, and no secret key is at hand", HOW_TO_OPEN)
     source, sink = _Giver(stored), _Taker(plain)
     try:
         pyrage.decrypt_io(source, sink, identities)
@@ -89,9 +88,9 @@ def decrypt(keys: Keys, stored: Reader, plain: Writer, where: str) -> None:
     sink.end()
 
 
-def _undecryptable(words: str, where: str) -> BackupError:
+def _undecryptable(words: str, where: str) -> LockedError | DamagedError:
     if "no matching keys" in words.lower():
-        return BackupError(
+        return LockedError(
             f"{where} is encrypted to other keys than those at hand", "the recovery sheet names the public keys it is encrypted to"
         )
     return DamagedError(f"{where} cannot be decrypted: it has been changed or cut", "restore from another copy or another backup")

@@ -107,7 +107,7 @@ async def test_a_storage_that_does_not_answer_is_no_damage(storage: FolderStorag
 async def test_without_its_key_an_encrypted_backup_is_looked_at_from_outside(storage: FolderStorage) -> None:
     _, place = await _backup(storage, ENCRYPTED)
     closed = await verify(_repository(storage), place, Depth.DEEP, CLOCK)
-    assert closed.is_whole
+    assert (closed.is_whole, closed.depth, closed.backup.records[-1].level) == (True, Depth.STORED, "stored")
     assert "no secret key is at hand" in closed.remarks[0]
     opened = await verify(_repository(storage), place, Depth.DEEP, CLOCK, keys=KEYS)
     assert (opened.is_whole, opened.remarks) == (True, ())

@@ -168,3 +168,11 @@ def test_the_room_is_that_of_the_disk_before_the_folder_is_there(storage: Folder
     assert free is not None
     assert free > 0
     assert not storage.root.exists()
+
+
+def test_what_was_not_written_to_its_end_leaves_no_folder(storage: FolderStorage) -> None:
+    storage.put_new("shop/lease", b"x")
+    writing = storage.writing("shop/id/parts/data")
+    writing.__enter__().write(b"begun")
+    assert not writing.__exit__(ValueError, ValueError("no more"), None)
+    assert [path.name for path in (storage.root / "shop").iterdir()] == ["lease"]
