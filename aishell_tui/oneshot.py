@@ -30,6 +30,7 @@ _CLOSE_SECONDS = 1.0
 _THREADS_SECONDS = 0.2
 _LATE_SHARE = 0.2
 _MOST_TRIES = 3
+_LEAST_SHARE = 0.5
 _WHOLE = "target"
 INTEGRITY = "integrity"
 
@@ -165,14 +166,18 @@ class _Look:
     async def _collected(self, collector: Collector, tier: Tier) -> bool:
         """Take one reading into the view; whether it succeeded.
 
-        Where a deadline has passed of which this program itself has used up much, the server gets another one, and a third.
+        Where a deadline has passed of which this program itself has used up much, the server gets that time once more, half of a
+        deadline at least, and a third time: one that hangs is not waited for any longer than this program was late.
         """
+        whole = left = self._plan.deadlines.deadline(tier)
         for _ in range(_MOST_TRIES - 1):
             before = self._lateness.seconds
-            failure = await self._collect(collector, tier)
+            failure = await self._collect(collector, tier, left, whole)
             if failure is not FailureCode.TIMEOUT or not self._late_words(tier, before) or not await self._has_ended(tier):
                 return failure is None
-        return await self._collect(collector, tier) is None
+            left = min(self._plan.deadlines.deadline(tier), max(self._lateness.seconds - before, left * _LEAST_SHARE))
+            whole += left
+        return await self._collect(collector, tier, left, whole) is None
 
     def _late_words(self, tier: Tier, before: float) -> str:
         """By how much this program itself was late since then, "" where that is little of a deadline."""
@@ -199,9 +204,9 @@ class _Look:
         ended, _ = await asyncio.wait((self._calls[tier],), timeout=_CLOSE_SECONDS)
         return bool(ended)
 
-    async def _collect(self, collector: Collector, tier: Tier) -> FailureCode | None:
-        """Take one reading into the view; gives why it could not be taken."""
-        deadline, before = self._plan.deadlines.deadline(tier), self._lateness.seconds
+    async def _collect(self, collector: Collector, tier: Tier, deadline: float, whole: float) -> FailureCode | None:
+        """Take one reading into the view within a deadline, the last part of a `whole` one; gives why it could not be taken."""
+        before = self._lateness.seconds
         began = asyncio.Event()
 
         async def collected() -> Reading:
@@ -215,7 +220,7 @@ class _Look:
         if not await ends_within(call, deadline, self._clock):
             call.cancel()
             call.add_done_callback(_look_at)
-            message, hint = f"no answer within {format_duration(deadline)}", self._late_words(tier, before)
+            message, hint = f"no answer within {format_duration(whole)}", self._late_words(tier, before)
             self._fail(tier, Failure(part, FailureCode.TIMEOUT, message, hint, self._clock.now()))
             return FailureCode.TIMEOUT
         try:

@@ -150,6 +150,33 @@ async def test_a_server_gets_another_deadline_where_this_program_used_it_up() ->
     assert view.assessment.severity is Severity.OK
 
 
+async def test_a_server_that_hangs_is_waited_for_no_longer_than_this_program_was_late() -> None:
+    """Not for three whole deadlines, each of which a busy machine cuts short."""
+
+    class Hanging(ScriptedCollector):
+        tries = 0
+
+        async def collect(self, tier: Tier, demand: Demand) -> Reading:
+            self.tries += 1
+            if self.tries == 1:
+                time.sleep(0.6)  # noqa: ASYNC251 - that nothing else goes on is what it is for
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    clock = FakeClock()
+    began = clock.now()
+    looking = asyncio.create_task(
+        look_at([_target("app")], LookPlan(window_seconds=0), lambda target, at: Hanging(target, at, Script()), clock)
+    )
+    for _ in range(60):
+        await clock.advance(0.1)
+    (view,) = await looking
+    failure = view.target_failure
+    assert failure is not None
+    assert failure.message.startswith("no answer within 3")
+    assert 3.0 <= failure.at - began < 4.0
+
+
 async def test_a_target_that_fails_is_judged_by_its_reason() -> None:
     """A missing file is critical, and the reason is the collector's."""
     script = Script(error=TargetError(FailureCode.MISSING, "there is no such file"))
