@@ -93,3 +93,14 @@ def count_in_view(rows: Sequence[ShownRow], first: int, height: int) -> int:
         used += shown.row.height
         count += 1
     return count
+
+
+def count_whole(rows: Sequence[ShownRow], first: int, height: int) -> int:
+    """How many rows are in view with all their lines; one at least, of which nothing more could be shown."""
+    used = count = 0
+    for shown in rows[first:]:
+        used += shown.row.height
+        if used > height:
+            break
+        count += 1
+    return max(1, count)

@@ -12,7 +12,7 @@ from widgets.heading import Heading, heading_left, heading_right
 from widgets.line_view import LineView
 from widgets.lines import Span, Spans, fit_cell, make_strip, pack_strip
 from widgets.palette import Layer, Palette, Role, severity_role
-from widgets.table_layout import GAP, Placement, count_in_view
+from widgets.table_layout import GAP, Placement, count_in_view, count_whole
 from widgets.table_model import Cell, Row, ShownRow
 from widgets.table_order import RowOrder
 
@@ -170,7 +170,7 @@ class TablePainter:
     def _title(self, view: LineView, heading: Heading, look: TableLook) -> Strip:
         shown, glyphs, first = look.order.shown, view.glyphs, look.first
         body = look.height - 1 - int(look.show_header)
-        last = first + count_in_view(shown, first, body)
+        last = first + count_whole(shown, first, body)
         place = ""
         if first > 0 or last < len(shown):
             arrows = (glyphs.up if first > 0 else " ") + (glyphs.down if last < len(shown) else " ")
