@@ -98,6 +98,8 @@ def _take(source: Path, entries: Iterator[Entry], goal: Repository, spot: Spot, 
     for entry in entries:
         if entry.name == LOCKED_KEY:
             goal.storage.put_new(spot.key_key, _small(entry))
+        elif entry.name == RECOVERY:
+            goal.storage.put_new(spot.recovery_key, _small(entry))
         elif entry.name.startswith(_RECORDS):
             records.append(decode(Record, _small(entry), f"{source}/{entry.name}"))
         elif (part := wanted.pop(entry.name.removeprefix(_PARTS), None)) is not None and entry.name.startswith(_PARTS):
@@ -112,7 +114,7 @@ def _take(source: Path, entries: Iterator[Entry], goal: Repository, spot: Spot, 
                 if (digest.size_bytes, digest.sha256()) != (part.stored_bytes, part.stored_sha256):
                     raise DamagedError(f"{entry.name} in {source} has been changed or damaged", "carry it here again")
             done += part.stored_bytes
-        elif entry.name != RECOVERY:
+        else:
             raise UsageError(f"{source} holds {entry.name[:80]!r}, which is no part of this backup", _HOW)
     if wanted:
         raise DamagedError(f"{next(iter(wanted))} is missing in {source}", "carry it here again")

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aishell_ops.backups.ids import is_id
-from aishell_ops.backups.models import BackupId, Record
+from aishell_ops.backups.models import BackupId, Record, RecordKind
 from aishell_ops.backups.storage.keys import as_part, from_part
 
 MANIFEST = "manifest.json"
@@ -82,6 +82,20 @@ class Spot:
     def record_key(self, record: Record) -> str:
         """The object of a record: two of one kind in one microsecond do not both fit, and the second is refused."""
         return f"{self.prefix}{_RECORDS}/{record.at * 1e6:018.0f}-{record.kind.value}.json"
+
+
+_COUNTING = frozenset({RecordKind.DAMAGED, RecordKind.PINNED, RecordKind.HELD})
+
+
+def record_named(key: str) -> Record | None:
+    """What the name alone tells of a record that cannot be read: that it was found damaged, or is to be kept.
+
+    None for all others: what speaks for a backup, or lets go of it, has to be readable.
+    """
+    at, _, kind = key.rpartition("/")[2].removesuffix(".json").partition("-")
+    if kind not in _COUNTING or not at.isdecimal():
+        return None
+    return Record(RecordKind(kind), int(at) / 1e6, detail="its record cannot be read")
 
 
 def spot_of(key: str) -> Spot | None:

@@ -223,6 +223,7 @@ class RecordKind(StrEnum):
     RELEASED = "released"
     TRASHED = "trashed"
     RESTORED = "restored"
+    ACCEPTED = "accepted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,13 +267,17 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """A backup as it is found in a storage: its manifest, what was recorded since, and its state in the light of both."""
+    """A backup as it is found in a storage: its manifest, what was recorded since, and its state in the light of both.
+
+    `unread` are keys of records that cannot be read; what is against the backup, or keeps it, counts by such a record's name.
+    """
 
     manifest: Manifest
     sha256: str
     location: str
     state: BackupState
     records: tuple[Record, ...] = ()
+    unread: tuple[str, ...] = ()
 
     @property
     def id(self) -> BackupId:

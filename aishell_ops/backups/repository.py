@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aishell_ops.backups.errors import BackupError, DamagedError, StorageError, StorageFault
 from aishell_ops.backups.holder import lives
-from aishell_ops.backups.layout import Line, Spot, is_manifest, is_record, spot_of
+from aishell_ops.backups.layout import Line, Spot, is_manifest, is_record, record_named, spot_of
 from aishell_ops.backups.lease import SILENT_SECONDS, Lives
 from aishell_ops.backups.manifest import decode, encode, seal_of
 from aishell_ops.backups.models import Backup, Holder, Manifest, Record
@@ -171,8 +171,15 @@ class Repository:
             raise DamagedError(
                 f"{spot.manifest_key} is the manifest of another backup ({manifest.id})", "somebody has moved or copied it there"
             )
-        records = [decode(Record, self.storage.get(key)[0], f"{self.storage.address}/{key}") for key in record_keys]
-        return self._backup(spot, manifest, content, records)
+        records, unread = [], []
+        for key in record_keys:
+            try:
+                records.append(decode(Record, self.storage.get(key)[0], f"{self.storage.address}/{key}"))
+            except DamagedError:
+                # What became known since must not take along what was saved.
+                unread.append(key)
+                records += [named] if (named := record_named(key)) is not None else []
+        return replace(self._backup(spot, manifest, content, records), unread=tuple(unread))
 
     def _backup(self, spot: Spot, manifest: Manifest, content: bytes, records: Iterable[Record]) -> Backup:
         return backup_of(manifest, seal_of(content), f"{self.storage.address}/{spot.prefix.rstrip('/')}", tuple(records), self._now())

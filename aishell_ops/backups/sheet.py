@@ -14,6 +14,8 @@ _OPENERS = {
     Compression.NONE: ("", ""),
 }
 _LOCKED = ".age"
+SHEET_HASH = "recovery_sha256"
+"""The annotation of a manifest that has the sheet's hash."""
 
 
 def plain_name(part: Part, compression: Compression) -> str:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from hashlib import sha256
 
 from aishell_core.clock import Clock
 from aishell_core.targets import Target
@@ -20,7 +21,7 @@ from aishell_ops.backups.lease import BEAT_SECONDS, Lease, take_lease
 from aishell_ops.backups.models import Backup, BackupId, BackupKind, Holder, Manifest, ObjectProof, Part, ProofLevel
 from aishell_ops.backups.progress import Stage, Step, Tell, nobody
 from aishell_ops.backups.repository import Repository
-from aishell_ops.backups.sheet import recovery_sheet
+from aishell_ops.backups.sheet import SHEET_HASH, recovery_sheet
 from aishell_ops.backups.streams.contract import Recipe, Stride
 from aishell_ops.backups.streams.stopping import in_thread
 from aishell_ops.backups.streams.store import part_name, store
@@ -218,5 +219,6 @@ def _commit(repository: Repository, spot: Spot, manifest: Manifest, order: Order
     """Write what belongs to it, and the manifest last."""
     if order.locked_key is not None:
         repository.storage.put_new(spot.key_key, order.locked_key)
-    repository.storage.put_new(spot.recovery_key, recovery_sheet(manifest, plan.recovery).encode())
-    return repository.commit(spot, manifest)
+    sheet = recovery_sheet(manifest, plan.recovery).encode()
+    repository.storage.put_new(spot.recovery_key, sheet)
+    return repository.commit(spot, replace(manifest, annotations=(*manifest.annotations, (SHEET_HASH, sha256(sheet).hexdigest()))))

@@ -7,13 +7,15 @@ import threading
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from hashlib import sha256
 
 from aishell_core.clock import Clock
-from aishell_ops.backups.errors import DamagedError, LockedError
+from aishell_ops.backups.errors import DamagedError, LockedError, StorageError, StorageFault
 from aishell_ops.backups.layout import Spot
 from aishell_ops.backups.models import Backup, Part, Record, RecordKind
 from aishell_ops.backups.progress import Stage, Step, Tell, nobody
 from aishell_ops.backups.repository import Repository
+from aishell_ops.backups.sheet import SHEET_HASH
 from aishell_ops.backups.streams.contract import Keys, Progress, Stop, Stride
 from aishell_ops.backups.streams.fetch import check_stored, fetch
 from aishell_ops.backups.streams.nowhere import Nowhere
@@ -66,7 +68,7 @@ async def verify(
     begun, stop = clock.steady(), stop or threading.Event()
     backup = await asyncio.to_thread(repository.read, spot)
     faults, remarks = await in_thread(stop, partial(_look, repository, spot, backup, depth, keys, tell, stop))
-    seconds, reached = clock.steady() - begun, Depth.STORED if remarks and depth is Depth.DEEP else depth
+    seconds, reached = clock.steady() - begun, Depth.STORED if depth is Depth.DEEP and not _opens(backup, keys) else depth
     kind, detail = RecordKind.DAMAGED if faults else RecordKind.VERIFIED, "; ".join(faults)
     record = Record(kind, clock.now(), by, detail=detail, level=reached.value, seconds=seconds)
     await asyncio.to_thread(repository.record, spot, record)
@@ -78,8 +80,9 @@ def _look(
     repository: Repository, spot: Spot, backup: Backup, depth: Depth, keys: Keys | None, tell: Tell, stop: Stop
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What is wrong with the parts, and what could not be looked at."""
-    faults, remarks, done = [], [], 0
-    opens = backup.manifest.encryption is None or (keys is not None and bool(keys.identities))
+    faults, done, opens = [], 0, _opens(backup, keys)
+    remarks = [f"{key} cannot be read: what became known then is lost, as far as its name does not tell it" for key in backup.unread]
+    remarks += _sheet_remarks(repository, spot, backup)
     if depth is Depth.DEEP and not opens:
         remarks.append("its content was not looked at: it is encrypted, and no secret key is at hand")
     for part in backup.manifest.parts:
@@ -93,6 +96,26 @@ def _look(
             faults.append(error.message)
         done += part.stored_bytes
     return tuple(faults), tuple(remarks)
+
+
+def _opens(backup: Backup, keys: Keys | None) -> bool:
+    return backup.manifest.encryption is None or (keys is not None and bool(keys.identities))
+
+
+def _sheet_remarks(repository: Repository, spot: Spot, backup: Backup) -> list[str]:
+    """Whether the recovery sheet is as it was written; of older backups nobody knows. Raises StorageError."""
+    written = dict(backup.manifest.annotations).get(SHEET_HASH)
+    if written is None:
+        return []
+    try:
+        content, _ = repository.storage.get(spot.recovery_key)
+    except StorageError as error:
+        if error.fault is not StorageFault.MISSING:
+            raise
+        return [f"{spot.recovery_key} is missing: nobody is told how to restore it without aishell"]
+    if sha256(content).hexdigest() == written:
+        return []
+    return [f"{spot.recovery_key} is not what was written: do not follow what it says"]
 
 
 def _look_at(

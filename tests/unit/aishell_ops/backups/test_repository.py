@@ -13,6 +13,7 @@ from aishell_ops.backups.layout import Line, Spot, spot_of
 from aishell_ops.backups.lease import SILENT_SECONDS
 from aishell_ops.backups.models import BackupState, Holder, Record, RecordKind
 from aishell_ops.backups.repository import Repository
+from aishell_ops.backups.state import is_held, is_pinned
 from aishell_ops.backups.storage.contract import Storage
 from aishell_ops.backups.storage.folder import FolderStorage
 from tests.unit.aishell_ops.backups.situation import LINE, NOW, FaultyStorage, holder, manifest_of, spot, write_parts
@@ -147,13 +148,18 @@ def test_a_damaged_manifest_is_named_and_hides_no_other_backup(storage: FolderSt
     assert "changed or damaged" in error.message
 
 
-def test_a_damaged_record_makes_its_backup_one_that_cannot_be_believed(storage: FolderStorage) -> None:
+@pytest.mark.parametrize("kind", RecordKind)
+def test_a_damaged_record_is_named_and_counts_by_its_name_where_it_keeps_the_backup_or_is_against_it(
+    storage: FolderStorage, kind: RecordKind
+) -> None:
     _make(storage, spot())
-    _repository(storage).record(spot(), Record(RecordKind.DAMAGED, NOW))
+    _repository(storage).record(spot(), Record(kind, NOW))
     (key,) = [one.key for one in storage.list(f"{spot().prefix}records/")]
     (storage.root / key).write_bytes(b"")
-    ((_, error),) = _repository(storage).scan().damaged
-    assert key in error.message
+    (backup,) = _repository(storage).scan().backups
+    assert backup.unread == (key,)
+    assert backup.state is (BackupState.CORRUPT if kind is RecordKind.DAMAGED else BackupState.COMMITTED)
+    assert (is_pinned(backup, NOW + 1), is_held(backup, NOW + 1)) == (kind is RecordKind.PINNED, kind is RecordKind.HELD)
 
 
 def test_a_manifest_in_the_place_of_another_is_not_believed(storage: FolderStorage) -> None:

@@ -104,6 +104,29 @@ async def test_a_storage_that_does_not_answer_is_no_damage(storage: FolderStorag
     assert _repository(storage).read(place).state is BackupState.COMMITTED
 
 
+async def test_a_recovery_sheet_that_was_changed_or_is_gone_is_told_and_harms_nothing_else(storage: FolderStorage) -> None:
+    _, place = await _backup(storage)
+    assert (await verify(_repository(storage), place, Depth.FAST, CLOCK)).remarks == ()
+    sheet = storage.root / place.recovery_key
+    sheet.write_bytes(sheet.read_bytes().replace(b"restore", b"rEstore", 1))
+    changed = await verify(_repository(storage), place, Depth.DEEP, CLOCK)
+    assert (changed.is_whole, changed.depth, "is not what was written" in changed.remarks[0]) == (True, Depth.DEEP, True)
+    sheet.unlink()
+    (remark,) = (await verify(_repository(storage), place, Depth.FAST, CLOCK)).remarks
+    assert f"{place.recovery_key} is missing" in remark
+
+
+async def test_a_record_that_cannot_be_read_is_told_and_the_backup_restores(storage: FolderStorage) -> None:
+    backup, place = await _backup(storage)
+    await verify(_repository(storage), place, Depth.DEEP, CLOCK)
+    (record,) = (storage.root / place.prefix / "records").iterdir()
+    record.write_bytes(record.read_bytes().replace(b"deep", b"dEep"))
+    (remark,) = (await verify(_repository(storage), place, Depth.FAST, CLOCK)).remarks
+    assert record.name in remark
+    engine = ToyLoads({})
+    assert (await _restore(storage, engine, backup, LoadRequest())).comparison.is_proof
+
+
 async def test_without_its_key_an_encrypted_backup_is_looked_at_from_outside(storage: FolderStorage) -> None:
     _, place = await _backup(storage, ENCRYPTED)
     closed = await verify(_repository(storage), place, Depth.DEEP, CLOCK)
