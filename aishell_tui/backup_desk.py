@@ -44,7 +44,7 @@ from aishell_ops.backups.verify import Depth, Verification, shut_words, unlock, 
 from aishell_tui.authority import Authority
 from aishell_tui.backup_aftercare import Saved, look_after, spot_of_backup
 from aishell_tui.backup_chronicle import Chronicle, database_of
-from aishell_tui.backup_settings import BackupSettings, Settings
+from aishell_tui.backup_settings import BackupSettings, Settings, expect_full
 
 T = TypeVar("T")
 
@@ -69,14 +69,17 @@ class BackupDesk:
 
     async def plan_create(self, target: Target, settings: Settings) -> tuple[SavePlan, Decision]:
         """What would be saved and how, and whether it is allowed; raises UsageError, ToolError, TargetError."""
+        expect_full(settings)
         plan = await saver_of(target, settings.format).plan_save(target, self._request(settings))
         return plan, self._decide(target, _saving_risk(settings))
 
     async def create(self, target: Target, settings: Settings, *, tell: Tell = nobody, by: str = "") -> Saved:
-        """Make a backup, copy it, check it, let old ones go. Raises RefusedError, BackupError and its kin, TargetError, ConfigError.
+        """Make a backup, copy it, check it, let old ones go.
 
-        What goes wrong once it is committed stands in `doubts`: a good backup is not called a failed one.
+        Raises UsageError, RefusedError, BackupError and its kin, TargetError, ConfigError. What goes wrong once it is committed stands
+        in `doubts`: a good backup is not called a failed one.
         """
+        expect_full(settings)
         risk = _saving_risk(settings)
         decision = self._decide(target, risk)
         subject = f"back up {target.name} to {', '.join(map(str, settings.storages))}"

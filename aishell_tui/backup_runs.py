@@ -86,8 +86,6 @@ class BackupRuns:
         job = loaded.backups.jobs.get(schedule)
         if job is None:
             raise UsageError(f"the schedule {schedule} is gone", "")
-        if job.spec.incremental:
-            raise UsageError("incremental backups cannot be made by this version", f"remove incremental from {schedule}")
         (found,) = await asyncio.to_thread(chosen_targets, loaded.configuration, (target,))
         desk = BackupDesk(authority_of(loaded.configuration, (found,)), BackupSettings(loaded.backups), self._clock, self._opens)
         saved = await desk.create(found, desk.settings.of(Wish(job=schedule)), by=f"schedule {schedule}")

@@ -12,6 +12,7 @@ from aishell_ops.backups.book import Run, RunOutcome
 from aishell_ops.backups.registry import saved_engines
 from aishell_ops.backups.scheduler import LOCK_NAME, next_starts
 from aishell_tui.backup_jobs import Timetable, planned, targets_of, with_kept
+from aishell_tui.backup_settings import NO_INCREMENTS
 from aishell_tui.config.backup_layers import LoadedJob
 from aishell_tui.config.load import Configuration
 
@@ -66,7 +67,7 @@ def _note(job: LoadedJob) -> str:
     if not job.around.trusted:
         return "a file of the working folder may not have backups made by themselves: move it to your own config.yaml or backup.yml"
     if job.spec.incremental:
-        return "incremental backups cannot be made by this version"
+        return NO_INCREMENTS
     return ""
 
 

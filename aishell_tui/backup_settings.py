@@ -21,6 +21,7 @@ from aishell_tui.places import find_places
 
 _DAYS_VARIABLE, _MOST_VARIABLE = "AI_SHELL_RETENTION_DAYS", "AI_SHELL_MAX_BACKUPS"
 _DAY_SECONDS = 86_400.0
+NO_INCREMENTS = "incremental backups cannot be made by this version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,14 @@ class Settings:
     policy: Policy = field(default=Policy())
     method: str = ""
     jobs: int = 1
+    incremental: bool = False
+
+
+def expect_full(settings: Settings) -> None:
+    """Refuse what is not there yet instead of making something else; raises UsageError."""
+    if settings.incremental:
+        whose = f"the job {settings.job} wants them" if settings.job else "they were asked for"
+        raise UsageError(f"{NO_INCREMENTS}, and {whose}", "leave incremental out for full ones")
 
 
 class BackupSettings:
@@ -91,6 +100,7 @@ class BackupSettings:
             policy=configured,
             method=method or "",
             jobs=wish.jobs or (chosen.jobs if chosen else None) or 1,
+            incremental=chosen.incremental if chosen else False,
         )
 
     def known_storages(self) -> tuple[StorageAddress, ...]:

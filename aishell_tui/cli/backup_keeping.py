@@ -11,7 +11,7 @@ import typer
 
 from aishell_core.errors import RefusedError, UsageError
 from aishell_tui.cli.acting import ConfirmOption, DryRunOption, YesOption, answered, how_to_confirm
-from aishell_tui.cli.arguments import ConfigOption, DatabaseOption, JsonOption, ReadOnlyOption, choice, examples
+from aishell_tui.cli.arguments import ConfigOption, DatabaseOption, JsonOption, ReadOnlyOption, choice, configuration, examples
 from aishell_tui.cli.backup_options import IdArgument, StorageOption, desk_of, named_storages, shelf_of
 from aishell_tui.cli.terminal import note, printable, say
 
@@ -281,7 +281,11 @@ def prune(
     """
     del read_only  # `choice` takes it from the context, as what stands before the command's name
     from aishell_tui.cli.backup_pruning import Pruning
+    from aishell_tui.cli.backup_words import expect_names
     from aishell_tui.oneshot import run
 
-    desk = desk_of(choice(context, config), ())
-    return run(Pruning(desk, named_storages(desk, storage), frozenset(database or ()), json=json).carry_out(dry_run=dry_run))
+    chosen, names = choice(context, config), frozenset(database or ())
+    loaded = configuration(chosen)
+    desk = desk_of(chosen, (), loaded)
+    pruning = Pruning(desk, named_storages(desk, storage), names, lambda found: expect_names(names, loaded, found), json=json)
+    return run(pruning.carry_out(dry_run=dry_run))

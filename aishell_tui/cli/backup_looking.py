@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aishell_core.errors import ExitCode, UsageError
-from aishell_tui.cli.arguments import ConfigOption, DatabaseOption, JsonOption, choice, examples
+from aishell_tui.cli.arguments import ConfigOption, DatabaseOption, JsonOption, choice, configuration, examples
 from aishell_tui.cli.backup_options import IdArgument, IdentityOption, StorageOption, VerboseOption, desk_of, found_backup, shelf_of
 from aishell_tui.cli.terminal import note, printable, say
 
@@ -94,8 +94,9 @@ def list_(
     with its reason. The exit code is 0, or 1 when a storage could not be read or a backup in it
     cannot be believed: those are named on standard error.
     """
+    from aishell_ops.backups.layout import Line
     from aishell_ops.backups.models import Format
-    from aishell_tui.cli.backup_words import word_of
+    from aishell_tui.cli.backup_words import expect_names, word_of
 
     how = Output.JSON if json else word_of(Output, output, "--output") or Output.TABLE
     if sort not in _KEYS:
@@ -104,14 +105,18 @@ def list_(
         raise UsageError(f"--order {order}: there is no such order", "valid: asc, desc")
     form, now = word_of(Format, format, "--format"), time.time()
     begin, end = _window(after, before, last, now)
-    # Names are not looked up in the configuration: backups outlive it.
-    names = set(database or ())
-    shelf = shelf_of(desk_of(choice(context, config), ()), storage)
+    names, chosen = frozenset(database or ()), choice(context, config)
+    loaded = configuration(chosen)
+    shelf = shelf_of(desk_of(chosen, (), loaded), storage)
+    if not shelf.faults:
+        expect_names(
+            names, loaded, (*((one.spot.line) for one in shelf.backups), *(Line(one.target, one.database) for one in shelf.unmade))
+        )
     found: list[Backup | Unmade] = [
         backup
         for backup in _each_once(shelf)
         if begin <= backup.manifest.started_at < end
-        and (not names or names & {backup.manifest.source.target, backup.manifest.source.database})
+        and (not names or backup.manifest.source.target in names)
         and (form is None or backup.manifest.format is form)
         and filter.lower() in _searched(backup)
     ]
@@ -119,25 +124,12 @@ def list_(
         one
         for one in shelf.unmade
         if begin <= one.begun_at < end
-        and (not names or names & {one.target, one.database})
+        and (not names or one.target in names)
         and form is None
         and filter.lower() in f"{one.id} {one.target} {one.database} {one.job} {one.state}".lower()
     ]
     found.sort(key=lambda one: _sort_key(one, sort), reverse=order == "desc")
-    code = _print(found[: limit or None], shelf, how, now)
-    if not found and shelf.backups:
-        _tell_strange(names, shelf)
-    return code
-
-
-def _tell_strange(names: set[str], shelf: Shelf) -> None:
-    """Say of names that no backup is of which one may be meant."""
-    from aishell_core.documents.problems import nearest
-
-    sources = [one.backup.manifest.source for one in shelf.backups]
-    known = sorted({word for source in sources for word in (source.target, source.database)})
-    for name in sorted(names - set(known)):
-        note(printable(": ".join(filter(None, (f"hint: no backup is of {name}", nearest(name, known))))))
+    return _print(found[: limit or None], shelf, how, now)
 
 
 def _sort_key(one: Backup | Unmade, word: str) -> Any:  # noqa: ANN401 - what is compared depends on the word

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from aishell_core.errors import RefusedError
@@ -21,6 +21,9 @@ from aishell_tui.cli.backup_shapes import PruneReport, PruneRow
 from aishell_tui.cli.encode import to_json
 from aishell_tui.cli.terminal import note, printable, say, table
 
+Expect = Callable[[frozenset[Line]], None]
+"""Raises UsageError when names that were given are none in the light of all databases that backups are of."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Group:
@@ -36,16 +39,21 @@ class _Group:
 class Pruning:
     """One run of retention, for show or in earnest."""
 
-    def __init__(self, desk: BackupDesk, addresses: tuple[StorageAddress, ...], names: frozenset[str], *, json: bool) -> None:
-        self._desk, self._addresses, self._names, self._json = desk, addresses, names, json
+    def __init__(
+        self, desk: BackupDesk, addresses: tuple[StorageAddress, ...], names: frozenset[str], expect: Expect, *, json: bool
+    ) -> None:
+        self._desk, self._addresses, self._names, self._expect, self._json = desk, addresses, names, expect, json
         self._left: list[tuple[StorageAddress, Line]] = []
+        self._lines: set[Line] = set()
 
     async def carry_out(self, *, dry_run: bool) -> int:
-        """Plan or remove, and tell; raises what the storages raise."""
+        """Plan or remove, and tell; raises what `expect` and the storages raise."""
         rows: list[PruneRow] = []
         refused: list[str] = []
         freed = 0
-        for group in await asyncio.to_thread(lambda: list(self._groups())):
+        groups = await asyncio.to_thread(lambda: list(self._groups()))
+        self._expect(frozenset(self._lines))
+        for group in groups:
             done = Retained(await self._plan(group)) if dry_run else await self._remove(group)
             rows += _rows(group, done.plan)
             freed += done.freed_bytes
@@ -62,10 +70,11 @@ class Pruning:
                 scanned = repository.scan()
             found = scanned.backups
             left = dict.fromkeys(one.spot.line for one in scanned.unfinished)
-            self._left += [(address, line) for line in left if not self._names or self._names & {line.target, line.database}]
+            self._left += [(address, line) for line in left if not self._names or line.target in self._names]
             keys = dict.fromkeys((Line(one.manifest.source.target, one.manifest.source.database), one.manifest.job) for one in found)
+            self._lines |= {*left, *(line for line, _ in keys)}
             for line, job in keys:
-                if not self._names or self._names & {line.target, line.database}:
+                if not self._names or line.target in self._names:
                     mine = tuple(
                         one
                         for one in found

@@ -107,7 +107,9 @@ def schedule(
     aishell backup run-scheduler; what was missed meanwhile is made up for once.
     """
     if incremental:
-        raise UsageError("incremental backups cannot be made by this version", "leave --incremental out for full ones")
+        from aishell_tui.backup_settings import NO_INCREMENTS
+
+        raise UsageError(NO_INCREMENTS, "leave --incremental out for full ones")
     options: dict[str, object] = {
         "name": name or None,
         "schedule": _when(expression, cron),

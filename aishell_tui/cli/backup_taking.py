@@ -99,7 +99,9 @@ def create(
     """
     del read_only  # a backup only reads; `choice` takes it from the context
     if incremental:
-        raise UsageError("incremental backups cannot be made by this version", "leave --incremental out for a full one")
+        from aishell_tui.backup_settings import NO_INCREMENTS
+
+        raise UsageError(NO_INCREMENTS, "leave --incremental out for a full one")
     chosen = choice(context, config, None, [*(names or ()), *(database or ())])
     loaded = configuration(chosen)
     wish = _wish(name, compression, level, encrypt, format, words_of(tables), proof, verify, output, cloud, method, jobs)
