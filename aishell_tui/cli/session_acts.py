@@ -226,6 +226,6 @@ def _chosen(reading: Reading, ids: tuple[str, ...]) -> tuple[Session, ...]:
     missing = [name for name in ids if name not in by_id]
     if missing:
         near = get_close_matches(missing[0], by_id, n=1)
-        hint = f"did you mean {near[0]}?" if near else "aishell sessions --all lists them"
+        hint = f"did you mean {near[0]}?" if near else "aishell sessions lists them"
         raise UsageError(f"there is no session {missing[0]!r}", hint)
     return tuple(by_id[name] for name in ids)
