@@ -5,18 +5,23 @@ Unlike everything that watches, it has no deadline and keeps a transaction open;
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
-from aishell_core.engines.postgres_errors import PostgresError
+from aishell_core.engines.postgres_errors import PostgresError, quoted
 from aishell_core.engines.postgres_lane import Line
 from aishell_core.engines.postgres_place import Place, find_place
 from aishell_core.engines.postgres_route import Reached, Route
 from aishell_core.targets import Secret, Target
 from aishell_core.values import FailureCode
 
+_T = TypeVar("_T")
+_DENIED = "42501"
+_LARGE_OBJECT = re.compile(r"permission denied for large object (\d+)")
+_UNREADABLE = re.compile(r"permission denied for (table|sequence|schema|view|materialized view|foreign table) (.+)")
 _LONGEST_SECONDS = 14 * 86_400.0
 _CONNECT_SECONDS = 15.0
 _SETTINGS = (
@@ -78,21 +83,44 @@ class HeldConnection:
         password = self._server.password or Secret("")
         return ClientEnvironment(variables, {"PGPASSWORD": password.reveal()} if password.reveal() else {})
 
+    async def _asked(self, work: Awaitable[_T]) -> _T:
+        try:
+            return await self._line.asked(work)
+        except PostgresError as error:
+            error.hint = held_hint(error, self.facts.user, self.major)
+            raise
+
     async def fetch(self, sql: str, parameters: Sequence[object] = ()) -> tuple[Mapping[str, Any], ...]:
         """The rows of one statement."""
-        return await self._line.asked(self._connection.fetch(sql, parameters))
+        return await self._asked(self._connection.fetch(sql, parameters))
 
     async def execute(self, sql: str) -> None:
         """Run statements of our own in one message."""
-        await self._line.asked(self._connection.execute(sql))
+        await self._asked(self._connection.execute(sql))
 
     async def copy_out(self, sql: str, take: Callable[[bytes], Awaitable[None]]) -> None:
         """Give the rows of a query in the text form of COPY, piece by piece."""
-        await self._line.asked(self._connection.copy_out(sql, take))
+        await self._asked(self._connection.copy_out(sql, take))
 
     async def copy_in(self, schema: str, table: str, columns: Sequence[str], data: bytes) -> None:
         """Put rows in the text form of COPY into a table."""
-        await self._line.asked(self._connection.copy_in(schema, table, columns, data))
+        await self._asked(self._connection.copy_in(schema, table, columns, data))
+
+
+def held_hint(error: PostgresError, user: str, major: int) -> str:
+    """What lifts an error of long work, which reads all and is not tried again by itself; pure."""
+    if error.sqlstate != _DENIED:
+        return error.hint.replace("the next try follows by itself", "run it again then")
+    role, said = quoted(user), error.message
+    if "row-level security" in said:
+        return f"ALTER ROLE {role} BYPASSRLS;"
+    if "permission denied to create database" in said:
+        return f"ALTER ROLE {role} CREATEDB;"
+    if found := _LARGE_OBJECT.search(said):
+        return f"GRANT SELECT ON LARGE OBJECT {found[1]} TO {role};"
+    if found := _UNREADABLE.search(said):
+        return f"GRANT pg_read_all_data TO {role};" if major >= 14 else f"GRANT SELECT ON {found[1].upper()} {quoted(found[2])} TO {role};"
+    return error.hint
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ BackupError           exit 70, a backup or restore failed
 ├── DamagedError      exit 65, what was read is not what was written
 ├── LockedError         exit 78, it is encrypted, and what would open it is not at hand
 ├── BusyError         exit 75, somebody else works on it; trying again later may do
-├── ProgramError      exit 70, a program that took part did not go well; carries what it ended with
+├── ProgramError      exit 69, a program that took part did not go well; carries what it ended with
 └── ToolError         exit 69, a program that is needed is missing or of the wrong version
 """
 
@@ -67,7 +67,12 @@ class BusyError(BackupError):
 
 
 class ProgramError(BackupError):
-    """A program that took part did not go well. `returned` is its exit code, or the signal that ended it below zero."""
+    """A program that took part did not go well, or the server that it spoke to.
+
+    `returned` is its exit code, or the signal that ended it below zero.
+    """
+
+    exit_code: ClassVar[ExitCode] = ExitCode.UNAVAILABLE
 
     def __init__(self, returned: int, message: str, hint: str = "") -> None:
         super().__init__(message, hint)

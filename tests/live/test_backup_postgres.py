@@ -15,6 +15,8 @@ import pg8000.exceptions
 import pytest
 
 from aishell_core.clock import SystemClock
+from aishell_core.engines.postgres_errors import PostgresError
+from aishell_core.engines.postgres_held import held_connection
 from aishell_core.errors import RefusedError, TargetError, UsageError
 from aishell_ops.backups.engines.contract import LoadRequest, SaveRequest
 from aishell_ops.backups.engines.postgres import PostgresBackups
@@ -240,6 +242,26 @@ async def test_a_role_that_may_not_read_a_table_gets_the_programs_words_and_no_b
         assert list(storage.list()) == []
     finally:
         shop.execute("REVOKE ALL ON DATABASE shop FROM reader", "DROP ROLE reader")
+
+
+async def test_a_right_that_is_missing_is_told_as_the_statement_that_gives_it(shop: PostgresServer, storage: FolderStorage) -> None:
+    """Whoever follows the hints, one after the other, can save the database."""
+    shop.execute("CREATE ROLE low LOGIN")
+    shop.execute("ALTER TABLE orders ENABLE ROW LEVEL SECURITY", 'REVOKE ALL ON SCHEMA "od d" FROM PUBLIC', database="shop")
+    target, hints = shop.target("pg", database="shop", user="low"), []
+    try:
+        async with held_connection(target, ENVIRON) as connection:
+            await connection.execute("BEGIN; SET LOCAL row_security = off")
+            for table in (ODD, "orders"):
+                with pytest.raises(PostgresError) as caught:
+                    await connection.fetch(f"SELECT count(*) FROM {table if table == ODD else 'public.orders'}")
+                hints.append(caught.value.hint)
+                shop.execute(caught.value.hint)
+                await connection.execute("ROLLBACK; BEGIN; SET LOCAL row_security = off")
+            assert hints == ['GRANT pg_read_all_data TO "low";', 'ALTER ROLE "low" BYPASSRLS;']
+            assert await connection.fetch("SELECT count(*) AS count FROM public.orders")
+    finally:
+        shop.execute("DROP ROLE low")
 
 
 async def test_a_part_of_it_can_be_saved(shop: PostgresServer, storage: FolderStorage) -> None:

@@ -110,6 +110,14 @@ async def test_where_no_server_can_take_it_a_database_of_the_same_server_does(be
     assert bench.databases() == before
 
 
+async def test_programs_that_are_on_the_path_alone_are_enough(bench: Bench) -> None:
+    engine = PostgresBackups({**ENVIRON, "PATH": f"{bench.server.binaries.folder}:{ENVIRON['PATH']}"})
+    target = bench.server.target("pg", database="shop")
+    backup = await take(engine, bench.repository, Order(target), CLOCK)
+    done = await drill(engine, bench.repository, bench.spot(backup), target, CLOCK)
+    assert done.proves
+
+
 async def test_without_its_programs_a_database_of_the_same_server_takes_it_and_files_are_refused(bench: Bench) -> None:
     backup = await bench.take()
     later = replace(backup.manifest, source=replace(backup.manifest.source, server_version="99.1"))

@@ -21,7 +21,7 @@ from aishell_core.engines.redis_wire import open_wire, reach
 from aishell_core.errors import TargetError
 from aishell_core.targets import Secret
 from aishell_ops.backups.engines.contract import LoadRequest
-from aishell_ops.backups.engines.redis_staging import ALIVE, MARK
+from aishell_ops.backups.engines.redis_staging import MARK
 from aishell_ops.backups.errors import BackupError, DamagedError
 from aishell_ops.backups.layout import Spot
 from aishell_ops.backups.models import Compression, ProofLevel
@@ -225,11 +225,6 @@ async def test_a_kill_at_any_moment_leaves_the_old_or_the_new_and_the_next_resto
         seen.add(untouched == saved)
         if untouched == saved:
             damage(shop)
-        with client_of(shop) as client:
-            for name in prepared:
-                # As if the time had passed in which whoever has died might be alive.
-                client.execute_command("SELECT", name.removeprefix("db"))
-                client.delete(ALIVE)
         # The server for the proof has ended with its restore, and its folder is gone.
         await asyncio.to_thread(eventually, lambda: list(temporary.iterdir()) == [])
     assert False in seen

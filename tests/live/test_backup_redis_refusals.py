@@ -239,7 +239,8 @@ async def test_two_restores_into_one_server_do_not_meet(one: RedisServer, storag
         client.execute_command("SELECT", 15)
         client.mset({MARK: "1", ALIVE: "1"})
         plan = await plan_for(one, backup, replace=True)
-        assert plan.obstacles == ("another restore into this server is under way, in database 15",)
+        assert plan.obstacles == ("another restore into this server is under way, in database 15; where it died, wait two minutes",)
+        assert not any("database 15" in loss for loss in plan.losses)
         with pytest.raises(BusyError, match="another restore into this server is under way"):
             async with engine_of(one).loading(one.target("re"), backup.manifest, plan):
                 raise AssertionError

@@ -159,7 +159,8 @@ class PostgresBackups:
                 # It lacks room, an extension or a collation that the target's own server has.
                 pass
             else:
-                return place, scratches.surroundings(place)
+                # Programs are looked for where they always are.
+                return place, {**scratches.surroundings(place), "PATH": self._environ.get("PATH", os.defpath)}
         return await stack.enter_async_context(self._scratch_database(target, manifest)), self._environ
 
     @asynccontextmanager

@@ -75,7 +75,7 @@ def plan_load(wire: Wire, manifest: Manifest, request: LoadRequest, program: Ser
         *denied,
     ]
     if stagings.alive:
-        obstacles.append(f"another restore into this server is under way, in database {stagings.alive[0]}")
+        obstacles.append(f"another restore into this server is under way, in database {stagings.alive[0]}; where it died, wait two minutes")
     if manifest.encryption is None and free < needed:
         obstacles.append(f"{tempfile.gettempdir()} has {format_bytes(free)} of room, and {format_bytes(needed)} are needed")
     return LoadPlan(
@@ -83,12 +83,13 @@ def plan_load(wire: Wire, manifest: Manifest, request: LoadRequest, program: Ser
         ALL,
         f"spare databases of {wire.where.address}",
         writes=_writes(manifest),
-        losses=_losses(keys, server, manifest),
+        losses=_losses({each: count for each, count in keys.items() if each not in stagings.alive}, server, manifest),
         obstacles=tuple(obstacles),
         warnings=_warnings(server, stagings.left),
         tools=(program.tool,),
         needed_bytes=needed,
         free_bytes=free,
+        server_version=server.version,
     )
 
 

@@ -22,11 +22,14 @@ from aishell_ops.backups.engines.redis_reader import RdbReader
 from aishell_ops.backups.engines.redis_server import Server
 from aishell_ops.backups.engines.redis_values import skip_value
 from aishell_ops.backups.errors import BackupError, BusyError
+from aishell_ops.backups.holder import lives, own_holder
+from aishell_ops.backups.manifest import decode, encode
+from aishell_ops.backups.models import Holder
 from aishell_ops.backups.streams.contract import Progress, Stop, Stride
 from aishell_ops.backups.streams.stopping import expect_wanted
 
 MARK = "aishell:restoring"
-"""A key in a spare database that is being filled; nothing else is ever in such a database."""
+"""A key in a spare database that is being filled, with who does it; nothing else is ever in such a database."""
 ALIVE = "aishell:restoring:alive"
 """Beside it as long as somebody fills it."""
 _ALIVE_SECONDS = 120
@@ -53,9 +56,18 @@ def look_for_stagings(wire: Wire, server: Server) -> Stagings:
     for database in sorted(server.keys):
         wire.ask("SELECT", database)
         if wire.ask("EXISTS", MARK):
-            (alive if wire.ask("EXISTS", ALIVE) else left).append(database)
+            (alive if wire.ask("EXISTS", ALIVE) and _may_live(wire) else left).append(database)
     wire.ask("SELECT", 0)
     return Stagings(tuple(left), tuple(alive))
+
+
+def _may_live(wire: Wire) -> bool:
+    """Whether whoever fills the database may still be at it; a user without GET, and another machine, wait until its sign of life ends."""
+    content = wire.try_ask("GET", MARK)
+    try:
+        return not isinstance(content, bytes) or lives(decode(Holder, content, MARK)) is not False
+    except BackupError:
+        return True
 
 
 def spare_databases(wanted: Sequence[int], used: Collection[int], databases: int) -> Mapping[int, int] | None:
@@ -90,9 +102,10 @@ class Staging:
     def begin(self) -> None:
         """Mark the spare databases as those of a restore; raises BusyError when another one has been faster."""
         mine: dict[int, int] = {}
+        holder = encode(own_holder("restoring"))
         for database, spare in self.spares.items():
             self._select(spare)
-            if self.wire.ask("SET", MARK, "by aishell backup restore", "NX") is None:
+            if self.wire.ask("SET", MARK, holder, "NX") is None:
                 self.spares = mine
                 self.clear()
                 raise BusyError("another restore into this server is under way", f"it fills database {spare}; wait for its end")

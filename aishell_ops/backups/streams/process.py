@@ -178,7 +178,7 @@ class _Run:
     def failure(self, code: int) -> ProgramError:
         """What to say of a program that failed."""
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"failed with exit code {code}"
-        last = self.said().splitlines()[-5:]
+        last = self.said().splitlines()[-8:]
         said = f": {' / '.join(last)}" if last else ""
         return ProgramError(code, f"{self.program.name} {how}{said}", "its own words above say what it could not do")
 
