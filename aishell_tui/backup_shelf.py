@@ -21,6 +21,7 @@ from aishell_ops.backups.unmade import LISTED_SECONDS, Beginning, Unmade, unmade
 from aishell_tui.backup_aftercare import spot_of_backup
 from aishell_tui.backup_chronicle import kept_attempts
 from aishell_tui.backup_desk import BackupDesk
+from aishell_tui.backup_text import unread_text
 
 _AT_ONCE = 4
 
@@ -53,7 +54,11 @@ class Shelf:
     @property
     def told_faults(self) -> tuple[str, ...]:
         """What is wrong, in words."""
-        return (*(fault.message for fault in self.faults), *(f"{spot.id}: {error.message}" for spot, error in self.damaged))
+        return (
+            *(fault.message for fault in self.faults),
+            *(f"{spot.id}: {error.message}" for spot, error in self.damaged),
+            *(f"{one.backup.id}: {unread_text(key)}" for one in self.backups for key in one.backup.unread),
+        )
 
     def named(self, text: str) -> Shelved:
         """The backup that somebody means, of several copies the first storage's; raises UsageError, and what kept it from being seen."""

@@ -43,6 +43,11 @@ def notes_of(backup: Backup, now: float) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def unread_text(key: str) -> str:
+    """That a record beside a backup cannot be read, and what then counts."""
+    return f"the record {key} cannot be read: it counts by its name where it is against the backup or keeps it, else not at all"
+
+
 def unmade_text(one: Unmade) -> str:
     """Why something is no backup, or who makes it."""
     if one.state is BackupState.RUNNING:
@@ -78,6 +83,7 @@ def fact_rows(backup: Backup, now: float) -> list[tuple[str, str]]:
     rows += [("job", manifest.job)] if manifest.job else []
     rows += [("only", ", ".join(manifest.tables))] if manifest.tables else []
     rows += [("left out", f"{name}: {why}") for name, why in manifest.skipped]
+    rows += [("unread", unread_text(key)) for key in backup.unread]
     return rows
 
 

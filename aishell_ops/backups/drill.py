@@ -11,13 +11,14 @@ from aishell_core.clock import Clock
 from aishell_core.targets import Target
 from aishell_ops.backups.comparison import Comparison
 from aishell_ops.backups.engines.contract import HasScratch, LoadRequest, Loads
-from aishell_ops.backups.errors import BackupError, DamagedError, StorageError
+from aishell_ops.backups.errors import BackupError, DamagedError, LockedError, StorageError
 from aishell_ops.backups.layout import Spot
 from aishell_ops.backups.models import Backup, BackupState, ProofLevel, Record, RecordKind
 from aishell_ops.backups.progress import Tell, nobody
 from aishell_ops.backups.repository import Repository
 from aishell_ops.backups.restore import RestoreOrder, plan_restore, restore
 from aishell_ops.backups.streams.contract import Keys
+from aishell_ops.backups.verify import shut_words
 
 
 class Drillable(Loads, HasScratch, Protocol):
@@ -52,16 +53,21 @@ async def drill(
 ) -> Drill:
     """Restore a backup into a scratch place and record the result beside it; the place is gone afterwards.
 
-    Raises DamagedError when it is not what was saved, BackupError and its kin when it could not be restored, TargetError. The
-    first makes the backup corrupt, the others are written down beside it and leave it as it is.
+    Raises DamagedError when it is not what was saved, LockedError when what would open it is not at hand, BackupError and its kin
+    when it could not be restored, TargetError. The first makes the backup corrupt, the second says nothing about it, the others are
+    written down beside it and leave it as it is.
     """
     backup = await asyncio.to_thread(repository.read, spot)
+    if shut := await asyncio.to_thread(shut_words, backup, keys):
+        raise LockedError(f"backup {backup.id} is not tested: {shut}")
     try:
         async with engine.scratch(target, backup.manifest) as place:
             order = RestoreOrder(place, LoadRequest(), keys)
             plan = await plan_restore(engine, _as_if_good(backup), order)
             done = await restore(engine, repository, spot, backup, order, plan, clock, tell=tell)
             where = place.location.redacted()
+    except LockedError:
+        raise
     except BackupError as error:
         # A program that is missing or a full disk says nothing about the backup: only what was read says that.
         kind = RecordKind.DAMAGED if isinstance(error, DamagedError) else RecordKind.TEST_FAILED

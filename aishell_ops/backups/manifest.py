@@ -19,7 +19,7 @@ from aishell_ops.backups.models import Holder, Manifest, Record
 SCHEMA = 1
 """The version of these documents; a greater one is refused, because nobody knows what it means."""
 
-_ELSEWHERE = "restore from another copy or another backup; aishell backup verify names all that is damaged"
+_ELSEWHERE = "restore from another copy or another backup; of one whose parts are whole, RECOVERY.txt says how to restore it by hand"
 
 Document = TypeVar("Document", Manifest, Record, Holder)
 

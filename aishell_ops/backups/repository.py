@@ -173,10 +173,11 @@ class Repository:
             )
         records, unread = [], []
         for key in record_keys:
+            content_of_record, _ = self.storage.get(key)
             try:
-                records.append(decode(Record, self.storage.get(key)[0], f"{self.storage.address}/{key}"))
-            except DamagedError:
-                # What became known since must not take along what was saved.
+                records.append(decode(Record, content_of_record, f"{self.storage.address}/{key}"))
+            except BackupError:
+                # What became known since must not take along what was saved, neither damaged nor by a newer version.
                 unread.append(key)
                 records += [named] if (named := record_named(key)) is not None else []
         return replace(self._backup(spot, manifest, content, records), unread=tuple(unread))

@@ -6,7 +6,7 @@ Whoever acts on a backup reads the backup itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from aishell_core.state.forms import Form
@@ -48,6 +48,7 @@ class Summary:
     encryption: Encryption | None
     parent_id: str | None
     records: tuple[Record, ...]
+    unread: tuple[str, ...] = ()
 
 
 @cache
@@ -78,6 +79,7 @@ def summary_of(backup: Backup) -> str:
             encryption=manifest.encryption,
             parent_id=manifest.parent_id,
             records=backup.records,
+            unread=backup.unread,
         )
     )
 
@@ -103,4 +105,4 @@ def backup_from(text: str, now: float) -> Backup | None:
         encryption=found.encryption,
         parent_id=None if found.parent_id is None else BackupId(found.parent_id),
     )
-    return backup_of(manifest, found.sha256, found.location, found.records, now)
+    return replace(backup_of(manifest, found.sha256, found.location, found.records, now), unread=found.unread)

@@ -17,6 +17,7 @@ from aishell_tui.cli.terminal import note, printable, say
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from aishell_ops.backups.errors import DamagedError
     from aishell_ops.backups.models import Backup
     from aishell_ops.backups.unmade import Unmade
     from aishell_ops.backups.verify import Depth
@@ -247,12 +248,29 @@ def verify(
     The exit code is 0 when it is whole, 2 when it is damaged, 78 when --deep could not look inside, because it is encrypted
     and no key is at hand, and 64 or more when nothing could be found out.
     """
+    from aishell_ops.backups.errors import DamagedError
     from aishell_ops.backups.verify import Depth
     from aishell_tui.oneshot import run
 
     desk = desk_of(choice(context, config), ())
-    found = found_backup(desk, storage, id)
-    return run(_verified(desk, found, Depth.DEEP if deep else Depth.FAST, tuple(identity or ()), json=json, verbose=verbose))
+    depth = Depth.DEEP if deep else Depth.FAST
+    try:
+        found = found_backup(desk, storage, id)
+    except DamagedError as error:
+        return _say_unbelievable(error, depth, json=json)
+    return run(_verified(desk, found, depth, tuple(identity or ()), json=json, verbose=verbose))
+
+
+def _say_unbelievable(error: DamagedError, depth: Depth, *, json: bool) -> int:
+    """Say of a backup whose manifest cannot be believed that it is damaged: nothing can be written down beside it."""
+    from aishell_tui.cli.backup_shapes import BackupVerified
+    from aishell_tui.cli.encode import to_json_line
+
+    if json:
+        say(to_json_line(BackupVerified(None, whole=False, depth=depth.value, faults=(error.message,), remarks=(), seconds=0.0)))
+    else:
+        say(printable(f"DAMAGED: {error.message}"))
+    return _DAMAGED
 
 
 async def _verified(desk: BackupDesk, found: Shelved, depth: Depth, files: tuple[Path, ...], *, json: bool, verbose: bool) -> int:

@@ -241,6 +241,11 @@ class _Restoring:
             say(to_json(shape))
 
     def _expect_possible(self, plan: LoadPlan, decision: Decision) -> None:
+        from aishell_ops.backups.errors import DamagedError
+        from aishell_ops.backups.models import BackupState
+
+        if decision.allowed and self._found.backup.state is BackupState.CORRUPT:
+            raise DamagedError(f"backup {self._found.backup.id} is not restored: {plan.obstacles[0]}", "restore another one")
         if plan.obstacles:
             raise RefusedError(f"backup {self._found.backup.id} is not restored: {plan.obstacles[0]}", "; ".join(plan.obstacles[1:]))
         if not decision.allowed:
@@ -258,6 +263,7 @@ class _Restoring:
         )
 
     async def _restore(self, plan: LoadPlan, *, confirmed: bool) -> int:
+        from aishell_ops.backups.errors import DamagedError
         from aishell_ops.backups.verify import Depth
         from aishell_tui.cli.backup_progress import Teller
 
@@ -267,8 +273,6 @@ class _Restoring:
             if answers.verify and confirmed:
                 checked = await self._desk.verify(self._found.address, backup, Depth.DEEP, files=answers.files, tell=teller)
                 if not checked.is_whole:
-                    from aishell_ops.backups.errors import DamagedError
-
                     raise DamagedError(f"backup {backup.id} is damaged: {checked.faults[0]}", "restore another one")
             done = await self._desk.restore(
                 self._target, self._found.address, backup, plan, confirmed=confirmed, files=answers.files, tell=teller

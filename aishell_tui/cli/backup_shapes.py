@@ -89,6 +89,7 @@ class BackupReport:
     objects: tuple[BackupObject, ...] = field(metadata=doc("what it holds, as far as it was counted"))
     skipped: dict[str, str] = field(metadata=doc("what lies in the database and not in the backup, with the reason"))
     events: tuple[BackupEvent, ...] = field(metadata=doc("what became known of it since, the oldest first"))
+    unread: tuple[str, ...] = field(metadata=doc("records of such that cannot be read, by where they lie"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +142,11 @@ class BackupPlanned:
 class BackupVerified:
     """aishell backup verify ID --json: the last line, behind those of the steps."""
 
-    backup: BackupRow = field(metadata=doc("the backup in the light of it"))
+    backup: BackupRow | None = field(metadata=doc("the backup in the light of it; null where its manifest cannot be believed"))
     whole: bool = field(metadata=doc("whether nothing wrong was found"))
     depth: str = field(metadata=doc("fast (what is there, sizes) or deep (every byte)"))
     faults: tuple[str, ...] = field(metadata=doc("what is wrong"))
-    remarks: tuple[str, ...] = field(metadata=doc("what could not be looked at"))
+    remarks: tuple[str, ...] = field(metadata=doc("what could not be looked at, and what is wrong beside the data"))
     seconds: float = field(metadata=doc("how long it took"))
 
 

@@ -162,6 +162,7 @@ def info_report(backup: Backup, now: float) -> BackupReport:
         objects=tuple(BackupObject(one.name, one.rows, one.content_hash) for one in manifest.objects),
         skipped=dict(manifest.skipped),
         events=tuple(BackupEvent(one.kind.value, utc_text(one.at), one.by, one.detail, one.seconds) for one in backup.records),
+        unread=backup.unread,
     )
 
 
@@ -169,13 +170,14 @@ def info_text(backup: Backup, now: float) -> str:
     """One backup with all that is known of it, for people."""
     lines = [f"{title:<9} {printable(text)}" for title, text in fact_rows(backup, now)]
     lines += ["", *_objects(backup)] if backup.manifest.objects else []
-    lines += ["", *_events(backup)] if backup.records else ["", "nothing is known of it since: aishell backup verify, aishell backup test"]
+    nothing = "nothing else is known of it since" if backup.unread else "nothing is known of it since"
+    lines += ["", *_events(backup)] if backup.records else ["", f"{nothing}: aishell backup verify, aishell backup test"]
     return "\n".join(lines)
 
 
 def unmade_report(one: Unmade) -> BackupReport:
     """What is known of something that is no backup or not yet, as scripts get it."""
-    return BackupReport(unmade_row(one), address="", server_version="", method="", parts=(), objects=(), skipped={}, events=())
+    return BackupReport(unmade_row(one), address="", server_version="", method="", parts=(), objects=(), skipped={}, events=(), unread=())
 
 
 def unmade_info_text(one: Unmade, now: float) -> str:
