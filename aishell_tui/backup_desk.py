@@ -184,7 +184,8 @@ class BackupDesk:
 
         # Keeping a backup harms nobody; letting go of one lets retention remove it.
         keeps = mark.kind in {RecordKind.PINNED, RecordKind.HELD}
-        risk = Risk(RiskLevel.LOW, (ActionClass.CANCEL,) if keeps else (ActionClass.ADMIN,), () if keeps else ("retention may remove it",))
+        lets_go = "retention may remove older ones" if mark.kind is RecordKind.ACCEPTED else "retention may remove it"
+        risk = Risk(RiskLevel.LOW, (ActionClass.CANCEL,) if keeps else (ActionClass.ADMIN,), () if keeps else (lets_go,))
         attempt = self.attempt_on(backup, risk, subject, confirmed=True)
         return await perform(self.authority.log, attempt, act, clock=self.clock)
 

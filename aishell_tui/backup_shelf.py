@@ -15,6 +15,7 @@ from aishell_ops.backups.ids import LATEST, find_id
 from aishell_ops.backups.layout import Spot
 from aishell_ops.backups.models import Backup
 from aishell_ops.backups.repository import Inventory, Repository, Unfinished
+from aishell_ops.backups.shrinking import Drop, drops_by_job
 from aishell_ops.backups.state import with_orphans
 from aishell_ops.backups.storage.address import StorageAddress
 from aishell_ops.backups.unmade import LISTED_SECONDS, Beginning, Unmade, unmade_of
@@ -59,6 +60,14 @@ class Shelf:
             *(f"{spot.id}: {error.message}" for spot, error in self.damaged),
             *(f"{one.backup.id}: {unread_text(key)}" for one in self.backups for key in one.backup.unread),
         )
+
+    @property
+    def drops(self) -> tuple[Drop, ...]:
+        """Backups that have lost more than half and that nobody has accepted, for which retention removes nothing; copies count once."""
+        by_address: dict[StorageAddress, list[Backup]] = {}
+        for one in self.backups:
+            by_address.setdefault(one.address, []).append(one.backup)
+        return tuple({drop.after.id: drop for found in by_address.values() for drop in drops_by_job(found)}.values())
 
     def named(self, text: str) -> Shelved:
         """The backup that somebody means, of several copies the first storage's; raises UsageError, and what kept it from being seen."""

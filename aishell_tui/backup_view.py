@@ -13,6 +13,7 @@ from aishell_ops.backups.holder import lives
 from aishell_ops.backups.layout import Spot
 from aishell_ops.backups.models import Backup, BackupState
 from aishell_ops.backups.registry import saved_engines
+from aishell_ops.backups.shrinking import Drop
 from aishell_ops.backups.storage.address import StorageAddress
 from aishell_ops.backups.unmade import LISTED_SECONDS, Unmade, unmade_of
 from aishell_tui.backup_chronicle import kept_attempts
@@ -45,7 +46,7 @@ class BackupsView:
     """All that was found at `at`, epoch seconds: backups with the newest first, what is damaged, and the schedules.
 
     `unmade` are backups that run, in whatever program, or failed or were abandoned. `faults` say what could not be read. `engines` are
-    those that can be saved.
+    those that can be saved. For `drops` retention removes nothing until somebody has accepted them.
     """
 
     at: float
@@ -57,6 +58,7 @@ class BackupsView:
     is_hosted: bool = False
     faults: tuple[AishellError, ...] = ()
     engines: tuple[str, ...] = ()
+    drops: tuple[Drop, ...] = ()
 
     @property
     def running(self) -> tuple[Unmade, ...]:
@@ -88,6 +90,7 @@ def read_backups(desk: BackupDesk, configuration: Configuration | None) -> Backu
         is_hosted=hosted,
         faults=(*faults, *shelf.faults),
         engines=saved_engines(),
+        drops=shelf.drops,
     )
 
 

@@ -27,11 +27,14 @@ from aishell_core.values import Labels, Sample
 from aishell_ops.backups.attempts import Attempt, AttemptOutcome, What
 from aishell_ops.backups.models import Backup, BackupState, RecordKind
 from aishell_ops.backups.schedule import next_after
+from aishell_ops.backups.shrinking import standing_drops
 
 USUAL_SECONDS = 26 * 3600.0
 """How old the last good backup may be where no schedule says when the next one is due: a day, and two hours for it to be made."""
 _LONGEST_GRACE_SECONDS = 2 * 3600.0
 _COMPARED = 10
+_ACCEPTED_RATIO = 0.5
+"""What has lost more and does not stand as a drop was accepted, or made in another way."""
 _BAD = frozenset({AttemptOutcome.FAILED, AttemptOutcome.ABANDONED})
 
 Stored = tuple[str, Backup]
@@ -162,16 +165,23 @@ def _compared(database: str, backups: Sequence[Backup], places: tuple[Place, ...
         database,
         good_at=good[-1].manifest.started_at if good else None,
         size_bytes=newest.manifest.plain_bytes,
-        drop_ratio=_drop(alike[-1], newest) if alike else None,
+        drop_ratio=_drop([*alike, newest]) if alike else None,
         duration_seconds=newest.manifest.duration_seconds,
         growth=newest.manifest.duration_seconds / usual if usual > 0 else None,
         places=places,
     )
 
 
-def _drop(before: Backup, newest: Backup) -> float | None:
-    size = before.manifest.plain_bytes
-    return max(0.0, 1.0 - newest.manifest.plain_bytes / size) if size else None
+def _drop(alike: Sequence[Backup]) -> float | None:
+    """The share that is missing: of a loss that nobody has accepted yet, else against the one before; one that was accepted is none."""
+    standing = standing_drops(alike)
+    if standing:
+        return max(drop.ratio for drop in standing)
+    before, newest = (backup.manifest.plain_bytes for backup in alike[-2:])
+    if not before:
+        return None
+    missing = max(0.0, 1.0 - newest / before)
+    return missing if missing <= _ACCEPTED_RATIO else 0.0
 
 
 def _with_course(

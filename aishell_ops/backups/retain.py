@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
-from aishell_core.units import format_bytes
 from aishell_ops.backups.layout import Line, Spot
 from aishell_ops.backups.lease import held_line
 from aishell_ops.backups.models import Backup, BackupId
 from aishell_ops.backups.repository import Repository
 from aishell_ops.backups.retention import Policy, RetentionPlan, plan_retention
-
-_SMALLEST_RATIO = 0.5
-"""A backup of less than this share of the one before it is suspicious: it may have saved an empty database."""
+from aishell_ops.backups.shrinking import standing_drops
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +29,12 @@ def of_job(backups: Sequence[Backup], job: str) -> tuple[Backup, ...]:
 
 
 def anomaly_of(backups: Sequence[Backup]) -> str:
-    """What is suspicious about the newest backup beside the one before it; "" for nothing. Pure."""
-    ordered = sorted(backups, key=lambda backup: (backup.manifest.started_at, backup.id))
-    if len(ordered) < 2:
-        return ""
-    before, newest = (backup.manifest.plain_bytes for backup in ordered[-2:])
-    if newest >= before * _SMALLEST_RATIO:
-        return ""
-    sizes = f"the newest backup has {format_bytes(newest)} and the one before it {format_bytes(before)}"
-    return f"{sizes}: nothing is removed before somebody has looked"
+    """What is suspicious about the backups of one job, and what to do; "" for nothing. Pure.
+
+    A backup that has lost more than half stays suspicious whatever is made after it.
+    """
+    drops = standing_drops(backups)
+    return str(drops[-1]) if drops else ""
 
 
 def retention_of(repository: Repository, line: Line, job: str, policy: Policy, now: float, zone: tzinfo = UTC) -> RetentionPlan:

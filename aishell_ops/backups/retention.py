@@ -2,7 +2,7 @@
 
 Ages count from the newest proven backup and not from now: where backups have stopped, nothing grows old, and nothing is removed.
 Only proven backups fill a place that a rule keeps; one that nobody has verified takes no place from one that somebody has.
-What a kept backup needs is kept, and is removed only after what needs it.
+What a kept backup needs is kept, and is removed only after what needs it. Retention makes no loss of size where there was none.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
 from aishell_ops.backups.models import Backup, BackupId, BackupState
+from aishell_ops.backups.shrinking import bridges
 from aishell_ops.backups.state import is_held, is_pinned
 
 _FUTURE_SECONDS = 300.0
@@ -64,6 +65,8 @@ def plan_retention(backups: Sequence[Backup], policy: Policy, now: float, zone: 
     reasons = _reasons(found, policy, now, zone)
     if refused:
         return RetentionPlan(tuple(Kept(backup.id, tuple(reasons.get(backup.id, ()))) for backup in found), refused=refused)
+    for id_ in bridges(found, reasons):
+        reasons[id_] = ["without it a later one would look like a loss"]
     kept = tuple(Kept(backup.id, tuple(reasons[backup.id])) for backup in found if backup.id in reasons)
     return RetentionPlan(kept, _children_first([backup for backup in found if backup.id not in reasons]))
 

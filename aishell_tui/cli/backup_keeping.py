@@ -1,4 +1,4 @@
-"""aishell backup delete, pin, unpin, hold, release and prune: what is kept, and what goes."""
+"""aishell backup delete, pin, unpin, hold, release, accept and prune: what is kept, and what goes."""
 
 from __future__ import annotations
 
@@ -44,6 +44,10 @@ def register(app: typer.Typer) -> None:
     app.command("release", help="Let a held backup be deleted again.", epilog=examples("aishell backup release latest"))(
         _leaving("released")
     )
+    accepts = (
+        "Say that a backup is right though it is much smaller than the one before it.\n\nRetention removes old ones again from then on."
+    )
+    app.command("accept", help=accepts, epilog=examples('aishell backup accept latest --note "archived on purpose"'))(_leaving("accepted"))
     app.command("prune", epilog=examples("aishell backup prune --dry-run", "aishell backup prune -d app"))(prune)
 
 

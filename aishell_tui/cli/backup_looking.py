@@ -167,17 +167,19 @@ def _print(found: list[Backup | Unmade], shelf: Shelf, how: Output, now: float) 
     from aishell_ops.backups.unmade import Unmade
     from aishell_tui.cli.backup_shapes import BackupsReport
     from aishell_tui.cli.encode import to_json, utc_text
-    from aishell_tui.cli.reports.backups import backup_row, list_csv, list_text, unmade_row
+    from aishell_tui.cli.reports.backups import backup_row, drop_text, list_csv, list_text, unmade_row
 
     rows = [unmade_row(one) if isinstance(one, Unmade) else backup_row(one, now) for one in found]
     if how is Output.JSON:
-        say(to_json(BackupsReport(utc_text(now), tuple(rows), shelf.told_faults)))
+        say(to_json(BackupsReport(utc_text(now), tuple(rows), shelf.told_faults, tuple(map(drop_text, shelf.drops)))))
     elif how is Output.CSV:
         say(list_csv(rows))
     elif found:
         say(list_text(found, now))
     else:
         note("no backups were found" if shelf.backups else "there are no backups yet: aishell backup create makes one")
+    for drop in shelf.drops:
+        note(printable(f"mind: {drop_text(drop)}"))
     for fault in shelf.told_faults:
         note(f"aishell: {printable(fault)}")
     return _FAULTS if shelf.told_faults else 0
@@ -214,7 +216,8 @@ def info(
         checked = run(desk.verify(found.address, backup, Depth.FAST))
         backup, whole = checked.backup, checked.is_whole
     now = time.time()
-    say(to_json(info_report(backup, now)) if json else info_text(backup, now))
+    stopped = next((str(drop) for drop in shelf.drops if drop.after.id == backup.id), "")
+    say(to_json(info_report(backup, now, stopped)) if json else info_text(backup, now, stopped))
     return 0 if whole else _DAMAGED
 
 

@@ -44,6 +44,7 @@ class BackupsReport:
     generated_at: str = field(metadata=doc("the moment of the report, UTC"))
     backups: tuple[BackupRow, ...] = field(metadata=doc("the backups that were asked for"))
     faults: tuple[str, ...] = field(metadata=doc("storages that could not be read, and backups that cannot be believed"))
+    stopped: tuple[str, ...] = field(metadata=doc("backups that have lost so much that nothing old is removed, and what to do"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,9 @@ class BackupObject:
 class BackupEvent:
     """Something that became known of a backup after it was made, or was decided about it."""
 
-    kind: str = field(metadata=doc("verified, tested, test_failed, damaged, pinned, unpinned, held, released, trashed or restored"))
+    kind: str = field(
+        metadata=doc("verified, tested, test_failed, damaged, pinned, unpinned, held, released, trashed, restored or accepted")
+    )
     at: str = field(metadata=doc("when, UTC"))
     by: str = field(metadata=doc("who; may be empty"))
     detail: str = field(metadata=doc("in words; may be empty"))
@@ -90,6 +93,7 @@ class BackupReport:
     skipped: dict[str, str] = field(metadata=doc("what lies in the database and not in the backup, with the reason"))
     events: tuple[BackupEvent, ...] = field(metadata=doc("what became known of it since, the oldest first"))
     unread: tuple[str, ...] = field(metadata=doc("records of such that cannot be read, by where they lie"))
+    stopped: str = field(metadata=doc("why nothing old is removed on its account, and what to do; may be empty"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +225,7 @@ class BackupsDeleted:
 
 @dataclass(frozen=True, slots=True)
 class BackupMarked:
-    """aishell backup pin, unpin, hold and release ID --json, and the last line of import."""
+    """aishell backup pin, unpin, hold, release and accept ID --json, and the last line of import."""
 
     backup: BackupRow = field(metadata=doc("the backup in the light of it"))
 

@@ -150,12 +150,14 @@ def _over_line(job: Job, glyphs: Glyphs) -> Spans:
 
 
 def fault_lines(trouble: AishellError | None, view: BackupsView | None, width: int) -> tuple[Spans, ...]:
-    """What could not be looked at, and why."""
+    """What could not be looked at, and why; and what somebody has to look at before anything old is removed."""
     faults = [*([trouble] if trouble is not None else []), *(view.faults if view is not None else ())]
     lines: list[Spans] = []
     for fault in faults:
         lines += [((f" {line}", "critical"),) for line in wrap(f"not read: {fault.message}", max(20, width - 2))]
         lines += [((f"   {line}", "label"),) for line in fault.hint.splitlines()]
+    for drop in view.drops if view is not None else ():
+        lines += [((f" {line}", "warning"),) for line in wrap(f"{drop.after.manifest.source.target}: {drop}", max(20, width - 2))]
     return tuple(lines)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from aishell_core.units import format_bytes, format_counted, format_duration
@@ -66,12 +66,13 @@ def catalogue_rows(view: BackupsView, target: str | None, now: float) -> list[Ro
     """What was found, of one target or of all: what runs or is wrong first, then backups with the newest first."""
     unmade = [unmade_row(one, now) for one in view.unmade if target in (None, one.target) and is_news(one, view)]
     damaged = [damaged_row(spot, error) for spot, error in view.damaged if target in (None, spot.line.target)]
-    copies = [backup_row(each, now) for each in view.copies if target in (None, each.backup.manifest.source.target)]
+    shrunk = {drop.after.id for drop in view.drops}
+    copies = [backup_row(each, now, shrunk) for each in view.copies if target in (None, each.backup.manifest.source.target)]
     return [*unmade, *damaged, *copies]
 
 
-def backup_row(copies: Copies, now: float) -> Row:
-    """One backup with its copies."""
+def backup_row(copies: Copies, now: float, shrunk: Collection[str] = ()) -> Row:
+    """One backup with its copies; `shrunk` are those much smaller than the one before them that nobody has accepted."""
     backup, manifest = copies.backup, copies.backup.manifest
     severity, role = state_look(backup.state)
     tested = backup.newest(RecordKind.TESTED)
@@ -79,6 +80,7 @@ def backup_row(copies: Copies, now: float) -> Row:
     # What nobody has read back is no second copy to count on yet.
     unread = [one for one in copies.lies[1:] if backup.state.proven and one.backup.state is BackupState.COMMITTED]
     notes = [*(f"{one.backup.state} in {one.address}" for one in bad), *notes_of(backup, now)]
+    notes += ["shrunk"] if backup.id in shrunk else []
     notes += [f"not verified in {one.address}" for one in unread]
     return Row(
         str(backup.id),

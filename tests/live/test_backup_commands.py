@@ -432,6 +432,7 @@ def test_lists_are_filtered_sorted_limited_and_printed_as_csv(shop: Shop, tmp_pa
     lines = shop.backup("list", "--output", "csv").out.splitlines()
     assert lines[0].startswith("id,target,database,engine,kind,format,state,started_at,finished_at,size_bytes,stored_bytes,sha256")
     assert [line.partition(",")[0] for line in lines[1:]] == [second, first]
+    assert ["false" in line.split(",") and "False" not in line for line in lines[1:]] == [True, True]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from aishell_ops.backups.engines.contract import LoadPlan, SavePlan
 from aishell_ops.backups.models import Backup, BackupKind, RecordKind
 from aishell_ops.backups.restore import Restored
 from aishell_ops.backups.rows.fidelity import ColumnFidelity
+from aishell_ops.backups.shrinking import Drop
 from aishell_ops.backups.state import is_held, is_pinned
 from aishell_ops.backups.unmade import Unmade
 from aishell_ops.backups.verify import Verification
@@ -146,12 +147,24 @@ def list_csv(rows: Iterable[BackupRow]) -> str:
     writer.writerow(field.name for field in fields(BackupRow))
     for row in rows:
         plain = to_plain(row)
-        writer.writerow("" if value is None else value for value in (plain.values() if isinstance(plain, dict) else ()))
+        writer.writerow(_csv_cell(value) for value in (plain.values() if isinstance(plain, dict) else ()))
     return text.getvalue().rstrip("\n")
 
 
-def info_report(backup: Backup, now: float) -> BackupReport:
-    """One backup with all that is known of it, as scripts get it."""
+def _csv_cell(value: object) -> object:
+    """A value as the JSON spells it; what is not there is an empty cell."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else value
+
+
+def drop_text(drop: Drop) -> str:
+    """A backup on whose account nothing old is removed."""
+    return f"{drop.after.manifest.source.target}: {drop}"
+
+
+def info_report(backup: Backup, now: float, stopped: str = "") -> BackupReport:
+    """One backup with all that is known of it, as scripts get it; `stopped` says why nothing old is removed on its account."""
     manifest = backup.manifest
     return BackupReport(
         backup=backup_row(backup, now),
@@ -163,12 +176,14 @@ def info_report(backup: Backup, now: float) -> BackupReport:
         skipped=dict(manifest.skipped),
         events=tuple(BackupEvent(one.kind.value, utc_text(one.at), one.by, one.detail, one.seconds) for one in backup.records),
         unread=backup.unread,
+        stopped=stopped,
     )
 
 
-def info_text(backup: Backup, now: float) -> str:
+def info_text(backup: Backup, now: float, stopped: str = "") -> str:
     """One backup with all that is known of it, for people."""
     lines = [f"{title:<9} {printable(text)}" for title, text in fact_rows(backup, now)]
+    lines += [f"{'mind':<9} {printable(stopped)}"] if stopped else []
     lines += ["", *_objects(backup)] if backup.manifest.objects else []
     nothing = "nothing else is known of it since" if backup.unread else "nothing is known of it since"
     lines += ["", *_events(backup)] if backup.records else ["", f"{nothing}: aishell backup verify, aishell backup test"]
@@ -177,7 +192,9 @@ def info_text(backup: Backup, now: float) -> str:
 
 def unmade_report(one: Unmade) -> BackupReport:
     """What is known of something that is no backup or not yet, as scripts get it."""
-    return BackupReport(unmade_row(one), address="", server_version="", method="", parts=(), objects=(), skipped={}, events=(), unread=())
+    return BackupReport(
+        unmade_row(one), address="", server_version="", method="", parts=(), objects=(), skipped={}, events=(), unread=(), stopped=""
+    )
 
 
 def unmade_info_text(one: Unmade, now: float) -> str:
