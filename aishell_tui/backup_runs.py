@@ -25,6 +25,7 @@ from aishell_tui.backup_jobs import planned, read_timetable, with_kept
 from aishell_tui.backup_settings import BackupSettings, Wish
 from aishell_tui.config.alert_rules import open_channels
 from aishell_tui.config.backup_layers import LoadedBackups
+from aishell_tui.config.backup_names import mail_channel
 from aishell_tui.config.command_line import unknown_name
 from aishell_tui.config.load import Configuration
 from aishell_tui.config.targets import chosen_targets
@@ -152,14 +153,6 @@ def channels_for(configuration: Configuration, backups: LoadedBackups, run: Run)
     if mail in usable:
         for address in job.spec.email:
             yield replace(usable[mail], name=f"{mail} to {address}", url=_to(usable[mail].url, address))
-
-
-def mail_channel(configuration: Configuration) -> str:
-    """The channel over which mails go: the first whose URL is one of mail; "" where there is none."""
-    for name, loaded in configuration.alerts.channels.items():
-        if loaded.spec.url is not None and loaded.spec.url.text.reveal().startswith("mailto"):
-            return name
-    return ""
 
 
 def _to(url: Secret, address: str) -> Secret:

@@ -14,6 +14,7 @@ from aishell_ops.backups.scheduler import LOCK_NAME, next_starts
 from aishell_tui.backup_jobs import Timetable, planned, targets_of, with_kept
 from aishell_tui.backup_settings import NO_INCREMENTS
 from aishell_tui.config.backup_layers import LoadedJob
+from aishell_tui.config.backup_names import lost_names
 from aishell_tui.config.load import Configuration
 
 BAD_OUTCOMES = frozenset({RunOutcome.FAILED, RunOutcome.DOUBTFUL, RunOutcome.INTERRUPTED})
@@ -50,7 +51,7 @@ def scheduled(configuration: Configuration, known: Timetable, now: float) -> Ite
                 job.origin,
                 starts.get(name),
                 _last(known.runs, name),
-                _note(job),
+                _note(job, configuration),
             )
 
 
@@ -61,14 +62,14 @@ def _last(runs: Iterable[Run], name: str) -> Run | None:
     return next((run for run in same if run.outcome in BAD_OUTCOMES), mine[0] if mine else None)
 
 
-def _note(job: LoadedJob) -> str:
+def _note(job: LoadedJob, configuration: Configuration) -> str:
     if not job.spec.enabled:
         return "it is switched off"
     if not job.around.trusted:
         return "a file of the working folder may not have backups made by themselves: move it to your own config.yaml or backup.yml"
     if job.spec.incremental:
         return NO_INCREMENTS
-    return ""
+    return "; ".join(what for what, _ in lost_names(job, configuration))
 
 
 def is_hosted(state_folder: Path) -> bool:

@@ -180,7 +180,7 @@ def _name_of(names: tuple[str, ...], when: str) -> str:
 
 def _expect_told(loaded: Configuration, email: tuple[str, ...], channels: tuple[str, ...]) -> None:
     from aishell_core.documents.problems import nearest
-    from aishell_tui.backup_runs import mail_channel
+    from aishell_tui.config.backup_names import mail_channel
 
     for name in channels:
         if name not in loaded.alerts.channels:

@@ -62,6 +62,7 @@ def validate(
     from aishell_core.documents.problems import InvalidConfigError
     from aishell_tui.cli.reports.configuration import validate_report, validate_text
     from aishell_tui.config.alert_rules import read_rule_book
+    from aishell_tui.config.backup_names import unknown_names
     from aishell_tui.config.load import load_config
     from aishell_tui.config.presence import missing_files, missing_variables
     from aishell_tui.config.roles import unknown_targets
@@ -72,7 +73,9 @@ def validate(
     try:
         loaded = load_config(file or choice(context, config).config)
         book = read_rule_book(loaded, with_secrets=False)
-        errors, files = (*missing_files(loaded), *book.errors), tuple(str(path) for path in loaded.files)
+        # A single file may name what another one configures.
+        lost = () if file is not None else tuple(unknown_names(loaded))
+        errors, files = (*missing_files(loaded), *lost, *book.errors), tuple(str(path) for path in loaded.files)
         warnings = (*loaded.warnings, *missing_variables(loaded), *unknown_targets(loaded), *book.warnings)
     except InvalidConfigError as error:
         errors = error.problems

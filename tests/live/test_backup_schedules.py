@@ -113,6 +113,26 @@ def test_a_job_of_the_configuration_runs_by_itself_and_one_of_a_checkout_does_no
     assert not (tmp_path / "theirs").exists()
 
 
+def test_a_job_that_names_what_is_not_there_is_told_before_it_is_due(house: House, capsys: Capture) -> None:
+    house.configure(
+        more="backups:\n- {name: nightly, schedule: '0 2 * * *', databases: [shopp], channels: [hok], email: [ops@example.org]}\n"
+    )
+    ran = run_here(capsys, "config", "validate")
+    assert ran.code == 78
+    for words in (
+        "config.yaml:4: the job nightly: the database 'shopp'",
+        "did you mean shop?",
+        "the channel 'hok'",
+        "no channel sends mail",
+    ):
+        assert words in ran.out
+    (row,) = json.loads(house.run("schedules", "--json").out)["schedules"]
+    assert row["note"] == "the database 'shopp' is not configured; the channel 'hok' is not configured; no channel sends mail"
+    house.configure(more="backups: [{name: nightly, schedule: '0 2 * * *', databases: [shop]}]\n")
+    assert run_here(capsys, "config", "validate").code == 0
+    assert json.loads(house.run("schedules", "--json").out)["schedules"][0]["note"] == ""
+
+
 def test_whoever_may_not_administer_schedules_nothing(house: House) -> None:
     house.configure(role="operator")
     ran = house.run("schedule", "0 2 * * *", "-n", "nightly", "-d", "shop")
