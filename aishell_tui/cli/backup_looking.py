@@ -67,7 +67,7 @@ def register(app: typer.Typer) -> None:
     )(list_)
     app.command("info", epilog=examples("aishell backup info latest", "aishell backup info latest --json"))(info)
     app.command("status", epilog=examples("aishell backup status latest"))(status)
-    app.command("verify", epilog=examples("aishell backup verify latest", "aishell backup verify latest --deep"))(verify)
+    app.command("verify", epilog=examples("aishell backup verify latest", "aishell backup verify latest --deep --test"))(verify)
 
 
 def list_(
@@ -237,6 +237,7 @@ def verify(
     context: typer.Context,
     id: IdArgument,
     deep: Annotated[bool, typer.Option("--deep", help="Read, decrypt and decompress every byte.")] = False,
+    test: Annotated[bool, typer.Option("--test", help="When it is whole, restore it too, as aishell backup test does.")] = False,
     identity: IdentityOption = None,
     storage: StorageOption = None,
     config: ConfigOption = None,
@@ -249,19 +250,24 @@ def verify(
     decompressed. What is found is written down beside the backup.
 
     The exit code is 0 when it is whole, 2 when it is damaged, 78 when --deep could not look inside, because it is encrypted
-    and no key is at hand, and 64 or more when nothing could be found out.
+    and no key is at hand, and 64 or more when nothing could be found out. With --test it is 65 when it did not restore as it
+    was saved; with --json its result is a line of its own behind that of the check.
     """
     from aishell_ops.backups.errors import DamagedError
     from aishell_ops.backups.verify import Depth
+    from aishell_tui.cli.backup_testing import restored_elsewhere
     from aishell_tui.oneshot import run
 
-    desk = desk_of(choice(context, config), ())
+    chosen, files = choice(context, config), tuple(identity or ())
+    loaded = configuration(chosen)
+    desk = desk_of(chosen, (), loaded)
     depth = Depth.DEEP if deep else Depth.FAST
     try:
         found = found_backup(desk, storage, id)
     except DamagedError as error:
         return _say_unbelievable(error, depth, json=json)
-    return run(_verified(desk, found, depth, tuple(identity or ()), json=json, verbose=verbose))
+    code = run(_verified(desk, found, depth, files, json=json, verbose=verbose))
+    return code if code or not test else restored_elsewhere(chosen, loaded, found, files, json=json, verbose=verbose)
 
 
 def _say_unbelievable(error: DamagedError, depth: Depth, *, json: bool) -> int:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aishell_ops.backups.models import Backup
     from aishell_tui.backup_desk import BackupDesk
     from aishell_tui.backup_shelf import Shelved
+    from aishell_tui.cli.arguments import Choice
     from aishell_tui.config.load import Configuration
 
 
@@ -46,15 +47,21 @@ def restored(
     The exit code is 0 when it restored as it was saved, 65 when it did not, and 64 or more when that could not be found out.
     """
     from aishell_ops.backups.models import ProofLevel
-    from aishell_tui.oneshot import run
 
     chosen = choice(context, config)
     loaded = configuration(chosen)
     found = found_backup(desk_of(chosen, (), loaded), storage, id)
     if validate_data and found.backup.manifest.proof is ProofLevel.NONE:
         raise UsageError(f"nothing was counted when {found.backup.id} was saved", "--proof counts or full does that when it is saved")
+    return restored_elsewhere(chosen, loaded, found, tuple(identity or ()), json=json, verbose=verbose)
+
+
+def restored_elsewhere(chosen: Choice, loaded: Configuration, found: Shelved, files: tuple[Path, ...], *, json: bool, verbose: bool) -> int:
+    """Restore a backup into a place of its own, and tell; raises what the desk raises."""
+    from aishell_tui.oneshot import run
+
     target = target_of(found.backup, loaded)
-    return run(_test(desk_of(chosen, (target,), loaded), found, target, tuple(identity or ()), json=json, verbose=verbose))
+    return run(_test(desk_of(chosen, (target,), loaded), found, target, files, json=json, verbose=verbose))
 
 
 def target_of(backup: Backup, loaded: Configuration) -> Target:

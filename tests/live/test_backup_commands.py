@@ -578,6 +578,17 @@ def test_a_test_restore_proves_it_and_leaves_nothing(shop: Shop, tmp_path: Path,
     assert "takes about" in shop.backup("restore", id_, "--target", "other.db", "--dry-run").out
 
 
+def test_a_verification_tests_too_where_that_is_wanted(shop: Shop) -> None:
+    id_ = str(_row(shop.create())["id"])
+    ran = shop.backup("verify", id_, "--deep", "--test", "--json")
+    checked, tested = (json.loads(line) for line in ran.out.splitlines() if '"stage"' not in line)
+    assert (ran.code, checked["whole"], checked["depth"], tested["compared"]) == (0, True, "deep", 1)
+    assert _row(shop.backup("info", id_, "--json").json())["state"] == "tested"
+    shop.parts()[0].unlink()
+    ran = shop.backup("verify", id_, "--test")
+    assert (ran.code, "is missing" in ran.out, "restores" in ran.out) == (2, True, False)
+
+
 def test_a_test_restore_of_a_damaged_backup_makes_it_corrupt(shop: Shop) -> None:
     shop.create()
     part = shop.parts()[0]
