@@ -284,3 +284,24 @@ async def test_a_partition_that_shares_its_foreign_keys_is_put_back(bench: Bench
             bench.server.execute(refused, database="shop")
     with pytest.raises(UsageError, match=r"visits_1.* is a partition that has its foreign keys from its parent"):
         await bench.take(tables=("visits_1",))
+
+
+async def test_the_name_of_a_partitioned_table_means_all_its_partitions(bench: Bench) -> None:
+    bench.server.execute(
+        "CREATE TABLE days (day int, what text) PARTITION BY RANGE (day)",
+        "CREATE TABLE days_1 PARTITION OF days FOR VALUES FROM (0) TO (10)",
+        "CREATE TABLE days_2 PARTITION OF days FOR VALUES FROM (10) TO (20) PARTITION BY LIST (what)",
+        'CREATE TABLE "days 2 a" PARTITION OF days_2 DEFAULT',
+        "INSERT INTO days SELECT i % 20, 'd' || i FROM generate_series(1, 100) AS i",
+        database="shop",
+    )
+    saved = bench.server.execute("SELECT * FROM days ORDER BY day, what", database="shop")
+    whole, part = await bench.take(), await bench.take(tables=("days",))
+    assert part.manifest.tables == ('"public"."days 2 a"', '"public"."days_1"')
+    for backup in (whole, part):
+        bench.server.execute("DELETE FROM days WHERE day > 5", database="shop")
+        assert (await bench.restore(backup, tables=("public.days",), replace=True)).comparison.hashed == 2
+        assert bench.server.execute("SELECT * FROM days ORDER BY day, what", database="shop") == saved
+    bench.server.execute('CREATE TABLE "od d".days (i int)', database="shop")
+    with pytest.raises(UsageError, match="days is the name of 2 tables"):
+        await bench.take(tables=("days",))

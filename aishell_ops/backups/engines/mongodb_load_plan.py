@@ -55,6 +55,7 @@ def plan_load(client: HeldClient, manifest: Manifest, request: LoadRequest) -> L
         tools=(Tool("aishell", "restore 1"),),
         needed_bytes=needed,
         free_bytes=free,
+        server_version=str(build.get("version", "")),
     )
 
 

@@ -88,6 +88,7 @@ async def plan_load(connection: HeldConnection, manifest: Manifest, request: Loa
         tools=(tool,),
         needed_bytes=needed,
         free_bytes=free,
+        server_version=connection.facts.version,
     )
 
 

@@ -83,6 +83,8 @@ class PostgresBackups:
             plan = await load_plan.with_losses(plan, target, environ, manifest)
         if request.tables and there:
             async with held_connection(target, environ, plan.database) as connection:
+                named = await dump.with_partitions(connection, plan.request.tables)
+                plan = replace(plan, request=replace(plan.request, tables=named))
                 plan = await tables.plan_tables(connection, manifest, plan)
         elif request.tables:
             plan = await tables.plan_tables(None, manifest, plan)

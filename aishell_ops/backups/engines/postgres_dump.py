@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, suppress
@@ -45,6 +46,17 @@ WHERE EXISTS (SELECT FROM pg_constraint k WHERE k.contype = 'f' AND k.conparenti
 """
 
 
+_PARTED = """
+SELECT /* aishell */ n.nspname AS schema, c.relname AS name,
+  CASE WHEN c.relkind = 'p' THEN
+    (SELECT coalesce(array_agg(json_build_array(ln.nspname, l.relname)::text ORDER BY ln.nspname, l.relname), '{}')
+       FROM pg_partition_tree(c.oid) t JOIN pg_class l ON l.oid = t.relid AND l.relkind = 'r'
+       JOIN pg_namespace ln ON ln.oid = l.relnamespace) END AS leaves
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('p', 'r') AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
+"""
+
+
 def method_of(request: SaveRequest) -> str:
     """How a dump is taken: several jobs need a folder to write into. Raises UsageError for what cannot be."""
     if request.format not in (Format.NATIVE, Format.SQL):
@@ -66,7 +78,8 @@ async def plan_save(connection: HeldConnection, target: Target, request: SaveReq
     method = method_of(request)
     tables = await connection.fetch(TABLES)
     names = tuple(qualified(str(row["schema"]), str(row["name"])) for row in tables)
-    wanted = tuple(dict.fromkeys(table_named(table, names) for table in request.tables))
+    asked = await with_partitions(connection, request.tables)
+    wanted = tuple(dict.fromkeys(table_named(table, names) for table in asked))
     for row in await connection.fetch(_TIED, (list(wanted),)):
         raise UsageError(
             f"{row['name']} is a partition that has its foreign keys from its parent, and cannot be restored without what they refer to",
@@ -119,15 +132,31 @@ def _by_hand(statement: str) -> str:
     return f"psql -X -v ON_ERROR_STOP=1 -d postgres -c {quote(statement)}"
 
 
+async def with_partitions(connection: HeldConnection, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """The same names, with the partitions that hold its rows in the place of a partitioned table.
+
+    Raises UsageError for a name that others have as well, PostgresError.
+    """
+    there = {qualified(str(row["schema"]), str(row["name"])): row["leaves"] for row in await connection.fetch(_PARTED)} if wanted else {}
+    found: list[str] = []
+    for text in wanted:
+        meant = [name for name in there if _is_called(text, name)]
+        leaves = [there[name] for name in meant if there[name] is not None]
+        if leaves and len(meant) > 1:
+            raise UsageError(f"{text} is the name of {len(meant)} tables", f"they are {', '.join(meant)}")
+        found += [qualified(*json.loads(leaf)) for leaf in leaves[0]] if leaves else [text]
+    return tuple(dict.fromkeys(found))
+
+
+def _is_called(text: str, name: str) -> bool:
+    plain, exact = name.replace('"', ""), name[1:-1].replace('"."', ".").replace('""', '"')
+    return text in (name, *(form for words in (plain, exact) for form in (words, words.partition(".")[2])))
+
+
 def table_named(text: str, names: tuple[str, ...]) -> str:
     """The table that somebody means by `orders`, `shop.orders` or a quoted name; raises UsageError naming the nearest."""
     plain = {name: name.replace('"', "") for name in names}
-    exact = {name: name[1:-1].replace('"."', ".").replace('""', '"') for name in names}
-    found = [
-        name
-        for name in names
-        if text in (name, *(form for words in (plain[name], exact[name]) for form in (words, words.partition(".")[2])))
-    ]
+    found = [name for name in names if _is_called(text, name)]
     if len(found) == 1:
         return found[0]
     if found:
