@@ -13,14 +13,13 @@ from aishell_ops.backups.models import Compression, Encryption, Format, Method, 
 from aishell_ops.backups.retention import Policy
 from aishell_ops.backups.storage.address import StorageAddress, StorageKind
 from aishell_ops.backups.streams.contract import Keys, Recipe
+from aishell_tui.config.backup_environment import retention_in_force
 from aishell_tui.config.backup_layers import LoadedBackups, LoadedJob
 from aishell_tui.config.backups import BackupSpec, EncryptionSpec, JobSpec, StorageSpec
 from aishell_tui.config.fields import Surroundings
 from aishell_tui.config.secret_sources import FromFile, resolve
 from aishell_tui.places import find_places
 
-_DAYS_VARIABLE, _MOST_VARIABLE = "AI_SHELL_RETENTION_DAYS", "AI_SHELL_MAX_BACKUPS"
-_DAY_SECONDS = 86_400.0
 NO_INCREMENTS = "incremental backups cannot be made by this version"
 
 
@@ -184,19 +183,7 @@ class BackupSettings:
         return StorageAddress(StorageKind.FOLDER, path=find_places(self._environ).backups)
 
     def _default_policy(self) -> Policy:
-        policy = self._loaded.spec.retention.policy
-        days, most = self._number(_DAYS_VARIABLE), self._number(_MOST_VARIABLE)
-        if days is not None:
-            policy = replace(policy, within_seconds=days * _DAY_SECONDS)
-        return policy if most is None else replace(policy, at_most=most)
-
-    def _number(self, variable: str) -> int | None:
-        text = self._environ.get(variable, "").strip()
-        if not text:
-            return None
-        if not text.isascii() or not text.isdecimal() or int(text) < 1:
-            raise ConfigError(f"environment variable {variable}: {text[:20]!r} is no number of 1 or more", f"export {variable}=30")
-        return int(text)
+        return retention_in_force(self._loaded.spec.retention, self._environ).policy
 
     def _spec_of(self, key: str) -> tuple[StorageSpec, Surroundings] | None:
         spec: StorageSpec | None = getattr(self._loaded.spec, key)

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from aishell_core.documents.masking import MASK
 from aishell_core.documents.problems import nearest
 from aishell_core.errors import UsageError
+from aishell_tui.config.backup_environment import DAYS_VARIABLE, MOST_VARIABLE, retention_in_force
 from aishell_tui.config.backup_saving import SECTION, key_parts
 from aishell_tui.config.load import DEFAULT, Configuration
 from aishell_tui.config.origin import Effective, Value, effective_values, shown
@@ -17,20 +18,20 @@ from aishell_tui.places import find_places
 
 _VARIABLES = {
     "storage": ("AI_SHELL_BACKUP_DIR", ""),
-    "retention.within": ("AI_SHELL_RETENTION_DAYS", "d"),
-    "retention.at_most": ("AI_SHELL_MAX_BACKUPS", ""),
+    "retention.within": (DAYS_VARIABLE, "d"),
+    "retention.at_most": (MOST_VARIABLE, ""),
 }
 """What the environment says goes before the files."""
 
 
 def backup_values(configuration: Configuration, environ: Mapping[str, str]) -> tuple[Effective, ...]:
-    """Every value of the section and of the jobs."""
+    """Every value of the section and of the jobs; raises ConfigError for a variable that is wrong."""
     mine = [one for one in effective_values(configuration) if one.key.startswith((f"{SECTION}.", "backups."))]
-    return (*(_with_environment(one, environ) for one in mine), *_given(environ, {one.key for one in mine}))
+    return (*(_with_environment(one, configuration, environ) for one in mine), *_given(environ, {one.key for one in mine}))
 
 
 def value_of(configuration: Configuration, name: str, environ: Mapping[str, str]) -> Effective:
-    """One value by its key, of the section or of a job; raises UsageError naming the nearest key."""
+    """One value by its key, of the section or of a job; raises UsageError naming the nearest key, ConfigError for a wrong variable."""
     if name.startswith("backups."):
         known = {one.key: one for one in backup_values(configuration, environ)}
         if name not in known:
@@ -38,6 +39,8 @@ def value_of(configuration: Configuration, name: str, environ: Mapping[str, str]
         return known[name]
     keys = key_parts(name)
     key = ".".join((SECTION, *keys))
+    if keys[0] == "retention":
+        retention_in_force(configuration.backups.spec.retention, environ)
     for word, (variable, unit) in _VARIABLES.items():
         if key == f"{SECTION}.{word}" and environ.get(variable, "").strip():
             return Effective(key, f"{environ[variable].strip()}{unit}", f"environment variable {variable}")
@@ -48,7 +51,7 @@ def value_of(configuration: Configuration, name: str, environ: Mapping[str, str]
             raise UsageError(f"there is no value {name!r}", nearest(part, list(fields)) if fields else "it has no keys of its own")
         found = found[part] if isinstance(found, dict) else getattr(found, part)
     origin = configuration.origins.get(f"{SECTION}.{keys[0]}", DEFAULT)
-    return _with_environment(Effective(key, _shown(found), origin), environ)
+    return _with_environment(Effective(key, _shown(found), origin), configuration, environ)
 
 
 def overruled(key: str, environ: Mapping[str, str]) -> str:
@@ -67,8 +70,12 @@ def _shown(value: object) -> Value:
     return shown(value)
 
 
-def _with_environment(one: Effective, environ: Mapping[str, str]) -> Effective:
-    """The storage as the environment or the default has it, where no file says more."""
+def _with_environment(one: Effective, configuration: Configuration, environ: Mapping[str, str]) -> Effective:
+    """Retention with what the environment says of it; the storage as that or the default has it, where no file says more."""
+    if one.key == f"{SECTION}.retention":
+        named = [f"environment variable {word}" for word in (DAYS_VARIABLE, MOST_VARIABLE) if environ.get(word, "").strip()]
+        value = shown(retention_in_force(configuration.backups.spec.retention, environ))
+        return Effective(one.key, value, ", ".join([one.origin, *named]))
     if one.key != f"{SECTION}.storage":
         return one
     variable, _ = _VARIABLES["storage"]

@@ -9,7 +9,7 @@ import pytest
 
 from aishell_core.documents.document import Plain
 from aishell_core.documents.problems import InvalidConfigError
-from aishell_core.errors import StateError, UsageError
+from aishell_core.errors import ConfigError, StateError, UsageError
 from aishell_tui.config.backup_saving import assigned, change_section, key_parts, read_assignment, replace_text, without
 from aishell_tui.config.backup_values import backup_values, overruled, value_of
 from aishell_tui.config.load import load_config
@@ -180,7 +180,14 @@ def test_values_in_force_say_where_they_come_from_and_show_no_secret(tmp_path: P
     assert "hunter2" not in str(values)
     by_key = {one.key: one for one in values}
     assert by_key["backup.storage"].value == str(tmp_path / "backups")
-    assert (by_key["backup.retention"].origin, by_key["backup.retention.within"].value) == (f"{path}:3", "3d")
+    said = "environment variable AI_SHELL_RETENTION_DAYS"
+    assert (by_key["backup.retention"].value, by_key["backup.retention"].origin) == ("within 3d00h", f"{path}:3, {said}")
+    assert by_key["backup.retention.within"].value == "3d"
+    assert value_of(loaded, "retention", {**environ, "AI_SHELL_MAX_BACKUPS": "2"}).value == "within 3d00h, at_most 2"
+    assert value_of(loaded, "retention", {}).value == "within 7d00h"
+    for name in ("retention", "retention.within"):
+        with pytest.raises(ConfigError, match="AI_SHELL_RETENTION_DAYS"):
+            value_of(loaded, name, {**environ, "AI_SHELL_RETENTION_DAYS": "abc"})
     assert by_key["backups.nightly.retention"].value == "last 3"
     assert value_of(loaded, "encryption.passphrase", environ).value == "*** from environment variable PW"
     assert value_of(loaded, "cloud.credentials", environ).value == ("secret_access_key: *** from environment variable KEY",)
