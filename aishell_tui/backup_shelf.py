@@ -92,6 +92,11 @@ class Shelf:
         except UsageError:
             return False
 
+    def named_damaged(self, text: str) -> tuple[Spot, DamagedError] | None:
+        """What somebody means that cannot be believed."""
+        found = {spot: error for spot, error in self.damaged if text and str(spot.id).startswith(text)}
+        return next(iter(found.items())) if len(found) == 1 else None
+
     def named_unmade(self, text: str) -> Unmade | None:
         """What somebody means that is no backup, or not yet."""
         try:

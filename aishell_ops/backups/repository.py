@@ -84,8 +84,14 @@ class Repository:
 
     def read(self, spot: Spot) -> Backup:
         """One backup; raises StorageError (missing) when there is none, DamagedError when it cannot be believed."""
-        keys = [one.key for one in self.storage.list(spot.prefix) if is_record(one.key)]
-        return self._read(spot, keys)
+        return self._read(spot, self._record_keys(spot))
+
+    def records(self, spot: Spot) -> tuple[Record, ...]:
+        """What became known of a backup, also of one whose manifest cannot be believed."""
+        return self._records(self._record_keys(spot))[0]
+
+    def _record_keys(self, spot: Spot) -> list[str]:
+        return [one.key for one in self.storage.list(spot.prefix) if is_record(one.key)]
 
     def scan(self, line: Line | None = None) -> Inventory:
         """All that lies in the storage, or what is of one database, the oldest first."""
@@ -171,16 +177,21 @@ class Repository:
             raise DamagedError(
                 f"{spot.manifest_key} is the manifest of another backup ({manifest.id})", "somebody has moved or copied it there"
             )
+        records, unread = self._records(record_keys)
+        return replace(self._backup(spot, manifest, content, records), unread=unread)
+
+    def _records(self, keys: Iterable[str]) -> tuple[tuple[Record, ...], tuple[str, ...]]:
+        """The records that can be read, with what the names of others tell, and the keys of those."""
         records, unread = [], []
-        for key in record_keys:
-            content_of_record, _ = self.storage.get(key)
+        for key in keys:
+            content, _ = self.storage.get(key)
             try:
-                records.append(decode(Record, content_of_record, f"{self.storage.address}/{key}"))
+                records.append(decode(Record, content, f"{self.storage.address}/{key}"))
             except BackupError:
                 # What became known since must not take along what was saved, neither damaged nor by a newer version.
                 unread.append(key)
                 records += [named] if (named := record_named(key)) is not None else []
-        return replace(self._backup(spot, manifest, content, records), unread=tuple(unread))
+        return tuple(records), tuple(unread)
 
     def _backup(self, spot: Spot, manifest: Manifest, content: bytes, records: Iterable[Record]) -> Backup:
         return backup_of(manifest, seal_of(content), f"{self.storage.address}/{spot.prefix.rstrip('/')}", tuple(records), self._now())

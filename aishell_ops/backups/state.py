@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from aishell_ops.backups.models import Backup, BackupId, BackupKind, BackupState, Manifest, Record, RecordKind
@@ -68,16 +68,21 @@ def _lacks_parent(backup: Backup, backups: Mapping[BackupId, Backup]) -> bool:
 
 def is_pinned(backup: Backup, now: float) -> bool:
     """Whether somebody wants it kept, whatever the rules of retention say."""
-    return _is_on(backup, _PINNING, now)
+    return _is_on(backup.records, _PINNING, now)
 
 
 def is_held(backup: Backup, now: float) -> bool:
     """Whether it may not be removed at all, by anybody, until it is released."""
-    return _is_on(backup, _HOLDING, now)
+    return records_hold(backup.records, now)
 
 
-def _is_on(backup: Backup, switch: Mapping[RecordKind, bool], now: float) -> bool:
-    last = max((record for record in backup.records if record.kind in switch), key=_moment, default=None)
+def records_hold(records: Iterable[Record], now: float) -> bool:
+    """The same by the records alone, for a backup whose manifest cannot be believed."""
+    return _is_on(records, _HOLDING, now)
+
+
+def _is_on(records: Iterable[Record], switch: Mapping[RecordKind, bool], now: float) -> bool:
+    last = max((record for record in records if record.kind in switch), key=_moment, default=None)
     return last is not None and switch[last.kind] and (last.until is None or now < last.until)
 
 

@@ -69,8 +69,9 @@ def delete(
     """Delete a backup.
 
     Copies in clouds stay unless --cloud is given; a backup that lies in a cloud alone needs it. What is held, or needed by
-    another backup, is never deleted. In a script, where nobody can be asked, it is only said what would be deleted, unless
-    --force or --confirm is given; in production --force needs --confirm NAME beside it.
+    another backup, is never deleted; one whose manifest cannot be believed can be. In a script, where nobody can be asked,
+    it is only said what would be deleted, unless --force or --confirm is given; in production --force needs --confirm NAME
+    beside it.
     """
     del read_only  # `choice` takes it from the context, as what stands before the command's name
     from aishell_tui.oneshot import run
@@ -81,11 +82,16 @@ def delete(
     addresses = tuple(address for address in named_storages(desk, storage) if cloud or address.path is not None)
     if unmade is not None and unmade.stored_bytes and not shelf.has(id) and not dry_run:
         return _sweep(desk, addresses, unmade)
+    for_show = dry_run or not (force or confirm or yes or (sys.stdin is not None and sys.stdin.isatty()))
+    if (damaged := shelf.named_damaged(id)) is not None and not shelf.has(id):
+        from aishell_tui.cli.backup_unbelievable import Unbelievable
+
+        gone = Unbelievable(desk, *damaged, addresses, force=force, typed=confirm, json=json)
+        return run(gone.delete(for_show=for_show, asked=not dry_run))
     found = shelf.named(id)
     copies = [one for one in shelf.backups if one.backup.id == found.backup.id and (cloud or one.address.path is not None)]
     if not copies:
         raise UsageError(f"{found.backup.id} lies in {found.address} alone", "--cloud deletes it there")
-    for_show = dry_run or not (force or confirm or yes or (sys.stdin is not None and sys.stdin.isatty()))
     deleting = _Deleting(desk, shelf, copies, addresses, force=force, typed=confirm, json=json)
     return run(deleting.carry_out(for_show=for_show, asked=not dry_run))
 

@@ -187,6 +187,27 @@ def test_a_manifest_that_was_changed_is_named_by_every_command(shop: Shop) -> No
     assert (told["whole"], told["backup"], "manifest.json has been changed" in str(told["faults"])) == (False, None, True)
 
 
+@pytest.mark.parametrize("held", [False, True])
+def test_a_backup_whose_manifest_was_changed_can_be_deleted_unless_it_is_held(shop: Shop, held: bool) -> None:
+    id_, other = (str(_row(shop.create())["id"]) for _ in range(2))
+    if held:
+        assert shop.backup("hold", id_).code == 0
+    manifest = next(shop.backups.rglob(f"{id_}/manifest.json"))
+    manifest.chmod(0o600)
+    manifest.write_bytes(b"")
+    for arguments in (("--dry-run",), ()):
+        ran = shop.backup("delete", id_, *arguments)
+        assert (ran.code, "manifest.json" in ran.err, manifest.exists()) == (77 if held else 0, not held, True)
+        assert ("nobody can be asked" in ran.err) is not (held or arguments == ("--dry-run",))
+    shop.configure(role="analyst")
+    assert shop.backup("delete", id_, "--force").code == 77
+    shop.configure(environment="production")
+    assert shop.backup("delete", id_, "--force").code == 77
+    assert shop.backup("delete", id_, "--force", "--confirm", "shop").code == (77 if held else 0)
+    assert manifest.parent.exists() is held
+    assert (other in shop.backup("list").out, held or shop.subjects()[-1][1:] == ("allowed", "done")) == (True, True)
+
+
 @pytest.mark.parametrize("kind", ["verified", "damaged", "held"])
 def test_a_damaged_note_is_named_and_its_backup_stays_usable(shop: Shop, tmp_path: Path, kind: str) -> None:
     """What a note says against the backup, or to keep it, counts by its name; what it says for it does not."""
