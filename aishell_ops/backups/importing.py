@@ -16,7 +16,7 @@ from typing import BinaryIO, Protocol, cast
 from aishell_core.errors import UsageError
 from aishell_ops.backups.arriving import arriving
 from aishell_ops.backups.errors import BackupError, DamagedError
-from aishell_ops.backups.layout import LOCKED_KEY, MANIFEST, RECOVERY, Line, Spot
+from aishell_ops.backups.layout import LOCKED_KEY, MANIFEST, RECOVERY, Line, Spot, is_record
 from aishell_ops.backups.manifest import decode
 from aishell_ops.backups.models import Backup, Compression, Manifest, Record
 from aishell_ops.backups.parcel import ReadableFile
@@ -74,8 +74,8 @@ def _import(source: Path, entries: Iterator[Entry], goal: Repository, target: st
         records = _take(source, entries, goal, spot, manifest, tell, stop)
         for record in records:
             goal.record(spot, record)
-        backup = goal.commit(spot, manifest)
-    return goal.read(spot) if records else backup
+        goal.commit(spot, manifest)
+    return goal.read(spot)
 
 
 def _manifest(source: Path, entry: Entry, target: str) -> Manifest:
@@ -101,7 +101,7 @@ def _take(source: Path, entries: Iterator[Entry], goal: Repository, spot: Spot, 
         elif entry.name == RECOVERY:
             goal.storage.put_new(spot.recovery_key, _small(entry))
         elif entry.name.startswith(_RECORDS):
-            records.append(decode(Record, _small(entry), f"{source}/{entry.name}"))
+            records += _record(source, entry, goal, spot)
         elif (part := wanted.pop(entry.name.removeprefix(_PARTS), None)) is not None and entry.name.startswith(_PARTS):
             digest = Digest()
             with goal.storage.writing(spot.part_key(part.name)) as writer:
@@ -119,6 +119,18 @@ def _take(source: Path, entries: Iterator[Entry], goal: Repository, spot: Spot, 
     if wanted:
         raise DamagedError(f"{next(iter(wanted))} is missing in {source}", "carry it here again")
     return records
+
+
+def _record(source: Path, entry: Entry, goal: Repository, spot: Spot) -> tuple[Record, ...]:
+    """A record; one that cannot be read is taken in as it is, and told by whoever looks: it keeps no backup from being taken in."""
+    content, key = _small(entry), f"{spot.prefix}{entry.name}"
+    try:
+        return (decode(Record, content, f"{source}/{entry.name}"),)
+    except BackupError:
+        if not is_record(key) or not key.endswith(".json"):
+            raise
+        goal.storage.put_new(key, content)
+        return ()
 
 
 def _small(entry: Entry) -> bytes:

@@ -241,8 +241,13 @@ def test_a_damaged_note_is_named_and_its_backup_stays_usable(shop: Shop, tmp_pat
         assert shop.backup("export", id_, tmp_path / "x.tar").code == 0
     looked = shop.backup("verify", id_, "--deep")
     assert (looked.code, note.name in looked.out) == (0, True)
-    for arguments in (("test", id_), ("export", id_, tmp_path / "y.tar"), ("restore", id_, "--target", "o.db", "--yes"), ("pin", id_)):
+    for arguments in (("test", id_), ("restore", id_, "--target", "o.db", "--yes"), ("pin", id_)):
         assert shop.backup(*arguments).code == 0
+    carried, far = tmp_path / "y.tar", tmp_path / "far"
+    assert shop.backup("export", id_, carried, "--include-metadata").code == 0
+    assert shop.backup("import", carried, "--output", far).code == 0
+    there = shop.backup("list", "--storage", far)
+    assert (there.code, id_ in there.out, note.name in there.err) == (1, True, True)
     deleting = ("delete", id_, "--force", "--confirm", "shop")
     if kind == "held":
         assert shop.backup(*deleting).code == 77
