@@ -94,7 +94,8 @@ def _manifest(source: Path, entry: Entry, target: str) -> Manifest:
 def _take(source: Path, entries: Iterator[Entry], goal: Repository, spot: Spot, manifest: Manifest, tell: Tell, stop: Stop) -> list[Record]:
     """Everything behind the manifest; the parts are written, the records returned."""
     wanted = {part.name: part for part in manifest.parts}
-    records, done = [], 0
+    records: list[Record] = []
+    done = 0
     for entry in entries:
         if entry.name == LOCKED_KEY:
             goal.storage.put_new(spot.key_key, _small(entry))
