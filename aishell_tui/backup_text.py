@@ -40,6 +40,7 @@ def notes_of(backup: Backup, now: float) -> tuple[str, ...]:
     notes = [word for word, on in (("pinned", is_pinned(backup, now)), ("held", is_held(backup, now))) if on]
     notes += ["encrypted"] if manifest.encryption is not None else []
     notes += [f"only {format_counted(len(manifest.tables), 'table')}"] if manifest.tables else []
+    notes += [f"{format_counted(len(backup.unread), 'record')} unread"] if backup.unread else []
     return tuple(notes)
 
 

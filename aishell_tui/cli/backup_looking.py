@@ -110,9 +110,8 @@ def list_(
     loaded = configuration(chosen)
     shelf = shelf_of(desk_of(chosen, (), loaded), storage)
     if not shelf.faults:
-        expect_names(
-            names, loaded, (*((one.spot.line) for one in shelf.backups), *(Line(one.target, one.database) for one in shelf.unmade))
-        )
+        lines = [*(one.spot.line for one in shelf.backups), *(spot.line for spot, _ in shelf.damaged)]
+        expect_names(names, loaded, (*lines, *(Line(one.target, one.database) for one in shelf.unmade)))
     found: list[Backup | Unmade] = [
         backup
         for backup in _each_once(shelf)

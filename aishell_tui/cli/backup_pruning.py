@@ -72,7 +72,7 @@ class Pruning:
             left = dict.fromkeys(one.spot.line for one in scanned.unfinished)
             self._left += [(address, line) for line in left if not self._names or line.target in self._names]
             keys = dict.fromkeys((Line(one.manifest.source.target, one.manifest.source.database), one.manifest.job) for one in found)
-            self._lines |= {*left, *(line for line, _ in keys)}
+            self._lines |= {*left, *(line for line, _ in keys), *(spot.line for spot, _ in scanned.damaged)}
             for line, job in keys:
                 if not self._names or line.target in self._names:
                     mine = tuple(

@@ -176,8 +176,11 @@ def test_a_manifest_that_was_changed_is_named_by_every_command(shop: Shop) -> No
     manifest = next(shop.backups.rglob("manifest.json"))
     manifest.chmod(0o600)
     manifest.write_bytes(manifest.read_bytes().replace(b'"sqlite"', b'"sqlitf"', 1))
-    listed = shop.backup("list")
+    (shop.home / "config.yaml").write_text("targets: []\n")
+    listed = shop.backup("list", "-d", "shop")
     assert (listed.code, id_ in listed.err) == (1, True)
+    assert shop.backup("prune", "-d", "shop", "--dry-run").code == 0
+    shop.configure()
     for command in ("info", "restore"):
         ran = shop.backup(command, id_)
         assert (ran.code, "manifest" in ran.err) == (65, True), ran.err
@@ -232,6 +235,7 @@ def test_a_damaged_note_is_named_and_its_backup_stays_usable(shop: Shop, tmp_pat
         assert note.name in str(listed.json()["faults"])
     assert note.name in str(shop.backup("info", id_, "--json").json()["unread"])
     assert note.name in shop.backup("info", id_).out
+    assert "1 record unread" in shop.backup("list").out
     row = _row(shop.backup("info", id_, "--json").json())
     assert (row["state"], row["held"]) == {"verified": ("committed", False), "damaged": ("corrupt", False), "held": ("verified", True)}[
         kind
