@@ -75,8 +75,8 @@ def validate(
         book = read_rule_book(loaded, with_secrets=False)
         # A single file may name what another one configures.
         lost = () if file is not None else tuple(unknown_names(loaded))
-        errors, files = (*missing_files(loaded), *lost, *book.errors), tuple(str(path) for path in loaded.files)
-        warnings = (*loaded.warnings, *missing_variables(loaded), *unknown_targets(loaded), *book.warnings)
+        errors, files = (*missing_files(loaded), *book.errors), tuple(str(path) for path in loaded.files)
+        warnings = (*loaded.warnings, *missing_variables(loaded), *unknown_targets(loaded), *lost, *book.warnings)
     except InvalidConfigError as error:
         errors = error.problems
         files = tuple(dict.fromkeys(problem.source for problem in errors))

@@ -22,16 +22,16 @@ def lost_names(job: LoadedJob, configuration: Configuration) -> Iterator[tuple[s
     targets, channels = [target.spec.name for target in configuration.targets], sorted(configuration.alerts.channels)
     for name in job.spec.databases or ():
         if name not in targets:
-            yield f"the database {name!r} is not configured", nearest(name, targets) or "name it under targets:"
+            yield f"the database {name!r} is not configured", nearest(name, targets) if targets else "name it under targets:"
     for name in job.spec.channels:
         if name not in channels:
-            yield f"the channel {name!r} is not configured", nearest(name, channels) or "name it under alerts: channels:"
+            yield f"the channel {name!r} is not configured", nearest(name, channels) if channels else "name it under alerts: channels:"
     if job.spec.email and not mail_channel(configuration):
         yield "no channel sends mail", "add one whose url is mailto://... under alerts: channels:"
 
 
 def unknown_names(configuration: Configuration) -> Iterator[Problem]:
-    """An error for each such name: the job would fail, or tell nobody, when it is due."""
+    """A warning for each such name: the job would fail, or tell nobody, when it is due."""
     for name, job in configuration.backups.jobs.items():
         source, _, line = job.origin.rpartition(":")
         for what, hint in lost_names(job, configuration):
