@@ -86,11 +86,22 @@ def targets_of(job: LoadedJob, configuration: Configuration, saved: Sequence[str
     )
 
 
+def strangers(jobs: Mapping[str, LoadedJob], configuration: Configuration) -> dict[str, tuple[str, ...]]:
+    """The kept schedules that name targets which this configuration does not have, each with these.
+
+    The state is that of all configurations of a user: whoever has all of the targets runs them.
+    """
+    known = {target.spec.name for target in configuration.targets}
+    kept = {name: job.spec.databases or () for name, job in jobs.items() if job.origin == KEPT_ORIGIN}
+    lacking = {name: tuple(each for each in databases if each not in known) for name, databases in kept.items()}
+    return {name: missing for name, missing in lacking.items() if missing}
+
+
 def planned(jobs: Mapping[str, LoadedJob], configuration: Configuration, saved: Sequence[str]) -> tuple[Planned, ...]:
-    """The schedules that are in force; one whose time cannot be read any more is left out."""
-    found = []
+    """The schedules that are in force here; left out is one whose time cannot be read any more, and one of another configuration."""
+    found, strange = [], strangers(jobs, configuration)
     for name, job in jobs.items():
-        if not job.runs_by_itself or job.spec.schedule is None:
+        if not job.runs_by_itself or job.spec.schedule is None or name in strange:
             continue
         try:
             zone = zone_of(job.spec.timezone)

@@ -21,7 +21,7 @@ from aishell_ops.backups.scheduler import Changed, Done, Planned, Scheduler
 from aishell_ops.backups.storage.opening import OpenStorage, open_storage
 from aishell_tui.authority import authority_of
 from aishell_tui.backup_desk import BackupDesk
-from aishell_tui.backup_jobs import planned, read_timetable, with_kept
+from aishell_tui.backup_jobs import planned, read_timetable, strangers, with_kept
 from aishell_tui.backup_settings import BackupSettings, Wish
 from aishell_tui.config.alert_rules import open_channels
 from aishell_tui.config.backup_layers import LoadedBackups
@@ -74,6 +74,11 @@ class BackupRuns:
         """The schedules that are in force; raises ConfigError and StateError. Blocking."""
         loaded = self._read()
         return planned(loaded.backups.jobs, loaded.configuration, saved_engines())
+
+    def left_alone(self) -> dict[str, tuple[str, ...]]:
+        """The kept schedules of other configurations, each with the targets that this one lacks; raises as `plans`. Blocking."""
+        loaded = self._read()
+        return strangers(loaded.backups.jobs, loaded.configuration)
 
     def _read(self) -> _Loaded:
         configuration = self._load()

@@ -86,6 +86,7 @@ class Scheduler:
         self._clock = clock
         self._lease = WriterLease(folder / LOCK_NAME)
         self._room = asyncio.Semaphore(_AT_ONCE)
+        self._looking = asyncio.Lock()
         self._running: dict[str, asyncio.Task[None]] = {}
         self._dealt_with: dict[str, float] = {}
         """What this program has dealt with: where that cannot be written down, nothing is made over and over again."""
@@ -118,17 +119,24 @@ class Scheduler:
 
     async def look(self) -> None:
         """Begin what is due now; what cannot be read or written is told in `fault` and tried again."""
-        await self._begin_due()
+        async with self._looking:
+            await self._begin_due()
         if self.fault != self._told_fault:
             self._told_fault = self.fault
             self._changed(self.fault)
 
     async def _begin_due(self) -> None:
         try:
+            plans = {plan.name: plan for plan in await asyncio.to_thread(self._plans)}
+            if not plans:
+                # Whoever has nothing to run must not keep another one, of another configuration, from running what is its own.
+                self.fault = ""
+                if not self._running:
+                    self._lease.release()
+                return
             if not self._lease.is_held and not await self._become_holder():
                 self.fault = OTHER_PROGRAM
                 return
-            plans = {plan.name: plan for plan in await asyncio.to_thread(self._plans)}
             due = await self._kept(lambda store: self._due(store, plans))
         except (AishellError, OSError) as error:
             self.fault = str(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,6 +53,8 @@ async def _run(chosen: Choice, *, once: bool) -> int:
 
     emit, changed = (tell, lambda _fault: None) if once else (_print, _say_change)
     runs = BackupRuns(lambda: configuration(chosen), find_places().state, SystemClock(), emit, opens_of(chosen), changed)
+    for name, missing in (await asyncio.to_thread(runs.left_alone)).items():
+        note(printable(f"{name} is left alone: it is of another configuration; this one has no target {', '.join(missing)}"))
     scheduler = runs.scheduler
     if not once:
         await scheduler.run()

@@ -97,6 +97,20 @@ def test_a_schedule_is_kept_listed_run_and_removed(house: House) -> None:
     assert len(house.ids()) == 1
 
 
+def test_a_schedule_of_another_configuration_is_left_to_who_has_its_targets(house: House, tmp_path: Path) -> None:
+    assert house.run("schedule", "*/5 * * * *", "-n", "often", "-d", "shop").code == 0
+    house.make_due("often", "*/5 * * * *")
+    other = tmp_path / "other.yaml"
+    other.write_text(f"targets: [{{name: big, url: '{house.path}'}}]\n")
+    ran = house.run("run-scheduler", "--once", "--config", other)
+    assert (ran.code, "often is left alone" in ran.err, "no target shop" in " ".join(ran.err.split())) == (0, True, True)
+    assert house.runs() == []
+    (row,) = json.loads(house.run("schedules", "--json", "--config", other).out)["schedules"]
+    assert (row["next_at"], "'shop' is not configured" in row["note"]) == (None, True)
+    assert house.run("run-scheduler", "--once").code == 0
+    assert house.runs() == [("often", "shop", RunOutcome.DONE)]
+
+
 def test_a_job_of_the_configuration_runs_by_itself_and_one_of_a_checkout_does_not(house: House, tmp_path: Path) -> None:
     house.configure(more="backups: [{name: nightly, schedule: '0 * * * *', databases: [shop]}]\n")
     (tmp_path / ".ai-shell").mkdir()

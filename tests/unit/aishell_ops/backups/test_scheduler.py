@@ -280,3 +280,15 @@ async def test_a_jitter_that_is_longer_than_the_time_between_two_runs_leaves_non
     for step in range(121):
         await rig.look(NOON + 30 * step)
     assert [run.due_at for run in reversed(rig.runs())][:11] == [NOON + 300 * (number + 1) for number in range(11)]
+
+
+async def test_whoever_has_nothing_to_run_leaves_the_schedules_to_another(rig: Rig) -> None:
+    plans, rig.plans = rig.plans, []
+    await rig.look(NOON + 60)
+    assert (rig.scheduler.is_holder, rig.scheduler.fault) == (False, "")
+    rig.plans = plans
+    await rig.look(NOON + 70)
+    assert rig.scheduler.is_holder
+    rig.plans = []
+    await rig.look(NOON + 80)
+    assert not rig.scheduler.is_holder
