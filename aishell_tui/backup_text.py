@@ -130,7 +130,11 @@ def _retained_lines(retained: Retained | None, where: str) -> list[str]:
 
 def verified_lines(found: Verification) -> list[str]:
     """What a verification has found."""
-    word = "is whole" if found.is_whole else "is DAMAGED"
+    # Loaded where it is used: who draws a list needs none of it.
+    from aishell_ops.backups.verify import Depth
+
+    good = "is whole" if found.depth is not Depth.STORED else "has all its bytes and was not opened"
+    word = good if found.is_whole else "is DAMAGED"
     lines = [f"{found.backup.id} {word} ({found.depth}, {format_duration(found.seconds)})"]
     lines += [f"  {fault}" for fault in found.faults]
     lines += [f"  mind: {remark}" for remark in found.remarks]

@@ -106,7 +106,7 @@ class Repository:
         backups, damaged, unfinished = [], [], []
         for spot, objects in sorted(found.items(), key=lambda item: (item[0].line, item[0].id)):
             if not any(is_manifest(one.key) for one in objects):
-                unfinished.append(Unfinished(spot, tuple(objects), self._holder(spot)))
+                unfinished.append(Unfinished(spot, tuple(objects), self.holder(spot)))
                 continue
             try:
                 backups.append(self._read(spot, [one.key for one in objects if is_record(one.key)]))
@@ -130,10 +130,21 @@ class Repository:
         """What of one database was begun and is no backup; those that are one are not read."""
         spots, _ = self._objects(line.prefix)
         return tuple(
-            Unfinished(spot, tuple(objects), self._holder(spot))
+            Unfinished(spot, tuple(objects), self.holder(spot))
             for spot, objects in spots.items()
             if not any(is_manifest(one.key) for one in objects)
         )
+
+    def holder(self, spot: Spot) -> Holder | None:
+        """Who has begun a backup; None where nothing says so that can be believed. Raises StorageError."""
+        try:
+            return decode(Holder, self.storage.get(spot.started_key)[0], spot.started_key)
+        except DamagedError:
+            return None
+        except StorageError as error:
+            if error.fault is StorageFault.MISSING:
+                return None
+            raise
 
     def remove(self, spot: Spot) -> int:
         """Remove a backup; its manifest first, so that half of one is none. How many bytes that freed."""
@@ -195,13 +206,3 @@ class Repository:
 
     def _backup(self, spot: Spot, manifest: Manifest, content: bytes, records: Iterable[Record]) -> Backup:
         return backup_of(manifest, seal_of(content), f"{self.storage.address}/{spot.prefix.rstrip('/')}", tuple(records), self._now())
-
-    def _holder(self, spot: Spot) -> Holder | None:
-        try:
-            return decode(Holder, self.storage.get(spot.started_key)[0], spot.started_key)
-        except DamagedError:
-            return None
-        except StorageError as error:
-            if error.fault is StorageFault.MISSING:
-                return None
-            raise

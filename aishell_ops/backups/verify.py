@@ -83,6 +83,8 @@ def _look(
     faults, done, opens = [], 0, _opens(backup, keys)
     remarks = [f"{key} cannot be read: what became known then is lost, as far as its name does not tell it" for key in backup.unread]
     remarks += _sheet_remarks(repository, spot, backup)
+    if repository.holder(spot) is None:
+        remarks.append(f"{spot.started_key} is damaged or gone: it says who began the backup, and no restore needs it")
     if depth is Depth.DEEP and not opens:
         remarks.append("its content was not looked at: it is encrypted, and no secret key is at hand")
     for part in backup.manifest.parts:

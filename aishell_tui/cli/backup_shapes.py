@@ -148,7 +148,7 @@ class BackupVerified:
 
     backup: BackupRow | None = field(metadata=doc("the backup in the light of it; null where its manifest cannot be believed"))
     whole: bool = field(metadata=doc("whether nothing wrong was found"))
-    depth: str = field(metadata=doc("fast (what is there, sizes) or deep (every byte)"))
+    depth: str = field(metadata=doc("fast (what is there, sizes), stored (every byte, not opened) or deep (every byte, opened)"))
     faults: tuple[str, ...] = field(metadata=doc("what is wrong"))
     remarks: tuple[str, ...] = field(metadata=doc("what could not be looked at, and what is wrong beside the data"))
     seconds: float = field(metadata=doc("how long it took"))
