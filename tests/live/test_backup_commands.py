@@ -382,6 +382,32 @@ def test_a_variable_that_is_no_number_is_named(shop: Shop, monkeypatch: pytest.M
     assert (ran.code, variable in ran.err, shop.backups.exists()) == (78, True, False)
 
 
+@pytest.mark.parametrize("is_mount_point", [False, True])
+def test_a_folder_that_is_gone_is_a_fault_and_its_backups_are_not_forgotten(shop: Shop, *, is_mount_point: bool) -> None:
+    id_ = str(_row(shop.create())["id"])
+    assert shop.ids() == [id_]
+    away = shop.backups.rename(shop.backups.with_name("away"))
+    if is_mount_point:
+        shop.backups.mkdir()
+    for _ in range(2):
+        ran = shop.backup("list")
+        assert (ran.code, "is gone or empty, and 1 backup" in " ".join(ran.err.split())) == (1, True)
+    assert shop.backup("verify", "latest").code == 74
+    if is_mount_point:
+        shop.backups.rmdir()
+    away.rename(shop.backups)
+    assert shop.ids() == [id_]
+
+
+def test_a_database_that_cannot_be_read_is_no_backup_by_its_code_and_no_next_try_is_promised(shop: Shop) -> None:
+    config = shop.home / "config.yaml"
+    config.write_text(config.read_text().replace("targets: [", "targets: [{name: far, url: 'postgresql://keeper@127.0.0.1:1/far'}, "))
+    ran = shop.backup("create", "far")
+    assert (ran.code, "next try" in ran.err, "no backup was made" in ran.err) == (69, False, True), ran.err
+    both = shop.backup("create", "far", "shop")
+    assert (both.code, "next try" in both.err, len(shop.ids("--storage", str(shop.backups), "shop"))) == (69, False, 1), both.err
+
+
 def test_a_sudden_shrinking_keeps_what_is_old(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AI_SHELL_MAX_BACKUPS", "1")
     shop.execute("INSERT INTO orders (note) VALUES (hex(randomblob(100000)))")
