@@ -143,8 +143,9 @@ def _urgency(part: Part) -> int:
 
 
 def _levels(decision: Decision) -> dict[Fingerprint, Level | None]:
-    firing: dict[Fingerprint, Level | None] = {member.alert.fingerprint: member.alert.level for member in decision.firing}
-    return firing | dict.fromkeys((member.alert.fingerprint for member in decision.over), None)
+    """What a receiver knows then: of an alert that fires again after an end that is told with it, that it fires."""
+    over: dict[Fingerprint, Level | None] = dict.fromkeys(member.alert.fingerprint for member in decision.over)
+    return over | {member.alert.fingerprint: member.alert.level for member in decision.firing}
 
 
 def _escalation_note(channel: Channel, decision: Decision, routes: Routes) -> str:
@@ -171,15 +172,18 @@ def _items(channel: Channel, decision: Decision, around: Surroundings) -> tuple[
 
 
 def _relayed(decision: Decision, rules: Mapping[str, Rule], now: float) -> Iterator[Item]:
-    """What a relay is told, which knows an alert by its labels, the level among them: what it knows at another level ends."""
+    """What a relay is told, which knows an alert by its labels, the level among them: what it knows at another level ends.
+
+    Ends come first, because one may be that of an incident before of what fires, and the relay goes by what it hears last.
+    """
+    for member in decision.over:
+        item = _item(member, rules.get(member.alert.rule), is_relayed=True)
+        yield replace(item, labels=_at_level(item.labels, member.told), ends_at=now if item.ends_at is None else item.ends_at)
     for member in decision.firing:
         item = _item(member, rules.get(member.alert.rule), is_relayed=True)
         yield item
         if member.told not in {None, member.alert.level}:
             yield replace(item, labels=_at_level(item.labels, member.told), ends_at=now)
-    for member in decision.over:
-        item = _item(member, rules.get(member.alert.rule), is_relayed=True)
-        yield replace(item, labels=_at_level(item.labels, member.told), ends_at=now if item.ends_at is None else item.ends_at)
     for member in decision.kept:
         item = _item(member, rules.get(member.alert.rule), is_relayed=True)
         yield replace(item, labels=_at_level(item.labels, member.told), ends_at=None)

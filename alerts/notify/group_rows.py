@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from aishell_core.state.codec import storable
 from aishell_core.values import Labels
 from alerts.models import Alert, AlertChange, ChangeKind, Fingerprint, Level, Phase
+from alerts.notify import past_rows
 from alerts.notify.codec import Tells, decode_labels, encode_labels
 from alerts.notify.custody import Custody
-from alerts.notify.grouping import Group, Member, channels_of, group_labels, group_name, is_wanted
+from alerts.notify.grouping import Group, Member, Past, channels_of, group_labels, group_name, is_wanted
 from alerts.notify.models import Routes
 from alerts.notify.naming import is_named
 from alerts.rule import DEFAULT_GROUP_BY
@@ -72,6 +73,10 @@ def _first_places(alert: Alert, routes: Routes) -> list[tuple[str, Labels]]:
 def _note(connection: sqlite3.Connection, known: dict[tuple[str, str], int], change: AlertChange, routes: Routes, now: float) -> None:
     alert = change.after
     written = encode_alert(alert)
+    if alert.phase.is_active:
+        past_rows.keep(connection, alert, _WAITING, now)
+    elif not alert.phase.is_over or change.kind is ChangeKind.DROPPED:
+        return  # it is about to fire again, or is not: what there is to tell is how it was over
     _renew(connection, alert.fingerprint, written, now)
     if not alert.phase.is_active:
         return
@@ -118,10 +123,9 @@ def place_waiting(connection: sqlite3.Connection, custody: Custody, routes: Rout
 
 def join(connection: sqlite3.Connection, alert: Alert, channels: Iterable[str], routes: Routes, now: float) -> None:
     """Tell further channels of an alert, and those of them anew that know it already."""
+    past_rows.keep(connection, alert, _WAITING, now)
     for group in _enter(connection, {}, alert, places_of(alert, channels, routes), now):
-        connection.execute(
-            "UPDATE notice_member SET told = '' WHERE fingerprint = ? AND notice_group = ?", (storable(alert.fingerprint), group)
-        )
+        _forget_told(connection, [(storable(alert.fingerprint), group)])
 
 
 def end_own(connection: sqlite3.Connection, fingerprint: Fingerprint, now: float) -> None:
@@ -153,8 +157,9 @@ def due_groups(connection: sqlite3.Connection, custody: Custody, routes: Routes,
         " WHERE (due_at <= ? OR due_at > ?) AND message IS NULL AND channel <> ? ORDER BY id"
     )
     found = connection.execute(sql, (now, now + LONGEST_WAIT_SECONDS, _WAITING)).fetchall()
+    past = past_rows.load(connection) if found else {}
     groups = (
-        Group(id_, channel, name, decode_labels(labels), opened_at, sent_at, members=_members(connection, id_, custody, routes, now))
+        Group(id_, channel, name, decode_labels(labels), opened_at, sent_at, members=_members(connection, id_, past, custody, routes, now))
         for id_, channel, name, labels, opened_at, sent_at in found
     )
     return tuple(each for each in groups if not each.members or any(custody.is_ours(member.alert) for member in each.members))
@@ -172,28 +177,32 @@ def put_off(connection: sqlite3.Connection, group: Group, due_at: float | None) 
     _drop_empty(connection, [group.id])
 
 
-def bind(connection: sqlite3.Connection, group: Group, over: Iterable[Member], message: str, now: float) -> None:
+def bind(connection: sqlite3.Connection, group: Group, over: Sequence[Member], message: str, sent_at: float) -> None:
     """A message of this group is under way, which tells the end of some: nothing more is said before it has arrived."""
-    ended = [(encode_alert(member.alert), storable(member.alert.fingerprint), group.id) for member in over]
+    past_rows.bind(connection, [member.row for member in over if member.row is not None], message)
+    ended = [(encode_alert(member.alert), storable(member.alert.fingerprint), group.id) for member in over if member.row is None]
     connection.executemany("UPDATE notice_member SET alert = ? WHERE fingerprint = ? AND notice_group = ?", ended)
-    connection.execute("UPDATE notice_group SET message = ?, sent_at = ?, due_at = NULL WHERE id = ?", (message, now, group.id))
+    connection.execute("UPDATE notice_group SET message = ?, sent_at = ?, due_at = NULL WHERE id = ?", (message, sent_at, group.id))
 
 
 def told(connection: sqlite3.Connection, message: str, tells: Tells, now: float) -> None:
     """A message has arrived: its receiver knows what was in it. An alert that fires anew by now is unknown to it."""
+    ended = past_rows.end(connection, message)
     for group, levels in tells.groups.items():
         firing = [(str(level), storable(fingerprint), group) for fingerprint, level in levels.items() if level is not None]
         over = [(storable(fingerprint), group) for fingerprint, level in levels.items() if level is None]
         connection.executemany("UPDATE notice_member SET told = ? WHERE fingerprint = ? AND notice_group = ?", firing)
         connection.executemany("UPDATE notice_member SET told = '' WHERE fingerprint = ? AND notice_group = ?", over)
-        _drop_over(connection, over)
+        _drop_over(connection, [place for place in over if place not in ended])
     release(connection, message, tells, now)
 
 
 def given_up(connection: sqlite3.Connection, message: str, tells: Tells, now: float) -> None:
     """A message was given up: what still fires is told anew, what is over stands in the ledger alone."""
+    ended = past_rows.end(connection, message)
     for group, levels in tells.groups.items():
-        _drop_over(connection, [(storable(fingerprint), group) for fingerprint, level in levels.items() if level is None])
+        over = [(storable(fingerprint), group) for fingerprint, level in levels.items() if level is None]
+        _drop_over(connection, [place for place in over if place not in ended])
     release(connection, message, tells, now)
 
 
@@ -234,6 +243,8 @@ def _enter(
         if group is None:
             group = _group_id(connection, known, channel, labels, now)
             left = [(storable(alert.fingerprint), id_) for id_ in own if id_ != group]
+            for fingerprint, id_ in left:
+                past_rows.move(connection, fingerprint, id_, group)
             connection.executemany("DELETE FROM notice_member WHERE fingerprint = ? AND notice_group = ?", left)
             _drop_empty(connection, [id_ for _fingerprint, id_ in left])
         else:
@@ -262,8 +273,16 @@ def _tell_anew(connection: sqlite3.Connection, alert: Alert, routes: Routes) -> 
         return
     channels = channels_of(routes.rules[alert.rule], routes.default_channels)
     groups = _groups_of(connection, alert.fingerprint).items()
-    rows = [(storable(alert.fingerprint), id_) for id_, (channel, _has_told) in groups if channel in channels]
-    connection.executemany("UPDATE notice_member SET told = '' WHERE fingerprint = ? AND notice_group = ?", rows)
+    _forget_told(connection, [(storable(alert.fingerprint), id_) for id_, (channel, _has_told) in groups if channel in channels])
+
+
+def _forget_told(connection: sqlite3.Connection, rows: list[tuple[str, int]]) -> None:
+    """As if nobody knew of these alerts; where the end of an incident before is still to be told, nobody knows of this one yet."""
+    sql = (
+        "UPDATE notice_member SET told = '' WHERE fingerprint = ?1 AND notice_group = ?2"
+        " AND NOT EXISTS (SELECT 1 FROM notice_past WHERE fingerprint = ?1 AND notice_group = ?2)"
+    )
+    connection.executemany(sql, rows)
 
 
 def _is_anywhere(connection: sqlite3.Connection, fingerprint: Fingerprint) -> bool:
@@ -308,18 +327,26 @@ def _renew(connection: sqlite3.Connection, fingerprint: Fingerprint, written: st
         connection.execute(sql, (now, name))
 
 
-def _members(connection: sqlite3.Connection, group: int, custody: Custody, routes: Routes, now: float) -> tuple[Member, ...]:
+def _members(
+    connection: sqlite3.Connection,
+    group: int,
+    past: Mapping[past_rows.Place, tuple[Past, ...]],
+    custody: Custody,
+    routes: Routes,
+    now: float,
+) -> tuple[Member, ...]:
     sql = (
         "SELECT member.fingerprint, member.told, member.alert, own.channel FROM notice_member AS member"
         " JOIN notice_group AS own ON own.id = member.notice_group WHERE member.notice_group = ?"
     )
     found: list[Member] = []
     for fingerprint, level, written, channel in connection.execute(sql, (group,)).fetchall():
-        alert = custody.alert(connection, fingerprint) or _last_known(fingerprint, written, now)
+        alert = _as_it_stands(custody.alert(connection, fingerprint), fingerprint, written, now)
         if alert is not None:
             is_waiting = is_without_rule(alert, custody, routes)
             is_unnamed = custody.is_ours(alert) and not is_named(connection, alert, channel, routes)
-            found.append(Member(alert, Level(level) if level else None, custody.is_idle(alert), is_waiting, is_unnamed))
+            told, before = Level(level) if level else None, past.get((fingerprint, group), ())
+            found.append(Member(alert, told, custody.is_idle(alert), is_waiting, is_unnamed, before))
     return tuple(found)
 
 
@@ -330,6 +357,16 @@ def is_without_rule(alert: Alert, custody: Custody, routes: Routes) -> bool:
     """
     is_own = alert.fingerprint.startswith(OWN_PREFIX)
     return alert.phase.is_active and not is_own and alert.rule not in routes.rules and custody.is_ours(alert)
+
+
+def _as_it_stands(alert: Alert | None, fingerprint: Fingerprint, written: str, now: float) -> Alert | None:
+    """An alert as it is; as it was over last, where it has not fired since, or was forgotten as long ago as that."""
+    if alert is None:
+        return _last_known(fingerprint, written, now)
+    if alert.phase.is_active or alert.phase.is_over:
+        return alert
+    last = decode_alert(written)
+    return replace(last, held_since=alert.held_since, held_until=alert.held_until) if last is not None and last.phase.is_over else alert
 
 
 def _last_known(fingerprint: Fingerprint, written: str, now: float) -> Alert | None:
@@ -351,6 +388,7 @@ def _drop_over(connection: sqlite3.Connection, rows: list[tuple[str, int]]) -> N
 
 def release(connection: sqlite3.Connection, message: str, tells: Tells, now: float) -> None:
     """A message is under way no more: its groups may be told again."""
+    past_rows.release(connection, message)
     connection.execute("UPDATE notice_group SET message = NULL, due_at = ? WHERE message = ?", (now, message))
     _drop_empty(connection, tells.groups)
 

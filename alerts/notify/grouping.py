@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import compress
 
 from aishell_core.state.codec import storable
 from aishell_core.values import Labels
-from alerts.models import Alert, Fingerprint, Level
+from alerts.models import Alert, Fingerprint, Level, Phase
 from alerts.notify.models import Channel
-from alerts.rule import Rule
+from alerts.notify.urls import keeps_incidents
+from alerts.rule import DAY_SECONDS, Rule
 
 ALL_LABELS = "..."
 _UNSTEADY = {"severity"}
@@ -40,8 +41,18 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """An incident of an alert that was over before its channel had heard that, and was followed by another; `row` is where it is kept."""
+
+    row: int
+    alert: Alert
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
     """One alert in one group of one channel. `told` is the level that the receiver knows of, None for nothing.
+
+    `past` are its incidents that the receiver has not heard the end of, oldest first: what it knows of is the first of them then.
 
     While it `is_idle`, nobody judges its target, and nothing is told of it. While it `is_waiting`, its rule is wrong or cannot be
     read, so that nobody knows what it would say now and to whom. While it `is_unnamed`, its rule does not name this channel for it, any
@@ -53,6 +64,9 @@ class Member:
     is_idle: bool = False
     is_waiting: bool = False
     is_unnamed: bool = False
+    past: tuple[Past, ...] = ()
+    row: int | None = None
+    """Where it is kept, if it is such an incident itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +96,8 @@ class Why(StrEnum):
 class Decision:
     """What to do with a group. With `why`, a message of `firing` and `over`; `forgotten` are members to be dropped without one.
 
-    `kept` are those that a relay is told of as it knows them: they flap or wait, and it would take silence for their end.
+    `kept` are those that a relay is told of as it knows them: they flap or wait, and it would take silence for their end. `lapsed` are
+    the rows of past incidents that nobody has to be told of. Where it `is_behind`, more is to be told as soon as this has arrived.
 
     `due_at` is when to look again, None for not before something changes.
     """
@@ -93,6 +108,8 @@ class Decision:
     over: tuple[Member, ...] = ()
     forgotten: tuple[Fingerprint, ...] = ()
     kept: tuple[Member, ...] = ()
+    lapsed: tuple[int, ...] = ()
+    is_behind: bool = False
 
 
 def group_labels(alert: Alert, group_by: Iterable[str]) -> Labels:
@@ -136,29 +153,37 @@ def decide(group: Group, channel: Channel, repeat: float, now: float) -> Decisio
     """Whether a group is told now, of what, and when to look again; times in seconds, `now` and `due_at` epoch seconds."""
     if group.is_busy:
         return Decision()
-    standings = [(member, standing(member, now)) for member in group.members]
+    standings = [(member, standing(member, now)) for each in group.members for member in _unfolded(each)]
     firing = tuple(
         member
         for member, stands in standings
         if stands is Standing.FIRING and not (member.told is None and is_taken_on(member.alert, channel))
     )
     ended = [member for member, stands in standings if stands is Standing.OVER]
-    worth = [_is_worth_an_end(member, group, channel) for member in ended]
-    over = tuple(compress(ended, worth))
-    forgotten = tuple(member.alert.fingerprint for member, is_worth in zip(ended, worth, strict=True) if not is_worth)
+    worth = [_is_worth_an_end(member, group, channel, now) for member in ended]
+    over = _first_of_each(tuple(compress(ended, worth)))
+    ending = {member.alert.fingerprint for member in over}
+    unworthy = [member for member, is_worth in zip(ended, worth, strict=True) if not is_worth]
+    forgotten = tuple(name for member in unworthy if member.row is None and (name := member.alert.fingerprint) not in ending)
+    lapsed = tuple(member.row for member in unworthy if member.row is not None)
     released = _released_at(member.alert for member, stands in standings if stands is Standing.QUIET)
     changed = any(member.told != member.alert.level for member in firing) or bool(over)
     known = any(member.told is not None for member, stands in standings if stands is not Standing.OVER)
     kept = tuple(member for member, stands in standings if stands is Standing.QUIET and channel.kind.is_relay and _is_kept(member, now))
+    is_behind = False
+    if keeps_incidents(channel.url.reveal()):
+        quiet = any(member.told is not None for member, stands in standings if stands is Standing.QUIET)
+        firing, over, is_behind = _turn_by_turn(firing, over, is_open=quiet)
     if not changed:
         kept_quiet = not channel.kind.is_relay and all(member.alert.acknowledgement is not None for member in firing)
-        return _unchanged(group, (firing, kept), forgotten, released, repeat, now, kept_quiet=kept_quiet)
+        found = _unchanged(group, (firing, kept), forgotten, released, repeat, now, kept_quiet=kept_quiet)
+        return replace(found, lapsed=lapsed)
     at_once = (not firing and not known) or any(map(_is_worse, firing))
     allowed = _allowed_at(group, channel, at_once=at_once)
     if now < allowed:
-        return Decision(due_at=_earliest(allowed, released), forgotten=forgotten)
+        return Decision(due_at=_earliest(allowed, released), forgotten=forgotten, lapsed=lapsed)
     why = Why.FIRST if group.sent_at is None else Why.CHANGED
-    return Decision(released, why if firing or known else Why.RESOLVED, firing, over, forgotten, kept)
+    return Decision(released, why if firing or known else Why.RESOLVED, firing, over, forgotten, kept, lapsed, is_behind)
 
 
 def standing(member: Member, now: float) -> Standing:
@@ -167,6 +192,8 @@ def standing(member: Member, now: float) -> Standing:
     What has become worse than its receiver knows is not held back, nor what it does not know of or was told the end of.
     """
     alert = member.alert
+    if member.row is not None:
+        return Standing.OVER
     if member.is_idle or member.is_waiting:
         return Standing.QUIET
     if alert.is_held(now) and not (alert.phase.is_active and (member.told is None or _is_worse(member))):
@@ -183,6 +210,37 @@ def is_taken_on(alert: Alert, channel: Channel) -> bool:
     return alert.seen_at is None or alert.seen_at <= alert.acknowledgement.at
 
 
+def _unfolded(member: Member) -> Iterator[Member]:
+    """A member's past incidents, the first of which its receiver may know of, and what it is now, which it knows nothing of then."""
+    for place, past in enumerate(member.past):
+        yield Member(past.alert, None if place else member.told, is_unnamed=member.is_unnamed, row=past.row)
+    yield replace(member, told=None, past=()) if member.past else member
+
+
+def _first_of_each(over: tuple[Member, ...]) -> tuple[Member, ...]:
+    """The ends to be told now: of an alert with past incidents all of those, and how it ended last in the next message."""
+    behind = {member.alert.fingerprint for member in over if member.row is not None}
+    return tuple(member for member in over if member.row is not None or member.alert.fingerprint not in behind)
+
+
+def _turn_by_turn(
+    firing: tuple[Member, ...], over: tuple[Member, ...], *, is_open: bool
+) -> tuple[tuple[Member, ...], tuple[Member, ...], bool]:
+    """What to tell a receiver that has one incident for the group: what fires, what is over, and whether more is to be told after it.
+
+    While something else keeps its incident open (`is_open`) all of it is news of that one. Else it must be closed before it is opened
+    anew, and opened before it can be closed: what was over before it could be told is told as it fired first.
+    """
+    ending = {member.alert.fingerprint for member in over}
+    if not over or is_open or any(member.alert.fingerprint not in ending for member in firing):
+        return firing, over, False
+    known = tuple(member for member in over if member.told is not None)
+    if known:
+        return (), known, bool(firing) or len(known) < len(over)
+    first = {member.alert.fingerprint: member for member in reversed(over)}
+    return tuple(replace(member, alert=replace(member.alert, phase=Phase.FIRING, resolved_at=None)) for member in first.values()), (), True
+
+
 def _is_kept(member: Member, now: float) -> bool:
     """Whether an alert stays as it was told because it flaps or waits for its rule, and for no other reason."""
     if member.told is None or member.is_idle or member.is_unnamed or member.alert.is_muted:
@@ -195,17 +253,19 @@ def _is_worse(member: Member) -> bool:
     return member.told is not None and member.alert.phase.is_active and member.alert.level.rank > member.told.rank
 
 
-def _is_worth_an_end(member: Member, group: Group, channel: Channel) -> bool:
+def _is_worth_an_end(member: Member, group: Group, channel: Channel, now: float) -> bool:
     """Whether somebody must hear that an alert is over.
 
-    One that was told: if the channel wants ends. One that was not: unless it was muted, flapped, was over within the first wait, or is
-    not for this channel.
+    One that was told: if the channel wants ends. One that was not: unless it was muted, flapped, was over within the first wait, is
+    not for this channel, or has waited for a day, after which a message would have been given up too.
     """
     if not channel.send_resolved:
         return False
     if member.told is not None or member.is_unnamed:
         return member.told is not None
     alert = member.alert
+    if alert.resolved_at is not None and now - alert.resolved_at > DAY_SECONDS:
+        return False
     flapped = alert.held_until is not None and alert.resolved_at is not None and alert.resolved_at <= alert.held_until
     in_first_wait = group.sent_at is None and channel.group_wait_seconds > 0
     return alert.fired_at is not None and not alert.is_muted and not flapped and not in_first_wait

@@ -22,7 +22,7 @@ from aishell_core.alarm import Alarm
 from aishell_core.clock import Clock
 from aishell_core.errors import StateError
 from alerts.models import Alert, AlertChange, Evidence, Fingerprint
-from alerts.notify import escalation, group_rows, outbox
+from alerts.notify import escalation, group_rows, outbox, past_rows
 from alerts.notify.codec import Tells
 from alerts.notify.compose import Part, Surroundings, drafts_of, heartbeat_of
 from alerts.notify.custody import Custody, custody_of, is_all_judged, last_evaluated
@@ -214,6 +214,7 @@ class Notifier:
                 continue
             decision = decide(group, channel, repeat_seconds(channel, self._rules_of(group)), now)
             group_rows.forget(connection, group, decision.forgotten)
+            past_rows.lapse(connection, decision.lapsed)
             if decision.why is None:
                 group_rows.put_off(connection, group, _look_at(group, decision, now))
             elif not channel.kind.is_relay and self._is_being_seen(connection, decision, now):
@@ -230,7 +231,9 @@ class Notifier:
         for draft in drafts:
             self._put_into_queue(connection, draft.message, draft.tells)
             for group, decision in draft.parts:
-                group_rows.bind(connection, group, decision.over, draft.message.id, now)
+                # What is to be told right after this message does not wait for more.
+                sent_at = now - channel.group_interval_seconds if decision.is_behind else now
+                group_rows.bind(connection, group, decision.over, draft.message.id, sent_at)
         for group in waiting:
             group_rows.put_off(connection, group, now + channel.rate_seconds / channel.most_messages)
 

@@ -244,4 +244,6 @@ def _line(member: Member, now: float) -> str:
     if begin is not None:
         end = now if alert.phase.is_active or alert.resolved_at is None else alert.resolved_at
         parts.append(f"for {format_duration(max(0.0, end - begin))}")
+        # One of several incidents of the same alert, which nothing else tells apart.
+        parts += [f"until {moment(end)}"] if member.row is not None else []
     return _wrapped(", ".join(part for part in parts if part), "    ", first="  ")

@@ -9,7 +9,7 @@ import sqlite3
 
 from aishell_core.state.codec import storable
 from alerts.models import Fingerprint
-from alerts.notify import group_rows, outbox
+from alerts.notify import group_rows, outbox, past_rows
 from alerts.notify.codec import Tells
 from alerts.notify.custody import Custody
 from alerts.notify.grouping import is_taken_on
@@ -41,7 +41,7 @@ def _reminds_of_what_is_taken_on(connection: sqlite3.Connection, tells: Tells, c
         for name, level in levels.items():
             if level is None or _told(connection, name, group) != str(level):
                 return False
-            alert = custody.alert(connection, name)
+            alert = past_rows.first(connection, name, group) or custody.alert(connection, name)
             if alert is None or alert.acknowledgement is None or not custody.is_ours(alert):
                 return False
     return bool(tells.groups)
@@ -57,8 +57,11 @@ def _told(connection: sqlite3.Connection, fingerprint: Fingerprint, group: int) 
 def _is_no_more_to_be_told(
     connection: sqlite3.Connection, group: int, fingerprint: Fingerprint, custody: Custody, channel: Channel, routes: Routes
 ) -> bool:
-    """Whether an alert of this program has been muted or acknowledged, or its rule names the channel no more."""
-    alert = custody.alert(connection, fingerprint)
+    """Whether an alert of this program has been muted or acknowledged, or its rule names the channel no more.
+
+    Of an incident that was followed by another one it goes by what that was.
+    """
+    alert = past_rows.first(connection, fingerprint, group) or custody.alert(connection, fingerprint)
     if alert is None or not custody.is_ours(alert):
         return False
     if alert.is_muted or not is_named(connection, alert, channel.name, routes):

@@ -56,10 +56,10 @@ def add_members(source: sqlite3.Connection, target: sqlite3.Connection, now: flo
     Whoever tells of these alerts by now finds out how they stand, and tells their end where they have one.
     """
     rows = source.execute(
-        "SELECT own.channel, own.name, own.labels, own.opened_at, own.sent_at, member.fingerprint, member.told, member.alert"
+        "SELECT own.id, own.channel, own.name, own.labels, own.opened_at, own.sent_at, member.fingerprint, member.told, member.alert"
         " FROM notice_member AS member JOIN notice_group AS own ON own.id = member.notice_group"
     ).fetchall()
-    for channel, name, labels, opened_at, sent_at, fingerprint, told, alert in rows:
+    for id_, channel, name, labels, opened_at, sent_at, fingerprint, told, alert in rows:
         if is_wanted(alert):
             group = "INSERT OR IGNORE INTO notice_group (channel, name, labels, opened_at, sent_at, due_at) VALUES (?, ?, ?, ?, ?, ?)"
             target.execute(group, (channel, name, labels, opened_at, sent_at, now))
@@ -69,6 +69,12 @@ def add_members(source: sqlite3.Connection, target: sqlite3.Connection, now: flo
             )
             if target.execute(member, (fingerprint, told, alert, channel, name)).rowcount:
                 target.execute("UPDATE notice_group SET due_at = ? WHERE channel = ? AND name = ?", (now, channel, name))
+                sql = "SELECT fingerprint, alert FROM notice_past WHERE fingerprint = ? AND notice_group = ? ORDER BY id"
+                past = (
+                    "INSERT INTO notice_past (fingerprint, notice_group, alert)"
+                    " SELECT ?, id, ? FROM notice_group WHERE channel = ? AND name = ?"
+                )
+                target.executemany(past, [(*row, channel, name) for row in source.execute(sql, (fingerprint, id_))])
 
 
 def add_grown(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
