@@ -115,14 +115,12 @@ def fill_postgres(server: PostgresServer, size_bytes: int, folder: Path) -> None
 
 def multiply_postgres(server: PostgresServer, times: int) -> None:
     """As many times the orders that are there, under numbers of their own; no compressor sees so far back that it would notice."""
-    server.execute(
-        "DO $$ DECLARE had bigint := (SELECT count(*) FROM orders); BEGIN FOR turn IN 1.." + str(times - 1) + " LOOP "
-        "INSERT INTO orders SELECT id + turn * had, customer, amount, placed, token, remark FROM orders WHERE id < had; "
-        "END LOOP; END $$",
-        "VACUUM ANALYZE",
-        "CHECKPOINT",
-        database="shop",
+    more = (
+        f"INSERT INTO orders SELECT id + turn * (SELECT count(*) FROM orders), customer, amount, placed, token, remark "
+        f"FROM orders CROSS JOIN generate_series(1, {times - 1}) AS turn"
     )
+    words = [argument for statement in (more, "VACUUM ANALYZE orders", "CHECKPOINT") for argument in ("-c", statement)]
+    run([server.binaries.folder / "psql", "-q", "-d", server.url("shop"), *words], {})
 
 
 def _orders(first: int, count: int) -> list[tuple[int, str, float, str, str, str]]:
