@@ -166,9 +166,14 @@ def silence(
     now: float,
 ) -> Silence:
     """Silence the alerts that all matchers match, living and to come; raises UsageError and StateError."""
-    made = new_silence(identity, matchers, starts_at, ends_at, author.strip(), comment.strip(), now)
-    store.transact(lambda connection: silence_rows.save(connection, made))
-    return made
+
+    def write(connection: sqlite3.Connection) -> Silence:
+        targets = lease_rows.targets(connection)
+        made = new_silence(identity, matchers, starts_at, ends_at, author.strip(), comment.strip(), now, targets)
+        silence_rows.save(connection, made)
+        return made
+
+    return store.transact(write)
 
 
 def end_silence(store: AlertStore, identity: str, by: str, now: float) -> Silence:
@@ -207,7 +212,7 @@ def _changed_silence(store: AlertStore, identity: str, now: float, change: Calla
         found = [kept[identity]] if identity in kept else [kept[each] for each in kept if each.startswith(identity) and identity]
         if len(found) != 1:
             near = get_close_matches(identity, sorted(kept), n=1)
-            hint = f"did you mean {near[0]}?" if near else "aishell alerts list shows all of them"
+            hint = f"did you mean {near[0]}?" if near else "aishell alerts silences lists them"
             raise UsageError(f"{identity!r} means {len(found)} silences" if found else f"there is no silence {identity!r}", hint)
         changed = change(found[0])
         silence_rows.save(connection, changed)

@@ -6,13 +6,14 @@ is told then. Times are those of the wall clock, because that is what people mea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from aishell_core.errors import UsageError
+from aishell_core.targets import ENGINES, Environment
 from alerts.hours import within
 from alerts.matchers import matches, problem_of
-from alerts.models import Matcher, MatchOperator, Silence
+from alerts.models import Level, Matcher, MatchOperator, Silence
 from alerts.rule import Maintenance, Rule
 
 MAINTENANCE = "maintenance:"
@@ -25,18 +26,35 @@ OUT_OF_HOURS = "hours:"
 _EVERYWHERE = frozenset({"alertname", "target", "engine", "environment", "severity"})
 _ANYTHING = ("a", "Z9", "7", "orders-eu_1.example:5432", "/srv/data 2", "mysql-replication-lag", "\u00e4\u2603", "x" * 60)
 """Texts that nothing but a pattern for any text matches all of."""
+_VALUES: Mapping[str, Sequence[str]] = {
+    "severity": tuple(Level),
+    "environment": tuple(Environment),
+    "engine": ("host", *(engine.name for engine in ENGINES)),
+}
+"""All that the labels say of which that is known, where they say anything."""
+_SAYS_NOT = frozenset({MatchOperator.NOT_EQUAL, MatchOperator.NOT_MATCHES})
 
 
 def new_silence(
-    identity: str, matchers: tuple[Matcher, ...], starts_at: float, ends_at: float, author: str, comment: str, now: float
+    identity: str,
+    matchers: tuple[Matcher, ...],
+    starts_at: float,
+    ends_at: float,
+    author: str,
+    comment: str,
+    now: float,
+    targets: Collection[str] = (),
 ) -> Silence:
-    """A silence; raises UsageError for one that nobody can have meant: without an end, an author, or for all there is."""
+    """A silence; raises UsageError for one that nobody can have meant: without an end, an author, or for all there is.
+
+    `targets` are those that are known: all but one that is none of them would be all.
+    """
     for matcher in matchers:
         problem = problem_of(matcher)
         if problem:
             raise UsageError(f"{matcher.label}{matcher.operator}{matcher.value!r} cannot be used: {problem}")
-    if all(_fits_all(matcher) or _fits_what_lacks_it(matcher) for matcher in matchers):
-        lacking = next((matcher.label for matcher in matchers if not _fits_all(matcher)), "")
+    if all(_fits_all(matcher, targets) or _fits_what_lacks_it(matcher) for matcher in matchers):
+        lacking = next((matcher.label for matcher in matchers if not _fits_all(matcher, targets)), "")
         without = f" without the label {lacking!r}" if lacking else ""
         raise UsageError(
             f"a silence for every alert{without} is refused", "name what to silence, such as target=orders, or severity=warning"
@@ -48,8 +66,11 @@ def new_silence(
     return Silence(identity, matchers, max(starts_at, now), ends_at, author, comment, now)
 
 
-def _fits_all(matcher: Matcher) -> bool:
+def _fits_all(matcher: Matcher, targets: Collection[str]) -> bool:
     """Whether a matcher matches whatever the label says that every alert has, or that any may lack."""
+    values = targets if matcher.label == "target" and matcher.operator in _SAYS_NOT else _VALUES.get(matcher.label, ())
+    if values and all(matches((matcher,), {matcher.label: value}) for value in values):
+        return True
     if matcher.label not in _EVERYWHERE and not matches((matcher,), {}):
         return False
     if matcher.operator is MatchOperator.MATCHES:
@@ -62,8 +83,7 @@ def _fits_what_lacks_it(matcher: Matcher) -> bool:
     if matcher.label in _EVERYWHERE or not matches((matcher,), {}):
         return False
     # Every engine's targets have a role but for some: which one they are not is worth to be said.
-    says_not = matcher.operator in {MatchOperator.NOT_EQUAL, MatchOperator.NOT_MATCHES}
-    return not (matcher.label == "role" and says_not and matcher.value)
+    return not (matcher.label == "role" and matcher.operator in _SAYS_NOT and matcher.value)
 
 
 def is_active(silence: Silence, now: float) -> bool:

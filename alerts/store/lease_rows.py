@@ -124,6 +124,11 @@ def unshare(connection: sqlite3.Connection, fence: int, shares: Iterable[Share])
     connection.executemany("DELETE FROM alert_share WHERE target = ? AND rule = ? AND fence = ?", [(*each, fence) for each in shares])
 
 
+def targets(connection: sqlite3.Connection) -> frozenset[str]:
+    """The targets that are evaluated, or were left not long ago, as they are stored; figures across all targets apart."""
+    return frozenset(target for (target,) in connection.execute("SELECT target FROM alert_ward WHERE target <> ''"))
+
+
 def shares(connection: sqlite3.Connection) -> dict[Share, int]:
     """Who judges which rule on a target of another one."""
     return {(target, rule): fence for target, rule, fence in connection.execute("SELECT target, rule, fence FROM alert_share")}

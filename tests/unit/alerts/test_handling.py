@@ -113,6 +113,9 @@ def test_a_silence_is_made_extended_and_ended(store: AlertStore) -> None:
     with pytest.raises(UsageError, match="no silence 's1-abd'") as caught:
         end_silence(store, "s1-abd", "bob", NOW + 7)
     assert "s1-abc" in caught.value.hint
+    with pytest.raises(UsageError, match="no silence 'zzz'") as far:
+        end_silence(store, "zzz", "bob", NOW + 7)
+    assert "aishell alerts silences" in far.value.hint
     with pytest.raises(UsageError, match="no silence ''"):
         end_silence(store, "", "bob", NOW + 7)
 

@@ -230,9 +230,28 @@ def test_a_silence_that_leaves_something_out_is_taken(matchers: tuple[Matcher, .
 @pytest.mark.parametrize("label", ["severity", "target", "engine", "environment", "alertname", "role"])
 @pytest.mark.parametrize("operator", [MatchOperator.NOT_EQUAL, MatchOperator.NOT_MATCHES])
 def test_all_but_some_can_be_silenced_by_a_label_that_every_alert_has(label: str, operator: MatchOperator) -> None:
-    made = new_silence("s", (Matcher(label, operator, "redis"),), NOW, NOW + 60, "ana", "", NOW)
+    but = {"severity": "critical", "environment": "staging"}.get(label, "redis")
+    made = new_silence("s", (Matcher(label, operator, but),), NOW, NOW + 60, "ana", "", NOW, {"orders", "redis"})
     assert silencers({label: "postgres"}, None, [made], (), NOW) == ("s",)
-    assert silencers({label: "redis"}, None, [made], (), NOW) == ()
+    assert silencers({label: but}, None, [made], (), NOW) == ()
+
+
+@pytest.mark.parametrize(
+    "matcher",
+    [
+        Matcher("severity", NOT_EQUAL, "foo"),
+        Matcher("severity", FITS, "warning|critical|info"),
+        Matcher("engine", NOT_EQUAL, "mssql"),
+        Matcher("environment", FITS_NOT, "prod"),
+        Matcher("target", NOT_EQUAL, "zzz"),
+        Matcher("target", FITS_NOT, "zzz.*"),
+    ],
+)
+def test_a_silence_for_all_but_what_there_is_not_is_one_for_all(matcher: Matcher) -> None:
+    with pytest.raises(UsageError, match="a silence for every alert is refused"):
+        new_silence("s", (matcher,), NOW, NOW + 60, "ana", "", NOW, {"orders", "pay"})
+    both = (matcher, Matcher("target", EQUAL, "orders"))
+    assert new_silence("s", both, NOW, NOW + 60, "ana", "", NOW, {"orders", "pay"}).matchers == both
 
 
 @pytest.mark.parametrize(
