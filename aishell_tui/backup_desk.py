@@ -21,7 +21,7 @@ from aishell_core.targets import Target
 from aishell_core.values import TargetId
 from aishell_ops.backups import attempts
 from aishell_ops.backups.attempts import What
-from aishell_ops.backups.catalogue import refresh
+from aishell_ops.backups.catalogue import begin_anew, expect_present, refresh
 from aishell_ops.backups.drill import Drill, drill
 from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan, SaveRequest
 from aishell_ops.backups.exporting import export_backup
@@ -241,10 +241,17 @@ class BackupDesk:
         attempt = Attempt(self.authority.actor, place, "", "", risk, decision, f"import a backup into {address}", confirmed=True)
         return await perform(self.authority.log, attempt, act, clock=self.clock)
 
-    def administer(self, subject: str, work: Callable[[], T]) -> T:
+    def begin_anew(self, address: StorageAddress) -> int:
+        """Have a folder that is gone or empty be a new storage; how many backups were known in it. Raises RefusedError. Blocking."""
+        effect = "backups that were known there are forgotten"
+        return self.administer(f"begin the storage {address} anew", lambda: begin_anew(self.authority.state_folder, str(address)), effect)
+
+    def administer(
+        self, subject: str, work: Callable[[], T], effect: str = "backups are made, and old ones removed, without a person"
+    ) -> T:
         """Something done to all backups, such as scheduling them, by whoever may administer; recorded. Blocking."""
         place = Place("", known=False)
-        risk = Risk(RiskLevel.MEDIUM, (ActionClass.ADMIN,), ("backups are made, and old ones removed, without a person",))
+        risk = Risk(RiskLevel.MEDIUM, (ActionClass.ADMIN,), (effect,))
         decision = decide(self.authority.actor, self.authority.policy, place, risk)
         log = self.authority.log
         ticket = log.record_attempt(Attempt(self.authority.actor, place, "", "", risk, decision, subject, confirmed=True))
@@ -291,7 +298,11 @@ class BackupDesk:
 
     @asynccontextmanager
     async def noticed(self, repository: Repository, address: StorageAddress) -> AsyncIterator[None]:
-        """What is changed in a storage is in the catalogue afterwards, for all programs that read that alone."""
+        """What is changed in a storage is in the catalogue afterwards, for all programs that read that alone.
+
+        Raises StorageError where the storage is gone: what were written then would lie on another disk.
+        """
+        await asyncio.to_thread(expect_present, self.authority.state_folder, str(address))
         try:
             yield
         finally:

@@ -19,7 +19,7 @@ from aishell_core.targets import Target
 from aishell_core.values import TargetId
 from aishell_ops.backups import attempts, book
 from aishell_ops.backups.attempts import Attempt, settled
-from aishell_ops.backups.catalogue import entries_version, kept_backups, refresh
+from aishell_ops.backups.catalogue import entries_version, is_vacant, kept_backups, refresh
 from aishell_ops.backups.figures import BackupFigures, Expectation, Stored, figures_of
 from aishell_ops.backups.holder import lives
 from aishell_ops.backups.registry import saved_engines
@@ -71,14 +71,17 @@ class FiguresReader:
         with suppress(StateError, OSError), closing(Store.open_to_read(self._folder)) as store:
             self._kept = store.read(lambda connection: self._newest(connection, configuration, now), self._kept)
         known = self._kept
-        free = {str(each): _free_bytes(each) for each in _storages(self._settings(configuration, known.timetable.kept))}
+        storages = _storages(self._settings(configuration, known.timetable.kept))
+        free = {str(each): _free_bytes(each) for each in storages}
+        gone = frozenset(str(each) for each in storages if is_vacant(str(each)))
         expected = self._expected(configuration, known.timetable, now)
         tried = settled(known.attempts, lives, now)
         stored, attempted = _by_target(known.stored, lambda one: one[1].manifest.source.target), _by_target(tried, lambda one: one.target)
         found = {}
         for target in self._targets:
             name = target.name
-            figures = figures_of(database_of(target), stored.get(name, ()), attempted.get(name, ()), expected.get(name, ()), free)
+            mine = stored.get(name, ()), attempted.get(name, ()), expected.get(name, ())
+            figures = figures_of(database_of(target), *mine, free, gone)
             if figures:
                 found[name] = figures
         return found

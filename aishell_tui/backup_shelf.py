@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 from aishell_core.errors import AishellError, UsageError
-from aishell_core.units import format_counted
 from aishell_ops.backups.attempts import settled
-from aishell_ops.backups.catalogue import kept_entries, refresh
-from aishell_ops.backups.errors import DamagedError, StorageError, StorageFault
+from aishell_ops.backups.catalogue import expect_present, refresh
+from aishell_ops.backups.errors import DamagedError
 from aishell_ops.backups.holder import lives
 from aishell_ops.backups.ids import LATEST, find_id
 from aishell_ops.backups.layout import Spot
@@ -152,21 +150,7 @@ def opened(desk: BackupDesk, found: Shelved) -> Shelved:
 def _glance(desk: BackupDesk, address: StorageAddress) -> _Seen:
     """What the catalogue keeps, as far as it still holds; what was read anew is kept for the next time."""
     state, now = desk.authority.state_folder, desk.clock.now()
-    if address.path is not None and _is_vacant(address.path) and (known := len(kept_entries(state, str(address)).known)):
-        # An unmounted disk looks like an empty folder: that the backups are gone is not concluded from it, nor are they forgotten.
-        what = f"the folder {address} is gone or empty, and {format_counted(known, 'backup')} were known in it"
-        return _Seen(faults=(StorageError(StorageFault.MISSING, what, "mount or move it back; a new backup there makes it anew"),))
     return _seen(desk, address, lambda repository: refresh(repository, state, str(address), now))
-
-
-def _is_vacant(folder: Path) -> bool:
-    """Whether nothing at all is there: a storage that was ever written to has at least its lock."""
-    try:
-        return next(folder.iterdir(), None) is None
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
 
 
 def _look(desk: BackupDesk, address: StorageAddress) -> _Seen:
@@ -175,6 +159,7 @@ def _look(desk: BackupDesk, address: StorageAddress) -> _Seen:
 
 def _seen(desk: BackupDesk, address: StorageAddress, look: Callable[[Repository], Inventory]) -> _Seen:
     try:
+        expect_present(desk.authority.state_folder, str(address))
         with desk.repository(address) as repository:
             found = look(repository)
             beginnings = tuple(_beginning(repository, one, str(address)) for one in found.unfinished)

@@ -17,7 +17,7 @@ from aishell_core.clock import Clock
 from aishell_core.errors import AishellError
 from aishell_core.state.opening import NAME, connect
 from aishell_core.targets import Target
-from aishell_core.values import Sample, TargetId
+from aishell_core.values import Failure, FailureCode, Sample, TargetId
 from aishell_tui.places import find_places
 
 if TYPE_CHECKING:
@@ -58,6 +58,15 @@ class BackupWatch:
         """The figures of a target as of now; none where nothing is known."""
         now = self._clock.now()
         return tuple(sample for figures in self._found.get(target, ()) for sample in figures.samples(now))
+
+    def failures(self, target: TargetId) -> tuple[Failure, ...]:
+        """Why figures of a target are not known that were."""
+        now, hint = self._clock.now(), "mount or move it back; until then no good backup is at hand"
+        return tuple(
+            Failure("backups", FailureCode.MISSING, f"backup.age of {figures.database} is not known: {where} is gone or empty", hint, now)
+            for figures in self._found.get(target, ())
+            for where in figures.lost
+        )
 
     async def run(self, told: Callable[[frozenset[TargetId]], None]) -> None:
         """Read again and again until it is cancelled; `told` hears of targets of which something new is known."""

@@ -40,8 +40,8 @@ class LookPlan:
     """What one look reads: the slower tiers besides the hot one, the parts, and the time between its two hot readings.
 
     A window of 0 takes one hot reading only, and so no rates. Tiers in `rated` are read before the window too, so that what they
-    count has rates. Integrity is checked where it is given time. `beside` gives figures about a target that it does not tell itself;
-    they go with its warm reading.
+    count has rates. Integrity is checked where it is given time. `beside` gives figures about a target that it does not tell itself,
+    `lacking` why some are not known; they go with its warm reading.
     """
 
     tiers: tuple[Tier, ...] = ()
@@ -52,6 +52,7 @@ class LookPlan:
     deadlines: Schedule = field(default_factory=Schedule)
     integrity_seconds: float = 0.0
     beside: Callable[[TargetId], tuple[Sample, ...]] = lambda _target: ()
+    lacking: Callable[[TargetId], tuple[Failure, ...]] = lambda _target: ()
 
 
 async def look_at(targets: Sequence[Target], plan: LookPlan, open_collector: OpenCollector, clock: Clock) -> tuple[TargetView, ...]:
@@ -238,7 +239,12 @@ class _Look:
     def _with_beside(self, reading: Reading) -> Reading:
         if reading.tier is not Tier.WARM:
             return reading
-        return replace(reading, samples=(*reading.samples, *self._plan.beside(self._target.name)))
+        name = self._target.name
+        return replace(
+            reading,
+            samples=(*reading.samples, *self._plan.beside(name)),
+            failures=(*reading.failures, *self._plan.lacking(name)),
+        )
 
     def _fault(self, part: str, error: Exception) -> Failure:
         message = f"{type(error).__name__}: {error}"

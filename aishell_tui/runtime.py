@@ -85,9 +85,10 @@ class Runtime:
 
         def watch(target: Target) -> Watch:
             own = replace(schedule, hot_seconds=target.interval_seconds) if target.interval_seconds else schedule
-            return Watch(target, self._store, clock, open_collector, own, thresholds, self.emit, spread, self._alerts, known)
+            return Watch(target, self._store, clock, open_collector, own, thresholds, self.emit, spread, self._alerts, known, lacking)
 
         known = backups.samples if backups is not None else None
+        lacking = backups.failures if backups is not None else lambda _target: ()
         local = next((target for target in targets if target.engine == "host"), None)
         host = local or Target(HOST_NAME, Location("host", host="localhost"))
         self._alerts = AlertFeed(open_alerts, clock, (*targets, host), self) if open_alerts is not None else None

@@ -63,12 +63,16 @@ class Watch:
         jitter: Callable[[], float],
         listener: Listener | None = None,
         beside: Callable[[TargetId], tuple[Sample, ...]] | None = None,
+        lacking: Callable[[TargetId], tuple[Failure, ...]] = lambda _target: (),
     ) -> None:
-        """`beside` gives figures about a target that it does not tell itself; they are told with each of its warm readings."""
+        """`beside` gives figures about a target that it does not tell itself, `lacking` why some are not known.
+
+        They are told with each of its warm readings.
+        """
         self.shown: Demand = NOTHING
         self.needed: Demand = NOTHING
         self._listener = listener
-        self._beside = beside
+        self._beside, self._lacking = beside, lacking
         self._store = store
         self._clock = clock
         self._open = open_collector
@@ -109,7 +113,8 @@ class Watch:
         before = self.view
         # Not with a reading that brought nothing: the figures that it should have brought would count as gone.
         if self._beside is not None and reading.tier is Tier.WARM and reading.samples:
-            reading = replace(reading, samples=(*reading.samples, *self._beside(before.name)))
+            failures = (*reading.failures, *self._lacking(before.name))
+            reading = replace(reading, samples=(*reading.samples, *self._beside(before.name)), failures=failures)
         for event in (*counted_events(before, reading), *statement_events(before, reading)):
             self._emit(event)
         if _began_anew(before.facts, reading.facts):

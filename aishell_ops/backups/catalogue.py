@@ -14,7 +14,8 @@ from pathlib import Path
 
 from aishell_core.errors import AishellError
 from aishell_core.state.store import Store
-from aishell_ops.backups.errors import DamagedError
+from aishell_core.units import format_counted
+from aishell_ops.backups.errors import DamagedError, StorageError, StorageFault
 from aishell_ops.backups.layout import Spot, spot_of
 from aishell_ops.backups.models import Backup
 from aishell_ops.backups.repository import Inventory, Repository, Unfinished
@@ -101,11 +102,42 @@ def refresh(repository: Repository, state_folder: Path, address: str, now: float
 
     Raises StorageError. What cannot be kept is told all the same.
     """
+    expect_present(state_folder, address)
     entries = kept_entries(state_folder, address)
     found = overview(repository, entries, now)
     with suppress(AishellError):
         keep_entries(state_folder, entries)
     return found
+
+
+def is_vacant(address: str) -> bool:
+    """Whether a storage is a folder that is not there, or has nothing at all in it: one that was written to has at least its lock."""
+    if "://" in address:
+        return False  # that a bucket is gone is told by its cloud
+    try:
+        return next(Path(address).iterdir(), None) is None
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+
+
+def expect_present(state_folder: Path, address: str) -> None:
+    """Raise StorageError where backups were known in a folder that is gone or empty: an unmounted disk looks like that.
+
+    That they are gone is not concluded from it, nor is anything written there, which would lie on the disk below.
+    """
+    if not is_vacant(address) or not (known := len(kept_entries(state_folder, address).known)):
+        return
+    what = f"the folder {address} is gone or empty, and {format_counted(known, 'backup')} were known in it"
+    raise StorageError(StorageFault.MISSING, what, "mount or move it back; aishell backup create --new-storage begins it anew instead")
+
+
+def begin_anew(state_folder: Path, address: str) -> int:
+    """Forget what was known in a folder that is gone or empty, as in a new storage; how many backups. Raises StateError."""
+    known = tuple(kept_entries(state_folder, address).known) if is_vacant(address) else ()
+    keep_entries(state_folder, Entries(address, gone=list(known)))
+    return len(known)
 
 
 def kept_backups(connection: sqlite3.Connection, addresses: Iterable[str], now: float) -> tuple[tuple[str, Backup], ...]:

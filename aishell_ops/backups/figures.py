@@ -5,7 +5,7 @@ What is told of a moment are ages, so that a reading is made of kept moments wit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from statistics import median
@@ -78,6 +78,8 @@ class BackupFigures:
     duration_seconds: float | None = None
     growth: float | None = None
     places: tuple[Place, ...] = ()
+    lost: tuple[str, ...] = ()
+    """The storages that are gone, where the last good backup lies in none that is there: how old it is, is not known then."""
 
     @property
     def course(self) -> tuple[str, float | None, float | None, float | None, int | None]:
@@ -116,11 +118,13 @@ def figures_of(
     attempts: Sequence[Attempt],
     expected: Sequence[Expectation],
     free: Mapping[str, int | None],
+    gone: Collection[str] = (),
 ) -> tuple[BackupFigures, ...]:
     """The figures of one target, a set for each of its databases; nothing where nothing was saved, tried or planned.
 
     `database` is what the target is taken to save while there is no backup. Whether a backup is late, failed or untested is told
-    of the database that was saved last: an earlier one of the same target is not saved any more.
+    of the database that was saved last: an earlier one of the same target is not saved any more. What lies in storages that are
+    `gone` is no good backup: where there is no other, the next one is late from when the last of them was made.
     """
     by_database: dict[str, list[Stored]] = {}
     for one in stored:
@@ -133,8 +137,9 @@ def figures_of(
     found = []
     for name, mine in sorted(by_database.items()):
         backups = _each_once(mine)
-        figures = _compared(name, backups, _places(mine, backups[-1], free))
-        found.append(_with_course(figures, backups, attempts, expected) if name == current else figures)
+        figures = _compared(name, backups, _places(((at, one) for at, one in mine if at not in gone), backups[-1], free))
+        figures = _with_course(figures, backups, attempts, expected) if name == current else figures
+        found.append(_without_lost(figures, mine, gone) if gone else figures)
     return tuple(found)
 
 
@@ -198,6 +203,17 @@ def _with_course(
         untested_since=_untested_since(backups, attempts),
         failures=len(failed),
     )
+
+
+def _without_lost(figures: BackupFigures, stored: Iterable[Stored], gone: Collection[str]) -> BackupFigures:
+    """The same where only those backups are at hand that lie in storages that are there."""
+    good = [(address, backup.manifest.started_at) for address, backup in stored if is_good(backup)]
+    lost = tuple(dict.fromkeys(address for address, _ in good if address in gone))
+    at_hand = max((at for address, at in good if address not in gone), default=None)
+    if not lost or at_hand == figures.good_at:
+        return figures
+    due_at = figures.due_at and figures.good_at
+    return replace(figures, good_at=at_hand, due_at=due_at, lost=lost)
 
 
 def _due_at(good_at: float | None, first: float | None, expected: Sequence[Expectation]) -> float | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from aishell_core.errors import RefusedError
 from aishell_core.safety.perform import perform
 from aishell_core.units import format_bytes, format_counted
+from aishell_ops.backups.catalogue import expect_present
 from aishell_ops.backups.layout import Line
 from aishell_ops.backups.models import Backup
 from aishell_ops.backups.retain import Retained, retain, retention_of
@@ -66,6 +67,7 @@ class Pruning:
 
     def _groups(self) -> Iterator[_Group]:
         for address in self._addresses:
+            expect_present(self._desk.authority.state_folder, str(address))
             with self._desk.repository(address) as repository:
                 scanned = repository.scan()
             found = scanned.backups

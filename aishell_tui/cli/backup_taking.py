@@ -83,6 +83,10 @@ def create(
         Path | None,
         typer.Option("--output", metavar="FOLDER", help="To this folder, instead of the configured storage.", show_default=False),
     ] = None,
+    new_storage: Annotated[
+        bool,
+        typer.Option("--new-storage", help="Begin a storage anew whose folder is gone or empty although backups were known in it."),
+    ] = False,
     config: ConfigOption = None,
     verbose: VerboseOption = False,
     dry_run: DryRunOption = False,
@@ -93,6 +97,7 @@ def create(
 
     A backup is there when its manifest is: whatever interrupts it before leaves nothing that looks like a backup. When it
     has been made it is read back and checked, and old ones that need not be kept are removed, as the configuration says.
+    A folder that is gone or empty although backups were known in it is an unmounted disk until --new-storage says otherwise.
 
     The exit code is 0 when all is well, 1 when the backup is there but a copy, its check or retention went wrong, and 64
     or more when there is no backup. With --json each step is one line of JSON, and the last line says what was made.
@@ -105,7 +110,7 @@ def create(
     chosen = choice(context, config, None, [*(names or ()), *(database or ())])
     loaded = configuration(chosen)
     wish = _wish(name, compression, level, encrypt, format, words_of(tables), proof, verify, output, cloud, method, jobs)
-    return _carry_out(chosen, loaded, wish, dry_run=dry_run, json=json, verbose=verbose)
+    return _carry_out(chosen, loaded, wish, dry_run=dry_run, json=json, verbose=verbose, new_storage=new_storage)
 
 
 def _wish(
@@ -142,16 +147,29 @@ def _wish(
     )
 
 
-def _carry_out(chosen: Choice, loaded: Configuration, wish: Wish, *, dry_run: bool, json: bool, verbose: bool) -> int:
+def _carry_out(chosen: Choice, loaded: Configuration, wish: Wish, *, dry_run: bool, json: bool, verbose: bool, new_storage: bool) -> int:
     from aishell_tui.backup_settings import BackupSettings
     from aishell_tui.oneshot import run
 
     targets = _targets(chosen, loaded, wish, BackupSettings(loaded.backups))
     desk = desk_of(chosen, targets, loaded)
     tell_warnings(chosen, loaded)
+    if new_storage and not dry_run:
+        _begin_anew(desk, wish)
     if dry_run:
         return run(_Dry(desk, wish, json=json).plan(targets))
     return run(_Making(desk, wish, json=json, verbose=verbose).make(targets))
+
+
+def _begin_anew(desk: BackupDesk, wish: Wish) -> None:
+    """Have those storages be new ones that are gone; those that are there stay as they are."""
+    from aishell_core.units import format_counted
+    from aishell_ops.backups.catalogue import is_vacant
+
+    for address in desk.settings.of(wish).storages:
+        if is_vacant(str(address)):
+            known = desk.begin_anew(address)
+            note(printable(f"{address} is a new storage: what was known there is forgotten, {format_counted(known, 'backup')}"))
 
 
 def _targets(chosen: Choice, loaded: Configuration, wish: Wish, settings: BackupSettings) -> tuple[Target, ...]:

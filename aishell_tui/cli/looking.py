@@ -46,7 +46,7 @@ def look(
         backups.read()
     deadlines = Schedule(cold_deadline_seconds=_BRIEF_SECONDS) if brief else Schedule()
     checking = _INTEGRITY_SECONDS if integrity else 0.0
-    plan = LookPlan(tiers, demand, rated, max(0.0, seconds), loaded.thresholds, deadlines, checking, backups.samples)
+    plan = LookPlan(tiers, demand, rated, max(0.0, seconds), loaded.thresholds, deadlines, checking, backups.samples, backups.failures)
     views = run(look_at(targets, plan, open_collector, clock))
     ordered = sorted(views, key=lambda view: -view.assessment.severity.rank)
     return Looked(tuple(ordered), clock.now(), loaded.thresholds)

@@ -443,6 +443,24 @@ async def test_a_storage_that_cannot_be_read_is_said_and_is_not_taken_for_an_emp
         assert table(app).shown_rows == ()
 
 
+async def test_a_folder_that_is_gone_is_said_and_nothing_is_written_in_its_place(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    async with house.dashboard() as (app, pilot):
+        await look(app, pilot)
+        await back_up(app, pilot)
+        away = house.backups.rename(house.backups.with_name("away"))
+        await pilot.press("R")
+        await until(pilot, lambda: "is gone or empty, and 1 backup" in " ".join(text_of(app).split()))
+        await pilot.press("b")
+        await until_question(pilot, app)
+        await pilot.press("y")
+        await until_done(pilot, app, "back up")
+        assert (last_job(app), house.backups.exists()) == (("back up", Phase.FAILED), False)
+        away.rename(house.backups)
+        await pilot.press("R")
+        await until(pilot, lambda: len(seen(app)) == 1)
+
+
 async def test_half_a_backup_that_nobody_has_signed_counts_as_running_while_it_is_fresh(tmp_path: Path) -> None:
     house = House(tmp_path)
     async with house.dashboard() as (app, pilot):

@@ -393,10 +393,26 @@ def test_a_folder_that_is_gone_is_a_fault_and_its_backups_are_not_forgotten(shop
         ran = shop.backup("list")
         assert (ran.code, "is gone or empty, and 1 backup" in " ".join(ran.err.split())) == (1, True)
     assert shop.backup("verify", "latest").code == 74
+    refused = shop.backup("create", "shop")
+    assert (refused.code, "--new-storage" in refused.err) == (74, True), refused.err
+    assert shop.backup("prune").code == 74
+    assert list(shop.backups.glob("*")) == []
+    assert shop.backups.exists() is is_mount_point
     if is_mount_point:
         shop.backups.rmdir()
     away.rename(shop.backups)
-    assert shop.ids() == [id_]
+    assert shop.ids("verified") == [id_]
+
+
+def test_a_new_storage_is_made_by_an_explicit_act_alone(shop: Shop) -> None:
+    shop.create()
+    shop.backups.rename(shop.backups.with_name("away"))
+    assert shop.backup("create", "shop").code == 74
+    made = shop.backup("create", "shop", "--new-storage")
+    assert (made.code, "what was known there is forgotten, 1 backup" in made.err) == (0, True), made.err
+    assert len(shop.ids("verified")) == 1
+    again = shop.backup("create", "shop", "--new-storage")
+    assert (again.code, "forgotten" in again.err, len(shop.ids("verified"))) == (0, False, 2)
 
 
 def test_a_database_that_cannot_be_read_is_no_backup_by_its_code_and_no_next_try_is_promised(shop: Shop) -> None:

@@ -115,6 +115,22 @@ def test_figures_follow_what_is_done_without_a_look_into_the_storage(shop: Shop)
     assert "backup.size.drop" not in shop.figures()
 
 
+def test_a_storage_that_is_gone_leaves_no_good_backup_and_says_why(shop: Shop) -> None:
+    shop.create()
+    folder = shop.home / "backups"
+    away = folder.rename(folder.with_name("away"))
+    folder.mkdir()
+    figures = shop.figures()
+    assert ("backup.age" in figures, "backup.stored" in figures) == (False, False)
+    assert figures["backup.overdue"] > 0
+    (target,) = shop.told("metrics", "-d", "shop", "--window", "0")["targets"]
+    assert [f"{folder} is gone or empty" in one["message"] for one in target["failures"] if one["part"] == "backups"] == [True]
+    folder.rmdir()
+    away.rename(folder)
+    figures = shop.figures()
+    assert ("backup.age" in figures, figures["backup.overdue"]) == (True, 0)
+
+
 def test_one_that_failed_is_listed_with_its_reason_counted_and_told_in_the_state(shop: Shop) -> None:
     shop.create("--name", "nowhere", code=74)
     ((state, reason),) = shop.listed()

@@ -168,3 +168,14 @@ def test_only_the_database_that_was_saved_last_can_be_late() -> None:
     before, now = figures_of("orders", [(DISK, earlier), (DISK, backup(NOW, number=1))], [], [], {})
     assert (before.database, before.due_at, before.failures, before.good_at) == ("before", None, None, NOW - 90 * DAY)
     assert now.due_at == NOW + USUAL_SECONDS
+
+
+def test_what_lies_in_a_storage_that_is_gone_is_no_good_backup() -> None:
+    newest, older = backup(NOW, number=1), backup(NOW - 3 * DAY)
+    (alone,) = figures_of("orders", [(DISK, older), (DISK, newest)], [], [], {DISK: 5}, gone={DISK})
+    assert (alone.good_at, alone.due_at, alone.lost, alone.places) == (None, NOW, (DISK,), ())
+    assert told(alone, NOW + 60)["backup.overdue"] == 60
+    (copied,) = figures_of("orders", [(DISK, newest), (CLOUD, newest)], [], [], {}, gone={DISK})
+    assert (copied.good_at, copied.due_at, copied.lost) == (NOW, NOW + USUAL_SECONDS, ())
+    (earlier,) = figures_of("orders", [(DISK, newest), (CLOUD, older)], [], [], {}, gone={DISK})
+    assert (earlier.good_at, earlier.due_at, earlier.lost) == (NOW - 3 * DAY, NOW, (DISK,))
