@@ -16,6 +16,8 @@ CPU = "CPU"
 _STATES = ("active", "idle", "idle in transaction", "idle in transaction (aborted)")
 _RUNNING = frozenset({"active", "fastpath function call"})
 _WORKING_WAITS = frozenset({"IO", "IPC", "LWLock", "Lock", "BufferPin"})
+# A logical sender that has nothing to send: the same rest as a physical one's Activity:WalSenderMain. Named anew since 17.
+_RESTING_WAITS = frozenset({"WalSenderWaitForWAL", "WalSenderWaitForWal"})
 
 
 class Seen(NamedTuple):
@@ -57,9 +59,9 @@ class Activity:
     waits: tuple[WaitCount, ...]
 
 
-def is_busy(state: str | None, wait_class: str | None) -> bool:
+def is_busy(state: str | None, wait_class: str | None, wait: str | None = None) -> bool:
     """Whether a process does something or waits in the midst of it, rather than for something to do."""
-    if wait_class == "Activity":
+    if wait_class == "Activity" or wait in _RESTING_WAITS:
         return False
     return state in _RUNNING if state is not None else wait_class in _WORKING_WAITS
 
@@ -106,7 +108,7 @@ def seen_of(looked: Iterable[tuple[Backend, Session]]) -> Iterator[Seen]:
             state,
             wait_class,
             backend.wait_event or "",
-            is_busy(backend.state, backend.wait_event_type),
+            is_busy(backend.state, backend.wait_event_type, backend.wait_event),
             bool(backend.own),
             backend.is_client,
             session.user,

@@ -296,6 +296,23 @@ async def test_a_subscription_is_seen_on_both_sides(version: str) -> None:
             assert (await _peer_in(below, "subscription", "disabled")).active is False
 
 
+@pytest.mark.parametrize("version", _VERSIONS)
+async def test_a_sender_that_has_nothing_to_send_waits_for_nothing(version: str) -> None:
+    """Its wait event is of the class Client, unlike that of a physical one at rest."""
+    resting = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'walsender' AND wait_event ILIKE 'WalSenderWaitForWal'"
+    with _publisher_and_subscriber(version) as (publisher, _):
+
+        async def rests() -> bool:
+            return bool(publisher.execute(resting))
+
+        for demand in (NOTHING, frozenset({Part.SESSIONS})):
+            async with hot_tier(publisher) as tier:
+                await until(rests)
+                reading = await tier.read(demand)
+                assert reading.waits is not None
+                assert not [wait for wait in reading.waits if wait.wait.startswith("WalSenderWait")]
+
+
 @pytest.mark.parametrize("version", ["15", "18"])
 async def test_errors_of_a_subscription_are_counted(version: str) -> None:
     with _publisher_and_subscriber(version) as (publisher, subscriber):

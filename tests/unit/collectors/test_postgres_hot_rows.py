@@ -65,24 +65,29 @@ def value(samples: tuple[Sample, ...], metric: Metric, label: str = "") -> float
 
 
 @pytest.mark.parametrize(
-    ("state", "wait_class", "busy"),
+    ("state", "wait_class", "wait", "busy"),
     [
-        ("active", None, True),
-        ("active", "Lock", True),
-        ("active", "Client", True),
-        ("active", "Activity", False),
-        ("fastpath function call", None, True),
-        ("idle", "Client", False),
-        ("idle in transaction", "Client", False),
-        (None, "Activity", False),
-        (None, "Timeout", False),
-        (None, "IO", True),
-        (None, "LWLock", True),
-        (None, None, False),
+        ("active", None, None, True),
+        ("active", "Lock", None, True),
+        ("active", "Client", None, True),
+        ("active", "Activity", None, False),
+        ("fastpath function call", None, None, True),
+        ("idle", "Client", None, False),
+        ("idle in transaction", "Client", None, False),
+        (None, "Activity", None, False),
+        (None, "Timeout", None, False),
+        (None, "IO", None, True),
+        (None, "LWLock", None, True),
+        (None, None, None, False),
+        ("active", "Client", "WalSenderWriteData", True),
+        ("active", "Client", "WalSenderWaitForWAL", False),
+        ("active", "Client", "WalSenderWaitForWal", False),
     ],
 )
-def test_a_session_is_busy_while_it_works_or_waits_in_its_work(state: str | None, wait_class: str | None, busy: bool) -> None:
-    assert is_busy(state, wait_class) is busy
+def test_a_session_is_busy_while_it_works_or_waits_in_its_work(
+    state: str | None, wait_class: str | None, wait: str | None, busy: bool
+) -> None:
+    assert is_busy(state, wait_class, wait) is busy
 
 
 def test_waiting_for_nothing_the_server_knows_of_is_being_on_the_cpu() -> None:

@@ -7,7 +7,8 @@ WITH /* aishell */ seen AS MATERIALIZED (
         pid, backend_type, state, wait_event_type, wait_event, usesysid, datid, application_name, query_id, query,
         query_start, xact_start, state_change,
         coalesce(
-            CASE WHEN wait_event_type = 'Activity' THEN false
+            -- A logical sender that has nothing to send rests as a physical one does; its event is of another class, and named anew since 17.
+            CASE WHEN wait_event_type = 'Activity' OR wait_event IN ('WalSenderWaitForWAL', 'WalSenderWaitForWal') THEN false
                 WHEN state IS NOT NULL THEN state IN ('active', 'fastpath function call')
                 ELSE wait_event_type IN ('IO', 'IPC', 'LWLock', 'Lock', 'BufferPin')
             END, false) AS busy,
