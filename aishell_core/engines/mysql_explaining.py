@@ -78,8 +78,8 @@ def checked(sql: str) -> tuple[str, bool]:
 def plans_a_change(command: str) -> bool:
     """Whether a command asks for the plan of a change, and makes none: EXPLAIN and its like without ANALYZE, before one statement."""
     pieces = list(tokens(command.strip().rstrip(";")))
-    # A comment may be code to the server, or hide where the statement begins.
-    if any(piece.kind is TokenKind.COMMENT or piece.text in {";", "#"} for piece in pieces):
+    # A comment may be code to the server, or hide where the statement begins; to MySQL, $$ opens no text.
+    if any(piece.kind is TokenKind.COMMENT or piece.text in {";", "#"} or piece.text[:1] == "$" for piece in pieces):
         return False
     words = [piece.text.upper() for piece in pieces if piece.kind is TokenKind.WORD]
     if not words or pieces[0].text.upper() != words[0] or words[0] not in _PLANNING:

@@ -32,13 +32,17 @@ class Token(NamedTuple):
 
 
 # Every alternative is linear: an unterminated quote or comment runs to the end of the text instead of backtracking.
+# The tag of a dollar quote may be of any signs beyond ASCII, as PostgreSQL's lexer has it. A digit before one is a value of
+# its own: $1$$x$$ are two pieces. What stands in brackets is a name where it looks like one; it may be a list of values.
 _TOKEN = re.compile(
     r"""\s+
     | (?P<COMMENT> --[^\n]* | /\*.*?(?:\*/|\Z) )
-    | (?P<LITERAL> [xX]?'[^']*(?:''[^']*)*(?:'|\Z) )
-    | (?P<QUOTED> "[^"]*(?:""[^"]*)*(?:"|\Z) | `[^`]*(?:``[^`]*)*(?:`|\Z) | \[[^\]]*(?:\]|\Z) )
+    | (?P<LITERAL> [xX]?'[^']*(?:''[^']*)*(?:'|\Z)
+        | [eE]'[^'\\]*(?:(?:\\.|'')[^'\\]*)*(?:'|\\?\Z)
+        | \$(?P<TAG>(?:[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_\x80-\U0010ffff]*)?)\$.*?(?:\$(?P=TAG)\$|\Z) )
+    | (?P<QUOTED> "[^"]*(?:""[^"]*)*(?:"|\Z) | `[^`]*(?:``[^`]*)*(?:`|\Z) | \[[^\W\d][^\]'$,]*(?:\]|\Z) )
     | (?P<NUMBER> 0[xX][0-9a-fA-F]+ | (?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)? )
-    | (?P<PLACEHOLDER> \?[0-9]* | [:@$][\w$]+ )
+    | (?P<PLACEHOLDER> \?[0-9]* | [:@$][0-9]+(?!\w) | [:@]\w[\w$]* | \$[\w$]+ )
     | (?P<WORD> [^\W\d][\w$]* )
     | (?P<SIGN> <> | <= | >= | != | == | \|\| | << | >> | ->> | -> | . )
     """,

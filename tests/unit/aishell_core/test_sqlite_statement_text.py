@@ -48,6 +48,35 @@ def test_a_shape_reads_well() -> None:
     assert normalise(sql) == shape
 
 
+@pytest.mark.parametrize(
+    ("sql", "shape"),
+    [
+        ("SELECT 1 WHERE a <> $$secret-words and 4711$$ AND b", "SELECT ? WHERE a <> ? AND b"),
+        ("SELECT $tag$secret words here$tag$, b", "SELECT ?, b"),
+        ("SELECT $a$secret $$ more $b$ words $$ it's $a$, b", "SELECT ?, b"),
+        ("SELECT $t$secret $T$ more $t1$ words$t$ AS x", "SELECT ? AS x"),
+        ("SELECT $ü🙂_2$secret words$ü🙂_2$ AS x", "SELECT ? AS x"),
+        ("SELECT $$secret -- words\n/* $ */ 'more$$ AS x", "SELECT ? AS x"),
+        ("SELECT $$secret$$$$words more$$", "SELECT ? ?"),
+        ("SELECT @$$-4711 secret$$, a[1:$$2 secret$$]", "SELECT @ ?, a [ ? : ? ]"),
+        ("SELECT $1$$secret words$$, 1$$secret words$$", "SELECT ? ?, ? ?"),
+        ("f($$secret words$$,$x$more$x$)", "f(?, ?)"),
+        ("SELECT a FROM t WHERE b = $$secret words", "SELECT a FROM t WHERE b = ?"),
+        ("SELECT a FROM t WHERE b = $tag$secret words $ta", "SELECT a FROM t WHERE b = ?"),
+        (r"SELECT E'it\'s secret \\\' words' AS x, e'it''s secret\\' AS y", "SELECT ? AS x, ? AS y"),
+        ("SELECT ARRAY['secret]', $$words]$$, a, 4711], b[i]", "SELECT ARRAY [ ?, ?, a, ? ], b [i]"),
+        ("SELECT E'secret\\", "SELECT ?"),
+    ],
+)
+def test_texts_as_postgresql_writes_them_are_blanked_whole(sql: str, shape: str) -> None:
+    assert normalise(sql) == shape
+
+
+def test_a_dollar_within_a_name_or_before_a_number_opens_no_text() -> None:
+    assert normalise("SELECT a$b$c, v$session, x$$ FROM t") == "SELECT a$b$c, v$session, x$$ FROM t"
+    assert normalise("SELECT $1::int, b WHERE c = $2 AND d = $name") == "SELECT ? : ?, b WHERE c = ? AND d = ?"
+
+
 @given(st.text() | _SQL)
 def test_any_text_has_a_shape_and_the_shape_is_its_own(sql: str) -> None:
     shape = normalise(sql)
