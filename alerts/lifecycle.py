@@ -3,6 +3,7 @@
     inactive -> pending -> firing <-> recovering -> resolved -> inactive
 
 - A condition that holds for `for_seconds` fires at the first evaluation at which it has; one that fails before is dropped.
+  So with each level by itself: the worse one is reached when its own condition has held for as long.
 - An alert ends when the rule's clear condition holds, and goes on for `keep_firing_seconds`. Between the triggers and the
   clear condition it stays, at its rule's lowest level: that level is then the same whichever way the figure came.
 - Figures that are missing or in error end nothing and begin nothing, unless the rule says so, or their target goes on without
@@ -132,6 +133,7 @@ def shifted(alert: Alert, seconds: float) -> Alert:
         unhealthy_since=moved(alert.unhealthy_since),
         evaluated_at=moved(alert.evaluated_at),
         lowered_at=moved(alert.lowered_at),
+        worse_since=moved(alert.worse_since),
         flips=tuple(at + seconds for at in alert.flips),
         held_since=moved(alert.held_since),
         held_until=moved(alert.held_until),
@@ -145,6 +147,7 @@ def paused(alert: Alert, seconds: float) -> Alert:
         alert,
         since=alert.since + seconds if pending and alert.since is not None else alert.since,
         recovering_since=None if alert.recovering_since is None else alert.recovering_since + seconds,
+        worse_since=None if alert.worse_since is None else alert.worse_since + seconds,
         unhealthy_since=None if alert.unhealthy_since is None else alert.unhealthy_since + seconds,
         evaluated_at=None if alert.evaluated_at is None else alert.evaluated_at + seconds,
     )
@@ -178,6 +181,7 @@ def _goes_on(alert: Alert, judgement: Judgement) -> bool:
     return (
         alert.phase is Phase.FIRING
         and judgement.level is alert.level
+        and alert.worse_since is None
         and judgement.health is alert.health is Health.OK
         and judgement.value == alert.value
         and judgement.threshold == alert.threshold
@@ -232,6 +236,8 @@ def _verdict(rule: Rule, alert: Alert, judgement: Judgement, now: float) -> _Ver
 def _frozen(alert: Alert, evaluated_at: float | None, now: float) -> Alert:
     """The alert after a stretch of which nothing is known: it counts towards neither firing nor recovering."""
     unknown = now - evaluated_at if evaluated_at is not None else 0.0
+    if alert.worse_since is not None:
+        alert = replace(alert, worse_since=alert.worse_since + unknown)
     if alert.phase is Phase.PENDING and alert.since is not None:
         return replace(alert, since=alert.since + unknown)
     if alert.phase is Phase.RECOVERING and alert.recovering_since is not None:
@@ -240,9 +246,10 @@ def _frozen(alert: Alert, evaluated_at: float | None, now: float) -> Alert:
 
 
 def _begun(turn: _Turn, level: Level) -> _Turn:
-    begun = replace(_at_level(turn, level), phase=Phase.PENDING, since=turn.now)
+    begun = replace(_at_level(turn, level), phase=Phase.PENDING, since=turn.now, worse_since=None)
+    begun = _waiting_for(turn, begun, level)
     if turn.rule.for_seconds <= 0:
-        return _fired(turn, begun)
+        return _fired(turn, replace(begun, worse_since=None))
     return turn.to(ChangeKind.PENDING, begun)
 
 
@@ -251,11 +258,11 @@ def _from_pending(turn: _Turn, verdict: _Verdict) -> _Turn:
     if verdict.level is None:
         # One that was resolved a moment ago is still to be seen as that.
         phase = Phase.RESOLVED if alert.resolved_at is not None else Phase.INACTIVE
-        return turn.to(ChangeKind.DROPPED, replace(alert, phase=phase, since=None))
-    alert = _at_level(turn, verdict.level)
+        return turn.to(ChangeKind.DROPPED, replace(alert, phase=phase, since=None, worse_since=None))
+    alert = _waiting_for(turn, _at_level(turn, verdict.level), verdict.level)
     since = alert.since if alert.since is not None else turn.now
     if turn.now - since >= turn.rule.for_seconds:
-        return _fired(turn, alert)
+        return _fired(turn, replace(alert, worse_since=None) if _is_reached(turn, alert) else _at_lowest(turn, alert))
     return turn._replace(alert=alert)
 
 
@@ -274,15 +281,41 @@ def _from_active(turn: _Turn, verdict: _Verdict) -> _Turn:
     alert, now = turn.alert, turn.now
     if verdict.is_clear and verdict.level is None:
         if turn.rule.keep_firing_seconds > 0 and alert.phase is Phase.FIRING:
-            return turn.to(ChangeKind.RECOVERING, replace(alert, phase=Phase.RECOVERING, recovering_since=now))
+            return turn.to(ChangeKind.RECOVERING, replace(alert, phase=Phase.RECOVERING, recovering_since=now, worse_since=None))
         since = alert.recovering_since if alert.recovering_since is not None else now
         if now - since < turn.rule.keep_firing_seconds:
             return turn
         return turn.to(ChangeKind.RESOLVED, flipped(_over(alert, now), now, turn.rule.damping))
     if alert.phase is Phase.RECOVERING:
         turn = turn.to(ChangeKind.REFIRED, replace(alert, phase=Phase.FIRING, recovering_since=None))
-    level = verdict.level if verdict.level is not None else min(turn.rule.triggers, key=_rank_of).level
-    return turn if level is alert.level else _at_other_level(turn, level)
+    level = verdict.level if verdict.level is not None else _lowest(turn.rule)
+    if level.rank <= alert.level.rank:
+        turn = turn._replace(alert=replace(turn.alert, worse_since=None)) if alert.worse_since is not None else turn
+        return turn if level is alert.level else _at_other_level(turn, level)
+    waiting = _waiting_for(turn, turn.alert, level)
+    if not _is_reached(turn, waiting):
+        return turn._replace(alert=waiting)
+    return _at_other_level(turn._replace(alert=replace(waiting, worse_since=None)), level)
+
+
+def _waiting_for(turn: _Turn, alert: Alert, level: Level) -> Alert:
+    """The alert with since when a worse level than its rule's lowest is seen."""
+    if level.rank <= _lowest(turn.rule).rank:
+        return alert if alert.worse_since is None else replace(alert, worse_since=None)
+    return alert if alert.worse_since is not None else replace(alert, worse_since=turn.now)
+
+
+def _is_reached(turn: _Turn, alert: Alert) -> bool:
+    """Whether the level that is seen now has been for as long as the rule asks; its lowest one counts from the alert's begin."""
+    return alert.worse_since is None or turn.now - alert.worse_since >= turn.rule.for_seconds
+
+
+def _at_lowest(turn: _Turn, alert: Alert) -> Alert:
+    return replace(_at_level(turn._replace(alert=alert), _lowest(turn.rule)), worse_since=alert.worse_since)
+
+
+def _lowest(rule: Rule) -> Level:
+    return min(rule.triggers, key=_rank_of).level
 
 
 def _at_other_level(turn: _Turn, level: Level) -> _Turn:
@@ -303,7 +336,9 @@ def _at_level(turn: _Turn, level: Level) -> Alert:
 
 
 def _over(alert: Alert, now: float) -> Alert:
-    return replace(alert, phase=Phase.RESOLVED, resolved_at=now, recovering_since=None, lowered_at=None, acknowledgement=None)
+    return replace(
+        alert, phase=Phase.RESOLVED, resolved_at=now, recovering_since=None, lowered_at=None, worse_since=None, acknowledgement=None
+    )
 
 
 def _rank_of(trigger: Trigger) -> int:

@@ -151,6 +151,8 @@ class Alert:
     """The last evaluation that brought anything new; one that only says again what is known here leaves it."""
     lowered_at: float | None = None
     """When its level last fell since it fired: to rise again after that is flapping too."""
+    worse_since: float | None = None
+    """Since when a worse level's condition holds than the lowest of its rule, while it has not held for as long as the rule asks."""
     flips: tuple[float, ...] = ()
     """When it fired, was resolved, or rose again lately, oldest first: what the damping of flapping goes by."""
     held_since: float | None = None

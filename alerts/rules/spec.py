@@ -205,7 +205,9 @@ class RuleSpec(Spec):
         description="What ends it, whole or as a comparison; else it ends when no condition holds any more.",
         examples=["< 75%"],
     )
-    for_: Span = Field(default=0.0, alias="for", description="How long the condition holds before it fires.", examples=["2m"])
+    for_: Span = Field(
+        default=0.0, alias="for", description="How long the condition holds before it fires, that of each level by itself.", examples=["2m"]
+    )
     keep_firing_for: Span = Field(default=0.0, description="How long it fires on after its end.", examples=["5m"])
     min_samples: Samples = Field(default=1, description="So many readings a window needs at least, else it has no data.")
     targets: Annotated[TargetsSpec, BeforeValidator(lambda value: {"name": value} if isinstance(value, str | list) else value)] = Field(

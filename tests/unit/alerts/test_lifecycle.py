@@ -87,11 +87,31 @@ def test_a_change_of_level_is_one_change_of_the_same_alert() -> None:
     assert alert == after
 
 
-def test_a_level_that_changes_while_it_waits_is_that_of_the_moment_it_fires() -> None:
-    alert, changes = lived(a_rule(levels=BOTH, for_seconds=5), (0, breach()), (2, breach(Level.CRITICAL)), (5, breach(Level.CRITICAL)))
-    assert kinds(changes) == ["pending", "fired"]
-    assert alert is not None
-    assert (alert.level, dict(alert.labels)["severity"]) == (Level.CRITICAL, "critical")
+def levels_of(*seen: tuple[float, Judgement]) -> list[tuple[str, str]]:
+    """What happened, and at which level, under a rule of two levels that waits for five seconds."""
+    _alert, changes = lived(a_rule(levels=BOTH, for_seconds=5), *seen)
+    for change in changes:
+        assert dict(change.after.labels)["severity"] == str(change.after.level)
+    return [(str(change.kind), str(change.after.level)) for change in changes]
+
+
+def test_the_worse_level_is_reached_when_it_has_been_seen_for_as_long_as_the_rule_says() -> None:
+    worse = breach(Level.CRITICAL)
+    waiting = ("pending", "warning")
+    assert levels_of((0, worse), (5, worse)) == [("pending", "critical"), ("fired", "critical")]
+    assert levels_of((0, breach()), (2, worse), (5, worse)) == [waiting, ("fired", "warning")]
+    assert levels_of((0, breach()), (2, worse), (5, worse), (7, worse)) == [waiting, ("fired", "warning"), ("level", "critical")]
+    assert levels_of((0, breach()), (5, breach()), (6, worse), (7, breach())) == [waiting, ("fired", "warning")]
+    again = [(0, breach()), (5, breach()), (6, worse), (8, breach()), (9, worse), (12, worse)]
+    assert levels_of(*again) == [waiting, ("fired", "warning")]
+    assert levels_of(*again, (14, worse)) == [waiting, ("fired", "warning"), ("level", "critical")]
+
+
+def test_the_time_without_figures_counts_for_no_level() -> None:
+    worse = breach(Level.CRITICAL)
+    seen = [(0, breach()), (5, breach()), (6, worse), (9, missing()), (12, missing()), (13, worse)]
+    assert [kind for kind, level in levels_of(*seen) if level == "critical"] == []
+    assert levels_of(*seen, (17, worse))[-1] == ("level", "critical")
 
 
 def test_it_goes_on_for_a_while_after_it_is_clear_and_a_new_breach_ends_the_recovery() -> None:

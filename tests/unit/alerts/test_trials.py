@@ -112,7 +112,8 @@ def test_an_amount_takes_the_units_that_fit() -> None:
 def test_it_judges_as_production_does_from_pending_to_resolved() -> None:
     text = one(
         "{at: 50s, alerts: none}, {at: 1m, alerts: [{phase: pending, level: warning}]}, {at: 80s, alerts: pending},"
-        " {at: 90s, alerts: [{level: warning, value: 90%}]}, {at: 160s, alerts: [{level: critical, labels: {severity: critical},"
+        " {at: 90s, alerts: [{level: warning, value: 90%}]}, {at: 180s, alerts: warning},"
+        " {at: 190s, alerts: [{level: critical, labels: {severity: critical},"
         ' annotations: {summary: "test at 0.99"}}]}, {at: 270s, alerts: warning}, {at: 390s, alerts: resolved}, {at: 6m, alerts: none}'
     )
     assert differences(text) == []
