@@ -170,7 +170,7 @@ class RuleJudge:
         found += [self._watched(key, tick, statuses) for key in watched if key not in breaching]
         if self.rule.no_data.policy is not Absence.KEEP:
             known = breaching.keys() | set(watched)
-            found += [self._no_data(key, tick, statuses) for key in self._lacking(tick, statuses) if key not in known]
+            found += [self._no_data(key, tick, statuses) for key in self._lacking(tick, statuses, watched) if key not in known]
         self._of = of if not watched and len(levels) == 1 else None
         self._found = found
         return found
@@ -235,8 +235,11 @@ class RuleJudge:
         reason = _OVER if is_over else next((state.why_unknown(key) for state in unknown), "")
         return Judgement(self.rule.name, key, None, False, health=Health.NO_DATA, reason=reason, is_over=is_over)
 
-    def _lacking(self, tick: Tick, statuses: Mapping[InstanceKey, int]) -> Iterator[InstanceKey]:
-        """The instances of which it is not known whether they breach, and the targets that have no instance at all."""
+    def _lacking(self, tick: Tick, statuses: Mapping[InstanceKey, int], watched: Collection[InstanceKey]) -> Iterator[InstanceKey]:
+        """The instances of which it is not known whether they breach, and the targets that have no instance at all.
+
+        A figure that is gone, and that an alert goes on to tell of, is the target's: it lacks no other one.
+        """
         seen: set[InstanceKey] = set()
         for state in self._triggers(0):
             state.refresh(tick)
@@ -244,7 +247,7 @@ class RuleJudge:
                 if key not in seen and self._is_for(key) and self._can_have(key.target):
                     seen.add(key)
                     yield key
-        there = {key.target for state in self._triggers(0) for key in state.truth.index.keys}
+        there = {key.target for state in self._triggers(0) for key in state.truth.index.keys} | {key.target for key in watched}
         if TargetId("") not in there and self._engines is not None:
             for target in self._board.traits:
                 key = self._board.indexes.key(target)

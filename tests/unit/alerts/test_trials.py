@@ -274,6 +274,17 @@ def test_a_rule_that_is_wrong_is_told_and_its_tests_are_not_run() -> None:
     assert file.trials == ()
 
 
+def test_a_figure_that_is_gone_is_one_alert_under_a_rule_that_alerts_on_missing_figures() -> None:
+    """Also when it is so long ago that the target is known to have no such figure at all."""
+    rules = "rules: [{name: gone, condition: 'redis.keys{database=\"7\"} > 10', no_data: alert, targets: {engine: redis}}]\n"
+    alike = "alerts: [{phase: firing, labels: {database: '7'}}]"
+    text = (
+        "tests: [{interval: 5s, series: {'redis.keys{database=\"7\"}': 20x12 stale, up: 1x200, redis.clients.blocked: 0x200},"
+        f" checks: [{{at: 3m, {alike}}}, {{at: 8m, {alike}}}, {{at: 15m, {alike}}}]}}]\n"
+    )
+    assert differences(text, rules) == []
+
+
 def test_the_example_of_the_page_passes(tmp_path: Path) -> None:
     page = (Path(__file__).parents[3] / "docs" / "alerts-trying.md").read_text(encoding="utf-8")
     (tmp_path / "rules.yaml").write_text(page.partition("```yaml\n")[2].partition("```")[0])
