@@ -240,6 +240,8 @@ class AishellApp(App[int]):
     def action_refresh_now(self) -> None:
         """Read everything now."""
         self.runtime.refresh()
+        if self.front is not None:
+            self.front.ask_anew()
 
     def action_interval(self, steps: int) -> None:
         """Read more or less often."""

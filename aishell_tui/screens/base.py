@@ -197,6 +197,9 @@ class DashboardScreen(OutputScreen):
         self.dashboard.runtime.want(self.demanded_target(look), self.demand())
         self.show(self.dashboard.frame, look)
 
+    def ask_anew(self) -> None:
+        """Ask again for what this screen asks for itself, beside what is read all the time; nothing on most."""
+
     def recall(self, target: TargetId) -> None:
         """Read the kept history of a target in the background when the window needs it."""
         wanted = self.kept.missing(target, self.dashboard.look, self.dashboard.frame.at)

@@ -23,6 +23,11 @@ def may_plan_all_the_same(screen: DashboardScreen, view: TargetView | None) -> b
     return view is not None and not view.target.read_only and not dashboard.look.read_only and dashboard.options.authorise is not None
 
 
+def is_asking(screen: DashboardScreen) -> bool:
+    """Whether the screen waits for a plan at this moment."""
+    return any(each.node is screen and each.group == "explain" and not each.is_finished for each in screen.workers)
+
+
 def ask_first(
     screen: DashboardScreen, authority: Authority, attempt: Attempt, question: Confirmation, go_on: Callable[[Attempt], None]
 ) -> None:

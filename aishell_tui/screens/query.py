@@ -19,9 +19,10 @@ from aishell_tui.look import Look
 from aishell_tui.plans import judged_plan, lacks_values, measured_seconds, plan_words
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.bindings import bindings_of, footer_hints
-from aishell_tui.screens.plan_asking import ask_first, may_plan_all_the_same
+from aishell_tui.screens.plan_asking import ask_first, is_asking, may_plan_all_the_same
 from aishell_tui.screens.plan_questions import measuring_question, planning_question, why_no_plan, why_unmeasured
 from aishell_tui.screens.plan_records import attempt_to_measure, attempt_to_plan, recorded
+from aishell_tui.screens.plan_tries import PlanTries
 from aishell_tui.screens.query_data import formatted, latency_data, runner_lines, running, summary_line
 from aishell_tui.text import why_unknown
 from collectors.contract import Demand
@@ -65,6 +66,8 @@ class QueryScreen(DashboardScreen):
         self._target = target
         self._statement = statement
         self._measuring = False
+        self._tries = PlanTries()
+        self._cost_a_question = False
         self._unplanned: tuple[Statement, ConsentError] | None = None
         self._most_runners = 0
 
@@ -85,6 +88,15 @@ class QueryScreen(DashboardScreen):
     def on_mount(self) -> None:
         """Show what is known, and ask for the plan."""
         super().on_mount()
+        self._ask_for_plan()
+
+    def ask_anew(self) -> None:
+        """Ask for the plan again, unless one is shown for which a person was asked first."""
+        if not self._measuring and not self._cost_a_question and not is_asking(self):
+            self._ask_for_plan()
+
+    def _ask_for_plan(self) -> None:
+        self._tries.left()
         self.run_worker(self._explain(self._statement), group="explain", exclusive=True)
 
     def on_resize(self, event: events.Resize) -> None:
@@ -111,7 +123,11 @@ class QueryScreen(DashboardScreen):
         except AishellError as error:
             self._unplanned = (statement, error) if isinstance(error, ConsentError) else None
             self._say_plan("plan", why_no_plan(error, may_ask=may_plan_all_the_same(self, view)))
+            if consented is None:
+                self._tries.failed(error, self.dashboard.frame.at)
             return
+        self._tries.succeeded()
+        self._cost_a_question = consented is not None
         self._show_plan("plan", plan)
 
     def _say_plan(self, title: str, text: str, role: Role = "unknown") -> None:
@@ -192,6 +208,8 @@ class QueryScreen(DashboardScreen):
 
     def _measure(self, authority: Authority, statement: Statement, attempt: Attempt) -> None:
         self._measuring = True
+        self._cost_a_question = False
+        self._tries.left()
         tree = self.query_one("#plan", PlanTree)
         tree.set_heading(Heading("plan", ((f"measuring, at most {format_duration(_MEASURE_SECONDS)} …", "accent"),)))
         self.run_worker(self._analyze(authority, statement, attempt), group="explain", exclusive=True)
@@ -209,6 +227,7 @@ class QueryScreen(DashboardScreen):
             return
         finally:
             self._measuring = False
+        self._cost_a_question = True
         self._show_plan(f"measured plan, {format_value(measured_seconds(plan), Unit.SECONDS)}", plan)
 
     def show_body(self, frame: Frame, look: Look) -> None:
@@ -218,6 +237,8 @@ class QueryScreen(DashboardScreen):
             return
         found = next((each for each in view.statements or () if digest_key(each) == digest_key(self._statement)), self._statement)
         self._statement = found
+        if view.target_failure is None and self._tries.is_due(frame.at):
+            self._ask_for_plan()
         spent = sum(each.total_milliseconds for each in view.statements or ())
         self.query_one("#summary", TextView).set_lines((summary_line(found, found.total_milliseconds / spent if spent else None),))
         self.recall(view.name)

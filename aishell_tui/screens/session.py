@@ -17,9 +17,10 @@ from aishell_tui.part_ages import fresh_and_stale
 from aishell_tui.plans import judged_plan, plan_words
 from aishell_tui.screens.bindings import bindings_of
 from aishell_tui.screens.fields import field_lines
-from aishell_tui.screens.plan_asking import ask_first, may_plan_all_the_same
+from aishell_tui.screens.plan_asking import ask_first, is_asking, may_plan_all_the_same
 from aishell_tui.screens.plan_questions import planning_question, why_no_plan
 from aishell_tui.screens.plan_records import attempt_to_plan, recorded
+from aishell_tui.screens.plan_tries import PlanTries
 from aishell_tui.screens.query_data import formatted
 from aishell_tui.screens.session_acts import ActingScreen
 from aishell_tui.screens.sessions_detail import Surroundings, end_sentence, lock_lines, session_fields
@@ -50,6 +51,8 @@ class SessionScreen(ActingScreen):
         self._target = target
         self._session = session
         self._explain_at_once = explain
+        self._tries = PlanTries()
+        self._cost_a_question = False
         self._unplanned: tuple[Session, ConsentError] | None = None
 
     def compose_body(self) -> ComposeResult:
@@ -87,6 +90,8 @@ class SessionScreen(ActingScreen):
             if found.text != self._session.text:
                 self.query_one("#session-sql", SqlView).set_sql(formatted(found.text))
             self._session = found
+        if view.target_failure is None and self._tries.is_due(frame.at):
+            self._ask_for_plan()
         sessions = {each.id: each for each in view.sessions or ()}
         around = Surroundings(sessions, view.lock_waits or (), view.part_at.get(Part.SESSIONS, frame.at), frame.at)
         self._show_fields(view, around, gone=found is None, now=frame.at)
@@ -126,13 +131,22 @@ class SessionScreen(ActingScreen):
         view, unplanned, authorise = self.dashboard.frame.view(self._target), self._unplanned, self.dashboard.options.authorise
         asks = unplanned is not None and unplanned[0].text == self._session.text and may_plan_all_the_same(self, view)
         if view is None or unplanned is None or authorise is None or not asks:
-            self.run_worker(self._explain(self._session), group="explain", exclusive=True)
+            self._ask_for_plan()
             return
         session, error = unplanned
         authority = authorise()
         attempt = attempt_to_plan(authority, view.target, session.text, session.database)
         go_on = partial(self._plan_all_the_same, authority, session)
         ask_first(self, authority, attempt, planning_question(attempt, error), go_on)
+
+    def ask_anew(self) -> None:
+        """Ask for the plan again where one was asked for, unless one is shown for which a person was asked first."""
+        if self.query_one("#session-plan", PlanTree).display and not self._cost_a_question and not is_asking(self):
+            self._ask_for_plan()
+
+    def _ask_for_plan(self) -> None:
+        self._tries.left()
+        self.run_worker(self._explain(self._session), group="explain", exclusive=True)
 
     def _plan_all_the_same(self, authority: Authority, session: Session, attempt: Attempt) -> None:
         self.run_worker(self._explain(session, (authority, attempt)), group="explain", exclusive=True)
@@ -159,7 +173,11 @@ class SessionScreen(ActingScreen):
         except AishellError as error:
             self._unplanned = (session, error) if isinstance(error, ConsentError) else None
             self._say_plan(why_no_plan(error, may_ask=may_plan_all_the_same(self, view)))
+            if consented is None:
+                self._tries.failed(error, self.dashboard.frame.at)
             return
+        self._tries.succeeded()
+        self._cost_a_question = consented is not None
         judged = judged_plan(plan)
         words, has_costly = plan_words(judged)
         tree = self.query_one("#session-plan", PlanTree)

@@ -6,7 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.live.test_sessions_screens_postgres import dashboard, text_of, until
+from aishell_core.values import Ability, Session, Statement
+from aishell_tui.app import AishellApp
+from aishell_tui.screens.query import QueryScreen
+from aishell_tui.screens.session import SessionScreen
+from tests.live.test_sessions_screens_postgres import TARGET, dashboard, text_of, until
 from tests.servers.postgres import PostgresServer, postgres
 
 READ = "SELECT amount FROM stock WHERE id = 7"
@@ -32,3 +36,36 @@ async def test_a_reset_of_the_statistics_in_the_server_begins_a_new_span_and_is_
         await until(pilot, lambda: "since reset" in text_of(app) and "counted anew by the server since" in text_of(app))
         await pilot.press("8")
         await until(pilot, lambda: "the statistics of statements were reset" in text_of(app))
+
+
+def statement(text: str) -> Statement:
+    return Statement(digest="1", text=text, calls=1.0, total_milliseconds=1.0, database="postgres")
+
+
+def reads_plans(app: AishellApp) -> bool:
+    return any(Ability.EXPLAIN in view.abilities for view in app.frame.targets)
+
+
+@pytest.mark.parametrize("of_session", [False, True])
+async def test_a_plan_that_a_frozen_server_did_not_give_comes_by_itself_after_the_thaw(server: PostgresServer, of_session: bool) -> None:
+    seen = Session("1", database="postgres", text="SELECT * FROM stock WHERE amount > 7")
+    async with dashboard(server) as (app, pilot):
+        await until(pilot, lambda: reads_plans(app))
+        with server.frozen():
+            app.push_screen(SessionScreen(TARGET, seen, explain=True) if of_session else QueryScreen(TARGET, statement(seen.text)))
+            await until(pilot, lambda: "n/a: 127.0.0.1" in text_of(app))
+        await until(pilot, lambda: "Seq Scan on stock" in text_of(app))
+
+
+async def test_reading_everything_now_asks_for_the_plan_again(server: PostgresServer) -> None:
+    async with dashboard(server) as (app, pilot):
+        await until(pilot, lambda: reads_plans(app))
+        app.push_screen(QueryScreen(TARGET, statement("SELECT * FROM later")))
+        await until(pilot, lambda: '"later" does not exist' in text_of(app))
+        server.execute("CREATE TABLE later (id int)")
+        await pilot.press("R")
+        await until(pilot, lambda: "Seq Scan on later" in text_of(app))
+        server.execute("ALTER TABLE later RENAME TO gone", "CREATE VIEW later AS SELECT id FROM gone")
+        await pilot.press("f5")
+        await until(pilot, lambda: "Seq Scan on gone" in text_of(app))
+        server.execute("DROP VIEW later", "DROP TABLE gone")
