@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from aishell_core.state.lease import WriterLease
 from aishell_ops.backups.book import Run, RunOutcome
 from aishell_ops.backups.registry import saved_engines
-from aishell_ops.backups.scheduler import LOCK_NAME, next_starts
+from aishell_ops.backups.scheduler import next_starts
 from aishell_tui.backup_jobs import Timetable, planned, targets_of, with_kept
 from aishell_tui.backup_settings import NO_INCREMENTS
 from aishell_tui.config.backup_layers import LoadedJob
@@ -70,16 +67,3 @@ def _note(job: LoadedJob, configuration: Configuration) -> str:
     if job.spec.incremental:
         return NO_INCREMENTS
     return "; ".join(what for what, _ in lost_names(job, configuration))
-
-
-def is_hosted(state_folder: Path) -> bool:
-    """Whether a program runs the schedules now, this one or another: it holds the lock."""
-    lock = state_folder / LOCK_NAME
-    if not lock.exists():
-        return False
-    lease = WriterLease(lock)
-    with contextlib.suppress(OSError):
-        free = lease.acquire()
-        lease.release()
-        return not free
-    return False

@@ -10,6 +10,7 @@ from aishell_core.errors import AishellError
 from aishell_ops.backups.attempts import AttemptOutcome, settled
 from aishell_ops.backups.errors import DamagedError
 from aishell_ops.backups.holder import lives
+from aishell_ops.backups.hosting import is_hosted
 from aishell_ops.backups.layout import Spot
 from aishell_ops.backups.models import Backup, BackupState
 from aishell_ops.backups.registry import saved_engines
@@ -19,7 +20,7 @@ from aishell_ops.backups.unmade import LISTED_SECONDS, Unmade, unmade_of
 from aishell_tui.backup_chronicle import kept_attempts
 from aishell_tui.backup_desk import BackupDesk
 from aishell_tui.backup_jobs import Timetable, read_timetable
-from aishell_tui.backup_schedules import Scheduled, is_hosted, scheduled
+from aishell_tui.backup_schedules import Scheduled, scheduled
 from aishell_tui.backup_shelf import Shelved, look_at_shelf
 from aishell_tui.config.load import Configuration
 
@@ -113,7 +114,8 @@ def _schedules(
         known = read_timetable(folder)
     except AishellError as error:
         faults.append(error)
-    return tuple(scheduled(configuration, known, now)), is_hosted(folder)
+    found = tuple(scheduled(configuration, known, now))
+    return found, is_hosted(folder, (one.name for one in found))
 
 
 def running_now(state_folder: Path, now: float, view: BackupsView) -> BackupsView:

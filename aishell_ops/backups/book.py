@@ -6,7 +6,7 @@ Each function takes the connection of a transaction (`aishell_core.state.store`)
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -125,11 +125,14 @@ def end_run(connection: sqlite3.Connection, run: Run) -> None:
     )
 
 
-def end_interrupted(connection: sqlite3.Connection, now: float) -> None:
-    """Note of runs without an end that their program is gone; whoever holds the scheduler's lease says so."""
-    connection.execute(
-        "UPDATE backup_run SET ended_at = ?, outcome = ?, message = 'the program ended before it was done' WHERE outcome = ?",
-        (now, RunOutcome.INTERRUPTED.value, RunOutcome.RUNNING.value),
+def end_interrupted(connection: sqlite3.Connection, names: Iterable[str], now: float) -> None:
+    """Note of runs of these schedules without an end that their program is gone; whoever holds the schedules' leases says so."""
+    connection.executemany(
+        """
+        UPDATE backup_run SET ended_at = ?, outcome = ?, message = 'the program ended before it was done'
+        WHERE outcome = ? AND schedule = ?
+        """,
+        ((now, RunOutcome.INTERRUPTED.value, RunOutcome.RUNNING.value, name) for name in names),
     )
 
 

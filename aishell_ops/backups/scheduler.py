@@ -1,4 +1,4 @@
-"""Making backups when they are due: one program at a time, a schedule never twice at once, what was missed once.
+"""Making backups when they are due: a schedule by one program at a time, never twice at once, what was missed once.
 
 Which schedules there are and how a backup is made is somebody else's; here it is decided when, and kept what became of it.
 A run that a crash cut off is tried once more; one that fails waits for its next time.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from functools import partial
@@ -17,18 +17,17 @@ from typing import TypeVar
 
 from aishell_core.clock import Clock
 from aishell_core.errors import AishellError, StateError
-from aishell_core.state.lease import WriterLease
 from aishell_core.state.store import Store
 from aishell_ops.backups import book
 from aishell_ops.backups.book import Mark, Run, RunOutcome
+from aishell_ops.backups.hosting import Hosting
 from aishell_ops.backups.timetable import Due, Timing, due_now, next_start
 
 T = TypeVar("T")
 
-LOCK_NAME = "scheduler.lock"
 OTHER_PROGRAM = "another program runs the schedules"
 LOOK_SECONDS = 10.0
-"""How often it looks whether something is due, and whether the one who had the lease is gone."""
+"""How often it looks whether something is due, and whether one who had a lease is gone."""
 _AT_ONCE = 2
 _MOST_TRIES = 2
 
@@ -84,8 +83,10 @@ class Scheduler:
         self._folder, self._changed = folder, changed
         self._plans, self._make, self._report = plans, make, report
         self._clock = clock
-        self._lease = WriterLease(folder / LOCK_NAME)
+        self._hosting = Hosting(folder)
         self._room = asyncio.Semaphore(_AT_ONCE)
+        # Of two looks at once both would take the same lease, each in a thread and by a descriptor of its own: the second one finds
+        # the file locked, by this very program, calls that another one, and begins nothing of what is due.
         self._looking = asyncio.Lock()
         self._running: dict[str, asyncio.Task[None]] = {}
         self._dealt_with: dict[str, float] = {}
@@ -95,9 +96,9 @@ class Scheduler:
         self._told_fault: str | None = None
 
     @property
-    def is_holder(self) -> bool:
-        """Whether this program runs the schedules; another one does otherwise."""
-        return self._lease.is_held
+    def held(self) -> frozenset[str]:
+        """The schedules that this program runs; the others are run by another one, or by none."""
+        return self._hosting.held
 
     @property
     def running(self) -> tuple[str, ...]:
@@ -128,20 +129,13 @@ class Scheduler:
     async def _begin_due(self) -> None:
         try:
             plans = {plan.name: plan for plan in await asyncio.to_thread(self._plans)}
-            if not plans:
-                # Whoever has nothing to run must not keep another one, of another configuration, from running what is its own.
-                self.fault = ""
-                if not self._running:
-                    self._lease.release()
-                return
-            if not self._lease.is_held and not await self._become_holder():
-                self.fault = OTHER_PROGRAM
-                return
-            due = await self._kept(lambda store: self._due(store, plans))
+            await self._hold(plans.keys())
+            mine = {name: plan for name, plan in plans.items() if name in self.held}
+            due = await self._kept(lambda store: self._due(store, mine)) if mine else ()
         except (AishellError, OSError) as error:
             self.fault = str(error)
             return
-        self.fault = ""
+        self.fault = OTHER_PROGRAM if plans and not mine else ""
         for one in due:
             if one.name not in self._running and one.due_at > self._dealt_with.get(one.name, float("-inf")):
                 task = asyncio.create_task(self._run_one(plans[one.name], one))
@@ -150,7 +144,7 @@ class Scheduler:
 
     def close(self) -> None:
         """Let another program run the schedules; may be called twice."""
-        self._lease.release()
+        self._hosting.close()
 
     def _forget(self, name: str, _ended: asyncio.Task[None]) -> None:
         self._running.pop(name, None)
@@ -160,19 +154,17 @@ class Scheduler:
         while self._running:
             await asyncio.wait(tuple(self._running.values()))
 
-    async def _become_holder(self) -> bool:
-        def take() -> bool:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            return self._lease.acquire()
-
-        if not await asyncio.to_thread(take):
-            return False
+    async def _hold(self, names: Collection[str]) -> None:
+        """Hold the leases of these that are free, and no others; of what was newly taken whoever ran it before is gone."""
+        self._hosting.let_go([name for name in self.held if name not in names and name not in self._running])
+        taken = await asyncio.to_thread(self._hosting.take, names) if names else frozenset[str]()
+        if not taken:
+            return
         try:
-            await self._kept(lambda store: store.transact(lambda connection: book.end_interrupted(connection, self._clock.now())))
+            await self._kept(lambda store: store.transact(lambda connection: book.end_interrupted(connection, taken, self._clock.now())))
         except AishellError:
-            self._lease.release()
+            self._hosting.let_go(taken)
             raise
-        return True
 
     def _due(self, store: Store, plans: dict[str, Planned]) -> tuple[Due, ...]:
         now = self._clock.now()

@@ -26,7 +26,7 @@ def run_scheduler(
 ) -> int:
     """Run the schedules, until it is ended.
 
-    One program runs them at a time: another one waits, and takes over when that has ended. A service of the system can
+    One program runs each at a time: another one waits for it, and takes it over when that has ended. A service of the system can
     run it; every run is a line on standard error. What runs when it is ended leaves no half of a backup.
 
     With --once the exit code is 1 when one of the runs did not go well; what failed waits for its next time.

@@ -28,12 +28,13 @@ from aishell_tui.cli.backup_running import run_scheduler
 from aishell_tui.cli.terminal import note, printable, say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from sqlite3 import Connection
 
     from aishell_tui.backup_desk import BackupDesk
     from aishell_tui.backup_jobs import Timetable
     from aishell_tui.cli.arguments import Choice
+    from aishell_tui.cli.backup_shapes import ScheduleRow
     from aishell_tui.config.load import Configuration
 
 CronArgument = Annotated[str, typer.Argument(metavar="[CRON]", help="When: minute hour day month weekday.", show_default=False)]
@@ -224,9 +225,11 @@ def _say(loaded: Configuration, name: str, *, json: bool) -> int:
     from aishell_tui.cli.encode import to_json
     from aishell_tui.cli.reports.backup_schedules import schedule_rows, scheduled_text
 
-    rows = [row for row in schedule_rows(loaded, _timetable(), time.time()) if row.name == name]
-    say(to_json(SchedulesReport(tuple(rows), _is_hosted())) if json else scheduled_text(rows[0]))
-    if not json and not _is_hosted():
+    known = tuple(schedule_rows(loaded, _timetable(), time.time()))
+    # A program that runs others takes this one on when it looks next.
+    rows, hosted = tuple(row for row in known if row.name == name), _is_hosted(known)
+    say(to_json(SchedulesReport(rows, hosted)) if json else scheduled_text(rows[0]))
+    if not json and not hosted:
         note("nobody runs schedules now: keep a dashboard open, or aishell backup run-scheduler")
     return 0
 
@@ -238,11 +241,11 @@ def _timetable() -> Timetable:
     return read_timetable(find_places().state)
 
 
-def _is_hosted() -> bool:
-    from aishell_tui.backup_schedules import is_hosted
+def _is_hosted(rows: Iterable[ScheduleRow]) -> bool:
+    from aishell_ops.backups.hosting import is_hosted
     from aishell_tui.places import find_places
 
-    return is_hosted(find_places().state)
+    return is_hosted(find_places().state, (row.name for row in rows))
 
 
 def schedules(context: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> int:
@@ -256,8 +259,9 @@ def schedules(context: typer.Context, config: ConfigOption = None, json: JsonOpt
 
     chosen = choice(context, config)
     loaded = configuration(chosen)
-    now, hosted = time.time(), _is_hosted()
+    now = time.time()
     rows = tuple(schedule_rows(loaded, _timetable(), now))
+    hosted = _is_hosted(rows)
     tell_warnings(chosen, loaded)
     if json:
         say(to_json(SchedulesReport(rows, hosted)))

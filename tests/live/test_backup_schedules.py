@@ -235,3 +235,19 @@ def test_one_program_runs_schedules_and_another_takes_over_when_it_is_killed(hou
     house.make_due("often", "*/5 * * * *")
     assert house.run("run-scheduler", "--once").code == 0
     assert house.runs()[0] == ("often", "shop", RunOutcome.DONE)
+
+
+def test_a_schedule_of_another_configuration_does_not_wait_for_a_program_that_lacks_its_target(house: House, tmp_path: Path) -> None:
+    assert house.run("schedule", "*/5 * * * *", "-n", "often", "-d", "shop").code == 0
+    other = tmp_path / "other.yaml"
+    other.write_text(f"targets: [{{name: big, url: '{house.path}'}}]\nbackups: [{{name: mine, schedule: '0 3 * * *', databases: [big]}}]\n")
+    first = subprocess.Popen([PROGRAM, "backup", "run-scheduler", "--config", str(other)], stderr=subprocess.DEVNULL)
+    try:
+        eventually(lambda: json.loads(house.run("schedules", "--json", "--config", other).out)["hosted"])
+        assert json.loads(house.run("schedules", "--json").out)["hosted"] is False
+        house.make_due("often", "*/5 * * * *")
+        ran = house.run("run-scheduler", "--once")
+        assert (ran.code, house.runs()) == (0, [("often", "shop", RunOutcome.DONE)]), ran.err
+    finally:
+        first.kill()
+        first.wait()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from aishell_core.state.store import Store
 from aishell_ops.backups import book
 from aishell_ops.backups.book import Run, RunOutcome
 from aishell_ops.backups.errors import BackupError
-from aishell_ops.backups.scheduler import LOCK_NAME, Done, Planned, Scheduler, next_starts
+from aishell_ops.backups.hosting import is_hosted, lock_path
+from aishell_ops.backups.scheduler import Done, Planned, Scheduler, next_starts
 from aishell_ops.backups.timetable import Timing, due_now, next_start
 from tests.fake_clock import FakeClock
 
@@ -113,7 +115,7 @@ async def test_what_was_missed_is_made_up_for_once(rig: Rig) -> None:
 async def test_a_restart_forgets_nothing(rig: Rig) -> None:
     await rig.look(NOON + 60)
     await rig.look(NOON + HOUR + 1)
-    rig.scheduler._lease.release()
+    rig.scheduler.close()
     rig.scheduler = rig.another()
     await rig.look(NOON + HOUR + 20)
     assert len(rig.made) == 1
@@ -195,10 +197,10 @@ async def test_only_one_program_runs_them_and_the_next_takes_over(rig: Rig) -> N
     await rig.look(NOON + 60)
     other = rig.another()
     await other.look()
-    assert (other.is_holder, other.fault) == (False, "another program runs the schedules")
-    rig.scheduler._lease.release()
+    assert (other.held, other.fault) == (frozenset(), "another program runs the schedules")
+    rig.scheduler.close()
     await other.look()
-    assert (other.is_holder, other.fault) == (True, "")
+    assert (set(other.held), other.fault) == ({"hourly"}, "")
 
 
 async def test_a_run_that_a_crash_cut_off_is_tried_once_more(rig: Rig) -> None:
@@ -206,7 +208,7 @@ async def test_a_run_that_a_crash_cut_off_is_tried_once_more(rig: Rig) -> None:
     await rig.look(NOON + 60)
     for _ in range(2):
         _cut_off(rig.folder, NOON + HOUR)
-        rig.scheduler._lease.release()
+        rig.scheduler.close()
         rig.scheduler = rig.another()
         rig.made.clear()
         await rig.look(NOON + HOUR + 30)
@@ -232,7 +234,7 @@ async def test_ending_the_program_ends_what_runs(tmp_path: Path) -> None:
         await rig.begun.wait()
     (run,) = rig.runs()
     assert (run.outcome, run.message) == (RunOutcome.INTERRUPTED, "the program was ended")
-    assert not rig.scheduler.is_holder
+    assert not rig.scheduler.held
 
 
 async def test_a_state_folder_that_cannot_be_written_is_told_and_tried_again(tmp_path: Path) -> None:
@@ -244,7 +246,7 @@ async def test_a_state_folder_that_cannot_be_written_is_told_and_tried_again(tmp
     place.unlink()
     await rig.scheduler.look()
     assert rig.scheduler.fault == ""
-    assert (place / LOCK_NAME).exists()
+    assert lock_path(place, "hourly").exists()
 
 
 _EXPRESSIONS = st.sampled_from(["*/5 * * * *", "0 * * * *", "30 2 * * *", "0 0 1 * *", "15 3 * * 1"])
@@ -285,10 +287,50 @@ async def test_a_jitter_that_is_longer_than_the_time_between_two_runs_leaves_non
 async def test_whoever_has_nothing_to_run_leaves_the_schedules_to_another(rig: Rig) -> None:
     plans, rig.plans = rig.plans, []
     await rig.look(NOON + 60)
-    assert (rig.scheduler.is_holder, rig.scheduler.fault) == (False, "")
+    assert (rig.scheduler.held, rig.scheduler.fault) == (frozenset(), "")
     rig.plans = plans
     await rig.look(NOON + 70)
-    assert rig.scheduler.is_holder
+    assert rig.scheduler.held == {"hourly"}
     rig.plans = []
     await rig.look(NOON + 80)
-    assert not rig.scheduler.is_holder
+    assert not rig.scheduler.held
+
+
+async def test_a_schedule_that_the_first_program_does_not_know_is_run_by_another_one_meanwhile(tmp_path: Path) -> None:
+    """The first one holds what is its own; a run of its own that is under way is not taken for one that was cut off."""
+    first, second = Rig(tmp_path / "state", HOURLY), Rig(tmp_path / "state", HOURLY, Planned("other/näme", "0 * * * *", UTC, ("far",)))
+    await first.look(NOON + 60)
+    await second.look(NOON + 60)
+    assert (set(first.scheduler.held), set(second.scheduler.held), second.scheduler.fault) == ({"hourly"}, {"other/näme"}, "")
+    first.gate.clear()
+    first.clock.jump(HOUR)
+    await first.scheduler.look()
+    await first.begun.wait()
+    await second.look(NOON + HOUR + 1)
+    assert (first.made, second.made) == ([("hourly", "shop")], [("other/näme", "far")])
+    third = Rig(tmp_path / "state", HOURLY)
+    await third.scheduler.look()
+    assert (third.scheduler.fault, third.made) == ("another program runs the schedules", [])
+    first.gate.set()
+    await first.scheduler.settle()
+    assert {(run.schedule, run.outcome) for run in first.runs()} == {("hourly", RunOutcome.DONE), ("other/näme", RunOutcome.DONE)}
+    first.scheduler.close()
+    assert [is_hosted(tmp_path / "state", [name]) for name in ("hourly", "other/näme")] == [False, True]
+    second.scheduler.close()
+
+
+async def test_two_looks_at_once_go_one_after_the_other(tmp_path: Path) -> None:
+    """Else the second one may find a lease taken, by the first one, and call its own program another."""
+    rig, met = Rig(tmp_path / "state", HOURLY), threading.Barrier(2)
+    together = []
+
+    def plans() -> Sequence[Planned]:
+        with suppress(threading.BrokenBarrierError):
+            met.wait(0.2)
+            together.append("both")
+        return rig.plans
+
+    scheduler = Scheduler(rig.folder, plans, rig._make, rig._report, rig.clock, rig.changes.append)
+    await asyncio.gather(scheduler.look(), scheduler.look())
+    assert (together, rig.changes, scheduler.held) == ([], [""], {"hourly"})
+    scheduler.close()
