@@ -67,7 +67,8 @@ _MISSING = """\
 A value that is missing, a division by zero and a result beyond all numbers are *no data*, which is neither true nor false. So
 `false and no data` is false, `true or no data` is true, and all else with no data is no data. No data does not fire and does
 not resolve; what else it does is said by `no_data` of the rule. Only a figure that its target answers without for a minute or longer is
-no missing one: it is gone, and its alert is over (docs/alerts-life.md).
+no missing one: it is gone, and its alert is over (docs/alerts-life.md), unless the rule has `no_data: alert`: then that it is gone is
+what the alert tells.
 """
 _WINDOWS = """\
 ## Windows
