@@ -60,8 +60,10 @@ def _full_read(step: Step) -> str:
     table = str(step.fields.get("Relation Name") or "the table")
     filtered = isinstance(step.fields.get("Filter"), str)
     if step.actual_rows is None:
-        kept = f"; the filter is to leave {_rows(step.rows)}" if filtered and step.rows is not None else ""
-        amount = f" {_rows(step.rows)}" if not filtered and step.rows is not None else ""
+        # Of a table that processes share the planner's number is for one of them.
+        each = " in each process" if step.fields.get("Parallel Aware") is True else ""
+        kept = f"; the filter is to leave {_rows(step.rows)}{each}" if filtered and step.rows is not None else ""
+        amount = f" {_rows(step.rows)}" if not filtered and not each and step.rows is not None else ""
         return f"reads all{amount} of {table}{kept}"
     removed = _in_all(step, "Rows Removed by Filter") or 0.0
     passed = f"; the filter removes {_percent(removed, step.actual_rows)}" if removed else ""

@@ -64,6 +64,10 @@ def test_conditions_stand_in_the_note() -> None:
 def test_a_full_read_says_what_is_known_of_it() -> None:
     assert _plan(_scan()).note == "reads all 100 rows of orders"
     assert _plan(_scan(Filter="(status = 'x')")).note == "reads all of orders; the filter is to leave 100 rows; filter (status = 'x')"
+    # Processes that share the table: the planner's number is for one of them.
+    assert _plan(_scan(**{"Parallel Aware": True})).note == "reads all of orders"
+    shared = _plan(_scan(**{"Filter": "(status = 'x')", "Parallel Aware": True}))
+    assert shared.note == "reads all of orders; the filter is to leave 100 rows in each process; filter (status = 'x')"
     measured = {"Actual Total Time": 90.0, "Actual Rows": 189_000, "Actual Loops": 1, "Rows Removed by Filter": 1_911_000}
     plan = _plan(_scan(Filter="(status = 'x')", **measured))
     assert plan.costly
