@@ -54,10 +54,11 @@ class Setting:
 class ReplicationPeer:
     """The other end of a replication link with its lag.
 
-    `role` is what it is to this server: standby, upstream, slot, publication, subscription, member of the same
-    cluster, or the server's own log. `lag_*` tell how far what it has applied is behind; `sent_lag_bytes`, `write_lag_seconds`,
-    `flush_lag_seconds` are the stages before. A slot has `retained_bytes` (log kept for it), `safe_bytes` (what may
-    still be written before it is lost), `wal_status` and `active`. `remarks` are findings in words: what has failed.
+    `role` is what it is to this server: standby, subscriber (takes decoded changes), upstream, slot, publication,
+    subscription, member of the same cluster, or the server's own log. `lag_*` tell how far what it has applied is behind;
+    `sent_lag_bytes`, `write_lag_seconds`, `flush_lag_seconds` are the stages before. A slot has `retained_bytes` (log kept for
+    it), `safe_bytes` (what may still be written before it is lost), `wal_status` and `active`. `remarks` are findings in words:
+    what has failed.
     """
 
     name: str

@@ -43,7 +43,9 @@ _OPTIONAL: tuple[tuple[str, Callable[[ReplicationPeer], object]], ...] = (
     ("wal_status", lambda peer: peer.wal_status or None),
 )
 """Columns that only some engines have anything for."""
-_ORDER = ("upstream", "standby", "member", "slot", "subscription", "publication", "log")
+_TAKERS = frozenset({"standby", "subscriber"})
+"""Roles of those that take this server's log, maybe by a slot."""
+_ORDER = ("upstream", "standby", "subscriber", "member", "slot", "subscription", "publication", "log")
 _WORDS = {"standby": "replica"}
 _BAD_STATES = {
     **dict.fromkeys(("lost", "down", "not connected", "stopped", "broken", "non-primary", "offline", "error"), Severity.CRITICAL),
@@ -56,7 +58,7 @@ _NONE = Cell("–", "dim", math.nan)
 
 
 def in_order(peers: Iterable[ReplicationPeer]) -> tuple[tuple[ReplicationPeer, bool], ...]:
-    """The peers as they are read: the source first, each standby with its slot under it (True), then what stands alone."""
+    """The peers as they are read: the source first, each standby and subscriber with its slot under it (True), then what stands alone."""
     peers = tuple(peers)
     slots = {peer.name: peer for peer in peers if peer.role == "slot"}
     rank = {role: place for place, role in enumerate(_ORDER)}
@@ -66,7 +68,7 @@ def in_order(peers: Iterable[ReplicationPeer]) -> tuple[tuple[ReplicationPeer, b
         if peer.role == "slot" and peer.name in under:
             continue
         found.append((peer, False))
-        slot = slots.get(dict(peer.details).get("slot", "")) if peer.role == "standby" else None
+        slot = slots.get(dict(peer.details).get("slot", "")) if peer.role in _TAKERS else None
         if slot is not None:
             found.append((slot, True))
             under.add(slot.name)
@@ -88,9 +90,9 @@ def peer_trend(view: TargetView, peer: ReplicationPeer, now: float) -> Trend:
     """How its lag in bytes has changed lately; unknown for what has no such series."""
     keys = view.snapshot.find(REPLICATION_LAG_BYTES.name)
     # The only upstream has no label; where there are several each has its own.
-    wanted = ((("peer", peer.name),),) if peer.role == "standby" else ((("peer", peer.name),), ())
+    wanted = ((("peer", peer.name),),) if peer.role in _TAKERS else ((("peer", peer.name),), ())
     key = next((key for labels in wanted for key in keys if key.labels == labels), None)
-    if peer.role not in {"standby", "upstream"} or key is None:
+    if peer.role not in {*_TAKERS, "upstream"} or key is None:
         return UNKNOWN_TREND
     points = view.snapshot.points(key, now - TREND_SECONDS, now)
     return trend(points.times, points.values)
@@ -117,7 +119,7 @@ def peer_severity(view: TargetView, peer: ReplicationPeer) -> Severity:
 
 def _is_hidden(peer: ReplicationPeer) -> bool:
     """Whether nothing is told of a link but that it is there, as to a role that may not see it."""
-    return peer.role in {"standby", "upstream"} and not peer.state and peer.lag_seconds is None and peer.lag_bytes is None
+    return peer.role in {*_TAKERS, "upstream"} and not peer.state and peer.lag_seconds is None and peer.lag_bytes is None
 
 
 def _errors(peer: ReplicationPeer) -> str:

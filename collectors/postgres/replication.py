@@ -10,6 +10,7 @@ from aishell_core.values import Cost, Failure, FailureCode, Part, ReplicationPee
 from collectors.postgres.pieces import Piece
 from collectors.postgres.replication_lag import LagMemory
 from collectors.postgres.replication_rows import (
+    SENDER_ROLES,
     publication_peers,
     recovery_conflict_details,
     recovery_conflict_samples,
@@ -69,7 +70,7 @@ class LagReader:
     async def read(self, server: ServerFacts, state: ServerState, budget: Budget) -> Piece:
         """Lag, slots, conflicts and subscriptions as samples; raises TargetError."""
         links = await _read_links(self._questions, server, state, self._memory, self._clock.now(), budget)
-        samples = [*standby_samples(each for each in links.peers if each.role == "standby")]
+        samples = [*standby_samples(each for each in links.peers if each.role in SENDER_ROLES)]
         samples += slot_samples(links.slots.rows) if links.slots.rows is not None else ()
         samples += (sample for each in links.peers if each.role == "upstream" for sample in upstream_samples(each))
         asked = links.found

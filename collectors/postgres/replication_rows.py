@@ -24,6 +24,9 @@ _CONFLICTING_ROWS = (
 )
 """The ways in which a row that a subscription brings may conflict (pg_stat_subscription_stats since 18)."""
 
+SENDER_ROLES = frozenset({"standby", "subscriber"})
+"""What those are to this server that take its log."""
+
 Details = tuple[tuple[str, str], ...]
 
 
@@ -43,7 +46,7 @@ def _standby(row: Row, name: str, times: LogTimes, at: float) -> ReplicationPeer
     behind = times.seconds_behind(at, row["replay_position"]) if row["replay_position"] is not None else 0.0
     return ReplicationPeer(
         name,
-        "standby",
+        "subscriber" if row["slot_kind"] == "logical" else "standby",
         row["state"] or "",
         lag_seconds=lag_seconds(row["replay_lag_seconds"], row["replay_lag_bytes"], behind),
         lag_bytes=_not_below_zero(applied),

@@ -288,9 +288,11 @@ async def test_a_subscription_is_seen_on_both_sides(version: str) -> None:
             shop = _peer(reading, "publication")
             assert shop is not None
             assert dict(shop.details) == {"tables": "1", "operations": "insert, update, delete, truncate"}
-            walsender = _peer(reading, "standby", "mirror")
-            assert walsender is not None
-            assert ("takes", "changes, decoded") in walsender.details
+            taker = _peer(reading, "subscriber", "mirror")
+            assert taker is not None
+            assert ("takes", "changes, decoded") in taker.details
+            assert _peer(reading, "standby") is None
+            assert figure(reading, catalogue.REPLICATION_LAG_BYTES, (("peer", "mirror"),)) is not None
 
             subscriber.execute("ALTER SUBSCRIPTION mirror DISABLE")  # its worker ends a moment later
             assert (await _peer_in(below, "subscription", "disabled")).active is False

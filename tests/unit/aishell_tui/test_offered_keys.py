@@ -39,7 +39,8 @@ def test_what_acts_on_sessions_is_named_on_the_smallest_comfortable_screen_and_t
 
 
 def test_roles_are_told_in_words_of_all_engines() -> None:
-    assert [role_word(role) for role in ("standby", "upstream", "slot", "member")] == ["replica", "upstream", "slot", "member"]
+    told = [role_word(role) for role in ("standby", "subscriber", "upstream", "slot", "member")]
+    assert told == ["replica", "subscriber", "upstream", "slot", "member"]
 
 
 def test_replication_has_columns_for_what_an_engine_tells_alone() -> None:

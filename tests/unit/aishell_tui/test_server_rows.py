@@ -88,6 +88,15 @@ def test_a_slot_stands_under_the_standby_that_uses_it_and_others_stand_alone() -
     assert found == [("db1:5432", False), ("replica_1", False), ("replica_1_slot", True), ("orders_sub", False)]
 
 
+def test_a_subscriber_stands_behind_the_standbys_with_its_slot_under_it() -> None:
+    peers = (
+        ReplicationPeer("mirror", "slot", "active", active=True),
+        ReplicationPeer("mirror", "subscriber", "streaming", details=(("slot", "mirror"),)),
+        ReplicationPeer("replica", "standby", "streaming"),
+    )
+    assert [(peer.role, below) for peer, below in in_order(peers)] == [("standby", False), ("subscriber", False), ("slot", True)]
+
+
 @pytest.mark.parametrize(
     ("peer", "severity", "words"),
     [
