@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from aishell_core.clock import Clock
-from aishell_core.errors import AishellError, RefusedError
+from aishell_core.errors import AishellError, RefusedError, TargetError
 from aishell_core.safety.audit_entry import Attempt, Outcome, Result
 from aishell_core.safety.decision import Decision, Place, decide
 from aishell_core.safety.perform import perform
@@ -24,6 +24,7 @@ from aishell_ops.backups.attempts import What
 from aishell_ops.backups.catalogue import begin_anew, expect_present, refresh
 from aishell_ops.backups.drill import Drill, drill
 from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan, SaveRequest
+from aishell_ops.backups.errors import UnreadableError
 from aishell_ops.backups.exporting import export_backup
 from aishell_ops.backups.holder import own_holder
 from aishell_ops.backups.ids import new_id
@@ -68,15 +69,16 @@ class BackupDesk:
             yield Repository(storage, self.clock.now)
 
     async def plan_create(self, target: Target, settings: Settings) -> tuple[SavePlan, Decision]:
-        """What would be saved and how, and whether it is allowed; raises UsageError, ToolError, TargetError."""
+        """What would be saved and how, and whether it is allowed; raises UsageError, ToolError, UnreadableError."""
         expect_full(settings)
-        plan = await saver_of(target, settings.format).plan_save(target, self._request(settings))
+        with _once():
+            plan = await saver_of(target, settings.format).plan_save(target, self._request(settings))
         return plan, self._decide(target, _saving_risk(settings))
 
     async def create(self, target: Target, settings: Settings, *, tell: Tell = nobody, by: str = "") -> Saved:
         """Make a backup, copy it, check it, let old ones go.
 
-        Raises UsageError, RefusedError, BackupError and its kin, TargetError, ConfigError. What goes wrong once it is committed stands
+        Raises UsageError, RefusedError, BackupError and its kin, ConfigError. What goes wrong once it is committed stands
         in `doubts`: a good backup is not called a failed one.
         """
         expect_full(settings)
@@ -86,7 +88,8 @@ class BackupDesk:
         attempt = Attempt(
             self.authority.actor, self.authority.place(target), target.engine, "", risk, decision, subject, confirmed=decision.allowed
         )
-        return await perform(self.authority.log, attempt, lambda: self._create(target, settings, tell, by), clock=self.clock)
+        with _once():
+            return await perform(self.authority.log, attempt, lambda: self._create(target, settings, tell, by), clock=self.clock)
 
     async def verify(
         self, address: StorageAddress, backup: Backup, depth: Depth, *, files: tuple[Path, ...] = (), tell: Tell = nobody
@@ -316,6 +319,19 @@ class BackupDesk:
         return SaveRequest(
             format=settings.format, tables=settings.tables, method=settings.method, jobs=settings.jobs, secret=settings.encrypted
         )
+
+
+@contextmanager
+def _once() -> Iterator[None]:
+    """Tell of a database that cannot be read as of a backup that was not made: it is no verdict on the database here.
+
+    Hints of engines are written for readings, which follow each other; nothing is tried again by itself here.
+    """
+    try:
+        yield
+    except TargetError as error:
+        words = [part for part in error.hint.split("; ") if part and part != "the next try follows by itself"]
+        raise UnreadableError(error.message, "; ".join([*words, "no backup was made: run it again then"])) from error
 
 
 def _saving_risk(settings: Settings) -> Risk:

@@ -130,12 +130,16 @@ def _get(loaded: Configuration, key: str, *, json: bool) -> int:
 
 def _set(path: Path, assignments: Iterable[str], *, json: bool) -> int:
     from aishell_tui.config.backup_saving import assigned, change_section, read_assignment
-    from aishell_tui.config.backup_values import overruled
+    from aishell_tui.config.backup_values import overruled, replaced_default
 
     wanted = [read_assignment(text) for text in assignments]
+    rules: set[str] = set()
 
     def change(values: Values) -> Values:
-        return reduce(lambda so_far, one: assigned(so_far, *one), wanted, values)
+        after = reduce(lambda so_far, one: assigned(so_far, *one), wanted, values)
+        given = after.get("retention")
+        rules.update(given if isinstance(given, dict) else ("within",))
+        return after
 
     changed = change_section(path, change, os.environ)
     if json:
@@ -144,6 +148,8 @@ def _set(path: Path, assignments: Iterable[str], *, json: bool) -> int:
         say(to_json(BackupConfigured(str(path), tuple(".".join(keys) for keys, _ in wanted), changed)))
     else:
         say(printable(f"wrote {path}" if changed else f"{path} says so already"))
+    if any(keys[0] == "retention" for keys, _ in wanted) and (lacking := replaced_default(rules)):
+        note(f"mind: rules that are given replace the default, so that {lacking} does not hold any more; set that too if it is to")
     for keys, _ in wanted:
         if told := overruled(keys[0], os.environ):
             note(f"aishell: {told}")

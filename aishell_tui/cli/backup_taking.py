@@ -225,10 +225,9 @@ class _Making:
         for target in targets:
             try:
                 code = max(code, await self._one(target, settings))
-            except AishellError as found:
-                error = _for_good(found)
+            except AishellError as error:
                 if len(targets) == 1:
-                    raise error from found
+                    raise
                 code = max(code, error.exit_code)
                 note(f"aishell: {printable(f'{target.name}: {error.message}')}")
                 if error.hint:
@@ -258,15 +257,3 @@ class _Making:
             for doubt in doubts:
                 note(f"aishell: {printable(doubt)}")
         return _DOUBTS if doubts else 0
-
-
-def _for_good(error: AishellError) -> AishellError:
-    """What kept a backup from being made: a database that cannot be read is no verdict on it here, and nothing is tried again by itself."""
-    from aishell_core.errors import TargetError
-    from aishell_ops.backups.errors import UnreadableError
-
-    if not isinstance(error, TargetError):
-        return error
-    # Hints of engines are written for readings, which follow each other.
-    words = [part for part in error.hint.split("; ") if part and part != "the next try follows by itself"]
-    return UnreadableError(error.message, "; ".join([*words, "no backup was made: run it again then"]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from pydantic import BaseModel
 
@@ -11,6 +11,7 @@ from aishell_core.documents.problems import nearest
 from aishell_core.errors import UsageError
 from aishell_tui.config.backup_environment import DAYS_VARIABLE, MOST_VARIABLE, retention_in_force
 from aishell_tui.config.backup_saving import SECTION, key_parts
+from aishell_tui.config.backups import BackupSpec
 from aishell_tui.config.load import DEFAULT, Configuration
 from aishell_tui.config.origin import Effective, Value, effective_values, shown
 from aishell_tui.config.secret_spec import SecretSpec
@@ -54,6 +55,11 @@ def value_of(configuration: Configuration, name: str, environ: Mapping[str, str]
     return _with_environment(Effective(key, _shown(found), origin), configuration, environ)
 
 
+def replaced_default(given: Collection[str]) -> str:
+    """What of the default retention does not hold beside the rules of these names; "" where nothing of it is missing."""
+    return str(BackupSpec().retention.model_copy(update=dict.fromkeys({"within", "at_most"}.intersection(given))))
+
+
 def overruled(key: str, environ: Mapping[str, str]) -> str:
     """That the environment says otherwise than the file does now; "" where it does not."""
     told = [variable for word, (variable, _) in _VARIABLES.items() if word.partition(".")[0] == key and environ.get(variable, "").strip()]
@@ -74,8 +80,10 @@ def _with_environment(one: Effective, configuration: Configuration, environ: Map
     """Retention with what the environment says of it; the storage as that or the default has it, where no file says more."""
     if one.key == f"{SECTION}.retention":
         named = [f"environment variable {word}" for word in (DAYS_VARIABLE, MOST_VARIABLE) if environ.get(word, "").strip()]
-        value = shown(retention_in_force(configuration.backups.spec.retention, environ))
-        return Effective(one.key, value, ", ".join([one.origin, *named]))
+        rules = retention_in_force(configuration.backups.spec.retention, environ)
+        lacking = replaced_default([key for key in type(rules).model_fields if getattr(rules, key)])
+        instead = [f"in place of the default {lacking}"] if lacking else []
+        return Effective(one.key, shown(rules), ", ".join([one.origin, *named, *instead]))
     if one.key != f"{SECTION}.storage":
         return one
     variable, _ = _VARIABLES["storage"]

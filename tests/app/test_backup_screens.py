@@ -6,20 +6,23 @@ from contextlib import closing
 from pathlib import Path
 
 import psutil
+import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
 from aishell_core.clock import SystemClock
 from aishell_core.safety.roles import Role
 from aishell_core.state.store import Store
-from aishell_core.targets import Environment
-from aishell_core.values import EventKind
+from aishell_core.targets import Environment, Location, Target
+from aishell_core.values import EventKind, TargetId
 from aishell_ops.backups.attempts import Attempt, AttemptOutcome, What, begin_attempt, end_attempt, note_step
+from aishell_ops.backups.errors import UnreadableError
 from aishell_ops.backups.holder import own_holder
 from aishell_ops.backups.ids import new_id
 from aishell_ops.backups.models import Holder
 from aishell_ops.backups.progress import Stage, Step
 from aishell_tui.app import AishellApp
+from aishell_tui.backup_settings import Wish
 from aishell_tui.backup_tasks import Phase
 from aishell_tui.config.load import load_config
 from aishell_tui.places import Places
@@ -459,6 +462,18 @@ async def test_a_folder_that_is_gone_is_said_and_nothing_is_written_in_its_place
         away.rename(house.backups)
         await pilot.press("R")
         await until(pilot, lambda: len(seen(app)) == 1)
+
+
+async def test_no_next_try_is_promised_of_a_database_that_cannot_be_read(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    far = Target(TargetId("far"), Location("postgres", host="127.0.0.1", port=1, database="far"))
+    async with house.dashboard() as (app, _pilot):
+        desk = await app.backups.desk()
+        settings = desk.settings.of(Wish())
+        for work in (desk.plan_create(far, settings), desk.create(far, settings)):
+            with pytest.raises(UnreadableError) as told:
+                await work
+            assert ("next try" in told.value.hint, "no backup was made: run it again then" in told.value.hint) == (False, True)
 
 
 async def test_half_a_backup_that_nobody_has_signed_counts_as_running_while_it_is_fresh(tmp_path: Path) -> None:

@@ -200,6 +200,16 @@ def test_the_configuration_of_backups_is_set_and_told(shop: Shop) -> None:
     assert (refused.code, "--yes" in refused.err) == (64, True)
 
 
+def test_a_rule_of_retention_says_what_of_the_default_it_replaces(shop: Shop) -> None:
+    said = shop.run("backup", "config", "--set", "retention.daily=14")
+    assert (said.code, "within 30d00h, at_most 50 does not hold any more" in said.err) == (0, True), said.err
+    shown = " ".join(shop.run("backup", "config").out.split())
+    assert "in place of the default within 30d00h, at_most 50" in shown
+    both = shop.run("backup", "config", "--set", "retention.within=30d", "--set", "retention.at_most=50")
+    assert (both.code, "mind" in both.err, "in place of" in shop.run("backup", "config").out) == (0, False, False)
+    assert "mind" not in shop.run("backup", "config", "--set", "compression=gzip").err
+
+
 @pytest.mark.parametrize(
     ("words", "hint"),
     [

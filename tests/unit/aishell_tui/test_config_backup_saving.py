@@ -181,7 +181,10 @@ def test_values_in_force_say_where_they_come_from_and_show_no_secret(tmp_path: P
     by_key = {one.key: one for one in values}
     assert by_key["backup.storage"].value == str(tmp_path / "backups")
     said = "environment variable AI_SHELL_RETENTION_DAYS"
-    assert (by_key["backup.retention"].value, by_key["backup.retention"].origin) == ("within 3d00h", f"{path}:3, {said}")
+    assert (by_key["backup.retention"].value, by_key["backup.retention"].origin) == (
+        "within 3d00h",
+        f"{path}:3, {said}, in place of the default at_most 50",
+    )
     assert by_key["backup.retention.within"].value == "3d"
     assert value_of(loaded, "retention", {**environ, "AI_SHELL_MAX_BACKUPS": "2"}).value == "within 3d00h, at_most 2"
     assert value_of(loaded, "retention", {}).value == "within 7d00h"
