@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from aishell_core.engines.mysql import Row
 from aishell_core.values import LockWait
@@ -167,12 +168,19 @@ _VERBS: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 _COMMENT = re.compile(r"/\*.*?\*/|--[^\n]*\n|#[^\n]*\n", re.DOTALL)
 _MOST_TEXT = 4096
+_OPENING = re.compile(r"(alter|create|drop\s+index|optimize|repair)\b", re.IGNORECASE)
+NOT_IN_USE: Mapping[tuple[str, str], int] = MappingProxyType({})
+"""No table is in use, or nobody tells."""
 
 
 def mode_of(text: str) -> str:
     """The strongest metadata lock on a table that a statement asks for, by its verb; "" for one that cannot be told."""
-    bare = _COMMENT.sub(" ", text[:_MOST_TEXT]).lstrip()
+    bare = _bare(text)
     return next((mode for mode, verb in _VERBS if verb.match(bare)), "")
+
+
+def _bare(text: str) -> str:
+    return _COMMENT.sub(" ", text[:_MOST_TEXT]).lstrip()
 
 
 def mentions(text: str, schema: str, name: str, database: str) -> bool:
@@ -201,13 +209,13 @@ def requests_of(looked: Iterable[Look], held: Iterable[MetadataLock]) -> tuple[M
     return tuple(found)
 
 
-def in_use_of(rows: Iterable[Row]) -> frozenset[tuple[str, str]]:
-    """Schema and name of the tables in rows of `tables_in_use`."""
-    return frozenset((str(row["Database"]), str(row["Table"])) for row in rows)
+def in_use_of(rows: Iterable[Row]) -> Mapping[tuple[str, str], int]:
+    """How many times each table in rows of `tables_in_use` is used, by schema and name."""
+    return {(str(row["Database"]), str(row["Table"])): int(row["In_use"]) for row in rows}
 
 
 def inferred_waits(
-    looked: Iterable[Look], seconds: Mapping[int, float], in_use: frozenset[tuple[str, str]] = frozenset()
+    looked: Iterable[Look], seconds: Mapping[int, float], in_use: Mapping[tuple[str, str], int] = NOT_IN_USE
 ) -> tuple[LockWait, ...]:
     """The edges where nothing tells who holds a metadata lock: from who waits, what they run, and who could be in the way.
 
@@ -215,7 +223,7 @@ def inferred_waits(
     a session that has an open transaction and was there before it: one alone is named; of several nobody can tell which, so
     the holder is unknown (""). So it is for all that a transaction cannot hold up, as a reader. A table that is `in_use`
     has somebody who runs a statement on it or has locked it by LOCK TABLES: then no transaction is accused, but the one
-    session that can be that, if there is one alone.
+    session that can be that, if there is one alone. A change that waits may be that use itself: then it can be either.
     """
     everything = tuple(looked)
     waiting = [each for each in everything if each[2].wait.endswith(METADATA)]
@@ -230,15 +238,22 @@ def inferred_waits(
             holders = [str(ahead[0][0].id)]
         else:
             used = [place for place in in_use if mentions(session.text, *place, session.database)]
-            if used:
-                holders = _users(everything, thread.id, used)
-            else:
-                holders = _suspects(everything, thread.id, waited or 0.0) if _waits_for_transactions(mode) else []
+            holders = _users(everything, thread.id, used) if used else []
+            if all(in_use[place] == 1 and _used_by_a_change(waiting, place) for place in used) and _waits_for_transactions(mode):
+                holders = list(dict.fromkeys((*holders, *_suspects(everything, thread.id, waited or 0.0))))
         holder = holders[0] if len(holders) == 1 else ""
         found.append(LockWait(session.id, holder, _INFERRED, mode, waited, "" if ahead else "held", inferred=True))
         if mode in {"EXCLUSIVE", "SHARED_NO_READ_WRITE"}:
             changing.append(one)
     return tuple(found)
+
+
+def _used_by_a_change(waiting: Iterable[Look], place: tuple[str, str]) -> bool:
+    """Whether one of those who wait may be the one who uses a table.
+
+    These have it open while they wait for the transactions on it to end; a second one of them waits before it opens it.
+    """
+    return any(_OPENING.match(_bare(session.text)) and mentions(session.text, *place, session.database) for _, _, session in waiting)
 
 
 def _waits_for_transactions(mode: str) -> bool:

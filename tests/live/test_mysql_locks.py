@@ -200,19 +200,53 @@ async def test_of_two_open_transactions_neither_is_accused_where_nobody_can_tell
     assert set(found) == {(changer.id, "" if server.mariadb else holder.id)}
 
 
+@pytest.mark.parametrize(
+    "change",
+    ["ALTER TABLE stock FORCE", "ALTER TABLE stock ADD COLUMN added int", "CREATE INDEX added ON stock (amount)", "TRUNCATE TABLE stock"],
+)
+async def test_an_open_transaction_alone_is_the_one_before_a_change_of_its_table(server: MysqlServer, change: str) -> None:
+    """A change that waits has the table in use itself, as far as a MariaDB without performance_schema tells; a TRUNCATE has not."""
+    server.execute("DROP TABLE IF EXISTS shop.stock", *TABLE[1:])
+    with waiters(server, 2, database="shop") as (holder, changer):
+        holder.run("BEGIN", "SELECT * FROM stock LIMIT 1")
+        changer.wait_for(change)
+        async with watching(server.target()) as collector:
+            heads = partial(_heads, collector)
+            # A connection that is just being closed is idle outside of a transaction, too, so long as the server lists it.
+            assert await until(heads) == [holder.id]
+    server.execute("DROP TABLE shop.stock", *TABLE[1:])
+
+
+async def _heads(collector: MysqlCollector) -> list[str]:
+    reading = await look(collector)
+    return [session.id for session in head_blockers(reading.sessions or (), reading.lock_waits or ())]
+
+
 @pytest.mark.parametrize("idle", [0, 1])
 async def test_who_has_locked_the_table_holds_up_a_change_of_it_and_no_open_transaction_does(server: MysqlServer, idle: int) -> None:
     """Where nothing tells who holds the lock and a second idle session may be the one, nobody is named, the transaction least of all."""
     server.execute("CREATE TABLE IF NOT EXISTS shop.other (id int)")
     with waiters(server, 3 + idle, database="shop") as (bystander, holder, changer, *_):
         bystander.run("BEGIN", "SELECT * FROM other")
-        holder.run("LOCK TABLES stock WRITE")
+        holder.run("LOCK TABLES stock READ")
         changer.wait_for("ALTER TABLE stock COMMENT = 'changed'")
         async with watching(server.target()) as collector:
             found = await edges(collector, 1)
             reading = await look(collector)
     assert set(found) == {(changer.id, "" if server.mariadb and idle else holder.id)}
     assert all(wait.inferred for wait in reading.lock_waits or ()) is server.mariadb
+
+
+async def test_before_a_change_that_may_use_the_table_itself_neither_is_accused(server: MysqlServer) -> None:
+    """Behind LOCK TABLES … WRITE an ALTER waits before it opens the table, behind a transaction with it open: one use of it either way."""
+    server.execute("CREATE TABLE IF NOT EXISTS shop.other (id int)")
+    with waiters(server, 3, database="shop") as (bystander, holder, changer):
+        bystander.run("BEGIN", "SELECT * FROM other")
+        holder.run("LOCK TABLES stock WRITE")
+        changer.wait_for("ALTER TABLE stock COMMENT = 'changed'")
+        async with watching(server.target()) as collector:
+            found = await edges(collector, 1)
+    assert set(found) == {(changer.id, "" if server.mariadb else holder.id)}
 
 
 async def test_an_open_transaction_elsewhere_is_not_accused_of_holding_up_a_reader(server: MysqlServer) -> None:

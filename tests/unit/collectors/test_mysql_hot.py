@@ -170,16 +170,36 @@ def test_an_open_transaction_is_named_only_by_what_it_could_hold_up(waiting: str
     assert (edge.waiter, edge.holder, edge.inferred) == ("31", holder, True)
 
 
-@pytest.mark.parametrize(("idle", "in_use", "holder"), [(1, True, "40"), (2, True, ""), (0, True, ""), (1, False, "29")])
-def test_of_a_table_that_is_in_use_no_transaction_is_accused(idle: int, in_use: bool, holder: str) -> None:
-    """Its user is idle outside of a transaction, as after LOCK TABLES; of two who can be that none is named."""
+@pytest.mark.parametrize(
+    ("waiting", "idle", "times", "holder"),
+    [
+        # An ALTER that waits for a transaction is itself the one use of its table; one that waits for LOCK TABLES … WRITE is not.
+        ("ALTER TABLE shop.stock FORCE", 0, 1, "29"),
+        ("/* x */ CREATE INDEX i ON shop.stock (c)", 0, 1, "29"),
+        ("ALTER TABLE shop.stock FORCE", 1, 1, ""),
+        ("ALTER TABLE shop.stock FORCE", 0, 0, "29"),
+        ("ALTER TABLE shop.stock FORCE", 1, 0, "29"),
+        # Used twice, somebody else uses it: idle outside of a transaction, as after LOCK TABLES … READ.
+        ("ALTER TABLE shop.stock FORCE", 1, 2, "40"),
+        ("ALTER TABLE shop.stock FORCE", 2, 2, ""),
+        ("ALTER TABLE shop.stock FORCE", 0, 2, ""),
+        # These wait before they open the table.
+        ("TRUNCATE TABLE shop.stock", 1, 1, "40"),
+        ("DROP TABLE shop.stock", 2, 1, ""),
+        ("LOCK TABLES shop.stock WRITE", 1, 1, "40"),
+        ("SELECT * FROM shop.stock", 1, 1, "40"),
+        ("SELECT * FROM shop.stock", 0, 0, ""),
+    ],
+)
+def test_of_a_table_that_others_use_no_transaction_is_accused(waiting: str, idle: int, times: int, holder: str) -> None:
     reader = _thread(29, "Sleep", "")._replace(text="")
-    blocked = _thread(31, state="Waiting for table metadata lock")._replace(text="ALTER TABLE shop.stock ADD c int")
+    blocked = _thread(31, state="Waiting for table metadata lock")._replace(text=waiting)
     transaction = Transaction("7", 29, "RUNNING", 9.0, None, 1, 0, "REPEATABLE READ")
     others = [_thread(40 + number, "Sleep", "")._replace(text="") for number in range(idle)]
     looked = [(reader, transaction, _session(reader, transaction)), (blocked, None, _session(blocked))]
     looked += [(other, None, _session(other)) for other in others]
-    (edge,) = inferred_waits(looked, {31: 2.0}, frozenset({("shop", "stock")} if in_use else {("shop", "stocks")}))
+    in_use = {("shop", "stocks"): 1} | ({("shop", "stock"): times} if times else {})
+    (edge,) = inferred_waits(looked, {31: 2.0}, in_use)
     assert (edge.holder, edge.inferred) == (holder, True)
 
 
