@@ -50,6 +50,7 @@ class SessionScreen(ActingScreen):
         super().__init__()
         self._target = target
         self._session = session
+        self._seen_at: float | None = None  # what is told of one that has ended counts back from then
         self._explain_at_once = explain
         self._tries = PlanTries()
         self._cost_a_question = False
@@ -90,10 +91,12 @@ class SessionScreen(ActingScreen):
             if found.text != self._session.text:
                 self.query_one("#session-sql", SqlView).set_sql(formatted(found.text))
             self._session = found
+        if found is not None or self._seen_at is None:
+            self._seen_at = view.part_at.get(Part.SESSIONS, frame.at)
         if view.target_failure is None and self._tries.is_due(frame.at):
             self._ask_for_plan()
         sessions = {each.id: each for each in view.sessions or ()}
-        around = Surroundings(sessions, view.lock_waits or (), view.part_at.get(Part.SESSIONS, frame.at), frame.at)
+        around = Surroundings(sessions, view.lock_waits or (), self._seen_at, frame.at)
         self._show_fields(view, around, gone=found is None, now=frame.at)
         self._show_locks(around)
 
@@ -196,7 +199,6 @@ class SessionScreen(ActingScreen):
     def pane_data(self) -> PaneData | None:
         """All fields and the statement."""
         frame = self.dashboard.frame
-        view = frame.view(self._target)
-        at = view.part_at.get(Part.SESSIONS, frame.at) if view is not None else frame.at
-        fields = session_fields(self._session, Surroundings({}, (), at, frame.at))
+        seen_at = frame.at if self._seen_at is None else self._seen_at
+        fields = session_fields(self._session, Surroundings({}, (), seen_at, frame.at))
         return PaneData(f"session {self._session.id}", ("field", "value"), (*fields, ("statement", self._session.text)))

@@ -83,6 +83,7 @@ class SessionsScreen(ActingScreen):
         self._of: TargetId | None = None
         self._by_id: dict[str, Session] = {}
         self._chosen: Session | None = None
+        self._chosen_at = 0.0
         self._tree_cells = 0
         self._id_cells = 0
         self._measured = False
@@ -188,13 +189,14 @@ class SessionsScreen(ActingScreen):
             pane.set_lines(missing)
             return
         found = of_identity(chosen, self._by_id)
+        at = view.part_at.get(Part.SESSIONS, now)
         if found is not None or self._chosen is None or identity(self._chosen) != chosen:
-            self._chosen = found
+            self._chosen, self._chosen_at = found, at
         if self._chosen is None:
             pane.set_lines((((" nothing more is known of it", "dim"),),))
             return
-        at = view.part_at.get(Part.SESSIONS, now)
-        around = Surroundings(self._by_id, view.lock_waits or (), at, now)
+        # The ages of one that has ended count back from when it was last seen.
+        around = Surroundings(self._by_id, view.lock_waits or (), self._chosen_at, now)
         pane.set_lines(detail_lines(self._chosen, around, self.size.width, self._detail_rows, gone=found is None))
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -89,6 +90,18 @@ def written(folder: Path, pattern: str) -> str:
     """The only file of a name."""
     (path,) = folder.rglob(pattern)
     return path.read_text()
+
+
+async def keeps_its_moments(app: AishellApp, pilot: Pilot[int]) -> None:
+    """The times of day at which what has ended began are the same some readings later."""
+
+    def moments() -> list[str]:
+        return re.findall(r"since +(\d\d:\d\d:\d\d)", text_of(app))
+
+    before, since = moments(), app.frame.targets[0].part_at[Part.SESSIONS]
+    assert before
+    await until(pilot, lambda: app.frame.targets[0].part_at[Part.SESSIONS] > since + 1.5)
+    assert moments() == before
 
 
 async def sessions(app: AishellApp, pilot: Pilot[int]) -> None:
@@ -187,6 +200,7 @@ async def test_the_selection_follows_the_session_and_not_its_number() -> None:
         await until(pilot, lambda: "4121 has ended" in text_of(app))
         assert table(app).selected_id == identity(HEAD)
         assert "order held" in text_of(app)
+        await keeps_its_moments(app, pilot)
         await pilot.press("escape")
         await until(pilot, lambda: table(app).selected_id is None and "has ended" not in text_of(app))
 
@@ -297,6 +311,7 @@ async def test_a_session_that_ends_while_it_is_looked_at_stays_as_it_was() -> No
         script.lock_waits = ()
         await until(pilot, lambda: "has ended; this is what was last known of it" in text_of(app))
         assert "SET status = 'billed'" in text_of(app)
+        await keeps_its_moments(app, pilot)
 
 
 async def test_e_opens_a_session_with_its_plan_at_once() -> None:
