@@ -74,7 +74,10 @@ def head_blockers(sessions: Sequence[Session], lock_waits: Iterable[LockWait]) -
 
 def why_no_head(lock_waits: Iterable[LockWait]) -> str:
     """Why there is no session to act on where `head_blockers` finds none."""
-    if any(wait.waiter for wait in lock_waits):
+    waiting = [wait for wait in lock_waits if wait.waiter]
+    if any(wait.inferred and not wait.holder for wait in waiting):
+        return "the server does not tell who holds what others wait for, and it could be several sessions or none that is seen"
+    if waiting:
         return "those who wait do so behind no session: for a prepared transaction, one that has ended, or each other"
     return "nobody waits for a lock, so there is no head blocker"
 
@@ -109,4 +112,16 @@ def _usual_effect(act: Act, session: Session) -> list[str]:
         return ["its connection is closed", *(["its open transaction is rolled back"] if in_transaction else [])]
     runs = session.statement_seconds is not None
     first = "its statement ends with an error" if runs else "no statement of it is known to run, so there may be nothing to cancel"
-    return [first, *(["its transaction stays open until the client ends it"] if in_transaction else [])]
+    return [first, *([_what_stays_open(session)] if in_transaction else [])]
+
+
+def _what_stays_open(session: Session) -> str:
+    """What becomes of the transaction of a session whose statement is cancelled, in words.
+
+    One that is no older than the statement may be the statement's own, and ends with it: whole seconds tell no more.
+    """
+    statement, transaction = session.statement_seconds, session.transaction_seconds
+    alone = statement is not None and transaction is not None and transaction <= statement + 1.0
+    if alone:
+        return "a transaction that the client began before it stays open until the client ends it"
+    return "its transaction stays open until the client ends it"

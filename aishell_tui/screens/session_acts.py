@@ -11,6 +11,7 @@ from aishell_core.values import Ability, EventKind, FailureCode, LockWait, Sessi
 from aishell_tui.frame import TargetView, without_left_sessions
 from aishell_tui.screens.base import DashboardScreen
 from aishell_tui.screens.confirm import Confirmation, ConfirmScreen, where_words
+from aishell_tui.session_list import NO_LAST_STATEMENT, is_idle_in_transaction
 from widgets.format import clean, truncate
 
 if TYPE_CHECKING:
@@ -151,7 +152,8 @@ def question_of(plan: Plan) -> Confirmation:
         who = " ".join(word for word in (session.user, session.application) if word)
         age = f" for {format_duration(victim.age_seconds)}" if victim.age_seconds is not None else ""
         statement = truncate(clean(" ".join(session.text.split())), _STATEMENT_CELLS)
-        sentences += [f"{session.id} {clean(who)}, {session.state}{age}: {statement or 'no statement'}", f"  {victim.effect}"]
+        without = NO_LAST_STATEMENT if is_idle_in_transaction(session) or victim.waiting_behind else "no statement"
+        sentences += [f"{session.id} {clean(who)}, {session.state}{age}: {statement or without}", f"  {victim.effect}"]
     if len(plan.victims) > _LISTED:
         sentences.append(f"and {len(plan.victims) - _LISTED} more")
     sentences.append(f"as {plan.decision.role}; each is looked at again at the moment of the act")

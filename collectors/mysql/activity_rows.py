@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -16,6 +17,7 @@ ACTIVE, IDLE, IN_TRANSACTION = "active", "idle", "idle in transaction"
 LAST_STATEMENT = "last statement"
 _HIDDEN = "n/a: hidden from this account"
 _FORGOTTEN = "not kept by this server; performance_schema = ON in its configuration keeps it"
+_SLEEP = re.compile(r"\bsleep\s*\(", re.IGNORECASE)
 WAITING = "LOCK WAIT"
 """The state of a transaction that waits for a row or table lock of InnoDB."""
 
@@ -146,7 +148,16 @@ def session_of(
         wait_class=wait_class,
         state_seconds=seconds,
         digest=digest,
+        if_cancelled=_if_cancelled(thread, text, transaction),
     )
+
+
+def _if_cancelled(thread: Thread, text: str, transaction: Transaction | None) -> str:
+    """What KILL QUERY does to what runs, where that is not as usual: MySQL ends SELECT SLEEP(…) with a row of 1."""
+    if not thread.runs or not _SLEEP.search(text):
+        return ""
+    words = "its statement is broken off: by an error, or where SLEEP() is all of it, perhaps by a row of 1"
+    return words if transaction is None else f"{words}; a transaction that the client began stays open until the client ends it"
 
 
 def transaction_seconds(thread: Thread, transaction: Transaction | None) -> float | None:

@@ -14,6 +14,7 @@ from aishell_tui.frame import TargetView
 from aishell_tui.lock_tree import TreeRow, lock_tree
 from aishell_tui.lock_words import branch_text, held_text, holder_text, lock_text, missing_text, name_text, queue_text
 from aishell_tui.session_list import NO_LAST_STATEMENT, age_seconds, is_active, is_background, short_state
+from aishell_tui.text import product_text
 from widgets.glyphs import ASCII, UNICODE, Glyphs
 
 _TEXT_COLUMNS = 50
@@ -94,7 +95,8 @@ def sessions_text(looked: Looked, report: SessionsReport, *, waiting: bool = Fal
     lines = []
     for view, target in zip(looked.views, report.targets, strict=True):
         failures = failures_about(view.failures, Part.SESSIONS, Part.LOCKS)
-        lines.append(f"{printable(target.name)}  {target.engine}")
+        product = product_text(view.facts) if view.facts is not None else ""
+        lines.append(f"{printable(target.name)}  {printable(product or target.engine)}")
         if waiting and view.lock_waits is not None:
             lines.extend(_tree(view))
         elif target.sessions:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from aishell_core.safety.roles import Actor, Grant, Policy, Role
 from aishell_core.targets import Environment
 from aishell_core.values import LockWait, Session
 from aishell_ops.sessions.models import Act, Plan
-from aishell_ops.sessions.plan import Queues, head_blockers, plan_of, why_not_inferred
+from aishell_ops.sessions.plan import Queues, head_blockers, plan_of, why_no_head, why_not_inferred
 
 ACTOR = Actor("ann", 1000)
 OPERATORS = Policy((Grant(Role.OPERATOR, users=("ann",)),), configured=True)
@@ -60,6 +62,36 @@ def test_what_happens_is_said_for_each_session() -> None:
     assert victim.effect == "its statement ends with an error, 1 waits behind it"
     (victim,) = plan(Act.CANCEL, IDLE).victims
     assert victim.effect.startswith("no statement of it is known to run, so there may be nothing to cancel, its transaction stays open")
+
+
+@pytest.mark.parametrize(
+    ("statement", "transaction", "words"),
+    [
+        (5.0, None, "its statement ends with an error"),
+        (5.0, 60.0, "its statement ends with an error, its transaction stays open until the client ends it"),
+        # Seen as the server tells it: an UPDATE of its own and BEGIN with an UPDATE look the same.
+        *(
+            (
+                5.0,
+                age,
+                "its statement ends with an error, a transaction that the client began before it stays open until the client ends it",
+            )
+            for age in (4.0, 5.0, 6.0)
+        ),
+    ],
+)
+def test_a_transaction_that_may_be_the_statement_s_own_is_not_said_to_stay_open(
+    statement: float, transaction: float | None, words: str
+) -> None:
+    session = replace(ACTIVE, statement_seconds=statement, transaction_seconds=transaction)
+    assert plan(Act.CANCEL, session).victims[0].effect == words
+
+
+def test_why_there_is_no_head_tells_what_is_not_known_from_what_is() -> None:
+    unknown = LockWait("2", "", "metadata of a table (inferred)", "", 4.0, "held", inferred=True)
+    assert why_no_head((unknown,)).startswith("the server does not tell who holds")
+    assert why_no_head((LockWait("2", "0", "row", "X", 4.0, "X"),)).startswith("those who wait do so behind no session")
+    assert why_no_head(()).startswith("nobody waits")
 
 
 def test_head_blockers_come_by_the_length_of_their_queues() -> None:

@@ -11,7 +11,7 @@ from aishell_core.values import FailureCode, Session, Severity
 from aishell_ops.sessions.models import Act, Outcome
 from aishell_ops.sessions.plan import plan_of
 from aishell_tui.cli.reports.session_acts import outcomes_text
-from aishell_tui.screens.session_acts import outcome_words
+from aishell_tui.screens.session_acts import outcome_words, question_of
 
 _POLICY = Policy((Grant(Role.OPERATOR, users=("ann",)),), configured=True)
 _SESSION = Session("7", user="bob")
@@ -27,3 +27,17 @@ def test_what_got_no_answer_was_perhaps_done_and_nobody_says_that_it_was_not(act
     gone = Outcome(_SESSION, TargetError(FailureCode.GONE, "it has ended", "look again"))
     assert outcomes_text(plan, (gone,)) == f"7  not {done}: it has ended (look again)"
     assert outcome_words(plan, gone)[0] == f"ann could not {act} session 7 of bob: it has ended"
+
+
+@pytest.mark.parametrize(
+    ("session", "words"),
+    [
+        (Session("6", "root", state="idle in transaction", transaction_seconds=50.0), "n/a: its last statement is not kept"),
+        (Session("6", "root", state="idle", state_seconds=50.0), "no statement"),
+        (Session("6", "root", state="idle in transaction", transaction_seconds=50.0, text="SELECT 1"), "SELECT 1"),
+    ],
+)
+def test_the_question_says_where_a_last_statement_is_not_kept(session: Session, words: str) -> None:
+    policy = Policy((Grant(Role.OPERATOR, users=("ann",)),), configured=True)
+    plan = plan_of(Act.TERMINATE, "mysql", (session,), (), place=Place("shop"), actor=Actor("ann", 1000), policy=policy)
+    assert question_of(plan).sentences[0] == f"6 root, {session.state} for 50s: {words}"
