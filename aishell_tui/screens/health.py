@@ -69,7 +69,8 @@ class HealthScreen(DashboardScreen):
         rows = self._status_rows(failed=view.target_failure is not None)
         status.set_class(rows == _FAILED_ROWS, "-failed")
         status.set_class(rows == _TALL_ROWS, "-tall")
-        status.set_lines(status_lines(view, frame, status.size.width, rows, self.dashboard.progress.history(view.name)))
+        operations, digests = self.dashboard.progress.history(view.name), self.dashboard.digests.history(view.name)
+        status.set_lines(status_lines(view, frame, status.size.width, rows, operations, digests))
 
     def past_note(self, frame: Frame, look: Look) -> str:
         """Also that the sentences are not those of the moment that the charts show."""

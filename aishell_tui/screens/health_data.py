@@ -11,9 +11,10 @@ from aishell_core.series.keys import SeriesKey
 from aishell_core.series.snapshot import Snapshot
 from aishell_core.state.history import History
 from aishell_core.units import format_counted, format_duration, format_limit, format_value
-from aishell_core.values import Ability, Event, EventKind, Failure, Part, Progress, Severity, TargetId, Thresholds, Unit
+from aishell_core.values import Ability, Event, EventKind, Failure, Part, Progress, Severity, Statement, TargetId, Thresholds, Unit
 from aishell_tui.backup_age import last_backup_text
 from aishell_tui.charts import FIGURES, ChartSpec, FigureSpec, combine_buckets, combined_value, severity_of
+from aishell_tui.digests import DigestHistory, DigestMode
 from aishell_tui.frame import Frame, TargetView
 from aishell_tui.keys import lead_key
 from aishell_tui.look import MEMORY_SECONDS, Look
@@ -31,6 +32,7 @@ _TREND_SECONDS = 60.0
 _TREND_STEPS = 6
 _LIMIT_IN_SIGHT = 0.4
 _LONG_SECONDS = 1.0
+_NOTABLE_MILLISECONDS_PER_SECOND = 10.0
 _LABEL_CELLS = 12
 _COST_SECONDS = 60.0
 _PANES: Mapping[str, str] = {
@@ -237,7 +239,14 @@ def _mean(view: TargetView, metric: str, now: float) -> float | None:
     return math.fsum(means) if means else None
 
 
-def status_lines(view: TargetView, frame: Frame, width: int, rows: int, operations: ProgressHistory | None = None) -> tuple[Spans, ...]:
+def status_lines(
+    view: TargetView,
+    frame: Frame,
+    width: int,
+    rows: int,
+    operations: ProgressHistory | None = None,
+    digests: DigestHistory | None = None,
+) -> tuple[Spans, ...]:
     """The sentences at the foot: reasons, what could not be read, what runs or takes most time, what aishell costs."""
     lines: list[Spans] = []
     most = max(1, (rows - 1) // max(1, len(view.assessment.reasons)))
@@ -256,8 +265,8 @@ def status_lines(view: TargetView, frame: Frame, width: int, rows: int, operatio
     running = _running(view)
     if running:
         lines.append(running)
-    elif Ability.STATEMENTS in view.abilities and view.statements:
-        lines.append(_slowest(view))
+    elif Ability.STATEMENTS in view.abilities and view.statements and (slow := _slowest(view, digests)):
+        lines.append(slow)
     if backup := last_backup_text(view):
         lines.append(((" backup     ", "label"), (backup, "text"), (lead_text("backups"), "dim")))
     return (*lines[: max(0, rows - 1)], _foot(view, frame, width, () if fits else unread))
@@ -332,10 +341,20 @@ def _running(view: TargetView) -> Spans:
     return ((" running    ", "label"), (f"{ran} ", "bold"), (f"{who}  ", "label"), (" ".join(longest.text.split()), "text"))
 
 
-def _slowest(view: TargetView) -> Spans:
-    statements = view.statements or ()
-    spent = sum(statement.total_milliseconds for statement in statements)
-    top = max(statements, key=lambda statement: statement.total_milliseconds)
-    share = top.total_milliseconds / spent if spent else 0.0
-    text = " ".join(top.text.split())[:70]
-    return ((" slow       ", "label"), (text, "text"), (f"  {format_value(share, Unit.RATIO)} of all time{lead_text('queries')}", "dim"))
+def _slowest(view: TargetView, digests: DigestHistory | None) -> Spans:
+    """What takes most time as Queries opens with it: of the last seconds once these are known; nothing where that is little."""
+    span_seconds = digests.span_seconds(DigestMode.LIVE) if digests is not None else None
+    if digests is None or not span_seconds:
+        statements = view.statements or ()
+        spent = sum(statement.total_milliseconds for statement in statements)
+        top = max(statements, key=lambda statement: statement.total_milliseconds)
+        return _slow_line(top, top.total_milliseconds / spent if spent else 0.0, "")
+    row = next(iter(digests.table(DigestMode.LIVE, 1).rows), None)
+    if row is None or (row.calls_per_second or 0.0) * row.mean_milliseconds < _NOTABLE_MILLISECONDS_PER_SECOND:
+        return ()
+    return _slow_line(row.statement, row.time_share, f", last {format_duration(round(span_seconds))}")
+
+
+def _slow_line(statement: Statement, share: float, when: str) -> Spans:
+    told = f"  {format_value(share, Unit.RATIO)} of all time{when}{lead_text('queries')}"
+    return ((" slow       ", "label"), (" ".join(statement.text.split())[:70], "text"), (told, "dim"))

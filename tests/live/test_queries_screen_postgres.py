@@ -8,6 +8,7 @@ import pytest
 
 from aishell_core.values import Ability, Session, Statement
 from aishell_tui.app import AishellApp
+from aishell_tui.digests import DigestMode
 from aishell_tui.screens.query import QueryScreen
 from aishell_tui.screens.session import SessionScreen
 from tests.live.test_sessions_screens_postgres import TARGET, dashboard, text_of, until
@@ -69,3 +70,16 @@ async def test_reading_everything_now_asks_for_the_plan_again(server: PostgresSe
         await pilot.press("f5")
         await until(pilot, lambda: "Seq Scan on gone" in text_of(app))
         server.execute("DROP VIEW later", "DROP TABLE gone")
+
+
+async def test_what_health_calls_slow_is_in_the_list_that_it_leads_to(server: PostgresServer) -> None:
+    async with dashboard(server) as (app, pilot):
+        await until(pilot, lambda: reads_plans(app))
+        await pilot.press("2")
+        await until(pilot, lambda: app.digests.history(TARGET).span_seconds(DigestMode.LIVE) is not None)
+        server.execute(*["SELECT pg_sleep(0.05)"] * 40)
+        await until(pilot, lambda: any("pg_sleep" in line and "of all time, last" in line for line in text_of(app).splitlines()))
+        await pilot.press("3")
+        await until(pilot, lambda: "live, last" in text_of(app) and "pg_sleep" in text_of(app))
+        await pilot.press("2")
+        await until(pilot, lambda: "pg_sleep" not in text_of(app))

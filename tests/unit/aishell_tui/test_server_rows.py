@@ -26,7 +26,7 @@ from aishell_core.values import (
 )
 from aishell_tui.catch_up import UNKNOWN_TREND
 from aishell_tui.charts import chart_specs, combined_value
-from aishell_tui.digests import DigestMode, digest_rows
+from aishell_tui.digests import DigestHistory, DigestMode, digest_rows
 from aishell_tui.frame import Frame, OwnCost, TargetView
 from aishell_tui.progress import Pace, ProgressHistory
 from aishell_tui.screens.fleet_rows import fleet_columns
@@ -446,6 +446,28 @@ def test_the_status_names_a_running_vacuum_with_its_end_and_where_to_look() -> N
     view = server_view(script)
     told_lines = told(status_lines(view, Frame(at=NOW, targets=(view,)), 160, 12, history))
     assert "working vacuum public.orders 26% of scanning heap, phase ends in 3m10s v ▸" in told_lines
+
+
+def test_what_is_slow_is_so_lately_as_the_list_that_it_leads_to_says() -> None:
+    script, history = ServerScript(), DigestHistory()
+    view = replace(server_view(script, last=2), sessions=())
+    first, second = (view.statements or ())[:2]
+    assert first.total_milliseconds > second.total_milliseconds
+
+    def slow() -> list[str]:
+        lines = ["".join(text for text, _ in line) for line in status_lines(view, Frame(at=NOW), 160, 12, None, history)]
+        return [line for line in lines if line.startswith(" slow")]
+
+    assert " ".join(first.text.split())[:40] in slow()[0], "of all time, as long as nothing else is known"
+    history.add(NOW - 10, (first, second))
+    history.add(NOW, (first, replace(second, calls=second.calls + 10, total_milliseconds=second.total_milliseconds + 2000)))
+    assert " ".join(second.text.split())[:40] in slow()[0]
+    assert slow()[0].endswith("100% of all time, last 10s   3 ▸")
+    quiet = DigestHistory()
+    quiet.add(NOW - 10, (first, second))
+    quiet.add(NOW, (first, replace(second, calls=second.calls + 1, total_milliseconds=second.total_milliseconds + 1)))
+    history = quiet
+    assert slow() == [], "a millisecond in ten seconds is nothing to be told"
 
 
 def test_a_part_that_is_there_in_part_is_not_called_missing() -> None:
