@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from aishell_core.series.keys import SeriesKey
 from aishell_core.units import format_duration, format_limit, format_value
-from aishell_core.values import Ability, FailureCode, Severity, Thresholds, Unit
+from aishell_core.values import Ability, Failure, FailureCode, Severity, Thresholds, Unit
 from aishell_tui.assess import judged_metrics, sustained
 from aishell_tui.cli.encode import utc_text
-from aishell_tui.cli.reports.looked import Looked, failure_lines, failure_rows, glyph, series_name
+from aishell_tui.cli.reports.looked import Looked, failure_lines, failure_rows, glyph, series_name, told_once
 from aishell_tui.cli.shapes import CheckResult, HealthReport, TargetHealth
 from aishell_tui.cli.terminal import printable, table
 from aishell_tui.frame import TargetView
@@ -76,7 +76,8 @@ def health_text(looked: Looked, report: HealthReport, *, unicode: bool) -> str:
     for view, target in zip(looked.views, report.targets, strict=True):
         state = view.assessment.severity
         lines.append(f"{glyph(state, unicode)} {printable(target.name)}  {target.engine}  {target.state}")
-        lines.extend(f"  {printable(reason)}" for reason in target.reasons)
+        failures = dict(zip(map(_sentence, told), failure_lines(told), strict=True)) if (told := _failures(view)) else {}
+        lines.extend(printable(failures.pop(reason, f"  {reason}")) for reason in target.reasons)
         rows = (
             (
                 f"  {glyph(Severity(check.state), unicode)} {check.metric}",
@@ -91,9 +92,19 @@ def health_text(looked: Looked, report: HealthReport, *, unicode: bool) -> str:
         lines.extend(f"  {printable(check.metric)} {_not_yet(check)}" for check in target.checks if check.passed_now != check.state)
         if target.integrity is not None:
             lines.append(f"  integrity: {_FOUND[target.integrity]}")
-        lines.extend(printable(line) for line in failure_lines(view.failures) if view.target_failure is None)
+        lines.extend(printable(line) for line in failures.values())
         lines.append("")
     return "\n".join(lines).rstrip()
+
+
+def _failures(view: TargetView) -> tuple[Failure, ...]:
+    """What could not be read of a target that answers, each once."""
+    return tuple(told_once(view.failures)) if view.target_failure is None else ()
+
+
+def _sentence(failure: Failure) -> str:
+    """A failure as it stands among the reasons of a state, where it is one: there it is told with its hint, and not again below."""
+    return f"{failure.part}: {failure.message}"
 
 
 def _not_yet(check: CheckResult) -> str:

@@ -34,7 +34,7 @@ from aishell_tui.cli.reports.sessions import sessions_report, sessions_text
 from aishell_tui.cli.reports.statements import statements_report, statements_text
 from aishell_tui.cli.reports.status import status_report, status_text
 from aishell_tui.cli.statements import Order
-from aishell_tui.frame import TargetView, absorb
+from aishell_tui.frame import Assessment, Reason, TargetView, absorb
 
 NOW = 1_800_000_000.0
 HOSTILE = "SELECT '\x1b[31m[bold]\x07\n\u202e' FROM t"
@@ -149,6 +149,20 @@ def test_what_could_not_be_read_is_said_once() -> None:
     assert [row.message for row in report.targets[0].failures] == ["there is no statement log"]
     text = health_text(_looked(view), report, unicode=True)
     assert text.count("statements: there is no statement log (use logged_connect)") == 1
+
+
+def test_what_could_not_be_read_and_is_why_the_state_is_unknown_is_said_once_with_its_hint() -> None:
+    failures = (
+        Failure("server status", FailureCode.MISSING, "not told", "ask another", NOW),
+        Failure("server status", FailureCode.MISSING, "not told", "ask another", NOW + 1),
+        Failure("statements", FailureCode.UNSUPPORTED, "there is no log", "", NOW),
+    )
+    assessment = Assessment(Severity.UNKNOWN, (Reason(Severity.UNKNOWN, "server status: not told"), Reason(Severity.UNKNOWN, "silent")))
+    looked = _looked(replace(_view(failures=failures), assessment=assessment))
+    lines = health_text(looked, health_report(looked), unicode=True).splitlines()
+    assert lines[1:3] == ["  server status: not told (ask another)", "  silent"]
+    assert lines[-1] == "  statements: there is no log"
+    assert sum("not told" in line for line in lines) == 1
 
 
 @pytest.mark.parametrize(("order", "digests"), [(Order.TOTAL, "abc"), (Order.MEAN, "abc"), (Order.MAX, "abc"), (Order.CALLS, "bac")])
