@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -188,6 +189,19 @@ async def test_an_idle_transaction_is_ended_by_its_session_and_cannot_be_cancell
             assert caught.value.reason is FailureCode.GONE
             await collector.terminate(idle, SECONDS)
             assert _IDLE_TRANSACTION not in await sessions_of(collector)
+        assert len(server.change()["killed"]) == 1
+
+
+async def test_an_idle_transaction_is_ended_however_long_the_question_stood_open() -> None:
+    with wire_server("7") as server:
+        async with reading(server.target()) as collector:
+            seen = (await sessions_of(collector))[_IDLE_TRANSACTION]
+        async with reading(server.target()) as collector:
+            end = time.monotonic() + SECONDS
+            while ((later := (await sessions_of(collector))[_IDLE_TRANSACTION]).state_seconds or 0) < (seen.state_seconds or 0) + 1.5:
+                assert time.monotonic() < end, "it does not get older"
+            assert later.started_at == pytest.approx(seen.started_at, abs=0.1)
+            await collector.terminate(seen, SECONDS)
         assert len(server.change()["killed"]) == 1
 
 

@@ -119,6 +119,9 @@ class World:
             if "microsecs_running" in one:
                 one["microsecs_running"] += lived
                 one["secs_running"] = one["microsecs_running"] // 1_000_000
+            if transaction := one.get("transaction"):
+                transaction["timeOpenMicros"] += lived
+                transaction["timeActiveMicros" if one["active"] else "timeInactiveMicros"] += lived
         if not options.get("allUsers"):
             found = [one for one in found if {"user": "shop-web", "db": "admin"} in one.get("effectiveUsers", ())]
         if not options.get("idleConnections"):
