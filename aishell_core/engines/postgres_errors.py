@@ -203,7 +203,7 @@ def no_answer(where: Whereabouts, seconds_text: str, stage: str) -> PostgresErro
         "asking": "it hangs or is overloaded; the connection was given up, and the next question makes a new one",
         "waiting": _RETRY,
         "queued": "all connections of a pooler are taken, or it or its server hangs; aishell keeps the place that it has in the queue, "
-        "and takes no second one",
+        "and takes no second one; a command that has ended leaves its place behind until the turn of that comes",
     }
     return PostgresError(FailureCode.TIMEOUT, messages[stage], hints[stage])
 

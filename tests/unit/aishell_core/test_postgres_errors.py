@@ -146,6 +146,7 @@ def test_a_place_in_a_poolers_queue_is_told_the_same_however_often_it_is_asked_f
     assert error.reason is FailureCode.TIMEOUT
     assert str(error) == str(no_answer(_WHERE, "1.4s", "queued"))
     assert "keeps the place" in error.hint
+    assert "a command that has ended leaves its place behind" in error.hint
 
 
 def test_several_servers_are_told_in_one_error() -> None:
