@@ -54,6 +54,11 @@ class Unmade:
     stepped_at: float | None = None
 
 
+def is_of_others(one: Unmade, targets: Collection[str]) -> bool:
+    """Whether it is over, left nothing, and is of none of these targets: the state is that of all configurations of a user."""
+    return one.target not in targets and one.state is not BackupState.RUNNING and not one.stored_bytes
+
+
 def state_of_beginning(alive: bool | None, *, is_silent: bool) -> BackupState:
     """Of what has no manifest: its holder works on it, or is gone. One on another machine counts for as long as it writes."""
     if alive is None:

@@ -85,6 +85,7 @@ def list_(
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most so many; 0 for all.", min=0)] = 0,
     sort: Annotated[str, typer.Option("--sort", metavar="KEY", help="time, target, size, stored, duration or state.")] = "time",
     order: Annotated[str, typer.Option("--order", metavar="asc|desc", help="The smallest or the largest first.")] = "desc",
+    others: Annotated[bool, typer.Option("--others", help="Also what failed of targets that this configuration does not have.")] = False,
     storage: StorageOption = None,
     config: ConfigOption = None,
     json: JsonOption = False,
@@ -97,6 +98,7 @@ def list_(
     """
     from aishell_ops.backups.layout import Line
     from aishell_ops.backups.models import Format
+    from aishell_ops.backups.unmade import is_of_others
     from aishell_tui.cli.backup_words import expect_names, word_of
 
     how = Output.JSON if json else word_of(Output, output, "--output") or Output.TABLE
@@ -120,7 +122,7 @@ def list_(
         and (form is None or backup.manifest.format is form)
         and filter.lower() in _searched(backup)
     ]
-    found += [
+    unmade = [
         one
         for one in shelf.unmade
         if begin <= one.begun_at < end
@@ -128,8 +130,14 @@ def list_(
         and form is None
         and filter.lower() in f"{one.id} {one.target} {one.database} {one.job} {one.state}".lower()
     ]
+    own = {*names, *(target.spec.name for target in loaded.targets)}
+    told = unmade if others else [one for one in unmade if not is_of_others(one, own)]
+    found += told
     found.sort(key=lambda one: _sort_key(one, sort), reverse=order == "desc")
-    return _print(found[: limit or None], shelf, how, now)
+    code = _print(found[: limit or None], shelf, how, now)
+    if left := len(unmade) - len(told):
+        note(f"{left} more failed of targets that this configuration does not have: --others lists them")
+    return code
 
 
 def _sort_key(one: Backup | Unmade, word: str) -> Any:  # noqa: ANN401 - what is compared depends on the word

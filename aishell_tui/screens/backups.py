@@ -15,7 +15,7 @@ from aishell_tui.frame import Frame
 from aishell_tui.look import Look
 from aishell_tui.screens.backups_acts import BackupActingScreen
 from aishell_tui.screens.backups_lines import Standing, empty_text, fault_lines, job_lines, standing_lines, standing_of
-from aishell_tui.screens.backups_rows import COLUMNS, catalogue_columns, catalogue_rows, totals_text
+from aishell_tui.screens.backups_rows import COLUMNS, catalogue_columns, catalogue_rows, others_text, totals_text
 from aishell_tui.screens.bindings import bindings_of
 from aishell_tui.screens.choices import ChoiceScreen
 from aishell_tui.screens.tables import copied_rows, table_data
@@ -71,7 +71,7 @@ class BackupsScreen(BackupActingScreen):
             table.set_columns(columns)
         table.set_heading(self._heading(frame, look))
         table.set_empty_text(empty_text(view, room.trouble, may_act="back_up" not in self.withheld_actions()))
-        table.set_rows(catalogue_rows(view, one, frame.at) if view is not None else [])
+        table.set_rows(catalogue_rows(view, one, frame.at, self._own) if view is not None else [])
         self.look_if_due()
 
     def _others(self, room: BackupRoom) -> list[Unmade]:
@@ -92,6 +92,11 @@ class BackupsScreen(BackupActingScreen):
         known = {str(each.name) for each in self.savable()}
         return str(look.target) if look.target in known and not self._shows_all else None
 
+    @property
+    def _own(self) -> frozenset[str]:
+        """The targets of this dashboard, by name."""
+        return frozenset(str(each.name) for each in self.dashboard.options.targets)
+
     def _standings(self, look: Look) -> list[Standing]:
         view, one = self.room.view, self._target_name(look)
         if view is None:
@@ -103,7 +108,7 @@ class BackupsScreen(BackupActingScreen):
         if view is None:
             return Heading("backups", ((one or "all targets", "label"),))
         shown = [each for each in view.copies if one in (None, each.backup.manifest.source.target)]
-        detail: Spans = ((one or "all targets", "label"), (f"  {totals_text(shown)}", "dim"))
+        detail: Spans = ((one or "all targets", "label"), (f"  {totals_text(shown)}{others_text(view, one, self._own)}", "dim"))
         age = format_duration(max(0.0, float(round(frame.at - view.at))))
         return Heading("backups", detail, "looking …" if self.room.is_looking else f"looked {age} ago")
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from aishell_tui.backup_tasks import Work
     from aishell_tui.backup_view import Copies
 
-ACTS = frozenset({"back_up", "restore", "verify", "test", "pin", "delete"})
+ACTS = frozenset({"back_up", "restore", "verify", "test", "pin", "accept", "delete"})
 _ANOTHER, _EVERYWHERE = "name:", "everywhere"
 
 
@@ -261,6 +261,29 @@ class BackupActingScreen(DashboardScreen):
             return
         asked = ("Retention never removes it until it is unpinned.", "Why? For the others; may be empty:")
         self.app.push_screen(AskScreen(f"pin backup {backup.id}", asked), partial(self._mark, chosen, RecordKind.PINNED))
+
+    def action_accept(self) -> None:
+        """Ask, then say that the chosen backup is right though it is much smaller than the one before it."""
+        from aishell_ops.backups.models import RecordKind
+
+        chosen, view = self._expect_chosen(), self.room.view
+        if chosen is None or view is None:
+            return
+        drop = next((each for each in view.drops if each.after.id == chosen.backup.id), None)
+        if drop is None:
+            self.say(f"nothing is to be accepted: {chosen.backup.id} does not stop retention")
+            return
+        after, before = drop.after.manifest, drop.before.manifest
+        sizes = f"It has {format_bytes(after.plain_bytes)}, and the one before it {format_bytes(before.plain_bytes)}."
+        effect = "Retention may remove older backups again from then on, those with more in them too."
+        question = Confirmation(f"Accept backup {after.id} of {after.source.target}", (sizes, effect))
+
+        def noted(why: str | None) -> None:
+            if why is not None:
+                accept = partial(self._mark, chosen, RecordKind.ACCEPTED, why)
+                self.app.push_screen(ConfirmScreen(question), lambda yes: accept() if yes else None)
+
+        self.app.push_screen(AskScreen(f"accept backup {after.id}", (sizes, "Why is that right? For the others; may be empty:")), noted)
 
     def _mark(self, chosen: Copies, kind: RecordKind, why: str | None) -> None:
         if why is not None:

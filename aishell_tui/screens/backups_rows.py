@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aishell_core.units import format_bytes, format_counted, format_duration
 from aishell_core.values import Severity
 from aishell_ops.backups.models import BackupState, RecordKind
+from aishell_ops.backups.unmade import is_of_others
 from aishell_tui.backup_text import notes_of, unmade_text
 from aishell_tui.text import moment_text
 from widgets.palette import Role
@@ -62,9 +63,13 @@ def catalogue_columns(*, one_target: bool) -> tuple[Column, ...]:
     return tuple(column for column in COLUMNS if not (one_target and column.key == "target"))
 
 
-def catalogue_rows(view: BackupsView, target: str | None, now: float) -> list[Row]:
-    """What was found, of one target or of all: what runs or is wrong first, then backups with the newest first."""
-    unmade = [unmade_row(one, now) for one in view.unmade if target in (None, one.target) and is_news(one, view)]
+def catalogue_rows(view: BackupsView, target: str | None, now: float, own: Collection[str]) -> list[Row]:
+    """What was found, of one target or of all: what runs or is wrong first, then backups with the newest first.
+
+    What failed of others than one's `own` targets is left out; `others_text` says how many these are.
+    """
+    mine = [one for one in view.unmade if target in (None, one.target) and not is_of_others(one, own)]
+    unmade = [unmade_row(one, now) for one in mine if is_news(one, view)]
     damaged = [damaged_row(spot, error) for spot, error in view.damaged if target in (None, spot.line.target)]
     shrunk = {drop.after.id for drop in view.drops}
     copies = [backup_row(each, now, shrunk) for each in view.copies if target in (None, each.backup.manifest.source.target)]
@@ -149,6 +154,12 @@ def damaged_row(spot: Spot, error: DamagedError) -> Row:
         note=((error.message, "critical"),),
         severity=Severity.CRITICAL,
     )
+
+
+def others_text(view: BackupsView, target: str | None, own: Collection[str]) -> str:
+    """How many failed of targets that this configuration does not have; "" where none did, or one target is looked at."""
+    count = sum(is_of_others(one, own) for one in view.unmade) if target is None else 0
+    return f"  {count} failed of other configurations" if count else ""
 
 
 def totals_text(copies: Iterable[Copies]) -> str:

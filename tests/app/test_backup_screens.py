@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import closing
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -11,7 +14,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from aishell_core.clock import SystemClock
-from aishell_core.safety.roles import Role
+from aishell_core.safety.roles import Grant, Policy, Role
 from aishell_core.state.store import Store
 from aishell_core.targets import Environment, Location, Target
 from aishell_core.values import EventKind, TargetId
@@ -24,6 +27,7 @@ from aishell_ops.backups.progress import Stage, Step
 from aishell_tui.app import AishellApp
 from aishell_tui.backup_settings import Wish
 from aishell_tui.backup_tasks import Phase
+from aishell_tui.backup_view import BackupsView
 from aishell_tui.config.load import load_config
 from aishell_tui.places import Places
 from aishell_tui.screens.backups import BackupsScreen
@@ -278,6 +282,78 @@ async def test_a_pin_has_a_note_and_ends_with_the_same_key(tmp_path: Path) -> No
         await until_question(pilot, app)
         await pilot.press("y")
         await until(pilot, lambda: isinstance(app.screen, BackupsScreen) and table(app).shown_rows[0].cell("notes").plain() == "")
+
+
+def shrink(house: House) -> None:
+    with closing(sqlite3.connect(house.shop)) as connection:
+        connection.execute("DELETE FROM goods")
+        connection.commit()
+        connection.execute("VACUUM")
+
+
+async def test_a_loss_is_accepted_after_a_note_and_a_question_and_only_where_there_is_one(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.write("x" * 200_000)
+    async with house.dashboard() as (app, pilot):
+        await look(app, pilot)
+        await back_up(app, pilot)
+        await pilot.press("j", "a")
+        await until(pilot, lambda: "nothing is to be accepted" in text_of(app))
+        shrink(house)
+        small = await back_up(app, pilot)
+        await until(pilot, lambda: app.backups.view is not None and len(app.backups.view.drops) == 1)
+        await pilot.press("j", "a")
+        await until(pilot, lambda: bool(app.screen.query(Input)))
+        await pilot.press(*"moved", "enter")
+        await until_question(pilot, app)
+        assert "Retention may remove older backups again" in " ".join(text_of(app).split())
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.screen, BackupsScreen))
+        assert [each.after.id for each in (app.backups.view or BackupsView(0.0)).drops] == [small]
+        await pilot.press("a")
+        await until(pilot, lambda: bool(app.screen.query(Input)))
+        await pilot.press(*"moved", "enter")
+        await until_question(pilot, app)
+        await pilot.press("y")
+        await until(pilot, lambda: app.backups.view is not None and not app.backups.view.drops)
+        (record,) = (one for backup in house.inventory().backups if backup.id == small for one in backup.records[-1:])
+        assert (record.kind.value, record.by, record.detail) == ("accepted", "ada", "moved")
+        assert house.recorded()[-1] == ("accepted backup", "allowed", "done")
+
+
+async def test_a_loss_is_not_accepted_by_whoever_may_not_administer(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.write("x" * 200_000)
+    async with house.dashboard() as (app, pilot):
+        await look(app, pilot)
+        await back_up(app, pilot)
+        shrink(house)
+        await back_up(app, pilot)
+    other = replace(house.authority, policy=Policy((Grant(Role.OPERATOR, users=("ada",)),), configured=True, file="/etc/aishell.yaml"))
+    house.authority = other
+    async with house.dashboard() as (app, pilot):
+        await look(app, pilot)
+        await until(pilot, lambda: len(rows(app)) == 2)
+        await pilot.press("j", "a")
+        await until(pilot, lambda: bool(app.screen.query(Input)))
+        await pilot.press("enter")
+        await until_question(pilot, app)
+        await pilot.press("y")
+        await until(pilot, lambda: "Not done" in text_of(app))
+        assert house.recorded()[-1][:2] == ("accepted backup", "refused")
+
+
+async def test_what_failed_of_other_configurations_is_counted_and_not_listed(tmp_path: Path) -> None:
+    house, now = House(tmp_path), SystemClock().now()
+    with closing(Store.open(house.state)) as store:
+        for name in ("far", "shop"):
+            begun = Attempt(What.SAVE, name, "sqlite", f"{name}.db", "", "/elsewhere", new_id(now), now, own_holder("saving"))
+            number = store.transact(partial(begin_attempt, attempt=begun))
+            store.transact(partial(end_attempt, number=number, outcome=AttemptOutcome.FAILED, message="no room", now=now))
+    async with house.dashboard("shop", "orders") as (app, pilot):
+        await look(app, pilot)
+        await until(pilot, lambda: "1 failed of other configurations" in text_of(app))
+        assert [row.cell("target").plain() for row in table(app).shown_rows] == ["shop"]
 
 
 async def test_a_job_goes_on_while_another_screen_is_shown_and_says_there_how_it_ended(tmp_path: Path) -> None:
