@@ -147,6 +147,16 @@ def test_one_that_failed_is_listed_with_its_reason_counted_and_told_in_the_state
     assert [state for state, _ in shop.listed()] == ["verified", "failed"]
 
 
+def test_what_failed_of_targets_of_another_configuration_is_counted_and_listed_when_asked_for(shop: Shop, tmp_path: Path) -> None:
+    assert shop.run("backup", "create", "shop", "--name", "nowhere").code >= 64
+    assert [state for state, _ in shop.listed()] == ["failed"]
+    other = tmp_path / "other.yaml"
+    other.write_text(f"targets: [{{name: big, url: '{shop.path}'}}]\n")
+    ran = shop.run("backup", "list", "--json", "--config", str(other))
+    assert (json.loads(ran.out)["backups"], "--others lists them" in ran.err) == ([], True)
+    assert [state for state, _ in shop.listed("--others", "--config", str(other))] == ["failed"]
+
+
 def test_what_a_person_mistypes_is_no_backup_that_failed(shop: Shop) -> None:
     assert shop.run("backup", "create", "shop", "--tables", "nosuch").code >= 64
     assert shop.listed() == []
