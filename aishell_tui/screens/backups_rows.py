@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from aishell_core.units import format_bytes, format_counted, format_duration
 from aishell_core.values import Severity
 from aishell_ops.backups.models import BackupState, RecordKind
-from aishell_ops.backups.unmade import is_of_others
 from aishell_tui.backup_text import notes_of, unmade_text
 from aishell_tui.text import moment_text
 from widgets.palette import Role
@@ -68,6 +67,8 @@ def catalogue_rows(view: BackupsView, target: str | None, now: float, own: Colle
 
     What failed of others than one's `own` targets is left out; `others_text` says how many these are.
     """
+    from aishell_ops.backups.unmade import is_of_others
+
     mine = [one for one in view.unmade if target in (None, one.target) and not is_of_others(one, own)]
     unmade = [unmade_row(one, now) for one in mine if is_news(one, view)]
     damaged = [damaged_row(spot, error) for spot, error in view.damaged if target in (None, spot.line.target)]
@@ -158,6 +159,8 @@ def damaged_row(spot: Spot, error: DamagedError) -> Row:
 
 def others_text(view: BackupsView, target: str | None, own: Collection[str]) -> str:
     """How many failed of targets that this configuration does not have; "" where none did, or one target is looked at."""
+    from aishell_ops.backups.unmade import is_of_others
+
     count = sum(is_of_others(one, own) for one in view.unmade) if target is None else 0
     return f"  {count} failed of other configurations" if count else ""
 
