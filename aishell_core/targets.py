@@ -56,6 +56,7 @@ _BY_SCHEME = {scheme: engine for engine in ENGINES for scheme in engine.schemes}
 # What a URL of a file shows as it is: everything but the signs that would end its path or begin an escape.
 _READABLE = "".join(map(chr, {*range(0x20, 0x7F)} - {*map(ord, "%?#")}))
 _SAFE = "/@+-._~"
+_PLACE = re.compile(r"[^/?#]*")
 _SERVER = re.compile(r"(?:\[(?P<address>[0-9A-Fa-f:.%\w]+)\]|(?P<name>[^:\[\]\s]*))(?::(?P<port>[0-9]*))?")
 _HIGHEST_PORT = 65535
 _ODD_BYTE = re.compile("[\udc80-\udcff]")
@@ -207,7 +208,7 @@ def parse_location(url: str, base: Path | None = None) -> Location:
         nearest = f"did you mean {near[0]}://? " if near else ""
         raise ConfigError(f"unknown URL scheme {scheme!r}", f"{nearest}valid schemes are {', '.join(_BY_SCHEME)}")
     try:
-        parts = urlsplit(url)
+        parts = split_url(url)
         if engine.name in _WITH_DEFAULTS:
             location = several_hosts(engine.name, parts)
             if scheme.endswith(_SRV):
@@ -222,6 +223,17 @@ def parse_location(url: str, base: Path | None = None) -> Location:
         return Location("host", host=parts.hostname or "localhost")
     _refuse_host(engine, parts.netloc)
     return _path_location(engine.name, unquote(parts.path, errors="surrogateescape"), options, base or Path.cwd())
+
+
+def split_url(url: str) -> SplitResult:
+    """The parts of a URL whose place may be a list of servers.
+
+    The library's own newer versions raise ValueError for brackets that are not around the whole place, as in a:1,[::1]:2.
+    """
+    scheme, separator, rest = url.partition("://")
+    place = _PLACE.match(rest)
+    netloc = place[0] if separator and place is not None else ""
+    return urlsplit(f"{scheme}{separator}{rest[len(netloc) :]}")._replace(netloc=netloc)
 
 
 def several_hosts(engine: str, parts: SplitResult) -> Location:

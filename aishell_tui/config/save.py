@@ -12,14 +12,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import yaml
 
 from aishell_core.documents.document import decode, parse_document, plain_scalar
 from aishell_core.documents.masking import has_written_secret
 from aishell_core.errors import ConfigError, StateError, UsageError
-from aishell_core.targets import Environment, Location, file_url
+from aishell_core.targets import Environment, Location, file_url, split_url
 from aishell_tui.config.check import check_document
 from aishell_tui.config.fields import Surroundings
 from aishell_tui.config.models import ConfigSpec
@@ -58,7 +57,7 @@ def new_target(name: str, url: str, location: Location, environment: Environment
     Raises UsageError where an option of the URL is a secret, for which the file has no other place.
     """
     if location.path is not None:
-        options = urlsplit(url).query if "://" in url else ""
+        options = split_url(url).query if "://" in url else ""
         _refuse_secret(f"?{options}")
         return NewTarget(name, file_url(location.engine, location.path, options), environment)
     bare, variable = url, ""
@@ -71,7 +70,7 @@ def new_target(name: str, url: str, location: Location, environment: Environment
 
 
 def _without_password(url: str) -> str:
-    netloc = urlsplit(url).netloc
+    netloc = split_url(url).netloc
     userinfo, at, host = netloc.rpartition("@")
     bare = url.replace(netloc, f"{userinfo.partition(':')[0]}{at}{host}", 1) if netloc else url
     place, _, query = bare.partition("?")
