@@ -36,8 +36,8 @@ def _own(home: Path, *options: str) -> Callable[[], Ran]:
     """One backup with a new place each time, so that no retention and no catalogue is in the way."""
 
     def once() -> Ran:
-        place = home / "own"
-        ran = aishell(home, "backup", "create", "app", "--output", str(place), "--no-verify", *options)
+        place = tempfile.mkdtemp(prefix="own-", dir=home)
+        ran = aishell(home, "backup", "create", "app", "--output", place, "--no-verify", *options)
         shutil.rmtree(place)
         return ran
 
