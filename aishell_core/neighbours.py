@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from aishell_core.targets import HostPort, Location
+from aishell_core.targets import Location
+from aishell_core.url_places import HostPort
 
 _LOCAL = frozenset({"", "localhost", "127.0.0.1", "::1"})
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote
 
 from aishell_core.errors import ConfigError, UsageError
+from aishell_core.url_places import HostPort, server_of, split_url, with_ports
 from aishell_core.values import TargetId
 
 
@@ -56,9 +57,6 @@ _BY_SCHEME = {scheme: engine for engine in ENGINES for scheme in engine.schemes}
 # What a URL of a file shows as it is: everything but the signs that would end its path or begin an escape.
 _READABLE = "".join(map(chr, {*range(0x20, 0x7F)} - {*map(ord, "%?#")}))
 _SAFE = "/@+-._~"
-_PLACE = re.compile(r"[^/?#]*")
-_SERVER = re.compile(r"(?:\[(?P<address>[0-9A-Fa-f:.%\w]+)\]|(?P<name>[^:\[\]\s]*))(?::(?P<port>[0-9]*))?")
-_HIGHEST_PORT = 65535
 _ODD_BYTE = re.compile("[\udc80-\udcff]")
 """A byte of a name that is no UTF-8."""
 _PLACED = {"host", "port", "user", "password", "dbname"}
@@ -83,9 +81,6 @@ _PORTS_ELSEWHERE = {"postgres", "pgbouncer", "mysql"}
 """Of these, the engines whose port may be said by the environment or a file."""
 _ONLY_DATABASE = {"pgbouncer": "pgbouncer"}
 """Engines with one database alone, whatever a URL names."""
-
-HostPort = tuple[str, int]
-"""A host name, address or socket folder, and a port; 0 for the one that the environment or the engine says."""
 
 
 class Secret:
@@ -225,17 +220,6 @@ def parse_location(url: str, base: Path | None = None) -> Location:
     return _path_location(engine.name, unquote(parts.path, errors="surrogateescape"), options, base or Path.cwd())
 
 
-def split_url(url: str) -> SplitResult:
-    """The parts of a URL whose place may be a list of servers.
-
-    The library's own newer versions raise ValueError for brackets that are not around the whole place, as in a:1,[::1]:2.
-    """
-    scheme, separator, rest = url.partition("://")
-    place = _PLACE.match(rest)
-    netloc = place[0] if separator and place is not None else ""
-    return urlsplit(f"{scheme}{separator}{rest[len(netloc) :]}")._replace(netloc=netloc)
-
-
 def several_hosts(engine: str, parts: SplitResult) -> Location:
     """The location in a URL that may name several servers, a socket's folder or none, and anything of it as an option.
 
@@ -249,13 +233,13 @@ def several_hosts(engine: str, parts: SplitResult) -> Location:
     if parts.scheme.lower().endswith(_SOCKET_SUFFIX):
         netloc, parts = quote(unquote(parts.path), safe=""), parts._replace(path="")
     user, _, password = login.partition(":")
-    servers = tuple(_host_port(text) for text in netloc.split(",")) if netloc else ()
+    servers = tuple(server_of(text) for text in netloc.split(",")) if netloc else ()
     if len(servers) > 1:
         servers = tuple((host or "localhost", port) for host, port in servers)
     if options.get("host"):
         servers = tuple((host, 0) for host in options["host"].split(","))
     if options.get("port"):
-        servers = _with_ports(servers, options["port"].split(","))
+        servers = with_ports(servers, options["port"].split(","))
     secret = options.get("password") or unquote(password)
     first, *others = servers or (("", 0),)
     return Location(
@@ -294,24 +278,6 @@ def _with_usual_port(location: Location, port: int) -> Location:
         (host, number or (0 if not host or host.startswith("/") else port)) for host, number in location.servers or (("", 0),)
     )
     return replace(location, port=first[1], others=tuple(others))
-
-
-def _host_port(text: str) -> HostPort:
-    """One server of a URL's list; an address with colons stands in brackets. Raises ValueError."""
-    found = _SERVER.fullmatch(text)
-    if found is None or int(found["port"] or 0) > _HIGHEST_PORT:
-        raise ValueError
-    return unquote(found["address"] or found["name"]), int(found["port"] or 0)
-
-
-def _with_ports(servers: tuple[HostPort, ...], ports: list[str]) -> tuple[HostPort, ...]:
-    """The servers with the ports of an option: one for all, or one for each. Raises ValueError."""
-    numbers = [int(port or 0) for port in ports]
-    if len(numbers) == 1:
-        numbers *= max(1, len(servers))
-    if any(not 0 <= number <= _HIGHEST_PORT for number in numbers):
-        raise ValueError
-    return tuple((host, port) for (host, _), port in zip(servers or (("", 0),), numbers, strict=True))
 
 
 def _refuse_host(engine: Engine, netloc: str) -> None:

@@ -18,7 +18,7 @@ from redis.asyncio.connection import AbstractConnection, Connection, SSLConnecti
 
 from aishell_core.engines.redis_errors import Lost, Overfull
 from aishell_core.engines.redis_place import Encryption, Login
-from aishell_core.targets import HostPort
+from aishell_core.url_places import HostPort
 
 Word = str | bytes | int | float
 Command = tuple[Word, ...]

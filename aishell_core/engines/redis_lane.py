@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from aishell_core.deadline import whole
 from aishell_core.engines.redis_errors import Lost, Overfull, RedisError, Whereabouts, broken, no_answer, told, too_large, unreachable
 from aishell_core.engines.redis_place import Login, Place, database_number, find_place, written
-from aishell_core.targets import HostPort, Target
+from aishell_core.targets import Target
 from aishell_core.units import format_bytes, format_duration
+from aishell_core.url_places import HostPort
 from aishell_core.values import FailureCode
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from aishell_core.errors import TargetError
-from aishell_core.targets import HostPort, Location, Secret, Target, TlsPolicy
+from aishell_core.targets import Location, Secret, Target, TlsPolicy
+from aishell_core.url_places import HostPort
 from aishell_core.values import FailureCode
 
 PORT = 6379

@@ -17,8 +17,9 @@ from typing import Any
 from aishell_core.engines.redis_errors import RedisError, Whereabouts, broken, no_answer, told, unreachable
 from aishell_core.engines.redis_lane import Line
 from aishell_core.engines.redis_place import Encryption, Login, find_place
-from aishell_core.targets import HostPort, Target
+from aishell_core.targets import Target
 from aishell_core.units import format_duration
+from aishell_core.url_places import HostPort
 
 Word = str | bytes | int
 Answer = Any

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aishell_core.errors import ExitCode, UsageError
 from aishell_tui.cli.arguments import ConfigOption, DatabaseOption, JsonOption, choice, configuration, examples
+from aishell_tui.cli.backup_choosing import KEYS, Wanted, sort_key
 from aishell_tui.cli.backup_options import IdArgument, IdentityOption, StorageOption, VerboseOption, desk_of, found_backup, shelf_of
 from aishell_tui.cli.terminal import note, printable, say
 
@@ -34,25 +34,6 @@ class Output(StrEnum):
     TABLE = "table"
     JSON = "json"
     CSV = "csv"
-
-
-_KEYS: dict[str, Callable[[Backup], Any]] = {
-    "time": lambda backup: backup.manifest.started_at,
-    "target": lambda backup: (backup.manifest.source.target, backup.manifest.started_at),
-    "size": lambda backup: backup.manifest.plain_bytes,
-    "stored": lambda backup: backup.manifest.stored_bytes,
-    "duration": lambda backup: backup.manifest.duration_seconds,
-    "state": lambda backup: (backup.state.value, backup.manifest.started_at),
-}
-_UNMADE_KEYS: dict[str, Callable[[Unmade], Any]] = {
-    "time": lambda one: one.begun_at,
-    "target": lambda one: (one.target, one.begun_at),
-    "size": lambda _one: 0,
-    "stored": lambda one: one.stored_bytes,
-    "duration": lambda one: (one.ended_at or one.begun_at) - one.begun_at,
-    "state": lambda one: (one.state.value, one.begun_at),
-}
-"""The same keys of what has no manifest."""
 
 
 def register(app: typer.Typer) -> None:
@@ -102,8 +83,8 @@ def list_(
     from aishell_tui.cli.backup_words import expect_names, word_of
 
     how = Output.JSON if json else word_of(Output, output, "--output") or Output.TABLE
-    if sort not in _KEYS:
-        raise UsageError(f"--sort {sort}: there is no such key", f"valid: {', '.join(_KEYS)}")
+    if sort not in KEYS:
+        raise UsageError(f"--sort {sort}: there is no such key", f"valid: {', '.join(KEYS)}")
     if order not in {"asc", "desc"}:
         raise UsageError(f"--order {order}: there is no such order", "valid: asc, desc")
     form, now = word_of(Format, format, "--format"), time.time()
@@ -114,36 +95,17 @@ def list_(
     if not shelf.faults:
         lines = [*(one.spot.line for one in shelf.backups), *(spot.line for spot, _ in shelf.damaged)]
         expect_names(names, loaded, (*lines, *(Line(one.target, one.database) for one in shelf.unmade)))
-    found: list[Backup | Unmade] = [
-        backup
-        for backup in _each_once(shelf)
-        if begin <= backup.manifest.started_at < end
-        and (not names or backup.manifest.source.target in names)
-        and (form is None or backup.manifest.format is form)
-        and filter.lower() in _searched(backup)
-    ]
-    unmade = [
-        one
-        for one in shelf.unmade
-        if begin <= one.begun_at < end
-        and (not names or one.target in names)
-        and form is None
-        and filter.lower() in f"{one.id} {one.target} {one.database} {one.job} {one.state}".lower()
-    ]
+    wanted = Wanted(begin, end, names, form, filter.lower())
+    found: list[Backup | Unmade] = [backup for backup in _each_once(shelf) if wanted.takes(backup)]
+    unmade = [one for one in shelf.unmade if wanted.takes_unmade(one)]
     own = {*names, *(target.spec.name for target in loaded.targets)}
     told = unmade if others else [one for one in unmade if not is_of_others(one, own)]
     found += told
-    found.sort(key=lambda one: _sort_key(one, sort), reverse=order == "desc")
+    found.sort(key=lambda one: sort_key(one, sort), reverse=order == "desc")
     code = _print(found[: limit or None], shelf, how, now)
     if left := len(unmade) - len(told):
         note(f"{left} more failed of targets that this configuration does not have: --others lists them")
     return code
-
-
-def _sort_key(one: Backup | Unmade, word: str) -> Any:  # noqa: ANN401 - what is compared depends on the word
-    from aishell_ops.backups.unmade import Unmade
-
-    return _UNMADE_KEYS[word](one) if isinstance(one, Unmade) else _KEYS[word](one)
 
 
 def _each_once(shelf: Shelf) -> list[Backup]:
@@ -152,11 +114,6 @@ def _each_once(shelf: Shelf) -> list[Backup]:
     for one in shelf.backups:
         found.setdefault(one.backup.id, one.backup)
     return list(found.values())
-
-
-def _searched(backup: Backup) -> str:
-    source = backup.manifest.source
-    return f"{backup.id} {source.target} {source.database} {backup.manifest.job} {backup.state}".lower()
 
 
 def _window(after: str, before: str, last: str, now: float) -> tuple[float, float]:

@@ -18,7 +18,8 @@ import yaml
 from aishell_core.documents.document import decode, parse_document, plain_scalar
 from aishell_core.documents.masking import has_written_secret
 from aishell_core.errors import ConfigError, StateError, UsageError
-from aishell_core.targets import Environment, Location, file_url, split_url
+from aishell_core.targets import Environment, Location, file_url
+from aishell_core.url_places import split_url
 from aishell_tui.config.check import check_document
 from aishell_tui.config.fields import Surroundings
 from aishell_tui.config.models import ConfigSpec

@@ -13,7 +13,7 @@ from aishell_core.state.codec import storable
 from alerts.models import Alert
 from alerts.notify import escalation, group_rows
 from alerts.notify.custody import Custody
-from alerts.notify.grouping import channels_of, group_name
+from alerts.notify.grouping import channels_of, group_name, places_of
 from alerts.notify.models import Routes
 
 
@@ -45,5 +45,5 @@ def _known(connection: sqlite3.Connection) -> defaultdict[str, set[_Place]]:
 
 def _is_astray(alert: Alert, known: set[_Place], routes: Routes) -> bool:
     channels = channels_of(routes.rules[alert.rule], routes.default_channels)
-    wanted = group_rows.places_of(alert, channels, routes)
+    wanted = places_of(alert, channels, routes)
     return any((channel, "") not in known and (channel, storable(group_name(labels))) not in known for channel, labels in wanted)

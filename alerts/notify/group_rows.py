@@ -13,10 +13,9 @@ from alerts.models import Alert, AlertChange, ChangeKind, Fingerprint, Level, Ph
 from alerts.notify import past_rows
 from alerts.notify.codec import Tells, decode_labels, encode_labels
 from alerts.notify.custody import Custody
-from alerts.notify.grouping import Group, Member, Past, channels_of, group_labels, group_name, is_wanted
+from alerts.notify.grouping import Group, Member, Past, channels_of, group_name, places_of
 from alerts.notify.models import Routes
 from alerts.notify.naming import is_named
-from alerts.rule import DEFAULT_GROUP_BY
 from alerts.store.codec import decode_alert, encode_alert
 from alerts.store.many import insert
 
@@ -288,14 +287,6 @@ def _forget_told(connection: sqlite3.Connection, rows: list[tuple[str, int]]) ->
 def _is_anywhere(connection: sqlite3.Connection, fingerprint: Fingerprint) -> bool:
     sql = "SELECT 1 FROM notice_member WHERE fingerprint = ? LIMIT 1"
     return connection.execute(sql, (storable(fingerprint),)).fetchone() is not None
-
-
-def places_of(alert: Alert, channels: Iterable[str], routes: Routes) -> list[tuple[str, Labels]]:
-    """The channels that are for an alert, each with the labels of its group there; a relay has one group for everything."""
-    rule = routes.rules.get(alert.rule)
-    labels = group_labels(alert, DEFAULT_GROUP_BY if rule is None else rule.group_by)
-    wanted = (routes.channels[name] for name in dict.fromkeys(channels) if name in routes.channels)
-    return [(channel.name, () if channel.kind.is_relay else labels) for channel in wanted if is_wanted(alert, channel)]
 
 
 def _group_id(connection: sqlite3.Connection, known: dict[tuple[str, str], int], channel: str, labels: Labels, now: float) -> int:

@@ -18,9 +18,9 @@ from itertools import compress
 from aishell_core.state.codec import storable
 from aishell_core.values import Labels
 from alerts.models import Alert, Fingerprint, Level, Phase
-from alerts.notify.models import Channel
+from alerts.notify.models import Channel, Routes
 from alerts.notify.urls import keeps_incidents
-from alerts.rule import DAY_SECONDS, Rule
+from alerts.rule import DAY_SECONDS, DEFAULT_GROUP_BY, Rule
 
 ALL_LABELS = "..."
 _UNSTEADY = {"severity"}
@@ -139,6 +139,14 @@ def channels_of(rule: Rule, default_channels: tuple[str, ...]) -> tuple[str, ...
 def is_wanted(alert: Alert, channel: Channel) -> bool:
     """Whether a channel is for alerts of this level."""
     return alert.level.rank >= channel.least_level.rank
+
+
+def places_of(alert: Alert, channels: Iterable[str], routes: Routes) -> list[tuple[str, Labels]]:
+    """The channels that are for an alert, each with the labels of its group there; a relay has one group for everything."""
+    rule = routes.rules.get(alert.rule)
+    labels = group_labels(alert, DEFAULT_GROUP_BY if rule is None else rule.group_by)
+    wanted = (routes.channels[name] for name in dict.fromkeys(channels) if name in routes.channels)
+    return [(channel.name, () if channel.kind.is_relay else labels) for channel in wanted if is_wanted(alert, channel)]
 
 
 def repeat_seconds(channel: Channel, rules: Iterable[Rule]) -> float:
