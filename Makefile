@@ -33,8 +33,8 @@ lint: $(VENV)/.installed-dev  ## format check, lint, types, import contracts
 
 check: lint test  ## lint and test
 
-bench: $(VENV)/.installed-dev  ## measure and write benchmarks/RESULTS.md
-	$(BIN)/python -m benchmarks
+bench: $(VENV)/.installed-dev  ## measure and write benchmarks/RESULTS.md, or the tables of PARTS in it
+	$(BIN)/python -m benchmarks $(PARTS)
 
 soak: $(VENV)/.installed-dev  ## long searches and soaks
 	$(BIN)/python -m pytest -m soak $(PYTEST_ARGS)

@@ -23,13 +23,14 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One table with the command that makes it and what has to be known to read it."""
+    """One table with the command that makes it and what has to be known to read it; `printed` is a table of another shape."""
 
     title: str
     command: str
     figures: tuple[Figure, ...]
     notes: tuple[str, ...] = ()
     peer_name: str = "peer"
+    printed: str = ""
 
 
 def bounded(name: str, value: float, bar: float, unit: str, *, digits: int = 1, peer: float | None = None) -> Figure:
@@ -56,13 +57,39 @@ def _processor() -> str:
 
 def render(sections: Sequence[Section], machine_line: str, date: str) -> str:
     """The results as Markdown."""
-    lines = ["# Measured", "", f"Made by `make bench` on {date}.", "", f"Machine: {machine_line}.", ""]
-    for section in sections:
-        lines += [f"## {section.title}", "", f"`{section.command}`", ""]
+    return _document(machine_line, ["\n".join(_lines(section, date)) for section in sections])
+
+
+def merged(old: str, new: str) -> str:
+    """A document of results with the tables of a newer one in place of those of the same title; what is not there yet comes last.
+
+    The newer one's line about the machine stands above: tables tell their own dates.
+    """
+    head, *_ = new.split(_HEADING, 1)
+    tables = _tables(old) | _tables(new)
+    return head.rstrip() + "\n" + "".join(f"{_HEADING}{text.rstrip()}\n" for text in tables.values())
+
+
+_HEADING = "\n## "
+
+
+def _tables(text: str) -> dict[str, str]:
+    return {table.partition("\n")[0]: table for table in text.split(_HEADING)[1:]}
+
+
+def _document(machine_line: str, tables: Sequence[str]) -> str:
+    head = f"# Measured\n\nMade by `make bench`.\n\nMachine: {machine_line}.\n"
+    return head + "".join(f"{_HEADING}{table}\n" for table in tables)
+
+
+def _lines(section: Section, date: str) -> list[str]:
+    lines = [section.title, "", f"`{section.command}`, {date}", ""]
+    if section.printed:
+        lines += ["```text", section.printed, "```"]
+    if section.figures:
         lines += [f"| figure | aishell | bar | reached | {section.peer_name} |", "|---|---|---|---|---|"]
         lines += [_row(figure) for figure in section.figures]
-        lines += ["", *(f"- {note}" for note in section.notes), *([""] if section.notes else [])]
-    return "\n".join(lines).rstrip() + "\n"
+    return [*lines, *([""] if section.notes else []), *(f"- {note}" for note in section.notes)]
 
 
 def _row(figure: Figure) -> str:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.measure import percentile
-from benchmarks.report import Figure, Section, bounded, render
+from benchmarks.report import Figure, Section, bounded, merged, render
 
 VALUES = st.lists(st.floats(0, 1e6), min_size=1, max_size=200)
 
@@ -36,3 +36,25 @@ def test_the_table_tells_a_missed_bar_and_a_missing_peer() -> None:
     assert "| b | 1 s | – | – | – |" in lines
     assert "| figure | aishell | bar | reached | other |" in lines
     assert "- a note" in lines
+
+
+def _table(title: str, measured: str, date: str) -> str:
+    return render((Section(title, "command", (Figure("a", measured),), ("a note",)),), "a machine", date)
+
+
+def test_a_part_that_is_measured_again_replaces_its_own_table_and_no_other() -> None:
+    old = merged(_table("One", "1 s", "2026-01-01"), _table("Two", "2 s", "2026-01-02"))
+    text = merged(old, _table("One", "3 s", "2026-01-03"))
+    assert [line for line in text.splitlines() if line.startswith("## ")] == ["## One", "## Two"]
+    assert ("| a | 3 s |" in text, "| a | 1 s |" in text, "| a | 2 s |" in text) == (True, False, True)
+    assert [line for line in text.splitlines() if line.startswith("`command`")] == ["`command`, 2026-01-03", "`command`, 2026-01-02"]
+
+
+def test_what_is_kept_is_what_was_rendered() -> None:
+    new = _table("One", "1 s", "2026-01-01")
+    assert merged("", new) == new == merged(new, new)
+
+
+def test_a_table_of_another_shape_stands_as_it_was_printed() -> None:
+    text = render((Section("Title", "command", (), printed="a  1"),), "a machine", "2026-01-01")
+    assert "```text\na  1\n```" in text
