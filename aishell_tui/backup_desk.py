@@ -230,7 +230,7 @@ class BackupDesk:
         async def act() -> tuple[Backup, Verification | None]:
             with self.repository(address) as repository:
                 work = partial(import_backup, source, repository, target=target, keys=keys, tell=tell, stop=stop)
-                async with self.noticed(repository, address):
+                async with self.noticed(repository, address, "import"):
                     backup = await in_thread(stop, work)
                     if not check:
                         return backup, None
@@ -300,12 +300,13 @@ class BackupDesk:
         return attempts.Attempt(what, str(target.name), target.engine, name, job, str(address), backup, now, holder)
 
     @asynccontextmanager
-    async def noticed(self, repository: Repository, address: StorageAddress) -> AsyncIterator[None]:
+    async def noticed(self, repository: Repository, address: StorageAddress, command: str = "create") -> AsyncIterator[None]:
         """What is changed in a storage is in the catalogue afterwards, for all programs that read that alone.
 
-        Raises StorageError where the storage is gone: what were written then would lie on another disk.
+        Raises StorageError where the storage is gone: what were written then would lie on another disk. `command` is the one that
+        can begin it anew.
         """
-        await asyncio.to_thread(expect_present, self.authority.state_folder, str(address))
+        await asyncio.to_thread(expect_present, self.authority.state_folder, str(address), command)
         try:
             yield
         finally:

@@ -122,15 +122,16 @@ def is_vacant(address: str) -> bool:
         return False
 
 
-def expect_present(state_folder: Path, address: str) -> None:
+def expect_present(state_folder: Path, address: str, command: str = "create") -> None:
     """Raise StorageError where backups were known in a folder that is gone or empty: an unmounted disk looks like that.
 
-    That they are gone is not concluded from it, nor is anything written there, which would lie on the disk below.
+    That they are gone is not concluded from it, nor is anything written there, which would lie on the disk below. `command` is the one
+    whose --new-storage begins it anew.
     """
     if not is_vacant(address) or not (known := len(kept_entries(state_folder, address).known)):
         return
     what = f"the folder {address} is gone or empty, and {format_counted(known, 'backup')} were known in it"
-    raise StorageError(StorageFault.MISSING, what, "mount or move it back; aishell backup create --new-storage begins it anew instead")
+    raise StorageError(StorageFault.MISSING, what, f"mount or move it back; aishell backup {command} --new-storage begins it anew instead")
 
 
 def begin_anew(state_folder: Path, address: str) -> int:

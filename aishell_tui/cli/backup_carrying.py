@@ -9,7 +9,16 @@ import typer
 
 from aishell_core.errors import ConfigError, UsageError
 from aishell_tui.cli.arguments import ConfigOption, JsonOption, choice, examples
-from aishell_tui.cli.backup_options import IdArgument, IdentityOption, StorageOption, VerboseOption, desk_of, found_backup
+from aishell_tui.cli.backup_options import (
+    IdArgument,
+    IdentityOption,
+    NewStorageOption,
+    StorageOption,
+    VerboseOption,
+    begin_anew,
+    desk_of,
+    found_backup,
+)
 from aishell_tui.cli.terminal import note, printable, say
 
 if TYPE_CHECKING:
@@ -103,6 +112,7 @@ def import_(
         Path | None,
         typer.Option("--output", metavar="FOLDER", help="Into this folder, not the configured storage.", show_default=False),
     ] = None,
+    new_storage: NewStorageOption = False,
     identity: IdentityOption = None,
     config: ConfigOption = None,
     verbose: VerboseOption = False,
@@ -111,6 +121,7 @@ def import_(
     """Take in a backup that was carried here.
 
     Its manifest must be sealed and each part what was written, or nothing of it is kept. It keeps its id.
+    A folder that is gone or empty although backups were known in it is an unmounted disk until --new-storage says otherwise.
 
     The exit code is 0 when it is here, 2 when --verify found it damaged, and 64 or more when it was not taken in.
     """
@@ -121,6 +132,8 @@ def import_(
     if cloud and output is not None:
         raise UsageError("it goes to one place", "give --cloud or --output")
     (address, *_) = desk.settings.of(Wish(folder=output, cloud=cloud)).storages
+    if new_storage:
+        begin_anew(desk, (address,))
     return run(_imported(desk, source.expanduser(), address, database, tuple(identity or ()), check=verify, json=json, verbose=verbose))
 
 

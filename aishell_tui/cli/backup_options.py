@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from aishell_core.errors import UsageError
 from aishell_tui.cli.arguments import Choice, complete_target, configuration
+from aishell_tui.cli.terminal import note, printable
 
 if TYPE_CHECKING:
     # Loaded where it is used: --help and --version need none of it.
@@ -73,6 +75,9 @@ VerifyOption = Annotated[
     bool | None, typer.Option("--verify/--no-verify", help="Read it back and check it; else as configured.", show_default=False)
 ]
 EncryptOption = Annotated[bool | None, typer.Option("--encrypt/--no-encrypt", help="Encrypt it; else as configured.", show_default=False)]
+NewStorageOption = Annotated[
+    bool, typer.Option("--new-storage", help="Begin a storage anew whose folder is gone or empty although backups were known in it.")
+]
 IncrementalOption = Annotated[bool, typer.Option("--incremental", help="Only what changed since the last one.")]
 
 
@@ -110,6 +115,17 @@ def named_storages(desk: BackupDesk, words: list[str] | None) -> tuple[StorageAd
         return tuple(dict.fromkeys(parse_storage(word) for word in words))
     except ConfigError as error:
         raise UsageError(error.message, error.hint) from error
+
+
+def begin_anew(desk: BackupDesk, addresses: Iterable[StorageAddress]) -> None:
+    """Have those storages be new ones that are gone; those that are there stay as they are. Raises RefusedError."""
+    from aishell_core.units import format_counted
+    from aishell_ops.backups.catalogue import is_vacant
+
+    for address in addresses:
+        if is_vacant(str(address)):
+            known = desk.begin_anew(address)
+            note(printable(f"{address} is a new storage: what was known there is forgotten, {format_counted(known, 'backup')}"))
 
 
 def shelf_of(desk: BackupDesk, words: list[str] | None) -> Shelf:

@@ -29,10 +29,12 @@ from aishell_tui.cli.backup_options import (
     LevelOption,
     MethodOption,
     NamesArgument,
+    NewStorageOption,
     ProofOption,
     TablesOption,
     VerboseOption,
     VerifyOption,
+    begin_anew,
     desk_of,
     words_of,
 )
@@ -83,10 +85,7 @@ def create(
         Path | None,
         typer.Option("--output", metavar="FOLDER", help="To this folder, instead of the configured storage.", show_default=False),
     ] = None,
-    new_storage: Annotated[
-        bool,
-        typer.Option("--new-storage", help="Begin a storage anew whose folder is gone or empty although backups were known in it."),
-    ] = False,
+    new_storage: NewStorageOption = False,
     config: ConfigOption = None,
     verbose: VerboseOption = False,
     dry_run: DryRunOption = False,
@@ -155,21 +154,10 @@ def _carry_out(chosen: Choice, loaded: Configuration, wish: Wish, *, dry_run: bo
     desk = desk_of(chosen, targets, loaded)
     tell_warnings(chosen, loaded)
     if new_storage and not dry_run:
-        _begin_anew(desk, wish)
+        begin_anew(desk, desk.settings.of(wish).storages)
     if dry_run:
         return run(_Dry(desk, wish, json=json).plan(targets))
     return run(_Making(desk, wish, json=json, verbose=verbose).make(targets))
-
-
-def _begin_anew(desk: BackupDesk, wish: Wish) -> None:
-    """Have those storages be new ones that are gone; those that are there stay as they are."""
-    from aishell_core.units import format_counted
-    from aishell_ops.backups.catalogue import is_vacant
-
-    for address in desk.settings.of(wish).storages:
-        if is_vacant(str(address)):
-            known = desk.begin_anew(address)
-            note(printable(f"{address} is a new storage: what was known there is forgotten, {format_counted(known, 'backup')}"))
 
 
 def _targets(chosen: Choice, loaded: Configuration, wish: Wish, settings: BackupSettings) -> tuple[Target, ...]:

@@ -415,6 +415,18 @@ def test_a_new_storage_is_made_by_an_explicit_act_alone(shop: Shop) -> None:
     assert (again.code, "forgotten" in again.err, len(shop.ids("verified"))) == (0, False, 2)
 
 
+def test_what_is_imported_into_a_folder_that_is_gone_needs_the_same_act(shop: Shop, tmp_path: Path) -> None:
+    shop.create()
+    assert shop.backup("export", "latest", str(tmp_path / "one.tar")).code == 0
+    shop.backups.rename(shop.backups.with_name("away"))
+    refused = shop.backup("import", str(tmp_path / "one.tar"))
+    assert (refused.code, "aishell backup import --new-storage" in " ".join(refused.err.split())) == (74, True), refused.err
+    assert not shop.backups.exists()
+    taken = shop.backup("import", str(tmp_path / "one.tar"), "--new-storage")
+    assert (taken.code, "what was known there is forgotten, 1 backup" in taken.err) == (0, True), taken.err
+    assert len(shop.ids()) == 1
+
+
 def test_a_database_that_cannot_be_read_is_no_backup_by_its_code_and_no_next_try_is_promised(shop: Shop) -> None:
     config = shop.home / "config.yaml"
     config.write_text(config.read_text().replace("targets: [", "targets: [{name: far, url: 'postgresql://keeper@127.0.0.1:1/far'}, "))

@@ -74,7 +74,7 @@ CASES = {
         elsewhere=True,
     ),
     "import": Case(
-        ("import", "WORK/in.tar", "--output", "OTHER", "--verify"),
+        ("import", "WORK/in.tar", "--output", "OTHER", "--verify", "--new-storage"),
         lambda world, ran: len(world.ids(world.other)) == 1 and world.records(RecordKind.PINNED, world.other) == 1,
     ),
     "delete": Case(
