@@ -196,6 +196,22 @@ def history(
     return store.read(lambda connection: change_rows.load(connection, since, until, limit, fingerprint), ())
 
 
+def kept_targets(store: AlertStore) -> frozenset[str]:
+    """The targets of which anything is kept, as they are stored, configured or not; raises StateError."""
+
+    def read(connection: sqlite3.Connection) -> frozenset[str]:
+        found = lease_rows.targets(connection) | alert_rows.targets(connection) | change_rows.targets(connection)
+        return found - {lease_rows.ALL_TARGETS}
+
+    return store.read(read, frozenset())
+
+
+def kept_rules(store: AlertStore) -> frozenset[str]:
+    """The names of rules that whoever evaluates goes by, here or elsewhere, as they are stored; raises StateError."""
+    nothing: dict[int, frozenset[str]] = {}
+    return frozenset[str]().union(*store.read(lease_rows.rules, nothing).values())
+
+
 def evidence(store: AlertStore, alert: Alert) -> Evidence | None:
     """What was seen when an alert fired, or rose, the last time; raises StateError."""
     return store.read(lambda connection: change_rows.evidence_of(connection, alert), None)

@@ -26,7 +26,7 @@ OUT_OF_HOURS = "hours:"
 _EVERYWHERE = frozenset({"alertname", "target", "engine", "environment", "severity"})
 _ANYTHING = ("a", "Z9", "7", "orders-eu_1.example:5432", "/srv/data 2", "mysql-replication-lag", "\u00e4\u2603", "x" * 60)
 """Texts that nothing but a pattern for any text matches all of."""
-_VALUES: Mapping[str, Sequence[str]] = {
+LABEL_VALUES: Mapping[str, Sequence[str]] = {
     "severity": tuple(Level),
     "environment": tuple(Environment),
     "engine": ("host", *(engine.name for engine in ENGINES)),
@@ -68,7 +68,7 @@ def new_silence(
 
 def _fits_all(matcher: Matcher, targets: Collection[str]) -> bool:
     """Whether a matcher matches whatever the label says that every alert has, or that any may lack."""
-    values = targets if matcher.label == "target" and matcher.operator in _SAYS_NOT else _VALUES.get(matcher.label, ())
+    values = targets if matcher.label == "target" and matcher.operator in _SAYS_NOT else LABEL_VALUES.get(matcher.label, ())
     if values and all(matches((matcher,), {matcher.label: value}) for value in values):
         return True
     if matcher.label not in _EVERYWHERE and not matches((matcher,), {}):

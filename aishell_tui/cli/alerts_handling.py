@@ -119,6 +119,7 @@ def silence(
     audit. Where roles are configured it takes one that may cancel statements on all targets that it concerns.
     """
     from aishell_tui.alert_authority import concerned
+    from aishell_tui.cli.alert_names import tell_doubts
     from alerts import handling
 
     desk = _Desk.of(context, config)
@@ -130,8 +131,10 @@ def silence(
         return handling.silence(store, _new_id(), wanted, begin, end, author=desk.user, comment=comment, now=desk.now)
 
     with desk.opened() as store:
-        targets = concerned(wanted, desk.authority, _alerts(store))
+        alerts = _alerts(store)
+        targets = concerned(wanted, desk.authority, alerts)
         made = desk.quiet(store, targets, f"silence {' '.join(matchers)} for {lasting}", work)
+        tell_doubts(store, wanted, alerts, choice(context, config))
         return _silenced(made, store, desk.now, json)
 
 

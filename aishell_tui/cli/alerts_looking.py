@@ -48,7 +48,15 @@ AlertArgument = Annotated[
     ),
 ]
 TargetFilter = Annotated[
-    str, typer.Option("--target", "-t", metavar="NAME", help="Of this target alone.", show_default=False, autocompletion=complete_target)
+    str,
+    typer.Option(
+        "--target",
+        "-t",
+        metavar="NAME",
+        help="Of this target alone: a configured one, or one of which alerts are kept.",
+        show_default=False,
+        autocompletion=complete_target,
+    ),
 ]
 
 
@@ -63,6 +71,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_alerts(
+    context: typer.Context,
     target: TargetFilter = "",
     level: Annotated[
         str, typer.Option("--level", metavar="LEVEL", help="Of this level and above: info, warning or critical.", show_default=False)
@@ -81,11 +90,13 @@ def list_alerts(
     """
     import time
 
+    from aishell_tui.cli.alert_names import check_target
     from aishell_tui.cli.reports.alerts import alerts_report, alerts_text, state_of
     from aishell_tui.cli.reports.looked import exit_code
 
     least = _level(level)
     with closing(_store()) as store:
+        check_target(store, target, choice(context))
         found = _standing(store)
     shown = tuple(each for each in found.alerts if each.level.rank >= least and target in ("", each.key.target))
     now = time.time()
@@ -144,6 +155,7 @@ def show(context: typer.Context, alert: AlertArgument, config: ConfigOption = No
 
 
 def history(
+    context: typer.Context,
     alert: Annotated[
         str, typer.Argument(metavar="[ALERT]", help="Of this alert alone.", show_default=False, autocompletion=complete_alert)
     ] = "",
@@ -158,12 +170,14 @@ def history(
     import time
 
     from aishell_core.units import parse_duration
+    from aishell_tui.cli.alert_names import check_target
     from aishell_tui.cli.reports.alerts import history_report, history_text
     from alerts import handling
 
     now = time.time()
     since = now - parse_duration(last)
     with closing(_store()) as store:
+        check_target(store, target, choice(context))
         one = _find(store, alert, now).fingerprint if alert else None
         found = handling.history(store, since, math.inf, limit=_MOST_NAMES if target else _MOST_CHANGES + 1, fingerprint=one)
     found = tuple(change for change in found if target in ("", change.after.key.target))

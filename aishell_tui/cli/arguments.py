@@ -130,8 +130,12 @@ def tell_warnings(chosen: Choice, loaded: Configuration) -> None:
     tell_problems(chosen, loaded.warnings)
     if any(has_written_secret(word) for word in chosen.targets):
         message = "a password on the command line is seen by everybody on this machine who lists processes"
-        hint = "save the target with: aishell connect URL --save NAME, or name it in the configuration"
-        _warn(chosen, f"{message}\n    hint: {hint}", message, hint)
+        tell_warning(chosen, message, "save the target with: aishell connect URL --save NAME, or name it in the configuration")
+
+
+def tell_warning(chosen: Choice, message: str, hint: str) -> None:
+    """Say on standard error what should be looked at in what was asked for."""
+    _warn(chosen, message + (f"\n    hint: {hint}" if hint else ""), message, hint)
 
 
 def tell_problems(chosen: Choice, problems: Iterable[Problem]) -> None:

@@ -74,6 +74,12 @@ def meant_trait(label: str) -> str:
 
 
 @cache
+def figure_labels() -> frozenset[str]:
+    """All labels that the catalogue's help names for any metric."""
+    return frozenset[str]().union(*map(labels_of, CATALOGUE))
+
+
+@cache
 def labels_of(name: str) -> frozenset[str]:
     """The labels that the catalogue's help names for a metric; a metric may have others where it names none."""
     metric = CATALOGUE.get(name)

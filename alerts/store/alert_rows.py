@@ -58,6 +58,11 @@ def active_targets(connection: sqlite3.Connection) -> frozenset[str]:
     return frozenset(target for (target,) in rows)
 
 
+def targets(connection: sqlite3.Connection) -> frozenset[str]:
+    """The targets of which there is any alert, as they are stored."""
+    return frozenset(target for (target,) in connection.execute("SELECT DISTINCT target FROM alert"))
+
+
 def with_acknowledgement(alert: Alert, taken_on: Mapping[Fingerprint, Acknowledgement]) -> Alert:
     """The alert with what was said of it, which counts for one that is active."""
     said = taken_on.get(alert.fingerprint) if alert.phase.is_active else None

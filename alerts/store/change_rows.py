@@ -52,6 +52,11 @@ def load(
     return tuple(found)
 
 
+def targets(connection: sqlite3.Connection) -> frozenset[str]:
+    """The targets of which any change is kept, as they are stored."""
+    return frozenset(target for (target,) in connection.execute("SELECT DISTINCT target FROM alert_change"))
+
+
 def keep_evidence(connection: sqlite3.Connection, found: Iterable[Evidence]) -> None:
     """Keep what was seen when alerts fired, instead of what is kept of that moment."""
     rows = [(evidence.fingerprint, evidence.at, encode_evidence(evidence)) for evidence in found]
