@@ -194,6 +194,11 @@ class Frame:
     bells: int = 0
     """How often the bell was to ring since the start."""
 
+    @property
+    def names(self) -> frozenset[TargetId]:
+        """The targets that are shown, the host among them where there is one."""
+        return frozenset(view.name for view in (*self.targets, *filter(None, (self.host,))))
+
     def view(self, name: TargetId) -> TargetView | None:
         """The view of one target; the host's own counts too."""
         for view in self.targets:

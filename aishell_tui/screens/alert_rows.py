@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from aishell_core.documents.problems import Problem
 from aishell_core.units import format_counted, format_duration, format_value
-from aishell_core.values import Severity, Unit
+from aishell_core.values import Severity, TargetId, Unit
 from aishell_tui.alert_news import LEVEL_WORDS, SEVERITIES, alert_words, firing, level_counts
 from aishell_tui.text import moment_text
 from alerts.models import Alert, Attempt, Fingerprint, Health, Phase, Silence
@@ -221,13 +221,18 @@ def _aged(row: Row, alert: Alert, now: float) -> Row:
     return row if row.cells["since"] == cell else replace(row, cells={**row.cells, "since": cell})
 
 
-def alerts_heading(view: AlertsView | None, note: str = "") -> Heading:
-    """How many fire, how many rules there are, and who evaluates them; that nobody does stands where staleness does."""
+def alerts_heading(view: AlertsView | None, note: str = "", targets: Collection[TargetId] | None = None) -> Heading:
+    """How many fire, how many rules there are, and who evaluates them; that nobody does stands where staleness does.
+
+    How many of them are of others than `targets`, if those are all that is shown here, is said: the title does not count them.
+    """
     if view is None or not view.is_ready:
         return Heading("alerts", ((note or "the rules are being loaded …", "dim"),))
     counts: list[Span] = [
         (f"{count} {LEVEL_WORDS[level]}  ", severity_role(SEVERITIES[level])) for level, count in level_counts(firing(view.alerts)).items()
     ]
+    others = 0 if targets is None else sum(alert.key.target not in targets for alert in firing(view.alerts))
+    counts += [(f"({others} of targets not shown here)  ", "label")] if others else []
     told = sum(alert.phase.is_active and alert.is_muted for alert in view.alerts)
     counts += [(f"{told} muted  ", "label")] if told else []
     rules = format_counted(len(view.book.rules), "rule")

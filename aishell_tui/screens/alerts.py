@@ -73,7 +73,7 @@ class AlertsScreen(AlertActingScreen):
         """The newest state."""
         table, view = self.query_one("#alerts", LineTable), frame.alerts
         feed = self.dashboard.runtime.alerts
-        table.set_heading(alerts_heading(view, "there are no alerts in this session" if feed is None else feed.note))
+        table.set_heading(alerts_heading(view, "there are no alerts in this session" if feed is None else feed.note, frame.names))
         table.set_empty_text(empty_text(view, view.book if view is not None else None))
         columns = alert_columns(self.size.width - _FRAME_CELLS)
         if columns != table.columns:

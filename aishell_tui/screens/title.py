@@ -41,10 +41,14 @@ def title_state(frame: Frame, look: Look, viewed: TargetView | None) -> TitleSta
 
 
 def alerts_text(frame: Frame, viewed: TargetView | None = None) -> Spans:
-    """How many alerts fire by level, of the target that is looked at or of all; a question mark when nobody evaluates any."""
+    """How many alerts fire by level, of the target that is looked at or of all in the frame; a question mark when nobody evaluates any.
+
+    Alerts of other targets stand in the same state where another dashboard watches those.
+    """
     if frame.alerts is None or not frame.alerts.is_ready:
         return ()
-    shown = frame.alerts.alerts if viewed is None else [each for each in frame.alerts.alerts if each.key.target == viewed.name]
+    targets = frame.names if viewed is None else {viewed.name}
+    shown = [each for each in frame.alerts.alerts if each.key.target in targets]
     spans: list[Span] = [("alerts", "label")]
     if not frame.alerts.evaluation.is_alive:
         return (*spans, (" ?", "warning"))
