@@ -119,7 +119,7 @@ def blocking_sentence(lock_waits: tuple[LockWait, ...], sessions: tuple[Session,
     waited = f", the longest for {format_duration(longest)}" if longest is not None else ""
     noun = format_counted(tree.waiting, "session waits", "sessions wait")
     inferred = all(each.inferred for each in head.holds) and bool(head.holds)
-    who = f"{'perhaps ' if inferred else ''}{holder_text(head.id)}{_doing(head.id, sessions)}"
+    who = f"{'perhaps ' if inferred and head.id else ''}{holder_text(head.id, head.candidates)}{_doing(head.id, sessions)}"
     if tree.heads > 1 and head.behind == tree.waiting:
         return f"{noun} behind {who} and {tree.heads - 1} more{waited}"
     if tree.heads > 1:

@@ -27,10 +27,11 @@ _NEVER = -1.0
 class TreeRow:
     """One session in the tree.
 
-    `depth` is 0 for a head. `lasts` tells for the levels down to its own, the innermost `LEVELS` of them, whether the row
-    there is the last one of its siblings. `wait` is the edge to the row above, None for a head; `holds` are the edges of
-    those that wait for it. `behind` counts the rows below it, `elsewhere` those that wait for it too, directly or behind
-    others, but stand under another holder.
+    `depth` is 0 for a head. `lasts` tells for the levels down to its own, the innermost `LEVELS` of them, whether the
+    row there is the last one of its siblings. `wait` is the edge to the row above, None for a head; `holds` are the
+    edges of those that wait for it, `candidates` the sessions that could be the one whom no engine names. `behind`
+    counts the rows below it, `elsewhere` those that wait for it too, directly or behind others, but stand under
+    another holder.
     """
 
     id: str
@@ -44,6 +45,7 @@ class TreeRow:
     also: tuple[str, ...] = ()
     ahead: tuple[str, ...] = ()
     holds: tuple[LockWait, ...] = ()
+    candidates: tuple[Session, ...] = ()
     in_cycle: bool = False
 
 
@@ -143,6 +145,12 @@ def waiting_behind(lock_waits: Iterable[LockWait], session: str) -> tuple[LockWa
     """The edges from those who wait for a session itself, the longest first."""
     found = [wait for wait in lock_waits if wait.holder == session and wait.waiter]
     return tuple(sorted(found, key=lambda wait: -(wait.wait_seconds or 0.0)))
+
+
+def candidates_of(waits: Iterable[LockWait], known: Mapping[str, Session]) -> tuple[Session, ...]:
+    """The sessions that could hold what is waited for where no holder is told, the likeliest first."""
+    named = dict.fromkeys(name for wait in waits for name in wait.candidates)
+    return tuple(known[name] for name in named if name in known)
 
 
 def _graph(lock_waits: Iterable[LockWait]) -> _Graph:
@@ -299,6 +307,7 @@ def _rows(
             also=tuple(others),
             ahead=tuple(holder for holder in queue if not stands_below(node, holder)),
             holds=tuple(graph.holds.get(node, ())),
+            candidates=candidates_of(graph.holds.get(node, ()), known),
             in_cycle=node in circling,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from aishell_core.values import LockWait
+from aishell_core.values import LockWait, Session
 from aishell_tui.lock_tree import PREPARED, LockTree, TreeRow
 from widgets.glyphs import Glyphs
 
@@ -14,6 +14,7 @@ NAME_CELLS = 17
 """Cells that an id always keeps: enough for an operation of one of several shards."""
 
 _LEAST_CUT = 5
+_NAMED_CANDIDATES = 3
 _MODES = (("Lock", ""), ("Exclusive", "Excl"), ("Update", "Upd"))
 # What a server says in full; the name of the table is what matters, and its schema where it is not the usual one.
 _OBJECTS = (
@@ -54,11 +55,11 @@ def held_text(holds: Sequence[LockWait]) -> str:
     return f"holds {next(iter(wanted))}{more}"
 
 
-def missing_text(row_id: str) -> str:
+def missing_text(row_id: str, candidates: Sequence[Session] = ()) -> str:
     """Who stands behind an id that is not among the sessions."""
     if row_id == PREPARED:
         return "a prepared transaction, which no session owns"
-    return "no longer among the sessions" if row_id else "a holder that the server does not name"
+    return "no longer among the sessions" if row_id else holder_text(row_id, candidates)
 
 
 def name_text(row_id: str) -> str:
@@ -74,9 +75,22 @@ def short_name(name: str, cells: int) -> str:
     return f"{name[:ahead]}…{name[len(name) - (cells - ahead - 1) :]}"
 
 
-def holder_text(row_id: str) -> str:
-    """An id within a sentence, or who stands behind one that names no session."""
-    return {PREPARED: "a prepared transaction", "": "a holder that the server does not name"}.get(row_id, row_id)
+def holder_text(row_id: str, candidates: Sequence[Session] = ()) -> str:
+    """An id within a sentence, or who stands behind one that names no session, with those who could be it."""
+    unnamed = ", ".join(filter(None, ("a holder that the server does not name", candidates_text(candidates))))
+    return {PREPARED: "a prepared transaction", "": unnamed}.get(row_id, row_id)
+
+
+def candidates_text(candidates: Sequence[Session]) -> str:
+    """Who could be a holder that is not named: `probably 7 or 9` where the first has a transaction open; empty for nobody."""
+    if not candidates:
+        return ""
+    *ahead, last = [one.id for one in candidates[:_NAMED_CANDIDATES]]
+    more = len(candidates) - _NAMED_CANDIDATES
+    if more > 0:
+        ahead, last = [*ahead, last], f"{more} more"
+    names = f"{', '.join(ahead)} or {last}" if ahead else last
+    return f"{'perhaps' if candidates[0].transaction_seconds is None else 'probably'} {names}"
 
 
 def queue_text(row: TreeRow) -> str:

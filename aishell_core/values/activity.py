@@ -47,6 +47,7 @@ class LockWait:
 
     `mode` is what the waiter asks for, `held_mode` what the holder has ("" when it waits itself, ahead in the queue).
     `inferred` means that the engine does not tell the holder: it is who could be one, and an innocent one may be named.
+    `candidates` are those who could be it where several could, the likeliest first; then the holder is "".
     """
 
     waiter: str
@@ -56,6 +57,7 @@ class LockWait:
     wait_seconds: float | None = None
     held_mode: str = ""
     inferred: bool = False
+    candidates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

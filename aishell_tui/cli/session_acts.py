@@ -214,12 +214,12 @@ def _chosen(reading: Reading, ids: tuple[str, ...]) -> tuple[Session, ...]:
     if not ids:
         waits = reading.lock_waits or ()
         heads = head_blockers(reading.sessions, waits)
+        mend = next((each.hint for each in reading.failures if each.part == Part.LOCKS and each.hint), "")
+        told = f"; so that it is told: {mend}" if mend else ""
         if not heads:
-            raise UsageError(why_no_head(waits), "aishell sessions --waiting shows who waits for whom, and for what")
+            raise UsageError(why_no_head(waits), f"aishell sessions --waiting shows who waits for whom, and for what{told}")
         why_not = why_not_inferred(heads[0], waits)
         if why_not:
-            mend = next((each.hint for each in reading.failures if each.part == Part.LOCKS and each.hint), "")
-            told = f"; so that it is told: {mend}" if mend else ""
             raise UsageError(why_not, f"give its id instead of --head-blocker if you know that it is the one{told}")
         return heads[:1]
     by_id = {session.id: session for session in reading.sessions}

@@ -197,6 +197,8 @@ class LockWaitRow:
     mode: str = field(metadata=doc("how the waiting session wants it, in the engine's words"))
     wait_seconds: float | None = field(metadata=doc("how long it has waited"))
     held_mode: str = field(metadata=doc("how the holder has it; empty when it waits itself, ahead in the queue, or that is not known"))
+    inferred: bool = field(metadata=doc("whether the engine does not tell the holder: it is who could be one"))
+    candidates: tuple[str, ...] = field(metadata=doc("who could be the holder where several could and none is named, the likeliest first"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from aishell_core.units import format_bytes, format_counted, format_duration
 from aishell_core.values import LockWait, Session
-from aishell_tui.lock_tree import PREPARED, Freed, freed_by, waiting_behind, waiting_for
-from aishell_tui.lock_words import short_mode
+from aishell_tui.lock_tree import PREPARED, Freed, candidates_of, freed_by, waiting_behind, waiting_for
+from aishell_tui.lock_words import candidates_text, short_mode
 from aishell_tui.session_list import is_active, is_background, is_idle_in_transaction
 from aishell_tui.text import moment_text
 from widgets.format import cell_width, clean, wrap
@@ -100,17 +100,18 @@ def wait_sentence(waits: Sequence[LockWait], around: Surroundings) -> str:
     longest = max((wait.wait_seconds for wait in waits if wait.wait_seconds is not None), default=None)
     waited = "" if longest is None else f" {format_duration(longest)}"
     holders = list(dict.fromkeys(wait.holder for wait in owning))
-    named = ", ".join(holder_words(holder, around.sessions) for holder in holders[:_NAMED_HOLDERS])
+    candidates = candidates_of(owning, around.sessions)
+    named = ", ".join(holder_words(holder, around.sessions, candidates) for holder in holders[:_NAMED_HOLDERS])
     more = f" and {len(holders) - _NAMED_HOLDERS} more" if len(holders) > _NAMED_HOLDERS else ""
     return f"waits{waited} for {first.object} {short_mode(first.mode)}".rstrip() + f", behind {named}{more}"
 
 
-def holder_words(holder: str, sessions: Mapping[str, Session]) -> str:
-    """A holder by its id and what is known of it."""
+def holder_words(holder: str, sessions: Mapping[str, Session], candidates: Sequence[Session] = ()) -> str:
+    """A holder by its id and what is known of it, or those who could be one that is not named."""
     if holder == PREPARED:
         return "a prepared transaction"
     if not holder:
-        return "a holder that is not named"
+        return ", ".join(filter(None, ("a holder that is not named", candidates_text(candidates))))
     session = sessions.get(holder)
     if session is None:
         return f"{holder} (no longer among the sessions)"
@@ -181,7 +182,7 @@ def lock_lines(waits: Iterable[LockWait], around: Surroundings, *, holders: bool
         mode = short_mode(wait.mode) + (f", held {short_mode(wait.held_mode)}" if wait.held_mode else "")
         text = " ".join(session.text[:200].split()) if session is not None else ""
         words: Spans = (
-            (f" {holder_words(other, around.sessions)}", "bold"),
+            (f" {holder_words(other, around.sessions, candidates_of((wait,), around.sessions))}", "bold"),
             (waited, "warning"),
             (f"  {wait.object} {mode}", "text"),
             (f"  {text}", "dim"),

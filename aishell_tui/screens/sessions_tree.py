@@ -65,7 +65,7 @@ def tree_row(row: TreeRow, limits: SessionLimits, cells: int, glyphs: Glyphs, *,
         "wait": seconds_cell(row.wait_seconds, wait_role),
         "behind": Cell(queue_text(row), wait_role if head else "bold", row.behind + row.elsewhere),
         "lock": Cell(spans=_lock_spans(row, wide=wide)),
-        "sql": Cell(missing_text(row.id), "unknown"),
+        "sql": Cell(missing_text(row.id, row.candidates), "unknown"),
     }
     if session is not None:
         found |= session_cells(session)

@@ -48,6 +48,7 @@ _AHEAD: Mapping[str, frozenset[str]] = {
     "SHARED_NO_READ_WRITE": frozenset({"EXCLUSIVE"}),
     "EXCLUSIVE": frozenset(),
 }
+_MOST_CANDIDATES = 20
 _TAKEN_BY_TRANSACTIONS = ("SHARED_READ", "SHARED_WRITE")
 _INFERRED = "metadata of a table (inferred)"
 _SCOPED = frozenset({"INTENTION_EXCLUSIVE", "SHARED", "EXCLUSIVE"})
@@ -221,9 +222,10 @@ def inferred_waits(
 
     A statement on a table waits behind an earlier one that changes the same table. What wants a table for itself waits for
     a session that has an open transaction and was there before it: one alone is named; of several nobody can tell which, so
-    the holder is unknown (""). So it is for all that a transaction cannot hold up, as a reader. A table that is `in_use`
-    has somebody who runs a statement on it or has locked it by LOCK TABLES: then no transaction is accused, but the one
-    session that can be that, if there is one alone. A change that waits may be that use itself: then it can be either.
+    the holder is unknown ("") and they are its candidates. So it is for all that a transaction cannot hold up, as a reader.
+    A table that is `in_use` has somebody who runs a statement on it or has locked it by LOCK TABLES: then no transaction is
+    accused, but the one session that can be that, if there is one alone. A change that waits may be that use itself: then
+    it can be either.
     """
     everything = tuple(looked)
     waiting = [each for each in everything if each[2].wait.endswith(METADATA)]
@@ -242,10 +244,19 @@ def inferred_waits(
             if all(in_use[place] == 1 and _used_by_a_change(waiting, place) for place in used) and _waits_for_transactions(mode):
                 holders = list(dict.fromkeys((*holders, *_suspects(everything, thread.id, waited or 0.0))))
         holder = holders[0] if len(holders) == 1 else ""
-        found.append(LockWait(session.id, holder, _INFERRED, mode, waited, "" if ahead else "held", inferred=True))
+        candidates = () if holder else _likeliest_first(everything, holders)
+        found.append(LockWait(session.id, holder, _INFERRED, mode, waited, "" if ahead else "held", inferred=True, candidates=candidates))
         if mode in {"EXCLUSIVE", "SHARED_NO_READ_WRITE"}:
             changing.append(one)
     return tuple(found)
+
+
+def _likeliest_first(everything: Iterable[Look], holders: Iterable[str]) -> tuple[str, ...]:
+    """The first of those who could hold a lock: open transactions, the oldest first, then who runs or idles, the longest first."""
+    named = frozenset(holders)
+    found = [session for _, _, session in everything if session.id in named]
+    found.sort(key=lambda one: (one.transaction_seconds is None, -(one.transaction_seconds or 0.0), -(one.state_seconds or 0.0)))
+    return tuple(one.id for one in found[:_MOST_CANDIDATES])
 
 
 def _used_by_a_change(waiting: Iterable[Look], place: tuple[str, str]) -> bool:

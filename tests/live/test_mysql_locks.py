@@ -200,6 +200,17 @@ async def test_of_two_open_transactions_neither_is_accused_where_nobody_can_tell
     assert set(found) == {(changer.id, "" if server.mariadb else holder.id)}
 
 
+async def test_beside_idle_sessions_the_open_transaction_is_told_as_the_likeliest_holder_of_several(server: MysqlServer) -> None:
+    """A pool's idle session could have the table by LOCK TABLES … WRITE, for all that a MariaDB without performance_schema tells."""
+    with waiters(server, 3, database="shop") as (idle, holder, changer):
+        idle.run("SELECT 1")
+        holder.run("BEGIN", "SELECT * FROM stock")
+        changer.wait_for("ALTER TABLE stock COMMENT = 'changed'")
+        async with watching(server.target()) as collector:
+            (wait,) = (await edges(collector, 1)).values()
+    assert (wait.holder, wait.candidates[:2]) == (("", (holder.id, idle.id)) if server.mariadb else (holder.id, ()))
+
+
 @pytest.mark.parametrize(
     "change",
     ["ALTER TABLE stock FORCE", "ALTER TABLE stock ADD COLUMN added int", "CREATE INDEX added ON stock (amount)", "TRUNCATE TABLE stock"],
@@ -257,9 +268,13 @@ async def test_an_open_transaction_elsewhere_is_not_accused_of_holding_up_a_read
         holder.run("LOCK TABLES other WRITE")
         reader.wait_for("SELECT * FROM other")
         async with watching(server.target()) as collector:
-            found = await edges(collector, 1)
-            reading = await look(collector)
-    assert set(found) == {(reader.id, holder.id)}
+
+            async def named() -> Reading | None:
+                # A connection that is just being closed is idle as the holder is, so long as the server lists it.
+                reading = await look(collector)
+                return reading if {(wait.waiter, wait.holder) for wait in reading.lock_waits or ()} == {(reader.id, holder.id)} else None
+
+            reading = await until(named)
     heads = head_blockers(reading.sessions or (), reading.lock_waits or ())
     assert bystander.id not in {session.id for session in heads}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from aishell_core.units import format_counted, format_value
 from aishell_core.values import Ability, LockWait, Part, Session, Severity, Unit
@@ -87,7 +87,7 @@ def _row(session: Session) -> SessionRow:
 
 
 def _wait(wait: LockWait) -> LockWaitRow:
-    return LockWaitRow(wait.waiter, wait.holder, wait.object, wait.mode, wait.wait_seconds, wait.held_mode)
+    return LockWaitRow(wait.waiter, wait.holder, wait.object, wait.mode, wait.wait_seconds, wait.held_mode, wait.inferred, wait.candidates)
 
 
 def sessions_text(looked: Looked, report: SessionsReport, *, waiting: bool = False) -> str:
@@ -106,7 +106,7 @@ def sessions_text(looked: Looked, report: SessionsReport, *, waiting: bool = Fal
         elif not failures:
             lines.append(f"  this target does not {'list its sessions' if view.sessions is None else 'tell who waits for a lock'}")
         if not waiting:
-            lines.extend(map(printable, _sentences(target.lock_waits or ())))
+            lines.extend(map(printable, _sentences(target.lock_waits or (), view.sessions or ())))
         lines.extend(printable(line) for line in failure_lines(failures))
         lines.append("")
     return "\n".join(lines).rstrip()
@@ -130,7 +130,7 @@ def _tree_cells(row: TreeRow, glyphs: Glyphs) -> tuple[str, ...]:
     also = f", also {', '.join(map(name_text, row.also))}" if row.also else ""
     held = lock_text(row.wait) if row.wait is not None else held_text(row.holds)
     lock = held + also + _ahead_text(row.ahead) + (" (circle)" if row.in_cycle else "")
-    text = missing_text(row.id) if session is None else fit(" ".join(printable(_last_text(session)).split()), _TEXT_COLUMNS)
+    text = missing_text(row.id, row.candidates) if session is None else fit(" ".join(printable(_last_text(session)).split()), _TEXT_COLUMNS)
     return (
         f"  {branch_text(row, _TREE_COLUMNS, glyphs)}{name_text(row.id)}",
         "-" if row.wait_seconds is None else format_value(row.wait_seconds, Unit.SECONDS),
@@ -172,16 +172,17 @@ def _cells(session: Session) -> tuple[str, ...]:
     )
 
 
-def _sentences(waits: Sequence[LockWaitRow]) -> Iterator[str]:
+def _sentences(waits: Sequence[LockWaitRow], sessions: Sequence[Session]) -> Iterator[str]:
     """Who waits behind whom; those who only wait further ahead stand beside a holder of the lock, where one is known."""
     behind_holders = {wait.waiter for wait in waits if wait.held_mode}
     ahead: dict[str, dict[str, None]] = {}
+    known = {session.id: session for session in sessions}
     for wait in waits:
         if not wait.held_mode and wait.waiter in behind_holders:
             ahead.setdefault(wait.waiter, {})[wait.holder] = None
     for wait in waits:
         if wait.held_mode or not wait.waiter or wait.waiter not in behind_holders:
-            yield _sentence(wait) + _ahead_text(tuple(ahead.pop(wait.waiter, ())))
+            yield _sentence(wait, known) + _ahead_text(tuple(ahead.pop(wait.waiter, ())))
 
 
 def _last_text(session: Session) -> str:
@@ -197,8 +198,8 @@ def _ahead_text(ahead: Sequence[str]) -> str:
     return f", also {named}{more} ahead"
 
 
-def _sentence(wait: LockWaitRow) -> str:
-    holder = holder_text(wait.holder)
+def _sentence(wait: LockWaitRow, known: Mapping[str, Session]) -> str:
+    holder = holder_text(wait.holder, [known[name] for name in wait.candidates if name in known])
     if not wait.waiter:
         return f"  {holder} holds {wait.object} {wait.mode}"
     waited = "" if wait.wait_seconds is None else f" for {format_value(wait.wait_seconds, Unit.SECONDS)}"

@@ -7,11 +7,20 @@ from dataclasses import replace
 import pytest
 
 from aishell_core.values import Failure, FailureCode, LockWait, Part, Session, Severity, Thresholds, Tier
+from aishell_tui.assess import blocking_sentence
 from aishell_tui.frame import TargetView
 from aishell_tui.lock_tree import lock_tree
 from aishell_tui.lock_words import branch_text, held_text, lock_text, missing_text, queue_text, short_mode, short_object, tree_cells
 from aishell_tui.look import Look
-from aishell_tui.screens.sessions_detail import Surroundings, detail_lines, end_sentence, holder_words, session_fields, state_sentences
+from aishell_tui.screens.sessions_detail import (
+    Surroundings,
+    detail_lines,
+    end_sentence,
+    holder_words,
+    session_fields,
+    state_sentences,
+    wait_sentence,
+)
 from aishell_tui.screens.sessions_rows import SessionLimits, session_columns, session_rows, sessions_heading
 from aishell_tui.screens.sessions_tree import tree_columns, tree_row
 from aishell_tui.screens.waits_data import chart_heading
@@ -78,6 +87,28 @@ def test_who_waits_for_others_too_is_not_counted_as_freed() -> None:
 def test_holders_without_a_session_are_told_in_words(holder: str, words: str) -> None:
     assert holder_words(holder, {}).startswith(words)
     assert missing_text(holder)
+
+
+@pytest.mark.parametrize(
+    ("open_since", "count", "words"),
+    [
+        (60.0, 1, "probably 1"),
+        (60.0, 2, "probably 1 or 2"),
+        (60.0, 3, "probably 1, 2 or 3"),
+        (60.0, 5, "probably 1, 2, 3 or 2 more"),
+        (None, 2, "perhaps 1 or 2"),
+    ],
+)
+def test_of_a_holder_that_is_not_named_those_who_could_be_it_are_named_as_that(open_since: float | None, count: int, words: str) -> None:
+    sessions = [session(1, transaction_seconds=open_since), *(session(each, transaction_seconds=None) for each in range(2, count + 1))]
+    names = tuple(each.id for each in sessions)
+    wait = LockWait("9", "", "metadata of a table (inferred)", "EXCLUSIVE", 4.0, "held", inferred=True, candidates=names)
+    everybody = (*sessions, session(9))
+    (head, _) = lock_tree(everybody, (wait,)).rows
+    told = f"a holder that the server does not name, {words}"
+    assert missing_text(head.id, head.candidates) == told
+    assert wait_sentence((wait,), around(*everybody, waits=(wait,))).endswith(f"behind a holder that is not named, {words}")
+    assert blocking_sentence((wait,), everybody) == f"1 session waits behind {told}, the longest for 4s"
 
 
 def test_fields_leave_out_what_is_not_known() -> None:

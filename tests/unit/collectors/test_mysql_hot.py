@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from aishell_core import catalogue
 from aishell_core.values import Session
-from collectors.mysql.activity_rows import Transaction, activity_of, session_of
+from collectors.mysql.activity_rows import Look, Transaction, activity_of, session_of
 from collectors.mysql.activity_threads import Thread
 from collectors.mysql.activity_waits import wait_of
 from collectors.mysql.counters_rows import counter_samples, counters_of, hit_ratio, transactions, was_reset
@@ -201,6 +201,22 @@ def test_of_a_table_that_others_use_no_transaction_is_accused(waiting: str, idle
     in_use = {("shop", "stocks"): 1} | ({("shop", "stock"): times} if times else {})
     (edge,) = inferred_waits(looked, {31: 2.0}, in_use)
     assert (edge.holder, edge.inferred) == (holder, True)
+
+
+def test_where_nobody_can_tell_the_holder_those_who_could_be_it_are_told_with_the_oldest_transaction_first() -> None:
+    blocked = _thread(31, state="Waiting for table metadata lock")._replace(text="ALTER TABLE shop.stock FORCE")
+    looked: list[Look] = [(blocked, None, _session(blocked))]
+    for number, seconds in ((29, 9.0), (35, 70.0), (36, 0.5)):
+        idle = _thread(number, "Sleep", "")._replace(text="")
+        transaction = Transaction(str(number), number, "RUNNING", seconds, None, 0, 0, "REPEATABLE READ")
+        looked.append((idle, transaction, _session(idle, transaction)))
+    pooled = _thread(40, "Sleep", "")._replace(text="")
+    looked.append((pooled, None, _session(pooled)))
+    (edge,) = inferred_waits(looked, {31: 2.0}, {("shop", "stock"): 1})
+    # 36 began after the ALTER did; 40 could have the table by LOCK TABLES … WRITE.
+    assert (edge.holder, edge.candidates) == ("", ("35", "29", "40"))
+    (alone,) = inferred_waits(looked[:2], {31: 2.0}, {("shop", "stock"): 1})
+    assert (alone.holder, alone.candidates) == ("29", ())
 
 
 def test_a_statement_mentions_a_table_by_name_in_its_own_database_only() -> None:
