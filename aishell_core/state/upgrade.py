@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -26,16 +27,30 @@ def shipped_steps() -> Steps:
 
 def checked_version(connection: sqlite3.Connection, path: Path, steps: Steps) -> int:
     """The version of a database, 0 for a new one; raises StateError when it is newer than the program, or another's."""
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    with _one_moment(connection):
+        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if version > len(steps):
         raise StateError(
             f"{path} has schema version {version}, and this aishell knows versions up to {len(steps)}",
             "update aishell, or set AISHELL_HOME to another folder; the file was not touched",
         )
-    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if tables and (version == 0 or not tables >= _TABLES):
         raise damaged(path, "it is a database, but not one of aishell")
     return version
+
+
+@contextmanager
+def _one_moment(connection: sqlite3.Connection) -> Iterator[None]:
+    """What is read within is of one state of the file: another process may be making its tables meanwhile."""
+    if connection.in_transaction:
+        yield
+        return
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.rollback()
 
 
 def upgrade(connection: sqlite3.Connection, path: Path, steps: Steps, now: float) -> None:

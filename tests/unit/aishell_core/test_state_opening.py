@@ -9,12 +9,13 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aishell_core.state.database import StateDatabase
-from aishell_core.state.opening import NAME, open_to_write
-from aishell_core.state.upgrade import shipped_steps
+from aishell_core.state.opening import NAME, connect, open_to_write
+from aishell_core.state.upgrade import checked_version, shipped_steps, upgrade
 from aishell_core.values import Event, EventKind, Severity, TargetId
 
 NOW = 1_800_000_000.0
@@ -73,3 +74,29 @@ def test_nothing_is_left_in_the_folder_and_nothing_locked(tmp_path: Path) -> Non
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     finally:
         os.close(descriptor)
+
+
+def test_who_looks_while_another_process_makes_the_tables_finds_a_database_that_is_not_made_yet(tmp_path: Path) -> None:
+    """Its version is read before, its tables after: both are of one moment, and so it is no database of somebody else's."""
+    path = tmp_path / NAME
+    path.touch()
+    maker = connect(path, "rw")
+    maker.execute("PRAGMA journal_mode = WAL")
+    steps = shipped_steps()
+
+    class Interrupted(sqlite3.Connection):
+        """The other process is through with its making right after the first question."""
+
+        def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
+            answer = super().execute(sql, parameters)
+            if sql == "PRAGMA user_version":
+                rows = answer.fetchall()
+                upgrade(maker, path, steps, 0.0)
+                return super().execute(f"SELECT {rows[0][0]}")
+            return answer
+
+    with closing(maker), closing(sqlite3.connect(path, factory=Interrupted, isolation_level=None)) as reader:
+        assert checked_version(reader, path, steps) == 0
+        assert not reader.in_transaction
+    with closing(connect(path, "ro")) as later:
+        assert checked_version(later, path, steps) == len(steps)
