@@ -32,7 +32,7 @@ def sight_of(view: TargetView, alert: Alert, rule: Rule | None, events: tuple[Ev
     key = figure_of(view, alert, rule)
     # What the alert says itself is no cause of it.
     of_itself = {*_names(rule), *((key.metric.name,) if key is not None else ())}
-    fresh = {part for part, read_at in view.part_at.items() if abs(at - read_at) <= FRESH_SECONDS}
+    fresh = {part: read_at for part, read_at in view.part_at.items() if abs(at - read_at) <= FRESH_SECONDS}
     told_by_locks = "sessions" if Part.LOCKS in fresh and view.lock_waits else None
     others = (reason for reason in view.assessment.reasons if reason.metric not in of_itself and reason.leads_to != told_by_locks)
     return Sight(
@@ -48,6 +48,9 @@ def sight_of(view: TargetView, alert: Alert, rule: Rule | None, events: tuple[Ev
         ),
         remarks=tuple(reason.text for reason in others)[:_REMARKS],
         last_backup=last_backup_text(view) or NO_BACKUP,
+        sessions_at=fresh.get(Part.SESSIONS),
+        locks_at=fresh.get(Part.LOCKS),
+        statements_at=fresh.get(Part.STATEMENTS),
     )
 
 

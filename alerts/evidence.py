@@ -59,6 +59,10 @@ class Sight:
     events: tuple[Event, ...] = ()
     remarks: tuple[str, ...] = ()
     last_backup: str = NO_BACKUP
+    sessions_at: float | None = None
+    """When sessions were read, and below locks and statements: some seconds before or after `at`."""
+    locks_at: float | None = None
+    statements_at: float | None = None
 
 
 def evidence_of(alert: Alert, sight: Sight, redact: Redact) -> Evidence:
@@ -78,6 +82,9 @@ def evidence_of(alert: Alert, sight: Sight, redact: Redact) -> Evidence:
         setting_changes=tuple(_events(sight, SETTINGS_SECONDS, lambda event: event.kind in _CHANGES)),
         last_backup=sight.last_backup,
         causes=tuple(dict.fromkeys(_causes(sight, sessions, by_id, redact)))[:_MOST_CAUSES],
+        sessions_at=sight.sessions_at,
+        locks_at=sight.locks_at,
+        statements_at=sight.statements_at,
     )
 
 

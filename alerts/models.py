@@ -218,7 +218,7 @@ class AlertChange:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was seen at the moment an alert fired, kept with it. Texts are redacted before they get here."""
+    """What was seen when an alert fired, which was at `at`, kept with it. Texts are redacted before they get here."""
 
     fingerprint: Fingerprint
     at: float
@@ -237,6 +237,15 @@ class Evidence:
     """Who has the connections, idle ones included: how many of whom, from where, and what they do; the most first."""
     is_whole: bool = True
     """False while some of it is still being read: a message waits a moment for that."""
+    sessions_at: float | None = None
+    """When sessions and holders were read, some seconds before or after the alert fired; None where they were not."""
+    locks_at: float | None = None
+    statements_at: float | None = None
+
+    @property
+    def read_at(self) -> float:
+        """When the newest part of it was read; the moment of the alert where no part was read of which that is known."""
+        return max((at for at in (self.sessions_at, self.locks_at, self.statements_at) if at is not None), default=self.at)
 
 
 @dataclass(frozen=True, slots=True)

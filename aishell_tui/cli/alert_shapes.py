@@ -115,9 +115,9 @@ class FigureRow:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceRow:
-    """What was seen at the moment an alert fired."""
+    """What was seen when an alert fired."""
 
-    at: str = field(metadata=doc("that moment, UTC"))
+    at: str = field(metadata=doc("when it fired or rose, UTC"))
     value: float | None = field(metadata=doc("the figure"))
     window: tuple[FigureRow, ...] = field(metadata=doc("the figure that the rule names first, in the minutes before, the oldest first"))
     causes: tuple[str, ...] = field(metadata=doc("what may be behind it, the likeliest first"))
@@ -128,6 +128,9 @@ class EvidenceRow:
     events: tuple[str, ...] = field(metadata=doc("what happened before"))
     setting_changes: tuple[str, ...] = field(metadata=doc("settings that were changed in the day before"))
     last_backup: str = field(metadata=doc("the last backup; may be empty"))
+    sessions_at: str | None = field(metadata=doc("when sessions and holders were read, UTC; null where they were not"))
+    locks_at: str | None = field(metadata=doc("when locks were read"))
+    statements_at: str | None = field(metadata=doc("when statements were read"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ def file_lines(known: AlertFile, now: float, width: int) -> tuple[Spans, ...]:
         *_head(known, now, width),
         *_causes(known, now, width),
         *_steps(known, width),
-        *_evidence(known, width),
+        *_evidence(known, now, width),
         *_deliveries(known, now, width),
         *_history(known, now, width),
     )
@@ -137,21 +137,24 @@ def _held(known: AlertFile, now: float) -> Iterator[str]:
 def _causes(known: AlertFile, now: float, width: int) -> Iterator[Spans]:
     found = known.evidence
     if found is not None:
-        title = f"what was seen at {moment_text(found.at, now)}, the likeliest cause first"
+        title = f"what was seen at {moment_text(found.read_at, now)}, the likeliest cause first"
         yield from _section(title, found.causes or ("nothing stands out",), width)
     elif known.alert.fired_at is not None:
         yield from _section("what was seen", ("n/a: nothing is kept of the moment it fired",), width)
 
 
-def _evidence(known: AlertFile, width: int) -> Iterator[Spans]:
+def _evidence(known: AlertFile, now: float, width: int) -> Iterator[Spans]:
     found = known.evidence
     if found is None:
         return
+    statements, sessions, locks = (
+        "" if at is None else f", read at {moment_text(at, now)}" for at in (found.statements_at, found.sessions_at, found.locks_at)
+    )
     for title, lines in (
-        ("lock tree", found.lock_tree),
-        ("longest sessions", found.sessions),
-        ("who has the connections", found.holders),
-        ("statements that took most time", found.statements),
+        (f"lock tree{locks}", found.lock_tree),
+        (f"longest sessions{sessions}", found.sessions),
+        (f"who has the connections{sessions}", found.holders),
+        (f"statements that took most time{statements}", found.statements),
         ("events of the hour before", found.events),
         ("changes of the day before", found.setting_changes),
     ):

@@ -26,7 +26,6 @@ _STEPS = 3
 _PLACES = ("alertname", "target", "engine", "role", "environment", "severity")
 _TITLE = 200
 _LATE_SECONDS = 120.0
-_OF_NOW_SECONDS = 30.0
 
 
 def title_of(decision: Decision) -> str:
@@ -154,7 +153,7 @@ def _one(member: Member, rule: Rule | None, evidence: Evidence | None, now: floa
         return [_wrapped(f"It was: {words}") if words else "", facts]
     summary = _wrapped(words)
     text = annotation(alert, "description") or (harmless(rule.reason) if rule is not None else "")
-    return [summary, facts, _causes(evidence, now), _wrapped(text), _look_closer(alert, rule), _runbook(alert, rule)]
+    return [summary, facts, _causes(evidence), _wrapped(text), _look_closer(alert, rule), _runbook(alert, rule)]
 
 
 def _last_value(alert: Alert) -> str:
@@ -187,11 +186,11 @@ def _times(member: Member, now: float) -> tuple[str, ...]:
     return (level, _row("Since", f"{moment(begin)}, for {format_duration(max(0.0, now - begin))}"))
 
 
-def _causes(evidence: Evidence | None, now: float) -> str:
-    """What was seen at another time than now says so: what it counts may be others by now."""
+def _causes(evidence: Evidence | None) -> str:
+    """With when it was seen: that is not quite the moment of the alert, and what it counts may be others by now."""
     if evidence is None or not evidence.causes:
         return ""
-    heading = "Likely causes" if abs(now - evidence.at) < _OF_NOW_SECONDS else f"Likely causes, as seen at {moment(evidence.at)}"
+    heading = f"Likely causes, as seen at {moment(evidence.read_at)}"
     numbered = enumerate((harmless(cause) for cause in evidence.causes[:_CAUSES]), 1)
     return "\n".join([heading, *(_wrapped(cause, "     ", first=f"  {number}. ") for number, cause in numbered)])
 
@@ -219,7 +218,7 @@ def _many(decision: Decision, rules: Mapping[str, Rule], evidence: Mapping[Finge
         worst = ranked[0].alert
         rule = rules.get(worst.rule)
         told = next((found for member in ranked if (found := evidence.get(member.alert.fingerprint)) is not None and found.causes), None)
-        blocks += [_causes(told, now), _look_closer(worst, rule), _runbook(worst, rule)]
+        blocks += [_causes(told), _look_closer(worst, rule), _runbook(worst, rule)]
     return blocks
 
 

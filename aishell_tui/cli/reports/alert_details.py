@@ -23,7 +23,7 @@ def alert_text(known: Known, now: float) -> str:
         [f"{alert.level} {state}: {name_text(alert)} on {alert.key.target or 'all targets'}", *_texts(alert)],
         _rows(_facts(known, now)),
         _section("Why it matters", [known.rule.reason] if known.rule and known.rule.reason else []),
-        _section("Likely causes", known.evidence.causes if known.evidence else ()),
+        _section(f"Likely causes, as seen at {utc_text(known.evidence.read_at)}", known.evidence.causes) if known.evidence else [],
         _section("Look closer", _steps(known)),
         *(_evidence(known.evidence) if known.evidence else []),
         _section("Told", (_told(known))),
@@ -89,12 +89,14 @@ def _course(found: Evidence) -> Iterator[str]:
 
 
 def _evidence(found: Evidence) -> Iterator[list[str]]:
-    moment = utc_text(found.at)
+    statements, sessions, locks = (
+        f"read at {utc_text(found.at if at is None else at)}" for at in (found.statements_at, found.sessions_at, found.locks_at)
+    )
     parts = (
-        (f"Top statements at {moment}", found.statements),
-        (f"Longest sessions at {moment}", found.sessions),
-        (f"Who had the connections at {moment}", found.holders),
-        (f"Who waited behind whom at {moment}", found.lock_tree),
+        (f"Top statements, {statements}", found.statements),
+        (f"Longest sessions, {sessions}", found.sessions),
+        (f"Who had the connections, {sessions}", found.holders),
+        (f"Who waited behind whom, {locks}", found.lock_tree),
         ("Events before", found.events),
         ("Settings changed in the day before", found.setting_changes),
         ("Last backup", (found.last_backup,)),

@@ -262,4 +262,7 @@ def _evidence(found: Evidence) -> EvidenceRow:
         found.events,
         found.setting_changes,
         found.last_backup,
+        _moment(found.sessions_at),
+        _moment(found.locks_at),
+        _moment(found.statements_at),
     )
