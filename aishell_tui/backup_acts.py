@@ -34,10 +34,11 @@ def verifying(desk: BackupDesk, copies: Sequence[Shelved]) -> Work:
     """Read every byte of a backup, in each storage that has it."""
 
     async def work(tell: Tell) -> Ending:
-        found = [await desk.verify(one.address, one.backup, Depth.DEEP, tell=tell) for one in copies]
-        bad = [each for each in found if not each.is_whole]
-        first, *more = verified_lines((bad or found)[0])
-        return _ending([_without(first, str(found[0].backup.id)), *more], bad=bool(bad))
+        found = [(await desk.verify(one.address, one.backup, Depth.DEEP, tell=tell), str(one.address)) for one in copies]
+        # A narrow terminal cuts the end: what is wrong stands first.
+        found.sort(key=lambda each: each[0].is_whole)
+        lines = [_without(line, str(each.backup.id)) for each, where in found for line in verified_lines(each, where)]
+        return _ending(lines, bad=not found[0][0].is_whole)
 
     return work
 
@@ -65,7 +66,7 @@ def restoring(desk: BackupDesk, target: Target, copy: Shelved, plan: LoadPlan) -
 
 def _without(line: str, id_: str) -> str:
     """A line without the id that stands before it anyway."""
-    return f"it {line.removeprefix(id_).strip()}"
+    return f"it {line.removeprefix(id_).strip()}" if line.startswith(id_) else line
 
 
 def _ending(lines: Sequence[str], *, bad: bool = False) -> Ending:

@@ -11,7 +11,7 @@ from aishell_ops.backups.attempts import settled
 from aishell_ops.backups.catalogue import expect_present, refresh
 from aishell_ops.backups.errors import DamagedError
 from aishell_ops.backups.holder import lives
-from aishell_ops.backups.ids import LATEST, find_id
+from aishell_ops.backups.ids import LATEST, begun_at, find_id
 from aishell_ops.backups.layout import Spot
 from aishell_ops.backups.models import Backup
 from aishell_ops.backups.repository import Inventory, Repository, Unfinished
@@ -38,6 +38,28 @@ class Shelved:
     def spot(self) -> Spot:
         """Where in the storage."""
         return spot_of_backup(self.backup)
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """One backup, in every storage that has it, the usual one first."""
+
+    lies: tuple[Shelved, ...]
+
+    @property
+    def backup(self) -> Backup:
+        """As it is in the first storage."""
+        return self.lies[0].backup
+
+    @property
+    def best(self) -> Shelved:
+        """The copy to restore from: the first one that can be restored, else the first."""
+        return next((one for one in self.lies if one.backup.state.restorable), self.lies[0])
+
+    @property
+    def others(self) -> tuple[Shelved, ...]:
+        """The copies that are not restored from."""
+        return tuple(one for one in self.lies if one is not self.best)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +91,19 @@ class Shelf:
             by_address.setdefault(one.address, []).append(one.backup)
         return tuple({drop.after.id: drop for found in by_address.values() for drop in drops_by_job(found)}.values())
 
-    def named(self, text: str) -> Shelved:
-        """The backup that somebody means, of several copies the first storage's; raises UsageError, and what kept it from being seen."""
+    @property
+    def copies(self) -> tuple[Copies, ...]:
+        """The backups, the newest first, each once with all its copies."""
+        found: dict[str, list[Shelved]] = {}
+        for one in reversed(self.backups):
+            found.setdefault(one.backup.id, []).insert(0, one)
+        return tuple(Copies(tuple(lies)) for lies in found.values())
+
+    def named(self, text: str) -> Copies:
+        """The backup that somebody means, in all storages that have it; raises UsageError, and what kept it from being seen."""
         if text == LATEST and self.backups:
             # Not by the ids: of two that were begun in one second they do not tell which was the later.
-            return self.backups[-1]
+            return self.copies[0]
         try:
             id_ = find_id(text, {one.backup.id for one in self.backups})
         except AishellError:
@@ -83,7 +113,24 @@ class Shelf:
             if self.faults:
                 raise self.faults[0] from None
             raise
-        return next(one for one in self.backups if one.backup.id == id_)
+        return Copies(tuple(one for one in self.backups if one.backup.id == id_))
+
+    def damage_of(self, copies: Copies) -> tuple[DamagedError, ...]:
+        """What is wrong with copies of a backup whose own description cannot be believed."""
+        return tuple(error for spot, error in self.damaged if spot == copies.lies[0].spot)
+
+    def passed_over(self, text: str, copies: Copies) -> tuple[str, ...]:
+        """What might be meant rather than what was found: of `latest` anything newer that is damaged or was not seen; and bad copies."""
+        words = [f"the copy in {one.address} is {one.backup.state}" for one in copies.others if not one.backup.state.restorable]
+        words += [f"a copy is damaged: {error.message}" for error in self.damage_of(copies)]
+        if text == LATEST:
+            since = copies.backup.manifest.started_at
+            newer = [
+                (spot, error) for spot, error in self.damaged if begun_at(spot.id) >= float(int(since)) and spot != copies.lies[0].spot
+            ]
+            words += [f"{spot.id} of {spot.line.target} is not older and is damaged: {error.message}" for spot, error in newer]
+            words += [f"a newer one may be where nobody could look: {fault.message}" for fault in self.faults]
+        return tuple(words)
 
     def has(self, text: str) -> bool:
         """Whether a text names a backup here."""

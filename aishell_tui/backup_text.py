@@ -128,14 +128,14 @@ def _retained_lines(retained: Retained | None, where: str) -> list[str]:
     return [*lines, f"nothing old is removed{where}: {retained.plan.refused}"] if retained.plan.refused else lines
 
 
-def verified_lines(found: Verification) -> list[str]:
-    """What a verification has found."""
+def verified_lines(found: Verification, where: str) -> list[str]:
+    """What a verification in a storage has found."""
     # Loaded where it is used: who draws a list needs none of it.
     from aishell_ops.backups.verify import Depth
 
     good = "is whole" if found.depth is not Depth.STORED else "has all its bytes and was not opened"
     word = good if found.is_whole else "is DAMAGED"
-    lines = [f"{found.backup.id} {word} ({found.depth}, {format_duration(found.seconds)})"]
+    lines = [f"{found.backup.id} {word} in {where} ({found.depth}, {format_duration(found.seconds)})"]
     lines += [f"  {fault}" for fault in found.faults]
     lines += [f"  mind: {remark}" for remark in found.remarks]
     return lines
@@ -145,7 +145,8 @@ def tested_lines(found: Drill) -> list[str]:
     """What a test restore has shown."""
     uncounted = "nothing was counted when it was saved, so nothing could be compared; where rows can be counted, --proof counts does that"
     proof = compared_text(found.comparison) if found.proves else uncounted
-    return [f"{found.backup.id} restores: into {found.place} in {format_duration(found.seconds)}", proof]
+    head = f"{found.backup.id} restores: from {found.backup.location} into {found.place} in {format_duration(found.seconds)}"
+    return [head, proof]
 
 
 def compared_text(comparison: Comparison) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from aishell_ops.backups.errors import DamagedError
 from aishell_ops.backups.holder import lives
 from aishell_ops.backups.hosting import is_hosted
 from aishell_ops.backups.layout import Spot
-from aishell_ops.backups.models import Backup, BackupState
+from aishell_ops.backups.models import BackupState
 from aishell_ops.backups.registry import saved_engines
 from aishell_ops.backups.shrinking import Drop
 from aishell_ops.backups.storage.address import StorageAddress
@@ -21,25 +20,8 @@ from aishell_tui.backup_chronicle import kept_attempts
 from aishell_tui.backup_desk import BackupDesk
 from aishell_tui.backup_jobs import Timetable, read_timetable
 from aishell_tui.backup_schedules import Scheduled, scheduled
-from aishell_tui.backup_shelf import Shelved, look_at_shelf
+from aishell_tui.backup_shelf import Copies, look_at_shelf
 from aishell_tui.config.load import Configuration
-
-
-@dataclass(frozen=True, slots=True)
-class Copies:
-    """One backup, in every storage that has it, the usual one first."""
-
-    lies: tuple[Shelved, ...]
-
-    @property
-    def backup(self) -> Backup:
-        """As it is in the first storage."""
-        return self.lies[0].backup
-
-    @property
-    def best(self) -> Shelved:
-        """The copy to restore from: the first one that can be restored, else the first."""
-        return next((one for one in self.lies if one.backup.state.restorable), self.lies[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +66,7 @@ def read_backups(desk: BackupDesk, configuration: Configuration | None) -> Backu
     return BackupsView(
         at=now,
         storages=storages,
-        copies=_each_once(shelf.backups),
+        copies=shelf.copies,
         damaged=shelf.damaged,
         unmade=shelf.unmade,
         schedules=schedules,
@@ -93,13 +75,6 @@ def read_backups(desk: BackupDesk, configuration: Configuration | None) -> Backu
         engines=saved_engines(),
         drops=shelf.drops,
     )
-
-
-def _each_once(shelved: Sequence[Shelved]) -> tuple[Copies, ...]:
-    found: dict[str, list[Shelved]] = {}
-    for one in reversed(shelved):
-        found.setdefault(one.backup.id, []).insert(0, one)
-    return tuple(Copies(tuple(lies)) for lies in found.values())
 
 
 def _schedules(

@@ -156,5 +156,5 @@ async def _imported(
     else:
         say(printable(f"{backup.id} of {backup.manifest.source.target} is in {backup.location}"))
         if found is not None:
-            note(verified_text(found))
+            note(verified_text(found, str(address)))
     return 0 if found is None or found.is_whole else _DAMAGED

@@ -91,7 +91,7 @@ def delete(
     found = shelf.named(id)
     copies = [one for one in shelf.backups if one.backup.id == found.backup.id and (cloud or one.address.path is not None)]
     if not copies:
-        raise UsageError(f"{found.backup.id} lies in {found.address} alone", "--cloud deletes it there")
+        raise UsageError(f"{found.backup.id} lies in {found.lies[0].address} alone", "--cloud deletes it there")
     deleting = _Deleting(desk, shelf, copies, addresses, force=force, typed=confirm, json=json)
     return run(deleting.carry_out(for_show=for_show, asked=not dry_run))
 

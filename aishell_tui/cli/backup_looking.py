@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aishell_core.errors import ExitCode, UsageError
+from aishell_core.errors import AishellError, ExitCode, UsageError
 from aishell_tui.cli.arguments import ConfigOption, DatabaseOption, JsonOption, choice, configuration, examples
 from aishell_tui.cli.backup_choosing import KEYS, Wanted, sort_key
-from aishell_tui.cli.backup_options import IdArgument, IdentityOption, StorageOption, VerboseOption, desk_of, found_backup, shelf_of
+from aishell_tui.cli.backup_options import IdArgument, IdentityOption, StorageOption, VerboseOption, desk_of, shelf_of
 from aishell_tui.cli.terminal import note, printable, say
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def list_(
         lines = [*(one.spot.line for one in shelf.backups), *(spot.line for spot, _ in shelf.damaged)]
         expect_names(names, loaded, (*lines, *(Line(one.target, one.database) for one in shelf.unmade)))
     wanted = Wanted(begin, end, names, form, filter.lower())
-    found: list[Backup | Unmade] = [backup for backup in _each_once(shelf) if wanted.takes(backup)]
+    found: list[Backup | Unmade] = [each.backup for each in reversed(shelf.copies) if wanted.takes(each.backup)]
     unmade = [one for one in shelf.unmade if wanted.takes_unmade(one)]
     own = {*names, *(target.spec.name for target in loaded.targets)}
     told = unmade if others else [one for one in unmade if not is_of_others(one, own)]
@@ -106,14 +106,6 @@ def list_(
     if left := len(unmade) - len(told):
         note(f"{left} more failed of targets that this configuration does not have: --others lists them")
     return code
-
-
-def _each_once(shelf: Shelf) -> list[Backup]:
-    """Copies of one backup in several storages count once, the first storage's."""
-    found: dict[str, Backup] = {}
-    for one in shelf.backups:
-        found.setdefault(one.backup.id, one.backup)
-    return list(found.values())
 
 
 def _window(after: str, before: str, last: str, now: float) -> tuple[float, float]:
@@ -174,7 +166,8 @@ def info(
     if unmade is not None and not shelf.has(id):
         say(to_json(unmade_report(unmade)) if json else unmade_info_text(unmade, time.time()))
         return 0
-    found = opened(desk, shelf.named(id))
+    copies = shelf.named(id)
+    found = opened(desk, copies.lies[0])
     backup, whole = found.backup, True
     if verify:
         checked = run(desk.verify(found.address, backup, Depth.FAST))
@@ -208,60 +201,95 @@ def verify(
     verbose: VerboseOption = False,
     json: JsonOption = False,
 ) -> int:
-    """Look whether a backup is whole.
+    """Look whether a backup is whole, in each storage that has it.
 
     Without --deep its objects are looked for and their sizes compared; with it every byte is hashed, decrypted and
-    decompressed. What is found is written down beside the backup.
+    decompressed. What is found is written down beside the backup. --storage looks at the copy there alone.
 
-    The exit code is 0 when it is whole, 2 when it is damaged, 78 when --deep could not look inside, because it is encrypted
-    and no key is at hand, and 64 or more when nothing could be found out. With --test it is 65 when it did not restore as it
-    was saved; with --json its result is a line of its own behind that of the check.
+    The exit code is 0 when all copies are whole, 1 when those are that could be seen and a storage could not be looked into,
+    2 when one is damaged, 78 when --deep could not look inside, because it is encrypted and no key is at hand, and 64 or more
+    when that could not be found out. With --test it is 65 when it did not restore as it was saved. With --json each copy has
+    a line, and the result of the test one behind them.
     """
     from aishell_ops.backups.errors import DamagedError
     from aishell_ops.backups.verify import Depth
+    from aishell_tui.backup_shelf import opened
     from aishell_tui.cli.backup_testing import restored_elsewhere
     from aishell_tui.oneshot import run
 
     chosen, files = choice(context, config), tuple(identity or ())
     loaded = configuration(chosen)
     desk = desk_of(chosen, (), loaded)
-    depth = Depth.DEEP if deep else Depth.FAST
+    looking = _Verifying(desk, Depth.DEEP if deep else Depth.FAST, files, json=json, verbose=verbose)
+    shelf = shelf_of(desk, storage)
     try:
-        found = found_backup(desk, storage, id)
+        copies = shelf.named(id)
     except DamagedError as error:
-        return _say_unbelievable(error, depth, json=json)
-    code = run(_verified(desk, found, depth, files, json=json, verbose=verbose))
-    return code if code or not test else restored_elsewhere(chosen, loaded, found, files, json=json, verbose=verbose)
-
-
-def _say_unbelievable(error: DamagedError, depth: Depth, *, json: bool) -> int:
-    """Say of a backup whose manifest cannot be believed that it is damaged: nothing can be written down beside it."""
-    from aishell_tui.cli.backup_shapes import BackupVerified
-    from aishell_tui.cli.encode import to_json_line
-
-    if json:
-        say(to_json_line(BackupVerified(None, whole=False, depth=depth.value, faults=(error.message,), remarks=(), seconds=0.0)))
-    else:
-        say(printable(f"DAMAGED: {error.message}"))
-    return _DAMAGED
-
-
-async def _verified(desk: BackupDesk, found: Shelved, depth: Depth, files: tuple[Path, ...], *, json: bool, verbose: bool) -> int:
-    from aishell_tui.cli.backup_progress import Teller
-    from aishell_tui.cli.backup_shapes import BackupVerified
-    from aishell_tui.cli.encode import to_json_line
-    from aishell_tui.cli.reports.backups import backup_row, verified_text
-
-    teller = Teller(json=json, verbose=verbose)
-    try:
-        checked = await desk.verify(found.address, found.backup, depth, files=files, tell=teller)
-    finally:
-        teller.end()
-    if json:
-        row = backup_row(checked.backup, desk.clock.now())
-        say(to_json_line(BackupVerified(row, checked.is_whole, checked.depth.value, checked.faults, checked.remarks, checked.seconds)))
-    else:
-        say(verified_text(checked))
-    if not checked.is_whole:
+        looking.say_unbelievable(error)
         return _DAMAGED
-    return ExitCode.CONFIG if checked.depth is not depth else ExitCode.OK
+    for damage in shelf.damage_of(copies):
+        looking.say_unbelievable(damage)
+    code = run(looking.look(copies.lies)) or (_FAULTS if shelf.faults else 0)
+    for fault in shelf.faults:
+        note(f"aishell: {printable(f'not looked at: {fault.message}')}")
+    if code not in (0, _FAULTS) or not test:
+        return code
+    return restored_elsewhere(chosen, loaded, opened(desk, copies.best), files, json=json, verbose=verbose) or code
+
+
+class _Verifying:
+    """Looks at one copy of a backup after the other, whatever is found of those before it."""
+
+    def __init__(self, desk: BackupDesk, depth: Depth, files: tuple[Path, ...], *, json: bool, verbose: bool) -> None:
+        self._desk, self._depth, self._files, self._json, self._verbose = desk, depth, files, json, verbose
+        self._codes: list[int] = []
+
+    async def look(self, copies: tuple[Shelved, ...]) -> int:
+        """The exit code: of damage, else of what could not be found out."""
+        from aishell_ops.backups.errors import DamagedError
+
+        failed: AishellError | None = None
+        for one in copies:
+            try:
+                await self._look_at(one)
+            except DamagedError as error:
+                self.say_unbelievable(error)
+            except AishellError as error:
+                if len(copies) == 1 and not self._codes:
+                    raise
+                note(f"aishell: {printable(f'not looked at in {one.address}: {error.message}')}")
+                failed = failed or error
+        if _DAMAGED in self._codes:
+            return _DAMAGED
+        return failed.exit_code if failed is not None else max(self._codes)
+
+    def say_unbelievable(self, error: DamagedError) -> None:
+        """Say of a backup whose manifest cannot be believed that it is damaged: nothing can be written down beside it."""
+        from aishell_tui.cli.backup_shapes import BackupVerified
+        from aishell_tui.cli.encode import to_json_line
+
+        self._codes.append(_DAMAGED)
+        if self._json:
+            depth = self._depth.value
+            say(to_json_line(BackupVerified(None, whole=False, depth=depth, faults=(error.message,), remarks=(), seconds=0.0)))
+        else:
+            say(printable(f"DAMAGED: {error.message}"))
+
+    async def _look_at(self, one: Shelved) -> None:
+        from aishell_tui.cli.backup_progress import Teller
+        from aishell_tui.cli.backup_shapes import BackupVerified
+        from aishell_tui.cli.encode import to_json_line
+        from aishell_tui.cli.reports.backups import backup_row, verified_text
+
+        teller = Teller(json=self._json, verbose=self._verbose)
+        try:
+            checked = await self._desk.verify(one.address, one.backup, self._depth, files=self._files, tell=teller)
+        finally:
+            teller.end()
+        if self._json:
+            row = backup_row(checked.backup, self._desk.clock.now())
+            say(to_json_line(BackupVerified(row, checked.is_whole, checked.depth.value, checked.faults, checked.remarks, checked.seconds)))
+        else:
+            say(verified_text(checked, str(one.address)))
+        unopened = ExitCode.OK if checked.depth is self._depth else ExitCode.CONFIG
+        self._codes.append(unopened if checked.is_whole else _DAMAGED)

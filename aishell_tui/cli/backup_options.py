@@ -136,7 +136,7 @@ def shelf_of(desk: BackupDesk, words: list[str] | None) -> Shelf:
 
 
 def found_backup(desk: BackupDesk, words: list[str] | None, text: str) -> Shelved:
-    """The backup that somebody means, with all that is known of it; raises UsageError, and what keeps it from being read."""
+    """The best copy of the backup that somebody means, read whole; raises UsageError, and what keeps it from being read."""
     from aishell_tui.backup_shelf import opened
 
-    return opened(desk, shelf_of(desk, words).named(text))
+    return opened(desk, shelf_of(desk, words).named(text).best)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,7 +31,7 @@ from aishell_tui.cli.backup_options import (
     shelf_of,
     words_of,
 )
-from aishell_tui.cli.terminal import note, say
+from aishell_tui.cli.terminal import note, printable, say
 
 if TYPE_CHECKING:
     from aishell_core.safety.decision import Decision
@@ -158,8 +158,6 @@ class _Answers:
 
 
 def _carry_out(context: typer.Context, config: Path | None, id_: str, storage: list[str] | None, answers: _Answers) -> int:
-    from dataclasses import replace
-
     from aishell_tui.backup_shelf import opened
     from aishell_tui.oneshot import run
 
@@ -167,7 +165,9 @@ def _carry_out(context: typer.Context, config: Path | None, id_: str, storage: l
     loaded = configuration(chosen)
     looking = desk_of(chosen, (), loaded)
     shelf = shelf_of(looking, storage)
-    found = opened(looking, shelf.named(id_))
+    copies = shelf.named(id_)
+    found = opened(looking, copies.best)
+    minds = tuple(dict.fromkeys(shelf.passed_over(id_, copies)))
     name = answers.database or found.backup.manifest.source.target
     if not chosen.targets:
         chosen = replace(chosen, databases=(name,))
@@ -175,14 +175,14 @@ def _carry_out(context: typer.Context, config: Path | None, id_: str, storage: l
     if len(targets) != 1:
         raise UsageError("into which database?", "name one with --database")
     tell_warnings(chosen, loaded)
-    return run(_Restoring(desk_of(chosen, targets, loaded), shelf, found, targets[0], answers).carry_out())
+    return run(_Restoring(desk_of(chosen, targets, loaded), shelf, found, minds, targets[0], answers).carry_out())
 
 
 class _Restoring:
     """One restore: look, plan, say, ask, do."""
 
-    def __init__(self, desk: BackupDesk, shelf: Shelf, found: Shelved, target: Target, answers: _Answers) -> None:
-        self._desk, self._shelf, self._found, self._target, self._answers = desk, shelf, found, target, answers
+    def __init__(self, desk: BackupDesk, shelf: Shelf, found: Shelved, minds: tuple[str, ...], target: Target, answers: _Answers) -> None:
+        self._desk, self._shelf, self._found, self._minds, self._target, self._answers = desk, shelf, found, minds, target, answers
 
     async def carry_out(self) -> int:
         from aishell_ops.backups.engines.contract import LoadRequest
@@ -197,7 +197,7 @@ class _Restoring:
             accept_loss=wanted.accept_loss,
         )
         plan, decision = await self._desk.plan_restore(self._target, self._found.backup, request, answers.files)
-        self._say_plan(plan, decision)
+        self._say_plan(replace(plan, warnings=(*plan.warnings, *self._minds)), decision)
         if answers.dry_run:
             self._expect_possible(plan, decision)
             return 0
@@ -290,8 +290,12 @@ class _Restoring:
         if self._answers.json:
             row = backup_row(self._found.backup, self._desk.clock.now())
             became = fidelity_rows(done.fidelity)
-            shape = BackupRestored(row, str(self._target.name), done.database, done.comparison.counted, differences, done.seconds, became)
+            shape = BackupRestored(
+                row, str(self._target.name), done.database, done.comparison.counted, differences, done.seconds, became, self._minds
+            )
             say(to_json_line(shape))
         else:
             say(restored_text(self._found.backup, str(self._target.name), done))
+            for mind in self._minds:
+                note(printable(f"mind: {mind}"))
         return _DIFFERENT if differences else 0

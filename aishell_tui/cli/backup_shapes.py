@@ -144,7 +144,7 @@ class BackupPlanned:
 
 @dataclass(frozen=True, slots=True)
 class BackupVerified:
-    """aishell backup verify ID --json: the last line, behind those of the steps."""
+    """aishell backup verify ID --json: a line for each copy, behind those of its steps."""
 
     backup: BackupRow | None = field(metadata=doc("the backup in the light of it; null where its manifest cannot be believed"))
     whole: bool = field(metadata=doc("whether nothing wrong was found"))
@@ -211,6 +211,7 @@ class BackupRestored:
     differences: tuple[str, ...] = field(metadata=doc("what is not as it was saved; empty unless --continue-on-error let it pass"))
     seconds: float = field(metadata=doc("how long it took"))
     fidelity: tuple[BackupFidelity, ...] = field(metadata=doc("what has become of columns; empty for an engine's own format"))
+    warnings: tuple[str, ...] = field(metadata=doc("newer backups that are damaged or were not seen, and copies that are not good"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ import typer
 
 from aishell_core.errors import UsageError
 from aishell_tui.cli.arguments import ConfigOption, JsonOption, choice, configuration, examples
-from aishell_tui.cli.backup_options import IdArgument, IdentityOption, StorageOption, VerboseOption, desk_of, found_backup
-from aishell_tui.cli.terminal import say
+from aishell_tui.cli.backup_options import IdArgument, IdentityOption, StorageOption, VerboseOption, desk_of, shelf_of
+from aishell_tui.cli.terminal import note, printable, say
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,18 +42,25 @@ def restored(
     """Restore a backup into a place of its own.
 
     A server or a database is made for it and removed afterwards; what was restored is compared with what was counted and
-    hashed when it was saved, and the time that it took is kept beside the backup.
+    hashed when it was saved, and the time that it took is kept beside the backup. Of several copies it is the first good one,
+    which is named; --storage takes the one there.
 
     The exit code is 0 when it restored as it was saved, 65 when it did not, and 64 or more when that could not be found out.
     """
     from aishell_ops.backups.models import ProofLevel
+    from aishell_tui.backup_shelf import opened
 
     chosen = choice(context, config)
     loaded = configuration(chosen)
-    found = found_backup(desk_of(chosen, (), loaded), storage, id)
+    desk = desk_of(chosen, (), loaded)
+    copies = shelf_of(desk, storage).named(id)
+    found = opened(desk, copies.best)
     if validate_data and found.backup.manifest.proof is ProofLevel.NONE:
         raise UsageError(f"nothing was counted when {found.backup.id} was saved", "--proof counts or full does that when it is saved")
-    return restored_elsewhere(chosen, loaded, found, tuple(identity or ()), json=json, verbose=verbose)
+    code = restored_elsewhere(chosen, loaded, found, tuple(identity or ()), json=json, verbose=verbose)
+    for one in copies.others:
+        note(printable(f"the copy in {one.address} was not tested: --storage {one.address} does that"))
+    return code
 
 
 def restored_elsewhere(chosen: Choice, loaded: Configuration, found: Shelved, files: tuple[Path, ...], *, json: bool, verbose: bool) -> int:

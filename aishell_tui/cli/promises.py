@@ -74,7 +74,7 @@ REPORTS: tuple[tuple[str, type], ...] = (
     ("aishell backup info ID --json", BackupReport),
     ("aishell backup create --json, the last line", BackupMade),
     ("aishell backup create --dry-run --json", BackupPlanned),
-    ("aishell backup verify ID --json, the last line", BackupVerified),
+    ("aishell backup verify ID --json, a line for each copy", BackupVerified),
     ("aishell backup restore ID --json, the last line", BackupRestored),
     ("aishell backup restore ID --dry-run --json", RestorePlanned),
     ("aishell backup test ID --json, the last line", BackupTested),

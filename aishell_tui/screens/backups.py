@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     # Loaded with what works on backups, when this screen is opened.
     from aishell_ops.backups.unmade import Unmade
     from aishell_tui.backup_room import BackupRoom
-    from aishell_tui.backup_view import Copies
+    from aishell_tui.backup_shelf import Copies
 
 _TALL_ROWS = 36
 _LINES, _TALL_LINES = 3, 8

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from aishell_tui.backup_desk import BackupDesk
     from aishell_tui.backup_room import BackupRoom
     from aishell_tui.backup_settings import Settings
+    from aishell_tui.backup_shelf import Copies
     from aishell_tui.backup_tasks import Work
-    from aishell_tui.backup_view import Copies
 
 ACTS = frozenset({"back_up", "restore", "verify", "test", "pin", "accept", "delete"})
 _ANOTHER, _EVERYWHERE = "name:", "everywhere"

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from aishell_ops.backups.models import Backup
     from aishell_ops.backups.progress import Step
     from aishell_ops.backups.unmade import Unmade
-    from aishell_tui.backup_view import BackupsView, Copies
+    from aishell_tui.backup_shelf import Copies
+    from aishell_tui.backup_view import BackupsView
 
 _BAR_CELLS = 10
 _MOST_OBJECTS = 200

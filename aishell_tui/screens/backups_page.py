@@ -18,7 +18,7 @@ from widgets.text_view import TextView
 
 if TYPE_CHECKING:
     # Loaded with what works on backups, when a screen of them is opened.
-    from aishell_tui.backup_view import Copies
+    from aishell_tui.backup_shelf import Copies
 
 
 class BackupScreen(BackupActingScreen):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from aishell_core.safety.decision import Decision
     from aishell_ops.backups.engines.contract import LoadPlan
     from aishell_tui.backup_desk import BackupDesk
-    from aishell_tui.backup_view import Copies
+    from aishell_tui.backup_shelf import Copies
 
 _ROLES: tuple[tuple[str, Role], ...] = (("LOSES", "critical"), ("NOT POSSIBLE", "critical"), ("mind:", "warning"))
 _OPTION = "--drop-existing"
@@ -83,6 +83,8 @@ class RestoreScreen(BackupActingScreen):
         age = format_duration(max(0.0, float(round(now - backup.manifest.started_at))))
         head, *rest = load_plan_lines(backup, str(self._target.name), self._plan, self.expected_seconds(self._copies))
         said = (head, f"  as it was {age} ago: {size_text(backup.manifest)}, {backup.state}", *rest)
+        bad = (one for one in self._copies.others if not one.backup.state.restorable)
+        said = (*said, *(f"  mind: the copy in {one.address} is {one.backup.state}" for one in bad))
         if self._plan.losses:
             said = (*said, "  mind: what was changed there since then is lost too, unless a newer backup has it")
         lines = [((f" {part}", _role(each)),) for each in said for part in _folded(each.replace(f"; {_OPTION} replaces it", ""), width)]

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from aishell_ops.backups.errors import DamagedError
     from aishell_ops.backups.layout import Spot
     from aishell_ops.backups.unmade import Unmade
-    from aishell_tui.backup_view import BackupsView, Copies
+    from aishell_tui.backup_shelf import Copies
+    from aishell_tui.backup_view import BackupsView
 
 COLUMNS: tuple[Column, ...] = (
     Column("started", "STARTED", 11, help="When it was begun (UTC)"),

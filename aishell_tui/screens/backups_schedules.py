@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     # Loaded with what works on backups, when a screen of them is opened.
     from aishell_core.targets import Target
     from aishell_tui.backup_schedules import Scheduled
-    from aishell_tui.backup_view import BackupsView, Copies
+    from aishell_tui.backup_shelf import Copies
+    from aishell_tui.backup_view import BackupsView
 
 COLUMNS: tuple[Column, ...] = (
     Column("name", "NAME", None, 10, help="Its name"),

@@ -171,7 +171,7 @@ def test_what_says_who_began_a_backup_is_named_when_it_was_changed(shop: Shop) -
     started.chmod(0o600)
     started.write_bytes(started.read_bytes()[:-5])
     ran = shop.backup("verify", "latest", "--deep")
-    assert (ran.code, "is whole (deep" in ran.out, "started.json is damaged or gone" in ran.out) == (0, True, True)
+    assert (ran.code, "is whole in" in ran.out, "started.json is damaged or gone" in ran.out) == (0, True, True)
 
 
 def test_a_missing_part_is_found_without_reading(shop: Shop) -> None:
@@ -313,14 +313,14 @@ def test_what_is_encrypted_opens_with_its_key_alone(shop: Shop, tmp_path: Path) 
         ran = shop.backup("restore", "latest", "--target", "other.db", "--yes", *arguments)
         assert (ran.code, words in ran.err, shop.path.with_name("other.db").exists()) == (77, True, False)
     looked = shop.backup("verify", "latest", "--deep")
-    assert (looked.code, "has all its bytes and was not opened (stored" in looked.out, "its content was not looked at" in looked.out) == (
+    assert (looked.code, "has all its bytes and was not opened in" in looked.out, "its content was not looked at" in looked.out) == (
         78,
         True,
         True,
     )
     wrong = shop.backup("verify", "latest", "--deep", "--identity", tmp_path / "wrong")
     assert (wrong.code, "other keys than those at hand" in wrong.err) == (78, True)
-    assert "is whole (deep" in shop.backup("verify", "latest", "--deep", "--identity", tmp_path / "right").out
+    assert "is whole in" in shop.backup("verify", "latest", "--deep", "--identity", tmp_path / "right").out
     ran = shop.backup("restore", "latest", "--target", "other.db", "--yes", "--identity", tmp_path / "right")
     assert ran.code == 0, ran.err
     assert shop.notes(shop.path.with_name("other.db")) == ["first", "second"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import io
 import json
 import sqlite3
@@ -23,6 +24,7 @@ from aishell_ops.backups.storage.opening import open_storage
 from aishell_tui.cli import boundary
 from aishell_tui.cli.arguments import Choice
 from aishell_tui.cli.tree import app
+from tests.command_line import Ran
 from tests.servers.clouds import azure, google, s3
 
 _PARTS = "/parts/"
@@ -39,17 +41,21 @@ class World:
             connection.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, note TEXT)")
             connection.executemany("INSERT INTO orders (note) VALUES (?)", [(f"note {number}",) for number in range(200)])
         (home / "config.yaml").write_text(
-            f"targets: [{{name: shop, url: '{self.path}'}}]\nbackup:\n  storage: {self.near}\n  cloud: s3://far\n  retention: {{last: 2}}\n"
+            f"targets: [{{name: shop, url: '{self.path}'}}]\nroles: [{{role: admin, users: [{getpass.getuser()}]}}]\n"
+            f"backup:\n  storage: {self.near}\n  cloud: s3://far\n  retention: {{last: 2}}\n"
         )
 
     def create(self) -> tuple[int, dict[str, Any], str]:
         """Make a backup and a copy: the exit code, what scripts are told, what people are told."""
+        ran = self.run("create", "shop", "--output", str(self.near), "--cloud", "--json")
+        return ran.code, json.loads(ran.out.splitlines()[-1]), ran.err
+
+    def run(self, *words: str) -> Ran:
+        """A command of backups."""
         out, err, given = io.StringIO(), io.StringIO(), Choice(opens=self._open)
         with redirect_stdout(out), redirect_stderr(err):
-            code = boundary.run(
-                partial(get_command(app), obj=given), ("backup", "create", "shop", "--output", str(self.near), "--cloud", "--json")
-            )
-        return code, json.loads(out.getvalue().splitlines()[-1]), err.getvalue()
+            code = boundary.run(partial(get_command(app), obj=given), ("backup", *words))
+        return Ran(code, out.getvalue(), err.getvalue())
 
     def states(self, storage: Storage) -> dict[str, BackupState]:
         """The backups of a storage."""
@@ -98,6 +104,90 @@ def test_a_copy_that_does_not_read_back_is_told_and_never_counted_on(aishell_hom
         assert any("the copy in" in doubt and "damaged" in doubt for doubt in report["doubts"])
     assert set(world.states(FolderStorage(far)).values()) == {BackupState.CORRUPT}
     assert len(world.states(FolderStorage(world.near))) == 3
+
+
+@pytest.fixture
+def pair(aishell_home: Path) -> World:
+    """Two backups, each with a copy in `far`."""
+    far = FolderStorage(aishell_home / "far")
+    world = World(aishell_home, lambda: far)
+    for _ in range(2):
+        assert world.create()[0] == 0
+    return world
+
+
+def _latest(world: World) -> str:
+    return str(json.loads(world.run("info", "latest", "--json").out)["backup"]["id"])
+
+
+def _spoil(storage: Storage, id_: str, name: str) -> Path:
+    """Change the middle of an object of a backup."""
+    (path,) = Path(storage.address).glob(f"shop/*/{id_}/{name}")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    return path
+
+
+def test_verify_looks_at_every_copy_and_names_each(pair: World) -> None:
+    ran = pair.run("verify", "latest", "--deep")
+    assert (ran.code, [line.rpartition(" in ")[2].split()[0] for line in ran.out.splitlines()]) == (0, [str(pair.near), "s3://far"]), (
+        ran.out
+    )
+    _spoil(pair.far(), _latest(pair), "parts/*")
+    ran = pair.run("verify", "latest", "--deep")
+    good, bad, *faults = ran.out.splitlines()
+    assert (ran.code, "is whole in" in good, "is DAMAGED in s3://far" in bad, bool(faults)) == (2, True, True, True), ran.out
+    rows = [json.loads(line) for line in pair.run("verify", "latest", "--deep", "--json").out.splitlines() if '"whole"' in line]
+    assert [row["whole"] for row in rows] == [True, False]
+    assert pair.run("verify", "latest", "--deep", "--storage", str(pair.near)).code == 0
+
+
+def test_a_copy_that_cannot_be_believed_is_damage_beside_one_that_is_whole(pair: World) -> None:
+    path = _spoil(pair.far(), _latest(pair), "manifest.json")
+    ran = pair.run("verify", "latest")
+    assert (ran.code, "is whole in" in ran.out, f"DAMAGED: {path}" in ran.out) == (2, True, True), ran.out
+    rows = [json.loads(line) for line in pair.run("verify", "latest", "--json").out.splitlines() if '"whole"' in line]
+    assert [row["whole"] for row in rows] == [False, True]
+
+
+def test_a_storage_that_cannot_be_looked_into_is_told_beside_a_copy_that_is_whole(pair: World) -> None:
+    far = Path(pair.far().address)
+    far.rename(far.with_name("away"))
+    far.write_text("no folder")
+    ran = pair.run("verify", "latest")
+    assert (ran.code, "is whole in" in ran.out, "not looked at:" in ran.err) == (1, True, True), ran.err
+
+
+def test_a_test_restore_says_of_which_copy_it_was(pair: World) -> None:
+    ran = pair.run("test", "latest")
+    assert (ran.code, f"from {pair.near}" in ran.out, "the copy in s3://far was not tested" in ran.err) == (0, True, True), ran.err
+    _spoil(FolderStorage(pair.near), _latest(pair), "parts/*")
+    assert pair.run("verify", "latest", "--deep").code == 2
+    ran = pair.run("test", "latest")
+    assert (ran.code, f"from {pair.far().address}" in ran.out, f"the copy in {pair.near} was not tested" in ran.err) == (0, True, True)
+
+
+def test_a_restore_takes_the_copy_that_is_good_and_names_what_is_not(pair: World) -> None:
+    _spoil(FolderStorage(pair.near), _latest(pair), "parts/*")
+    assert pair.run("verify", "latest", "--deep").code == 2
+    ran = pair.run("restore", "latest", "--target", "beside.db", "--yes")
+    assert (ran.code, ran.err.count(f"mind: the copy in {pair.near} is corrupt")) == (0, 2), ran.err
+
+
+def test_a_restore_of_the_latest_names_a_newer_one_that_is_damaged(pair: World) -> None:
+    newest = _latest(pair)
+    (older,) = set(pair.states(pair.far())) - {newest}
+    for storage in (pair.far(), FolderStorage(pair.near)):
+        _spoil(storage, newest, "manifest.json")
+    shown = json.loads(pair.run("restore", "latest", "--target", "beside.db", "--dry-run", "--json").out)
+    assert (shown["backup"]["id"], [newest in warning for warning in shown["warnings"]]) == (older, [True, True]), shown
+    ran = pair.run("restore", "latest", "--target", "beside.db", "--yes", "--json")
+    done = json.loads(ran.out.splitlines()[-1])
+    assert (done["backup"]["id"], done["warnings"]) == (older, shown["warnings"])
+    # Of one that was named nothing newer matters.
+    named = json.loads(pair.run("restore", older, "--target", "third.db", "--dry-run", "--json").out)
+    assert not any(newest in warning for warning in named["warnings"])
 
 
 class Spoiling(FolderStorage):

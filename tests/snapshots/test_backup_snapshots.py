@@ -40,9 +40,9 @@ from aishell_tui.app import AishellApp
 from aishell_tui.authority import Authority
 from aishell_tui.backup_room import BackupRoom
 from aishell_tui.backup_schedules import Scheduled
-from aishell_tui.backup_shelf import Shelved
+from aishell_tui.backup_shelf import Copies, Shelved
 from aishell_tui.backup_tasks import BackupTasks, Job, Phase
-from aishell_tui.backup_view import BackupsView, Copies
+from aishell_tui.backup_view import BackupsView
 from aishell_tui.options import DashboardOptions
 from aishell_tui.runtime import Runtime
 from collectors.schedule import Schedule

@@ -258,9 +258,9 @@ def made_text(saved: Saved) -> str:
     return "\n".join(map(printable, made_lines(saved)))
 
 
-def verified_text(found: Verification) -> str:
-    """What a verification has found, for people."""
-    return "\n".join(map(printable, verified_lines(found)))
+def verified_text(found: Verification, where: str) -> str:
+    """What a verification in a storage has found, for people."""
+    return "\n".join(map(printable, verified_lines(found, where)))
 
 
 def tested_text(found: Drill) -> str:

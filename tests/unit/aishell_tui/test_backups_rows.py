@@ -8,8 +8,7 @@ import pytest
 
 from aishell_ops.backups.models import Backup, BackupState
 from aishell_ops.backups.storage.address import StorageAddress, StorageKind
-from aishell_tui.backup_shelf import Shelved
-from aishell_tui.backup_view import Copies
+from aishell_tui.backup_shelf import Copies, Shelved
 from aishell_tui.screens.backups_rows import backup_row
 from tests.unit.aishell_ops.backups.situation import NOW, manifest_of, spot
 
