@@ -15,7 +15,7 @@ from alerts.notify.codec import Tells, decode_labels, encode_labels
 from alerts.notify.custody import Custody
 from alerts.notify.grouping import Group, Member, Past, channels_of, group_name, places_of
 from alerts.notify.models import Routes
-from alerts.notify.naming import is_named
+from alerts.notify.naming import is_called_in, is_named
 from alerts.store.codec import decode_alert, encode_alert
 from alerts.store.many import insert
 
@@ -190,8 +190,8 @@ def told(connection: sqlite3.Connection, message: str, tells: Tells, now: float)
     for group, levels in tells.groups.items():
         firing = [(str(level), storable(fingerprint), group) for fingerprint, level in levels.items() if level is not None]
         over = [(storable(fingerprint), group) for fingerprint, level in levels.items() if level is None]
-        connection.executemany("UPDATE notice_member SET told = ? WHERE fingerprint = ? AND notice_group = ?", firing)
-        connection.executemany("UPDATE notice_member SET told = '' WHERE fingerprint = ? AND notice_group = ?", over)
+        connection.executemany("UPDATE notice_member SET told = ?, heard = 1 WHERE fingerprint = ? AND notice_group = ?", firing)
+        connection.executemany("UPDATE notice_member SET told = '', heard = 0 WHERE fingerprint = ? AND notice_group = ?", over)
         _drop_over(connection, [place for place in over if place not in ended])
     release(connection, message, tells, now)
 
@@ -276,7 +276,10 @@ def _tell_anew(connection: sqlite3.Connection, alert: Alert, routes: Routes) -> 
 
 
 def _forget_told(connection: sqlite3.Connection, rows: list[tuple[str, int]]) -> None:
-    """As if nobody knew of these alerts; where the end of an incident before is still to be told, nobody knows of this one yet."""
+    """As if nobody knew of these alerts, but that their end is told to who heard of them.
+
+    Where the end of an incident before is still to be told, nobody knows of this one yet.
+    """
     sql = (
         "UPDATE notice_member SET told = '' WHERE fingerprint = ?1 AND notice_group = ?2"
         " AND NOT EXISTS (SELECT 1 FROM notice_past WHERE fingerprint = ?1 AND notice_group = ?2)"
@@ -327,17 +330,18 @@ def _members(
     now: float,
 ) -> tuple[Member, ...]:
     sql = (
-        "SELECT member.fingerprint, member.told, member.alert, own.channel FROM notice_member AS member"
+        "SELECT member.fingerprint, member.told, member.heard, member.alert, own.channel FROM notice_member AS member"
         " JOIN notice_group AS own ON own.id = member.notice_group WHERE member.notice_group = ?"
     )
     found: list[Member] = []
-    for fingerprint, level, written, channel in connection.execute(sql, (group,)).fetchall():
+    for fingerprint, level, heard, written, channel in connection.execute(sql, (group,)).fetchall():
         alert = _as_it_stands(custody.alert(connection, fingerprint), fingerprint, written, now)
         if alert is not None:
             is_waiting = is_without_rule(alert, custody, routes)
             is_unnamed = custody.is_ours(alert) and not is_named(connection, alert, channel, routes)
             told, before = Level(level) if level else None, past.get((fingerprint, group), ())
-            found.append(Member(alert, told, custody.is_idle(alert), is_waiting, is_unnamed, before))
+            is_later = is_called_in(alert, channel, routes)
+            found.append(Member(alert, told, custody.is_idle(alert), is_waiting, is_unnamed, is_later, bool(heard), before))
     return tuple(found)
 
 

@@ -56,7 +56,8 @@ class Member:
 
     While it `is_idle`, nobody judges its target, and nothing is told of it. While it `is_waiting`, its rule is wrong or cannot be
     read, so that nobody knows what it would say now and to whom. While it `is_unnamed`, its rule does not name this channel for it, any
-    more or not yet: the receiver hears of it no more than the end of what it knows.
+    more or not yet: the receiver hears of it no more than the end of what it knows. So does one that `is_called_in` when nobody has
+    acknowledged in time, unless it `has_heard` that the alert fires: also one that is to be told so anew (`told` is None again).
     """
 
     alert: Alert
@@ -64,6 +65,8 @@ class Member:
     is_idle: bool = False
     is_waiting: bool = False
     is_unnamed: bool = False
+    is_called_in: bool = False
+    has_heard: bool = False
     past: tuple[Past, ...] = ()
     row: int | None = None
     """Where it is kept, if it is such an incident itself."""
@@ -221,8 +224,9 @@ def is_taken_on(alert: Alert, channel: Channel) -> bool:
 def _unfolded(member: Member) -> Iterator[Member]:
     """A member's past incidents, the first of which its receiver may know of, and what it is now, which it knows nothing of then."""
     for place, past in enumerate(member.past):
-        yield Member(past.alert, None if place else member.told, is_unnamed=member.is_unnamed, row=past.row)
-    yield replace(member, told=None, past=()) if member.past else member
+        known = member if not place else replace(member, told=None, has_heard=False)
+        yield replace(known, alert=past.alert, is_idle=False, is_waiting=False, past=(), row=past.row)
+    yield replace(member, told=None, has_heard=False, past=()) if member.past else member
 
 
 def _first_of_each(over: tuple[Member, ...]) -> tuple[Member, ...]:
@@ -242,7 +246,7 @@ def _turn_by_turn(
     ending = {member.alert.fingerprint for member in over}
     if not over or is_open or any(member.alert.fingerprint not in ending for member in firing):
         return firing, over, False
-    known = tuple(member for member in over if member.told is not None)
+    known = tuple(member for member in over if member.told is not None or member.has_heard)
     if known:
         return (), known, bool(firing) or len(known) < len(over)
     first = {member.alert.fingerprint: member for member in reversed(over)}
@@ -265,12 +269,14 @@ def _is_worth_an_end(member: Member, group: Group, channel: Channel, now: float)
     """Whether somebody must hear that an alert is over.
 
     One that was told: if the channel wants ends. One that was not: unless it was muted, flapped, was over within the first wait, is
-    not for this channel, or has waited for a day, after which a message would have been given up too.
+    not for this channel or for one that is called in later, or has waited for a day, after which a message would have been given up too.
     """
     if not channel.send_resolved:
         return False
-    if member.told is not None or member.is_unnamed:
-        return member.told is not None
+    if member.told is not None or (member.is_called_in and member.has_heard):
+        return True
+    if member.is_unnamed or member.is_called_in:
+        return False
     alert = member.alert
     if alert.resolved_at is not None and now - alert.resolved_at > DAY_SECONDS:
         return False

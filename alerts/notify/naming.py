@@ -11,6 +11,12 @@ from alerts.notify.grouping import channels_of
 from alerts.notify.models import Routes
 
 
+def is_called_in(alert: Alert, channel: str, routes: Routes) -> bool:
+    """Whether a channel is told of an alert by `escalate` alone; of an alert whose rule is not known nobody can say so."""
+    rule = routes.rules.get(alert.rule)
+    return rule is not None and channel not in channels_of(rule, routes.default_channels)
+
+
 def is_named(connection: sqlite3.Connection, alert: Alert, channel: str, routes: Routes) -> bool:
     """Whether a channel is told first, or was called in by `escalate`; of an alert whose rule is not known nobody can say otherwise.
 

@@ -56,18 +56,19 @@ def add_members(source: sqlite3.Connection, target: sqlite3.Connection, now: flo
     Whoever tells of these alerts by now finds out how they stand, and tells their end where they have one.
     """
     rows = source.execute(
-        "SELECT own.id, own.channel, own.name, own.labels, own.opened_at, own.sent_at, member.fingerprint, member.told, member.alert"
+        "SELECT own.id, own.channel, own.name, own.labels, own.opened_at, own.sent_at, member.fingerprint, member.told,"
+        " member.heard, member.alert"
         " FROM notice_member AS member JOIN notice_group AS own ON own.id = member.notice_group"
     ).fetchall()
-    for id_, channel, name, labels, opened_at, sent_at, fingerprint, told, alert in rows:
+    for id_, channel, name, labels, opened_at, sent_at, fingerprint, told, heard, alert in rows:
         if is_wanted(alert):
             group = "INSERT OR IGNORE INTO notice_group (channel, name, labels, opened_at, sent_at, due_at) VALUES (?, ?, ?, ?, ?, ?)"
             target.execute(group, (channel, name, labels, opened_at, sent_at, now))
             member = (
-                "INSERT OR IGNORE INTO notice_member (fingerprint, notice_group, told, alert)"
-                " SELECT ?, id, ?, ? FROM notice_group WHERE channel = ? AND name = ?"
+                "INSERT OR IGNORE INTO notice_member (fingerprint, notice_group, told, heard, alert)"
+                " SELECT ?, id, ?, ?, ? FROM notice_group WHERE channel = ? AND name = ?"
             )
-            if target.execute(member, (fingerprint, told, alert, channel, name)).rowcount:
+            if target.execute(member, (fingerprint, told, heard, alert, channel, name)).rowcount:
                 target.execute("UPDATE notice_group SET due_at = ? WHERE channel = ? AND name = ?", (now, channel, name))
                 sql = "SELECT fingerprint, alert FROM notice_past WHERE fingerprint = ? AND notice_group = ? ORDER BY id"
                 past = (

@@ -325,6 +325,55 @@ def test_who_has_not_acknowledged_in_time_is_helped_by_the_next_channel() -> Non
     assert sorted(message.channel for message in office.happen(office.resolved(an_alert()))) == ["boss", "phone", "slack"]
 
 
+def test_who_is_called_in_hears_no_end_of_what_it_was_not_called_for() -> None:
+    rule = a_rule(channels=("slack",), escalations=(Escalation(900, ("phone",)),))
+    office = PostOffice(some_routes(a_channel(), a_channel("phone", group_interval_seconds=300.0), rules=[rule]))
+    first, second = an_alert(own=(("pool", "a"),)), an_alert(own=(("pool", "b"),))
+    office.happen(office.fired(first))
+    office.pass_time(60, step=10)
+    office.happen(office.fired(replace(second, fired_at=office.now)))
+    office.pass_time(850, step=10)
+    assert titles(office.recipient.received("phone")) == ["[WARNING] PoolFull on orders (pool=a)"]
+    # The second one's time has come too, but its message waits for the group's interval, and it is over before that.
+    office.pass_time(60, step=10)
+    office.happen(office.resolved(second))
+    office.pass_time(400, step=10)
+    assert len(office.recipient.received("phone")) == 1
+    office.happen(office.resolved(first))
+    office.pass_time(400, step=10)
+    assert titles(office.recipient.received("phone"))[1:] == ["[RESOLVED] PoolFull on orders (pool=a)"]
+
+
+@pytest.mark.parametrize("url", ["slack://tokenA/tokenB/tokenC", "pagerduty://key@api"])
+def test_who_is_called_in_hears_the_end_of_each_incident_it_was_called_for_and_of_no_other(url: str) -> None:
+    rule = a_rule(channels=("slack",), escalations=(Escalation(900, ("phone",)),))
+    office = PostOffice(some_routes(a_channel(), a_channel("phone", url), rules=[rule]))
+    office.happen(office.fired(an_alert()))
+    office.pass_time(1000, step=10)
+    assert len(office.recipient.received("phone")) == 1
+    # It is down while the first incident ends, and another one comes and goes for which nobody called it.
+    office.recipient.answers["phone"] = lambda _message: Answer(Fault.BUSY, "503")
+    office.happen(office.resolved(an_alert()))
+    office.happen(office.fired(an_alert(fired_at=office.now + 1)))
+    office.happen(office.resolved(an_alert()))
+    del office.recipient.answers["phone"]
+    office.pass_time(3 * HOUR, step=60)
+    answered = [message.title for message in office.recipient.received("phone")]
+    assert set(answered[1:]) == {"[RESOLVED] PoolFull on orders"}
+    assert len({message.id for message in office.recipient.received("phone")}) == 2
+
+
+def test_who_is_called_in_a_second_time_hears_the_end_although_that_call_had_not_left() -> None:
+    rule = a_rule(channels=("slack",), escalations=(Escalation(60, ("phone",)), Escalation(120, ("phone",))))
+    office = PostOffice(some_routes(a_channel(), a_channel("phone", group_interval_seconds=300.0), rules=[rule]))
+    office.happen(office.fired(an_alert()))
+    office.pass_time(150, step=10)
+    assert len(office.recipient.received("phone")) == 1
+    office.happen(office.resolved(an_alert()))
+    office.pass_time(600, step=10)
+    assert titles(office.recipient.received("phone")) == ["[WARNING] PoolFull on orders", "[RESOLVED] PoolFull on orders"]
+
+
 def test_an_acknowledgement_stops_the_escalation_and_its_end_begins_it_anew() -> None:
     rule = a_rule(channels=("slack",), escalations=(Escalation(900, ("phone",)),))
     office = PostOffice(some_routes(a_channel(), a_channel("phone"), rules=[rule]))
