@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import io
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ import asyncpg
 from aishell_core.engines.bounded import Bounded
 from aishell_core.engines.postgres_cells import reader, written
 from aishell_core.engines.postgres_errors import ServerError
-from aishell_core.engines.postgres_place import SYSTEM_CERTIFICATES, Place, Server
+from aishell_core.engines.postgres_place import SYSTEM_CERTIFICATES, Place, Server, SslMode
 from aishell_core.engines.postgres_startup import NamingLoop, is_plain, stand_in
 from aishell_core.engines.postgres_text import (
     ARRAY_TYPES,
@@ -136,7 +137,7 @@ class PostgresConnection:
         cls, place: Place, server: Server, database: str, settings: Mapping[str, str], *, cached_statements: int
     ) -> PostgresConnection:
         """Connect; `settings` are startup parameters. Limits no time: the caller's deadline does. Raises ServerError and OSError."""
-        with _as_server_error(), _of_odd_name(database):
+        with _as_server_error(), _of_odd_name(database), _of_own_certificate(place, server):
             named = {} if is_plain(database) else {"loop": NamingLoop(asyncio.get_running_loop(), database)}
             driver = await asyncpg.connect(
                 _tls_dsn(place),
@@ -350,6 +351,19 @@ def _of_odd_name(database: str) -> Iterator[None]:
         ) from error
 
 
+@contextlib.contextmanager
+def _of_own_certificate(place: Place, server: Server) -> Iterator[None]:
+    """Say what may be the reason where the server hangs up on a client certificate so soon that its own words are lost."""
+    try:
+        yield
+    except asyncpg.ConnectionDoesNotExistError as error:
+        is_shown = "sslcert" in dict(place.ssl_options) and place.sslmode is not SslMode.DISABLE and not server.is_socket
+        if not is_shown or not isinstance(error.__cause__, ConnectionError):
+            raise
+        hint = "the server may not accept the certificate (expired, or from an issuer that it does not know): its log says why"
+        raise ServerError("", "the connection was reset when the client certificate had been shown", hint=hint) from error
+
+
 async def _fetch_pieces(cursor: asyncpg.cursor.Cursor, found: Bounded) -> None:
     asked = 1
     while True:
@@ -372,6 +386,8 @@ def _as_server_error() -> Iterator[None]:
         yield
     except asyncpg.PostgresError as error:
         # A connection that broke holds what the server had said before in its cause.
+        if isinstance(error.__cause__, ssl.SSLError):
+            raise error.__cause__ from error  # TLS 1.3 lets a client in before its certificate is looked at
         said = error.__cause__ if isinstance(error.__cause__, asyncpg.PostgresError) else error
         words = str(said.args[0]) if said.args else ""
         raise ServerError(str(said.sqlstate or ""), words, str(said.detail or ""), str(said.hint or "")) from error

@@ -244,6 +244,8 @@ def _number(error: OSError) -> int | None:
 
 _UNKNOWN_ISSUER = {18, 19, 20, 21, 2}
 _OTHER_NAME = {62, 64}
+_OWN_REFUSED = re.compile(r"alert (.*certificate.*|unknown ca)")
+"""What a server says of a certificate of ours (the alerts of RFC 8446), as OpenSSL words it."""
 _CERTIFICATE_TIMES = {10: "has expired", 9: "is not valid yet", 23: "has been revoked"}
 
 
@@ -270,6 +272,10 @@ def _tls(error: ssl.SSLError, where: Whereabouts) -> PostgresError:
         return PostgresError(FailureCode.REFUSED, f"{subject} cannot be trusted: {error.verify_message}", "check the certificates")
     # One that Python makes itself has no such field.
     reason = (getattr(error, "reason", None) or str(error)).replace("_", " ").lower()
+    if (refusal := _OWN_REFUSED.search(reason)) is not None:
+        message = f"{where.address} does not accept the client certificate: {refusal[1]}"
+        hint = "give one that an issuer in the server's ssl_ca_file has signed and that is still valid: ?sslcert=FILE&sslkey=FILE"
+        return PostgresError(FailureCode.AUTHENTICATION, message, hint)
     return PostgresError(FailureCode.REFUSED, f"TLS with {where.address} fails: {reason}", "check certificate, key and protocol version")
 
 

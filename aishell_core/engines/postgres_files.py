@@ -1,21 +1,17 @@
-"""The two files that every PostgreSQL client reads: passwords and services."""
+"""The file of passwords that every PostgreSQL client reads."""
 
 from __future__ import annotations
 
-import configparser
 import re
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aishell_core.engines.postgres_errors import PostgresError
-from aishell_core.values import FailureCode
-
 _FIELD = re.compile(r"((?:\\.|[^\\:])*):")
+_PASSWORD = re.compile(r"(?:\\.|[^\\:]|\\$)*")
 _ESCAPED = re.compile(r"\\(.)")
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
-_SYSTEM_FOLDERS = ("/etc/postgresql-common", "/etc", "/usr/local/etc")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -53,16 +49,19 @@ def read_passwords(path: Path) -> PasswordFile:
             return PasswordFile()
         if status.st_mode & _OTHERS:
             return PasswordFile(remark=f"{path} was not read, because others may read it: chmod 600 {path}")
-        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        text = path.read_bytes().decode("utf-8", "surrogateescape")
     except PermissionError:
         return PasswordFile(remark=f"{path} may not be read by this user")
     except (OSError, ValueError):
         return PasswordFile()
-    return PasswordFile(tuple(line for each in text.splitlines() if (line := password_line(each)) is not None))
+    return PasswordFile(tuple(line for each in text.split("\n") if (line := password_line(each.rstrip("\r"))) is not None))
 
 
 def password_line(text: str) -> PasswordLine | None:
-    """Host, port, database, role and password, parted by colons; a backslash takes a sign as it is. None for another line."""
+    """Host, port, database, role and password, parted by colons; a backslash takes a sign as it is. None for another line.
+
+    A further colon ends the password.
+    """
     if text.startswith("#"):
         return None
     fields: list[str] = []
@@ -70,36 +69,8 @@ def password_line(text: str) -> PasswordLine | None:
     while len(fields) < 4 and (found := _FIELD.match(text, at)):
         fields.append(_ESCAPED.sub(r"\1", found[1]))
         at = found.end()
-    if len(fields) < 4 or not text[at:]:
+    password = found[0] if len(fields) == 4 and (found := _PASSWORD.match(text, at)) else ""
+    if not password:
         return None
     host, port, database, user = fields
-    return PasswordLine(host, port, database, user, _ESCAPED.sub(r"\1", text[at:]))
-
-
-def service_files(environ: Mapping[str, str], home: Path) -> tuple[Path, ...]:
-    """Where services may be described: the user's file first, then the system's."""
-    own = Path(environ["PGSERVICEFILE"]) if environ.get("PGSERVICEFILE") else home / ".pg_service.conf"
-    folders = (environ["PGSYSCONFDIR"],) if environ.get("PGSYSCONFDIR") else _SYSTEM_FOLDERS
-    return (own, *(Path(folder) / "pg_service.conf" for folder in folders))
-
-
-def read_service(name: str, files: Sequence[Path]) -> dict[str, str]:
-    """The settings of a service; raises PostgresError where no file describes it or one cannot be read."""
-    looked = []
-    for path in files:
-        try:
-            text = path.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            continue
-        except (OSError, ValueError) as error:
-            raise PostgresError(FailureCode.MISSING, f"the service file {path} cannot be read: {error}") from error
-        looked.append(str(path))
-        parser = configparser.RawConfigParser(strict=False, comment_prefixes=("#",), delimiters=("=",), empty_lines_in_values=False)
-        try:
-            parser.read_string(text, source=str(path))
-        except configparser.Error as error:
-            raise PostgresError(FailureCode.MISSING, f"{path} is no service file", "write [name], and host=… below it") from error
-        if parser.has_section(name):
-            return dict(parser.items(name))
-    where = f"not described in {', '.join(looked)}" if looked else f"unknown: there is no file {files[0]}"
-    raise PostgresError(FailureCode.MISSING, f"the service {name!r} is {where}", f"write [{name}], and host=… below it")
+    return PasswordLine(host, port, database, user, _ESCAPED.sub(r"\1", password))

@@ -11,9 +11,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
+from aishell_core.engines.postgres_client_certificate import check_closed, check_usable
 from aishell_core.engines.postgres_demands import DEMAND_VARIABLES, refuse_demands
 from aishell_core.engines.postgres_errors import PostgresError
-from aishell_core.engines.postgres_files import PasswordFile, read_passwords, read_service, service_files
+from aishell_core.engines.postgres_files import PasswordFile, read_passwords
+from aishell_core.engines.postgres_services import read_service, service_files
 from aishell_core.engines.postgres_startup import is_plain
 from aishell_core.targets import Location, Secret, Target, TlsPolicy
 from aishell_core.values import FailureCode
@@ -80,6 +82,10 @@ class SslMode(StrEnum):
     REQUIRE = "require"
     VERIFY_CA = "verify-ca"
     VERIFY_FULL = "verify-full"
+
+
+_EASY = frozenset({SslMode.ALLOW, SslMode.PREFER})
+"""The modes that go without TLS where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +155,8 @@ def find_place(target: Target, environ: Mapping[str, str]) -> Place:
         # Anybody may have a certificate of an issuer that the machine trusts.
         message = "sslmode verify-ca needs the certificate of the issuer"
         raise PostgresError(FailureCode.MISSING, message, "give its file by ?sslrootcert=FILE, or use verify-full")
+    if sslmode is not SslMode.DISABLE and not all(server.is_socket for server in servers):
+        _check_own_certificate(dict(ssl_options), is_demanded=sslmode not in _EASY or "sslkey" in known)
     return Place(
         servers=servers,
         user=user,
@@ -271,6 +279,19 @@ def _ssl_options(known: Mapping[str, str], home: Path) -> tuple[tuple[str, Secre
         elif known.get(name):
             raise PostgresError(FailureCode.MISSING, f"{name} names {path}, which is not there", "check the path")
     return tuple((name, Secret(value)) for name, value in found.items())
+
+
+def _check_own_certificate(options: Mapping[str, Secret], *, is_demanded: bool) -> None:
+    """Raise PostgresError for a client certificate that cannot be used.
+
+    The mode of a key that lies in the usual place counts where TLS is demanded: elsewhere `psql` goes without TLS.
+    """
+    if "sslcert" not in options:
+        return
+    key = Path(options["sslkey"].reveal()) if "sslkey" in options else None
+    if key is not None and is_demanded:
+        check_closed(key)
+    check_usable(Path(options["sslcert"].reveal()), key, options["sslpassword"].reveal() if "sslpassword" in options else "")
 
 
 def _seconds(text: str) -> float | None:

@@ -106,16 +106,10 @@ async def test_a_service_is_found_by_url_and_by_environment(server: PostgresServ
 
 
 async def test_a_service_that_nobody_describes_is_named(tmp_path: Path) -> None:
-    (tmp_path / ".pg_service.conf").write_text("[shop]\nhost=h\nhots=x\n")
-    for name, said in (("shpo", "not described"), ("shop", "unknown option 'hots'")):
+    (tmp_path / ".pg_service.conf").write_text("[shop]\nhost=h\nhots=x\n[odd]\nhost h\n")
+    for name, said in (("shpo", "not described"), ("shop", "unknown option 'hots'"), ("odd", "line 5 of")):
         async with asking(at(f"postgresql:///?service={name}"), {"HOME": str(tmp_path)}) as session:
             assert said in (await refusal(session.facts())).message
-
-
-async def test_a_file_that_describes_no_services_is_named(tmp_path: Path) -> None:
-    (tmp_path / ".pg_service.conf").write_text("host=h\n")
-    async with asking(at("postgresql:///?service=shop"), {"HOME": str(tmp_path)}) as session:
-        assert "is no service file" in (await refusal(session.facts())).message
 
 
 async def test_a_unix_socket_is_reached_by_its_folder(server: PostgresServer) -> None:

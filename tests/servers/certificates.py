@@ -58,5 +58,12 @@ def for_server(certificate: Certificate, folder: Path) -> dict[str, str]:
     return {"ssl": "on", "ssl_cert_file": str(folder / certificate.certificate.name), "ssl_key_file": str(folder / certificate.key.name)}
 
 
+def closed_key(key: Path, to: Path, passphrase: str) -> Path:
+    """A copy of a private key that a passphrase closes."""
+    _openssl("pkcs8", "-topk8", "-in", key, "-passout", f"pass:{passphrase}", "-out", to)
+    to.chmod(0o600)
+    return to
+
+
 def _openssl(*arguments: str | Path) -> None:
     subprocess.run([require_server("OpenSSL", "openssl"), *arguments], check=True, capture_output=True)

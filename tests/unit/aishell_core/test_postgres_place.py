@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aishell_core.engines.postgres_errors import PostgresError
-from aishell_core.engines.postgres_files import PasswordFile, PasswordLine, password_line, read_passwords, read_service
+from aishell_core.engines.postgres_files import PasswordFile, PasswordLine, password_line, read_passwords
 from aishell_core.engines.postgres_place import Attributes, Place, SslMode, find_place
 from aishell_core.targets import Target, TlsPolicy, parse_location
 from aishell_core.values import FailureCode, TargetId
@@ -124,8 +124,10 @@ def test_no_secret_shows_itself(tmp_path: Path) -> None:
 
 
 def test_a_line_of_the_password_file_has_five_fields_with_escapes() -> None:
-    assert password_line(r"h\:1:5432:d\\b:u:p:a\:s\\s") == PasswordLine("h:1", "5432", r"d\b", "u", r"p:a:s\s")
-    for text in ("", "# h:1:d:u:p", "h:1:d:u", "h:1:d:u:", "only"):
+    assert password_line(r"h\:1:5432:d\\b:u:p:a\:s\\s") == PasswordLine("h:1", "5432", r"d\b", "u", "p")
+    assert password_line(r"h:1:d:u:p\:a\:s\\s") == PasswordLine("h", "1", "d", "u", r"p:a:s\s")
+    assert password_line("h:1:d:u:a\\") == PasswordLine("h", "1", "d", "u", "a\\")
+    for text in ("", "# h:1:d:u:p", "h:1:d:u", "h:1:d:u:", "h:1:d:u::", "only"):
         assert password_line(text) is None
 
 
@@ -156,21 +158,6 @@ def test_a_password_file_must_be_closed_to_others(tmp_path: Path) -> None:
     file.chmod(0o600)
     assert len(read_passwords(file).lines) == 1
     assert read_passwords(tmp_path) == PasswordFile()
-
-
-def test_a_service_is_taken_from_the_first_file_that_has_it(tmp_path: Path) -> None:
-    first, second = tmp_path / "a", tmp_path / "b"
-    first.write_text("# c\n[one]\nhost = h\npassword=50%off=#1\n")
-    second.write_text("[two]\nhost=z\n")
-    assert read_service("one", (first, second)) == {"host": "h", "password": "50%off=#1"}
-    assert read_service("two", (tmp_path / "none", first, second)) == {"host": "z"}
-    with pytest.raises(PostgresError, match="'three' is not described in"):
-        read_service("three", (first, second))
-    with pytest.raises(PostgresError, match="there is no file"):
-        read_service("three", (tmp_path / "none",))
-    second.write_bytes(b"\xff\xfe")
-    with pytest.raises(PostgresError, match="cannot be read"):
-        read_service("two", (second,))
 
 
 @pytest.mark.parametrize(
