@@ -16,7 +16,7 @@ from aishell_tui.config.load import Configuration
 from aishell_tui.config.secret_sources import FromCommand, FromFile, expand, resolve
 from alerts.language.checker import KEPT, Kept
 from alerts.notify.models import Channel, Heartbeat
-from alerts.notify.urls import kind_of, problems_of
+from alerts.notify.urls import kind_of, leaves_open, problems_of
 from alerts.rules.book import RuleBook, Settings
 from alerts.rules.files import RuleFiles, find_rule_files, read_rule_files
 from alerts.rules.load import load_book
@@ -25,6 +25,8 @@ from alerts.rules.sections import Section
 _NAMED = 3
 
 
+_LEFT_OPEN = "what the channel {!r} opens stays open there when it is over: Apprise can close nothing at this service"
+_HOW_TO_CLOSE = "close it by hand or by a rule over there, or send through Alertmanager; send_resolved: false says that it is known"
 _PATTERN = re.compile(r"[*?\[]")
 
 
@@ -98,6 +100,8 @@ def open_channels(alerts: LoadedAlerts, *, with_secrets: bool = True) -> Channel
             faults.append(_problem(loaded.origin, f"the URL of the channel {loaded.name!r} is refused: {what}"))
         else:
             opened[loaded.name] = _channel(loaded, url, key)
+            if loaded.spec.send_resolved and leaves_open(url.reveal()):
+                warnings.append(_problem(loaded.origin, _LEFT_OPEN.format(loaded.name), _HOW_TO_CLOSE))
     return Channels(opened, tuple(faults), tuple(warnings))
 
 

@@ -50,6 +50,11 @@ def keeps_incidents(url: str) -> bool:
     return scheme_of(url) in INCIDENT_KEYS
 
 
+def leaves_open(url: str) -> bool:
+    """Whether the end of what is told there closes nothing, as long as the URL does not say itself what is done."""
+    return scheme_of(url) in LEFT_OPEN and "action=" not in url.lower()
+
+
 def http_url(url: str) -> str:
     """The plain http(s) URL within one of our own schemes."""
     return url.strip().partition("+")[2]

@@ -28,7 +28,7 @@ from alerts.models import Level
 from alerts.notify.models import Answer, Channel, Fault, Message, MessageKind
 from alerts.notify.senders.http import Reply, judged, retry_after
 from alerts.notify.senders.mail import overhearing_mail
-from alerts.notify.urls import INCIDENT_KEYS, LEFT_OPEN, scheme_of
+from alerts.notify.urls import INCIDENT_KEYS, LEFT_OPEN, leaves_open, scheme_of
 
 _MOST_ANSWER_BYTES = 1 << 20
 """Some services need their whole answer to go on, such as a list of rooms."""
@@ -78,7 +78,7 @@ class AppriseService:
     def send(self, channel: Channel, message: Message, now: float) -> Answer:
         """Try once: one service object, no tries of Apprise's own, no redirects."""
         url = fitted(channel.url.reveal().strip(), message)
-        if message.kind is MessageKind.RESOLVED and scheme_of(url) in LEFT_OPEN and "action=" not in url.lower():
+        if message.kind is MessageKind.RESOLVED and leaves_open(url):
             # Apprise would say that all went well, and send nothing.
             return Answer(Fault.NONE, "nothing was sent: the alert stays open there, because Apprise cannot close it")
         service = _service(url, channel.timeout_seconds)

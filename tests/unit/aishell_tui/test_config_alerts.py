@@ -153,6 +153,25 @@ def test_a_channel_whose_variable_is_not_set_is_a_warning_and_no_other_suffers(f
 
 
 @pytest.mark.parametrize(
+    ("channel", "is_told"),
+    [
+        ("opsgenie://0123456789abcdef/", True),
+        ("jira://0123456789abcdef/", True),
+        ("{url: 'opsgenie://0123456789abcdef/', send_resolved: false}", False),
+        ("opsgenie://0123456789abcdef/?action=new", False),
+        ("slack://tokenA/tokenB/tokenC", False),
+    ],
+)
+def test_a_channel_on_which_nothing_can_be_closed_is_used_and_says_so(channel: str, is_told: bool, folders: Folders) -> None:
+    folders.own_file.write_text(f"alerts:\n  default_channels: [desk]\n  channels:\n    desk: {channel}\n", encoding="utf-8")
+    book = folders.book()
+    assert set(book.settings.channels) == {"desk"}
+    told = [(warning.line, warning.what, "send_resolved: false" in warning.hint) for warning in book.warnings]
+    sentence = "what the channel 'desk' opens stays open there when it is over: Apprise can close nothing at this service"
+    assert told == ([(4, sentence, True)] if is_told else [])
+
+
+@pytest.mark.parametrize(
     "url",
     [
         *("exec:///bin/sh", "file:///etc/passwd", "syslog://", "dbus://", "memory://", "windows://", "macosx://"),
