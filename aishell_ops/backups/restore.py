@@ -12,7 +12,7 @@ from aishell_core.clock import Clock
 from aishell_core.errors import RefusedError
 from aishell_core.targets import Target
 from aishell_ops.backups.comparison import Comparison, compare
-from aishell_ops.backups.engines.contract import Converts, Loading, LoadPlan, LoadRequest, Loads
+from aishell_ops.backups.engines.contract import Converts, GoesOn, Loading, LoadPlan, LoadRequest, Loads
 from aishell_ops.backups.errors import DamagedError
 from aishell_ops.backups.layout import Spot
 from aishell_ops.backups.models import Backup, ProofLevel, RecordKind
@@ -96,7 +96,7 @@ async def restore(
         tell(Step(Stage.FINISHING))
         await loading.finish(lambda stride: tell(Step(Stage.FINISHING, stride.part, stride.plain_bytes)), stop)
         tell(Step(Stage.PROVING))
-        comparison = await _prove(loading, backup, order, plan, stop)
+        comparison = _with_refused(await _prove(loading, backup, order, plan, stop), loading)
         if comparison.differences and not order.request.go_on:
             raise DamagedError(
                 _told(backup, comparison), "what was there before is untouched; --continue-on-error keeps what could be restored"
@@ -129,6 +129,12 @@ async def _prove(loading: Loading, backup: Backup, order: RestoreOrder, plan: Lo
         return Comparison()
     expected = loading.expected(manifest.objects) if isinstance(loading, Converts) else manifest.objects
     return compare(expected, await loading.proofs(manifest.proof, stop), plan.request.tables)
+
+
+def _with_refused(comparison: Comparison, loading: Loading) -> Comparison:
+    """What differs, and what the server did not take: of code and views nothing is compared."""
+    refused = loading.refused if isinstance(loading, GoesOn) else ()
+    return replace(comparison, differences=(*comparison.differences, *refused))
 
 
 def _told(backup: Backup, comparison: Comparison) -> str:

@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 
 from aishell_core.errors import UsageError
 from aishell_core.targets import Target
+from aishell_ops.backups.comparison import Difference
 from aishell_ops.backups.models import Format, Manifest, ObjectProof, Part, Position, ProofLevel, Source, Tool
 from aishell_ops.backups.rows.fidelity import ColumnFidelity
 from aishell_ops.backups.streams.contract import PlainSink, PlainSource, Progress, Stop
@@ -157,6 +158,15 @@ class Converts(Protocol):
     @property
     def fidelity(self) -> tuple[ColumnFidelity, ...]:
         """What has become of every column, by its values."""
+
+
+@runtime_checkable
+class GoesOn(Protocol):
+    """A staging place whose server may have refused some of the backup, and which went on as it was told."""
+
+    @property
+    def refused(self) -> tuple[Difference, ...]:
+        """What was refused, each in the words of the server or of its client; asked for when all parts are taken and finished."""
 
 
 @runtime_checkable

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from aishell_core.engines.mongodb_exact_reading import document_of
+from aishell_ops.backups.comparison import Difference
 from aishell_ops.backups.engines.contract import LoadPlan
 from aishell_ops.backups.engines.mongodb_archive import ArchiveReader
 from aishell_ops.backups.engines.mongodb_contents import DEFINITIONS, Collection, definition_of
@@ -54,6 +55,11 @@ class Loading:
         """Build the indexes."""
         ended = threading.Event()
         await in_thread(ended, partial(self._staging.index, progress, Either(stop, ended)))
+
+    @property
+    def refused(self) -> tuple[Difference, ...]:
+        """The documents and indexes that the server has refused."""
+        return tuple(self._staging.refused)
 
     async def proofs(self, level: ProofLevel, stop: Stop) -> tuple[ObjectProof, ...]:
         """Counts and hashes of what the server has now."""

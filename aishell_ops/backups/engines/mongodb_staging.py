@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from aishell_core.engines.mongodb_errors import MongoError
 from aishell_core.engines.mongodb_held import LONGEST_SECONDS, HeldClient
+from aishell_ops.backups.comparison import Difference
 from aishell_ops.backups.engines.mongodb_contents import Collection, collection_of, defined
 from aishell_ops.backups.engines.mongodb_export import Tally, proof_of
 from aishell_ops.backups.engines.mongodb_journal import Journal
@@ -48,7 +49,7 @@ class Staging:
         self.client = client
         self.journal = journal
         self.staged: dict[str, Staged] = {}
-        self.refused: list[str] = []
+        self.refused: list[Difference] = []
         self._database = journal.database
         self._wanted = frozenset(wanted)
         self._go_on = go_on
@@ -113,7 +114,7 @@ class Staging:
                     message = f"the indexes of {staged.final} cannot be built: {error.message}"
                     if not self._go_on:
                         raise BackupError(message, error.hint) from error
-                    self.refused.append(message)
+                    self.refused.append(Difference(staged.final, f"has not all of its indexes: {error.message}"))
                     return
 
     def proofs(self, level: ProofLevel, stop: Stop, *, defined_alike: bool) -> tuple[ObjectProof, ...]:
@@ -162,7 +163,7 @@ class Filler:
 
 
 def put(
-    client: HeldClient, database: str, name: str, collection: Collection, documents: list[bytes], refused: list[str] | None = None
+    client: HeldClient, database: str, name: str, collection: Collection, documents: list[bytes], refused: list[Difference] | None = None
 ) -> None:
     """Put documents in; raises BackupError for the first that is refused, unless they are to be noted in `refused`."""
     unjudged = "validator" in collection.options
@@ -172,7 +173,7 @@ def put(
             f"a document of {collection.name} is refused: {found[0].words}", "--continue-on-error restores what is not refused"
         )
     if refused is not None:
-        refused += [f"{collection.name}: {one.words}" for one in found]
+        refused += [Difference(collection.name, f"lacks a document that is refused: {one.words}") for one in found]
 
 
 def drop(client: HeldClient, database: str, name: str) -> None:

@@ -14,6 +14,7 @@ from aishell_core.engines.mysql_errors import MysqlError, quoted, quoted_account
 from aishell_core.engines.mysql_held import ClientAccess, HeldConnection, database_of, held_connection, in_database
 from aishell_core.errors import UsageError
 from aishell_core.targets import Target
+from aishell_ops.backups.comparison import Difference
 from aishell_ops.backups.engines import mysql_dump as dump
 from aishell_ops.backups.engines import mysql_load_plan as plans
 from aishell_ops.backups.engines import mysql_moment as moment
@@ -26,6 +27,7 @@ from aishell_ops.backups.engines.mysql_save_plan import METHOD, plan_save
 from aishell_ops.backups.engines.mysql_scratch import find_program, scratch_server
 from aishell_ops.backups.engines.mysql_script import Kept, ScriptSink
 from aishell_ops.backups.engines.mysql_tools import Client, Role, find_client
+from aishell_ops.backups.engines.refusals import Refusals
 from aishell_ops.backups.errors import BackupError, BusyError
 from aishell_ops.backups.models import Manifest, ObjectProof, Part, Position, ProofLevel
 from aishell_ops.backups.streams.contract import PlainSink, PlainSource, Progress, Stop
@@ -221,6 +223,7 @@ class _Loading:
         self._manifest = manifest
         self._plan = plan
         self._events = Kept(_KEPT_BYTES)
+        self._refusals = Refusals(dump.SCRIPT, dump.ERROR_LINE)
         self._tools = publishing.Tools(self._definitions, self._run)
 
     async def tidy(self) -> None:
@@ -237,7 +240,13 @@ class _Loading:
             return self._events
         program = dump.load_program(self._client, self._access, self._plan.staging, go_on=self._plan.request.go_on)
         sandbox = self._client.knows("--sandbox")
-        return ScriptSink(ProgramSink(program), sandbox=sandbox, tables=self._plan.request.tables, database=self._plan.database)
+        taking = ProgramSink(program, heard=self._refusals.hear)
+        return ScriptSink(taking, sandbox=sandbox, tables=self._plan.request.tables, database=self._plan.database)
+
+    @property
+    def refused(self) -> tuple[Difference, ...]:
+        """What the client said of each statement that failed."""
+        return self._refusals.differences
 
     async def finish(self, progress: Progress, stop: Stop) -> None:
         """Nothing is left to be done: indexes are built as the rows come."""

@@ -14,6 +14,8 @@ from aishell_ops.backups.streams.contract import Reader, Stop
 from aishell_ops.backups.streams.process import HANDED, Program, ProgramSource
 
 SCRIPT, EVENTS = "database.sql", "events.sql"
+ERROR_LINE = r"ERROR \d+ "
+"""How the clients of both families begin to tell of a statement that failed."""
 _ENDING = b"-- Dump completed"
 _BEGUN = re.compile(
     rb"^-- (?:Table structure for|Sequence structure for|Temporary (?:table|view) structure for|Dumping |Final view structure for|"

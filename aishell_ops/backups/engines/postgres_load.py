@@ -12,6 +12,7 @@ from pathlib import Path
 
 from aishell_core.engines.postgres_held import ClientEnvironment, HeldConnection, held_connection
 from aishell_core.targets import Target
+from aishell_ops.backups.comparison import Difference
 from aishell_ops.backups.engines import postgres_databases as databases
 from aishell_ops.backups.engines import postgres_programs as programs
 from aishell_ops.backups.engines import postgres_tables as tables
@@ -19,13 +20,14 @@ from aishell_ops.backups.engines.contract import LoadPlan
 from aishell_ops.backups.engines.postgres_dump import DIRECTORY
 from aishell_ops.backups.engines.postgres_proofs import proofs_of, with_none
 from aishell_ops.backups.engines.postgres_tools import Client, find_client
+from aishell_ops.backups.engines.refusals import Refusals
 from aishell_ops.backups.errors import BackupError
 from aishell_ops.backups.kept_folder import Keeper
 from aishell_ops.backups.models import Format, Manifest, ObjectProof, Part, ProofLevel
 from aishell_ops.backups.streams.contract import PlainSink, Progress, Stop, Writer
 from aishell_ops.backups.streams.files import FileSink
 from aishell_ops.backups.streams.nowhere import Nowhere
-from aishell_ops.backups.streams.process import ProgramSink, run_program
+from aishell_ops.backups.streams.process import Program, ProgramSink, run_program
 from aishell_ops.backups.streams.stopping import in_thread
 from aishell_ops.backups.streams.tarred import unpacking
 
@@ -95,6 +97,7 @@ class DumpLoading:
         self._spaceless = spaceless
         self._bare = bare
         self._around = _quickened(connection.environment, sort_kilobytes)
+        self._refusals = Refusals(manifest.source.database, programs.ERROR_LINE, programs.OTHER_LINE)
 
     def sink(self, part: Part) -> PlainSink:
         """What restores the database, or keeps its dump for the jobs; the roles are not touched."""
@@ -111,11 +114,23 @@ class DumpLoading:
 
     def _stream(self) -> PlainSink:
         if self._manifest.format is Format.NATIVE:
-            return ProgramSink(programs.program(self._client("pg_restore"), self._arguments(1), self._around))
+            return ProgramSink(self._restorer(self._arguments(1)), heard=self._refusals.hear)
         return self._script(go_on=self._plan.request.go_on)
 
     def _script(self, *, go_on: bool = False) -> ProgramSink:
-        return ProgramSink(programs.program(self._client("psql"), programs.script_arguments(self._plan.staging, go_on=go_on), self._around))
+        arguments = programs.script_arguments(self._plan.staging, go_on=go_on)
+        return ProgramSink(programs.program(self._client("psql"), arguments, self._around), heard=self._refusals.hear)
+
+    def _restorer(self, arguments: tuple[str, ...]) -> Program:
+        """A pg_restore, which ends as one that failed when it went on after errors as it was told."""
+        go_on = self._plan.request.go_on
+        program = programs.program(self._client("pg_restore"), arguments, self._around, plain_words=go_on)
+        return replace(program, forgives=programs.WENT_ON if go_on else "")
+
+    @property
+    def refused(self) -> tuple[Difference, ...]:
+        """What psql or pg_restore said of each statement that failed."""
+        return self._refusals.differences if self._plan.request.go_on else ()
 
     def _arguments(self, jobs: int) -> tuple[str, ...]:
         plan = self._plan
@@ -138,7 +153,7 @@ class DumpLoading:
         arguments = (*self._arguments(self._plan.request.jobs), "--verbose", str(copy))
         watch: Callable[[int | None], None] = keeper.watch
         try:
-            said = run_program(programs.program(self._client("pg_restore"), arguments, self._around), stop, begun=watch)
+            said = run_program(self._restorer(arguments), stop, begun=watch, heard=self._refusals.hear)
         finally:
             watch(None)
         if not said:

@@ -13,6 +13,12 @@ DEFINITIONS, DEFINING_SCRIPT = "definitions.dump", "definitions.sql"
 """The parts that hold all definitions beside the rows of some tables: a table alone has no types, functions and schemas."""
 _LOCK_WAIT = "--lock-wait-timeout=10000"
 _ENDINGS = (b"-- PostgreSQL database dump complete", b"-- PostgreSQL database cluster dump complete")
+ERROR_LINE = r"psql:<stdin>:\d+: (?!WARNING|NOTICE|INFO|LOG|DEBUG)|pg_restore: error:"
+"""How psql and pg_restore begin to tell of a statement that failed; the server may have another word for that than ERROR."""
+OTHER_LINE = r"psql:|pg_restore:|$"
+"""How they begin to tell of anything else."""
+WENT_ON = "errors ignored on restore"
+"""What pg_restore says last when it went on after errors; its exit code is that of a failure then."""
 
 
 def program(client: Client, arguments: tuple[str, ...], around: ClientEnvironment, *, plain_words: bool = False) -> Program:
@@ -59,9 +65,9 @@ def restore_arguments(database: str, *, go_on: bool, bare: bool, spaceless: bool
 
 
 def script_arguments(database: str, *, go_on: bool) -> tuple[str, ...]:
-    """Those of psql for a script; what is to go on after an error cannot be one transaction."""
+    """Those of psql for a script; what is to go on after an error cannot be one transaction. With `-f -` it tells the line of each."""
     how = ("-v", "ON_ERROR_STOP=0") if go_on else ("-v", "ON_ERROR_STOP=1", "-1")
-    return ("-X", "-q", "--no-password", "-o", "/dev/null", *how, "-d", connection_text(database))
+    return ("-X", "-q", "--no-password", "-o", "/dev/null", *how, "-d", connection_text(database), "-f", "-")
 
 
 def connection_text(database: str) -> str:

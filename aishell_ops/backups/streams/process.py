@@ -49,7 +49,8 @@ class Program:
 
     What is `handed` to it stands in memory alone: the program finds it as a file, whose path takes the place of HANDED in the
     first argument that holds it. Variables of ours that begin with `hides` are kept from it: it shall be told by
-    `environment` and by what is handed to it alone what they are about.
+    `environment` and by what is handed to it alone what they are about. One that ends with another exit code than 0 has done
+    what it could, and is told of by its own words, where its last line holds `forgives`.
     """
 
     arguments: tuple[str, ...]
@@ -58,6 +59,7 @@ class Program:
     folder: Path | None = None
     hides: str = ""
     handed: Secret | None = None
+    forgives: str = ""
 
     @property
     def surroundings(self) -> dict[str, str]:
@@ -102,16 +104,20 @@ class ProgramSource:
 
 
 class ProgramSink:
-    """A program that takes a stream on its standard input. `remarks` is what it said though it went well."""
+    """A program that takes a stream on its standard input. `remarks` is what it said though it went well.
 
-    def __init__(self, program: Program) -> None:
+    `heard` is told what it says on standard error while it says it, in a thread of its own.
+    """
+
+    def __init__(self, program: Program, *, heard: Callable[[bytes], None] | None = None) -> None:
         self.remarks = ""
         self._program = program
+        self._heard = heard
 
     @contextmanager
     def opened(self, stop: Stop) -> Iterator[Writer]:
         """Run the program; the block's end closes its input and raises BackupError unless it went well, and took what it was given."""
-        with _running(self._program, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as run:
+        with _running(self._program, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, heard=self._heard) as run:
             writer = _Input(run, run.process.stdin, stop)
             yield writer
             taken = writer.end()
@@ -172,8 +178,12 @@ class _Run:
             if stop.is_set():
                 raise BackupError(f"{self.program.name} was stopped", "nothing of it is kept")
         self._listener.join(_PATIENCE_SECONDS)
-        if code := self.process.returncode:
+        if (code := self.process.returncode) and not self._is_forgiven(code):
             raise self.failure(code)
+
+    def _is_forgiven(self, code: int) -> bool:
+        lines = self.said().splitlines()
+        return code > 0 and bool(self.program.forgives and lines) and self.program.forgives in lines[-1]
 
     def failure(self, code: int) -> ProgramError:
         """What to say of a program that failed."""
