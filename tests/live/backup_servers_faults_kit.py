@@ -1,4 +1,4 @@
-"""Databases on real servers that are saved and restored by commands of which one call or one program fails, and what must be true then."""
+"""Commands that save and restore databases on real servers, of which one call or one program fails, and what must be true then."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import getpass
 import io
 import re
 import shutil
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from typer.main import get_command
 
@@ -27,13 +25,10 @@ from aishell_tui.cli import boundary
 from aishell_tui.cli.arguments import Choice
 from aishell_tui.cli.tree import app
 from tests.command_line import Ran
-from tests.servers.mysql import MysqlServer
-from tests.servers.postgres import PostgresServer
-from tests.servers.redis import RedisServer
+from tests.live.backup_fault_subjects import Notes, Subject
 from tests.unit.aishell_ops.backups.faulty_starts import FaultyStarts, Way
 from tests.unit.aishell_ops.backups.faulty_storage import Fault, FaultyFolder
 
-Notes = tuple[str, ...]
 OLD: Notes = ("old one", "old two")
 SAVED: Notes = ("first", "second", "third")
 _ID = re.compile(r"\d{8}-\d{6}-\w{4}|\d{18}")
@@ -42,159 +37,6 @@ _TREE = get_command(app)
 
 
 _SERVERS = {"initdb", "postgres", "mariadb-install-db", "mariadbd", "redis-server", "sh"}
-_CODE = (
-    "CREATE TRIGGER upper_note BEFORE UPDATE ON orders FOR EACH ROW SET NEW.note = UPPER(NEW.note)",
-    "CREATE VIEW dear AS SELECT note FROM orders",
-)
-"""What does not move with tables in MariaDB, and is made anew."""
-
-
-class Subject(Protocol):
-    """A database that is called shop, and another one beside it that a restore may make."""
-
-    def url(self) -> str:
-        """Where it is."""
-
-    def fill(self, notes: Notes, *, bare: bool) -> None:
-        """Make it hold these rows and no others, and let nothing else be there; code that belongs to them unless it is to be `bare`."""
-
-    def notes(self) -> Notes | None:
-        """Its rows."""
-
-    def again(self) -> Notes | None:
-        """The rows of what was restored beside it; None while there is nothing."""
-
-    def left(self) -> list[str]:
-        """What restores and tests have left, apart from what was wanted of them."""
-
-
-class PostgresSubject:
-    """A database of a PostgreSQL server."""
-
-    def __init__(self, server: PostgresServer) -> None:
-        self._server = server
-
-    def url(self) -> str:
-        return self._server.url("shop")
-
-    def fill(self, notes: Notes, *, bare: bool) -> None:
-        for name in self._databases():
-            self._server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        self._server.execute("CREATE DATABASE shop")
-        rows = ", ".join(f"({number}, '{note}')" for number, note in enumerate(notes))
-        self._server.execute("CREATE TABLE orders (id int PRIMARY KEY, note text)", f"INSERT INTO orders VALUES {rows}", database="shop")
-
-    def notes(self) -> Notes | None:
-        return self._rows("shop")
-
-    def again(self) -> Notes | None:
-        return self._rows("again")
-
-    def _rows(self, name: str) -> Notes | None:
-        if name not in self._databases():
-            return None
-        return tuple(str(row[0]) for row in self._server.execute("SELECT note FROM orders ORDER BY id", database=name))
-
-    def left(self) -> list[str]:
-        schemas = self._server.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'aishell%'", database="shop")
-        return [*(self._databases() - {"shop", "again"}), *(str(row[0]) for row in schemas)]
-
-    def _databases(self) -> set[str]:
-        found = self._server.execute("SELECT datname FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres'")
-        return {str(row[0]) for row in found}
-
-
-class MysqlSubject:
-    """A database of a MariaDB server."""
-
-    def __init__(self, server: MysqlServer) -> None:
-        self._server = server
-        self._bare = False
-
-    def url(self) -> str:
-        return self._server.url("shop")
-
-    def fill(self, notes: Notes, *, bare: bool) -> None:
-        self._server.execute(*[f"DROP DATABASE `{name}`" for name in self._databases()], "CREATE DATABASE shop")
-        rows = ", ".join(f"({number}, '{note}')" for number, note in enumerate(notes))
-        make = "CREATE TABLE orders (id int PRIMARY KEY, note varchar(50))"
-        self._server.execute(make, f"INSERT INTO orders VALUES {rows}", *(() if bare else _CODE), database="shop")
-        self._bare = bare
-
-    def notes(self) -> Notes | None:
-        return self._rows("shop")
-
-    def again(self) -> Notes | None:
-        return self._rows("again")
-
-    def _rows(self, name: str) -> Notes | None:
-        if name not in self._databases():
-            return None
-        rows = tuple(str(row[0]) for row in self._server.execute("SELECT note FROM orders ORDER BY id", database=name))
-        code = [*self._server.execute("SHOW TRIGGERS", database=name), *self._server.execute("SHOW TABLES LIKE 'dear'", database=name)]
-        return rows if len(code) == (0 if self._bare else len(_CODE)) else (*rows, f"and {len(code)} of its trigger and its view")
-
-    def left(self) -> list[str]:
-        return sorted(self._databases() - {"shop", "again"})
-
-    def _databases(self) -> set[str]:
-        found = {str(row[0]) for row in self._server.execute("SHOW DATABASES")}
-        return found - {"mysql", "sys", "information_schema", "performance_schema"}
-
-
-class RedisSubject:
-    """The data of a Redis server, which is one: there is nothing beside it."""
-
-    def __init__(self, server: RedisServer) -> None:
-        self._server = server
-
-    def url(self) -> str:
-        return self._server.url()
-
-    def fill(self, notes: Notes, *, bare: bool) -> None:
-        self._server.execute("FLUSHALL")
-        self._server.execute("RPUSH", "orders", *notes)
-
-    def notes(self) -> Notes | None:
-        return tuple(note.decode() for note in self._server.execute("LRANGE", "orders", 0, -1))
-
-    def again(self) -> Notes | None:
-        return None
-
-    def left(self) -> list[str]:
-        return [key.decode(errors="replace") for key in self._server.execute("KEYS", "*") if key != b"orders"]
-
-
-class SqliteSubject:
-    """A file, and one beside it."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def url(self) -> str:
-        return str(self._folder / "shop.db")
-
-    def fill(self, notes: Notes, *, bare: bool) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder.mkdir(parents=True)
-        with closing(sqlite3.connect(self.url())) as connection, connection:
-            connection.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, note TEXT)")
-            connection.executemany("INSERT INTO orders (note) VALUES (?)", [(note,) for note in notes])
-
-    def notes(self) -> Notes | None:
-        return self._rows(self._folder / "shop.db")
-
-    def again(self) -> Notes | None:
-        return self._rows(self._folder / "again")
-
-    def _rows(self, path: Path) -> Notes | None:
-        if not path.exists():
-            return None
-        with closing(sqlite3.connect(path)) as connection:
-            return tuple(note for (note,) in connection.execute("SELECT note FROM orders ORDER BY id"))
-
-    def left(self) -> list[str]:
-        return [path.name for path in self._folder.iterdir() if path.name not in ("shop.db", "again")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +65,9 @@ class World:
 
     def make(self, first: tuple[str, ...]) -> None:
         """A backup of what is saved, after which other rows are there."""
-        shutil.rmtree(self.near, ignore_errors=True)
+        # With what is known of earlier backups: a storage that is gone is no new one.
+        for path in (self.near, self.home / "state"):
+            shutil.rmtree(path, ignore_errors=True)
         self.source.fill(SAVED, bare=self._bare)
         ran = self.run(*first)
         assert ran.code == 0, ran.err

@@ -13,20 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.backup_servers_faults_kit import (
-    Case,
+from tests.live.backup_fault_subjects import (
+    MongodbSubject,
     MysqlSubject,
     PostgresSubject,
     RedisSubject,
     SqliteSubject,
     Subject,
-    Sweep,
-    World,
-    restored,
-    restored_beside,
-    saved_anew,
-    went_well,
 )
+from tests.live.backup_servers_faults_kit import Case, Sweep, World, restored, restored_beside, saved_anew, went_well
+from tests.servers.mongodb_ferretdb import ferretdb
 from tests.servers.mysql import mysql
 from tests.servers.postgres import own_folder, postgres
 from tests.servers.redis import redis_server
@@ -52,6 +48,13 @@ def keys() -> Iterator[Subject]:
     """The data of a Redis server."""
     with redis_server(**AT_ONCE) as found:
         yield RedisSubject(found)
+
+
+@pytest.fixture(scope="module")
+def documents() -> Iterator[Subject]:
+    """A database of a MongoDB server."""
+    with ferretdb() as found:
+        yield MongodbSubject(found)
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +153,17 @@ def test_a_server_for_a_test_that_fails_with_redis(keys: Subject, homes: tuple[P
 @pytest.mark.parametrize("name", OF_KEYS)
 def test_every_call_with_redis(keys: Subject, homes: tuple[Path, Path], name: str) -> None:
     _expect(Sweep(World(*homes, keys, keys), CASES[name]).problems_of_storage())
+
+
+@pytest.mark.parametrize(("name", "stride"), [("create", 3), ("verify", 3), ("test", 4), ("restore", 3), ("restore-beside", 3)])
+def test_a_call_of_the_storage_that_fails_with_mongodb(documents: Subject, homes: tuple[Path, Path], name: str, stride: int) -> None:
+    _expect(Sweep(World(*homes, documents, documents), CASES[name]).problems_of_storage(stride))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", CASES)
+def test_every_call_with_mongodb(documents: Subject, homes: tuple[Path, Path], name: str) -> None:
+    _expect(Sweep(World(*homes, documents, documents), CASES[name]).problems_of_storage())
 
 
 @pytest.mark.soak
