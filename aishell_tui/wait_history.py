@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from aishell_core.engines.statement_text import normalise
+from aishell_core.engines.statement_text import Dialect, normalise
 from aishell_core.values import WaitCount
 
 FINE_SECONDS = 3600.0
@@ -94,7 +94,8 @@ class _Entry:
 class WaitHistory:
     """The ring of one target; `version` changes with every reading."""
 
-    def __init__(self, *, pairs: int = PAIRS) -> None:
+    def __init__(self, dialect: Dialect = Dialect.STANDARD, *, pairs: int = PAIRS) -> None:
+        self._dialect = dialect
         self.version = 0
         self._budget = pairs
         self._held = 0
@@ -209,7 +210,7 @@ class WaitHistory:
         if wait.digest:
             known = self._texts.get(wait.digest)
             # One text stands for all statements of a digest, so it shows none of their values.
-            text, uses = known or (normalise(wait.text)[:_TEXT_CHARACTERS], 0)
+            text, uses = known or (normalise(wait.text, self._dialect)[:_TEXT_CHARACTERS], 0)
             self._texts[wait.digest] = (text, uses + 1)
         return number
 

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from aishell_core.clock import Clock
 from aishell_core.engines.base import Cancellable, Introspectable
+from aishell_core.engines.statement_text import dialect_of
 from aishell_core.errors import TargetError
 from aishell_core.series.store import SeriesStore
 from aishell_core.targets import Target
@@ -80,7 +81,7 @@ class Watch:
         self._schedule = schedule
         self._judged = judged_metrics(target.engine, thresholds)
         self._collector: Collector | None = None
-        self.waits = WaitHistory()
+        self.waits = WaitHistory(dialect_of(target.engine))
         self._state_at = 0.0
         self.view = TargetView(target, store.snapshot(target.name), schedule.hot_seconds, thresholds=thresholds)
         self.poller = Poller(

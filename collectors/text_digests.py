@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from aishell_core.engines.statement_text import digest, normalise
+from aishell_core.engines.statement_text import Dialect, digest, normalise
 
 _KEPT = 4096
 _PER_READING = 200
@@ -16,7 +16,8 @@ class TextDigests:
     Making one takes about 0.1 ms, which thousands of sessions with a new text each second would add up to a core's share.
     """
 
-    def __init__(self, per_reading: int = _PER_READING) -> None:
+    def __init__(self, dialect: Dialect, per_reading: int = _PER_READING) -> None:
+        self._dialect = dialect
         self._known: OrderedDict[str, tuple[str, str]] = OrderedDict()
         self._per_reading = per_reading
         self._left = per_reading
@@ -36,7 +37,7 @@ class TextDigests:
         if self._left <= 0:
             return "", ""
         self._left -= 1
-        shape = normalise(text)
+        shape = normalise(text, self._dialect)
         made = self._known[text] = (digest(shape), shape)
         if len(self._known) > _KEPT:
             self._known.popitem(last=False)

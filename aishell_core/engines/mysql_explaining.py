@@ -9,7 +9,7 @@ from itertools import takewhile
 from aishell_core.engines.mysql_errors import MysqlError
 from aishell_core.engines.mysql_lane import Line, patience_milliseconds
 from aishell_core.engines.mysql_plan import plan_of
-from aishell_core.engines.statement_text import TokenKind, tokens
+from aishell_core.engines.statement_text import Dialect, TokenKind, tokens
 from aishell_core.values import FailureCode, PlanNode
 
 LONGEST_TEXT = 8192
@@ -53,7 +53,7 @@ def checked(sql: str) -> tuple[str, bool]:
         raise MysqlError(FailureCode.UNSUPPORTED, "the text holds bytes that could not be read", "give the statement as it was written")
     if len(text) >= LONGEST_TEXT or text.endswith("..."):
         raise _cut_off()
-    pieces = [piece for piece in tokens(text) if piece.kind is not TokenKind.COMMENT]
+    pieces = [piece for piece in tokens(text, Dialect.MYSQL) if piece.kind is not TokenKind.COMMENT]
     words = [piece.text.upper() for piece in pieces if piece.kind is TokenKind.WORD]
     if not words:
         raise MysqlError(FailureCode.UNSUPPORTED, "there is no statement", "give one")

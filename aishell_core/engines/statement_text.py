@@ -31,23 +31,74 @@ class Token(NamedTuple):
     text: str
 
 
+class Dialect(Enum):
+    """How texts, names and comments are written, as far as engines differ in it."""
+
+    STANDARD = "standard"
+    """SQLite, and whatever nothing more is known of: all forms that can be told apart."""
+    MYSQL = "mysql"
+    """Double quotes hold texts, a backslash escapes, `#` begins a comment and `--` one only before a blank."""
+    POSTGRES = "postgres"
+    """Comments hold comments, texts stand in dollar quotes too, `::` begins a type."""
+
+
+def dialect_of(engine: str) -> Dialect:
+    """The dialect of an engine's statements, by its name."""
+    return _OF_ENGINES.get(engine, Dialect.STANDARD)
+
+
 # Every alternative is linear: an unterminated quote or comment runs to the end of the text instead of backtracking.
 # The tag of a dollar quote may be of any signs beyond ASCII, as PostgreSQL's lexer has it. A digit before one is a value of
-# its own: $1$$x$$ are two pieces. What stands in brackets is a name where it looks like one; it may be a list of values.
-_TOKEN = re.compile(
-    r"""\s+
-    | (?P<COMMENT> --[^\n]* | /\*.*?(?:\*/|\Z) )
-    | (?P<LITERAL> [xX]?'[^']*(?:''[^']*)*(?:'|\Z)
-        | [eE]'[^'\\]*(?:(?:\\.|'')[^'\\]*)*(?:'|\\?\Z)
-        | \$(?P<TAG>(?:[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_\x80-\U0010ffff]*)?)\$.*?(?:\$(?P=TAG)\$|\Z) )
-    | (?P<QUOTED> "[^"]*(?:""[^"]*)*(?:"|\Z) | `[^`]*(?:``[^`]*)*(?:`|\Z) | \[[^\W\d][^\]'$,]*(?:\]|\Z) )
-    | (?P<NUMBER> 0[xX][0-9a-fA-F]+ | (?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)? )
-    | (?P<PLACEHOLDER> \?[0-9]* | [:@$][0-9]+(?!\w) | [:@]\w[\w$]* | \$[\w$]+ )
-    | (?P<WORD> [^\W\d][\w$]* )
-    | (?P<SIGN> <> | <= | >= | != | == | \|\| | << | >> | ->> | -> | . )
-    """,
-    re.VERBOSE | re.DOTALL,
-)
+# its own: $1$$x$$ are two pieces.
+_PLAIN_TEXT = r"'[^']*(?:''[^']*)*(?:'|\Z)"
+_ESCAPED_TEXT = r"'[^'\\]*(?:(?:\\.|'')[^'\\]*)*(?:'|\\?\Z)"
+_ESCAPED_DOUBLE = _ESCAPED_TEXT.replace("'", '"')
+_DOLLAR_TEXT = r"\$(?P<TAG>(?:[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_\x80-\U0010ffff]*)?)\$.*?(?:\$(?P=TAG)\$|\Z)"
+_DOUBLE_QUOTED = r'"[^"]*(?:""[^"]*)*(?:"|\Z)'
+_BACKTICKED = r"`[^`]*(?:``[^`]*)*(?:`|\Z)"
+_BLOCK_COMMENT = r"/\*.*?(?:\*/|\Z)"
+_DECIMAL = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_SIGNS = r"<> | <= | >= | != | == | \|\| | << | >> | ->> | -> | ."
+
+
+def _pattern(*, comment: str, literal: str, quoted: str, number: str, placeholder: str, word: str, sign: str = _SIGNS) -> re.Pattern[str]:
+    kinds = {"COMMENT": comment, "LITERAL": literal, "QUOTED": quoted, "NUMBER": number}
+    kinds |= {"PLACEHOLDER": placeholder, "WORD": word, "SIGN": sign}
+    return re.compile("|".join((r"\s+", *(f"(?P<{name}> {form} )" for name, form in kinds.items()))), re.VERBOSE | re.DOTALL)
+
+
+_PATTERNS = {
+    Dialect.STANDARD: _pattern(
+        comment=rf"--[^\n]* | {_BLOCK_COMMENT}",
+        literal=rf"[xX]?{_PLAIN_TEXT} | [eE]{_ESCAPED_TEXT} | {_DOLLAR_TEXT}",
+        # What stands in brackets is a name where it looks like one; it may be a list of values.
+        quoted=rf"{_DOUBLE_QUOTED} | {_BACKTICKED} | \[[^\W\d][^\]'$,]*(?:\]|\Z)",
+        number=rf"0[xX][0-9a-fA-F]+ | {_DECIMAL}",
+        placeholder=r"\?[0-9]* | [:@$][0-9]+(?!\w) | [:@]\w[\w$]* | \$[\w$]+",
+        word=r"[^\W\d][\w$]*",
+    ),
+    # A server told to take double quotes for names (ANSI_QUOTES) has these blanked too: whether it is cannot be seen in a text.
+    Dialect.MYSQL: _pattern(
+        comment=rf"--(?=[\x00-\x20\x7f]|\Z)[^\n]* | \#[^\n]* | {_BLOCK_COMMENT}",
+        literal=rf"[xXbBnN]?{_ESCAPED_TEXT} | {_ESCAPED_DOUBLE}",
+        quoted=_BACKTICKED,
+        number=rf"0x[0-9a-fA-F]+ | 0b[01]+ | {_DECIMAL}",
+        placeholder=r"\? | @\w[\w$]*",
+        word=r"[^\W\d][\w$]* | \$[\w$]*",
+    ),
+    # A text with escapes goes on in the next line's quotes.
+    Dialect.POSTGRES: _pattern(
+        comment=r"--[^\n\r]* | /\*",
+        literal=rf"[eE]{_ESCAPED_TEXT}(?:[ \t\r\f\v]*\n\s*{_ESCAPED_TEXT})* | (?:[xXbBnN]|[uU]&)?{_PLAIN_TEXT} | {_DOLLAR_TEXT}",
+        quoted=rf"(?:[uU]&)?{_DOUBLE_QUOTED}",
+        number=rf"0[xX][0-9a-fA-F_]+ | 0[oO][0-7_]+ | 0[bB][01_]+ | [0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9_]+)? | {_DECIMAL}",
+        placeholder=r"\?[0-9]* | \$[0-9]+",
+        word=r"[^\W\d][\w$]*",
+        sign=rf":: | {_SIGNS}",
+    ),
+}
+_OF_ENGINES = {"mysql": Dialect.MYSQL, "postgres": Dialect.POSTGRES}
+_COMMENT_ENDS = re.compile(r"/\*|\*/")
 _VALUES = {TokenKind.LITERAL, TokenKind.NUMBER, TokenKind.PLACEHOLDER}
 # Words before which a parenthesis opens a list or a subquery; after any other word it opens the arguments of a function.
 _OPENING_WORDS = frozenset(
@@ -63,11 +114,27 @@ _ROW = rf"\({_VALUE}(?:, {_VALUE})*\)"
 _ROWS = re.compile(rf"({_ROW})(?:, {_ROW})+", re.IGNORECASE)
 
 
-def tokens(sql: str) -> Iterator[Token]:
+def tokens(sql: str, dialect: Dialect = Dialect.STANDARD) -> Iterator[Token]:
     """The pieces of a statement in order, without white space; any text has some."""
-    for match in _TOKEN.finditer(sql):
-        if match.lastgroup is not None:
-            yield Token(TokenKind[match.lastgroup], match[0])
+    pattern, nests = _PATTERNS[dialect], dialect is Dialect.POSTGRES
+    found = pattern.match(sql)
+    while found is not None:
+        end = found.end()
+        if found.lastgroup is not None:
+            if nests and found[0] == "/*":
+                end = _end_of_comment(sql, found.start())
+            yield Token(TokenKind[found.lastgroup], sql[found.start() : end])
+        found = pattern.match(sql, end)
+
+
+def _end_of_comment(sql: str, start: int) -> int:
+    """Where a comment ends that may hold others; one that never ends goes to the end of the text."""
+    depth = 0
+    for mark in _COMMENT_ENDS.finditer(sql, start):
+        depth += 1 if mark[0] == "/*" else -1
+        if not depth:
+            return mark.end()
+    return len(sql)
 
 
 def readable(sql: str | bytes) -> str:
@@ -77,9 +144,9 @@ def readable(sql: str | bytes) -> str:
     return sql.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
-def normalise(sql: str | bytes) -> str:
+def normalise(sql: str | bytes, dialect: Dialect = Dialect.STANDARD) -> str:
     """The shape of a statement: literals and placeholders are `?`, lists are folded, spacing is canonical, comments are gone."""
-    shape = _join(_signed(piece for piece in tokens(readable(sql)) if piece.kind is not TokenKind.COMMENT))
+    shape = _join(_signed(piece for piece in tokens(readable(sql), dialect) if piece.kind is not TokenKind.COMMENT))
     return _ROWS.sub(r"\1", _IN_LIST.sub(r"\1 (?)", shape)).rstrip("; ")
 
 
@@ -118,6 +185,6 @@ def _join(texts: Iterator[str]) -> str:
 
 
 def _tight(before: str, text: str) -> bool:
-    if before in {"(", "."} or text in {",", ")", ".", ";"}:
+    if before in {"(", ".", "::"} or text in {",", ")", ".", ";", "::"}:
         return True
     return text == "(" and (before[-1].isalnum() or before[-1] in '_"`]') and before.upper() not in _OPENING_WORDS

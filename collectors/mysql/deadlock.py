@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from aishell_core.engines.statement_text import normalise, readable
+from aishell_core.engines.statement_text import Dialect, normalise, readable
 
 _SECTION = re.compile(r"^LATEST DETECTED DEADLOCK\n-+\n(?P<body>.*?)(?:^-{4,}$|\Z)", re.MULTILINE | re.DOTALL)
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)")
@@ -76,7 +76,7 @@ def _party(number: str, body: str, victim: str) -> Party:
     table = place = wanted["table"].replace("`", "") if wanted else ""
     if wanted and wanted["index"] not in {None, "PRIMARY"}:
         place += f" by {wanted['index']}"
-    statement = normalise(readable(thread["text"].strip())) if thread else ""
+    statement = normalise(readable(thread["text"].strip()), Dialect.MYSQL) if thread else ""
     return Party(thread[1] if thread else "", statement[:_MOST_TEXT], place, number == victim, _user(body), table)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from aishell_core.clock import Clock
 from aishell_core.engines.mysql import MysqlSession, ServerFacts
+from aishell_core.engines.statement_text import Dialect
 from aishell_core.targets import Target
 from aishell_core.values import Cost, Facts, Failure, FailureCode, LockWait, Part, Reading, Sample, Session, Tier
 from collectors.budget import Budget
@@ -59,7 +60,7 @@ class HotTier:
         self._target = target
         self._clock = clock
         self._questions = HotQuestions(session, clock)
-        self._digests = TextDigests()
+        self._digests = TextDigests(Dialect.MYSQL)
         self._names = DigestNames(self._digests)
         self._statements = StatementsBeside(StatementsReader(session, clock, self._names), clock)
         self._sampled = SampledStatements(lambda text: self._digests.of(text)[1])

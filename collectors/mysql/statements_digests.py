@@ -7,7 +7,7 @@ from collections.abc import Container
 from functools import cache
 
 from aishell_core.engines.mysql_facts import QUESTIONS, facts_statement, start_statement
-from aishell_core.engines.statement_text import normalise
+from aishell_core.engines.statement_text import Dialect, normalise
 from collectors.mysql.question_files import QUERIES
 from collectors.text_digests import TextDigests
 
@@ -18,18 +18,18 @@ _TELLING = 38
 """So many signs at the beginning of one of our statements tell it from others; a shorter one may be anybody's."""
 
 _PLAIN = re.compile(r"`([A-Za-z_]\w*)`")
-_LIST = re.compile(r"\(\.\.\.\)|\( \. \. \. \)")
+# Several values beside each other, as the server writes them, or each for itself.
+_VALUES = re.compile(r"\?(?:,(?:\?|\.\.\.))+|\.\.\.")
 
 
 def readable_text(digest_text: str) -> str:
     """A server's digest text as it would be written: no quotes round plain names, no blanks round dots."""
-    return normalise(_PLAIN.sub(r"\1", digest_text))
+    return normalise(_PLAIN.sub(r"\1", digest_text), Dialect.MYSQL)
 
 
 def key_of(text: str) -> str:
     """What a statement and the server's digest text of it have in common."""
-    shape = _LIST.sub("(?)", readable_text(text)).replace("(?, ?)", "(?)").lower()
-    return re.sub(r"\s+", "", shape)
+    return _VALUES.sub("?", re.sub(r"\s+", "", readable_text(text)).lower()).replace("<>", "!=")
 
 
 @cache

@@ -8,6 +8,7 @@ from typing import Any
 
 from aishell_core.clock import Clock
 from aishell_core.engines.postgres import PostgresSession, ServerFacts
+from aishell_core.engines.statement_text import Dialect
 from aishell_core.targets import Target
 from aishell_core.values import Cost, Facts, Failure, FailureCode, LockWait, Part, Reading, Sample, Session, Tier
 from collectors.contract import Demand
@@ -57,7 +58,7 @@ class HotTier:
         self._target = target
         self._clock = clock
         self._questions = HotQuestions(session, clock)
-        self._digests = TextDigests()
+        self._digests = TextDigests(Dialect.POSTGRES)
         self._statements = StatementsBeside(session, clock)
         self._sampled = SampledStatements(self._digests)
         self._memory = memory or LagMemory()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aishell_core.engines.statement_text import digest, normalise, tokens
+from aishell_core.engines.statement_text import Dialect, dialect_of, digest, normalise, tokens
 
 SAME = [
     ("SELECT * FROM t WHERE a=1", "SELECT  *\n FROM t -- hi\n WHERE a = 'x'"),
@@ -28,7 +28,25 @@ DIFFERENT = [
     ("SELECT 'a'", 'SELECT "a"'),
     ("SELECT a.b", "SELECT a, b"),
 ]
-_PIECES = [*"aB1.,;'\"`[]()?:@$-+*/=<>| \n\t\x00é\ud800", "--", "/*", "*/", "IN ", "VALUES ", "''", "x'", " 0x", "NULL", "1e", "AS"]
+_PIECES = [
+    "#",
+    "\\",
+    "E'",
+    "::",
+    "$a$",
+    *"aB1.,;'\"`[]()?:@$-+*/=<>| \n\t\x00é\ud800",
+    "--",
+    "/*",
+    "*/",
+    "IN ",
+    "VALUES ",
+    "''",
+    "x'",
+    " 0x",
+    "NULL",
+    "1e",
+    "AS",
+]
 _SQL = st.lists(st.sampled_from(_PIECES)).map("".join)
 
 
@@ -77,10 +95,49 @@ def test_a_dollar_within_a_name_or_before_a_number_opens_no_text() -> None:
     assert normalise("SELECT $1::int, b WHERE c = $2 AND d = $name") == "SELECT ? : ?, b WHERE c = ? AND d = ?"
 
 
-@given(st.text() | _SQL)
-def test_any_text_has_a_shape_and_the_shape_is_its_own(sql: str) -> None:
-    shape = normalise(sql)
-    assert normalise(shape) == shape
+@pytest.mark.parametrize(
+    ("sql", "shape"),
+    [
+        ('SELECT a FROM t WHERE b = "secret words" AND c = 1', "SELECT a FROM t WHERE b = ? AND c = ?"),
+        (r"""SELECT 'it\'s secret', 'more\\', "a \"secret\" \\", b""", "SELECT ?, ?, ?, b"),
+        ('SELECT "it\'s secret", \'a "secret"\', "twice ""secret"" words"', "SELECT ?, ?, ?"),
+        ("SELECT a # 'secret\nFROM t -- it's secret\n", "SELECT a FROM t"),
+        ("SELECT 5--1, a--\tsecret\n, b--", "SELECT ? - ?, a, b"),
+        ("SELECT N'secret', _utf8mb4'secret', b'01', 0b01, x'00ff', 0x00ff", "SELECT ?, _utf8mb4 ?, ?, ?, ?, ?"),
+        ("SELECT $$, a$b FROM `my orders`, `a``'secret`", "SELECT $$, a$b FROM `my orders`, `a``'secret`"),
+        ("SELECT 'secret\\", "SELECT ?"),
+        ('SELECT "secret', "SELECT ?"),
+    ],
+)
+def test_texts_as_mysql_writes_them_are_blanked_whole(sql: str, shape: str) -> None:
+    assert normalise(sql, Dialect.MYSQL) == shape
+
+
+@pytest.mark.parametrize(
+    ("sql", "shape"),
+    [
+        ("SELECT a /* one /* two */ secret */, b", "SELECT a, b"),
+        ("SELECT a /* /* secret */ 'more", "SELECT a"),
+        ("SELECT a/*/* x */*/b", "SELECT a b"),
+        ("SELECT '1'::int, $2::text, a::shop.kind", "SELECT ?::int, ?::text, a::shop.kind"),
+        ("SELECT @-5, a[i], ARRAY[b, 'secret']", "SELECT @ ?, a [ i ], ARRAY [ b, ? ]"),
+        ("SELECT E'it\\'s'\n 'it\\'s secret', U&'secret', 1_000, 0o17", "SELECT ?, ?, ?, ?"),
+        (r"SELECT 'a\', b", "SELECT ?, b"),
+    ],
+)
+def test_comments_types_and_texts_are_read_as_postgresql_does(sql: str, shape: str) -> None:
+    assert normalise(sql, Dialect.POSTGRES) == shape
+
+
+def test_an_engine_that_nothing_is_known_of_has_the_standard_s_dialect() -> None:
+    found = [dialect_of(engine) for engine in ("mysql", "postgres", "sqlite", "other")]
+    assert found == [Dialect.MYSQL, Dialect.POSTGRES, Dialect.STANDARD, Dialect.STANDARD]
+
+
+@given(st.text() | _SQL, st.sampled_from(Dialect))
+def test_any_text_has_a_shape_and_the_shape_is_its_own(sql: str, dialect: Dialect) -> None:
+    shape = normalise(sql, dialect)
+    assert normalise(shape, dialect) == shape
     assert len(digest(shape)) == 16
 
 
@@ -91,9 +148,9 @@ def test_any_bytes_have_a_shape(sql: bytes) -> None:
     assert normalise(shape) == shape
 
 
-@given(st.text() | _SQL)
-def test_the_pieces_are_the_text_without_white_space(sql: str) -> None:
-    kept = "".join(piece.text for piece in tokens(sql))
+@given(st.text() | _SQL, st.sampled_from(Dialect))
+def test_the_pieces_are_the_text_without_white_space(sql: str, dialect: Dialect) -> None:
+    kept = "".join(piece.text for piece in tokens(sql, dialect))
     assert "".join(kept.split()) == "".join(sql.split())
 
 
@@ -108,7 +165,9 @@ def test_a_digest_is_the_same_everywhere() -> None:
     assert digest("SELECT ?") == "c148796e1220075a"
 
 
-def test_a_very_long_text_takes_linear_time() -> None:
+@pytest.mark.parametrize("dialect", Dialect)
+def test_a_very_long_text_takes_linear_time(dialect: Dialect) -> None:
     """A quote that never ends and a list without end are where careless patterns explode."""
-    for text in ("'" * 100_001, "/*" * 50_000, "SELECT a IN (" + "1, " * 50_000, '"' + "''" * 50_000):
-        assert normalise(text)
+    long = ("'" * 100_001, "a/*" * 50_000, "SELECT a IN (" + "1, " * 50_000, '"' + "''" * 50_000, "E''" + "\n" * 50_000 + "x")
+    for text in (*long, "'\\" * 50_000, "a" + "#" * 50_000):
+        assert normalise(text, dialect)

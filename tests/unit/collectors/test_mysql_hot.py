@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aishell_core import catalogue
+from aishell_core.engines.statement_text import Dialect
 from aishell_core.values import Session
 from collectors.mysql.activity_rows import Look, Transaction, activity_of, session_of
 from collectors.mysql.activity_threads import Thread
@@ -333,7 +334,7 @@ def test_an_idle_transaction_whose_last_statement_is_forgotten_says_so() -> None
 
 
 def test_a_text_that_runs_and_the_servers_digest_text_of_it_are_one_statement() -> None:
-    names = DigestNames(TextDigests())
+    names = DigestNames(TextDigests(Dialect.MYSQL))
     digest = "0123456789abcdef0123456789abcdef"
     names.learn(digest, "SELECT `amount` FROM `stock` WHERE `id` IN (...) AND `name` = ?")
     text = "select amount from stock where id in (1, 2, 3) and name = 'x'"

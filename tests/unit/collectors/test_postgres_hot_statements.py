@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aishell_core.engines.postgres import ServerFacts
+from aishell_core.engines.statement_text import Dialect
 from aishell_core.values import FailureCode, Session, Statement
 from collectors.postgres.activity_backends import Backend
 from collectors.postgres.activity_rows import session_of
@@ -112,7 +113,7 @@ def look(statement_at: float, state: str, age: float, since: float, text: str = 
 
 
 def sampled() -> SampledStatements:
-    return SampledStatements(TextDigests())
+    return SampledStatements(TextDigests(Dialect.POSTGRES))
 
 
 def test_a_call_that_is_seen_running_grows_and_ends_when_its_session_says_so() -> None:
@@ -147,7 +148,7 @@ def test_a_new_session_with_the_same_process_id_is_another_caller() -> None:
 
 
 def test_estimates_are_kept_for_a_bounded_number_of_statements() -> None:
-    estimates = SampledStatements(TextDigests(1000), most=3)
+    estimates = SampledStatements(TextDigests(Dialect.POSTGRES, 1000), most=3)
     for number in range(10):
         estimates.add([look(100.0 + number, "active", 1.0, 1.0, f"SELECT {number} AS c{number}")])
     assert [one.digest[-2:] for one in estimates.statements()] == ["c7", "c8", "c9"]
@@ -176,7 +177,7 @@ def test_an_estimate_shows_parameters_that_the_server_can_plan() -> None:
 
 
 def test_only_so_many_new_texts_are_worked_on_at_once() -> None:
-    digests = TextDigests(2)
+    digests = TextDigests(Dialect.POSTGRES, 2)
     assert [bool(digests.of(f"SELECT {number} AS c{number}")[0]) for number in range(4)] == [True, True, False, False]
     digests.begin()
     assert digests.of("SELECT 2 AS c2")[0]
