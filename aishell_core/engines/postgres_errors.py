@@ -208,10 +208,14 @@ def no_answer(where: Whereabouts, seconds_text: str, stage: str) -> PostgresErro
     return PostgresError(FailureCode.TIMEOUT, messages[stage], hints[stage])
 
 
-def unreachable(error: OSError, where: Whereabouts) -> PostgresError:
+def unreachable(error: OSError | UnicodeError, where: Whereabouts) -> PostgresError:
     """Why no connection came about, from what the operating system, the resolver or TLS said."""
     if isinstance(error, ssl.SSLError):
         return _tls(error, where)
+    if isinstance(error, UnicodeError):
+        return PostgresError(
+            FailureCode.MISSING, f"the host of {where.address} is no host name", "check its spelling; a part of one has 63 letters at most"
+        )
     if isinstance(error, socket.gaierror):
         message = f"the host name of {where.address} is not known"
         return PostgresError(FailureCode.REFUSED, message, "check its spelling, and the resolver of this machine")

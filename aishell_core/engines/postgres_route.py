@@ -190,7 +190,7 @@ async def _reach_one(place: Place, route: Route, server: Server, database: str, 
             raise
     except ServerError as error:
         raise told(error, where, with_password=server.password is not None) from error
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # a name with a part that is too long, or not UTF-8
         raise unreachable(error, where) from error
     return Reached(connection, facts, server)
 

@@ -13,7 +13,7 @@ from aishell_core.engines.postgres_lane import UNREADABLE, Line, patience_millis
 from aishell_core.engines.postgres_route import Route
 from aishell_core.engines.postgres_statement import outline
 from aishell_core.targets import Target
-from aishell_core.units import format_bytes
+from aishell_core.units import format_bytes, format_duration
 from aishell_core.values import CommandResult, FailureCode, Limits, Value
 
 if TYPE_CHECKING:
@@ -113,9 +113,8 @@ def _explained(error: PostgresError, limits: Limits) -> PostgresError:
         message = f"a read-only run cannot hold this statement: {error.message.rpartition(': ')[2]}"
         return PostgresError(FailureCode.UNSUPPORTED, message, "it may change something; run it as a write", error.sqlstate)
     if error.sqlstate == "57014":
-        return PostgresError(
-            FailureCode.TIMEOUT, f"the statement took longer than {limits.seconds:g} s and was stopped", "give it more time", error.sqlstate
-        )
+        message = f"the statement took longer than {format_duration(limits.seconds)} and was stopped"
+        return PostgresError(FailureCode.TIMEOUT, message, "give it more time", error.sqlstate)
     return error
 
 

@@ -112,6 +112,13 @@ async def test_a_service_that_nobody_describes_is_named(tmp_path: Path) -> None:
             assert said in (await refusal(session.facts())).message
 
 
+async def test_a_host_that_is_no_name_is_an_error_in_words() -> None:
+    async with asking(at(f"postgresql://{'a' * 70}/x")) as session:
+        error = await refusal(session.facts())
+    assert error.reason is FailureCode.MISSING
+    assert "is no host name" in error.message
+
+
 async def test_a_unix_socket_is_reached_by_its_folder(server: PostgresServer) -> None:
     folder = str(server.folder)
     for url in (

@@ -113,7 +113,7 @@ async def test_bytes_beyond_the_limit_are_not_fetched(server: PostgresServer) ->
 
 async def test_a_statement_that_takes_too_long_is_stopped_by_the_server(server: PostgresServer) -> None:
     error = await refusal(server, "SELECT pg_sleep(600)", limits=Limits(seconds=1))
-    assert (error.reason, error.message) == (FailureCode.TIMEOUT, "the statement took longer than 1 s and was stopped")
+    assert (error.reason, error.message) == (FailureCode.TIMEOUT, "the statement took longer than 1s and was stopped")
     assert not server.execute(
         "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND state = 'active' AND pid <> pg_backend_pid()"
     )
