@@ -24,7 +24,7 @@ from aishell_ops.backups.attempts import What
 from aishell_ops.backups.catalogue import begin_anew, expect_present, refresh
 from aishell_ops.backups.drill import Drill, drill
 from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan, SaveRequest
-from aishell_ops.backups.errors import UnreadableError
+from aishell_ops.backups.errors import BackupError, StorageError, UnreadableError
 from aishell_ops.backups.exporting import export_backup
 from aishell_ops.backups.holder import own_holder
 from aishell_ops.backups.ids import new_id
@@ -68,12 +68,25 @@ class BackupDesk:
         with closing(self._opens(self.settings.with_secrets(address))) as storage:
             yield Repository(storage, self.clock.now)
 
-    async def plan_create(self, target: Target, settings: Settings) -> tuple[SavePlan, Decision]:
-        """What would be saved and how, and whether it is allowed; raises UsageError, ToolError, UnreadableError."""
+    async def plan_create(self, target: Target, settings: Settings, *, anew: bool = False) -> tuple[SavePlan, Decision]:
+        """What would be saved and how, and whether it is allowed; raises UsageError, ToolError, UnreadableError.
+
+        Raises StorageError where the storage is gone, unless it is to begin `anew`; of those for copies that is a warning.
+        """
         expect_full(settings)
-        with _once():
+        with _once(_UNMADE):
             plan = await saver_of(target, settings.format).plan_save(target, self._request(settings))
-        return plan, self._decide(target, _saving_risk(settings))
+        decision = self._decide(target, _saving_risk(settings))
+        if anew or not decision.allowed:
+            return plan, decision
+        first, *others = settings.storages
+        await asyncio.to_thread(expect_present, self.authority.state_folder, str(first))
+        for address in others:
+            try:
+                await asyncio.to_thread(expect_present, self.authority.state_folder, str(address))
+            except StorageError as error:
+                plan = replace(plan, warnings=(*plan.warnings, f"no copy would be made: {error.message}"))
+        return plan, decision
 
     async def create(self, target: Target, settings: Settings, *, tell: Tell = nobody, by: str = "") -> Saved:
         """Make a backup, copy it, check it, let old ones go.
@@ -88,7 +101,7 @@ class BackupDesk:
         attempt = Attempt(
             self.authority.actor, self.authority.place(target), target.engine, "", risk, decision, subject, confirmed=decision.allowed
         )
-        with _once():
+        with _once(_UNMADE):
             return await perform(self.authority.log, attempt, lambda: self._create(target, settings, tell, by), clock=self.clock)
 
     async def verify(
@@ -122,13 +135,15 @@ class BackupDesk:
                     )
 
         attempt = self.attempt_on(backup, Risk(RiskLevel.LOW, READING, ("a scratch place takes its data",)), f"test backup {backup.id}")
-        return await perform(self.authority.log, attempt, act, clock=self.clock)
+        with _once("it was not tested"):
+            return await perform(self.authority.log, attempt, act, clock=self.clock)
 
     async def plan_restore(
         self, target: Target, backup: Backup, request: LoadRequest, files: tuple[Path, ...] = ()
     ) -> tuple[LoadPlan, Decision]:
         """What a restore would do, and whether it is allowed; raises UsageError, ConfigError, ToolError, TargetError."""
-        plan = await plan_restore(loader_of(target, backup.manifest), backup, RestoreOrder(target, request))
+        with _once(_UNRESTORED):
+            plan = await plan_restore(loader_of(target, backup.manifest), backup, RestoreOrder(target, request))
         keys = await asyncio.to_thread(self.settings.keys, files) if backup.manifest.encryption is not None else None
         if shut := await asyncio.to_thread(shut_words, backup, keys):
             plan = replace(plan, obstacles=(*plan.obstacles, shut))
@@ -161,7 +176,8 @@ class BackupDesk:
                 return done
 
         attempt = self.restore_attempt(target, backup, plan, confirmed=confirmed)
-        return await perform(self.authority.log, attempt, act, clock=self.clock)
+        with _once(_UNRESTORED):
+            return await perform(self.authority.log, attempt, act, clock=self.clock)
 
     def restore_attempt(self, target: Target, backup: Backup, plan: LoadPlan, *, confirmed: bool) -> Attempt:
         """A restore as the audit log has it."""
@@ -322,17 +338,29 @@ class BackupDesk:
         )
 
 
+_UNMADE, _UNRESTORED = "no backup was made", "nothing was restored"
+_AGAIN = "the next try follows by itself"
+
+
 @contextmanager
-def _once() -> Iterator[None]:
-    """Tell of a database that cannot be read as of a backup that was not made: it is no verdict on the database here.
+def _once(outcome: str) -> Iterator[None]:
+    """Tell of a database that cannot be read as of what was not done with backups: it is no verdict on the database here.
 
     Hints of engines are written for readings, which follow each other; nothing is tried again by itself here.
     """
     try:
         yield
     except TargetError as error:
-        words = [part for part in error.hint.split("; ") if part and part != "the next try follows by itself"]
-        raise UnreadableError(error.message, "; ".join([*words, "no backup was made: run it again then"])) from error
+        raise UnreadableError(error.message, _hint_once(error.hint, outcome)) from error
+    except BackupError as error:
+        if _AGAIN in error.hint:
+            error.hint = _hint_once(error.hint, outcome)
+        raise
+
+
+def _hint_once(hint: str, outcome: str) -> str:
+    words = [part for part in hint.split("; ") if part and part != _AGAIN]
+    return "; ".join([*words, f"{outcome}: run it again then"])
 
 
 def _saving_risk(settings: Settings) -> Risk:

@@ -21,7 +21,8 @@ BAD_OUTCOMES = frozenset({RunOutcome.FAILED, RunOutcome.DOUBTFUL, RunOutcome.INT
 class Scheduled:
     """One schedule. `next_at` is in epoch seconds, None where it is not in force; `note` says why it is not.
 
-    `last` is its newest run, of several targets the worst of that time.
+    `last` is its newest run, of several targets the worst of that time. `of_all` says that it names no target: it is of all that
+    whoever runs it has configured.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Scheduled:
     next_at: float | None = None
     last: Run | None = None
     note: str = ""
+    of_all: bool = False
 
 
 def scheduled(configuration: Configuration, known: Timetable, now: float) -> Iterator[Scheduled]:
@@ -49,6 +51,7 @@ def scheduled(configuration: Configuration, known: Timetable, now: float) -> Ite
                 starts.get(name),
                 _last(known.runs, name),
                 _note(job, configuration),
+                job.spec.databases is None,
             )
 
 

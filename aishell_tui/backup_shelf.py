@@ -66,13 +66,14 @@ class Copies:
 class Shelf:
     """What was found: backups, the oldest first, those that cannot be believed, and what could not be read.
 
-    `unmade` are those that run, failed or were abandoned, the newest first.
+    `unmade` are those that run, failed or were abandoned, the newest first. `bare` are the storages that hold nothing of any backup.
     """
 
     backups: tuple[Shelved, ...] = ()
     damaged: tuple[tuple[Spot, DamagedError], ...] = ()
     unmade: tuple[Unmade, ...] = ()
     faults: tuple[AishellError, ...] = ()
+    bare: tuple[StorageAddress, ...] = ()
 
     @property
     def told_faults(self) -> tuple[str, ...]:
@@ -157,6 +158,7 @@ class Shelf:
 class _Seen:
     """What one storage has."""
 
+    address: StorageAddress
     backups: tuple[Shelved, ...] = ()
     damaged: tuple[tuple[Spot, DamagedError], ...] = ()
     beginnings: tuple[Beginning, ...] = ()
@@ -185,6 +187,7 @@ def look_at_shelf(desk: BackupDesk, addresses: Iterable[StorageAddress], *, in_s
             [one for each in seen for one in each.beginnings], [one for one in tried if everywhere or one.storage in places], made, lives
         ),
         tuple(fault for each in seen for fault in each.faults),
+        tuple(each.address for each in seen if not (each.backups or each.damaged or each.beginnings or each.faults)),
     )
 
 
@@ -211,8 +214,8 @@ def _seen(desk: BackupDesk, address: StorageAddress, look: Callable[[Repository]
             found = look(repository)
             beginnings = tuple(_beginning(repository, one, str(address)) for one in found.unfinished)
     except AishellError as error:
-        return _Seen(faults=(error,))
-    return _Seen(tuple(Shelved(backup, address) for backup in with_orphans(found.backups)), found.damaged, beginnings)
+        return _Seen(address, faults=(error,))
+    return _Seen(address, tuple(Shelved(backup, address) for backup in with_orphans(found.backups)), found.damaged, beginnings)
 
 
 def _beginning(repository: Repository, found: Unfinished, storage: str) -> Beginning:

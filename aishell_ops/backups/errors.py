@@ -5,7 +5,7 @@ BackupError           exit 70, a backup or restore failed
 ├── DamagedError      exit 65, what was read is not what was written
 ├── LockedError         exit 78, it is encrypted, and what would open it is not at hand
 ├── BusyError         exit 75, somebody else works on it; trying again later may do
-├── UnreadableError     exit 69, the database cannot be read, so that no backup was made
+├── UnreadableError     exit 69, the database cannot be reached or read, so that nothing was made of it or of a backup
 ├── ProgramError      exit 69, a program that took part did not go well; carries what it ended with
 └── ToolError         exit 69, a program that is needed is missing or of the wrong version
 """
@@ -68,7 +68,7 @@ class BusyError(BackupError):
 
 
 class UnreadableError(BackupError):
-    """The database cannot be read, so that no backup was made."""
+    """The database cannot be reached or read, so that no backup was made, restored or tested."""
 
     code = "unreadable"
     exit_code: ClassVar[ExitCode] = ExitCode.UNAVAILABLE

@@ -91,7 +91,10 @@ def list_(
     begin, end = _window(after, before, last, now)
     names, chosen = frozenset(database or ()), choice(context, config)
     loaded = configuration(chosen)
-    shelf = shelf_of(desk_of(chosen, (), loaded), storage)
+    desk = desk_of(chosen, (), loaded)
+    shelf = shelf_of(desk, storage)
+    for address in shelf.bare if storage else ():
+        note(printable(f"{address} holds no backup"))
     if not shelf.faults:
         lines = [*(one.spot.line for one in shelf.backups), *(spot.line for spot, _ in shelf.damaged)]
         expect_names(names, loaded, (*lines, *(Line(one.target, one.database) for one in shelf.unmade)))

@@ -112,9 +112,27 @@ def named_storages(desk: BackupDesk, words: list[str] | None) -> tuple[StorageAd
     if not words:
         return desk.settings.known_storages()
     try:
-        return tuple(dict.fromkeys(parse_storage(word) for word in words))
+        named = tuple(dict.fromkeys(parse_storage(word) for word in words))
     except ConfigError as error:
         raise UsageError(error.message, error.hint) from error
+    for address in named:
+        if address.path is not None and not address.path.exists():
+            _expect_known(desk, address)
+    return named
+
+
+def _expect_known(desk: BackupDesk, address: StorageAddress) -> None:
+    """Raise UsageError for a folder that is not there, that nobody has configured, and in which no backup was ever known."""
+    from aishell_core.errors import ConfigError
+    from aishell_ops.backups.catalogue import kept_entries
+
+    try:
+        configured = desk.settings.known_storages()
+    except ConfigError:
+        configured = ()
+    if address not in configured and not kept_entries(desk.authority.state_folder, str(address)).known:
+        where = ", ".join(map(str, configured))
+        raise UsageError(f"there is no folder {address}", f"backups are looked for in {where}" if where else "name one that is there")
 
 
 def begin_anew(desk: BackupDesk, addresses: Iterable[StorageAddress]) -> None:

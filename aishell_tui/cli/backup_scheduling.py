@@ -105,7 +105,8 @@ def schedule(
     """Have backups made by themselves.
 
     The schedule is kept with the state, beside those of the configuration. It is run while a dashboard is open, or by
-    aishell backup run-scheduler; what was missed meanwhile is made up for once.
+    aishell backup run-scheduler; what was missed meanwhile is made up for once. Without -d it is of all databases that
+    whoever runs it has configured then, whichever these are now.
     """
     if incremental:
         from aishell_tui.backup_settings import NO_INCREMENTS
@@ -229,6 +230,8 @@ def _say(loaded: Configuration, name: str, *, json: bool) -> int:
     # A program that runs others takes this one on when it looks next.
     rows, hosted = tuple(row for row in known if row.name == name), _is_hosted(known)
     say(to_json(SchedulesReport(rows, hosted)) if json else scheduled_text(rows[0]))
+    if not json and rows[0].all_databases:
+        note("it names no database: whoever runs it saves all that are in its configuration then; -d keeps it to some")
     if not json and not hosted:
         note("nobody runs schedules now: keep a dashboard open, or aishell backup run-scheduler")
     return 0

@@ -280,6 +280,7 @@ class ScheduleRow:
     schedule: str = field(metadata=doc("when, as a cron expression"))
     timezone: str = field(metadata=doc("in which time zone"))
     databases: tuple[str, ...] = field(metadata=doc("of which targets"))
+    all_databases: bool = field(metadata=doc("whether it names none: then it is of all that whoever runs it has configured"))
     enabled: bool = field(metadata=doc("whether it is in force"))
     origin: str = field(metadata=doc("the file and line that has it, or the command"))
     next_at: str | None = field(metadata=doc("when it begins next, UTC; null where it is not in force"))

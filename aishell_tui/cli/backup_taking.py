@@ -156,7 +156,7 @@ def _carry_out(chosen: Choice, loaded: Configuration, wish: Wish, *, dry_run: bo
     if new_storage and not dry_run:
         begin_anew(desk, desk.settings.of(wish).storages)
     if dry_run:
-        return run(_Dry(desk, wish, json=json).plan(targets))
+        return run(_Dry(desk, wish, json=json, anew=new_storage).plan(targets))
     return run(_Making(desk, wish, json=json, verbose=verbose).make(targets))
 
 
@@ -177,8 +177,8 @@ def _targets(chosen: Choice, loaded: Configuration, wish: Wish, settings: Backup
 class _Dry:
     """Says what would be made."""
 
-    def __init__(self, desk: BackupDesk, wish: Wish, *, json: bool) -> None:
-        self._desk, self._wish, self._json = desk, wish, json
+    def __init__(self, desk: BackupDesk, wish: Wish, *, json: bool, anew: bool) -> None:
+        self._desk, self._wish, self._json, self._anew = desk, wish, json, anew
 
     async def plan(self, targets: tuple[Target, ...]) -> int:
         from aishell_tui.cli.backup_shapes import BackupPlanned
@@ -187,7 +187,7 @@ class _Dry:
 
         settings = self._desk.settings.of(self._wish)
         for target in targets:
-            plan, decision = await self._desk.plan_create(target, settings)
+            plan, decision = await self._desk.plan_create(target, settings, anew=self._anew)
             storages = tuple(map(str, settings.storages))
             if self._json:
                 shape = BackupPlanned(

@@ -56,7 +56,7 @@ def schedule_row(one: Scheduled, now: float) -> Row:
             "next": _until(one.next_at, now),
             "last": _since(None if last is None else last.started_at, now),
             "outcome": Cell("never run", "dim") if last is None else Cell(last.outcome.value, role),  # type: ignore[arg-type]
-            "targets": Cell(", ".join(one.targets) or "–", "label"),
+            "targets": Cell(f"{'all: ' if one.of_all else ''}{', '.join(one.targets) or '–'}", "label"),
             "at": Cell("–", "dim", math.nan) if one.next_at is None else Cell(moment_text(one.next_at, now), "dim", one.next_at),
             "origin": Cell(one.origin, "dim"),
         },

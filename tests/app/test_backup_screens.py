@@ -19,10 +19,11 @@ from aishell_core.state.store import Store
 from aishell_core.targets import Environment, Location, Target
 from aishell_core.values import EventKind, TargetId
 from aishell_ops.backups.attempts import Attempt, AttemptOutcome, What, begin_attempt, end_attempt, note_step
+from aishell_ops.backups.engines.contract import LoadRequest
 from aishell_ops.backups.errors import UnreadableError
 from aishell_ops.backups.holder import own_holder
 from aishell_ops.backups.ids import new_id
-from aishell_ops.backups.models import Holder
+from aishell_ops.backups.models import Format, Holder
 from aishell_ops.backups.progress import Stage, Step
 from aishell_tui.app import AishellApp
 from aishell_tui.backup_settings import Wish
@@ -527,14 +528,17 @@ async def test_a_folder_that_is_gone_is_said_and_nothing_is_written_in_its_place
     async with house.dashboard() as (app, pilot):
         await look(app, pilot)
         await back_up(app, pilot)
-        away = house.backups.rename(house.backups.with_name("away"))
-        await pilot.press("R")
-        await until(pilot, lambda: "is gone or empty, and 1 backup" in " ".join(text_of(app).split()))
         await pilot.press("b")
         await until_question(pilot, app)
+        away = house.backups.rename(house.backups.with_name("away"))
         await pilot.press("y")
-        await until_done(pilot, app, "back up")
-        assert (last_job(app), house.backups.exists()) == (("back up", Phase.FAILED), False)
+        await until(pilot, lambda: last_job(app) == ("back up", Phase.FAILED))
+        await pilot.press("R")
+        await until(pilot, lambda: "is gone or empty, and 1 backup" in " ".join(text_of(app).split()))
+        jobs = len(app.backups.tasks.over)
+        await pilot.press("b")
+        await until(pilot, lambda: text_of(app).count(f"{house.backups} is gone") == 2)
+        assert (isinstance(app.screen, BackupsScreen), len(app.backups.tasks.over), house.backups.exists()) == (True, jobs, False)
         away.rename(house.backups)
         await pilot.press("R")
         await until(pilot, lambda: len(seen(app)) == 1)
@@ -550,6 +554,18 @@ async def test_no_next_try_is_promised_of_a_database_that_cannot_be_read(tmp_pat
             with pytest.raises(UnreadableError) as told:
                 await work
             assert ("next try" in told.value.hint, "no backup was made: run it again then" in told.value.hint) == (False, True)
+
+
+async def test_no_next_try_is_promised_of_a_restore_either(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    far = Target(TargetId("far"), Location("postgres", host="127.0.0.1", port=1, database="far"))
+    async with house.dashboard() as (app, _pilot):
+        desk = await app.backups.desk()
+        settings = desk.settings.of(Wish(format=Format.JSON))
+        made = await desk.create(house.targets[0], settings)
+        with pytest.raises(UnreadableError) as told:
+            await desk.plan_restore(far, made.backup, LoadRequest(database="far"))
+        assert ("next try" in told.value.hint, "nothing was restored: run it again then" in told.value.hint) == (False, True)
 
 
 async def test_half_a_backup_that_nobody_has_signed_counts_as_running_while_it_is_fresh(tmp_path: Path) -> None:

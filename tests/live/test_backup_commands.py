@@ -395,6 +395,9 @@ def test_a_folder_that_is_gone_is_a_fault_and_its_backups_are_not_forgotten(shop
     assert shop.backup("verify", "latest").code == 74
     refused = shop.backup("create", "shop")
     assert (refused.code, "--new-storage" in refused.err) == (74, True), refused.err
+    planned = shop.backup("create", "shop", "--dry-run")
+    assert (planned.code, planned.out, planned.err) == (74, "", refused.err)
+    assert shop.backup("create", "shop", "--dry-run", "--new-storage").code == 0
     assert shop.backup("prune").code == 74
     assert list(shop.backups.glob("*")) == []
     assert shop.backups.exists() is is_mount_point
@@ -413,6 +416,16 @@ def test_a_new_storage_is_made_by_an_explicit_act_alone(shop: Shop) -> None:
     assert len(shop.ids("verified")) == 1
     again = shop.backup("create", "shop", "--new-storage")
     assert (again.code, "forgotten" in again.err, len(shop.ids("verified"))) == (0, False, 2)
+
+
+def test_a_storage_that_nobody_knows_is_told(shop: Shop, tmp_path: Path) -> None:
+    shop.create()
+    ran = shop.backup("list", "--storage", str(tmp_path / "mistyped"))
+    assert (ran.code, "there is no folder" in ran.err, str(shop.backups) in ran.err) == (64, True, True), ran.err
+    (tmp_path / "bare").mkdir()
+    ran = shop.backup("list", "--storage", str(tmp_path / "bare"), "--json")
+    assert (ran.code, json.loads(ran.out)["backups"], "bare holds no backup" in ran.err) == (0, [], True), ran.err
+    assert "holds no backup" not in shop.backup("list", "--storage", str(shop.backups)).err
 
 
 def test_what_is_imported_into_a_folder_that_is_gone_needs_the_same_act(shop: Shop, tmp_path: Path) -> None:

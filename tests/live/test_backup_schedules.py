@@ -97,6 +97,14 @@ def test_a_schedule_is_kept_listed_run_and_removed(house: House) -> None:
     assert len(house.ids()) == 1
 
 
+def test_a_schedule_that_names_no_database_says_that_it_is_of_all(house: House) -> None:
+    ran = house.run("schedule", "*/5 * * * *", "-n", "often")
+    assert (ran.code, "often: all, here shop" in ran.out, "whoever runs it saves all" in ran.err) == (0, True, True), ran.err
+    house.run("schedule", "*/5 * * * *", "-n", "named", "-d", "shop")
+    rows = {row["name"]: row for row in json.loads(house.run("schedules", "--json").out)["schedules"]}
+    assert [rows[name]["all_databases"] for name in ("often", "named")] == [True, False]
+
+
 def test_a_schedule_of_another_configuration_is_left_to_who_has_its_targets(house: House, tmp_path: Path) -> None:
     assert house.run("schedule", "*/5 * * * *", "-n", "often", "-d", "shop").code == 0
     house.make_due("often", "*/5 * * * *")

@@ -22,6 +22,7 @@ def schedule_rows(configuration: Configuration, known: Timetable, now: float) ->
             schedule=one.expression,
             timezone=one.timezone,
             databases=one.targets,
+            all_databases=one.of_all,
             enabled=one.next_at is not None,
             origin=one.origin,
             next_at=utc_text(one.next_at) if one.next_at is not None else None,
@@ -45,7 +46,7 @@ def schedules_text(rows: Iterable[ScheduleRow], now: float) -> str:
         (
             row.name,
             f"{row.schedule}{f' {row.timezone}' if row.timezone else ''}",
-            ", ".join(row.databases),
+            _of(row),
             _until(row.next_at, now),
             _since(row.last_at, now),
             row.last_outcome,
@@ -58,8 +59,13 @@ def schedules_text(rows: Iterable[ScheduleRow], now: float) -> str:
 
 def scheduled_text(row: ScheduleRow) -> str:
     """One new schedule, for people."""
-    of = ", ".join(row.databases) or "no database yet"
-    return printable(f"{row.name}: {of}, {row.schedule}, next at {row.next_at or 'no time'}")
+    return printable(f"{row.name}: {_of(row)}, {row.schedule}, next at {row.next_at or 'no time'}")
+
+
+def _of(row: ScheduleRow) -> str:
+    """The databases of a schedule; of one that names none those that are configured here."""
+    names = ", ".join(row.databases)
+    return f"all, here {names or 'none yet'}" if row.all_databases else names
 
 
 def _until(text: str | None, now: float) -> str:
