@@ -49,10 +49,11 @@ class _Driver(aiomysql.Connection):  # type: ignore[misc]
     """The driver's connection: one statement at a time, TLS where it is wanted, and no password for whoever asks for it in the clear."""
 
     def __init__(self, place: Place, server: Server, database: str) -> None:
+        # First of all, because the driver looks at them when it is thrown away, also one that was never made whole.
+        self._reader: asyncio.StreamReader | None = None
+        self._writer: asyncio.StreamWriter | None = None
         # The driver writes a password in Latin-1; these signs are the bytes that other clients send.
         password = place.password.reveal().encode().decode("latin-1") if place.password is not None else ""
-        self._reader: asyncio.StreamReader | None
-        self._writer: asyncio.StreamWriter | None
         super().__init__(
             host=server.host,
             port=server.port,

@@ -35,7 +35,8 @@ class Worker:
     """A thread that applies transactions of a channel.
 
     `seconds` is the age of the transaction that it applies now, from its commit at the source, None where it applies none
-    or the server does not tell. `transaction` is that one, or the last one that it saw.
+    or the server does not tell. `transaction` is that one, or the last one that it saw. `idle_seconds` sums up all its waiting
+    for work, and says nothing of whether it works now.
     """
 
     channel: str
@@ -147,7 +148,7 @@ def _worker_details(workers: Sequence[Worker]) -> Iterable[tuple[str, Any]]:
     for worker in ordered[:_MOST_WORKERS]:
         words = ["" if worker.runs else "stopped", worker.transaction]
         words.append("" if worker.seconds is None else f"{format_duration(worker.seconds)} behind")
-        words.append("" if not worker.idle_seconds else f"idle for {format_duration(worker.idle_seconds)}")
+        words.append("" if not worker.idle_seconds else f"{format_duration(worker.idle_seconds)} idle in all")
         words.append("" if not worker.retries else f"{worker.retries:.0f} retries")
         yield f"worker {worker.name}", " ".join(filter(None, words)) or "idle"
     if len(ordered) > _MOST_WORKERS:

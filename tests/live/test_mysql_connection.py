@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -221,6 +222,16 @@ async def test_a_certificate_of_another_name_is_refused_only_where_names_are_che
         assert "another host name" in error.message
         async with asking(server.target(options=options.format("verify_ca"))) as session:
             assert (await session.facts()).encrypted
+
+
+async def test_a_client_certificate_that_is_of_no_use_is_an_error_and_leaves_nothing_behind(server: MysqlServer, tmp_path: Path) -> None:
+    good = issuer(tmp_path, "good")
+    mine, other = good.issue("mine"), good.issue("other")
+    for options in (f"ssl-cert={mine.certificate}&ssl-key={other.key}", f"ssl-cert={mine.certificate}"):
+        error = await refusal(_facts(server.target(options=options)))
+        assert error.reason is FailureCode.REFUSED
+        # An exception in what the collector throws away fails the test.
+        gc.collect()
 
 
 async def test_a_server_without_tls_gets_no_password_where_tls_is_required() -> None:

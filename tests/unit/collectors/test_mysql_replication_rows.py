@@ -203,6 +203,8 @@ def test_workers_are_read_from_both_families() -> None:
     row = {"channel": "", "worker": 4, "state": "ON", "transaction_id": "0-1-7", "seconds": None, "idle_seconds": 12}
     (worker,) = workers_of([row | {"retries": 0, "error_number": 0, "error_message": ""}])
     assert (worker.name, worker.runs, worker.transaction, worker.idle_seconds, worker.error) == ("4", True, "0-1-7", 12, "")
+    # A sum over its life: a worker that is busy has one, too.
+    assert dict(_peer(_channel(), worker).details)["worker 4"] == "0-1-7 12s idle in all"
 
 
 # Sets of transactions.

@@ -1,4 +1,4 @@
--- The workers of parallel replication; the server keeps no time of what they apply.
+-- The workers of parallel replication; the server keeps no time of what they apply. WORKER_IDLE_TIME is a sum since their start.
 SELECT /* aishell */
     CHANNEL_NAME AS channel,
     THREAD_ID AS worker,
