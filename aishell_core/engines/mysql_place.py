@@ -246,12 +246,17 @@ def _port(text: str) -> int:
 
 
 def _tls(policy: TlsPolicy, written: Mapping[str, str], filed: Mapping[str, str]) -> Tls:
-    """The URL's own mode, else the target's policy where it says more than the default, else that of the files."""
+    """The URL's own mode, else the target's policy where it says more than the default, else that of the files.
+
+    What the policy demands holds, whatever less the URL asks for.
+    """
     known = {**filed, **written}
     files = {name: _file(known, name) for name in ("ssl-ca", "ssl-cert", "ssl-key")}
-    mode = _mode(written)
+    demanded, mode = _POLICIES.get(policy), _mode(written)
     if mode is None:
-        mode = _POLICIES.get(policy) or _mode(filed)
+        mode = demanded or _mode(filed)
+    elif demanded is not None:
+        mode = max(mode, demanded, key=list(SslMode).index)
     if mode is None:
         # As the server's own clients have it: whoever names an issuer wants it checked.
         mode = SslMode.VERIFY_CA if files["ssl-ca"] else SslMode.PREFERRED

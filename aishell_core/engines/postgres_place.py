@@ -260,10 +260,15 @@ def _default_hosts(port: int) -> list[tuple[str, int]]:
 
 
 def _sslmode(policy: TlsPolicy, written: Mapping[str, str], known: Mapping[str, str]) -> SslMode:
-    """The URL's own mode, else the target's policy where it says more than the default, else service file and environment."""
+    """The URL's own mode, else the target's policy where it says more than the default, else service file and environment.
+
+    What the policy demands holds, whatever less the URL asks for.
+    """
+    demanded = SslMode.DISABLE if policy is TlsPolicy.OFF else SslMode(str(policy))
     if "sslmode" not in written and policy is not TlsPolicy.PREFER:
-        return SslMode.DISABLE if policy is TlsPolicy.OFF else SslMode(str(policy))
-    return _one_of(SslMode, known.get("sslmode") or "prefer", "sslmode")
+        return demanded
+    mode = _one_of(SslMode, known.get("sslmode") or "prefer", "sslmode")
+    return mode if demanded in {SslMode.DISABLE, SslMode.PREFER} else max(mode, demanded, key=list(SslMode).index)
 
 
 def _ssl_options(known: Mapping[str, str], home: Path) -> tuple[tuple[str, Secret], ...]:

@@ -80,10 +80,15 @@ def test_a_socket_is_named_with_its_port() -> None:
         ("postgresql://h", TlsPolicy.PREFER, {"PGSSLMODE": "require"}, SslMode.REQUIRE),
         ("postgresql://h", TlsPolicy.VERIFY_FULL, {"PGSSLMODE": "disable"}, SslMode.VERIFY_FULL),
         ("postgresql://h", TlsPolicy.OFF, {"PGSSLMODE": "require"}, SslMode.DISABLE),
-        ("postgresql://h?sslmode=allow", TlsPolicy.VERIFY_FULL, {"PGSSLMODE": "require"}, SslMode.ALLOW),
+        ("postgresql://h?sslmode=disable", TlsPolicy.REQUIRE, {}, SslMode.REQUIRE),
+        ("postgresql://h?sslmode=require", TlsPolicy.VERIFY_FULL, {}, SslMode.VERIFY_FULL),
+        ("postgresql://h?sslmode=verify-full", TlsPolicy.REQUIRE, {}, SslMode.VERIFY_FULL),
+        ("postgresql://h?sslmode=disable", TlsPolicy.PREFER, {}, SslMode.DISABLE),
+        ("postgresql://h?sslmode=allow", TlsPolicy.VERIFY_FULL, {"PGSSLMODE": "require"}, SslMode.VERIFY_FULL),
+        ("postgresql://h?sslmode=allow", TlsPolicy.OFF, {"PGSSLMODE": "require"}, SslMode.ALLOW),
     ],
 )
-def test_the_urls_own_mode_is_above_the_policy_and_that_above_the_environment(
+def test_of_the_urls_own_mode_and_the_policy_the_stricter_holds_and_both_are_above_the_environment(
     url: str, policy: TlsPolicy, environ: Mapping[str, str], mode: SslMode
 ) -> None:
     assert _place(url, environ, policy).sslmode is mode
