@@ -127,15 +127,15 @@ async def test_the_file_of_issuers_may_be_in_the_home_folder(secured: Secured, t
         assert "issuer that is not known" in (await refusal(session.facts())).message
 
 
-async def test_the_policy_of_the_target_holds_where_the_url_says_nothing(secured: Secured) -> None:
+async def test_the_policy_of_the_target_holds_where_the_url_says_nothing_or_less(secured: Secured) -> None:
     async with asking(at(secured.url(""), tls=TlsPolicy.OFF)) as session:
         assert await value(session, _ENCRYPTED) is False
     async with asking(at(secured.url(secured.root), tls=TlsPolicy.VERIFY_FULL)) as session:
         assert await value(session, _ENCRYPTED) is True
     async with asking(at(secured.url(secured.root, host="127.0.0.1"), tls=TlsPolicy.VERIFY_FULL)) as session:
         assert "another host name" in (await refusal(session.facts())).message
-    async with asking(at(secured.url("sslmode=disable"), tls=TlsPolicy.VERIFY_FULL)) as session:
-        assert await value(session, _ENCRYPTED) is False
+    async with asking(at(secured.url("sslmode=disable"), tls=TlsPolicy.REQUIRE)) as session:
+        assert await value(session, _ENCRYPTED) is True
     async with asking(at(secured.url("")), {"PGSSLMODE": "disable"}) as session:
         assert await value(session, _ENCRYPTED) is False
     async with asking(at(secured.url(""), tls=TlsPolicy.REQUIRE), {"PGSSLMODE": "disable"}) as session:
