@@ -31,6 +31,8 @@ _THREADS_SECONDS = 0.2
 _LATE_SHARE = 0.2
 _MOST_TRIES = 3
 _LEAST_SHARE = 0.5
+_AGAIN_SECONDS = 0.1
+"""How soon is asked again what refuses because an earlier call has not returned, where there is time once more."""
 _WHOLE = "target"
 INTEGRITY = "integrity"
 
@@ -212,7 +214,7 @@ class _Look:
 
         async def collected() -> Reading:
             began.set()
-            return await collector.collect(tier, self._plan.demand)
+            return await self._asked(collector, tier, is_again=whole > deadline)
 
         call = self._calls[tier] = asyncio.create_task(collected())
         # The others' work may come first.
@@ -235,6 +237,16 @@ class _Look:
             self._fail(tier, self._fault(part, error))
             return FailureCode.INTERNAL
         return None
+
+    async def _asked(self, collector: Collector, tier: Tier, *, is_again: bool) -> Reading:
+        """One reading; in time that is given once more, a call that an earlier one keeps waiting is made when that has returned."""
+        while True:
+            try:
+                return await collector.collect(tier, self._plan.demand)
+            except TargetError as error:
+                if not is_again or error.reason is not FailureCode.TIMEOUT:
+                    raise
+            await self._clock.sleep(_AGAIN_SECONDS)
 
     def _with_beside(self, reading: Reading) -> Reading:
         if reading.tier is not Tier.WARM:

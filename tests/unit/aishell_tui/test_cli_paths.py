@@ -57,7 +57,7 @@ def test_targets_that_cannot_be_read_do_not_take_the_others_down(work: Path, cap
     words = ("loop.db", "sqlite:///a%00b.db", "x" * 300 + ".db", "well.db")
     ran = run_here(capsys, "status", "--window", "0", "--json", *(word for name in words for word in ("-t", name)))
     states = {str(row["name"])[:7]: row["state"] for row in _rows(ran, "targets")}
-    assert (ran.code, states) == (2, {"loop.db": "critical", "a\0b.db": "unknown", "xxxxxxx": "critical", "well.db": "ok"})
+    assert (ran.code, states) == (2, {"loop.db": "critical", "a\0b.db": "unknown", "xxxxxxx": "critical", "well.db": "ok"}), ran.out
 
 
 def test_what_a_log_without_its_index_keeps_closed_is_not_called_working(work: Path, capsys: Capture) -> None:

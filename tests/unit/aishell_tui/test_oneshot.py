@@ -150,6 +150,30 @@ async def test_a_server_gets_another_deadline_where_this_program_used_it_up() ->
     assert view.assessment.severity is Severity.OK
 
 
+async def test_a_call_that_an_earlier_one_keeps_waiting_is_made_when_that_has_returned() -> None:
+    """A thread that a busy machine lets go on late refuses further calls meanwhile: asking once more means to wait for it."""
+
+    class Stuck(ScriptedCollector):
+        tries = 0
+
+        async def collect(self, tier: Tier, demand: Demand) -> Reading:
+            self.tries += 1
+            if self.tries == 1:
+                time.sleep(0.6)  # noqa: ASYNC251 - that nothing else goes on is what it is for
+                raise TargetError(FailureCode.TIMEOUT, "no answer within 1.8s")
+            if self.tries < 8:
+                raise TargetError(FailureCode.TIMEOUT, "an earlier read has not returned for 2s")
+            return await super().collect(tier, demand)
+
+    clock = FakeClock()
+    looking = asyncio.create_task(
+        look_at([_target("app")], LookPlan(window_seconds=0), lambda target, at: Stuck(target, at, Script()), clock)
+    )
+    await clock.advance(30.0)
+    (view,) = await looking
+    assert view.assessment.severity is Severity.OK, view.failures
+
+
 async def test_a_server_that_hangs_is_waited_for_no_longer_than_this_program_was_late() -> None:
     """Not for three whole deadlines, each of which a busy machine cuts short."""
 
