@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pymysql
 import pytest
@@ -11,6 +13,9 @@ import pytest
 from aishell_core.values import FailureCode, Session
 from tests.servers.mysql import MARIADB, MysqlServer, mysql
 from tests.servers.mysql_clients import Waiter, asking, look, refusal, session_of, sessions_by_id, until, waiters, watching
+
+_CHAPTER = re.compile(r"### To cancel and terminate\n(.*?)\n### ", re.DOTALL)
+_SQL = re.compile(r"```sql\n(.*?)```", re.DOTALL)
 
 ACCOUNTS = (
     "CREATE USER plain@'%' IDENTIFIED BY 'secret'",
@@ -138,6 +143,33 @@ async def test_a_managed_server_has_a_procedure_for_the_statement_too(server: My
     ended = running.exception(60)
     assert ended is None or isinstance(ended, pymysql.MySQLError)
     assert client.run("SELECT 7") == [(7,)]
+
+
+@pytest.fixture(scope="module", params=[MARIADB, "mariadb-11.4", "mysql-8.0"])
+def newest(request: pytest.FixtureRequest) -> Iterator[MysqlServer]:
+    with mysql(request.param) as running:
+        yield running
+
+
+@pytest.mark.parametrize("managed", [False, True])
+async def test_an_account_with_the_grants_of_the_page_and_no_others_may_act(newest: MysqlServer, managed: bool) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "mysql.md").read_text()
+    (chapter,) = _CHAPTER.findall(page)
+    account, mariadb, mysql_alone, procedures = ([line for line in block.splitlines() if line] for block in _SQL.findall(chapter))
+    if managed:
+        newest.execute(*(line for line in ACCOUNTS if line.startswith("CREATE PROCEDURE")))
+    newest.execute(*account, *(procedures if managed else mariadb if newest.mariadb else mysql_alone))
+    try:
+        with waiters(newest, 1) as (client,):
+            running = client.send("SELECT COUNT(*), SLEEP(120) FROM information_schema.COLLATIONS")
+            async with watching(newest.target(user="duty", password="a-third-password")) as collector:
+                await collector.cancel(await session_of(collector, client.client, "active"), 20.0)
+                running.exception(60)
+                assert client.run("SELECT 7") == [(7,)]
+                await collector.terminate(await session_of(collector, client.client), 20.0)
+            assert not _is_there(newest, client)
+    finally:
+        newest.execute("DROP USER duty@'%'")
 
 
 @pytest.fixture
