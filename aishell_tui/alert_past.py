@@ -36,6 +36,13 @@ def _traits(database: StateDatabase, loaded: Configuration, name: TargetId, sinc
     return Traits(name, engine, environment=spec.environment.value, tags=spec.tags)
 
 
+def configured_traits(loaded: Configuration) -> Iterator[Traits]:
+    """What the configured targets are, as far as the configuration says."""
+    for spec in (each.spec for each in loaded.targets):
+        engine = spec.url.location.engine if spec.url is not None and spec.url.obstacle is None else ""
+        yield Traits(TargetId(spec.name), engine, environment=spec.environment.value, tags=spec.tags)
+
+
 def _engines(database: StateDatabase, name: TargetId, since: float, until: float) -> Iterator[str]:
     """What the newest figures that there are say, some hours at a time."""
     end = until

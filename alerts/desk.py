@@ -26,6 +26,7 @@ from alerts.store import alert_rows, lease_rows, link_rows, silence_rows
 from alerts.store.codec import decode_alert
 from alerts.store.database import AlertStore, Fault, no_fault
 from alerts.store.spare import add_grown, add_members, carry_back, carry_over
+from alerts.variance import Comparison, Variance
 
 T = TypeVar("T")
 
@@ -71,6 +72,7 @@ class Look:
     """Silences that somebody has ended a short while ago."""
     taken: Taken | None = None
     standing: Standing | None = None
+    variance: Variance = field(default_factory=Variance)
 
 
 class Desk:
@@ -88,6 +90,7 @@ class Desk:
         self._failing_since: float | None = None
         self._tried_at = 0.0
         self._is_closed = False
+        self._comparison = Comparison(clock, holder=holder, boot=boot)
         self.note = ""
         """Why alerts are not kept on the disk although they are told, "" while they are."""
         self._known: tuple[int, Standing] | None = None
@@ -245,12 +248,20 @@ class Desk:
         store, lease = self._opened()
         fence, before = lease.fence, lease.holding
         if not lease.contend(claim):
-            return Look(is_evaluator=False, standing=self._standing(store))
+            return Look(is_evaluator=False, standing=self._standing(store), variance=self._compared(store, 0, claim))
         is_first = lease.fence != fence
         known, holding = Holding() if is_first else before, lease.holding
         others = self._alerts_of_others(store, lease)
         look = store.read(lambda connection: self._read(connection, known, holding, is_first=is_first), Look(is_evaluator=True))
-        return replace(look, holding=holding, fence=lease.fence, others=others)
+        return replace(look, holding=holding, fence=lease.fence, others=others, variance=self._compared(store, lease.fence, claim))
+
+    def _compared(self, store: AlertStore, fence: int, claim: Claim) -> Variance:
+        """What others have otherwise than this program; in memory there is nobody else, and a disk that takes nothing says nothing."""
+        if self._spare is not None:
+            return Variance()
+        with suppress(StateError):
+            return self._comparison.look(store, fence, claim)
+        return Variance()
 
     def _alerts_of_others(self, store: AlertStore, lease: Lease) -> tuple[Alert, ...]:
         """Read again only when something was written since, or targets have come or gone."""
@@ -296,6 +307,7 @@ class Desk:
             with suppress(StateError):
                 self._lease.give_back()
         if self._store is not None:
+            self._comparison.leave(self._store)
             self._store.close()
         self._store = self._lease = None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 
 from aishell_core.clock import Clock
 from aishell_core.state.codec import storable
@@ -27,6 +28,7 @@ from alerts.rules.book import RuleBook
 from alerts.store.lease_rows import ALL_TARGETS
 from alerts.timeline import ReadingTime, Tick, Timeline, moments_of
 from alerts.unsaved import Unsaved
+from alerts.wording import Wording, wording_of
 
 SETTLING_SECONDS = 60.0
 """So long after it began an evaluator makes nothing of missing figures."""
@@ -47,6 +49,7 @@ class Evaluator:
         self._names: frozenset[str] = frozenset()
         self._rules: Mapping[str, Rule] = {}
         self._own_rules: frozenset[str] = frozenset()
+        self._wording: Callable[[], Wording | None] = lambda: None
         self._gone: frozenset[str] = frozenset()
         self.has_rules = False
         """False before the first rule book: until then nothing is known of what an alert is."""
@@ -94,6 +97,7 @@ class Evaluator:
         self._names |= {rule.name for rule in book.rules}
         self._rules = {storable(rule.name): rule for rule in book.rules}
         self._own_rules = frozenset(self._rules)
+        self._wording = cache(lambda: wording_of(book.rules))
         self.judging.use(book.rules)
 
     def forget(self) -> None:
@@ -146,6 +150,7 @@ class Evaluator:
             frozenset(_share(alert) for alert in self.alerts.values()),
             self._own_rules if self.has_rules else None,
             targets_of,
+            self._wording,
         )
 
     def judge(self, look: Look) -> Callable[[], Evaluated]:
@@ -206,6 +211,11 @@ class Evaluator:
             others=look.others,
             silent={target: self._readings.wall_of(since) for target, since in self.judging.silent().items()},
         )
+
+    @property
+    def watched(self) -> int:
+        """How many targets this program reads."""
+        return len(self._traits())
 
     def lacking(self, found: Evaluation) -> tuple[str, ...]:
         """Rules of this program that whoever evaluates its targets does not have."""

@@ -8,6 +8,7 @@ where that has one alert alone, or one alone that fires.
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from fnmatch import fnmatchcase
 from aishell_core.clock import Clock
 from aishell_core.errors import UsageError
 from alerts.holding import Share
-from alerts.lease import TAKEN_AFTER_SECONDS
+from alerts.lease import is_alive
 from alerts.models import Acknowledgement, Alert, AlertChange, ChangeKind, Evidence, Fingerprint, Matcher, Phase, Silence
 from alerts.notify import group_rows
 from alerts.rule import Rule
@@ -26,6 +27,15 @@ from alerts.store import alert_rows, change_rows, lease_rows, silence_rows
 from alerts.store.database import AlertStore
 
 _SHORTEST_PREFIX = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """One who lives and evaluates: how many targets it has, and how many rules on targets of others that these do not have."""
+
+    holder: str
+    targets: int
+    rules: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +54,8 @@ class Evaluation:
     """By target, the rules of whoever lives and evaluates it, where that is known."""
     shares: frozenset[Share] = frozenset()
     """What others evaluate there besides."""
+    judges: tuple[Judge, ...] = ()
+    """All who live and evaluate, the one with most targets first."""
 
     def lacking(self, rules: Iterable[Rule], targets: Iterable[str]) -> tuple[str, ...]:
         """Which of these rules are not evaluated for some of these targets that they are for, because whoever has it goes by others."""
@@ -78,6 +90,14 @@ def standing(store: AlertStore, clock: Clock, boot: str) -> Standing:
         return Standing(found, silence_rows.load(connection, clock.now()), evaluation(connection, clock, boot))
 
     return store.read(read, Standing())
+
+
+def holders_text(holders: Iterable[str]) -> str:
+    """Those who evaluate, as people name them: process 12 on db1, of several the first and how many more."""
+    first, *others = dict.fromkeys(holders)
+    machine, _, rest = first.partition(":")
+    more = f" and {len(others)} more" if others else ""
+    return f"process {rest.partition(':')[0]} on {machine}{more}"
 
 
 def in_order(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
@@ -251,7 +271,7 @@ def _note_extension(connection: sqlite3.Connection, silence: Silence, by: str, n
 def evaluation(connection: sqlite3.Connection, clock: Clock, boot: str) -> Evaluation:
     """Who evaluates, by a look at an open database."""
     found = lease_rows.load(connection)
-    living = {judge.fence: judge for judge in found.judges if _is_alive(judge, clock, boot)}
+    living = {judge.fence: judge for judge in found.judges if is_alive(judge, clock, boot)}
     idle = [ward for ward in found.wards if ward.fence not in living and ward.target]
     active = alert_rows.active_targets(connection) if any(not ward.origin for ward in idle) else frozenset()
     unjudged = tuple(ward.target for ward in idle if ward.origin or ward.target in active)
@@ -261,13 +281,14 @@ def evaluation(connection: sqlite3.Connection, clock: Clock, boot: str) -> Evalu
         return Evaluation(evaluated_at=last, unjudged=unjudged)
     rules = {ward.target: found.rules[ward.fence] for ward in found.wards if ward.fence in living and ward.fence in found.rules}
     shares = frozenset(share for share, fence in found.shares.items() if fence in living)
-    return Evaluation(first.holder, first.evaluated_at, bool(living), unjudged, rules, shares)
+    return Evaluation(first.holder, first.evaluated_at, bool(living), unjudged, rules, shares, tuple(_judges(found, living)))
 
 
-def _is_alive(tenure: lease_rows.Tenure, clock: Clock, boot: str) -> bool:
-    """Whether somebody gave a sign of life; of another machine, or another start of this one, only the wall clock tells when."""
-    passed = clock.steady() - tenure.steady if tenure.boot == boot else clock.now() - tenure.at
-    return 0 <= passed < TAKEN_AFTER_SECONDS
+def _judges(found: lease_rows.Tenures, living: Mapping[int, lease_rows.Tenure]) -> list[Judge]:
+    targets = Counter(ward.fence for ward in found.wards if ward.target)
+    rules = Counter(fence for _rule, fence in {(rule, fence) for (_target, rule), fence in found.shares.items()})
+    judges = (Judge(judge.holder, targets[fence], rules[fence]) for fence, judge in living.items())
+    return sorted(judges, key=lambda judge: (-judge.targets, -judge.rules))
 
 
 _PHASES = {Phase.FIRING: 0, Phase.RECOVERING: 0, Phase.PENDING: 1, Phase.RESOLVED: 2}

@@ -35,6 +35,8 @@ from alerts.holding import Holding, Share
 from alerts.store import lease_rows
 from alerts.store.database import AlertStore
 from alerts.store.lease_rows import ALL_TARGETS, Tenure, Tenures, Ward
+from alerts.store.variant_rows import Variant
+from alerts.wording import Wording
 
 T = TypeVar("T")
 
@@ -68,6 +70,12 @@ def own_boot() -> str:
         return uuid.uuid4().hex
 
 
+def is_alive(sign: Tenure | Variant, clock: Clock, boot: str) -> bool:
+    """Whether somebody gave a sign of life; of another machine, or another start of this one, only the wall clock tells when."""
+    passed = clock.steady() - sign.steady if sign.boot == boot else clock.now() - sign.at
+    return 0 <= passed < TAKEN_AFTER_SECONDS
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """What a program could judge: the targets that it watches, by their names as they are stored.
@@ -83,6 +91,8 @@ class Claim:
     alive: frozenset[Share] = frozenset()
     rules: frozenset[str] | None = None
     targets_of: Callable[[str], frozenset[str]] = lambda _rule: frozenset()
+    wording: Callable[[], Wording | None] = lambda: None
+    """How the rules read; may take its time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from alerts.handling import Evaluation
 from alerts.models import Alert, AlertChange, Evidence, Fingerprint, Silence, Traits
 from alerts.notify.models import Routes
 from alerts.rules.book import BrokenRule, RuleBook
+from alerts.variance import Variance
 
 T = TypeVar("T")
 
@@ -67,6 +68,14 @@ MakeTeller = Callable[[Transact, Callable[[], bool]], Teller]
 
 
 @dataclass(frozen=True, slots=True)
+class Company:
+    """What this program has to do with the others on its state: how many targets it watches, and which rules others have otherwise."""
+
+    watched: int = 0
+    variance: Variance = field(default_factory=Variance)
+
+
+@dataclass(frozen=True, slots=True)
 class AlertsView:
     """Alerts as a screen shows them. Without an evaluation that is alive nobody watches; `note` says what is wrong besides."""
 
@@ -82,6 +91,8 @@ class AlertsView:
 
     is_ready: bool = True
     """False at a start, before rules were read and judged for the first time: nothing is known then of who evaluates, and of what."""
+
+    company: Company = Company()
 
     @property
     def broken(self) -> tuple[BrokenRule, ...]:

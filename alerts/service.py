@@ -35,9 +35,9 @@ from alerts.models import Alert, AlertChange, Attempt, Evidence, Fingerprint, Ma
 from alerts.notify import outbox
 from alerts.notify.models import ChannelState
 from alerts.pace import INTERVAL_SECONDS, Pace
-from alerts.ports import AlertsView, EvidenceSource, MakeTeller, RuleSource, TraitsSource
+from alerts.ports import AlertsView, Company, EvidenceSource, MakeTeller, RuleSource, TraitsSource
 from alerts.rules.book import RuleBook
-from alerts.store import change_rows, silence_rows
+from alerts.store import change_rows, silence_rows, variant_rows
 from alerts.store.database import AlertStore, Fault, no_fault
 
 T = TypeVar("T")
@@ -105,13 +105,16 @@ class AlertService:
             found = look.standing
             lacking = own.lacking(found.evaluation)
             known = found.alerts, found.silences, found.evaluation
-            return AlertsView(self._clock.now(), *known, False, own.book, self._note, lacking, own.has_rules)
-        evaluation = Evaluation(self._desk.holder, own.now or None, own.now > 0, look.evaluation.unjudged)
+            company = Company(own.watched, look.variance)
+            return AlertsView(self._clock.now(), *known, False, own.book, self._note, lacking, own.has_rules, company)
+        judges = look.evaluation.judges
+        evaluation = Evaluation(self._desk.holder, own.now or None, own.now > 0, look.evaluation.unjudged, judges=judges)
         note = self._note or self._desk.note or self._teller.trouble
         alerts = in_order([*own.alerts.values(), *look.others, *look.of_channels])
         is_ready = bool(own.has_rules and (own.now or note))
         lacking = own.lacking(look.evaluation)
-        return AlertsView(own.now, alerts, look.silences, evaluation, self._desk.is_claimed, own.book, note, lacking, is_ready)
+        company = Company(own.watched, look.variance)
+        return AlertsView(own.now, alerts, look.silences, evaluation, self._desk.is_claimed, own.book, note, lacking, is_ready, company)
 
     async def acknowledge(self, name: str, owner: str, note: str = "") -> Alert:
         """Take an alert on, by its fingerprint or rule; raises UsageError and StateError."""
@@ -296,6 +299,7 @@ class AlertService:
     def _prune(self, connection: sqlite3.Connection, now: float) -> None:
         if self._pruned_at is None or abs(now - self._pruned_at) >= _PRUNE_SECONDS:
             change_rows.prune(connection, now)
+            variant_rows.prune(connection, now - _PRUNE_SECONDS)
             silence_rows.prune(connection, now)
             self._pruned_at = now
 

@@ -35,6 +35,15 @@ class AlertRow:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgeRow:
+    """One of those who evaluate."""
+
+    holder: str = field(metadata=doc("machine:process:digits of the program"))
+    targets: int = field(metadata=doc("how many targets are its share"))
+    rules: int = field(metadata=doc("how many rules it evaluates on targets of others, which these do not have"))
+
+
+@dataclass(frozen=True, slots=True)
 class EvaluationRow:
     """Who evaluates alerts."""
 
@@ -42,8 +51,13 @@ class EvaluationRow:
     holder: str = field(metadata=doc("machine:process:digits of the program that does, or did last; may be empty"))
     evaluated_at: str | None = field(metadata=doc("the last evaluation that was written down, UTC"))
     unjudged: tuple[str, ...] = field(metadata=doc("targets that nobody evaluates now: their alerts stand as they were left"))
+    judges: tuple[JudgeRow, ...] = field(default=(), metadata=doc("all who evaluate now, with their shares, the largest first"))
     unjudged_rules: tuple[str, ...] = field(
         default=(), metadata=doc("rules of the configuration here that whoever evaluates its targets now does not go by")
+    )
+    overruled_rules: tuple[str, ...] = field(
+        default=(),
+        metadata=doc("rules of the configuration here that whoever evaluates their targets now has under their names with another content"),
     )
 
 

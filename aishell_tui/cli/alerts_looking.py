@@ -90,7 +90,7 @@ def list_alerts(
     """
     import time
 
-    from aishell_tui.cli.alert_names import check_target
+    from aishell_tui.cli.alert_names import check_target, own_rules
     from aishell_tui.cli.reports.alerts import alerts_report, alerts_text, state_of
     from aishell_tui.cli.reports.looked import exit_code
 
@@ -98,34 +98,12 @@ def list_alerts(
     with closing(_store()) as store:
         check_target(store, target, choice(context))
         found = _standing(store)
+        own = own_rules(store, found.evaluation, choice(context))
     shown = tuple(each for each in found.alerts if each.level.rank >= least and target in ("", each.key.target))
     now = time.time()
-    lacking = _lacking(found) if found.evaluation.rules else ()
     found = replace(found, alerts=shown)
-    say(to_json(alerts_report(found, shown, now, lacking)) if json else alerts_text(found, shown, now, lacking))
+    say(to_json(alerts_report(found, shown, now, own)) if json else alerts_text(found, shown, now, own))
     return exit_code(state_of(found))
-
-
-def _lacking(found: Standing) -> tuple[str, ...]:
-    """Rules of the configuration here that whoever evaluates its targets does not have; none where it cannot be read."""
-    import os
-    from pathlib import Path
-
-    from aishell_core.errors import AishellError
-    from aishell_core.state.codec import storable
-    from aishell_tui.config.alert_rules import read_rule_book
-    from aishell_tui.config.load import load_config
-    from aishell_tui.config.locate import is_nothing_configured
-    from aishell_tui.places import find_places
-
-    # Without a configuration the rules are those that ship, and everybody has them.
-    if is_nothing_configured(find_places(), Path.cwd(), os.environ):
-        return ()
-    try:
-        book = read_rule_book(load_config(None), with_secrets=False)
-    except AishellError:
-        return ()
-    return found.evaluation.lacking(book.rules, map(storable, book.settings.configured))
 
 
 def _level(word: str) -> int:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from aishell_core.documents.problems import Problem
 from aishell_core.units import format_counted, format_duration, format_value
 from aishell_core.values import Severity, TargetId, Unit
+from aishell_tui.alert_company import evaluator_text, nobody_text, variance_texts
 from aishell_tui.alert_news import LEVEL_WORDS, SEVERITIES, alert_words, firing, level_counts
 from aishell_tui.text import moment_text
 from alerts.models import Alert, Attempt, Fingerprint, Health, Phase, Silence
@@ -38,7 +39,6 @@ COLUMNS: tuple[Column, ...] = (
 )
 WIDE_CELLS = 120
 _WIDER = {"target": 20, "value": 9, "limit": 9, "owner": 14, "told": 14}
-_UNJUDGED_NAMED = 3
 _IN_NOTE = frozenset({"labels", "owner", "told"})
 _COMMON = frozenset({"alertname", "target", "engine", "role", "environment", "severity"})
 
@@ -240,29 +240,6 @@ def alerts_heading(view: AlertsView | None, note: str = "", targets: Collection[
     return Heading("alerts", (*counts, (rules, "label"), (broken, "warning")), evaluator_text(view), nobody_text(view))
 
 
-def evaluator_text(view: AlertsView) -> str:
-    """Who evaluates."""
-    if view.is_evaluator:
-        return "evaluated here"
-    machine, _, rest = view.evaluation.holder.partition(":")
-    return f"evaluated by process {rest.partition(':')[0]} on {machine}" if machine else "evaluated here"
-
-
-def nobody_text(view: AlertsView) -> str:
-    """That nobody evaluates, or which targets nobody does, "" while all are evaluated."""
-    if not view.evaluation.is_alive:
-        return "nobody evaluates the rules"
-    return "; ".join(filter(None, (unjudged_text(view.evaluation.unjudged), unjudged_text(view.unjudged_rules))))
-
-
-def unjudged_text(targets: Sequence[str]) -> str:
-    """Which targets, or rules, nobody evaluates, "" for none: their alerts stand as they were left."""
-    if not targets:
-        return ""
-    more = f" and {len(targets) - _UNJUDGED_NAMED} more" if len(targets) > _UNJUDGED_NAMED else ""
-    return f"nobody evaluates {', '.join(targets[:_UNJUDGED_NAMED])}{more}"
-
-
 def channels_text(states: Iterable[ChannelState]) -> str:
     """Which channels do not take messages, and how many messages were given up, in one line; "" while all is well."""
     failing = [
@@ -279,10 +256,10 @@ def trouble_text(view: AlertsView, states: Iterable[ChannelState] = ()) -> str:
         return view.note
     if lost := channels_text(states):
         return lost
-    wrong = [*view.book.faults, *view.book.warnings]
+    wrong: list[str] = [*(each.line_text for each in (*view.book.faults, *view.book.warnings)), *variance_texts(view)]
     if not wrong:
         return ""
-    return wrong[0].line_text + (f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else "")
+    return wrong[0] + (f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else "")
 
 
 def empty_text(view: AlertsView | None, book: RuleBook | None) -> str:

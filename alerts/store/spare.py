@@ -16,7 +16,7 @@ _FAMILIES = ("alert", "notice")
 _GROWING = {"alert_change": "id", "notice_attempt": "id", "alert_evidence": ""}
 """By table, the column that numbers its rows, if any."""
 _SILENCES = "alert_silence"
-_LEASES = frozenset({"alert_judge", "alert_ward", "alert_share"})
+_LEASES = frozenset({"alert_judge", "alert_ward", "alert_share", "alert_variant"})
 _PARTED = frozenset({"alert", "alert_link"})
 """The tables of which each program that evaluates has rows of its own: those of its targets."""
 _BY_RULE = frozenset({"alert"})

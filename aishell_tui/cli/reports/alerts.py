@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from aishell_core.units import format_counted, format_duration
 from aishell_core.values import Severity, worst
@@ -17,13 +17,14 @@ from aishell_tui.cli.alert_shapes import (
     EvaluationRow,
     EvidenceRow,
     FigureRow,
+    JudgeRow,
     SilenceRow,
     StepRow,
 )
 from aishell_tui.cli.encode import utc_text
 from aishell_tui.cli.terminal import printable, record_table
 from alerts.annotations import command_for, facts_of
-from alerts.handling import Evaluation, Standing
+from alerts.handling import Evaluation, Standing, holders_text
 from alerts.models import Alert, AlertChange, Attempt, Evidence, Level, Phase, Silence
 from alerts.notify.group_rows import OWN_PREFIX
 from alerts.notify.text import value_text
@@ -37,6 +38,17 @@ _NAMED = 10
 _LIST = ("LEVEL", "STATE", "FOR", "ALERT", "TARGET", "VALUE", "OWNER", "ID")
 _HISTORY = ("TIME", "WHAT", "LEVEL", "ALERT", "TARGET", "VALUE", "WHY", "ID")
 _SEVERITIES = {Level.INFO: Severity.OK, Level.WARNING: Severity.WARNING, Level.CRITICAL: Severity.CRITICAL}
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRules:
+    """What is not in force of the rules that are configured here: those that nobody evaluates, and those that a holder has otherwise."""
+
+    lacking: tuple[str, ...] = ()
+    overruled: Mapping[str, str] = field(default_factory=dict)
+
+
+ALL_IN_FORCE = OwnRules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +69,17 @@ def state_of(standing: Standing) -> Severity:
     return worst([*told, *([] if standing.evaluation.is_alive and not standing.evaluation.unjudged else [Severity.UNKNOWN])])
 
 
-def alerts_report(standing: Standing, shown: Iterable[Alert], now: float, lacking: tuple[str, ...] = ()) -> AlertsReport:
-    """The alerts as scripts get them; `lacking` are rules that nobody evaluates."""
+def alerts_report(standing: Standing, shown: Iterable[Alert], now: float, own: OwnRules = ALL_IN_FORCE) -> AlertsReport:
+    """The alerts as scripts get them."""
     silences = tuple(silence_row(each, now) for each in standing.silences)
     state = state_of(standing).value
-    return AlertsReport(
-        utc_text(now), replace(_evaluation(standing.evaluation), unjudged_rules=lacking), state, tuple(map(alert_row, shown)), silences
-    )
+    evaluation = replace(_evaluation(standing.evaluation), unjudged_rules=own.lacking, overruled_rules=tuple(own.overruled))
+    return AlertsReport(utc_text(now), evaluation, state, tuple(map(alert_row, shown)), silences)
 
 
 def _evaluation(found: Evaluation) -> EvaluationRow:
-    return EvaluationRow(found.is_alive, found.holder, _moment(found.evaluated_at), found.unjudged)
+    judges = tuple(JudgeRow(each.holder, each.targets, each.rules) for each in found.judges)
+    return EvaluationRow(found.is_alive, found.holder, _moment(found.evaluated_at), found.unjudged, judges)
 
 
 def _moment(at: float | None) -> str | None:
@@ -115,8 +127,8 @@ def silence_row(silence: Silence, now: float) -> SilenceRow:
     )
 
 
-def alerts_text(standing: Standing, shown: Sequence[Alert], now: float, lacking: Sequence[str] = ()) -> str:
-    """The alerts as people get them, who evaluates, and which rules nobody does (`lacking`)."""
+def alerts_text(standing: Standing, shown: Sequence[Alert], now: float, own: OwnRules = ALL_IN_FORCE) -> str:
+    """The alerts as people get them, who evaluates, and what is in force of the rules that are configured here."""
     lines, unjudged = [], frozenset(standing.evaluation.unjudged)
     if shown:
         cells = (_cells(each, now, is_judged=each.key.target not in unjudged) for each in shown)
@@ -129,12 +141,17 @@ def alerts_text(standing: Standing, shown: Sequence[Alert], now: float, lacking:
     if any(is_left(each, standing.evaluation) for each in shown):
         lines.append("unjudged: as it was left, since nobody evaluates its target; nobody is reminded of it, and it does not end")
     lines.append(evaluation_text(standing.evaluation, now))
-    if lacking:
-        more = f" and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else ""
-        named = ", ".join(lacking[:_NAMED])
+    if own.lacking:
         why = "whoever has their targets does not go by this configuration; a dashboard with it would"
-        lines.append(printable(f"nobody evaluates the rules {named}{more}: {why}"))
+        lines.append(printable(f"nobody evaluates the rules {_named(own.lacking)}: {why}"))
+    if own.overruled:
+        who = holders_text(own.overruled.values())
+        lines.append(printable(f"in force as {who} has them, and not as configured here: {_named(tuple(own.overruled))}"))
     return "\n".join(lines)
+
+
+def _named(rules: Sequence[str]) -> str:
+    return ", ".join(rules[:_NAMED]) + (f" and {len(rules) - _NAMED} more" if len(rules) > _NAMED else "")
 
 
 def is_left(alert: Alert, found: Evaluation) -> bool:
@@ -190,10 +207,25 @@ def evaluation_text(found: Evaluation, now: float) -> str:
     if not found.is_alive:
         before = f"; the last evaluation was{last}" if last else ""
         return f"nobody evaluates alerts now, and nobody is told: open a dashboard{before}"
-    machine, _, rest = found.holder.partition(":")
-    by = f"evaluated by process {rest.partition(':')[0]} on {machine}{f',{last}' if last else ''}"
+    by = f"evaluated by {_judges_text(found)}{f',{last}' if last else ''}"
     lost = f"\nnobody evaluates {', '.join(found.unjudged)} now: open a dashboard with it" if found.unjudged else ""
     return "\n".join(printable(line) for line in f"{by}{lost}".splitlines())
+
+
+def _judges_text(found: Evaluation) -> str:
+    """Those who evaluate, of several each with what is its share."""
+    if len(found.judges) < 2:
+        return holders_text([found.holder])
+    shares = (
+        (
+            judge.holder,
+            (format_counted(judge.targets, "target") if judge.targets else "", format_counted(judge.rules, "rule") if judge.rules else ""),
+        )
+        for judge in found.judges
+    )
+    return " and ".join(
+        f"{holders_text([holder])} ({' and '.join(filter(None, share)) or 'figures across all targets'})" for holder, share in shares
+    )
 
 
 def history_report(changes: Sequence[AlertChange], since: float, until: float, *, is_truncated: bool) -> AlertHistoryReport:

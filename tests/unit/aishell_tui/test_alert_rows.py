@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from aishell_core.values import Severity
+from aishell_tui.alert_company import nobody_text
 from aishell_tui.cli.reports.alert_details import alert_text
-from aishell_tui.cli.reports.alerts import Known, alerts_text, state_of, state_text
+from aishell_tui.cli.reports.alerts import Known, OwnRules, alerts_text, state_of, state_text
 from aishell_tui.screens.alert_lines import AlertFile, file_lines
 from aishell_tui.screens.alert_rows import (
     AlertRows,
@@ -16,7 +17,6 @@ from aishell_tui.screens.alert_rows import (
     empty_text,
     last_tries,
     lasted_seconds,
-    nobody_text,
 )
 from alerts.handling import Evaluation, Standing
 from alerts.models import Alert, Attempt, Phase
@@ -139,7 +139,7 @@ def test_list_and_screen_name_the_rules_that_nobody_evaluates() -> None:
     assert evaluation.lacking(rules, ("new",)) == ()
     assert nobody_text(AlertsView(evaluation=evaluation, unjudged_rules=("p1", "p2"))) == "nobody evaluates p1, p2"
     standing = Standing((ALERT,), evaluation=evaluation)
-    assert "nobody evaluates the rules p1, p2" in alerts_text(standing, (ALERT,), NOW, ("p1", "p2"))
+    assert "nobody evaluates the rules p1, p2" in alerts_text(standing, (ALERT,), NOW, OwnRules(("p1", "p2")))
 
 
 def test_an_alert_outside_of_its_hours_is_told_from_one_that_somebody_has_silenced() -> None:

@@ -86,3 +86,25 @@ async def test_what_can_be_meant_is_told_nothing(station: Station, capsys: Captu
     ):
         ran = run_here(capsys, "alerts", "silence", *words, "--for", "1h")
         assert (ran.code, ran.err) == (0, ""), words
+
+
+async def test_the_list_says_which_rules_are_in_force_otherwise_than_configured_here_and_who_has_which_share(
+    aishell_home: Path, capsys: Capture
+) -> None:
+    clock, held = FakeClock(time.time() - 3), usage_rule()
+    first = Station(aishell_home / "state", held, clock=clock, holder="db1:11:ab")
+    second = Station(aishell_home / "state", held, clock=clock, targets=("orders", "stock"), holder="db1:12:ab")
+    await first.watch(1, orders=0.5)
+    await second.watch(1, orders=0.5, stock=0.5)
+    rule = "{name: pool_full, condition: pool.usage > 50%, targets: {engine: pgbouncer}}"
+    config = "targets: [{name: orders, url: pgbouncer://db1/pgbouncer}]\nalerts: {builtin: [], rules: [%s]}\n"
+    (aishell_home / "config.yaml").write_text(config % rule)
+    ran = run_here(capsys, "alerts", "list")
+    assert "evaluated by process 11 on db1 (1 target) and process 12 on db1 (1 target)" in ran.out
+    assert "in force as process 11 on db1 has them, and not as configured here: pool_full" in ran.out
+    evaluation = run_here(capsys, "alerts", "list", "--json").json()["evaluation"]
+    assert isinstance(evaluation, dict)
+    assert evaluation["overruled_rules"] == ["pool_full"]
+    assert evaluation["judges"] == [{"holder": f"db1:{each}:ab", "targets": 1, "rules": 0} for each in (11, 12)]
+    (aishell_home / "config.yaml").write_text(config % rule.replace("pool_full", "pool_elsewhere"))
+    assert run_here(capsys, "alerts", "list", "--json").json()["evaluation"]["overruled_rules"] == []  # type: ignore[index,call-overload]
