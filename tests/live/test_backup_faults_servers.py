@@ -6,6 +6,7 @@ them in all ways in `make soak`.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ from tests.servers.redis_backups import AT_ONCE
 from tests.unit.aishell_ops.backups.faulty_starts import Way
 
 _MEMORY = Path("/dev/shm")
+_ARCHIVE = Path(__file__).parents[1] / "data" / "mongodb" / "mongodump" / "notes.archive"
 
 
 @pytest.fixture(scope="module", params=["postgres", "mariadb"])
@@ -74,6 +76,15 @@ def homes(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, Path]]:
     yield folder / "home", scratch
     shutil.rmtree(folder)
     shutil.rmtree(scratch, ignore_errors=True)
+
+
+@pytest.fixture
+def dumper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mongodump that gives what one gave of the rows that are saved."""
+    program = tmp_path / "mongodump"
+    program.write_text(f"#!/bin/sh\nif [ \"$1\" = --version ]; then echo 'mongodump version: 100.9.4'; else cat {_ARCHIVE}; fi\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
 
 
 CREATE = ("create", "shop")
@@ -157,6 +168,19 @@ def test_every_call_with_redis(keys: Subject, homes: tuple[Path, Path], name: st
 
 @pytest.mark.parametrize(("name", "stride"), [("create", 3), ("verify", 3), ("test", 4), ("restore", 3), ("restore-beside", 3)])
 def test_a_call_of_the_storage_that_fails_with_mongodb(documents: Subject, homes: tuple[Path, Path], name: str, stride: int) -> None:
+    _expect(Sweep(World(*homes, documents, documents), CASES[name]).problems_of_storage(stride))
+
+
+@pytest.mark.parametrize("way", Way)
+def test_a_mongodump_that_fails(documents: Subject, homes: tuple[Path, Path], dumper: None, way: Way) -> None:
+    """MongoDB is restored without a program: only a backup starts one, and where it is installed."""
+    _expect(Sweep(World(*homes, documents, documents), CASES["create"]).problems_of_programs((way,)))
+
+
+@pytest.mark.parametrize(("name", "stride"), [("create", 4), ("restore", 3)])
+def test_a_call_of_the_storage_that_fails_with_an_archive_of_mongodump(
+    documents: Subject, homes: tuple[Path, Path], dumper: None, name: str, stride: int
+) -> None:
     _expect(Sweep(World(*homes, documents, documents), CASES[name]).problems_of_storage(stride))
 
 

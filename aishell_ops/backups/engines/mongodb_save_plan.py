@@ -198,8 +198,10 @@ _SHELL = 'fs.readFileSync("definitions.json","utf8").trim().split("\\n").map(l =
 
 def _recovery(contents: Contents, dumper: Dumper | None) -> tuple[str, ...]:
     if dumper is not None:
-        pattern = contents.database.replace("\\", "\\\\").replace("*", "\\*") + ".*"
-        return (f"mongorestore --archive={ARCHIVE} --nsInclude={quote(pattern)}    # --uri names the server",)
+        # What stands for any name, also without --nsInclude, matches none with a line's end in it: those are named.
+        odd = [_pattern(f"{contents.database}.{name}") for name in contents.names if "\n" in name]
+        patterns = " ".join(f"--nsInclude={_printed(each)}" for each in (f"{_pattern(contents.database)}.*", *odd))
+        return (f"mongorestore --archive={ARCHIVE} {patterns}    # --uri names the server",)
     name = _word(contents.database)
     shell = f"mongosh {quote('mongodb://localhost/' + percent(contents.database, safe=''))} --eval"
     loads = tuple(_import(contents.database, collection, file) for collection, file in files_of(contents.collections).items())
@@ -210,6 +212,20 @@ def _recovery(contents: Contents, dumper: Dumper | None) -> tuple[str, ...]:
         '# (a line that begins with {"$bson" holds a document\'s bytes, which mongoimport does not read and the line of Python does)',
         f"# {shell} '{_SHELL}.forEach(d => d.indexes && db.runCommand(d.indexes))'",
     )
+
+
+def _pattern(name: str) -> str:
+    """A name as mongorestore's patterns take it."""
+    return name.replace("\\", "\\\\").replace("*", "\\*")
+
+
+def _printed(text: str) -> str:
+    """A text as a word of any shell, on one line whatever is in it."""
+    if text.isprintable():
+        return quote(text)
+    escaped = text.replace("\\", "\\\\")
+    told = "".join(sign if sign.isprintable() else "".join(f"\\0{byte:03o}" for byte in sign.encode()) for sign in escaped)
+    return f"\"$(printf '%b' {quote(told)})\""
 
 
 def _import(database: str, collection: str, file: str) -> str:

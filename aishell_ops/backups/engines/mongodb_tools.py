@@ -1,7 +1,7 @@
 """mongodump: whether it is here, whether it fits the server, and how it is told what to save without a password to be seen.
 
-The tools of MongoDB are in no package that the tests could install: the options and the archive were tried with a build of their source,
-and the tests go by what that had written.
+The tools of MongoDB are in no package that every machine could install: the tests go by what a build of their source had written, and run
+them where they are installed.
 https://www.mongodb.com/docs/database-tools/mongodump/
 """
 
