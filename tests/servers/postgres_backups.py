@@ -55,12 +55,16 @@ class Bench:
         order = Order(target, SaveRequest(**request), recipe=recipe or Recipe(), proof=proof)  # type: ignore[arg-type]
         return await take(self.engine, self.repository, order, CLOCK, tell=tell)
 
-    async def plan(self, backup: Backup, keys: Keys | None = None, **request: object) -> tuple[RestoreOrder, LoadPlan]:
-        order = RestoreOrder(self.server.target("pg", database="shop"), LoadRequest(**request), keys)  # type: ignore[arg-type]
+    async def plan(
+        self, backup: Backup, keys: Keys | None = None, user: str = "postgres", **request: object
+    ) -> tuple[RestoreOrder, LoadPlan]:
+        order = RestoreOrder(self.server.target("pg", database="shop", user=user), LoadRequest(**request), keys)  # type: ignore[arg-type]
         return order, await plan_restore(self.engine, backup, order)
 
-    async def restore(self, backup: Backup, keys: Keys | None = None, tell: Tell = nobody, **request: object) -> Restored:
-        order, plan = await self.plan(backup, keys, **request)
+    async def restore(
+        self, backup: Backup, keys: Keys | None = None, tell: Tell = nobody, user: str = "postgres", **request: object
+    ) -> Restored:
+        order, plan = await self.plan(backup, keys, user, **request)
         return await restore(self.engine, self.repository, self.spot(backup), backup, order, plan, CLOCK, tell=tell)
 
     async def test(self, backup: Backup, keys: Keys | None = None, tell: Tell = nobody) -> Drill:

@@ -12,6 +12,7 @@ from aishell_core.engines.postgres_errors import PostgresError, quoted
 from aishell_core.engines.postgres_held import HeldConnection, held_connection
 from aishell_core.targets import Target
 from aishell_core.values import FailureCode
+from aishell_ops.backups.engines import postgres_rights as rights
 from aishell_ops.backups.engines.contract import LoadPlan
 from aishell_ops.backups.engines.postgres_properties import creation, dressing
 from aishell_ops.backups.models import Manifest, Source
@@ -26,6 +27,8 @@ _KNOWN_ROLES = "SELECT /* aishell */ rolname AS role FROM pg_roles"
 _THERE = "SELECT /* aishell */ FROM pg_database WHERE datname = $1"
 _END_SESSIONS = (
     "SELECT /* aishell */ count(pg_terminate_backend(pid)) AS count FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()"
+    # The server ends those itself where they are in the way, and lets superusers alone end them otherwise.
+    " AND backend_type <> 'autovacuum worker'"
 )
 _SPACES = "SELECT /* aishell */ spcname AS name FROM pg_tablespace"
 _TEMPLATE = "SELECT /* aishell */ datistemplate AS template FROM pg_database WHERE datname = $1"
@@ -114,7 +117,13 @@ async def drop(connection: HeldConnection, name: str) -> None:
     await connection.fetch(_END_SESSIONS, (name,))
     if any(row["template"] for row in await connection.fetch(_TEMPLATE, (name,))):
         await connection.execute(f"ALTER DATABASE {quoted(name)} IS_TEMPLATE false")
-    await connection.execute(f"DROP DATABASE IF EXISTS {quoted(name)} WITH (FORCE)")
+    try:
+        await connection.execute(f"DROP DATABASE IF EXISTS {quoted(name)} WITH (FORCE)")
+    except PostgresError as error:
+        if error.reason is not FailureCode.PRIVILEGE:
+            raise
+        # Somebody is in it whom this account may not end by force: the server waits for autovacuum, and for those who are leaving.
+        await connection.execute(f"DROP DATABASE IF EXISTS {quoted(name)}")
 
 
 async def publish(connection: HeldConnection, plan: LoadPlan, manifest: Manifest) -> None:
@@ -145,7 +154,8 @@ async def publish(connection: HeldConnection, plan: LoadPlan, manifest: Manifest
 async def _dress(connection: HeldConnection, name: str, manifest: Manifest) -> None:
     """Give a database what a dump does not hold of the saved one, as far as its roles are here."""
     roles = {str(row["role"]) for row in await connection.fetch(_KNOWN_ROLES)}
-    for statement in dressing(name, dict(manifest.annotations), roles):
+    known, _ = await rights.settable(connection, dict(manifest.annotations))
+    for statement in dressing(name, known, roles):
         await connection.execute(statement)
 
 

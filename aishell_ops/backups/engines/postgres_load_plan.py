@@ -14,6 +14,7 @@ from aishell_core.engines.postgres_held import HeldConnection, held_connection
 from aishell_core.targets import Target
 from aishell_core.units import format_bytes, format_counted
 from aishell_ops.backups.engines import postgres_databases as databases
+from aishell_ops.backups.engines import postgres_rights as rights
 from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest
 from aishell_ops.backups.engines.postgres_proofs import TABLES, qualified
 from aishell_ops.backups.models import Format, Manifest, ProofLevel, Tool
@@ -46,6 +47,9 @@ async def plan_load(connection: HeldConnection, manifest: Manifest, request: Loa
         obstacles.append(f"the name {name} is too long for a database")
     if free is not None and free < manifest.plain_bytes:
         obstacles.append(f"the server's disk has {format_bytes(free)} of room, and {format_bytes(manifest.plain_bytes)} are needed")
+    missing = await databases.missing_roles(connection, manifest)
+    obstacles += await rights.obstacles(connection, manifest, name, replaces=whole is not None, bare=bool(missing))
+    _, unset = await rights.settable(connection, dict(manifest.annotations))
     return LoadPlan(
         request,
         name,
@@ -53,7 +57,7 @@ async def plan_load(connection: HeldConnection, manifest: Manifest, request: Loa
         writes=(f"the database {name}",),
         losses=_losses(name, whole) if whole else (),
         obstacles=tuple(obstacles),
-        warnings=(*await databases.missing_roles(connection, manifest), *await databases.missing_space(connection, manifest)),
+        warnings=(*missing, *await databases.missing_space(connection, manifest), *unset),
         tools=(tool,),
         needed_bytes=manifest.plain_bytes,
         free_bytes=free,

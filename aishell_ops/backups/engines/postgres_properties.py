@@ -32,6 +32,18 @@ SELECT /* aishell */ DISTINCT pg_get_userbyid(o.owner) AS role FROM (
     WHERE refclassid = 'pg_authid'::regclass AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
 ) AS o (owner) WHERE pg_get_userbyid(o.owner) NOT LIKE 'pg\\_%' ORDER BY 1
 """
+_OWNERS = """
+SELECT /* aishell */ DISTINCT pg_get_userbyid(o.owner) AS role FROM (
+  SELECT 'pg_class'::regclass, oid, relowner FROM pg_class UNION ALL SELECT 'pg_proc'::regclass, oid, proowner FROM pg_proc
+  UNION ALL SELECT 'pg_namespace'::regclass, oid, nspowner FROM pg_namespace
+  UNION ALL SELECT 'pg_type'::regclass, oid, typowner FROM pg_type
+) AS o (class, oid, owner)
+WHERE o.oid >= 16384 AND NOT EXISTS (
+  SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype IN ('e', 'i'))
+  AND NOT EXISTS (SELECT FROM pg_namespace n WHERE n.oid = o.oid AND n.nspname LIKE 'pg\\_%')
+ORDER BY 1
+"""
+"""Who owns what is no part of an empty database (objects from 16384 on) and of no extension."""
 _EXTENSIONS = "SELECT /* aishell */ extname AS name FROM pg_extension ORDER BY 1"
 _PROVIDERS = {"i": "icu", "b": "builtin", "c": "libc"}
 _LISTS = {"search_path", "temp_tablespaces", "session_preload_libraries", "local_preload_libraries"}
@@ -41,9 +53,11 @@ async def properties_of(connection: HeldConnection) -> tuple[tuple[str, str], ..
     """What a database is made with, and what a dump does not hold of it; for the manifest. Raises PostgresError."""
     (row,) = await connection.fetch(_PROPERTIES)
     roles = [str(one["role"]) for one in await connection.fetch(_ROLES)]
+    owners = [str(one["role"]) for one in await connection.fetch(_OWNERS)]
     extensions = [str(one["name"]) for one in await connection.fetch(_EXTENSIONS)]
     known = {name: str(value) for name, value in row.items() if value is not None}
-    return (*sorted(known.items()), ("roles", json.dumps(roles)), ("extensions", json.dumps(extensions)))
+    lists = (("roles", roles), ("owners", owners), ("extensions", extensions))
+    return (*sorted(known.items()), *((name, json.dumps(each)) for name, each in lists))
 
 
 def creation(name: str, known: Mapping[str, str], major: int, spaces: Container[str] | None = None) -> str:

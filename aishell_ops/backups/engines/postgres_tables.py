@@ -14,6 +14,7 @@ from aishell_core.engines.postgres_errors import quoted
 from aishell_core.engines.postgres_held import ClientEnvironment, HeldConnection
 from aishell_core.units import format_bytes
 from aishell_ops.backups.engines import postgres_programs as programs
+from aishell_ops.backups.engines import postgres_rights as rights
 from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest
 from aishell_ops.backups.engines.postgres_dump import table_named
 from aishell_ops.backups.engines.postgres_proofs import LARGE_OBJECTS_NAME
@@ -120,6 +121,8 @@ async def plan_tables(connection: HeldConnection | None, manifest: Manifest, pla
                 " locked meanwhile"
             )
         losses.append(f"the rows of the table {name}, {format_bytes(row['bytes'])}")
+    if connection is not None:
+        obstacles += await rights.table_obstacles(connection, names)
     if there and not plan.request.replace:
         obstacles.append(f"the tables {', '.join(str(row['name']) for row in there)} are there; --drop-existing replaces their rows")
     beside = f"all of the backup, {format_bytes(manifest.plain_bytes)}, into a database beside it that is dropped again"
