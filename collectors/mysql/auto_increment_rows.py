@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from aishell_core import catalogue
@@ -61,4 +62,6 @@ def auto_increment_remarks(table: Table) -> tuple[str, ...]:
         return ()
     column = counting_column(table) or ""
     left = largest(*table.number_columns[column]) - (table.next_number - 1)
-    return (f"{share:.0%} of the numbers of {column} are used, {format_count(max(0.0, left))} are left",)
+    # Rounded down: what is left is left, however little. At the very end MySQL has the last number as the next one, given or not.
+    used = f"{math.floor(100 * share)}% of the numbers of {column} are used"
+    return (f"{used}, {format_count(max(0.0, left))} are left" if left > 1 else f"{used}, one is left at most",)

@@ -80,6 +80,32 @@ async def test_tables_and_indexes_with_what_may_be_said_against_them(shop: Mysql
         assert dict(_relation(reading, "f", "words").details)["method"] == "full text"
 
 
+async def test_a_new_index_is_of_the_table_s_indexes_and_no_unused_space(shop: MysqlServer) -> None:
+    shop.execute(
+        "CREATE DATABASE grown",
+        "USE grown",
+        "CREATE TABLE plain (id INT AUTO_INCREMENT PRIMARY KEY, v CHAR(200), w CHAR(200))",
+        "INSERT INTO plain (v, w) VALUES ('v', 'w')",
+        *(["INSERT INTO plain (v, w) SELECT UUID(), UUID() FROM plain"] * 13),
+        "ANALYZE TABLE plain",
+        "CREATE INDEX vw ON plain (v, w)",
+    )
+    try:
+        async with tiers_of(shop) as tiers:
+
+            async def grown() -> Relation | None:
+                reading = await tiers.warm(Part.RELATIONS)
+                index, table = _relation(reading, "vw", "plain"), _relation(reading, "plain")
+                return table if index.size_bytes and table.index_bytes == index.size_bytes else None
+
+            table = await until(grown)
+            assert (table.index_bytes or 0) > 3_000_000
+            # What is unused is what neither rows nor indexes take.
+            assert (table.free_bytes or 0) <= (table.size_bytes or 0)
+    finally:
+        shop.execute("DROP DATABASE grown")
+
+
 async def test_sizes_settings_and_numbers_of_the_cold_tier(shop: MysqlServer) -> None:
     async with tiers_of(shop) as tiers:
         reading = await tiers.cold()

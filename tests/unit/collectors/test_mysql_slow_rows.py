@@ -294,6 +294,31 @@ def test_the_column_that_counts_is_found_and_how_full_it_is() -> None:
     assert auto_increment_samples([tiny]) == (Sample(catalogue.MYSQL_AUTO_INCREMENT, 120 / 127, (("table", "shop.orders"),)),)
 
 
+@pytest.mark.parametrize(
+    ("next_number", "remark"),
+    [
+        (255.0, "99% of the numbers of id are used, one is left at most"),
+        (254.0, "99% of the numbers of id are used, 2 are left"),
+        (256.0, "100% of the numbers of id are used, one is left at most"),
+    ],
+)
+def test_of_numbers_that_are_nearly_gone_no_more_is_told_than_is_known(next_number: float, remark: str) -> None:
+    tiny = _with(_index(1, "PRIMARY", "id", primary=True), number_columns={"id": (1, True)}, next_number=next_number)
+    assert relations_of([tiny], (), None)[0].remarks == (remark,)
+
+
+def test_an_index_that_the_tables_own_figure_does_not_know_yet_counts_with_its_own() -> None:
+    """MySQL writes a new index' pages down at once, and those of the table at its next analysis."""
+    index = {"schema_name": "shop", "name": "orders", "index_name": "c", "pages": 300, "analyzed_at": 1000.0}
+    clustered = {**index, "index_name": "PRIMARY", "pages": 30}
+    figures = ({"id": 18, "counted": 1, "row_count": 5000, "data_pages": 30, "index_pages": 0, "next_number": 5001},)
+    (table,) = tables_of(_lists(figures=figures, pages=(clustered, index)))
+    assert table.index_pages == 300
+    # Where an index lacks its own, the figure of the table stays.
+    (table,) = tables_of(_lists(figures=figures, pages=(clustered,)))
+    assert table.index_pages == 0
+
+
 def test_where_it_cannot_be_told_the_widest_that_fits_counts() -> None:
     numbers = {"tenant": (2, False), "id": (4, False)}
     table = _with(_index(1, "PRIMARY", "tenant", "id", primary=True), _index(2, "i", "id"), number_columns=numbers, next_number=60_000.0)
