@@ -71,11 +71,11 @@ def message_of(channel: Channel, group: Group, decision: Decision, around: Surro
     message = Message(
         id=around.new_id(),
         channel=channel.name,
-        kind=MessageKind.FIRING if decision.firing or decision.kept else MessageKind.RESOLVED,
+        kind=MessageKind.FIRING if decision.firing or decision.opened or decision.kept else MessageKind.RESOLVED,
         group=group.name if labels == group.labels else f"{group_name(labels)}#{incident_of(group.name)[:_KEY_DIGITS]}",
         group_labels=labels,
         incident=incident_of(group.name),
-        level=level_of(decision.firing or decision.over or decision.kept),
+        level=_level_of(decision),
         title=title_of(decision),
         body=body_of(decision, rules, around.evidence, now, _escalation_note(channel, decision, around.routes)),
         made_at=now,
@@ -145,7 +145,14 @@ def _urgency(part: Part) -> int:
 def _levels(decision: Decision) -> dict[Fingerprint, Level | None]:
     """What a receiver knows then: of an alert that fires again after an end that is told with it, that it fires."""
     over: dict[Fingerprint, Level | None] = dict.fromkeys(member.alert.fingerprint for member in decision.over)
-    return over | {member.alert.fingerprint: member.alert.level for member in decision.firing}
+    return over | {member.alert.fingerprint: member.alert.level for member in (*decision.firing, *decision.opened)}
+
+
+def _level_of(decision: Decision) -> Level:
+    """How bad a message is; nobody is to be woken by what is over."""
+    if decision.opened and not decision.firing:
+        return min(level_of(decision.opened), Level.WARNING, key=lambda level: level.rank)
+    return level_of(decision.firing or decision.over or decision.kept)
 
 
 def _escalation_note(channel: Channel, decision: Decision, routes: Routes) -> str:

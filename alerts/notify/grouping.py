@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -113,6 +114,8 @@ class Decision:
     kept: tuple[Member, ...] = ()
     lapsed: tuple[int, ...] = ()
     is_behind: bool = False
+    opened: tuple[Member, ...] = ()
+    """Over before it could be told, and opened all the same: a receiver is to have the incident that the next message closes."""
 
 
 def group_labels(alert: Alert, group_by: Iterable[str]) -> Labels:
@@ -181,10 +184,11 @@ def decide(group: Group, channel: Channel, repeat: float, now: float) -> Decisio
     changed = any(member.told != member.alert.level for member in firing) or bool(over)
     known = any(member.told is not None for member, stands in standings if stands is not Standing.OVER)
     kept = tuple(member for member, stands in standings if stands is Standing.QUIET and channel.kind.is_relay and _is_kept(member, now))
+    opened: tuple[Member, ...] = ()
     is_behind = False
     if keeps_incidents(channel.url.reveal()):
         quiet = any(member.told is not None for member, stands in standings if stands is Standing.QUIET)
-        firing, over, is_behind = _turn_by_turn(firing, over, is_open=quiet)
+        firing, over, opened, is_behind = _turn_by_turn(firing, over, is_open=quiet)
     if not changed:
         kept_quiet = not channel.kind.is_relay and all(member.alert.acknowledgement is not None for member in firing)
         found = _unchanged(group, (firing, kept), forgotten, released, repeat, now, kept_quiet=kept_quiet)
@@ -194,7 +198,8 @@ def decide(group: Group, channel: Channel, repeat: float, now: float) -> Decisio
     if now < allowed:
         return Decision(due_at=_earliest(allowed, released), forgotten=forgotten, lapsed=lapsed)
     why = Why.FIRST if group.sent_at is None else Why.CHANGED
-    return Decision(released, why if firing or known else Why.RESOLVED, firing, over, forgotten, kept, lapsed, is_behind)
+    why = why if firing or opened or known else Why.RESOLVED
+    return Decision(released, why, firing, over, forgotten, kept, lapsed, is_behind, opened)
 
 
 def standing(member: Member, now: float) -> Standing:
@@ -235,22 +240,46 @@ def _first_of_each(over: tuple[Member, ...]) -> tuple[Member, ...]:
     return tuple(member for member in over if member.row is not None or member.alert.fingerprint not in behind)
 
 
-def _turn_by_turn(
-    firing: tuple[Member, ...], over: tuple[Member, ...], *, is_open: bool
-) -> tuple[tuple[Member, ...], tuple[Member, ...], bool]:
-    """What to tell a receiver that has one incident for the group: what fires, what is over, and whether more is to be told after it.
+_Turn = tuple[tuple[Member, ...], tuple[Member, ...], tuple[Member, ...], bool]
+"""What fires, what is over, what is opened although it is over, and whether more is to be told after it."""
+
+
+def _turn_by_turn(firing: tuple[Member, ...], over: tuple[Member, ...], *, is_open: bool) -> _Turn:
+    """What to tell a receiver that has one incident for the group.
 
     While something else keeps its incident open (`is_open`) all of it is news of that one. Else it must be closed before it is opened
-    anew, and opened before it can be closed: what was over before it could be told is told as it fired first.
+    anew, and opened before it can be closed: what was over before it could be told is opened first, and closed with the next message.
     """
     ending = {member.alert.fingerprint for member in over}
-    if not over or is_open or any(member.alert.fingerprint not in ending for member in firing):
-        return firing, over, False
+    goes_on = any(member.told is not None and member.alert.fingerprint not in ending for member in firing)
+    if not over or is_open or goes_on:
+        return firing, over, (), False
+    begin = min(map(_begin, firing), default=math.inf)
     known = tuple(member for member in over if member.told is not None or member.has_heard)
     if known:
-        return (), known, bool(firing) or len(known) < len(over)
+        is_apart = begin >= max(map(_end, known))
+        return ((), known, (), bool(firing) or len(known) < len(over)) if is_apart else (firing, over, (), False)
     first = {member.alert.fingerprint: member for member in reversed(over)}
-    return tuple(replace(member, alert=replace(member.alert, phase=Phase.FIRING, resolved_at=None)) for member in first.values()), (), True
+    before = [member for member in first.values() if _end(member) <= begin]
+    return ((), (), _earliest_of(before), True) if before else (firing, over, (), False)
+
+
+def _earliest_of(members: Iterable[Member]) -> tuple[Member, ...]:
+    """Of what is over the first, and what fired before that was over, and so on: what belongs to one incident."""
+    found: list[Member] = []
+    for member in sorted(members, key=_begin):
+        if not found or _begin(member) < max(map(_end, found)):
+            found.append(member)
+    return tuple(found)
+
+
+def _begin(member: Member) -> float:
+    fired_at = member.alert.fired_at if member.alert.fired_at is not None else member.alert.since
+    return -math.inf if fired_at is None else fired_at
+
+
+def _end(member: Member) -> float:
+    return math.inf if member.alert.resolved_at is None else member.alert.resolved_at
 
 
 def _is_kept(member: Member, now: float) -> bool:

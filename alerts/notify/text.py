@@ -26,11 +26,12 @@ _STEPS = 3
 _PLACES = ("alertname", "target", "engine", "role", "environment", "severity")
 _TITLE = 200
 _LATE_SECONDS = 120.0
+_OPENED = "It was over before this could be told. It is opened so that it is known, and closed at once: nothing has to be done."
 
 
 def title_of(decision: Decision) -> str:
-    """One line: how bad, what, where; `[RESOLVED]` when all of it is over."""
-    told = decision.firing or decision.over or decision.kept
+    """One line: how bad, what, where; `[RESOLVED]` when all of it is over, `[CRITICAL, OVER]` where that was not told before."""
+    told = decision.firing or decision.opened or decision.over or decision.kept
     mark = _mark(decision)
     if len(told) == 1:
         alert = told[0].alert
@@ -45,12 +46,13 @@ def title_of(decision: Decision) -> str:
 
 def body_of(decision: Decision, rules: Mapping[str, Rule], evidence: Mapping[Fingerprint, Evidence], now: float, note: str = "") -> str:
     """All of a message but its title; `note` is a sentence that comes first, `now` epoch seconds."""
-    if len(decision.firing) + len(decision.over) == 1:
-        member = (decision.firing or decision.over)[0]
+    over = decision.over or decision.opened
+    if len(decision.firing) + len(over) == 1:
+        member = (decision.firing or over)[0]
         blocks = _one(member, rules.get(member.alert.rule), evidence.get(member.alert.fingerprint), now)
     else:
         blocks = _many(decision, rules, evidence, now)
-    opening = note or ("Still firing." if decision.why is Why.REPEAT else "")
+    opening = note or (_OPENED if decision.opened else "Still firing." if decision.why is Why.REPEAT else "")
     return "\n\n".join(block for block in (_wrapped(opening), *blocks) if block)
 
 
@@ -94,6 +96,8 @@ def annotation(alert: Alert, name: str) -> str:
 
 
 def _mark(decision: Decision) -> str:
+    if decision.opened and not decision.firing:
+        return f"[{level_of(decision.opened).upper()}, OVER]"
     firing = decision.firing or decision.kept
     return f"[{level_of(firing).upper()}]" if firing else "[RESOLVED]"
 
@@ -213,7 +217,7 @@ def _runbook(alert: Alert, rule: Rule | None) -> str:
 
 def _many(decision: Decision, rules: Mapping[str, Rule], evidence: Mapping[Fingerprint, Evidence], now: float) -> list[str]:
     ranked = sorted(decision.firing, key=lambda member: (-member.alert.level.rank, member.alert.since or now))
-    blocks = [_listed("Firing", ranked, now), _listed("Over", decision.over, now)]
+    blocks = [_listed("Firing", ranked, now), _listed("Over", decision.over or decision.opened, now)]
     if ranked:
         worst = ranked[0].alert
         rule = rules.get(worst.rule)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from alerts.judgement import Judgement
 from alerts.lifecycle import aged, step
 from alerts.models import Alert, AlertChange, ChangeKind, Level, Phase
 from alerts.notify.models import Answer, Fault, Item, Message, MessageKind
+from alerts.notify.text import moment
 from alerts.rule import Damping
 from tests.alert_values import TRAITS, breach, clear
 from tests.notices import TAKEN, PostOffice, a_channel, a_rule, an_alert, some_routes, titles
@@ -117,6 +119,69 @@ def test_a_service_that_keeps_incidents_has_each_opened_before_it_is_closed(inci
     assert [message.kind for message in office.arrived] == [MessageKind.FIRING, MessageKind.RESOLVED] * (incidents + 1)
     assert len({message.incident for message in office.arrived}) == 1
     assert len({message.id for message in office.arrived}) == len(office.arrived)
+
+
+def test_what_is_opened_only_to_be_known_says_that_it_is_over_and_is_not_critical() -> None:
+    office = Office(PAGER)
+    office.answer = DOWN
+    begin = office.office.now
+    office.office.happen(office.office.fired(an_alert()))
+    office.office.pass_time(8)
+    office.office.happen(office.office.resolved(an_alert()))
+    office.incident(pause=1)
+    worse = an_alert(level=Level.CRITICAL, since=office.office.now, value=0.98)
+    office.office.happen(office.office.fired(worse))
+    office.office.pass_time(8)
+    office.office.happen(office.office.resolved(worse))
+    office.office.pass_time(50)
+    office.comes_back()
+    assert [message.kind for message in office.arrived] == [MessageKind.FIRING, MessageKind.RESOLVED] * 3
+    assert titles(office.arrived[2:]) == [
+        "[WARNING, OVER] PoolFull on orders",
+        "[RESOLVED] PoolFull on orders",
+        "[CRITICAL, OVER] PoolFull on orders",
+        "[RESOLVED] PoolFull on orders",
+    ]
+    last = office.arrived[4]
+    assert last.level is Level.WARNING
+    assert last.body.startswith("It was over before this could be told.")
+    for line in (f"Since      {moment(begin + 17)}", f"Over       {moment(begin + 25)}, after 8s", "Value      98% at the end"):
+        assert line in last.body, last.body
+    assert "threshold" not in last.body
+
+
+def test_incidents_of_a_group_with_a_pause_between_are_opened_and_closed_one_by_one() -> None:
+    office = Office(PAGER).office
+    office.notifier.configure(some_routes(a_channel("c", PAGER), rules=[a_rule(group_by=("alertname",))]))
+    seven, eight = an_alert(own=(("database", "7"),)), an_alert(own=(("database", "8"),))
+    office.recipient.answers["c"] = lambda _message: DOWN
+    # Both at once, then one alone, then the other one, which fires on.
+    course = (
+        (0, seven, True),
+        (4, eight, True),
+        (4, seven, False),
+        (4, eight, False),
+        (9, seven, True),
+        (4, seven, False),
+        (9, eight, True),
+    )
+    for pause, alert, fires in course:
+        office.pass_time(pause)
+        moved = replace(alert, since=office.now, fired_at=office.now)
+        office.happen(office.fired(moved) if fires else office.resolved(office.alerts[alert.fingerprint]))
+    del office.recipient.answers["c"]
+    before = len(office.recipient.received())
+    office.pass_time(900)
+    told = [(str(message.kind), message.title) for message in office.recipient.received()[before:]]
+    assert told == [
+        ("firing", "[WARNING] PoolFull on orders (database=7)"),
+        ("resolved", "[RESOLVED] PoolFull on orders (database=7)"),
+        ("firing", "[WARNING, OVER] PoolFull on orders (database=8)"),
+        ("resolved", "[RESOLVED] PoolFull on orders (database=8)"),
+        ("firing", "[WARNING, OVER] PoolFull on orders (database=7)"),
+        ("resolved", "[RESOLVED] PoolFull on orders (database=7)"),
+        ("firing", "[WARNING] PoolFull on orders (database=8)"),
+    ]
 
 
 def test_a_service_that_keeps_incidents_has_the_last_one_open_while_it_fires() -> None:
