@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 
 from aishell_core.errors import TargetError
@@ -22,6 +23,22 @@ _FILES = {
     "key": ("ssl_keyfile", "sslkey"),
 }
 _NO = {"false", "no", "0", "off"}
+_CHECKS = ("none", "optional", "required")
+_KNOWN = frozenset(
+    {
+        *("host", "port", "user", "username", "password", "dbname", "db", "protocol", "tls"),
+        *("sentinel", "sentinel_username", "sentinel_password", "ssl_cert_reqs", "ssl_check_hostname"),
+        *(option for options in _FILES.values() for option in options),
+    }
+)
+_PASSED_OVER = frozenset(
+    {
+        *("client_name", "clientname", "decode_responses", "encoding", "encoding_errors", "health_check_interval", "max_connections"),
+        *("retry_on_timeout", "retry_on_error", "single_connection_client", "socket_connect_timeout", "socket_keepalive"),
+        *("socket_timeout", "timeout"),
+    }
+)
+"""What other clients read in a URL and what changes nothing here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +87,9 @@ def written(server: HostPort) -> str:
 
 
 def find_place(target: Target, environ: Mapping[str, str] = os.environ) -> Place:
-    """The place that a target names; raises TargetError for a database, protocol or file that cannot be one."""
+    """The place that a target names; raises TargetError for an option, database, protocol or file that cannot be one."""
     location = target.location
+    _refuse_unknown(location)
     sentinel = location.option("sentinel") or ""
     password = location.password
     if password is None and environ.get(_PASSWORD_VARIABLE):
@@ -86,6 +104,17 @@ def find_place(target: Target, environ: Mapping[str, str] = os.environ) -> Place
         sentinel_login=Login(location.option("sentinel_username") or "", Secret(sentinel_secret) if sentinel_secret else None),
         protocol=_number(location.option("protocol") or "2", "protocol", 2, 3),
     )
+
+
+def _refuse_unknown(location: Location) -> None:
+    """Raise TargetError for an option that says nothing here: a sentinel's name that is lost would have the sentinel itself watched."""
+    for name, value in location.options:
+        if name not in _KNOWN | _PASSED_OVER:
+            near = get_close_matches(name, _KNOWN, n=1, cutoff=0.6)
+            guess = f"did you mean {near[0]}?" if near else "leave it out"
+            raise TargetError(FailureCode.UNSUPPORTED, f"the URL holds the unknown option {name!r}", guess)
+        if name == "ssl_cert_reqs" and value not in _CHECKS:
+            raise TargetError(FailureCode.UNSUPPORTED, f"ssl_cert_reqs is {value!r}", f"valid: {', '.join(_CHECKS)}")
 
 
 def _servers(location: Location, port: int) -> tuple[HostPort, ...]:

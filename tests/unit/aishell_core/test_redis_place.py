@@ -1,0 +1,30 @@
+"""What the URL of a Redis may say: nothing of it is lost without a word."""
+
+from __future__ import annotations
+
+import pytest
+
+from aishell_core.engines.redis_place import find_place
+from aishell_core.errors import TargetError
+from aishell_core.targets import Target, parse_location
+from aishell_core.values import TargetId
+
+
+@pytest.mark.parametrize(
+    ("option", "message", "hint"),
+    [
+        ("sentinal=queue", "the URL holds the unknown option 'sentinal'", "did you mean sentinel?"),
+        ("zzzzz=1", "the URL holds the unknown option 'zzzzz'", "leave it out"),
+        ("ssl_cert_reqs=bogus", "ssl_cert_reqs is 'bogus'", "valid: none, optional, required"),
+    ],
+)
+def test_an_option_that_says_nothing_is_refused_with_the_nearest_that_does(option: str, message: str, hint: str) -> None:
+    with pytest.raises(TargetError) as caught:
+        find_place(Target(TargetId("cache"), parse_location(f"redis://h/0?{option}")), {})
+    assert (caught.value.message, caught.value.hint) == (message, hint)
+
+
+def test_what_other_clients_read_there_is_passed_over() -> None:
+    url = "redis://h/1?socket_timeout=5&max_connections=3&decode_responses=true&protocol=3&password=x"
+    place = find_place(Target(TargetId("cache"), parse_location(url)), {})
+    assert (place.address, place.database, place.protocol) == ("h:6379", 1, 3)
