@@ -248,9 +248,8 @@ def unreachable(error: OSError, where: Whereabouts) -> MysqlError:
         return MysqlError(FailureCode.REFUSED, message, "check its spelling, and the resolver of this machine")
     number = _number(error)
     if number in {errno.ECONNREFUSED, errno.ENOENT} or isinstance(error, ConnectionRefusedError | FileNotFoundError):
-        return MysqlError(
-            FailureCode.REFUSED, f"nothing listens at {where.address}", "is the server running, and is this its port or socket?"
-        )
+        hint = "is the server running, and is this its port or socket?"
+        return MysqlError(FailureCode.REFUSED, f"nothing listens at {where.address}", "; ".join(filter(None, (where.remark, hint))))
     if number in {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT}:
         return MysqlError(FailureCode.REFUSED, f"there is no way to {where.address}", "check the address, the network and the firewall")
     if number in {errno.EACCES, errno.EPERM}:

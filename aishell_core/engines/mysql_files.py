@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from aishell_core.engines.mysql_errors import MysqlError
 from aishell_core.values import FailureCode
@@ -22,8 +23,13 @@ _KEY_BYTES = 20
 _BLOCK = 16
 
 
-Entry = tuple[str, str, str]
-"""The group of an option, its name with dashes, and its value."""
+class Entry(NamedTuple):
+    """An option: its group, its name with dashes, its value, and the file with the line where it stands."""
+
+    group: str
+    name: str
+    value: str
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -35,11 +41,15 @@ class Options:
 
     def of(self, groups: Collection[str]) -> dict[str, str]:
         """The options of several groups together; what is read later wins."""
-        return {name: value for group, name, value in self.entries if group in groups}
+        return {entry.name: entry.value for entry in self.entries if entry.group in groups}
+
+    def place_of(self, name: str, value: str) -> str:
+        """The file and line of an option with this value; "" where none says it."""
+        return next((entry.place for entry in reversed(self.entries) if (entry.name, entry.value) == (name, value)), "")
 
     def has(self, group: str) -> bool:
         """Whether there is such a group."""
-        return any(each == group for each, _, _ in self.entries)
+        return any(entry.group == group for entry in self.entries)
 
 
 def option_files(environ: Mapping[str, str], home: Path) -> tuple[Path, ...]:
@@ -55,12 +65,13 @@ def option_files(environ: Mapping[str, str], home: Path) -> tuple[Path, ...]:
 def read_options(files: Sequence[Path]) -> Options:
     """The options of the files that are there; one that everybody may write is left alone, as every client does."""
     entries: list[Entry] = []
-    remarks = [remark for path in files if (remark := _read_into(entries, path, 0))]
-    return Options(tuple(entries), "; ".join(remarks))
+    lines: list[str] = []
+    remarks = [remark for path in files if (remark := _read_into(entries, lines, path, 0))]
+    return Options(tuple(entries), "; ".join(dict.fromkeys((*remarks, *lines))))
 
 
-def _read_into(entries: list[Entry], path: Path, depth: int) -> str:
-    """Add one file and all that it includes; gives a remark where it could not be used."""
+def _read_into(entries: list[Entry], remarks: list[str], path: Path, depth: int) -> str:
+    """Add one file and all that it includes, and remarks about lines that cannot be used; gives one where the file cannot be."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST_BYTES:
@@ -72,16 +83,23 @@ def _read_into(entries: list[Entry], path: Path, depth: int) -> str:
         return f"{path} may not be read by this user"
     except (OSError, ValueError):
         return ""
-    group = ""
-    for line in text.splitlines():
-        stripped = line.strip()
+    group, groupless = "", False
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped, place = line.strip(), f"{path}:{number}"
         if stripped.startswith("!"):
             for included in _included(stripped) if depth < _DEEPEST else ():
-                _read_into(entries, included, depth + 1)
-        elif stripped.startswith("[") and "]" in stripped:
-            group = stripped[1 : stripped.index("]")].strip().lower()
+                _read_into(entries, remarks, included, depth + 1)
+        elif stripped.startswith("["):
+            name, closing, _ = stripped[1:].partition("]")
+            group = name.strip().lower() if closing else ""
+            if not closing:
+                remarks.append(f"{place} begins a group and lacks its ], so the lines behind it are passed over")
+                groupless = True
         elif (option := option_line(stripped)) is not None and group:
-            entries.append((group, *option))
+            entries.append(Entry(group, *option, place))
+        elif option is not None and not groupless:
+            remarks.append(f"{place} stands in no group, so it is passed over: write [client] above it")
+            groupless = True
     return ""
 
 
@@ -167,7 +185,7 @@ def read_login_paths(path: Path) -> Options:
         if stripped.startswith("[") and stripped.endswith("]"):
             group = stripped[1:-1]
         elif group and (option := option_line(stripped)) is not None:
-            entries.append((group, *option))
+            entries.append(Entry(group, *option))
     return Options(tuple(entries))
 
 

@@ -156,7 +156,7 @@ def find_place(target: Target, environ: Mapping[str, str]) -> Place:
     known = around | filed | written
     password = known.get("password")
     return Place(
-        servers=_servers(target.location, known, named="host" in written),
+        servers=_servers(target.location, known, _port(known.get("port") or str(DEFAULT_PORT), options), named="host" in written),
         user=known.get("user") or _login_name(),
         database=known.get("database", ""),
         password=Secret(password) if password else None,
@@ -220,9 +220,8 @@ def _refuse_unknown(written: Mapping[str, str]) -> None:
             raise MysqlError(FailureCode.UNSUPPORTED, f"the URL holds the unknown option {name!r}", guess)
 
 
-def _servers(location: Location, known: Mapping[str, str], *, named: bool) -> tuple[Server, ...]:
+def _servers(location: Location, known: Mapping[str, str], port: int, *, named: bool) -> tuple[Server, ...]:
     """The servers in the order to try: those of the URL, else the socket or host of the files, else this machine's usual ones."""
-    port = _port(known.get("port") or str(DEFAULT_PORT))
     if known.get("socket"):
         return (Server("localhost", port, str(Path(known["socket"]).expanduser())),)
     if named and location.host:
@@ -238,11 +237,14 @@ def _server(host: str, port: int) -> Server:
     return Server("localhost", port, host) if host.startswith("/") else Server(host, port)
 
 
-def _port(text: str) -> int:
+def _port(text: str, options: Options) -> int:
+    """The number of a port; raises MysqlError for what is none, with the line of an option file that says it."""
     try:
         return int(text)
     except ValueError as error:
-        raise MysqlError(FailureCode.UNSUPPORTED, f"the port {text!r} is no number", f"write {DEFAULT_PORT}") from error
+        place = options.place_of("port", text)
+        message = f"{place}: the port {text!r} is no number" if place else f"the port {text!r} is no number"
+        raise MysqlError(FailureCode.UNSUPPORTED, message, f"write {DEFAULT_PORT}") from error
 
 
 def _tls(policy: TlsPolicy, written: Mapping[str, str], filed: Mapping[str, str]) -> Tls:

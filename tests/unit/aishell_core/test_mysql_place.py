@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from aishell_core.engines.mysql_errors import MysqlError, ServerError, Whereabouts, grant_for, quoted_account, told
+from aishell_core.engines.mysql_errors import MysqlError, ServerError, Whereabouts, grant_for, quoted_account, told, unreachable
 from aishell_core.engines.mysql_facts import facts_of, is_mariadb, version_number
 from aishell_core.engines.mysql_files import option_line, read_login_paths, read_options, unveiled
 from aishell_core.engines.mysql_place import Place, SslMode, find_place
+from aishell_core.engines.mysql_route import whereabouts
 from aishell_core.targets import Target, TlsPolicy, parse_location
 from aishell_core.values import FailureCode, TargetId
 
@@ -66,6 +67,28 @@ def test_a_file_that_everybody_may_write_is_left_alone_and_said(tmp_path: Path) 
     options = read_options((file,))
     assert not options.entries
     assert f"chmod o-w {file}" in options.remark
+
+
+@pytest.mark.parametrize(
+    ("text", "remark"),
+    [
+        ("port = 1\nuser = x\n[client]\n", ":1 stands in no group, so it is passed over: write [client] above it"),
+        ("# mine\n[client\nport = 1\n", ":2 begins a group and lacks its ], so the lines behind it are passed over"),
+    ],
+)
+def test_a_line_that_cannot_be_used_is_said_with_its_place(text: str, remark: str, tmp_path: Path) -> None:
+    file = tmp_path / ".my.cnf"
+    file.write_text(text)
+    place = _place("mysql:///shop?socket=/nowhere", tmp_path)
+    assert place.remark == f"{file}{remark}"
+    assert place.remark in unreachable(ConnectionRefusedError(), whereabouts(place)).hint
+
+
+def test_a_port_that_is_none_is_told_with_the_line_of_its_file(tmp_path: Path) -> None:
+    (tmp_path / ".my.cnf").write_text("[client]\nuser = one\nport = abc\n")
+    with pytest.raises(MysqlError) as caught:
+        _place("mysql://h/shop", tmp_path)
+    assert caught.value.message == f"{tmp_path / '.my.cnf'}:3: the port 'abc' is no number"
 
 
 def test_the_url_is_above_the_files_and_those_above_the_environment(tmp_path: Path) -> None:
