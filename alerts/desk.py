@@ -16,6 +16,7 @@ from aishell_core.errors import StateError
 from aishell_core.state.codec import storable
 from aishell_core.state.database import StateDatabase
 from aishell_core.state.history import History
+from aishell_core.state.lease import WriterLease, is_locked
 from alerts.board.past import PastRequest
 from alerts.handling import Evaluation, Standing, evaluation, standing
 from alerts.holding import Holding
@@ -33,6 +34,12 @@ T = TypeVar("T")
 SPARE_AFTER_SECONDS = 3.0
 """So long the disk may take nothing before alerts go on in memory."""
 BACK_EVERY_SECONDS = 5.0
+_SIGN_NAME = "alerts-in-memory.lock"
+
+
+def is_told_from_memory(folder: Path) -> bool:
+    """Whether a program on this machine goes on in memory, because this state folder takes nothing: what lies there is behind."""
+    return is_locked(folder / _SIGN_NAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,7 @@ class Desk:
         self._spare: tuple[AlertStore, Lease] | None = None
         self._failing_since: float | None = None
         self._tried_at = 0.0
+        self._sign = WriterLease(folder / _SIGN_NAME)
         self._is_closed = False
         self._comparison = Comparison(clock, holder=holder, boot=boot)
         self.note = ""
@@ -193,6 +201,8 @@ class Desk:
         if self._lease is None:
             return
         self._spare, self._tried_at = (store, self._lease.moved(store)), steady
+        with suppress(OSError):  # others cannot be shown that this program lives, then
+            self._sign.acquire()
         self.note = f"alerts are told, but kept in memory alone: {error.message} ({error.hint})"
 
     def _back_to_disk(self) -> None:
@@ -222,6 +232,7 @@ class Desk:
         except StateError:
             return
         self._spare, self._failing_since, self.note = None, None, ""
+        self._sign.release()
         store.close()
 
     def _hand_over(self, spare: AlertStore) -> None:
@@ -241,6 +252,8 @@ class Desk:
         if self._store is None or self._lease is None:
             self._store = AlertStore.open(self._folder, now=self._clock.now, fault=self._fault)
             self._lease = Lease(self._store, self._clock, holder=self.holder, boot=self._boot)
+            with suppress(OSError):  # as where the lock cannot be taken
+                self._sign.prepare()
         return self._store, self._lease
 
     def _look(self, claim: Claim) -> Look:
@@ -306,6 +319,7 @@ class Desk:
         if self._lease is not None:
             with suppress(StateError):
                 self._lease.give_back()
+        self._sign.release()
         if self._store is not None:
             self._comparison.leave(self._store)
             self._store.close()

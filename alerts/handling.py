@@ -54,6 +54,8 @@ class Evaluation:
     """By target, the rules of whoever lives and evaluates it, where that is known."""
     shares: frozenset[Share] = frozenset()
     """What others evaluate there besides."""
+    is_in_memory: bool = False
+    """Whether nobody seems to live because the disk takes nothing: somebody on this machine evaluates and tells from memory."""
     judges: tuple[Judge, ...] = ()
     """All who live and evaluate, the one with most targets first."""
 
@@ -281,7 +283,7 @@ def evaluation(connection: sqlite3.Connection, clock: Clock, boot: str) -> Evalu
         return Evaluation(evaluated_at=last, unjudged=unjudged)
     rules = {ward.target: found.rules[ward.fence] for ward in found.wards if ward.fence in living and ward.fence in found.rules}
     shares = frozenset(share for share, fence in found.shares.items() if fence in living)
-    return Evaluation(first.holder, first.evaluated_at, bool(living), unjudged, rules, shares, tuple(_judges(found, living)))
+    return Evaluation(first.holder, first.evaluated_at, bool(living), unjudged, rules, shares, judges=tuple(_judges(found, living)))
 
 
 def _judges(found: lease_rows.Tenures, living: Mapping[int, lease_rows.Tenure]) -> list[Judge]:

@@ -35,8 +35,29 @@ class WriterLease:
         self._descriptor = descriptor
         return True
 
+    def prepare(self) -> None:
+        """Make the file, so that the lock can be taken when nothing can be made any more; raises OSError."""
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
     def release(self) -> None:
         """Give the lock back; may be called twice."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether some process on this machine holds the lock; False where there is no such file, or it may not be read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False

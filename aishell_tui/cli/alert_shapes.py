@@ -55,6 +55,10 @@ class EvaluationRow:
     unjudged_rules: tuple[str, ...] = field(
         default=(), metadata=doc("rules of the configuration here that whoever evaluates its targets now does not go by")
     )
+    in_memory: bool = field(
+        default=False,
+        metadata=doc("whether that one keeps alerts in memory alone, because the disk takes nothing: what is here is then behind"),
+    )
     overruled_rules: tuple[str, ...] = field(
         default=(),
         metadata=doc("rules of the configuration here that whoever evaluates their targets now has under their names with another content"),

@@ -185,11 +185,19 @@ def _store() -> AlertStore:
 
 
 def _standing(store: AlertStore) -> Standing:
+    from dataclasses import replace
+
     from aishell_core.clock import SystemClock
+    from aishell_tui.places import find_places
+    from alerts.desk import is_told_from_memory
     from alerts.handling import standing
     from alerts.lease import own_boot
 
-    return standing(store, SystemClock(), own_boot())
+    found = standing(store, SystemClock(), own_boot())
+    if not is_told_from_memory(find_places().state):
+        return found
+    # Nothing is known of what it finds: no alert is said to stand unjudged, and nothing to be well.
+    return replace(found, evaluation=replace(found.evaluation, is_alive=False, unjudged=(), is_in_memory=True))
 
 
 def _find(store: AlertStore, name: str, now: float) -> Alert:

@@ -18,7 +18,7 @@ from itertools import compress
 
 from aishell_core.state.codec import storable
 from aishell_core.values import Labels
-from alerts.models import Alert, Fingerprint, Level, Phase
+from alerts.models import Alert, Fingerprint, Level
 from alerts.notify.models import Channel, Routes
 from alerts.notify.urls import keeps_incidents
 from alerts.rule import DAY_SECONDS, DEFAULT_GROUP_BY, Rule

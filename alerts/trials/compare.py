@@ -32,7 +32,7 @@ def differences(trial: Trial, check: Check, alerts: Sequence[Alert], now: float)
         wrong = list(_wrong(expected, best))
         if wrong:
             what = f"at {format_duration(check.at_seconds)} {best.rule} on {best.key.target or 'all targets'}: {'; '.join(wrong)}"
-            yield trial.document.problem(expected.path, what, f"it is {told(best, now)}")
+            yield trial.document.problem(expected.path, what, f"it is {told(best, now)}{_muters(best, alerts)}")
     for alert in left:
         if alert.phase is not Phase.RESOLVED:
             what = f"at {format_duration(check.at_seconds)} nothing more was expected, got {alert.rule} {told(alert, now)}"
@@ -55,6 +55,13 @@ def _wrong(expected: ExpectedAlert, alert: Alert) -> Iterator[str]:
         for name, text in wanted_texts.items():
             if known.get(name, "") != text:
                 yield f"expected the {kind} {name} {text!r}, got {known[name]!r}" if name in known else f"it has no {kind} {name}"
+
+
+def _muters(alert: Alert, alerts: Sequence[Alert]) -> str:
+    """What mutes an alert, in a few words: maintenance, its hours, other alerts by their rules."""
+    rules = {each.fingerprint: f"{each.rule} on {each.key.target or 'all targets'}" for each in alerts}
+    by = [*(name.replace(":", " ", 1) for name in alert.silenced_by), *(rules.get(name, name) for name in alert.inhibited_by)]
+    return f", muted by {', '.join(by)}" if by else ""
 
 
 def _muted(is_muted: bool) -> str:

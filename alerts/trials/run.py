@@ -81,7 +81,11 @@ def _answers(own: list[InventedSeries], step: int, gone: set[_Named]) -> bool:
 
 
 def _reading(traits: Traits, own: list[InventedSeries], step: int, now: float) -> Reading:
-    return Reading(traits.target, Tier.HOT, now, samples=tuple(_samples(own, step)), facts=Facts(traits.engine, role=traits.role))
+    samples = tuple(_samples(own, step))
+    if own and all(series.metric is not UP for series in own):
+        # As a collector does for a target that it has read, so that no rule takes it for one that is down.
+        samples = (Sample(UP, 1.0), *samples)
+    return Reading(traits.target, Tier.HOT, now, samples=samples, facts=Facts(traits.engine, role=traits.role))
 
 
 def _samples(own: list[InventedSeries], step: int) -> Iterator[Sample]:

@@ -79,7 +79,14 @@ def alerts_report(standing: Standing, shown: Iterable[Alert], now: float, own: O
 
 def _evaluation(found: Evaluation) -> EvaluationRow:
     judges = tuple(JudgeRow(each.holder, each.targets, each.rules) for each in found.judges)
-    return EvaluationRow(found.is_alive, found.holder, _moment(found.evaluated_at), found.unjudged, judges)
+    return EvaluationRow(
+        found.is_alive or found.is_in_memory,
+        found.holder,
+        _moment(found.evaluated_at),
+        found.unjudged,
+        judges,
+        in_memory=found.is_in_memory,
+    )
 
 
 def _moment(at: float | None) -> str | None:
@@ -204,6 +211,9 @@ def name_text(alert: Alert) -> str:
 def evaluation_text(found: Evaluation, now: float) -> str:
     """Who evaluates, in one line."""
     last = "" if found.evaluated_at is None else f" {format_duration(max(0.0, now - found.evaluated_at))} ago"
+    if found.is_in_memory:
+        where = "in the memory of a dashboard on this machine alone, because the state folder takes nothing"
+        return f"alerts are evaluated and told, but kept {where}: its screen has them; these are as they were{last}"
     if not found.is_alive:
         before = f"; the last evaluation was{last}" if last else ""
         return f"nobody evaluates alerts now, and nobody is told: open a dashboard{before}"

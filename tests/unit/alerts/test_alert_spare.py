@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +18,7 @@ from alerts.store.database import AlertStore
 from alerts.store.spare import carry_back, carry_over
 from tests.alert_service import Station, usage_rule
 from tests.alert_values import NOW, OF_ORDERS, an_alert, key_of
+from tests.command_line import run_here
 from tests.fake_clock import FakeClock
 
 PATIENCE_SECONDS = 30
@@ -73,6 +75,30 @@ async def test_a_full_disk_keeps_nobody_from_being_told(small_disk: Path) -> Non
     later = Station(small_disk / "state", usage_rule(), clock=clock)
     view = await later.watch(2, orders=0.95)
     assert (view.alerts[0].acknowledgement, view.silences, later.told) == (alert.acknowledgement, (silence,), [])
+
+
+async def test_while_alerts_are_in_memory_alone_the_command_line_does_not_say_that_nobody_evaluates(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AISHELL_HOME", str(small_disk))
+    clock = FakeClock(time.time() - 60)
+    station = Station(small_disk / "state", usage_rule(), clock=clock)
+    await station.watch(3, orders=0.5)
+    filler = fill(small_disk)
+    seconds = 0
+    while "memory alone" not in (await station.watch(orders=0.95)).note:
+        seconds += 1
+        assert seconds < PATIENCE_SECONDS
+    ran = run_here(capsys, "alerts", "list")
+    assert (ran.code, "nobody" in ran.out, "unjudged" in ran.out) == (3, False, False), ran.out
+    assert "kept in the memory of a dashboard on this machine alone" in ran.out
+    evaluation = run_here(capsys, "alerts", "list", "--json").json()["evaluation"]
+    assert isinstance(evaluation, dict)
+    assert (evaluation["alive"], evaluation["in_memory"], evaluation["unjudged"]) == (True, True, [])
+    filler.unlink()
+    await station.watch(10, orders=0.95)
+    # Back on the disk, where its clock of a minute ago makes it look dead again.
+    assert "nobody evaluates alerts now" in run_here(capsys, "alerts", "list").out
 
 
 async def test_an_evaluator_that_was_replaced_meanwhile_gives_way(small_disk: Path) -> None:

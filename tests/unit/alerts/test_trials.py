@@ -302,3 +302,21 @@ def test_a_value_as_it_is_told_agrees_with_itself() -> None:
     assert told is not None
     assert len(told[1].replace(".", "")) == 6
     assert differences(text.replace("VALUE", told[1]), rules) == []
+
+
+DOWN_MUTES = """\
+rules:
+  - {name: plain, condition: redis.keys > 10, targets: {engine: redis}}
+  - {name: gone, condition: 'absent(up, 1m)', targets: {engine: redis}, inhibits: [{match: 'alertname="plain"'}]}
+"""
+
+
+def test_a_target_whose_figures_are_read_is_up_unless_its_test_says_otherwise() -> None:
+    told = "checks: [{at: 31m, rule: plain, alerts: [{muted: MUTED}]}]"
+    text = f"tests: [{{interval: 10s, series: {{redis.keys: 20x900}}, {told}}}]\n"
+    assert differences(text.replace("MUTED", "false"), DOWN_MUTES) == []
+    down = text.replace("redis.keys: 20x900", "redis.keys: 20x900, up: 1x3")
+    assert differences(down.replace("MUTED", "true"), DOWN_MUTES) == []
+    (result,) = results(down.replace("MUTED", "false"), DOWN_MUTES)
+    assert result.differences[0].what.endswith("expected it to be told, it is muted")
+    assert result.differences[0].hint.endswith(", muted by gone on test")
