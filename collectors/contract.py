@@ -73,6 +73,14 @@ class Placing(Protocol):
         """The tiers in which it reads a part, or says why it cannot."""
 
 
+@runtime_checkable
+class Remembering(Protocol):
+    """A collector that does not ask again for a while what a server has refused."""
+
+    def forget_refusals(self) -> None:
+        """Ask for all of it at the next readings: rights were given or taken, or somebody wants to know."""
+
+
 def usual_tiers(part: Part) -> Tiers:
     """In which tiers a part is read when it is wanted: tables, which take long, in the slower ones, all else in the hot one.
 

@@ -14,15 +14,16 @@ from aishell_core.errors import TargetError
 from aishell_core.targets import Target
 from aishell_core.units import format_duration
 from aishell_core.values import Cost, Failure, FailureCode, Reading, Sample, Tier
-from collectors.contract import EVERYTHING, NOTHING, Collector, Demand, tiers_of
+from collectors.contract import EVERYTHING, NOTHING, Collector, Demand, Remembering, tiers_of
 from collectors.schedule import Schedule, back_off_seconds, first_due, may_pass, next_due, recovery_cap_seconds, retry_due
 
 __all__ = ["PollStatus", "Poller", "Schedule"]
 
 WHOLE_TARGET = "target"
 _CLOSE_SECONDS = 1.0
-_LINKS_SECONDS = 2.0
-"""So long after the last warm reading at the soonest another one is taken because of a link's state."""
+_SOONEST_SECONDS = 2.0
+"""So long after the last one at the soonest another warm or cold reading is taken because of what a quicker tier has found."""
+_SLOWER = {Tier.HOT: (Tier.WARM, Tier.COLD), Tier.WARM: (Tier.COLD,), Tier.COLD: ()}
 _TIER_LABELS = {tier: (("tier", tier.value),) for tier in Tier}
 
 
@@ -46,7 +47,7 @@ class PollStatus:
 class _Track:
     """What is known of one tier between two readings; moments are steady seconds."""
 
-    __slots__ = ("again", "alarm", "anchor", "call", "passing", "started", "stuck", "tier", "wanted")
+    __slots__ = ("again", "alarm", "anchor", "call", "passing", "refused", "started", "stuck", "tier", "wanted")
 
     def __init__(self, tier: Tier, clock: Clock) -> None:
         self.tier = tier
@@ -58,6 +59,7 @@ class _Track:
         self.passing = False
         self.wanted = NOTHING
         self.again = False
+        self.refused: tuple[Demand, frozenset[str]] | None = None
 
     @property
     def running(self) -> bool:
@@ -71,7 +73,8 @@ class Poller:
     the first success brings all of them at once. A call that outlives its deadline is cancelled and not waited for,
     and its tier is not called again before it has ended. A warm or cold reading with a failure that may pass (locked,
     timed out) is soon taken again, or the screen would tell of it long after it is over. The warm tier, which has the
-    figures of replication, is read soon when a closer look finds a link in another state, so that the two agree.
+    figures of replication, is read soon when a closer look finds a link in another state, so that the two agree. The slower
+    tiers are read soon where a quicker one is refused more than before, or less: what they told may not be seen any more.
     """
 
     def __init__(
@@ -128,11 +131,13 @@ class Poller:
             await self._stop()
 
     def poke(self, parts: Demand | None = None) -> None:
-        """Read all tiers now, or only those that these parts are read in, also in the midst of a back-off.
+        """Read all tiers now, what was refused too, or only those that these parts are read in, also in the midst of a back-off.
 
         A tier that is being read already is read once more only when more parts are wanted than it was asked for.
         """
         now = self._clock.steady()
+        if parts is None:
+            self._forget_refusals()
         wanted = frozenset(Tier) if parts is None or self._collector is None else tiers_of(self._collector, parts)
         for track in (self._tracks[tier] for tier in Tier if tier in wanted):
             track.again = True
@@ -231,10 +236,28 @@ class Poller:
             for other in self._others():
                 other.alarm.set(self._clock.steady())
         elif self._links_changed(reading):
-            warm = self._tracks[Tier.WARM]
-            warm.alarm.set(min(warm.alarm.at, max(self._clock.steady(), warm.started + _LINKS_SECONDS)))
+            self._read_soon(Tier.WARM)
+        if self._rights_changed(track, reading):
+            self._forget_refusals()
+            self._read_soon(*_SLOWER[track.tier])
         track.alarm.set(self._due(track) if self._well else NEVER)
         self._publish(replace(reading, samples=tuple(samples)), self._schedule.interval(track.tier))
+
+    def _read_soon(self, *tiers: Tier) -> None:
+        if not self._well:
+            return
+        for track in (self._tracks[tier] for tier in tiers):
+            track.alarm.set(min(track.alarm.at, max(self._clock.steady(), track.started + _SOONEST_SECONDS)))
+
+    def _forget_refusals(self) -> None:
+        if isinstance(self._collector, Remembering):
+            self._collector.forget_refusals()
+
+    def _rights_changed(self, track: _Track, reading: Reading) -> bool:
+        """Whether a tier is refused other parts for want of a privilege than the last time that it was asked for the same."""
+        refused = frozenset(str(each.part) for each in reading.failures if each.code is FailureCode.PRIVILEGE)
+        before, track.refused = track.refused, (track.wanted, refused)
+        return before is not None and before[0] == track.wanted and before[1] != refused
 
     def _links_changed(self, reading: Reading) -> bool:
         """Whether ends of replication, which are read closely only while somebody looks, are in other states than when last seen."""

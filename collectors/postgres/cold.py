@@ -55,6 +55,10 @@ class ColdTier:
             pieces.append(await self._relations.read(self._questions, server, budget))
         return reading_of(self._target.name, Tier.COLD, now, pieces, None)
 
+    def forget_refusals(self) -> None:
+        """Ask again what was refused."""
+        self._questions.forget_refusals()
+
     async def _sequences(self, server: ServerFacts, budget: Budget) -> Piece:
         found = await self._questions.ask(server, "sequences", "sequences", budget, (FULLEST_SEQUENCES,))
         hidden, schema = hidden_sequences(found.rows or ())

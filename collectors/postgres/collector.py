@@ -40,6 +40,12 @@ class PostgresCollector(ServedCollector):
     def __init__(self, session: PostgresSession, hot: HotTier, warm: WarmTier, cold: ColdTier) -> None:
         super().__init__(_ABILITIES, session, hot, warm, cold)
         self._measuring = session
+        self._refused = (hot, warm, cold)
+
+    def forget_refusals(self) -> None:
+        """Ask at the next readings for what was refused."""
+        for tier in self._refused:
+            tier.forget_refusals()
 
     async def explain_with_consent(self, sql: str, database: str) -> tuple[PlanNode, ...]:
         """The plan of a statement of which functions may run while it is made; raises TargetError."""

@@ -62,7 +62,8 @@ class HotTier:
         self._statements = StatementsBeside(session, clock)
         self._sampled = SampledStatements(self._digests)
         self._memory = memory or LagMemory()
-        self._watched = WatchedBeside(clock, WatchedReader(session, clock, self._memory).read)
+        self._watched_reader = WatchedReader(session, clock, self._memory)
+        self._watched = WatchedBeside(clock, self._watched_reader.read)
         self._activity = ActivityReader(self._questions, self._digests, self._statements.reader.names, SessionProcesses(clock))
         self._locks = LocksReader(self._questions)
         self._before: Mapping[str, Any] | None = None
@@ -188,6 +189,12 @@ class HotTier:
         )
         role = "replica" if in_recovery else "primary"
         return Facts("postgres", server.version, role, started_at, tuple(each for each in details if each[1])), cost
+
+    def forget_refusals(self) -> None:
+        """Ask again what was refused."""
+        self._questions.forget_refusals()
+        self._watched_reader.forget_refusals()
+        self._statements.reader.forget_refusals()
 
     def close(self) -> None:
         """Give up what is under way."""

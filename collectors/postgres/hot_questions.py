@@ -71,6 +71,10 @@ class HotQuestions:
                 raise
         return await self._session.query(sql, parameters, lane=lane, deadline_seconds=budget.left)
 
+    def forget_refusals(self) -> None:
+        """Ask again what was refused."""
+        self._refused.clear()
+
     def refusal(self, name: str, part: str) -> Failure | None:
         """Why a statement is not asked at present; None when it may be."""
         refusal = self._refused.get(name)

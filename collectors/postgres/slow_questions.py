@@ -33,6 +33,7 @@ _LEAST_SECONDS = 0.2
 """A statement that has less time left is not begun."""
 
 _LASTING = frozenset({FailureCode.PRIVILEGE, FailureCode.MISSING, FailureCode.UNSUPPORTED})
+_GIVEN = frozenset({FailureCode.PRIVILEGE, FailureCode.MISSING})
 _WHOLE_TARGET = frozenset({FailureCode.REFUSED, FailureCode.AUTHENTICATION})
 
 
@@ -83,9 +84,8 @@ class SlowQuestions:
         return await self._session.facts(Lane.SLOW, budget.left)
 
     def forget_refusals(self) -> None:
-        """Ask again what was refused for want of a privilege: the role has other privileges now."""
-        lasting = {name: each for name, each in self._refused.items() if each.failure.code is not FailureCode.PRIVILEGE}
-        self._refused = lasting
+        """Ask again what was refused for want of a privilege or an extension: both may be there now. What took too long still rests."""
+        self._refused = {name: each for name, each in self._refused.items() if each.failure.code not in _GIVEN}
 
     def budget(self, seconds: float) -> Budget:
         """A budget that begins now."""

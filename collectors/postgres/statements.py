@@ -62,6 +62,10 @@ class StatementsReader:
         """Whether the server counts statements, as far as is known; False before it was asked."""
         return self.place is not None and self.place.counts
 
+    def forget_refusals(self) -> None:
+        """Look again where statements are counted, and ask again for texts that were refused."""
+        self._place_until = self._texts_after = 0.0
+
     async def read(self, budget: Budget) -> StatementsLook:
         """The statements; raises TargetError."""
         self._cost = Cost()

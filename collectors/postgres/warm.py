@@ -96,13 +96,17 @@ class WarmTier:
             pieces.append(await self._relations.read(self._questions, server, budget))
         return reading_of(self._target.name, Tier.WARM, now, pieces, None)
 
+    def forget_refusals(self) -> None:
+        """Ask again what was refused, and measure again."""
+        self._questions.forget_refusals()
+        self._sizes.forget()
+
     def _has_other_rights(self, state: ServerState) -> bool:
         """Whether the role may see more or less than at the last reading; then nothing that it was refused, or shown, is kept."""
         before, self._rights = self._rights, (state.sees_all, state.sees_settings)
         if before in {None, self._rights}:
             return False
-        self._questions.forget_refusals()
-        self._sizes.forget()
+        self.forget_refusals()
         return True
 
     async def _ask(self, server: ServerFacts, name: str, budget: Budget, part: str = "") -> Found:

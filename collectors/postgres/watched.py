@@ -24,6 +24,10 @@ class WatchedReader:
         self._questions = SlowQuestions(session, clock)
         self._peers = PeersReader(self._questions, clock, memory)
 
+    def forget_refusals(self) -> None:
+        """Ask again what was refused."""
+        self._questions.forget_refusals()
+
     async def read(self, demand: Demand, budget: Budget) -> list[Piece]:
         """A piece for each part; raises TargetError when the server cannot be reached."""
         if not demand & WATCHED:

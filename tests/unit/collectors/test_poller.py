@@ -40,7 +40,11 @@ class ScriptedCollector:
         self.part_failure: dict[Tier, FailureCode] = {}
         self.links: tuple[ReplicationPeer, ...] | None = None
         self.stubborn = False
+        self.forgot = 0
         self.closed = 0
+
+    def forget_refusals(self) -> None:
+        self.forgot += 1
 
     @property
     def abilities(self) -> Ability:
@@ -530,6 +534,41 @@ async def test_the_warm_tier_follows_a_closer_look_that_finds_a_link_in_another_
         watch.collector.links = None
         await clock.advance(4)
     assert watch.collector.times(Tier.WARM) == [0.0, 4.0, 8.0, 10.0]
+
+
+async def test_the_slower_tiers_follow_one_that_is_refused_more_or_less_than_before(clock: FakeClock) -> None:
+    """What they told may not be seen any more, and must not stand for minutes as if it could be."""
+    watch = Watch(clock, schedule=Schedule(hot_seconds=1, warm_seconds=15, cold_seconds=600))
+    async with running(watch):
+        await clock.advance(4)
+        watch.collector.part_failure[Tier.HOT] = FailureCode.PRIVILEGE
+        await clock.advance(3)
+        assert watch.collector.times(Tier.WARM) == watch.collector.times(Tier.COLD) == [0.0, 5.0]
+        assert watch.collector.forgot == 1
+        del watch.collector.part_failure[Tier.HOT]
+        await clock.advance(3)
+        assert watch.collector.times(Tier.WARM) == watch.collector.times(Tier.COLD) == [0.0, 5.0, 8.0]
+        watch.collector.part_failure[Tier.HOT] = FailureCode.PRIVILEGE
+        watch.demand = frozenset({Part.STATEMENTS})
+        await clock.advance(2)
+        assert watch.collector.times(Tier.COLD) == [0.0, 5.0, 8.0], "what is newly asked for may be newly refused"
+        await clock.advance(4)
+        watch.collector.part_failure[Tier.WARM] = FailureCode.PRIVILEGE
+        await clock.advance(15)
+    assert watch.collector.times(Tier.WARM) == [0.0, 5.0, 8.0, 15.0, 30.0]
+    assert watch.collector.times(Tier.COLD) == [0.0, 5.0, 8.0, 30.0]
+
+
+async def test_reading_everything_asks_again_for_what_was_refused(clock: FakeClock) -> None:
+    watch = Watch(clock)
+    async with running(watch):
+        await clock.advance(1)
+        watch.poller.poke(frozenset({Part.SESSIONS}))
+        await clock.advance(1)
+        assert watch.collector.forgot == 0
+        watch.poller.poke()
+        await clock.advance(1)
+    assert watch.collector.forgot == 1
 
 
 async def test_what_is_wanted_of_a_target_that_fails_comes_with_its_first_good_reading(clock: FakeClock) -> None:
