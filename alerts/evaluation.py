@@ -10,7 +10,7 @@ from alerts.annotations import annotated
 from alerts.flapping import risen
 from alerts.holding import Holding
 from alerts.judgement import Judgement
-from alerts.lifecycle import aged, broken, ended, fingerprint_of, is_watched, paused, step
+from alerts.lifecycle import aged, broken, ended, fingerprint_of, is_watched, paused, relabelled, step
 from alerts.models import Acknowledgement, Alert, AlertChange, ChangeKind, Fingerprint, Health, InstanceKey, Silence, Traits
 from alerts.mutes import Mutes, muted
 from alerts.rule import Maintenance, Rule
@@ -86,10 +86,10 @@ def evaluated(before: Alerts, judgements: Iterable[Judgement], around: Surroundi
         rule = around.rules[judgement.rule]
         stepped, happened = step(rule, after.get(fingerprint), judgement, now, traits)
         if stepped is not None and happened and happened[-1].kind in _TOLD_ANEW:
-            stepped = annotated(rule, risen(stepped, now, rule.damping))
+            stepped = annotated(rule, relabelled(rule, risen(stepped, now, rule.damping), traits))
             happened = (*happened[:-1], replace(happened[-1], after=stepped))
         elif stepped is not None and _may_be_outdated(stepped, after.get(fingerprint), now, is_few=is_few):
-            stepped = annotated(rule, stepped)
+            stepped = annotated(rule, relabelled(rule, stepped, traits))
         if stepped is not None and stepped.configuration != around.configuration:
             stepped = replace(stepped, configuration=around.configuration)
         changes += happened
@@ -106,7 +106,7 @@ def evaluated(before: Alerts, judgements: Iterable[Judgement], around: Surroundi
 
 
 def _may_be_outdated(alert: Alert, before: Alert | None, now: float, *, is_few: bool) -> bool:
-    """Whether the texts of an alert that goes on firing are to be made anew: of few with their figures, of many by turns.
+    """Whether the texts and labels of an alert that goes on firing are to be made anew: of few with their figures, of many by turns.
 
     Its turn comes to each of few all the same, because its rule may say something else. What has been the same for longer has had its
     turn where there are many.

@@ -52,6 +52,12 @@ def labels_of(rule: Rule, key: InstanceKey, traits: Traits, level: Level) -> Lab
     return tuple(sorted((dict(rule.labels) | dict(key.labels) | {name: text for name, text in fixed.items() if text}).items()))
 
 
+def relabelled(rule: Rule, alert: Alert, traits: Traits) -> Alert:
+    """The alert with the labels that its rule, as it is now, and its target give it; what it is known by stays."""
+    labels = labels_of(rule, alert.key, traits, alert.level)
+    return alert if labels == alert.labels else replace(alert, labels=labels)
+
+
 def step(rule: Rule, alert: Alert | None, judgement: Judgement, now: float, traits: Traits) -> tuple[Alert | None, Changes]:
     """The alert after an evaluation, and what happened to it; None when there is nothing (any more) to be known of it."""
     if alert is not None and _goes_on(alert, judgement):
@@ -329,10 +335,8 @@ def _at_other_level(turn: _Turn, level: Level) -> _Turn:
 def _at_level(turn: _Turn, level: Level) -> Alert:
     if level is turn.alert.level and turn.alert.phase in _LIVING:
         return turn.alert
-    labels = labels_of(turn.rule, turn.alert.key, turn.traits, level)
-    if level is turn.alert.level and labels == turn.alert.labels:
-        return turn.alert
-    return replace(turn.alert, level=level, labels=labels)
+    alert = turn.alert if level is turn.alert.level else replace(turn.alert, level=level)
+    return relabelled(turn.rule, alert, turn.traits)
 
 
 def _over(alert: Alert, now: float) -> Alert:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from aishell_core.values import TargetId
-from alerts.evaluation import Surroundings, evaluated, watched
-from alerts.models import Absence, Acknowledgement, Alert, ChangeKind, Health, InstanceKey, Phase
+from alerts.evaluation import TEXTS_SECONDS, Surroundings, evaluated, watched
+from alerts.models import Absence, Acknowledgement, Alert, ChangeKind, Health, InstanceKey, Matcher, MatchOperator, Phase
 from alerts.rule import Inhibition, Missing
 from alerts.silences import new_silence
 from tests.alert_values import KEY, NOW, OF_ORDERS, ORDERS, TRAITS, a_rule, an_alert, breach, clear, missing
@@ -137,3 +137,22 @@ def test_what_is_watched_is_all_that_lives() -> None:
     alerts = [an_alert(phase=phase, key=InstanceKey(ORDERS, (("x", str(phase)),))) for phase in Phase]
     assert [dict(key.labels)["x"] for key in watched(alerts)["high"]] == ["pending", "firing", "recovering"]
     assert watched([replace(an_alert(key=KEY, phase=Phase.INACTIVE), unhealthy_since=NOW)]) == {"high": [KEY]}
+
+
+def test_the_labels_that_a_rule_is_given_reach_what_fires_already_so_that_a_silence_on_them_holds_it() -> None:
+    begun = evaluated({}, [breach()], around(), NOW)
+    ours = around(rules={"high": replace(HIGH, labels=(("team", "dba"),))})
+    alerts, moment = begun.alerts, NOW
+    for moment in (NOW + second for second in range(1, TEXTS_SECONDS + 1)):
+        alerts = evaluated(alerts, [breach()], ours, moment).alerts
+    (alert,) = alerts.values()
+    assert dict(alert.labels)["team"] == "dba"
+    assert alert.fingerprint == next(iter(begun.alerts))
+    quiet = new_silence("s2", (Matcher("team", MatchOperator.EQUAL, "dba"),), NOW, NOW + 99, "ana", "", NOW)
+    found = evaluated(alerts, [breach()], replace(ours, silences=(quiet,)), moment + 1)
+    assert [change.kind for change in found.changes] == [ChangeKind.SILENCED]
+    waiting = replace(HIGH, for_seconds=5)
+    pending = evaluated({}, [breach()], around(rules={"high": waiting}), NOW)
+    named = around(rules={"high": replace(waiting, labels=(("team", "ops"),))})
+    fired = evaluated(pending.alerts, [breach()], named, NOW + 5)
+    assert [(change.kind, dict(change.after.labels)["team"]) for change in fired.changes] == [(ChangeKind.FIRED, "ops")]
