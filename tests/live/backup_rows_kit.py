@@ -123,3 +123,84 @@ MY_EDGES = (
 def my_contents(server: MysqlServer, database: str) -> list[tuple[object, ...]]:
     listed = "id, t1, t8, i, m, n, n2, f * 1e0, d, b, b1, y, dt, dtm, ts, tm, c, v, t, vb, bl, bf, e, s, j"
     return server.execute(f"SELECT {listed} FROM edges ORDER BY id", "SELECT * FROM `it's ``odd```", database=database)
+
+
+ODD = 'it\'s "odd" [b]é\u202e\x1b[31m\n\t\\,;😀'
+
+
+def sqlite_shop(path: Path) -> Path:
+    """A file in which there is something of every kind, and columns whose types nobody enforces."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(
+            """
+            CREATE TABLE customers (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL DEFAULT 'x', since DATE, active BOOLEAN);
+            CREATE TABLE orders (
+              id INTEGER PRIMARY KEY, customer INTEGER REFERENCES customers (id), price DECIMAL(10,2), weight REAL CHECK (weight > -1e999),
+              at TIMESTAMP, zoned TIMESTAMP, day TIME, photo BLOB, uuid UUID, anything, note VARCHAR(10),
+              twice AS (price * 2), n INTEGER);
+            CREATE UNIQUE INDEX by_note ON orders (note, id);
+            CREATE TABLE "an ""odd"" name" ("a b" TEXT, "c""d" INT, PRIMARY KEY ("a b", "c""d")) WITHOUT ROWID;
+            CREATE TABLE empty (a TEXT, b DATETIME, c NUMERIC, d);
+            CREATE VIEW dear AS SELECT * FROM orders WHERE price > 10;
+            CREATE TRIGGER t AFTER DELETE ON orders BEGIN INSERT INTO empty (a) VALUES (old.id); END;
+            CREATE VIRTUAL TABLE words USING fts5 (body);
+            """
+        )
+        connection.executemany(
+            "INSERT INTO customers (name, since, active) VALUES (?, ?, ?)",
+            [("first", "2026-01-31", True), ("", "0001-01-01", False), (ODD, "9999-12-31", None), ("NULL", None, True)],
+        )
+        rows = [
+            (
+                1,
+                1,
+                5,
+                0.1,
+                "2026-03-29 02:30:00",
+                "2026-03-29T02:30:00Z",
+                "23:59:59.5",
+                b"",
+                "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11",
+                5,
+                "",
+                1,
+            ),
+            (
+                2,
+                9,
+                7.25,
+                -1.5e-300,
+                "1969-12-31 23:59:59.999999",
+                "2026-01-01 00:00:00+05:30",
+                "00:00:00",
+                b"\0\xff",
+                None,
+                "5",
+                ODD,
+                -(2**63),
+            ),
+            (3, None, None, float("inf"), None, None, None, None, None, 2.5, None, 2**63 - 1),
+            (
+                4,
+                1,
+                123456789.01,
+                1.7976931348623157e308,
+                "2000-02-29 00:00:00.100",
+                None,
+                None,
+                bytes(range(256)),
+                None,
+                b"\0x",
+                "longer than ten",
+                0,
+            ),
+            (5, 1, -0.01, 5e-324, None, None, None, None, None, None, "a\\b", None),
+        ]
+        connection.executemany(
+            "INSERT INTO orders (id, customer, price, weight, at, zoned, day, photo, uuid, anything, note, n)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            rows,
+        )
+        connection.execute("""INSERT INTO "an ""odd"" name" VALUES ('A', 1), ('a', 1), ('a ', 1)""")
+        connection.execute("INSERT INTO words VALUES ('some words')")
+    return path

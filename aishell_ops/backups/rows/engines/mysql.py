@@ -20,6 +20,7 @@ from aishell_ops.backups.engines.mysql_contents import SYSTEM, Contents, content
 from aishell_ops.backups.engines.mysql_load_plan import leftovers, names_for
 from aishell_ops.backups.errors import BackupError, BusyError
 from aishell_ops.backups.models import Format, Manifest, Position, Source
+from aishell_ops.backups.rows.by_hand import recovery_by_hand
 from aishell_ops.backups.rows.contract import Look, Place, Placed, PlacedColumn
 from aishell_ops.backups.rows.engines.mysql_catalog import others_of, tables_of
 from aishell_ops.backups.rows.engines.mysql_types import foreign_shape, own_shape
@@ -152,13 +153,8 @@ class MysqlTables:
 
     def recovery(self, form: Format, tables: Sequence[Table]) -> tuple[str, ...]:
         """How the server reads them."""
-        if form is Format.CSV:
-            how = "FIELDS TERMINATED BY ',' ENCLOSED BY '\\\"' ESCAPED BY '' IGNORE 1 LINES"
-            return (
-                f"mysql -e \"LOAD DATA LOCAL INFILE 'FILE' INTO TABLE t CHARACTER SET utf8mb4 {how}\"    # for each file",
-                "# empty fields stand for NULL, which LOAD DATA takes for ''; aishell backup restore tells them apart",
-            )
-        return ("# each line of a file is a JSON document: the first describes the table, the last says how many rows there are",)
+        client = '"$(command -v mariadb || command -v mysql)"'
+        return recovery_by_hand("mysql", f"{client} --binary-mode restored", f"{client} -e 'CREATE DATABASE restored'")
 
 
 class _Moment:

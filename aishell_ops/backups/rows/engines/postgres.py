@@ -16,6 +16,7 @@ from aishell_core.values import FailureCode
 from aishell_ops.backups.engines.postgres_databases import maintenance, source_of
 from aishell_ops.backups.errors import BusyError
 from aishell_ops.backups.models import Format, Manifest, Position
+from aishell_ops.backups.rows.by_hand import recovery_by_hand
 from aishell_ops.backups.rows.contract import Look, Place, Placed, PlacedColumn
 from aishell_ops.backups.rows.engines.postgres_catalog import named, others_of, tables_of
 from aishell_ops.backups.rows.engines.postgres_types import fields_of, foreign_shape, line_of, own_shape, reader
@@ -147,9 +148,8 @@ class PostgresTables:
 
     def recovery(self, form: Format, tables: Sequence[Table]) -> tuple[str, ...]:
         """How psql reads them."""
-        if form is Format.CSV:
-            return ("psql -c \"\\copy TABLE FROM 'FILE' WITH (FORMAT csv, HEADER)\"    # for each file, into a table that is there",)
-        return ("# each line of a file is a JSON document: the first describes the table, the last says how many rows there are",)
+        own = "# types of your own (enums, domains) have to be in it before what follows; rows name them, and do not hold them"
+        return recovery_by_hand("postgres", "psql -q -v ON_ERROR_STOP=1 -d restored", "createdb restored", own)
 
 
 class _Moment:

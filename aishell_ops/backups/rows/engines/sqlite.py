@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from shlex import quote
 
 from aishell_core.engines.sqlite_copy import copy_whole
 from aishell_core.engines.sqlite_file import FileLook, look_at
@@ -32,6 +31,7 @@ from aishell_ops.backups.engines.sqlite_place import wanted_file
 from aishell_ops.backups.errors import BackupError
 from aishell_ops.backups.hidden_folder import hidden_beside, hidden_folder
 from aishell_ops.backups.models import Format, Manifest, Position, Source
+from aishell_ops.backups.rows.by_hand import recovery_by_hand
 from aishell_ops.backups.rows.contract import Look, Place, Placed, PlacedColumn
 from aishell_ops.backups.rows.engines.sqlite_tied import tied
 from aishell_ops.backups.rows.engines.sqlite_types import foreign_shape, kind_of, own_shape
@@ -105,10 +105,7 @@ class SqliteTables:
         """How the shell of SQLite reads them."""
         if form is Format.SQL:
             return ("cat *.sql | sqlite3 new.db",)
-        if form is Format.CSV:
-            named = [f"sqlite3 new.db '.import --csv FILE {quote(table.name)}'" for table in tables[:1]]
-            return (*named, "# NULL and '' come out the same by .import; aishell backup restore tells them apart")
-        return ("# each line of a file is a JSON document: the first describes the table, the last says how many rows there are",)
+        return recovery_by_hand("sqlite", "sqlite3 -bail new.db")
 
 
 class _Moment:
