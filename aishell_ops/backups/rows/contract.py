@@ -83,7 +83,7 @@ class Place:
     """Where rows would go: the database, whether it is there, and what of the wanted tables is there already.
 
     `family` as in Look. `existing` are labels of tables that would be replaced, with words for what is lost. `free_bytes` is
-    None where nobody knows.
+    None where nobody knows. With `any_bytes` its texts need not be UTF-8.
     """
 
     database: str
@@ -93,6 +93,7 @@ class Place:
     obstacles: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     free_bytes: int | None = None
+    any_bytes: bool = False
 
 
 class Staging(Protocol):

@@ -18,6 +18,8 @@ from aishell_ops.backups.rows.model import Cell, Column, Kind, Raw
 
 _MOST_VALUE_BYTES = elements.MOST_BYTES - (64 << 10)
 """So much of a document may be one value, beside names and what else is in it."""
+_TEXT_SUBTYPE = 0x80
+"""The first of those that everybody may use as he likes."""
 
 
 def shape_of(column: Column, *, plain: bool = False) -> Shape:
@@ -40,7 +42,7 @@ def shape_of(column: Column, *, plain: bool = False) -> Shape:
             )
         case Kind.TEXT:
             widened = Fidelity.WIDENED if column.length else Fidelity.EXACT
-            return Shape("string", widened, "", _odd_text, _mended_text, elements.text, elements.text_of)
+            return Shape("string", widened, "", _too_large, _mended_text, _text, _text_back)
         case Kind.BYTES:
             return Shape("binData", doubt=_too_large, write=elements.binary, read=elements.bytes_of)
         case Kind.UUID:
@@ -56,11 +58,22 @@ def shape_of(column: Column, *, plain: bool = False) -> Shape:
         case Kind.ANY:
             odd = partial(_odd_any, plain=plain)
             return Shape("any", Fidelity.EXACT, "each value of its own type", odd, _mended_any, _any, _any_back)
-    return Shape("string", Fidelity.REPRESENTED, "as text", _odd_text, _mended_text, _text, elements.text_of)
+    return Shape("string", Fidelity.REPRESENTED, "as text", _too_large, _mended_text, _text, _text_back)
 
 
 def _text(value: Raw) -> bytes:
-    return elements.text(str(value))
+    """A text; one that is no UTF-8, which no string may hold, is its bytes with a subtype that tells them from other bytes."""
+    text = str(value)
+    return elements.binary(text.encode("utf-8", "surrogateescape"), _TEXT_SUBTYPE) if _is_raw(text) else elements.text(text)
+
+
+def _text_back(element: bytes) -> str:
+    return elements.bytes_of(element).decode("utf-8", "surrogateescape") if element[0] == elements.BINARY else elements.text_of(element)
+
+
+def _is_raw(text: str) -> bool:
+    """Whether a text has bytes that are no UTF-8."""
+    return not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text)
 
 
 def _settled(value: Cell, *, plain: bool) -> Cell:
@@ -137,13 +150,7 @@ def _no_decimal(value: Cell) -> str:
 
 
 def _odd_text(value: Cell) -> str:
-    text = str(value)
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            return "a text has bytes that are no UTF-8"
-    return _too_large(value)
+    return "a text has bytes that are no UTF-8" if _is_raw(str(value)) else _too_large(value)
 
 
 def _too_large(value: Cell) -> str:
@@ -211,7 +218,7 @@ def _any(value: Raw) -> bytes:
             return elements.binary(value)
         case list():
             return elements.array(map(_any, value))
-    return elements.text(str(value))
+    return _text(value)
 
 
 def _any_back(element: bytes) -> Cell:
@@ -219,13 +226,15 @@ def _any_back(element: bytes) -> Cell:
         return None
     if element[0] == elements.ARRAY:
         return [_any_back(each) for each in elements.items_of(element)]
+    if element[0] == elements.BINARY and elements.subtype_of(element) == _TEXT_SUBTYPE:
+        return _text_back(element)
     return elements.READERS[element[0]](element)
 
 
 def _odd_any(value: Cell, *, plain: bool) -> str:
     if plain and isinstance(value, float):
         return _endless(value)
-    return _odd_text(value) if isinstance(value, str) else _too_large(value)
+    return _too_large(value)
 
 
 def _mended_any(value: Cell) -> Cell:

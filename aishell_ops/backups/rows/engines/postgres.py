@@ -19,7 +19,7 @@ from aishell_ops.backups.models import Format, Manifest, Position
 from aishell_ops.backups.rows.by_hand import recovery_by_hand
 from aishell_ops.backups.rows.contract import Look, Place, Placed, PlacedColumn
 from aishell_ops.backups.rows.engines.postgres_catalog import named, others_of, tables_of
-from aishell_ops.backups.rows.engines.postgres_types import fields_of, foreign_shape, line_of, own_shape, reader
+from aishell_ops.backups.rows.engines.postgres_types import fields_of, foreign_shape, line_of, of_any_bytes, own_shape, reader
 from aishell_ops.backups.rows.fidelity import Shape
 from aishell_ops.backups.rows.finding import table_named
 from aishell_ops.backups.rows.model import Cell, Column, Raw, Row, Table
@@ -55,8 +55,9 @@ class PostgresTables:
     forms = frozenset({Format.JSON, Format.CSV})
     rules = NameRules(_LONGEST_NAME, counts_bytes=True)
 
-    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(self, environ: Mapping[str, str] | None = None, *, any_bytes: bool = False) -> None:
         self._environ = os.environ if environ is None else environ
+        self._any_bytes = any_bytes
 
     async def look(self, target: Target, database: str, tables: Sequence[str]) -> Look:
         """What is in the database; raises UsageError and PostgresError."""
@@ -85,7 +86,12 @@ class PostgresTables:
 
     def shape(self, table: Table, column: Column, *, same: bool) -> Shape:
         """How a column is kept."""
-        return own_shape(column) if same else foreign_shape(column)
+        shape = own_shape(column) if same else foreign_shape(column)
+        return of_any_bytes(shape) if self._any_bytes else shape
+
+    def at(self, place: Place) -> PostgresTables:
+        """The same for a database whose texts are bytes without an encoding."""
+        return PostgresTables(self._environ, any_bytes=place.any_bytes)
 
     def keeps_key(self, columns: Sequence[PlacedColumn]) -> str:
         """Types without an order cannot be in a key."""
@@ -117,7 +123,7 @@ class PostgresTables:
             elif row["referrers"]:
                 obstacles.append(f"{row['referrers']} foreign keys refer to {label}: drop them first, or restore under another name")
         existing = tuple((label, f"the table {label}, {row['size']}") for row in rows if (label := f"{row['schema']}.{row['name']}"))
-        return Place(name, True, FAMILY, existing, tuple(obstacles))
+        return Place(name, True, FAMILY, existing, tuple(obstacles), any_bytes=connection.facts.encoding == "SQL_ASCII")
 
     @asynccontextmanager
     async def staging(self, target: Target, place: Place, tables: Sequence[Placed]) -> AsyncIterator[_Staging]:

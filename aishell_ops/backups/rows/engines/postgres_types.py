@@ -6,6 +6,7 @@ import json
 import re
 import struct
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -187,6 +188,15 @@ def own_shape(column: Column) -> Shape:
     if "." not in column.declared:
         return Shape(column.declared, doubt=_odd_text, mend=_mended_text, write=writer(column), read=reader(column))
     return Shape("text", Fidelity.REPRESENTED, "its type is of that database alone", write=writer(column), read=reader(column))
+
+
+def of_any_bytes(shape: Shape) -> Shape:
+    """The same in a database without an encoding, whose texts may be any bytes but 0."""
+    return replace(shape, doubt=_zero) if shape.doubt is _odd_text else shape
+
+
+def _zero(value: Cell) -> str:
+    return "a text has the sign U+0000" if isinstance(value, str) and "\0" in value else ""
 
 
 def foreign_shape(column: Column) -> Shape:
