@@ -1,4 +1,7 @@
-"""What follows a committed backup: it is verified, copied to other storages, and there verified too; then old ones are let go of."""
+"""What follows a committed backup: it is verified, copied to other storages, and there verified too; then old ones are let go of.
+
+Copies of earlier backups that had not come about are made up for last.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from aishell_core.errors import AishellError
+from aishell_ops.backups.attempts import Attempt, settled
+from aishell_ops.backups.copies import missing_copies, wanted_in
 from aishell_ops.backups.copying import copy_backup, copy_judgements
 from aishell_ops.backups.errors import DamagedError
+from aishell_ops.backups.holder import lives
 from aishell_ops.backups.layout import Line, Spot
 from aishell_ops.backups.models import Backup
 from aishell_ops.backups.progress import Tell
@@ -20,6 +26,7 @@ from aishell_ops.backups.retain import Retained, retain
 from aishell_ops.backups.storage.address import StorageAddress
 from aishell_ops.backups.streams.stopping import in_thread
 from aishell_ops.backups.verify import Depth, Verification, verify
+from aishell_tui.backup_chronicle import kept_attempts_at
 from aishell_tui.backup_settings import Settings
 
 if TYPE_CHECKING:
@@ -39,12 +46,13 @@ class Copied:
 class Saved:
     """What became of a backup that was wanted.
 
-    `copies` lie in the other storages. `doubts` say what went wrong after it was committed: the backup is there, but a copy, its
-    verification or retention is not.
+    `copies` lie in the other storages, `made_up` are copies of earlier backups that had not come about. `doubts` say what went wrong
+    after it was committed: the backup is there, but a copy, its verification or retention is not.
     """
 
     backup: Backup
     copies: tuple[Copied, ...] = ()
+    made_up: tuple[Copied, ...] = ()
     verification: Verification | None = None
     retained: Retained | None = None
     doubts: tuple[AishellError, ...] = ()
@@ -57,7 +65,7 @@ async def look_after(
 
     What is known to be damaged is not copied, and nothing is removed anywhere unless all went well.
     """
-    saved, spot = Saved(backup), spot_of_backup(backup)
+    saved = Saved(backup)
     if settings.verify:
         try:
             saved = await _verified(desk, repository, saved, tell)
@@ -65,13 +73,13 @@ async def look_after(
             saved = _doubting(saved, error)
     for address in others:
         try:
-            copy = await _copied(desk, repository, spot, address, settings, tell)
+            copy = await bring_copy(desk, repository, backup, address, tell, check=settings.verify)
             saved = replace(saved, copies=(*saved.copies, copy))
         except AishellError as error:
             saved = _doubting(saved, error)
-    if saved.doubts or (saved.verification is not None and not saved.verification.is_whole):
-        return saved
-    return await _retained(desk, repository, saved, settings)
+    if not saved.doubts and (saved.verification is None or saved.verification.is_whole):
+        saved = await _retained(desk, repository, saved, settings)
+    return await _making_up(desk, repository, saved, settings, tell)
 
 
 async def _verified(desk: BackupDesk, repository: Repository, saved: Saved, tell: Tell) -> Saved:
@@ -81,18 +89,55 @@ async def _verified(desk: BackupDesk, repository: Repository, saved: Saved, tell
     return replace(saved, backup=found.backup, verification=found)
 
 
-async def _copied(desk: BackupDesk, repository: Repository, spot: Spot, address: StorageAddress, settings: Settings, tell: Tell) -> Copied:
-    """A copy whose bytes were read back, where the backup itself is to be verified. Raises BackupError and its kin, ConfigError."""
-    stop = threading.Event()
-    with desk.repository(address) as goal:
-        async with desk.noticed(goal, address):
-            copy = await in_thread(stop, partial(copy_backup, repository, goal, spot, tell=tell, stop=stop))
-            if not settings.verify:
-                return Copied(address, copy)
-            found = await verify(goal, spot, Depth.STORED, desk.clock, by=desk.authority.actor.user, tell=tell)
-            if not found.is_whole:
-                raise DamagedError(f"the copy in {address} is damaged: {'; '.join(found.faults)}", "look at the storage itself")
-            return Copied(address, await asyncio.to_thread(copy_judgements, repository, goal, spot))
+async def bring_copy(
+    desk: BackupDesk,
+    repository: Repository,
+    backup: Backup,
+    address: StorageAddress,
+    tell: Tell,
+    *,
+    check: bool = True,
+    command: str = "create",
+) -> Copied:
+    """A copy whose bytes were read back, where that is wanted. Raises BackupError and its kin, ConfigError."""
+    stop, spot = threading.Event(), spot_of_backup(backup)
+    async with desk.copying(backup, address, tell) as told:
+        with desk.repository(address) as goal:
+            async with desk.noticed(goal, address, command):
+                copy = await in_thread(stop, partial(copy_backup, repository, goal, spot, tell=told, stop=stop))
+                if not check:
+                    return Copied(address, copy)
+                found = await verify(goal, spot, Depth.STORED, desk.clock, by=desk.authority.actor.user, tell=told)
+                if not found.is_whole:
+                    raise DamagedError(f"the copy in {address} is damaged: {'; '.join(found.faults)}", "look at the storage itself")
+                return Copied(address, await asyncio.to_thread(copy_judgements, repository, goal, spot))
+
+
+async def _making_up(desk: BackupDesk, repository: Repository, saved: Saved, settings: Settings, tell: Tell) -> Saved:
+    """Bring earlier backups to the storages that this one was copied to, where their copies never came about, the newest first."""
+    for copy in saved.copies:
+        try:
+            for backup in await asyncio.to_thread(_lacking_in, desk, repository, copy):
+                made = await bring_copy(desk, repository, backup, copy.address, tell, check=settings.verify)
+                saved = replace(saved, made_up=(*saved.made_up, made))
+        except AishellError as error:
+            saved = _doubting(saved, error)
+    return saved
+
+
+def _lacking_in(desk: BackupDesk, repository: Repository, copy: Copied) -> list[Backup]:
+    """The good backups of a database whose copies in a storage never came about, the newest first. Blocking; raises StorageError."""
+    where = str(copy.address)
+    found = [one for one in repository.scan(spot_of_backup(copy.backup).line).backups if one.state.restorable]
+    wanting = {one.id: one for one in found if where in wanted_in(one.manifest)}
+    tried: dict[str, list[Attempt]] = {}
+    for each in settled(kept_attempts_at(desk.authority.state_folder, wanting), lives, desk.clock.now()):
+        tried.setdefault(each.backup, []).append(each)
+    # Nobody is waited for here who is still at an earlier backup, and what was begun by this one is not looked at.
+    lacking = [one for one in wanting.values() if one.id != copy.backup.id and missing_copies((where,), (), tried.get(one.id, ()))]
+    with desk.repository(copy.address) as goal:
+        lacking = [one for one in lacking if goal.storage.head(spot_of_backup(one).manifest_key) is None]
+    return sorted(lacking, key=lambda one: one.manifest.started_at, reverse=True)
 
 
 async def _retained(desk: BackupDesk, repository: Repository, saved: Saved, settings: Settings) -> Saved:

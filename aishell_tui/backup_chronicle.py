@@ -6,7 +6,7 @@ What cannot be written down keeps nothing from being done: every fault of the st
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import TypeVar
@@ -116,6 +116,14 @@ def database_of(target: Target) -> str:
     """What backups call the database of a target, as far as its address says: the file's name of one that is a file."""
     location = target.location
     return location.database if location.path is None else location.path.name
+
+
+def kept_attempts_at(state_folder: Path, backups: Collection[str]) -> tuple[Attempt, ...]:
+    """The attempts at some backups, the oldest first; none where none can be read. Blocking."""
+    nothing: tuple[Attempt, ...] = ()
+    with suppress(StateError, OSError), closing(Store.open_to_read(state_folder)) as store:
+        return store.read(lambda connection: attempts.attempts_at(connection, backups), nothing)
+    return nothing
 
 
 def kept_attempts(state_folder: Path, since: float) -> tuple[Attempt, ...]:

@@ -22,6 +22,7 @@ from aishell_core.values import TargetId
 from aishell_ops.backups import attempts
 from aishell_ops.backups.attempts import What
 from aishell_ops.backups.catalogue import begin_anew, expect_present, refresh
+from aishell_ops.backups.copies import annotations_of
 from aishell_ops.backups.drill import Drill, drill
 from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan, SaveRequest
 from aishell_ops.backups.errors import BackupError, StorageError, UnreadableError
@@ -43,7 +44,7 @@ from aishell_ops.backups.streams.stopping import in_thread
 from aishell_ops.backups.take import Order, take
 from aishell_ops.backups.verify import Depth, Verification, shut_words, unlock, verify
 from aishell_tui.authority import Authority
-from aishell_tui.backup_aftercare import Saved, look_after, spot_of_backup
+from aishell_tui.backup_aftercare import Copied, Saved, bring_copy, look_after, spot_of_backup
 from aishell_tui.backup_chronicle import Chronicle, database_of
 from aishell_tui.backup_settings import BackupSettings, Settings, expect_full
 
@@ -223,6 +224,17 @@ class BackupDesk:
         risk = Risk(RiskLevel.HIGH, (ActionClass.ADMIN,), ("a backup is removed for good",))
         return self.attempt_on(backup, risk, f"delete backup {backup.id} in {address}", confirmed=confirmed)
 
+    async def copy(self, origin: StorageAddress, backup: Backup, address: StorageAddress, *, tell: Tell = nobody) -> Copied:
+        """Bring a copy of a backup from one storage to another, and read it back. Raises RefusedError, BackupError and its kin."""
+
+        async def act() -> Copied:
+            with self.repository(origin) as repository:
+                return await bring_copy(self, repository, backup, address, tell, command="copy")
+
+        risk = Risk(RiskLevel.LOW, READING, (f"its data is copied to {address}",))
+        attempt = self.attempt_on(backup, risk, f"copy backup {backup.id} to {address}", confirmed=True)
+        return await perform(self.authority.log, attempt, act, clock=self.clock)
+
     async def export(
         self, address: StorageAddress, backup: Backup, path: Path, recipe: Recipe, *, with_records: bool, tell: Tell = nobody
     ) -> Path:
@@ -302,12 +314,23 @@ class BackupDesk:
         begun = self._attempt(What.SAVE, target, settings.job, first, new_id(self.clock.now()))
         async with self._chronicle.trying(begun, tell) as told:
             recipe, locked = await asyncio.to_thread(self.settings.recipe, settings)
-            notes = (("by", by),) if by else ()
+            notes = (*((("by", by),) if by else ()), *annotations_of(map(str, others)))
             order = Order(target, self._request(settings), settings.job, recipe, settings.proof, notes, locked, begun.backup)
             with self.repository(first) as repository:
                 async with self.noticed(repository, first):
                     backup = await take(saver_of(target, settings.format), repository, order, self.clock, tell=told)
                     return await look_after(self, repository, backup, settings, tuple(others), told)
+
+    @asynccontextmanager
+    async def copying(self, backup: Backup, address: StorageAddress, tell: Tell) -> AsyncIterator[Tell]:
+        """Write down that a copy is tried for as long as the block lasts, and how it ended."""
+        source, now = backup.manifest.source, self.clock.now()
+        where, job = str(address), backup.manifest.job
+        begun = attempts.Attempt(
+            What.COPY, source.target, source.engine, source.database, job, where, backup.id, now, own_holder("copying")
+        )
+        async with self._chronicle.trying(begun, tell) as told:
+            yield told
 
     def _attempt(self, what: What, target: Target, job: str, address: StorageAddress, backup: BackupId) -> attempts.Attempt:
         """Something that is about to be tried, by this process."""

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aishell_core.errors import AishellError, UsageError
-from aishell_ops.backups.attempts import settled
+from aishell_ops.backups.attempts import Attempt, settled
 from aishell_ops.backups.catalogue import expect_present, refresh
+from aishell_ops.backups.copies import missing_copies, wanted_in
 from aishell_ops.backups.errors import DamagedError
 from aishell_ops.backups.holder import lives
 from aishell_ops.backups.ids import LATEST, begun_at, find_id
 from aishell_ops.backups.layout import Spot
-from aishell_ops.backups.models import Backup
+from aishell_ops.backups.models import Backup, Lack, LackingCopy
 from aishell_ops.backups.repository import Inventory, Repository, Unfinished
 from aishell_ops.backups.shrinking import Drop, drops_by_job
 from aishell_ops.backups.state import with_orphans
 from aishell_ops.backups.storage.address import StorageAddress
 from aishell_ops.backups.unmade import LISTED_SECONDS, Beginning, Unmade, unmade_of
 from aishell_tui.backup_aftercare import spot_of_backup
-from aishell_tui.backup_chronicle import kept_attempts
+from aishell_tui.backup_chronicle import kept_attempts, kept_attempts_at
 from aishell_tui.backup_desk import BackupDesk
 from aishell_tui.backup_text import unread_text
 
@@ -42,9 +43,10 @@ class Shelved:
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """One backup, in every storage that has it, the usual one first."""
+    """One backup, in every storage that has it, the usual one first; `lacking` are the storages that have no copy to count on."""
 
     lies: tuple[Shelved, ...]
+    lacking: tuple[LackingCopy, ...] = ()
 
     @property
     def backup(self) -> Backup:
@@ -67,6 +69,7 @@ class Shelf:
     """What was found: backups, the oldest first, those that cannot be believed, and what could not be read.
 
     `unmade` are those that run, failed or were abandoned, the newest first. `bare` are the storages that hold nothing of any backup.
+    `lacking` are the copies, by the id of their backup, that were to be made and are not there, or cannot be believed.
     """
 
     backups: tuple[Shelved, ...] = ()
@@ -74,6 +77,7 @@ class Shelf:
     unmade: tuple[Unmade, ...] = ()
     faults: tuple[AishellError, ...] = ()
     bare: tuple[StorageAddress, ...] = ()
+    lacking: Mapping[str, tuple[LackingCopy, ...]] = field(default_factory=dict)
 
     @property
     def told_faults(self) -> tuple[str, ...]:
@@ -98,7 +102,7 @@ class Shelf:
         found: dict[str, list[Shelved]] = {}
         for one in reversed(self.backups):
             found.setdefault(one.backup.id, []).insert(0, one)
-        return tuple(Copies(tuple(lies)) for lies in found.values())
+        return tuple(Copies(tuple(lies), self.lacking.get(id_, ())) for id_, lies in found.items())
 
     def named(self, text: str) -> Copies:
         """The backup that somebody means, in all storages that have it; raises UsageError, and what kept it from being seen."""
@@ -114,7 +118,7 @@ class Shelf:
             if self.faults:
                 raise self.faults[0] from None
             raise
-        return Copies(tuple(one for one in self.backups if one.backup.id == id_))
+        return Copies(tuple(one for one in self.backups if one.backup.id == id_), self.lacking.get(id_, ()))
 
     def damage_of(self, copies: Copies) -> tuple[DamagedError, ...]:
         """What is wrong with copies of a backup whose own description cannot be believed."""
@@ -188,7 +192,32 @@ def look_at_shelf(desk: BackupDesk, addresses: Iterable[StorageAddress], *, in_s
         ),
         tuple(fault for each in seen for fault in each.faults),
         tuple(each.address for each in seen if not (each.backups or each.damaged or each.beginnings or each.faults)),
+        _lacking(desk, seen),
     )
+
+
+def _lacking(desk: BackupDesk, seen: Sequence[_Seen]) -> dict[str, tuple[LackingCopy, ...]]:
+    """The copies that are not there or cannot be believed; the state is asked only where one is not found that was wanted."""
+    looked = {str(each.address) for each in seen if not each.faults}
+    damaged = {(spot.id, str(each.address)): error for each in seen for spot, error in each.damaged}
+    there: dict[str, set[str]] = {}
+    wanted: dict[str, tuple[str, ...]] = {}
+    for one in (one for each in seen for one in each.backups):
+        there.setdefault(one.backup.id, set()).add(str(one.address))
+        wanted[one.backup.id] = tuple(each for each in wanted_in(one.backup.manifest) if each in looked)
+    found: dict[str, tuple[LackingCopy, ...]] = {}
+    for (id_, address), error in damaged.items():
+        if id_ in there:
+            there[id_].add(address)
+            found[id_] = (*found.get(id_, ()), LackingCopy(address, Lack.DAMAGED, error.message))
+    tried: dict[str, list[Attempt]] = {}
+    wanting = {id_ for id_, places in wanted.items() if not there[id_].issuperset(places)}
+    known = kept_attempts_at(desk.authority.state_folder, wanting) if wanting else ()
+    for attempt in settled(known, lives, desk.clock.now()):
+        tried.setdefault(attempt.backup, []).append(attempt)
+    for name, mine in tried.items():
+        found[name] = (*found.get(name, ()), *missing_copies(wanted[name], there[name], mine))
+    return {name: lacking for name, lacking in found.items() if lacking}
 
 
 def opened(desk: BackupDesk, found: Shelved) -> Shelved:

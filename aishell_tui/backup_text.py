@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from aishell_core.units import format_bytes, format_counted, format_duration
-from aishell_ops.backups.models import Backup, BackupState, Manifest
+from aishell_ops.backups.models import Backup, BackupState, Lack, Manifest
 from aishell_ops.backups.progress import Stage, Step
 from aishell_ops.backups.rows.fidelity import ColumnFidelity, Fidelity
 from aishell_ops.backups.state import is_held, is_pinned
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from aishell_ops.backups.verify import Verification
     from aishell_tui.backup_aftercare import Saved
     from aishell_tui.backup_settings import Settings
+    from aishell_tui.backup_shelf import Copies
 
 _SETTLED_SECONDS = 2.0
 """A rate is told only after so long: before that it says nothing about what is left."""
@@ -42,6 +43,23 @@ def notes_of(backup: Backup, now: float) -> tuple[str, ...]:
     notes += [f"only {format_counted(len(manifest.tables), 'table')}"] if manifest.tables else []
     notes += [f"{format_counted(len(backup.unread), 'record')} unread"] if backup.unread else []
     return tuple(notes)
+
+
+def copy_notes(copies: Copies) -> tuple[str, ...]:
+    """Which copies of a backup cannot be counted on: bad ones first, then those that nobody has read back though the first was."""
+    bad = [f"{one.backup.state} in {one.address}" for one in copies.lies[1:] if not one.backup.state.restorable]
+    bad += [f"{one.lack} in {one.storage}" for one in copies.lacking]
+    unread = [one for one in copies.lies[1:] if copies.backup.state.proven and one.backup.state is BackupState.COMMITTED]
+    return (*bad, *(f"not verified in {one.address}" for one in unread))
+
+
+def copy_rows(copies: Copies) -> list[tuple[str, str]]:
+    """Where else a backup lies, and where it should and does not, each with its title."""
+    rows = [("and in", f"{one.address}  {one.backup.state}") for one in copies.lies[1:]]
+    rows += [("not in", f"{one.storage}  {one.lack}{f': {one.reason}' if one.reason else ''}") for one in copies.lacking]
+    if any(one.lack is Lack.MISSING for one in copies.lacking):
+        rows.append(("", f"aishell backup copy {copies.backup.id} makes it up, and so does the next backup that is copied there"))
+    return rows
 
 
 def unread_text(key: str) -> str:
@@ -111,6 +129,7 @@ def made_lines(saved: Saved) -> list[str]:
     took = format_duration(manifest.duration_seconds)
     lines = [f"{saved.backup.id}  {saved.backup.state}  {size_text(manifest)}, took {took}", f"in {saved.backup.location}"]
     lines += [f"and in {copy.address}" + (f", {copy.backup.state}" if copy.backup.state.proven else "") for copy in saved.copies]
+    lines += [f"made up for the copy of {copy.backup.id} in {copy.address}" for copy in saved.made_up]
     if saved.verification is not None:
         lines += [f"mind: {remark}" for remark in saved.verification.remarks]
     lines += _retained_lines(saved.retained, "")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from aishell_core.errors import AishellError
@@ -19,6 +20,7 @@ from aishell_ops.backups.unmade import LISTED_SECONDS, Unmade, unmade_of
 from aishell_tui.backup_chronicle import kept_attempts
 from aishell_tui.backup_desk import BackupDesk
 from aishell_tui.backup_jobs import Timetable, read_timetable
+from aishell_tui.backup_keeps import Keeps, keeps_of
 from aishell_tui.backup_schedules import Scheduled, scheduled
 from aishell_tui.backup_shelf import Copies, look_at_shelf
 from aishell_tui.config.load import Configuration
@@ -29,7 +31,7 @@ class BackupsView:
     """All that was found at `at`, epoch seconds: backups with the newest first, what is damaged, and the schedules.
 
     `unmade` are backups that run, in whatever program, or failed or were abandoned. `faults` say what could not be read. `engines` are
-    those that can be saved. For `drops` retention removes nothing until somebody has accepted them.
+    those that can be saved. For `drops` retention removes nothing until somebody has accepted them; `keeps` says by target what it keeps.
     """
 
     at: float
@@ -42,6 +44,7 @@ class BackupsView:
     faults: tuple[AishellError, ...] = ()
     engines: tuple[str, ...] = ()
     drops: tuple[Drop, ...] = ()
+    keeps: Mapping[str, Keeps] = field(default_factory=dict)
 
     @property
     def running(self) -> tuple[Unmade, ...]:
@@ -63,10 +66,12 @@ def read_backups(desk: BackupDesk, configuration: Configuration | None) -> Backu
         faults.append(error)
     shelf = look_at_shelf(desk, storages, everywhere=True)
     schedules, hosted = _schedules(desk, configuration, now, faults)
+    copies = shelf.copies
+    keeps = _keeps(desk, copies, now, faults)
     return BackupsView(
         at=now,
         storages=storages,
-        copies=shelf.copies,
+        copies=copies,
         damaged=shelf.damaged,
         unmade=shelf.unmade,
         schedules=schedules,
@@ -74,7 +79,16 @@ def read_backups(desk: BackupDesk, configuration: Configuration | None) -> Backu
         faults=(*faults, *shelf.faults),
         engines=saved_engines(),
         drops=shelf.drops,
+        keeps=keeps,
     )
+
+
+def _keeps(desk: BackupDesk, copies: Sequence[Copies], now: float, faults: list[AishellError]) -> Mapping[str, Keeps]:
+    try:
+        return keeps_of(copies, desk.settings, now)
+    except AishellError as error:
+        faults.append(error)
+        return {}
 
 
 def _schedules(

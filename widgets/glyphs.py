@@ -28,6 +28,8 @@ class Glyphs:
     cursor: str
     marked: str
     gone: str
+    good: str
+    bad: str
     note: str
     branch: str
     last_branch: str
@@ -74,6 +76,8 @@ UNICODE = Glyphs(
     cursor="▸",
     marked="◆",
     gone="†",
+    good="✓",
+    bad="✗",
     note="└",
     branch="├",
     last_branch="└",
@@ -108,6 +112,8 @@ ASCII = Glyphs(
     cursor=">",
     marked="*",
     gone="x",
+    good="+",
+    bad="x",
     note="`",
     branch="|",
     last_branch="`",

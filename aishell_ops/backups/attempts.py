@@ -1,4 +1,4 @@
-"""What was tried with backups, as the state database keeps it: who makes or tests one since when, how far it is, how it ended.
+"""What was tried with backups, as the state database keeps it: who makes, copies or tests one since when, how far it is, how it ended.
 
 A backup that failed leaves nothing in its storage, so that nothing there looks like one; that it failed, and why, is kept here.
 Each function takes the connection of a transaction (`aishell_core.state.store`).
@@ -7,7 +7,7 @@ Each function takes the connection of a transaction (`aishell_core.state.store`)
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
@@ -20,6 +20,7 @@ from aishell_ops.backups.progress import Step
 KEPT_SECONDS = 400 * 86_400.0
 """As long as the runs of schedules: when a restore was tested last is asked for after the tested backup is gone."""
 
+_MOST_AT_ONCE = 500
 GONE = "the program ended before it was done"
 
 
@@ -28,6 +29,7 @@ class What(StrEnum):
 
     SAVE = "save"
     TEST = "test"
+    COPY = "copy"
 
 
 class AttemptOutcome(StrEnum):
@@ -121,6 +123,22 @@ def attempts_since(connection: sqlite3.Connection, begun_at: float) -> tuple[Att
         (begun_at,),
     )
     return tuple(found for row in rows if (found := _attempt(row)) is not None)
+
+
+def attempts_at(connection: sqlite3.Connection, backups: Collection[str]) -> tuple[Attempt, ...]:
+    """The attempts at some backups, whenever they were, the oldest first; one of a version that cannot be read is left out."""
+    known, found = sorted(set(backups)), list[Attempt]()
+    for begin in range(0, len(known), _MOST_AT_ONCE):
+        some = known[begin : begin + _MOST_AT_ONCE]
+        rows = connection.execute(
+            f"""
+            SELECT what, target, engine, database, job, storage, backup, begun_at, holder, ended_at, outcome, message, step, stepped_at
+            FROM backup_attempt WHERE backup IN ({", ".join("?" * len(some))}) ORDER BY begun_at, id
+            """,  # noqa: S608 - only question marks are put in
+            some,
+        )
+        found += [each for row in rows if (each := _attempt(row)) is not None]
+    return tuple(found)
 
 
 def attempts_version(connection: sqlite3.Connection) -> tuple[object, ...]:

@@ -287,3 +287,19 @@ class Backup:
     def newest(self, kind: RecordKind) -> Record | None:
         """The newest record of a kind."""
         return max((record for record in self.records if record.kind is kind), key=lambda record: record.at, default=None)
+
+
+class Lack(StrEnum):
+    """How a copy is none: it never came about, or what it says of itself cannot be believed."""
+
+    MISSING = "missing"
+    DAMAGED = "damaged"
+
+
+@dataclass(frozen=True, slots=True)
+class LackingCopy:
+    """A storage, by its address, that has no copy of a backup to count on and was to have one, and why."""
+
+    storage: str
+    lack: Lack
+    reason: str

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from aishell_core.state.forms import Form
+from aishell_ops.backups.copies import COPY_IN
 from aishell_ops.backups.models import (
     Backup,
     BackupId,
@@ -28,7 +29,7 @@ from aishell_ops.backups.state import backup_of
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A backup in short; `stored_bytes` and `plain_bytes` are those of all its parts."""
+    """A backup in short; `stored_bytes` and `plain_bytes` are those of all its parts, `annotations` name the storages of its copies."""
 
     id: str
     sha256: str
@@ -49,6 +50,7 @@ class Summary:
     parent_id: str | None
     records: tuple[Record, ...]
     unread: tuple[str, ...] = ()
+    annotations: tuple[tuple[str, str], ...] = ()
 
 
 @cache
@@ -80,6 +82,7 @@ def summary_of(backup: Backup) -> str:
             parent_id=manifest.parent_id,
             records=backup.records,
             unread=backup.unread,
+            annotations=tuple(one for one in manifest.annotations if one[0] == COPY_IN),
         )
     )
 
@@ -104,5 +107,6 @@ def backup_from(text: str, now: float) -> Backup | None:
         tables=found.tables,
         encryption=found.encryption,
         parent_id=None if found.parent_id is None else BackupId(found.parent_id),
+        annotations=found.annotations,
     )
     return replace(backup_of(manifest, found.sha256, found.location, found.records, now), unread=found.unread)

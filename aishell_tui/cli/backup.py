@@ -7,6 +7,7 @@ import typer
 from aishell_tui.cli import (
     backup_carrying,
     backup_configuring,
+    backup_copying,
     backup_keeping,
     backup_looking,
     backup_restoring,
@@ -33,6 +34,7 @@ for part in (
     backup_testing,
     backup_restoring,
     backup_keeping,
+    backup_copying,
     backup_carrying,
     backup_scheduling,
     backup_configuring,

@@ -18,11 +18,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aishell_ops.backups.errors import DamagedError
-    from aishell_ops.backups.models import Backup
     from aishell_ops.backups.unmade import Unmade
     from aishell_ops.backups.verify import Depth
     from aishell_tui.backup_desk import BackupDesk
-    from aishell_tui.backup_shelf import Shelf, Shelved
+    from aishell_tui.backup_shelf import Copies, Shelf, Shelved
 
 _FAULTS, _DAMAGED = 1, 2
 _DAY_SECONDS = 86_400.0
@@ -75,11 +74,11 @@ def list_(
 
     All configured storages are looked into. What runs now is among them, and what failed or was abandoned in the last month,
     with its reason. The exit code is 0, or 1 when a storage could not be read or a backup in it
-    cannot be believed: those are named on standard error.
+    cannot be believed: those are named on standard error. A copy that was to be made and was not is in the notes and the JSON.
     """
     from aishell_ops.backups.layout import Line
     from aishell_ops.backups.models import Format
-    from aishell_ops.backups.unmade import is_of_others
+    from aishell_ops.backups.unmade import Unmade, is_of_others
     from aishell_tui.cli.backup_words import expect_names, word_of
 
     how = Output.JSON if json else word_of(Output, output, "--output") or Output.TABLE
@@ -99,12 +98,12 @@ def list_(
         lines = [*(one.spot.line for one in shelf.backups), *(spot.line for spot, _ in shelf.damaged)]
         expect_names(names, loaded, (*lines, *(Line(one.target, one.database) for one in shelf.unmade)))
     wanted = Wanted(begin, end, names, form, filter.lower())
-    found: list[Backup | Unmade] = [each.backup for each in reversed(shelf.copies) if wanted.takes(each.backup)]
+    found: list[Copies | Unmade] = [each for each in reversed(shelf.copies) if wanted.takes(each.backup)]
     unmade = [one for one in shelf.unmade if wanted.takes_unmade(one)]
     own = {*names, *(target.spec.name for target in loaded.targets)}
     told = unmade if others else [one for one in unmade if not is_of_others(one, own)]
     found += told
-    found.sort(key=lambda one: sort_key(one, sort), reverse=order == "desc")
+    found.sort(key=lambda one: sort_key(one if isinstance(one, Unmade) else one.backup, sort), reverse=order == "desc")
     code = _print(found[: limit or None], shelf, how, now)
     if left := len(unmade) - len(told):
         note(f"{left} more failed of targets that this configuration does not have: --others lists them")
@@ -122,13 +121,13 @@ def _window(after: str, before: str, last: str, now: float) -> tuple[float, floa
     return begin, parse_moment(before, now) if before else float("inf")
 
 
-def _print(found: list[Backup | Unmade], shelf: Shelf, how: Output, now: float) -> int:
+def _print(found: list[Copies | Unmade], shelf: Shelf, how: Output, now: float) -> int:
     from aishell_ops.backups.unmade import Unmade
     from aishell_tui.cli.backup_shapes import BackupsReport
     from aishell_tui.cli.encode import to_json, utc_text
     from aishell_tui.cli.reports.backups import backup_row, drop_text, list_csv, list_text, unmade_row
 
-    rows = [unmade_row(one) if isinstance(one, Unmade) else backup_row(one, now) for one in found]
+    rows = [unmade_row(one) if isinstance(one, Unmade) else backup_row(one.backup, now, one) for one in found]
     if how is Output.JSON:
         say(to_json(BackupsReport(utc_text(now), tuple(rows), shelf.told_faults, tuple(map(drop_text, shelf.drops)))))
     elif how is Output.CSV:
@@ -177,7 +176,7 @@ def info(
         backup, whole = checked.backup, checked.is_whole
     now = time.time()
     stopped = next((str(drop) for drop in shelf.drops if drop.after.id == backup.id), "")
-    say(to_json(info_report(backup, now, stopped)) if json else info_text(backup, now, stopped))
+    say(to_json(info_report(backup, now, copies, stopped)) if json else info_text(backup, now, copies, stopped))
     return 0 if whole else _DAMAGED
 
 

@@ -8,6 +8,17 @@ from aishell_tui.cli.shapes import doc
 
 
 @dataclass(frozen=True, slots=True)
+class BackupCopy:
+    """A backup in one storage."""
+
+    storage: str = field(metadata=doc("the folder or the bucket"))
+    state: str = field(
+        metadata=doc("as that of a backup; missing where the copy was to be made and was not, damaged where it cannot be believed")
+    )
+    reason: str = field(metadata=doc("why it is missing or damaged; else empty"))
+
+
+@dataclass(frozen=True, slots=True)
 class BackupRow:
     """One backup."""
 
@@ -35,6 +46,9 @@ class BackupRow:
     pinned: bool = field(metadata=doc("whether retention leaves it"))
     held: bool = field(metadata=doc("whether nobody may remove it"))
     reason: str = field(metadata=doc("why it failed, was abandoned, or is no backup yet; empty for a backup"))
+    copies: tuple[BackupCopy, ...] = field(
+        metadata=doc("the storages that have it, and those that were to; told by list and info, else empty")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +132,14 @@ class CopyRetained:
 
 
 @dataclass(frozen=True, slots=True)
+class BackupCopied:
+    """A copy that was made; aishell backup copy ID --json: a line for each, behind those of its steps."""
+
+    id: str = field(metadata=doc("the backup"))
+    storage: str = field(metadata=doc("where its copy lies now"))
+
+
+@dataclass(frozen=True, slots=True)
 class BackupMade:
     """aishell backup create --json: the last line, behind those of the steps."""
 
@@ -127,6 +149,7 @@ class BackupMade:
     kept_because: str = field(metadata=doc("why retention removed nothing although it might have; may be empty"))
     copies_retained: tuple[CopyRetained, ...] = field(metadata=doc("what retention did where its copies lie"))
     doubts: tuple[str, ...] = field(metadata=doc("what went wrong after it was committed: copies, verification, retention"))
+    made_up: tuple[BackupCopied, ...] = field(metadata=doc("copies of earlier backups that had not come about, and are there now"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from aishell_tui.cli.alert_shapes import (
 from aishell_tui.cli.alert_trying_shapes import AlertCheckReport, AlertTestReport, BacktestReport
 from aishell_tui.cli.audit_shapes import AuditReport, AuditVerifyReport
 from aishell_tui.cli.backup_shapes import (
+    BackupCopied,
     BackupExported,
     BackupMade,
     BackupMarked,
@@ -78,7 +79,8 @@ REPORTS: tuple[tuple[str, type], ...] = (
     ("aishell backup restore ID --json, the last line", BackupRestored),
     ("aishell backup restore ID --dry-run --json", RestorePlanned),
     ("aishell backup test ID --json, the last line", BackupTested),
-    ("the other lines of those that make, check, test, restore, export and import", BackupStep),
+    ("the other lines of those that make, check, test, copy, restore, export and import", BackupStep),
+    ("aishell backup copy ID --json, a line for each copy", BackupCopied),
     ("aishell backup delete ID --json", BackupsDeleted),
     ("aishell backup pin ID --json", BackupMarked),
     ("aishell backup export ID PATH --json, the last line", BackupExported),

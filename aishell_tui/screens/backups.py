@@ -71,7 +71,7 @@ class BackupsScreen(BackupActingScreen):
             table.set_columns(columns)
         table.set_heading(self._heading(frame, look))
         table.set_empty_text(empty_text(view, room.trouble, may_act="back_up" not in self.withheld_actions()))
-        table.set_rows(catalogue_rows(view, one, frame.at, self._own) if view is not None else [])
+        table.set_rows(catalogue_rows(view, one, frame.at, self._own, table.glyphs) if view is not None else [])
         self.look_if_due()
 
     def _others(self, room: BackupRoom) -> list[Unmade]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from aishell_core.units import format_duration
 from aishell_core.values import Severity
 from aishell_tui.backup_tasks import Job, Phase
-from aishell_tui.backup_text import done_ratio, fact_rows, local_text, step_words
+from aishell_tui.backup_text import copy_rows, done_ratio, fact_rows, local_text, step_words
 from aishell_tui.screens.backups_rows import state_look
 from widgets.format import bar, wrap
 from widgets.glyphs import Glyphs
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from aishell_ops.backups.models import Backup
     from aishell_ops.backups.progress import Step
     from aishell_ops.backups.unmade import Unmade
+    from aishell_tui.backup_keeps import Keeps
     from aishell_tui.backup_shelf import Copies
     from aishell_tui.backup_view import BackupsView
 
@@ -39,7 +40,9 @@ _PHASES: dict[Phase, tuple[Severity, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a target stands: its last good backup, its newest one at all, when the next is made, and the last run if it went wrong."""
+    """How a target stands: its last good backup, its newest one at all, when the next is made, the last run if it went wrong, and
+    what retention keeps.
+    """
 
     target: str
     good: Backup | None = None
@@ -47,6 +50,7 @@ class Standing:
     next_at: float | None = None
     schedule: str = ""
     failed: Run | None = None
+    keeps: Keeps | None = None
 
     @property
     def severity(self) -> Severity:
@@ -71,6 +75,7 @@ def standing_of(view: BackupsView, target: str) -> Standing:
         next_at,
         schedule,
         newest_run if newest_run is not None and newest_run.outcome.value in _BAD_OUTCOMES else None,
+        view.keeps.get(target),
     )
 
 
@@ -102,7 +107,14 @@ def _standing_line(one: Standing, now: float, name_cells: int, glyphs: Glyphs) -
         spans.append((f"   next in {format_duration(max(0.0, float(round(one.next_at - now))))} by {one.schedule}", "label"))
     else:
         spans.append(("   not scheduled", "dim"))
+    if one.keeps is not None:
+        spans.append((f"   {_keeps_text(one.keeps)}", "label"))
     return tuple(spans)
+
+
+def _keeps_text(keeps: Keeps) -> str:
+    going = f", {keeps.going} to go" if keeps.going else ""
+    return f"retention {keeps.rules}, keeps {keeps.kept}{going}" if keeps.rules else f"no retention, keeps all {keeps.kept}"
 
 
 def job_lines(
@@ -184,6 +196,10 @@ def page_lines(copies: Copies, now: float, width: int) -> tuple[Spans, ...]:
         lines.append(
             ((f" {'and in':<10} ", "label"), (f"{one.address}  ", "text"), (one.backup.state.value, state_look(one.backup.state)[1]))
         )
+    for title, text in copy_rows(copies)[len(copies.lies) - 1 :]:
+        first, *more = wrap(text, room) or [""]
+        lines.append(((f" {title:<10} ", "label"), (first, "critical" if title else "label")))
+        lines += [((" " * 12, "text"), (line, "label")) for line in more]
     return (*lines, *_proof_lines(backup), *_record_lines(backup))
 
 

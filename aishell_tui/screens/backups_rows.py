@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from aishell_core.units import format_bytes, format_counted, format_duration
 from aishell_core.values import Severity
-from aishell_ops.backups.models import BackupState, RecordKind
-from aishell_tui.backup_text import notes_of, unmade_text
+from aishell_ops.backups.models import BackupState, Lack, RecordKind
+from aishell_tui.backup_text import copy_notes, notes_of, unmade_text
 from aishell_tui.text import moment_text
+from widgets.glyphs import Glyphs
 from widgets.palette import Role
 from widgets.table_model import Cell, Column, Row
 
@@ -34,7 +35,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("proof", "PROOF", 6, priority=8, help="What is kept to prove a restore by"),
     Column("tested", "TESTED", 6, align="right", priority=6, help="How long its last test restore took"),
     Column("job", "JOB", 10, priority=5, help="The job that made it"),
-    Column("where", "WHERE", 9, priority=7, help="In which storages it lies"),
+    Column("where", "WHERE", 11, priority=7, help="In which storages it lies"),
     Column("notes", "NOTES", None, 8, priority=3, help="What else is to be known of it"),
     Column("id", "ID", 20, priority=9, help="Its name"),
 )
@@ -63,7 +64,7 @@ def catalogue_columns(*, one_target: bool) -> tuple[Column, ...]:
     return tuple(column for column in COLUMNS if not (one_target and column.key == "target"))
 
 
-def catalogue_rows(view: BackupsView, target: str | None, now: float, own: Collection[str]) -> list[Row]:
+def catalogue_rows(view: BackupsView, target: str | None, now: float, own: Collection[str], glyphs: Glyphs) -> list[Row]:
     """What was found, of one target or of all: what runs or is wrong first, then backups with the newest first.
 
     What failed of others than one's `own` targets is left out; `others_text` says how many these are.
@@ -74,21 +75,18 @@ def catalogue_rows(view: BackupsView, target: str | None, now: float, own: Colle
     unmade = [unmade_row(one, now) for one in mine if is_news(one, view)]
     damaged = [damaged_row(spot, error) for spot, error in view.damaged if target in (None, spot.line.target)]
     shrunk = {drop.after.id for drop in view.drops}
-    copies = [backup_row(each, now, shrunk) for each in view.copies if target in (None, each.backup.manifest.source.target)]
+    copies = [backup_row(each, now, glyphs, shrunk) for each in view.copies if target in (None, each.backup.manifest.source.target)]
     return [*unmade, *damaged, *copies]
 
 
-def backup_row(copies: Copies, now: float, shrunk: Collection[str] = ()) -> Row:
+def backup_row(copies: Copies, now: float, glyphs: Glyphs, shrunk: Collection[str] = ()) -> Row:
     """One backup with its copies; `shrunk` are those much smaller than the one before them that nobody has accepted."""
     backup, manifest = copies.backup, copies.backup.manifest
     severity, role = state_look(backup.state)
     tested = backup.newest(RecordKind.TESTED)
-    bad = [one for one in copies.lies[1:] if state_look(one.backup.state)[0] is Severity.CRITICAL]
-    # What nobody has read back is no second copy to count on yet.
-    unread = [one for one in copies.lies[1:] if backup.state.proven and one.backup.state is BackupState.COMMITTED]
-    notes = [*(f"{one.backup.state} in {one.address}" for one in bad), *notes_of(backup, now)]
+    worse, worse_role = _copies_look(copies)
+    notes = [*copy_notes(copies), *notes_of(backup, now)]
     notes += ["shrunk"] if backup.id in shrunk else []
-    notes += [f"not verified in {one.address}" for one in unread]
     return Row(
         str(backup.id),
         {
@@ -103,12 +101,21 @@ def backup_row(copies: Copies, now: float, shrunk: Collection[str] = ()) -> Row:
             "proof": Cell(manifest.proof.value, "dim"),
             "tested": Cell(format_duration(tested.seconds), "text", tested.seconds) if tested and tested.seconds is not None else _UNKNOWN,
             "job": Cell(manifest.job, "label"),
-            "where": Cell(", ".join(dict.fromkeys(_short(one.address.kind.value) for one in copies.lies)), "label"),
-            "notes": Cell(", ".join(notes), "critical" if bad else "label"),
+            "where": Cell(_where(copies, glyphs), worse_role),
+            "notes": Cell(", ".join(notes), worse_role),
             "id": Cell(str(backup.id), "dim"),
         },
-        severity=Severity.CRITICAL if bad else severity,
+        note=tuple((f"{one.storage} {one.lack}: {one.reason}", worse_role) for one in copies.lacking[:1]),
+        severity=max(severity, worse, key=lambda each: each.rank),
     )
+
+
+def _copies_look(copies: Copies) -> tuple[Severity, Role]:
+    """How bad it is with the copies beside the first: one that is damaged is worse than one that is not there."""
+    damaged = any(one.lack is Lack.DAMAGED for one in copies.lacking)
+    if damaged or any(state_look(one.backup.state)[0] is Severity.CRITICAL for one in copies.lies[1:]):
+        return _BAD
+    return (Severity.WARNING, "warning") if copies.lacking else (Severity.OK, "label")
 
 
 def is_news(one: Unmade, view: BackupsView) -> bool:
@@ -176,6 +183,24 @@ def totals_text(copies: Iterable[Copies]) -> str:
 def _age(moment: float, now: float) -> Cell:
     seconds = max(0.0, now - moment)
     return Cell(format_duration(float(math.floor(seconds))), "dim", seconds)
+
+
+def _where(copies: Copies, glyphs: Glyphs) -> str:
+    """Each storage, with a mark where its copy was read back, another where there is none to count on; what nobody has read has none."""
+    words = [f"{_short(one.address.kind.value)}{_mark(one.backup.state, glyphs)}" for one in copies.lies]
+    words += [f"{_short(_kind(one.storage))} {glyphs.bad}" for one in copies.lacking]
+    return " ".join(dict.fromkeys(words))
+
+
+def _mark(state: BackupState, glyphs: Glyphs) -> str:
+    if state.proven:
+        return f" {glyphs.good}"
+    return f" {glyphs.bad}" if not state.restorable else ""
+
+
+def _kind(storage: str) -> str:
+    scheme, _, rest = storage.partition("://")
+    return {"az": "azure", "gs": "gcs"}.get(scheme, scheme) if rest else "folder"
 
 
 def _short(kind: str) -> str:

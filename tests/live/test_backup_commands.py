@@ -774,7 +774,7 @@ def test_what_was_damaged_on_its_way_is_not_taken_in(shop: Shop, tmp_path: Path)
         file.write_bytes(whole[:place] + bytes([whole[place] ^ 0x41]) + whole[place + 1 :])
         taken = shop.backup("import", file, "--output", tmp_path / "far")
         assert taken.code in {64, 65}, (place, taken.out, taken.err)
-        assert shop.ids("--storage", str(tmp_path / "far")) == []
+        assert not [path for path in (tmp_path / "far").rglob("*") if path.is_file() and not path.name.startswith(".")]
     file.write_bytes(whole[: len(whole) // 2])
     assert shop.backup("import", file, "--output", tmp_path / "far").code in {64, 65}
 

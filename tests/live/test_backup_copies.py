@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
+from aishell_core.state.store import Store
+from aishell_ops.backups.errors import StorageError, StorageFault
 from aishell_ops.backups.models import BackupState
 from aishell_ops.backups.repository import Repository
 from aishell_ops.backups.storage.address import StorageAddress
@@ -24,6 +26,7 @@ from aishell_ops.backups.storage.opening import open_storage
 from aishell_tui.cli import boundary
 from aishell_tui.cli.arguments import Choice
 from aishell_tui.cli.tree import app
+from aishell_tui.places import find_places
 from tests.command_line import Ran
 from tests.servers.clouds import azure, google, s3
 
@@ -188,6 +191,91 @@ def test_a_restore_of_the_latest_names_a_newer_one_that_is_damaged(pair: World) 
     # Of one that was named nothing newer matters.
     named = json.loads(pair.run("restore", older, "--target", "third.db", "--dry-run", "--json").out)
     assert not any(newest in warning for warning in named["warnings"])
+
+
+def _copies(world: World, id_: str) -> list[tuple[str, str, str]]:
+    """What the list tells of the storages of a backup: kind, state, reason."""
+    rows = json.loads(world.run("list", "--json").out)["backups"]
+    (copies,) = (row["copies"] for row in rows if row["id"] == id_)
+    return [("s3" if one["storage"] == "s3://far" else "near", one["state"], one["reason"]) for one in copies]
+
+
+@pytest.fixture
+def lacking(aishell_home: Path) -> World:
+    """A world whose far storage takes nothing but what it is asked for."""
+    return World(aishell_home, lambda: Full(aishell_home / "far"))
+
+
+def _mend(world: World) -> FolderStorage:
+    far = FolderStorage(Path(world.far().address))
+    world.far = lambda: far
+    return far
+
+
+def test_a_copy_that_failed_is_told_with_its_reason_and_made_up_for_by_the_next_backup(lacking: World) -> None:
+    code, report, _ = lacking.create()
+    first = report["backup"]["id"]
+    assert (code, report["copies"]) == (1, [])
+    assert _copies(lacking, first) == [("near", "verified", ""), ("s3", "missing", "there is no room left")]
+    assert "missing in s3://far" in " ".join(lacking.run("list").out.split())
+    told = lacking.run("info", first)
+    assert ("s3://far  missing: there is no room left" in told.out, f"aishell backup copy {first}" in told.out) == (True, True), told.out
+    assert "s3://far missing" in lacking.run("list", "--output", "csv").out
+    far = _mend(lacking)
+    code, report, err = lacking.create()
+    assert (code, report["made_up"]) == (0, [{"id": first, "storage": "s3://far"}]), err
+    assert lacking.states(far) == dict.fromkeys([first, report["backup"]["id"]], BackupState.VERIFIED)
+    assert _copies(lacking, first) == [("near", "verified", ""), ("s3", "verified", "")]
+    assert lacking.create()[1]["made_up"] == []
+
+
+def test_a_copy_that_failed_is_made_up_for_by_a_command(lacking: World) -> None:
+    lacking.create()
+    refused = lacking.run("copy", "latest")
+    assert (refused.code, "there is no room left" in refused.err) == (74, True), refused.err
+    far = _mend(lacking)
+    made = lacking.run("copy", "latest", "--json")
+    last = json.loads(made.out.splitlines()[-1])
+    assert (made.code, last["storage"], list(lacking.states(far).values())) == (0, "s3://far", [BackupState.VERIFIED]), made.err
+    nothing = lacking.run("copy", "latest")
+    assert (nothing.code, "no copy of" in nothing.err) == (64, True), nothing.err
+
+
+def test_a_copy_that_was_removed_is_not_missing_and_does_not_come_back(pair: World) -> None:
+    id_ = _latest(pair)
+    assert pair.run("delete", id_, "--storage", "s3://far", "--cloud", "--force").code == 0
+    assert _copies(pair, id_) == [("near", "verified", "")]
+    assert pair.create()[1]["made_up"] == []
+    assert pair.run("copy", id_, "--cloud").code == 0
+    assert _copies(pair, id_) == [("near", "verified", ""), ("s3", "verified", "")]
+
+
+def test_a_copy_that_an_ended_program_did_not_come_to_is_made_up_for(pair: World) -> None:
+    """As after kill -9 between the backup and its copy: the copy is not there, and no attempt at it is known."""
+    id_ = _latest(pair)
+    assert pair.run("delete", id_, "--storage", "s3://far", "--cloud", "--force").code == 0
+    with closing(Store.open(find_places().state)) as store:
+        store.transact(lambda connection: connection.execute("DELETE FROM backup_attempt WHERE what = 'copy' AND backup = ?", (id_,)))
+    assert _copies(pair, id_)[1:] == [("s3", "missing", "the program ended before it was made")]
+    assert [one["id"] for one in pair.create()[1]["made_up"]] == [id_]
+
+
+def test_a_storage_that_nobody_could_look_into_is_not_said_to_lack_a_copy(pair: World) -> None:
+    far = Path(pair.far().address)
+    far.rename(far.with_name("away"))
+    far.write_text("no folder")
+    assert _copies(pair, _latest(pair)) == [("near", "verified", "")]
+
+
+class Full(FolderStorage):
+    """A folder on a disk that is full."""
+
+    @contextmanager
+    def writing(self, key: str) -> Iterator[Writer]:
+        if _PARTS in key:
+            raise StorageError(StorageFault.FULL, "there is no room left")
+        with super().writing(key) as writer:
+            yield writer
 
 
 class Spoiling(FolderStorage):

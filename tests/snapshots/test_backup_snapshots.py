@@ -25,6 +25,8 @@ from aishell_ops.backups.models import (
     Encryption,
     Format,
     Holder,
+    Lack,
+    LackingCopy,
     Manifest,
     ObjectProof,
     Part,
@@ -38,6 +40,7 @@ from aishell_ops.backups.storage.address import StorageAddress, StorageKind
 from aishell_ops.backups.unmade import Unmade
 from aishell_tui.app import AishellApp
 from aishell_tui.authority import Authority
+from aishell_tui.backup_keeps import Keeps
 from aishell_tui.backup_room import BackupRoom
 from aishell_tui.backup_schedules import Scheduled
 from aishell_tui.backup_shelf import Copies, Shelved
@@ -59,7 +62,14 @@ HOUR, DAY, MIB = 3600.0, 86_400.0, 1 << 20
 
 
 def copies(
-    target: str, ago: float, state: BackupState, plain_bytes: int, *, lies: tuple[StorageAddress, ...] = (DISK,), **fields: object
+    target: str,
+    ago: float,
+    state: BackupState,
+    plain_bytes: int,
+    *,
+    lies: tuple[StorageAddress, ...] = (DISK,),
+    lacking: tuple[LackingCopy, ...] = (),
+    **fields: object,
 ) -> Copies:
     """One backup as it was found."""
     known = {
@@ -78,9 +88,11 @@ def copies(
     }
     records = fields.pop("records", ())
     manifest = Manifest(**(known | fields))  # type: ignore[arg-type]
-    return Copies(tuple(Shelved(Backup(manifest, "c" * 64, str(place), state, records), place) for place in lies))  # type: ignore[arg-type]
+    found = tuple(Shelved(Backup(manifest, "c" * 64, str(place), state, records), place) for place in lies)  # type: ignore[arg-type]
+    return Copies(found, lacking)
 
 
+UNTAKEN = LackingCopy(str(CLOUD), Lack.MISSING, "access is denied")
 TESTED = Record(RecordKind.TESTED, NOW - 5 * HOUR, "ada", "12 compared: the same", seconds=251.0)
 PINNED = Record(RecordKind.PINNED, NOW - 6 * HOUR, "ada", "before the migration")
 GONE = Holder("db1", "here", 4711, NOW, "ops")
@@ -91,7 +103,9 @@ VIEW = BackupsView(
         copies(ORDERS, 2 * HOUR + 840, BackupState.VERIFIED, 3100 * MIB, lies=(DISK, CLOUD)),
         copies(SHOP, 9 * HOUR, BackupState.CORRUPT, 812 * MIB),
         copies(ORDERS, 26 * HOUR, BackupState.TESTED, 3000 * MIB, lies=(DISK, CLOUD), records=(PINNED, TESTED)),
-        copies(ORDERS, 50 * HOUR, BackupState.COMMITTED, 2990 * MIB, encryption=Encryption(recipients=("age1",)), job=""),
+        copies(
+            ORDERS, 50 * HOUR, BackupState.COMMITTED, 2990 * MIB, lacking=(UNTAKEN,), encryption=Encryption(recipients=("age1",)), job=""
+        ),
         copies(SHOP, 3 * DAY, BackupState.VERIFIED, 799 * MIB, tables=("carts", "orders")),
     ),
     damaged=((Spot(Line(SHOP, "shop"), BackupId("20231113-020000-aaaa")), DamagedError("manifest.json: its seal is broken")),),
@@ -138,6 +152,7 @@ VIEW = BackupsView(
     is_hosted=True,
     faults=(StorageError(StorageFault.REFUSED, "s3://archive: access is denied", "grant s3:ListBucket on archive"),),
     engines=("postgres",),
+    keeps={ORDERS: Keeps("30d", 34), SHOP: Keeps("", 2)},
 )
 
 

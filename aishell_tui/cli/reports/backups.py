@@ -19,7 +19,10 @@ from aishell_ops.backups.unmade import Unmade
 from aishell_ops.backups.verify import Verification
 from aishell_tui.backup_aftercare import Saved
 from aishell_tui.backup_settings import Settings
+from aishell_tui.backup_shelf import Copies
 from aishell_tui.backup_text import (
+    copy_notes,
+    copy_rows,
     fact_rows,
     load_plan_lines,
     local_text,
@@ -34,6 +37,8 @@ from aishell_tui.backup_text import (
     verified_lines,
 )
 from aishell_tui.cli.backup_shapes import (
+    BackupCopied,
+    BackupCopy,
     BackupEvent,
     BackupFidelity,
     BackupMade,
@@ -49,8 +54,8 @@ from aishell_tui.cli.terminal import printable, record_table, table
 _MOST_OBJECTS = 30
 
 
-def backup_row(backup: Backup, now: float) -> BackupRow:
-    """A backup as scripts get it."""
+def backup_row(backup: Backup, now: float, copies: Copies | None = None) -> BackupRow:
+    """A backup as scripts get it, with all its copies where all storages were looked into."""
     manifest = backup.manifest
     tested, verified = backup.newest(RecordKind.TESTED), backup.newest(RecordKind.VERIFIED)
     return BackupRow(
@@ -78,7 +83,13 @@ def backup_row(backup: Backup, now: float) -> BackupRow:
         pinned=is_pinned(backup, now),
         held=is_held(backup, now),
         reason="",
+        copies=_copies_of(copies) if copies is not None else (),
     )
+
+
+def _copies_of(copies: Copies) -> tuple[BackupCopy, ...]:
+    there = (BackupCopy(str(one.address), one.backup.state.value, "") for one in copies.lies)
+    return (*there, *(BackupCopy(one.storage, one.lack.value, one.reason) for one in copies.lacking))
 
 
 def unmade_row(one: Unmade) -> BackupRow:
@@ -108,18 +119,19 @@ def unmade_row(one: Unmade) -> BackupRow:
         pinned=False,
         held=False,
         reason=unmade_text(one),
+        copies=(),
     )
 
 
-def list_text(backups: Iterable[Backup | Unmade], now: float) -> str:
+def list_text(backups: Iterable[Copies | Unmade], now: float) -> str:
     """Backups, and what is none or not yet, as a table for people, in the order given."""
     titles = ("ID", "TARGET", "DATABASE", "STATE", "AGE", "TOOK", "SIZE", "STORED", "JOB", "NOTES")
     rows = [_unmade_cells(one, now) if isinstance(one, Unmade) else _cells(one, now) for one in backups]
     return record_table(titles, rows, uncut=(0, 3, 4, 5, 6, 7), expendable=(8, 5, 6, 2))
 
 
-def _cells(backup: Backup, now: float) -> tuple[str, ...]:
-    manifest = backup.manifest
+def _cells(copies: Copies, now: float) -> tuple[str, ...]:
+    backup, manifest = copies.backup, copies.backup.manifest
     return (
         str(backup.id),
         manifest.source.target,
@@ -130,7 +142,7 @@ def _cells(backup: Backup, now: float) -> tuple[str, ...]:
         format_bytes(manifest.plain_bytes),
         format_bytes(manifest.stored_bytes),
         manifest.job,
-        ", ".join(notes_of(backup, now)),
+        ", ".join((*copy_notes(copies), *notes_of(backup, now))),
     )
 
 
@@ -152,7 +164,9 @@ def list_csv(rows: Iterable[BackupRow]) -> str:
 
 
 def _csv_cell(value: object) -> object:
-    """A value as the JSON spells it; what is not there is an empty cell."""
+    """A value as the JSON spells it; what is not there is an empty cell, and of copies each storage stands with its state."""
+    if isinstance(value, list):
+        return "; ".join(f"{one['storage']} {one['state']}" for one in value)
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if value is None else value
@@ -163,11 +177,11 @@ def drop_text(drop: Drop) -> str:
     return f"{drop.after.manifest.source.target}: {drop}"
 
 
-def info_report(backup: Backup, now: float, stopped: str = "") -> BackupReport:
+def info_report(backup: Backup, now: float, copies: Copies, stopped: str = "") -> BackupReport:
     """One backup with all that is known of it, as scripts get it; `stopped` says why nothing old is removed on its account."""
     manifest = backup.manifest
     return BackupReport(
-        backup=backup_row(backup, now),
+        backup=backup_row(backup, now, copies),
         address=manifest.source.address,
         server_version=manifest.source.server_version,
         method=manifest.method,
@@ -180,9 +194,9 @@ def info_report(backup: Backup, now: float, stopped: str = "") -> BackupReport:
     )
 
 
-def info_text(backup: Backup, now: float, stopped: str = "") -> str:
+def info_text(backup: Backup, now: float, copies: Copies, stopped: str = "") -> str:
     """One backup with all that is known of it, for people."""
-    lines = [f"{title:<9} {printable(text)}" for title, text in fact_rows(backup, now)]
+    lines = [f"{title:<9} {printable(text)}" for title, text in (*fact_rows(backup, now), *copy_rows(copies))]
     lines += [f"{'mind':<9} {printable(stopped)}"] if stopped else []
     lines += ["", *_objects(backup)] if backup.manifest.objects else []
     nothing = "nothing else is known of it since" if backup.unread else "nothing is known of it since"
@@ -250,6 +264,7 @@ def made_report(saved: Saved, now: float) -> BackupMade:
             if copy.retained is not None
         ),
         doubts=tuple(saved_doubts(saved)),
+        made_up=tuple(BackupCopied(str(copy.backup.id), str(copy.address)) for copy in saved.made_up),
     )
 
 
