@@ -32,7 +32,7 @@ from alerts.evaluator import Evaluator
 from alerts.handling import Evaluation, in_order
 from alerts.lease import LeaseLostError, own_boot, own_name
 from alerts.models import Alert, AlertChange, Attempt, Evidence, Fingerprint, Matcher, Silence
-from alerts.notify import outbox
+from alerts.notify import group_rows, outbox
 from alerts.notify.models import ChannelState
 from alerts.pace import INTERVAL_SECONDS, Pace
 from alerts.ports import AlertsView, Company, EvidenceSource, MakeTeller, RuleSource, TraitsSource
@@ -163,6 +163,12 @@ class AlertService:
     async def deliveries(self, fingerprint: Fingerprint | None = None, limit: int = 100) -> tuple[Attempt, ...]:
         """The last tries to tell of an alert, or of any, the newest first; raises StateError."""
         return await self._desk.with_store(lambda store: store.read(lambda connection: outbox.ledger(connection, fingerprint, limit), ()))
+
+    async def tries(self, limit: int) -> tuple[Attempt, ...]:
+        """The last tries to tell of any alert, the newest first, and behind them what receivers know from before; raises StateError."""
+        return await self._desk.with_store(
+            lambda store: store.read(lambda connection: (*outbox.ledger(connection, None, limit), *group_rows.heard(connection)), ())
+        )
 
     async def channels(self) -> tuple[ChannelState, ...]:
         """How the channels are doing that were ever told anything; raises StateError."""

@@ -97,7 +97,7 @@ class AlertsScreen(AlertActingScreen):
         # Before anything is waited for: at the end the table is taken down meanwhile.
         chosen = self._selected_alert()
         try:
-            attempts = await service.deliveries(limit=_MOST_TRIES)
+            attempts = await service.tries(_MOST_TRIES)
             self._channels = await service.channels()
             if chosen is not None:
                 self._evidence[chosen.fingerprint] = await service.evidence(chosen)

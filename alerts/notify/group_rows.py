@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from aishell_core.state.codec import storable
 from aishell_core.values import Labels
-from alerts.models import Alert, AlertChange, ChangeKind, Fingerprint, Level, Phase
+from alerts.models import Alert, AlertChange, Attempt, ChangeKind, Fingerprint, Level, Phase
 from alerts.notify import past_rows
 from alerts.notify.codec import Tells, decode_labels, encode_labels
 from alerts.notify.custody import Custody
@@ -125,6 +125,17 @@ def join(connection: sqlite3.Connection, alert: Alert, channels: Iterable[str], 
     past_rows.keep(connection, alert, _WAITING, now)
     for group in _enter(connection, {}, alert, places_of(alert, channels, routes), now):
         _forget_told(connection, [(storable(alert.fingerprint), group)])
+
+
+def heard(connection: sqlite3.Connection) -> tuple[Attempt, ...]:
+    """What receivers know by now, as the last message that arrived, however long ago: one for each group."""
+    sql = (
+        "SELECT own.channel, own.name, coalesce(own.sent_at, own.opened_at), member.fingerprint FROM notice_member AS member"
+        " JOIN notice_group AS own ON own.id = member.notice_group WHERE member.heard = 1 ORDER BY own.id"
+    )
+    return tuple(
+        Attempt(channel, name, at, True, "", (fingerprint,)) for channel, name, at, fingerprint in connection.execute(sql).fetchall()
+    )
 
 
 def end_own(connection: sqlite3.Connection, fingerprint: Fingerprint, now: float) -> None:

@@ -189,6 +189,9 @@ class Still(AlertService):
         failed = Attempt("mail", "lag", NOW - 99, False, "timed out after 10s", (LAG.fingerprint,))
         return tuple(each for each in (failed, told) if fingerprint is None or fingerprint in each.fingerprints)
 
+    async def tries(self, limit: int) -> tuple[Attempt, ...]:
+        return await self.deliveries(limit=limit)
+
     async def evidence(self, alert: Alert) -> Evidence | None:
         return EVIDENCE if alert.fingerprint == LOCKS.fingerprint else None
 

@@ -11,6 +11,7 @@ import pytest
 
 from aishell_core.documents.problems import Problem
 from aishell_core.errors import StateError, UsageError
+from aishell_tui.screens.alert_rows import last_tries
 from alerts import handling
 from alerts.evaluation import MOST_RENEWED, TEXTS_SECONDS
 from alerts.evaluator import SETTLING_SECONDS
@@ -503,3 +504,15 @@ async def test_a_silence_of_the_state_is_known_to_a_new_evaluator(folder: Path, 
     second = Station(folder, RULE, clock=clock)
     await second.watch(2, orders=0.95)
     assert second.told == []
+
+
+async def test_who_knows_of_an_alert_is_known_however_many_tries_came_after(tmp_path: Path) -> None:
+    station = Station(tmp_path / "state", usage_rule(), clock=FakeClock(), targets=("orders", "stock"))
+    await station.watch(2, orders=0.95)
+    for value in (0.95, 0.1) * 3:
+        await station.watch(2, orders=0.95, stock=value)
+    tries = await station.service.tries(3)
+    assert {attempt.group for attempt in tries[:3]} == {"[WARNING] pool_full on stock", "[RESOLVED] pool_full on stock"}
+    (alert,) = (each for each in station.service.view().alerts if each.key.target == "orders")
+    (known,) = last_tries(tries)[alert.fingerprint]
+    assert (known.channel, known.is_delivered) == ("hook", True)
