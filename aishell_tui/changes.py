@@ -8,7 +8,7 @@ from aishell_core.series.keys import SeriesKey
 from aishell_core.units import format_counted
 from aishell_core.values import Event, EventKind, Facts, Part, Reading, Setting, Severity, TargetId
 from aishell_tui.digests import counting_limits
-from aishell_tui.digests_anew import began_anew
+from aishell_tui.digests_anew import anew_since, began_anew
 from aishell_tui.frame import TargetView
 
 _QUIET_SECONDS = 60.0
@@ -109,7 +109,8 @@ def statement_events(before: TargetView, reading: Reading) -> list[Event]:
     if not same or not began_anew(before.statements, reading.statements):
         return []
     text = "the statistics of statements were reset, or are lost: counting begins anew"
-    return [Event(reading.at, reading.target, EventKind.RESTART, Severity.OK, text)]
+    since = anew_since(before.part_at.get(Part.STATEMENTS, reading.at), reading.statements, reading.at)
+    return [Event(reading.at if since is None else since, reading.target, EventKind.RESTART, Severity.OK, text)]
 
 
 def view_events(before: TargetView, after: TargetView, at: float) -> list[Event]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from aishell_core.engines.histogram import cumulative_minus, quantile
 from aishell_core.values import Failure, FailureCode, Statement
-from aishell_tui.digests_anew import NONE_BEGUN, Begun, CountedAnew, Key, Statements, began_anew, is_anew, key_of, keyed
+from aishell_tui.digests_anew import NONE_BEGUN, Begun, CountedAnew, Key, Statements, anew_since, began_anew, is_anew, key_of, keyed
 
 LIVE_SECONDS = 15.0
 LOOKS_APART_SECONDS = LIVE_SECONDS / 8
@@ -249,6 +249,7 @@ class DigestHistory:
         self._reset: Look | None = None
         self._made: _Made | None = None
         self._anew_at: float | None = None
+        self._anew_since: float | None = None
         self._counted_anew = CountedAnew()
 
     def add(self, at: float, statements: Statements) -> bool:
@@ -261,6 +262,7 @@ class DigestHistory:
             return False
         anew = bool(looks) and began_anew(looks[-1].statements, statements)
         if anew:
+            self._anew_since = anew_since(looks[-1].at, statements, at)
             looks.clear()
             self._reset, self._anew_at = None, at
             self._counted_anew.forget()
@@ -281,10 +283,17 @@ class DigestHistory:
         if self._looks:
             self._reset = self._looks[-1]
 
-    def anew_at(self, mode: DigestMode) -> float | None:
-        """When a mode's span was begun by the server's counting anew (epoch seconds, of the reading); None where it was not."""
-        base = self._base(mode) if self._looks else None
-        return self._anew_at if base is not None and base.at == self._anew_at else None
+    def anew(self, mode: DigestMode) -> tuple[float, bool] | None:
+        """When the server began to count anew what a mode counts (epoch seconds), and whether it told that; None where it did not.
+
+        Without its word it is the first reading after that. The total is of all since then, the other modes begin with that reading.
+        """
+        if self._anew_at is None or not self._looks:
+            return None
+        base = self._base(mode)
+        if base is not None and base.at != self._anew_at:
+            return None
+        return (self._anew_at, False) if self._anew_since is None else (self._anew_since, True)
 
     def table(self, mode: DigestMode, most: int = 1_000_000, search: str = "", chosen: Chosen | None = None) -> DigestTable:
         """The heaviest digests of a mode, of those that are `chosen`; the same object until something new was read.

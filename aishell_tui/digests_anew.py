@@ -50,6 +50,12 @@ def began_anew(before: Statements, now: Statements) -> bool:
     return gone > 0 and (2 * gone_calls >= calls or (2 * gone >= len(before) and 4 * len(now) <= 3 * len(before)))
 
 
+def anew_since(before_at: float, now: Statements, at: float) -> float | None:
+    """When a server began to count anew between two readings, by its own word; None where it does not tell, or its clock is another."""
+    told = (each.counted_since for each in now if each.counted_since is not None)
+    return min((moment for moment in told if before_at <= moment <= at), default=None)
+
+
 @dataclass(frozen=True, slots=True)
 class Begun:
     """Where the server began to count one digest anew: its last reading before, from when on it is counted, and from what.

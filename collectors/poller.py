@@ -250,8 +250,9 @@ class Poller:
             track.alarm.set(min(track.alarm.at, max(self._clock.steady(), track.started + _SOONEST_SECONDS)))
 
     def _forget_refusals(self) -> None:
-        if isinstance(self._collector, Remembering):
-            self._collector.forget_refusals()
+        collector: object = self._collector
+        if isinstance(collector, Remembering):
+            collector.forget_refusals()
 
     def _rights_changed(self, track: _Track, reading: Reading) -> bool:
         """Whether a tier is refused other parts for want of a privilege than the last time that it was asked for the same."""

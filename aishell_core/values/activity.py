@@ -85,7 +85,8 @@ class Statement:
     Durations are in milliseconds; None is unknown, never zero. `sampled` figures are estimates made by looking at what
     runs. `histogram` holds the calls up to each bucket of
     `engines.histogram`, cumulative as the other figures; it is empty where the engine does not count by duration.
-    `counted_since` is when the engine began to count this digest (epoch seconds of its own clock), None where it does not tell.
+    `counted_since` is when the engine began to count this digest, or all of them where it tells no more (epoch seconds of its own
+    clock), None where it tells neither.
     """
 
     digest: str

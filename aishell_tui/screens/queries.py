@@ -76,9 +76,9 @@ class QueriesScreen(DashboardScreen):
             table.clear_marks()
         found = self._digests(view, table.filter_text)
         history = self.dashboard.digests.history(view.name)
-        span, anew_at = history.span_seconds(self._mode), history.anew_at(self._mode)
+        span, anew = history.span_seconds(self._mode), history.anew(self._mode)
         table.set_empty_text(why_empty(view, self._mode, span))
-        table.set_heading(queries_heading(view, self._mode, span, found, frame.at, anew_at))
+        table.set_heading(queries_heading(view, self._mode, span, found, frame.at, anew))
         table.set_stale(part_is_stale(view, Part.STATEMENTS, frame.at))
         if found is not self._table:
             self._table = found

@@ -178,13 +178,17 @@ def statement_words(statement: Statement) -> Sequence[str]:
 
 
 def queries_heading(
-    view: TargetView, mode: DigestMode, span_seconds: float | None, table: DigestTable, now: float, anew_at: float | None = None
+    view: TargetView, mode: DigestMode, span_seconds: float | None, table: DigestTable, now: float, anew: tuple[float, bool] | None = None
 ) -> Heading:
-    """The pane's title: mode and its span, what began the span if nobody here did, whether these are estimates, how fresh they are."""
+    """The pane's title: mode and its span, whether these are estimates, how fresh they are.
+
+    `anew` is when the server began to count anew, and whether it told that; else it did some time before.
+    """
     span = f", last {format_duration(round(span_seconds))}" if span_seconds else ""
     detail: list[Span] = [(f"{mode}{span}", "label")]
-    if anew_at is not None:
-        detail.append((f"  counted anew by the server since {moment_text(anew_at, now)}", "warning"))
+    if anew is not None:
+        moment, is_told = anew
+        detail.append((f"  counted anew by the server {'since' if is_told else 'before'} {moment_text(moment, now)}", "warning"))
     if any(row.statement.sampled for row in table.rows):
         detail.append(("  sampled", "warning"))
     if table.total > len(table.rows):

@@ -9,7 +9,7 @@ from aishell_core.values import Failure, FailureCode, Part
 from collectors.postgres.hints import CREATE_EXTENSION, libraries_of, monitor_grant, preload_statement, quoted
 
 _MODULE = "pg_stat_statements"
-_CALL = f"{_MODULE}("
+_CALLS = (f"{_MODULE}(", f"{_MODULE}_info(")
 _OLDEST = (1, 9)
 _SPLIT_TIMES = (1, 11)
 
@@ -43,7 +43,9 @@ class StatementPlace:
 
     def call(self, sql: str) -> str:
         """A statement with the module's functions named by their schema."""
-        return sql.replace(_CALL, f"{quoted(self.schema)}.{_CALL}")
+        for call in _CALLS:
+            sql = sql.replace(call, f"{quoted(self.schema)}.{call}")
+        return sql
 
 
 def asks_files(row: Row) -> bool:

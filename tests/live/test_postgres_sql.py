@@ -124,7 +124,7 @@ class _Asked:
 
     async def run(self, file: QueryFile, parameters: tuple[object, ...]) -> TargetError | None:
         # Our sessions look into the server's own schema only, so the collector names the module's.
-        sql = file.text.replace("pg_stat_statements(", "public.pg_stat_statements(")
+        sql = re.sub(r"(?=\bpg_stat_statements(_info)?\()", "public.", file.text)
         try:
             await self._session.query(sql, parameters, lane=Lane.SLOW, deadline_seconds=60)
         except TargetError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
@@ -34,9 +35,16 @@ async def test_a_reset_of_the_statistics_in_the_server_begins_a_new_span_and_is_
         await until(pilot, lambda: "since reset" in text_of(app))
         assert "counted anew" not in text_of(app)
         server.execute("SELECT pg_stat_statements_reset()", *[READ] * 5)
-        await until(pilot, lambda: "since reset" in text_of(app) and "counted anew by the server since" in text_of(app))
+        ((reset_at,),) = server.execute("SELECT extract(epoch FROM stats_reset)::float8 FROM pg_stat_statements_info")
+        moment = f"{datetime.fromtimestamp(reset_at, UTC):%H:%M:%S}"
+        said = f"counted anew by the server since {moment}"
+        await until(pilot, lambda: "since reset" in text_of(app) and said in text_of(app))
+        await pilot.press("t")
+        await until(pilot, lambda: "total  " in text_of(app) and said in text_of(app))
         await pilot.press("8")
-        await until(pilot, lambda: "the statistics of statements were reset" in text_of(app))
+        await until(
+            pilot, lambda: any(moment in line and "the statistics of statements were reset" in line for line in text_of(app).splitlines())
+        )
 
 
 def statement(text: str) -> Statement:

@@ -228,13 +228,24 @@ def test_a_reset_in_the_server_begins_a_new_span_and_says_since_when() -> None:
     for mode in (DigestMode.LIVE, DigestMode.RESET):
         (row,) = history.rows(mode)
         assert (row.calls, row.calls_per_second, history.span_seconds(mode)) == (50, 10, 5)
-        assert history.anew_at(mode) == 130
-    assert history.anew_at(DigestMode.TOTAL) is None
+        assert history.anew(mode) == (130, False)
+    assert history.anew(DigestMode.TOTAL) == (130, False)
     history.reset()
-    assert history.anew_at(DigestMode.RESET) is None
+    assert history.anew(DigestMode.RESET) is None
     for second in range(140, 160, 5):
         history.add(second, (statement("a", second, second),))
-    assert history.anew_at(DigestMode.LIVE) is None
+    assert history.anew(DigestMode.LIVE) is None
+    assert history.anew(DigestMode.TOTAL) == (130, False), "the total is of all since then"
+
+
+@pytest.mark.parametrize(("since", "anew"), [((117, 117), (117, True)), ((125, 118), (118, True)), ((90, 90), (130, False))])
+def test_a_reset_that_the_server_dates_is_told_with_its_moment(since: tuple[float, float], anew: tuple[float, bool]) -> None:
+    """Also where nobody has looked at statements for a while; not where its clock is another than ours."""
+    history = DigestHistory()
+    history.add(100, (counted("a", 1000, 7), counted("b", 1000, 7)))
+    assert history.anew(DigestMode.TOTAL) is None
+    history.add(130, (counted("a", 20, since[0]), counted("b", 20, since[1])))
+    assert [history.anew(mode) for mode in DigestMode] == [anew] * 3
 
 
 def counted(digest: str, calls: float, since: float | None) -> Statement:
