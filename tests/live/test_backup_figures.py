@@ -198,6 +198,30 @@ def test_rules_that_ship_fire_with_the_last_good_backup_in_their_evidence(shop: 
         terminal.wait_for(re.compile(r"backup +last good backup \d"), PATIENCE_SECONDS)
 
 
+def test_a_folder_that_goes_while_a_dashboard_looks_fires_backup_late_until_it_is_back(shop: Shop, tmp_path: Path) -> None:
+    shop.create()
+    folder, config = shop.home / "backups", shop.home / "config.yaml"
+    config.write_text(f"{config.read_text()}alerts: {{override: {{backup-late: {{for: 1s}}}}}}\n")
+
+    def firing() -> list[str]:
+        return [alert["rule"] for alert in shop.told("alerts", "list")["alerts"] if alert["phase"] == "firing"]
+
+    with opened([AISHELL], surroundings(shop.home, TZ="UTC"), columns=160, rows=45, cwd=tmp_path) as terminal:
+        terminal.wait_for("1 Fleet", PATIENCE_SECONDS)
+        terminal.send("1")
+        terminal.wait_for(re.compile(r"BACKUP"), PATIENCE_SECONDS)
+        assert "backup-late" not in firing()
+        away = folder.rename(folder.with_name("away"))
+        eventually(lambda: "backup-late" in firing(), PATIENCE_SECONDS)
+        terminal.send("7")
+        terminal.wait_for(re.compile(r"(crit|warn) +firing +backup-late +shop"), PATIENCE_SECONDS)
+        terminal.send("5")
+        terminal.wait_for("is gone or empty, and 1 backup", PATIENCE_SECONDS)
+        assert not folder.exists()
+        away.rename(folder)
+        eventually(lambda: "backup-late" not in firing(), PATIENCE_SECONDS)
+
+
 def test_the_configuration_of_backups_is_set_and_told(shop: Shop) -> None:
     assert shop.run("backup", "config", "--set", "retention=3d", "--set", "compression=gzip").code == 0
     assert shop.run("backup", "config", "--get", "compression").out.strip() == "gzip"
