@@ -24,6 +24,7 @@ _OPEN = "state IN ('queued', 'sending')"
 _OURS = "(judge = ? OR judge NOT IN (SELECT fence FROM alert_judge))"
 """What this program has made, or one that has ended: what another one has made that lives, it sends itself."""
 _PRUNED_AT_ONCE = 5_000
+_SUCCEEDED = "not sent to those who had refused it: a later message tells of the same"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +92,20 @@ def _take_some(connection: sqlite3.Connection, channel: str, limit: int, now: fl
         if message is None:
             _close(connection, id_, "dead", now)
             continue
+        if message.had and _has_successor(connection, message, decode_tells(tells), made_at):
+            withdraw(connection, id_, channel, _SUCCEEDED, now)
+            continue
         claim = "UPDATE notice_message SET state = 'sending', tries = tries + 1, due_at = ?, judge = ? WHERE id = ?"
         connection.execute(claim, (now + CLAIM_SECONDS, judge, id_))
         taken.append(Taken(message, decode_tells(tells), tries, made_at))
     return taken
+
+
+def _has_successor(connection: sqlite3.Connection, message: Message, tells: Tells, made_at: float) -> bool:
+    """Whether a later message tells of the same groups: who has not had this one would take it for the last word behind that."""
+    sql = "SELECT tells FROM notice_message WHERE channel = ? AND made_at > ? AND state IN ('queued', 'sending', 'delivered')"
+    later = connection.execute(sql, (message.channel, made_at)).fetchall()
+    return bool(tells.groups) and any(tells.groups.keys() <= decode_tells(text).groups.keys() for (text,) in later)
 
 
 def release_claims(connection: sqlite3.Connection, now: float, judge: int = 0) -> None:

@@ -106,8 +106,27 @@ def test_who_is_refused_keeps_no_other_from_what_comes_next_and_is_given_up_afte
     assert received_by(server) == {"duty@example.org": 2}
     office.pass_time(26 * 3600, step=3600)
     state = outbox.channel_states(office.connection, office.routes.channels)[0]
-    assert (state.queued, state.dead) == (0, 2)
+    assert (state.queued, state.dead) == (0, 1), "the end that it refused; the beginning was not tried any more behind that"
     assert received_by(server) == {"duty@example.org": 2}
+
+
+@pytest.mark.parametrize("is_taken_with_the_end", [True, False])
+def test_who_was_put_off_gets_the_newest_mail_of_a_thread_and_none_before_it_as_the_last_word(
+    server: MailServer, is_taken_with_the_end: bool
+) -> None:
+    office = office_for(mail_to(server))
+    server.refused = {"dba@example.org": "451 4.7.1 greylisted, come back later"}
+    office.happen(office.fired(an_alert()))
+    if is_taken_with_the_end:
+        server.refused = {}
+    office.now += 4
+    office.happen(office.resolved(an_alert()))
+    server.refused = {}
+    office.pass_time(1200, step=5)
+    assert received_by(server) == {"duty@example.org": 2, "dba@example.org": 1}
+    assert [mail["Subject"] for mail in server.mails if "dba@example.org" in str(mail["To"])][-1] == "[RESOLVED] PoolFull on orders"
+    assert any("a later message tells of the same" in attempt.answer for attempt in outbox.ledger(office.connection))
+    assert outbox.channel_states(office.connection, office.routes.channels)[0].queued == 0
 
 
 def test_a_connection_that_breaks_between_two_recipients_doubles_nothing(server: MailServer) -> None:
