@@ -136,6 +136,18 @@ PG_INDEXES_INVALID = gauge(
     POSTGRES,
     "Indexes of this database that no query may use: building them failed, or a partition lacks its part of one.",
 )
+PG_TABLES_BLOATED = gauge(
+    "postgres.tables.bloated",
+    Unit.COUNT,
+    POSTGRES,
+    "Tables of this database from 200 MiB on of which more than four fifths are room that a rewrite would give back, as estimated.",
+)
+PG_INDEXES_BLOATED = gauge(
+    "postgres.indexes.bloated",
+    Unit.COUNT,
+    POSTGRES,
+    "B-tree indexes of this database from 100 MiB on of which more than four fifths are room that a rebuild would give back, as estimated.",
+)
 PG_FOREIGN_KEYS_BARE = gauge(
     "postgres.foreign_keys.bare",
     Unit.COUNT,

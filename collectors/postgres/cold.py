@@ -51,8 +51,8 @@ class ColdTier:
         pieces = [settings.piece(parts=parts), await self._sizes.read_slowly(self._questions, server, budget)]
         schema = await self._questions.ask(server, "schema_state", "schema", budget)
         pieces += [schema.piece(samples=schema_samples(schema.row)), await self._sequences(server, budget)]
-        if Part.RELATIONS in demand:
-            pieces.append(await self._relations.read(self._questions, server, budget))
+        looked_at = Part.RELATIONS in demand
+        pieces.append(await (self._relations.read if looked_at else self._relations.measure)(self._questions, server, budget))
         return reading_of(self._target.name, Tier.COLD, now, pieces, None)
 
     def forget_refusals(self) -> None:

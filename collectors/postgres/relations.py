@@ -12,7 +12,7 @@ from aishell_core.values import Cost, Failure, FailureCode, Part, Relation
 from collectors.postgres.hints import dead_rows_unknown
 from collectors.postgres.pieces import Piece
 from collectors.postgres.relations_invalid import invalid_indexes_of
-from collectors.postgres.relations_rows import LEAST_PAGES, relations_of
+from collectors.postgres.relations_rows import LEAST_PAGES, bloat_samples, relations_of
 from collectors.postgres.slow_questions import Budget, Found, SlowQuestions, quoted
 
 MOST_TABLES = 2000
@@ -22,6 +22,8 @@ _REST_AFTER_READING = 40.0
 """Read again no sooner than so many times as long as it took: 2.5 % of the time at most."""
 
 _LEAST_REST_SECONDS = 10.0
+_SOON_AGAIN_SECONDS = 60.0
+"""After what time the warm tier tries again what took longer than it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +43,36 @@ class RelationsReader:
         self._clock = clock
         self._most_tables = most_tables
         self._known: _Known | None = None
+        self._soon_after = 0.0
         self._lock = asyncio.Lock()
 
-    async def read(self, questions: SlowQuestions, server: ServerFacts, budget: Budget) -> Piece:
+    async def measure(self, questions: SlowQuestions, server: ServerFacts, budget: Budget) -> Piece:
+        """How many of them are bloated, and nothing else: nobody looks at the rest, and nothing of it is kept. Raises TargetError."""
+        piece = await self.read(questions, server, budget, keeps=False)
+        return Piece(piece.samples, cost=piece.cost)
+
+    async def read_soon(self, questions: SlowQuestions, server: ServerFacts, budget: Budget) -> Piece:
+        """As `read`, in the little time of the warm tier; nothing where that is not enough and left to who has more. Raises TargetError."""
+        if self._lock.locked() or self._clock.steady() < self._soon_after:
+            return Piece()
+        piece = await self.read(questions, server, budget)
+        if all(failure.code is not FailureCode.TIMEOUT for failure in piece.failures):
+            return piece
+        # Both tiers ask on one connection, and with very many tables each of them also measures all files of the database.
+        self._known, self._soon_after = None, self._clock.steady() + _SOON_AGAIN_SECONDS
+        return Piece(cost=piece.cost)
+
+    async def read(self, questions: SlowQuestions, server: ServerFacts, budget: Budget, *, keeps: bool = True) -> Piece:
         """Tables and indexes as they are, or as they were a short while ago; raises TargetError."""
         async with self._lock:
             known = self._known
             if known is not None:
                 rest = max(_LEAST_REST_SECONDS, _REST_AFTER_READING * known.seconds)
                 if self._clock.steady() - known.at < rest:
-                    return Piece((), (("relations", known.relations),), known.failures)
-            return await self._read(questions, server, budget)
+                    return Piece(bloat_samples(known.relations), (("relations", known.relations),), known.failures)
+            return await self._read(questions, server, budget, keeps=keeps)
 
-    async def _read(self, questions: SlowQuestions, server: ServerFacts, budget: Budget) -> Piece:
+    async def _read(self, questions: SlowQuestions, server: ServerFacts, budget: Budget, *, keeps: bool) -> Piece:
         began = self._clock.steady()
 
         async def ask(name: str, *parameters: object) -> Found:
@@ -78,8 +97,9 @@ class RelationsReader:
         relations = await asyncio.to_thread(relations_of, tables.rows, indexes.rows, columns.rows or ())
         relations += invalid_indexes_of(others.rows or ())
         failures = (*others.failures, *columns.failures, *self._limits(tables.rows, columns, server))
-        self._known = _Known(relations, failures, self._clock.steady(), self._clock.steady() - began)
-        return Piece((), (("relations", relations),), failures, cost)
+        if keeps:
+            self._known = _Known(relations, failures, self._clock.steady(), self._clock.steady() - began)
+        return Piece(bloat_samples(relations), (("relations", relations),), failures, cost)
 
     def _limits(self, tables: tuple[Row, ...], columns: Found, server: ServerFacts) -> tuple[Failure, ...]:
         """What is left out, and why."""

@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from aishell_core import catalogue
 from aishell_core.engines.postgres import Row
 from aishell_core.units import format_bytes, format_count
-from aishell_core.values import Relation
+from aishell_core.values import Relation, Sample
 from collectors.postgres.relations_bloat import Column, bloat_bytes, btree_pages, table_pages
 from collectors.postgres.relations_indexes import index_remarks
 
@@ -17,6 +18,9 @@ LEAST_PAGES = 8
 
 _FROM_STATISTICS = "as of the last vacuum or analyze: a session holds it exclusively"
 _UNLOGGED, _TEMPORARY = "u", "t"
+_LARGE_TABLE_BYTES, _LARGE_INDEX_BYTES = 200 * 2**20, 100 * 2**20
+_BLOATED_SHARE = 0.8
+"""As the bloat rules of awesome-prometheus-alerts have it."""
 _FILL = {"table": 100.0, "btree": 90.0}
 
 
@@ -107,6 +111,22 @@ def _rows(row: Row, size: float) -> float | None:
     if row["tuples"] >= 0:
         return float(row["tuples"])
     return 0.0 if size == 0 else None
+
+
+def bloat_samples(relations: Iterable[Relation]) -> tuple[Sample, ...]:
+    """How many large tables and indexes are mostly empty; unknown where there are large ones and nothing is known of any."""
+    found: list[Sample] = []
+    known_of = tuple(relations)
+    for metric, is_index, least in (
+        (catalogue.PG_TABLES_BLOATED, False, _LARGE_TABLE_BYTES),
+        (catalogue.PG_INDEXES_BLOATED, True, _LARGE_INDEX_BYTES),
+    ):
+        large = [each for each in known_of if (each.kind == "index") is is_index and (each.size_bytes or 0.0) >= least]
+        known = [each for each in large if each.bloat_bytes is not None]
+        if known or not large:
+            mostly = [each for each in known if (each.bloat_bytes or 0.0) > _BLOATED_SHARE * (each.size_bytes or 0.0)]
+            found.append(Sample(metric, float(len(mostly))))
+    return tuple(found)
 
 
 def _table_bloat(row: Row, layout: _Layout | None, page_bytes: int) -> float | None:

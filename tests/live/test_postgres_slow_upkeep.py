@@ -378,6 +378,36 @@ async def test_the_schemas_state_is_told_by_the_cold_tier(version: str) -> None:
 
 
 @pytest.mark.parametrize("version", ["14", "18"])
+async def test_large_tables_and_indexes_that_are_mostly_empty_are_counted_although_nobody_looks_at_them(version: str) -> None:
+    bloated = (catalogue.PG_TABLES_BLOATED, catalogue.PG_INDEXES_BLOATED)
+    with postgres(version, settings={"autovacuum": "off", "fsync": "off"}) as server:
+        wide = "lpad(g::text, 2000, md5(g::text))"
+        server.execute(
+            f"CREATE UNLOGGED TABLE lines AS SELECT g AS id, {wide} AS note FROM generate_series(1, 110000) g",
+            "ALTER TABLE lines ALTER note SET STORAGE PLAIN",
+            "CREATE INDEX ON lines (id)",
+            "CREATE UNLOGGED TABLE keys (id int, note text)",
+            # Its own statistics would tell the width of what is kept out of line.
+            "ALTER TABLE keys ALTER note SET STORAGE PLAIN",
+            "INSERT INTO keys SELECT g, (SELECT string_agg(md5(g || ',' || i), '') FROM generate_series(1, 60) i)"
+            " FROM generate_series(1, 45000) g",
+            "CREATE INDEX keys_note ON keys (note)",
+            "ANALYZE",
+        )
+        async with tiers_of(server) as tiers:
+            assert [figure(await tiers.cold(), metric) for metric in bloated] == [0, 0]
+            server.execute("DELETE FROM lines WHERE id % 20 <> 0", "DELETE FROM keys WHERE id % 20 <> 0", "VACUUM ANALYZE")
+            reading = await tiers.cold()
+            assert [figure(reading, metric) for metric in bloated] == [1, 1]
+            assert reading.relations is None
+        server.execute("CREATE ROLE blind LOGIN IN ROLE pg_monitor", "VACUUM FULL lines", "REINDEX INDEX keys_note")
+        async with tiers_of(server, user="blind") as tiers:
+            reading = await tiers.cold()
+            assert figure(reading, catalogue.PG_TABLES_BLOATED) == 0, "none is large any more"
+            assert reading.failures == ()
+
+
+@pytest.mark.parametrize("version", ["14", "18"])
 async def test_the_fullest_sequences_are_told_by_what_their_columns_hold(version: str) -> None:
     with postgres(version) as server:
         server.execute(
