@@ -18,11 +18,14 @@ __all__ = [
     "preload_statement",
     "quoted",
     "quoted_text",
+    "unreadable",
+    "unreadable_databases",
 ]
 
 CREATE_EXTENSION = "CREATE EXTENSION pg_stat_statements;"
 
 
+_CONVERTING = re.compile(r"(?:invalid byte sequence|character with byte sequence) .*")
 _OF_ENCODING = re.compile(r'encoding "(\w+)"')
 
 
@@ -32,13 +35,25 @@ def forget_unreadable(message: str, encodings: Mapping[str, str], schema: str) -
     `encodings` of the databases with statements, by object id. Bytes of any kind come from databases that check none; a
     text without an equivalent comes from one with the encoding that the message names first.
     """
-    named = _OF_ENCODING.search(message)
-    wanted = named[1] if named is not None and "no equivalent" in message else "SQL_ASCII"
     function = "pg_stat_statements_reset" if schema == "public" else f"{quoted(schema)}.pg_stat_statements_reset"
-    found = [database for database, encoding in encodings.items() if encoding == wanted and database.isdecimal()]
+    found = [database for database in unreadable_databases(message, encodings) if database.isdecimal()]
     if not found:
         return f"SELECT {function}(); forgets the statement that cannot be converted, and all others with it"
-    return " ".join(f"SELECT {function}(0, {database}, 0);" for database in found)
+    return " ".join(f"SELECT {function}(0, {database}, 0);" for database in found) + " -- forgets all that is counted there"
+
+
+def unreadable_databases(message: str, encodings: Mapping[str, str]) -> tuple[str, ...]:
+    """The object ids of the databases that a text which cannot be converted may be from."""
+    named = _OF_ENCODING.search(message)
+    wanted = named[1] if named is not None and "no equivalent" in message else "SQL_ASCII"
+    return tuple(database for database, encoding in encodings.items() if encoding == wanted)
+
+
+def unreadable(message: str, names: Sequence[str], database: str) -> str:
+    """Why there are no texts, from the server's words, what the databases are called that it may be about, and where it was asked."""
+    whose = f"of database {' or '.join(names)}" if names else "of another database"
+    said = _CONVERTING.search(message)
+    return f"a text {whose} cannot be written in the encoding of {database}" + (f" ({said[0]})" if said is not None else "")
 
 
 def dead_rows_unknown(at: float) -> Failure:

@@ -9,7 +9,7 @@ from aishell_core.clock import Clock
 from aishell_core.engines.postgres import Lane, PostgresSession, Row, ServerFacts
 from aishell_core.errors import TargetError
 from aishell_core.values import Cost, Failure, FailureCode, Part, Statement
-from collectors.postgres.hints import forget_unreadable
+from collectors.postgres.hints import forget_unreadable, unreadable, unreadable_databases
 from collectors.postgres.hot_questions import is_refusal
 from collectors.postgres.slow_questions import QUERIES, Budget
 from collectors.postgres.statements_place import StatementPlace, asks_files, missing, place_of
@@ -22,6 +22,7 @@ _PLACE_SECONDS = 25.0
 _NAMES_SECONDS = 60.0
 _REFUSED_SECONDS = 300.0
 _NO_TEXTS = "the server cannot give the texts of its statements; those that were seen running have theirs"
+_UNCONVERTIBLE = frozenset({"22021", "22P05"})
 _TEXTS_REST = 20.0
 """Texts are asked for again no sooner than so many times as long as that took: a server reads all of them for any of them."""
 
@@ -128,9 +129,11 @@ class StatementsReader:
         if unknown and now >= self._texts_after:
             counting = {database: self._encodings.get(database, "") for database in sorted({row["dbid"] for row in rows})}
             sql = place.call(QUERIES.text("statement_texts", server.version_num))
-            await self._learn_texts(sql, unknown, counting, place.schema, budget)
+            await self._learn_texts(sql, unknown, counting, place.schema, server.database, budget)
 
-    async def _learn_texts(self, sql: str, unknown: list[int], counting: Mapping[str, str], schema: str, budget: Budget) -> None:
+    async def _learn_texts(
+        self, sql: str, unknown: list[int], counting: Mapping[str, str], schema: str, database: str, budget: Budget
+    ) -> None:
         """Ask for texts.
 
         The server converts all texts into its database's encoding, and a single one that cannot be converted makes it
@@ -143,8 +146,11 @@ class StatementsReader:
             if not is_refusal(error):
                 raise
             self._texts_after = self._clock.steady() + _REFUSED_SECONDS
-            hint = forget_unreadable(str(error), counting, schema)
-            self._texts_refused = replace(error.failure(Part.STATEMENTS, self._clock.now()), message=f"{_NO_TEXTS}: {error}", hint=hint)
+            hint, why = forget_unreadable(str(error), counting, schema), str(error)
+            if getattr(error, "sqlstate", "") in _UNCONVERTIBLE:
+                whose = [self._databases.get(each, each) for each in unreadable_databases(why, counting)]
+                why = unreadable(why, whose, database)
+            self._texts_refused = replace(error.failure(Part.STATEMENTS, self._clock.now()), message=f"{_NO_TEXTS}: {why}", hint=hint)
             return
         self._texts_refused = None
         for row in rows:

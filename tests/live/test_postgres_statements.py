@@ -368,6 +368,8 @@ async def test_a_text_that_cannot_be_converted_names_what_forgets_its_database_a
             reading = await look_at.reading()
             (failure,) = [failure for failure in reading.failures if failure.part == Part.STATEMENTS]
             assert "cannot give the texts" in failure.message
+            assert "a text of database odd" in failure.message
+            assert "cannot be written in the encoding of utf (invalid byte sequence" in failure.message
             ((number,),) = server.execute("SELECT oid::int FROM pg_database WHERE datname = 'odd'")
             assert f"SELECT pg_stat_statements_reset(0, {number}, 0);" in failure.hint
             assert sum(statement.calls for statement in reading.statements or ()) > 0
