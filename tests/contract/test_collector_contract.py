@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import importlib
 import math
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -15,13 +16,17 @@ from aishell_core.catalogue import CATALOGUE
 from aishell_core.clock import SystemClock
 from aishell_core.errors import TargetError
 from aishell_core.values import Ability, Facts, Failure, FailureCode, Kind, Part, PlanNode, Reading, Tier
+from aishell_tui.lateness import Lateness
 from collectors.contract import EVERYTHING, NOTHING, Collector, Demand, tiers_of
 from tests.servers.postgres_tiers import until
 from tests.servers.situation import Situation, Subject
 
 _DEADLINES = {Tier.HOT: 2.0, Tier.WARM: 5.0, Tier.COLD: 20.0}
 _BUSY_SECONDS = 10.0
-"""What a machine that is busy with much else may add; a call without a limit takes far longer."""
+"""After this a call that does not come back is given up by the test."""
+_PLAN_SECONDS, _CLOSE_SECONDS = 5.0, 2.0
+_GRACE_SECONDS = 0.5
+"""What letting go of a connection may take beyond a deadline, besides what the program itself was late."""
 _PARTS: dict[Ability, Callable[[Reading], object]] = {
     Ability.SESSIONS: lambda reading: reading.sessions,
     Ability.LOCKS: lambda reading: reading.lock_waits,
@@ -90,10 +95,22 @@ async def _failures(collector: Collector, tier: Tier) -> tuple[Failure, ...]:
         return (error.failure("target", 0.0),)
 
 
-async def _fails_in_words_and_time(collector: Collector, tier: Tier) -> None:
-    async with asyncio.timeout(_DEADLINES[tier] + _BUSY_SECONDS):
+async def _fails_in_words_and_time(collector: Collector, tier: Tier) -> tuple[Failure, ...]:
+    async with _at_most(_DEADLINES[tier]):
         failures = await _failures(collector, tier)
     assert all(failure.message for failure in failures)
+    return failures
+
+
+@asynccontextmanager
+async def _at_most(seconds: float) -> AsyncIterator[None]:
+    """What happens within takes no longer, but for what the event loop itself was late because the machine is busy."""
+    lateness = Lateness()
+    async with lateness.watched(), asyncio.timeout(seconds + _BUSY_SECONDS):
+        began = time.monotonic()
+        yield
+        took = time.monotonic() - began
+    assert took <= seconds + _GRACE_SECONDS + 2 * lateness.seconds
 
 
 def _counters(reading: Reading) -> dict[tuple[str, object], float]:
@@ -197,16 +214,39 @@ async def test_closing_twice_and_closing_unused_is_harmless(situation: Situation
     await used.close()
 
 
+@pytest.mark.parametrize("known", [False, True])
 @pytest.mark.parametrize("trouble", ["freeze", "hold"])
-async def test_a_server_in_trouble_costs_no_more_than_the_deadline(situation: Situation, trouble: str) -> None:
-    """Every tier gives a reading or says why not, in time, and reads on when the trouble is over."""
+async def test_a_server_in_trouble_costs_no_more_than_the_deadline(situation: Situation, trouble: str, known: bool) -> None:
+    """Every tier gives a reading or says why not, in time, and reads on when the trouble is over.
+
+    It comes before the first connection, or in the midst of those that were read by.
+    """
     make = {"freeze": situation.freeze, "hold": situation.hold}[trouble]
+    hangs = trouble == "freeze" and make is not None and not situation.goes_on
     collector = _open(situation)
+    if known:
+        await _all(collector)
     with make() if make is not None else nullcontext():
-        await _fails_in_words_and_time(collector, Tier.HOT)
-        await asyncio.gather(*(_fails_in_words_and_time(collector, tier) for tier in (Tier.WARM, Tier.COLD)))
+        failures = await _fails_in_words_and_time(collector, Tier.HOT)
+        assert not hangs or FailureCode.TIMEOUT in {failure.code for failure in failures}
+        # The second time with what the first one left behind: a connection that was given up, or a question that goes on.
+        later = (Tier.HOT, Tier.WARM) if known else (Tier.WARM, Tier.COLD)
+        await asyncio.gather(*(_fails_in_words_and_time(collector, tier) for tier in later))
     assert (await _read(collector, Tier.HOT, EVERYTHING)).samples
     await collector.close()
+
+
+async def test_a_plan_and_a_farewell_wait_no_longer_for_a_server_that_hangs(situation: Situation) -> None:
+    collector = _open(situation)
+    await _read(collector)
+    with situation.freeze() if situation.freeze is not None else nullcontext():
+        if Ability.EXPLAIN in collector.abilities and not situation.goes_on:
+            async with _at_most(_PLAN_SECONDS):
+                with pytest.raises(TargetError) as caught:
+                    await collector.explain(situation.statement)
+            assert caught.value.message
+        async with _at_most(_CLOSE_SECONDS):
+            await collector.close()
 
 
 async def test_odd_names_and_texts_are_proper_unicode_and_nothing_else_happens(own_situation: Situation) -> None:

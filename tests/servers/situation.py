@@ -19,6 +19,7 @@ class Situation:
 
     Each callable is None where the engine cannot be brought into that situation; the tests about it are then left out.
     `work` does something that counters count. `freeze` stops the server, or a client that holds a lock, in the middle;
+    `goes_on` says that it is such a client, and that the target itself tells what it can meanwhile.
     `hold` leaves a lock behind with a dead or idle owner. `odd` brings names and statements full of markup and odd bytes.
     `restart` begins a new life that counts from 0. `vanish` makes the target unreachable for good.
     """
@@ -32,6 +33,7 @@ class Situation:
     restart: Callable[[], None] | None = None
     vanish: Callable[[], None] | None = None
     statement: str = ""
+    goes_on: bool = False
 
 
 class Subject(Protocol):

@@ -40,6 +40,7 @@ class SqliteSubject:
                 open_collector=open_sqlite,
                 work=partial(_work, application, path),
                 freeze=partial(_frozen, application),
+                goes_on=True,
                 hold=partial(_held, path),
                 odd=partial(_odd, path),
                 restart=partial(_replace, path),
