@@ -93,7 +93,7 @@ class WarmTier:
             pieces.append(backlog.piece(samples=backlog_samples(backlog.row)))
         pieces.append(await self._sizes.read_soon(self._questions, server, budget))
         if Part.RELATIONS in demand:
-            pieces.append(await self._relations.read(self._questions, server, budget))
+            pieces.append(await self._relations.read_soon(self._questions, server, budget))
         return reading_of(self._target.name, Tier.WARM, now, pieces, None)
 
     def forget_refusals(self) -> None:
