@@ -231,6 +231,10 @@ def shift(connection: sqlite3.Connection, seconds: float) -> None:
     """Move all times, because the wall clock was set by so much."""
     sql = "UPDATE notice_group SET opened_at = opened_at + ?, sent_at = sent_at + ?, due_at = due_at + ?"
     connection.execute(sql, (seconds, seconds, seconds))
+    members = connection.execute("SELECT fingerprint, notice_group, alert FROM notice_member").fetchall()
+    rows = [(past_rows.moved(written, seconds), fingerprint, group) for fingerprint, group, written in members]
+    connection.executemany("UPDATE notice_member SET alert = ? WHERE fingerprint = ? AND notice_group = ?", rows)
+    past_rows.shift(connection, seconds)
 
 
 def _place(connection: sqlite3.Connection, known: dict[tuple[str, str], int], alert: Alert, routes: Routes, now: float) -> None:

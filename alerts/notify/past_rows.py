@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from aishell_core.state.codec import storable
+from alerts.lifecycle import shifted
 from alerts.models import Alert, Fingerprint
 from alerts.notify.codec import decode_tells
 from alerts.notify.grouping import Past
@@ -89,6 +90,18 @@ def move(connection: sqlite3.Connection, fingerprint: str, group: int, into: int
     connection.execute(sql, (into, fingerprint, group))
 
 
+def shift(connection: sqlite3.Connection, seconds: float) -> None:
+    """Move the times of all incidents, because the wall clock was set by so much: they stay in their order with what came after it."""
+    rows = connection.execute("SELECT id, alert FROM notice_past").fetchall()
+    connection.executemany("UPDATE notice_past SET alert = ? WHERE id = ?", [(moved(written, seconds), id_) for id_, written in rows])
+
+
+def moved(written: str, seconds: float) -> str:
+    """An alert as it is written, with its times moved; what cannot be read stays as it is."""
+    alert = decode_alert(written)
+    return written if alert is None else encode_alert(shifted(alert, seconds))
+
+
 def _is_ended_by(connection: sqlite3.Connection, message: str, fingerprint: Fingerprint, group: int) -> bool:
     """Whether a message under way tells the end of an alert as it stands, and not that of an incident before."""
     row = connection.execute("SELECT tells FROM notice_message WHERE id = ?", (message,)).fetchone()
@@ -100,4 +113,4 @@ def _is_ended_by(connection: sqlite3.Connection, message: str, fingerprint: Fing
 
 
 def _forget_told(connection: sqlite3.Connection, places: Iterable[Place]) -> None:
-    connection.executemany("UPDATE notice_member SET told = '' WHERE fingerprint = ? AND notice_group = ?", places)
+    connection.executemany("UPDATE notice_member SET told = '', heard = 0 WHERE fingerprint = ? AND notice_group = ?", places)

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from alerts.lifecycle import shifted
 from alerts.models import Fingerprint
 from alerts.notify.models import Answer, Fault, Heartbeat, Item, MessageKind
 from alerts.notify.senders.alertmanager import alert_of
 from alerts.notify.senders.webhook import rfc3339
+from alerts.notify.text import moment
 from alerts.rule import Escalation
 from alerts.store import lease_rows
 from tests.notices import NOON, PostOffice, a_channel, a_rule, an_alert, some_routes, titles
@@ -146,3 +148,37 @@ def test_alertmanager_is_told_of_an_end_that_was_written_under_a_clock_that_was_
     assert alert_of(item, NOON - HOUR, NOON + 60)["endsAt"] == rfc3339(NOON - HOUR)
     assert alert_of(item, NOON + 90, NOON + 60)["endsAt"] == rfc3339(NOON + 60)
     assert alert_of(item, NOON + 30, NOON)["endsAt"] == rfc3339(NOON + 60), "a sign of life stands for a while"
+
+
+@pytest.mark.parametrize("seconds", [-4 * HOUR, -90.0, 4 * HOUR, 48 * HOUR])
+@pytest.mark.parametrize("url", ["webhook+http://127.0.0.1:1/x", "pagerduty://key@api"])
+def test_incidents_that_wait_keep_their_lengths_and_order_when_the_clock_is_set(seconds: float, url: str) -> None:
+    office = PostOffice(some_routes(a_channel("c", url), rules=[a_rule()]))
+    office.happen(office.fired(an_alert()))
+    office.recipient.answers["c"] = lambda _message: DOWN
+    office.pass_time(7)
+    office.happen(office.resolved(an_alert()))
+    office.pass_time(9)
+    office.happen(office.fired(an_alert()))
+    office.pass_time(8)
+    office.happen(office.resolved(an_alert()))
+    office.pass_time(10)
+    set_clock(office, seconds)
+    office.alerts = {name: shifted(alert, seconds) for name, alert in office.alerts.items()}
+    office.pass_time(5)
+    begin = office.now
+    office.happen(office.fired(an_alert()))
+    office.pass_time(20)
+    del office.recipient.answers["c"]
+    before = len(office.recipient.received())
+    office.pass_time(900)
+    arrived = office.recipient.received()[before:]
+    if url.startswith("pager"):
+        assert [str(message.kind) for message in arrived] == ["resolved", "firing", "resolved", "firing"]
+        assert ", after 7s" in arrived[0].body
+        assert f"Over       {moment(begin - 15)}, after 8s" in arrived[1].body
+        return
+    # The first one was written before the clock was set, and says what was then.
+    assert [item.ends_at - item.starts_at for item in arrived[0].items if item.ends_at is not None] == [7.0]
+    told = [(item.starts_at, item.ends_at) for message in arrived[1:] for item in message.items]
+    assert told == [(begin, None), (begin - 23, begin - 15)]
