@@ -32,6 +32,8 @@ _CHARSET = "utf8mb4"
 _BINARY = 63
 """The collation number of what is bytes and no text."""
 _NO_METHOD = 2059
+_NOT_SAFE = 2061
+"""The number by which the server's own client refuses to send a password over an open way (CR_AUTH_PLUGIN_ERR)."""
 _METHODS = {b"mysql_native_password", b"caching_sha2_password", b"sha256_password"}
 _CLEAR_TEXT = "mysql_clear_password"
 _PUBLIC_KEY_PLEASE = b"\x02"
@@ -103,9 +105,7 @@ class _Driver(aiomysql.Connection):  # type: ignore[misc]
 
     def _refuse_clear_text(self, *, will_be_secure: bool) -> None:
         if not self._place.clear_text or not (self._secure or will_be_secure):
-            raise ServerError(
-                _NO_METHOD, "the server wants the password in clear text, which needs TLS and enable-cleartext-plugin=1 in the URL"
-            )
+            raise ServerError(_NOT_SAFE, "the server wants it in clear text, which needs TLS and enable-cleartext-plugin=1 in the URL")
 
     async def sha256_password_auth(self, pkt: MysqlPacket) -> MysqlPacket:
         if not self._secure and not self._place.key_from_server:
@@ -116,7 +116,7 @@ class _Driver(aiomysql.Connection):  # type: ignore[misc]
         try:
             return await super().caching_sha2_password_auth(pkt)
         except RuntimeError as error:
-            raise ServerError(_NO_METHOD, f"{error}; TLS needs none") from error
+            raise ServerError(_NOT_SAFE, f"{error}; TLS needs none") from error
 
     def write_packet(self, payload: bytes) -> None:
         if payload == _PUBLIC_KEY_PLEASE and not self._secure and not self._place.key_from_server:
@@ -133,7 +133,8 @@ class _Driver(aiomysql.Connection):  # type: ignore[misc]
 
 def _no_key() -> ServerError:
     return ServerError(
-        _NO_METHOD, "without TLS the password would be sent by a key that nobody has checked; use TLS or get-server-public-key=1 in the URL"
+        _NOT_SAFE,
+        "without TLS it would go by a key that nobody has checked; get-server-public-key=1 in the URL takes the server's as it comes",
     )
 
 

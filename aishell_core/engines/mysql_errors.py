@@ -140,6 +140,7 @@ _SAYINGS: Mapping[int, _Saying] = {
         "user {user} logs in by a method that aishell does not have: {said}",
         "give aishell an account of its own that uses mysql_native_password or caching_sha2_password",
     ),
+    2061: _Saying(FailureCode.AUTHENTICATION, "the password of user {user} was not sent: {said}", "use TLS: ?ssl-mode=required in the URL"),
     1021: _Saying(FailureCode.REFUSED, "{address} has no space left on its disk: {said}", "make space before it stops"),
     1114: _Saying(FailureCode.REFUSED, "{address}: {said}", "make space before it stops"),
     1037: _Saying(FailureCode.REFUSED, "{address} is out of memory: {said}", "its log says why"),
@@ -157,7 +158,8 @@ LOST = 2013
 """The driver's number for a connection that broke in the midst of a question."""
 
 _FIRST_OF_CLIENT, _LAST_OF_CLIENT = 2000, 2999
-_METHOD_UNKNOWN = 2059
+_NOT_LOST = frozenset({2059, 2061})
+"""A method that is not there, and a password that was not sent: the connection can do nothing for it."""
 _OF_DATABASE = re.compile(r"for user '(.*)'@'(.*)' to database '(.+)'$")
 _DENIED = re.compile(r"([A-Za-z][A-Za-z ,]*) command denied to user .+ for (table|column .+ in table|routine) (\S.*)$")
 _NAME = re.compile(r"`((?:[^`]|``)+)`")
@@ -166,7 +168,7 @@ _NEEDED = re.compile(r"the (.+?) privilege\(?s?\)? for this operation")
 
 def is_lost(number: int) -> bool:
     """Whether a connection is gone after this error: the driver's own errors, and a server that shuts down or threw us out."""
-    return number in {0, 1053, 1927, 3169, 4031} or (_FIRST_OF_CLIENT <= number <= _LAST_OF_CLIENT and number != _METHOD_UNKNOWN)
+    return number in {0, 1053, 1927, 3169, 4031} or (_FIRST_OF_CLIENT <= number <= _LAST_OF_CLIENT and number not in _NOT_LOST)
 
 
 def told(error: ServerError, where: Whereabouts, *, with_password: bool = True) -> MysqlError:

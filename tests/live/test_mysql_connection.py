@@ -252,7 +252,9 @@ async def test_mysqls_own_method_works_with_tls_and_is_refused_in_the_clear_wher
     server.execute("CREATE USER IF NOT EXISTS sha@'%' IDENTIFIED WITH caching_sha2_password BY 'secret'", "FLUSH PRIVILEGES")
     error = await refusal(_facts(server.target(user="sha", password="secret", options="ssl-mode=disabled")))
     assert error.reason is FailureCode.AUTHENTICATION
+    assert error.message.startswith("the password of user sha was not sent: without TLS")
     assert "get-server-public-key" in error.message
+    assert error.hint == "use TLS: ?ssl-mode=required in the URL"
     async with asking(server.target(user="sha", password="secret", options="ssl-mode=disabled&get-server-public-key=1")) as session:
         assert await value(session, "SELECT 1 AS one") == 1
     async with asking(server.target(user="sha", password="secret", options="ssl-mode=required")) as session:

@@ -227,6 +227,7 @@ def test_the_grant_is_the_one_that_the_servers_message_names() -> None:
         (1792, FailureCode.UNSUPPORTED),
         (2013, FailureCode.REFUSED),
         (2059, FailureCode.AUTHENTICATION),
+        (2061, FailureCode.AUTHENTICATION),
         (1194, FailureCode.DAMAGED),
         (9999, FailureCode.UNSUPPORTED),
         (0, FailureCode.REFUSED),
