@@ -13,7 +13,9 @@ from aishell_tui.frame import TargetView
 
 _QUIET_SECONDS = 60.0
 _QUERIES = ("query", "queries")
+_DEADLOCKS = "deadlocks.rate"
 _TOLD_WHEN_GROWN: Mapping[str, str] = {
+    _DEADLOCKS: "{broken} broken; more within a minute are counted on Health alone",
     "postgres.conflicts.kind.rate": "replaying the log cancelled {counted}: {kind} conflict",
     "postgres.subscription.errors.rate": "the subscription {subscription} cannot apply what it is sent; the server's log says why",
     "postgres.subscription.conflicts.rate": "rows of the subscription {subscription} conflict with those that are here: {kind}",
@@ -94,10 +96,20 @@ def counted_events(before: TargetView, reading: Reading) -> list[Event]:
             continue
         if any(value > 0 for value in before.snapshot.points(key, reading.at - _QUIET_SECONDS, reading.at).values):
             continue
-        counted = format_counted(sample.value - known, *_QUERIES)
-        text = phrase.format(counted=counted, **dict(sample.labels))
-        events.append(Event(reading.at, reading.target, EventKind.REPLICATION, Severity.WARNING, text))
+        grown = sample.value - known
+        is_deadlock = sample.metric.name == _DEADLOCKS
+        if is_deadlock and _is_dated(before.facts, reading.facts):
+            continue
+        counted, broken = format_counted(grown, *_QUERIES), format_counted(grown, "deadlock was", "deadlocks were")
+        text = phrase.format(counted=counted, broken=broken, **dict(sample.labels))
+        kind = EventKind.DEADLOCK if is_deadlock else EventKind.REPLICATION
+        events.append(Event(reading.at, reading.target, kind, Severity.WARNING, text))
     return events
+
+
+def _is_dated(*known: Facts | None) -> bool:
+    """Whether a server itself says when its last deadlock was, which is an event of its own."""
+    return any("deadlock" in dict(facts.details) for facts in known if facts is not None)
 
 
 def statement_events(before: TargetView, reading: Reading) -> list[Event]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aishell_core.catalogue import PG_CONFLICTS_BY_KIND
+from aishell_core.catalogue import DEADLOCKS_RATE, PG_CONFLICTS_BY_KIND
 from aishell_core.series.store import SeriesStore
 from aishell_core.targets import Location, Target
 from aishell_core.values import EventKind, Facts, Failure, FailureCode, Part, Reading, Sample, Setting, Statement, TargetId, Tier
@@ -72,6 +72,24 @@ def test_what_grows_is_told_once_for_as_long_as_it_goes_on() -> None:
         "replaying the log cancelled 1 query: lock conflict",
         "replaying the log cancelled 2 queries: lock conflict",
     ]
+
+
+def test_deadlocks_are_told_as_they_are_counted_unless_the_server_dates_them() -> None:
+    target, dated = Target(PG, Location("postgres", host="localhost")), Facts("mysql", details=(("deadlock", "08:00:01: a and b"),))
+
+    def told(*counts: float, facts: Facts | None = None) -> list[tuple[EventKind, str]]:
+        store, found = SeriesStore(), []
+        for second, count in enumerate(counts):
+            reading = Reading(PG, Tier.HOT, float(second), (Sample(DEADLOCKS_RATE, count),), facts)
+            found += [(event.kind, event.text) for event in counted_events(TargetView(target, store.snapshot(PG)), reading)]
+            store.add(reading, 1.0)
+        return found
+
+    more = "more within a minute are counted on Health alone"
+    assert told(2, 2) == []
+    assert told(2, 3, 4) == [(EventKind.DEADLOCK, f"1 deadlock was broken; {more}")]
+    assert told(2, *[2] * 70, 4) == [(EventKind.DEADLOCK, f"2 deadlocks were broken; {more}")]
+    assert told(2, 3, facts=dated) == [], "that is an event already"
 
 
 def test_a_counter_that_was_reset_is_no_news() -> None:
