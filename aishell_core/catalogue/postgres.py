@@ -136,6 +136,9 @@ PG_INDEXES_INVALID = gauge(
     POSTGRES,
     "Indexes of this database that no query may use: building them failed, or a partition lacks its part of one.",
 )
+PG_CERTIFICATE_LEFT = gauge(
+    "postgres.certificate.left", Unit.SECONDS, POSTGRES, "Time until the certificate of the server ends, where the connection is encrypted."
+)
 PG_TABLES_BLOATED = gauge(
     "postgres.tables.bloated",
     Unit.COUNT,

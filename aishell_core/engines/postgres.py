@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from aishell_core.clock import Clock
+from aishell_core.engines.certificate import postgres_certificate_end
 from aishell_core.engines.postgres_acting import Acting
 from aishell_core.engines.postgres_explaining import Explaining
 from aishell_core.engines.postgres_facts import ServerFacts
@@ -75,6 +76,21 @@ class PostgresSession:
             rows = await line.fetch(sql, parameters, until)
             seconds = self._clock.steady() - began
             return Answer(rows, Cost(line.queries - queries, seconds, max(0, connection.bytes_received - received)))
+
+    async def certificate_end(self, deadline_seconds: float) -> float | None:
+        """The epoch second at which the certificate ends that the server shows now; None where it shows none to be read.
+
+        By a connection of its own, which ends with the handshake. Raises TargetError where the server cannot be reached.
+        """
+        line = self._lines[Lane.SLOW]
+        async with line.turn(deadline_seconds) as until:
+            server = (await line.connected(until)).server
+        if server.is_socket:
+            return None
+        try:
+            return await postgres_certificate_end(server.host, server.port, server.name, deadline_seconds)
+        except (OSError, TimeoutError):
+            return None  # a server that wants to see a certificate of ours first says nothing of its own
 
     async def explain(self, sql: str, database: str, deadline_seconds: float, *, consent: bool = False) -> tuple[PlanNode, ...]:
         """The plan of a statement as seen in a database ("" for the target's own), without running it.

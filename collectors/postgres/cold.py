@@ -51,6 +51,7 @@ class ColdTier:
         pieces = [settings.piece(parts=parts), await self._sizes.read_slowly(self._questions, server, budget)]
         schema = await self._questions.ask(server, "schema_state", "schema", budget)
         pieces += [schema.piece(samples=schema_samples(schema.row)), await self._sequences(server, budget)]
+        pieces.append(await self._questions.certificate_left(server, budget))
         looked_at = Part.RELATIONS in demand
         pieces.append(await (self._relations.read if looked_at else self._relations.measure)(self._questions, server, budget))
         return reading_of(self._target.name, Tier.COLD, now, pieces, None)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from aishell_core import catalogue
 from aishell_core.clock import Clock
 from aishell_core.engines.postgres import Lane, PostgresSession, Row, ServerFacts
 from aishell_core.errors import TargetError
@@ -31,6 +32,8 @@ _CANCELLED = "57014"
 
 _LEAST_SECONDS = 0.2
 """A statement that has less time left is not begun."""
+
+_HANDSHAKE_SECONDS = 3.0
 
 _LASTING = frozenset({FailureCode.PRIVILEGE, FailureCode.MISSING, FailureCode.UNSUPPORTED})
 _GIVEN = frozenset({FailureCode.PRIVILEGE, FailureCode.MISSING})
@@ -82,6 +85,15 @@ class SlowQuestions:
     async def facts(self, budget: Budget) -> ServerFacts:
         """What the server says of itself; raises TargetError."""
         return await self._session.facts(Lane.SLOW, budget.left)
+
+    async def certificate_left(self, server: ServerFacts, budget: Budget) -> Piece:
+        """The time until the server's certificate ends, where this connection is encrypted; raises TargetError."""
+        found = await self.ask(server, "encryption", "certificate", budget)
+        if found.row is None or not found.row["is_encrypted"] or budget.left < _LEAST_SECONDS:
+            return found.piece()
+        end = await self._session.certificate_end(min(_HANDSHAKE_SECONDS, budget.left))
+        samples = () if end is None else (Sample(catalogue.PG_CERTIFICATE_LEFT, end - self._clock.now()),)
+        return found.piece(samples=samples)
 
     def forget_refusals(self) -> None:
         """Ask again what was refused for want of a privilege or an extension: both may be there now. What took too long still rests."""
