@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aishell_core.errors import AishellError, UsageError
+from aishell_core.errors import AishellError
 from aishell_tui.cli.arguments import ConfigOption, JsonOption, choice, examples
 from aishell_tui.cli.backup_options import IdArgument, NewStorageOption, StorageOption, VerboseOption, begin_anew, desk_of, shelf_of
 from aishell_tui.cli.terminal import note, printable, say
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command to the group of backups."""
-    app.command("copy", epilog=examples("aishell backup copy latest", "aishell backup copy latest --cloud"))(copy)
+    app.command("copy", epilog=examples("aishell backup copy latest", "aishell backup copy latest --output far"))(copy)
 
 
 def copy(
@@ -56,12 +56,12 @@ def copy(
 
 
 def _owed(desk: BackupDesk, copies: Copies) -> tuple[StorageAddress, ...]:
-    """The storages whose copies never came about; raises UsageError where there is none of them."""
+    """The storages whose copies never came about; that there is none of them is said."""
     from aishell_ops.backups.models import Lack
 
     missing = {one.storage for one in copies.lacking if one.lack is Lack.MISSING}
     if not missing:
-        raise UsageError(f"no copy of {copies.backup.id} is missing", "--cloud or --output FOLDER makes one more")
+        note(f"no copy of {copies.backup.id} is missing: --cloud or --output FOLDER makes one more")
     return tuple(address for address in desk.settings.known_storages() if str(address) in missing)
 
 

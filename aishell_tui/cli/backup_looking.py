@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -169,11 +170,12 @@ def info(
         say(to_json(unmade_report(unmade)) if json else unmade_info_text(unmade, time.time()))
         return 0
     copies = shelf.named(id)
-    found = opened(desk, copies.lies[0])
-    backup, whole = found.backup, True
+    whole = True
     if verify:
-        checked = run(desk.verify(found.address, backup, Depth.FAST))
-        backup, whole = checked.backup, checked.is_whole
+        checked = [run(desk.verify(one.address, one.backup, Depth.FAST)) for one in copies.lies]
+        seen = (replace(one, backup=found.backup) for one, found in zip(copies.lies, checked, strict=True))
+        copies, whole = replace(copies, lies=tuple(seen)), all(found.is_whole for found in checked)
+    backup = opened(desk, copies.lies[0]).backup
     now = time.time()
     stopped = next((str(drop) for drop in shelf.drops if drop.after.id == backup.id), "")
     say(to_json(info_report(backup, now, copies, stopped)) if json else info_text(backup, now, copies, stopped))
