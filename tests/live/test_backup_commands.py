@@ -418,6 +418,18 @@ def test_a_new_storage_is_made_by_an_explicit_act_alone(shop: Shop) -> None:
     assert (again.code, "forgotten" in again.err, len(shop.ids("verified"))) == (0, False, 2)
 
 
+def test_a_dry_run_says_that_a_copy_would_not_be_made(shop: Shop, tmp_path: Path) -> None:
+    config, far = shop.home / "config.yaml", tmp_path / "far"
+    config.write_text(f"{config.read_text()}backup: {{cloud: {far}}}\n")
+    both = ("create", "shop", "--output", shop.backups, "--cloud")
+    assert shop.backup(*both).code == 0
+    far.rename(tmp_path / "away")
+    planned = shop.backup(*both, "--dry-run")
+    assert (planned.code, "mind: no copy would be made: the folder" in planned.out) == (0, True), planned.out
+    made = shop.backup(*both)
+    assert (made.code, f"the folder {far} is gone or empty" in made.err, far.exists()) == (1, True, False), made.err
+
+
 def test_a_storage_that_nobody_knows_is_told(shop: Shop, tmp_path: Path) -> None:
     shop.create()
     ran = shop.backup("list", "--storage", str(tmp_path / "mistyped"))
