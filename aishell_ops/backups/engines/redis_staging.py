@@ -37,6 +37,8 @@ _BEAT_SECONDS = 20.0
 _BATCH_BYTES = 1 << 20
 _BATCH_KEYS = 512
 _LOOK_SECONDS = 0.1
+_POSTPONED_SECONDS = 5.0
+"""The server keeps what belongs into its AOF back for two seconds at most; the buffer of a busy one is never seen empty."""
 _FUNCTION = 245
 _FOOTER_BYTES = 10
 
@@ -198,10 +200,11 @@ class Staging:
         return content + _footer(content, version_of(self._form))
 
     def keep_on_disk(self) -> None:
-        """Have the server save itself where it saves at all; its AOF has all of this as commands already.
+        """Have the server bring it to its disk: to its AOF where it keeps one, and as a snapshot where it makes such.
 
         Raises BackupError when it cannot; the data are in their place all the same.
         """
+        self._keep_in_log()
         saves = self.wire.try_ask("CONFIG", "GET", "save")
         if not isinstance(saves, Refused) and saves[1:2] in ([b""], []):
             return
@@ -216,6 +219,16 @@ class Staging:
                     raise _unsaved("its log says why")
                 if self._saved() != before or info.get("rdb_changes_since_last_save") == "0":
                     return
+            time.sleep(_LOOK_SECONDS)
+
+    def _keep_in_log(self) -> None:
+        """Wait until its AOF has all of this: it answers before that while its disk is busy with what came earlier."""
+        until = time.monotonic() + _POSTPONED_SECONDS
+        while (info := info_of(self.wire.ask("INFO", "persistence"))).get("aof_enabled") == "1":
+            if info.get("aof_last_write_status", "ok") != "ok":
+                raise _unsaved("its log says why")
+            if (info.get("aof_buffer_length", "0"), info.get("aof_pending_bio_fsync", "0")) == ("0", "0") or time.monotonic() > until:
+                return
             time.sleep(_LOOK_SECONDS)
 
     def _saved(self) -> int:
