@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -26,11 +26,10 @@ from aishell_ops.backups.streams.contract import Keys
 from aishell_ops.backups.take import Order, take
 from aishell_ops.backups.verify import Depth, verify
 from tests.servers.clouds import azure, google, s3
-from tests.servers.mysql import MARIADB, VERSIONS, MysqlServer, mysql
+from tests.servers.mysql import MARIADB, MysqlServer, mysql
 from tests.servers.mysql_backups import (
     CLOCK,
     ENVIRON,
-    LOGGED,
     ODD,
     contents_of,
     damage,
@@ -41,39 +40,10 @@ from tests.servers.mysql_backups import (
     put_back,
     repository_in,
     save,
-    shop_on,
 )
 from tests.unit.aishell_ops.backups.streams.test_store_and_fetch import ENCRYPTED, KEYS
 
-
-@pytest.fixture(scope="module", params=VERSIONS)
-def server(request: pytest.FixtureRequest) -> Iterator[MysqlServer]:
-    settings = {"skip-log-bin": "OFF"} if request.param == "mysql-8.0" else {}
-    with mysql(request.param, settings={**settings, **LOGGED, "event-scheduler": "ON"}) as found:
-        yield found
-
-
-@pytest.fixture
-def shop(server: MysqlServer) -> MysqlServer:
-    """A server with a database in which there is something of every kind."""
-    return shop_on(server)
-
-
-@pytest.fixture(scope="module")
-def debian() -> Iterator[MysqlServer]:
-    with mysql(MARIADB, settings={**LOGGED, "event-scheduler": "ON"}) as found:
-        yield found
-
-
-@pytest.fixture
-def one(debian: MysqlServer) -> MysqlServer:
-    """The same on one server, for what is of no family or version."""
-    return shop_on(debian)
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> FolderStorage:
-    return FolderStorage(tmp_path / "backups")
+pytest_plugins = ("tests.live.backup_mysql_fixtures",)
 
 
 @pytest.mark.parametrize("keys", [None, KEYS], ids=["plain", "encrypted"])

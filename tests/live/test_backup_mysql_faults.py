@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,11 +20,10 @@ from aishell_ops.backups.progress import Stage, Step
 from aishell_ops.backups.restore import RestoreOrder, plan_restore
 from aishell_ops.backups.storage.folder import FolderStorage
 from aishell_ops.backups.take import Order, take
-from tests.servers.mysql import MARIADB, VERSIONS, MysqlServer, mysql
+from tests.servers.mysql import VERSIONS, MysqlServer, mysql
 from tests.servers.mysql_backups import (
     CLOCK,
     ENVIRON,
-    LOGGED,
     contents_of,
     damage,
     databases_of,
@@ -34,38 +32,9 @@ from tests.servers.mysql_backups import (
     put_back,
     repository_in,
     save,
-    shop_on,
 )
 
-
-@pytest.fixture(scope="module", params=VERSIONS)
-def server(request: pytest.FixtureRequest) -> Iterator[MysqlServer]:
-    settings = {"skip-log-bin": "OFF"} if request.param == "mysql-8.0" else {}
-    with mysql(request.param, settings={**settings, **LOGGED, "event-scheduler": "ON"}) as found:
-        yield found
-
-
-@pytest.fixture
-def shop(server: MysqlServer) -> MysqlServer:
-    """A server with a database in which there is something of every kind."""
-    return shop_on(server)
-
-
-@pytest.fixture(scope="module")
-def debian() -> Iterator[MysqlServer]:
-    with mysql(MARIADB, settings={**LOGGED, "event-scheduler": "ON"}) as found:
-        yield found
-
-
-@pytest.fixture
-def one(debian: MysqlServer) -> MysqlServer:
-    """The same on one server, for what is of no family or version."""
-    return shop_on(debian)
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> FolderStorage:
-    return FolderStorage(tmp_path / "backups")
+pytest_plugins = ("tests.live.backup_mysql_fixtures",)
 
 
 async def test_a_fault_in_the_middle_leaves_the_old_database_and_no_other(one: MysqlServer, storage: FolderStorage) -> None:

@@ -33,7 +33,6 @@ from tests.servers.mysql_backups import (
     put_back,
     repository_in,
     save,
-    shop_on,
 )
 from tests.unit.aishell_ops.backups.faulty_starts import FaultyStarts, Way
 
@@ -52,22 +51,14 @@ def _granted(server: MysqlServer, *, restores: bool) -> list[str]:
     return mine if restores else mine[:first]
 
 
+pytest_plugins = ("tests.live.backup_mysql_fixtures",)
+
+
 @pytest.fixture(scope="module", params=[MARIADB, "mysql-8.0"])
 def server(request: pytest.FixtureRequest) -> Iterator[MysqlServer]:
     logged = {**LOGGED, "log-bin-trust-function-creators": "ON"} | ({"skip-log-bin": "OFF"} if request.param == "mysql-8.0" else {})
     with mysql(request.param, settings={**logged, "event-scheduler": "ON"}) as found:
         yield found
-
-
-@pytest.fixture
-def shop(server: MysqlServer) -> MysqlServer:
-    """A server with a database in which there is something of every kind."""
-    return shop_on(server)
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> FolderStorage:
-    return FolderStorage(tmp_path / "backups")
 
 
 SPOT = Line("my", "shop")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,48 +20,18 @@ from aishell_ops.backups.restore import RestoreOrder, plan_restore, restore
 from aishell_ops.backups.storage.folder import FolderStorage
 from aishell_ops.backups.streams.contract import Recipe
 from aishell_ops.backups.take import Order, take
-from tests.servers.mysql import MARIADB, VERSIONS, MysqlServer, mysql
+from tests.servers.mysql import MysqlServer
 from tests.servers.mysql_backups import (
     CLOCK,
-    LOGGED,
     READING,
     engine_of,
     make_keeper,
     put_back,
     repository_in,
-    shop_on,
 )
 from tests.servers.sqlite_client import eventually
 
-
-@pytest.fixture(scope="module", params=VERSIONS)
-def server(request: pytest.FixtureRequest) -> Iterator[MysqlServer]:
-    settings = {"skip-log-bin": "OFF"} if request.param == "mysql-8.0" else {}
-    with mysql(request.param, settings={**settings, **LOGGED, "event-scheduler": "ON"}) as found:
-        yield found
-
-
-@pytest.fixture
-def shop(server: MysqlServer) -> MysqlServer:
-    """A server with a database in which there is something of every kind."""
-    return shop_on(server)
-
-
-@pytest.fixture(scope="module")
-def debian() -> Iterator[MysqlServer]:
-    with mysql(MARIADB, settings={**LOGGED, "event-scheduler": "ON"}) as found:
-        yield found
-
-
-@pytest.fixture
-def one(debian: MysqlServer) -> MysqlServer:
-    """The same on one server, for what is of no family or version."""
-    return shop_on(debian)
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> FolderStorage:
-    return FolderStorage(tmp_path / "backups")
+pytest_plugins = ("tests.live.backup_mysql_fixtures",)
 
 
 async def _with_writers(server: MysqlServer, storage: FolderStorage, order: Order) -> tuple[Backup, int]:
