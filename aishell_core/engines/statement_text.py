@@ -83,8 +83,9 @@ _PATTERNS = {
         literal=rf"[xXbBnN]?{_ESCAPED_TEXT} | {_ESCAPED_DOUBLE}",
         quoted=_BACKTICKED,
         number=rf"0x[0-9a-fA-F]+ | 0b[01]+ | {_DECIMAL}",
-        placeholder=r"\? | @\w[\w$]*",
-        word=r"[^\W\d][\w$]* | \$[\w$]*",
+        placeholder=r"\?",
+        # The names of variables tell no value.
+        word=r"[^\W\d][\w$]* | \$[\w$]* | @@?[\w$]+",
     ),
     # A text with escapes goes on in the next line's quotes.
     Dialect.POSTGRES: _pattern(

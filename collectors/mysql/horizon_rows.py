@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from aishell_core.units import format_counted
 from aishell_core.values import HorizonHolder
 
 _COUNTER = re.compile(r"^Trx id counter (\d+)", re.MULTILINE)
@@ -89,7 +90,11 @@ def _holder(row: Mapping[str, Any], views: Views) -> HorizonHolder | None:
 
 def _told(row: Mapping[str, Any], transactions: float) -> HorizonHolder:
     changed = float(row["rows_modified"] or 0)
-    words = [str(row["isolation"] or "").lower(), f"has changed {changed:.0f} rows" if changed else "", str(row["text"] or "")]
+    words = [
+        str(row["isolation"] or "").lower(),
+        f"has changed {format_counted(int(changed), 'row')}" if changed else "",
+        str(row["text"] or ""),
+    ]
     return HorizonHolder(
         "session",
         str(row["id"]),

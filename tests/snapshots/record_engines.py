@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 
 from aishell_core.clock import SystemClock
@@ -79,13 +80,15 @@ def _postgres() -> Iterator[str]:
 
 
 @contextmanager
-def _mariadb() -> Iterator[str]:
+def _mysql(version: str) -> Iterator[str]:
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {})"
     rows = (
-        "INSERT INTO customers SELECT seq, concat('customer ', seq) FROM seq_1_to_1000",
-        "INSERT INTO orders SELECT seq, 1 + seq % 1000, 'paid', seq FROM seq_1_to_5000",
+        f"INSERT INTO customers {numbers.format(1000)} SELECT i, concat('customer ', i) FROM n",
+        f"INSERT INTO orders {numbers.format(5000)} SELECT i, 1 + i % 1000, 'paid', i FROM n",
     )
-    with source("mariadb-10.11") as server, replica_of(server):
-        server.execute("CREATE DATABASE shop", "USE shop", *_LINES, *rows)
+    with source(version) as server, replica_of(server):
+        deep = "max_recursive_iterations" if server.mariadb else "cte_max_recursion_depth"
+        server.execute("CREATE DATABASE shop", "USE shop", f"SET SESSION {deep} = 10000", *_LINES, *rows)
         for number in range(1, 60):
             server.execute(_SELECT.format(number), *([_SUM.format(number)] if number % 6 == 0 else []), database="shop")
         with waiters(server, 4, database="shop", application="shop-web") as (head, second, third, fourth):
@@ -170,7 +173,8 @@ def _pgbouncer() -> Iterator[str]:
 
 SERVERS: dict[str, tuple[str, Callable[[], AbstractContextManager[str]]]] = {
     "postgres": ("postgres://web@db1:5432/postgres", _postgres),
-    "mariadb": ("mysql://web@db2:3306/shop", _mariadb),
+    "mariadb": ("mysql://web@db2:3306/shop", partial(_mysql, "mariadb-10.11")),
+    "mysql": ("mysql://web@db3:3306/shop", partial(_mysql, "mysql-8.0")),
     "redis": ("redis://cache1:6379/0", _redis),
     "ferretdb": ("mongodb://papers1:27017/shop", _ferretdb),
     "mongodb": ("mongodb://mongo1:27017/shop", _mongodb),

@@ -30,6 +30,9 @@ SnapCompare = Callable[..., bool]
 SIZES = pytest.mark.parametrize("size", [(80, 24), (160, 45)], ids=["80x24", "160x45"])
 FOLDER = Path(__file__).parents[1] / "data" / "readings"
 NAMES = ("postgres", "pgbouncer", "mariadb", "mongodb", "ferretdb", "redis", "sqlite")
+"""One of each engine, as they stand side by side."""
+ALONE = ("mysql",)
+"""Others, whose questions and columns differ."""
 SCREENS: tuple[tuple[str, str, Ability], ...] = (
     ("health", "2", Ability.NONE),
     ("queries", "3tt", Ability.STATEMENTS),
@@ -122,7 +125,7 @@ def after(keys: str, words: str = "") -> Callable[[Pilot[int]], object]:
 
 
 def pictures() -> Iterator[tuple[str, str, str]]:
-    for name in NAMES:
+    for name in (*NAMES, *ALONE):
         for screen, keys, ability in SCREENS:
             if ability in recording(name).abilities:
                 yield name, screen, keys

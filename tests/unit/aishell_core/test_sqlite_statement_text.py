@@ -104,6 +104,7 @@ def test_a_dollar_within_a_name_or_before_a_number_opens_no_text() -> None:
         ("SELECT a # 'secret\nFROM t -- it's secret\n", "SELECT a FROM t"),
         ("SELECT 5--1, a--\tsecret\n, b--", "SELECT ? - ?, a, b"),
         ("SELECT N'secret', _utf8mb4'secret', b'01', 0b01, x'00ff', 0x00ff", "SELECT ?, _utf8mb4 ?, ?, ?, ?, ?"),
+        ("SELECT @@GLOBAL.server_id, @mine, @'secret' := 1", "SELECT @@GLOBAL.server_id, @mine, @ ? : = ?"),
         ("SELECT $$, a$b FROM `my orders`, `a``'secret`", "SELECT $$, a$b FROM `my orders`, `a``'secret`"),
         ("SELECT 'secret\\", "SELECT ?"),
         ('SELECT "secret', "SELECT ?"),
