@@ -222,7 +222,8 @@ def facts_of(info: Fields, started_at: float | None) -> Facts:
         ("system", info.get("os", "")),
         ("allocator", info.get("mem_allocator", "")),
     )
-    version = f"{valkey} valkey" if valkey else info.get("redis_version", "")
+    # A Valkey tells the version of the Redis that it is like as well.
+    version = valkey or info.get("redis_version", "")
     known = tuple((name, value) for name, value in details if value)
     return Facts("redis", version, SENTINEL if mode == SENTINEL else role, started_at, known)
 

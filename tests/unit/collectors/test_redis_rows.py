@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from aishell_core.engines.histogram import quantile
 from aishell_core.engines.redis_text import clients_of, info_of
+from aishell_tui.text import engine_text
 from collectors.redis.clients_rows import ClientStarts, sessions_of, waits_of
 from collectors.redis.cluster_rows import node_peers, nodes_of
+from collectors.redis.hot import facts_of
 from collectors.redis.info_rows import hit_ratio, info_samples, mean_milliseconds, rdb_age_samples
 from collectors.redis.keys_rows import Key, KeySample, relations_of
 from collectors.redis.progress_rows import progress_of
@@ -252,3 +254,9 @@ def test_no_password_is_among_the_settings() -> None:
         for each in settings_of([b"requirepass", b"pw", b"masterauth", b"", b"tls-key-file-pass", b"x", b"port", b"1"])
     }
     assert found == {"requirepass": "***", "masterauth": "", "tls-key-file-pass": "***", "port": "1"}
+
+
+def test_a_valkey_has_its_own_version_and_says_once_what_it_is() -> None:
+    facts = facts_of({"valkey_version": "9.1.2", "redis_version": "7.2.4", "server_mode": "standalone", "role": "master"}, None)
+    assert engine_text(facts.engine, facts) == "valkey 9.1.2"
+    assert engine_text("redis", facts_of({"redis_version": "8.0.1", "role": "master"}, None)) == "redis 8.0.1"
