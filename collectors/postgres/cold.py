@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import cast
+
 from aishell_core.clock import Clock
 from aishell_core.engines.postgres import PostgresSession, ServerFacts
 from aishell_core.targets import Target
-from aishell_core.values import Failure, FailureCode, Part, Reading, Tier
+from aishell_core.values import Failure, FailureCode, Part, Reading, Relation, Tier
 from collectors.contract import Demand
 from collectors.postgres.cold_rows import (
     FULLEST_SEQUENCES,
@@ -15,6 +18,7 @@ from collectors.postgres.cold_rows import (
 )
 from collectors.postgres.pieces import Piece, reading_of
 from collectors.postgres.relations import RelationsReader
+from collectors.postgres.relations_rows import bloat_samples
 from collectors.postgres.settings_rows import settings_of
 from collectors.postgres.sizes import SizesReader
 from collectors.postgres.slow_questions import Budget, SlowQuestions, quoted
@@ -52,13 +56,19 @@ class ColdTier:
         schema = await self._questions.ask(server, "schema_state", "schema", budget)
         pieces += [schema.piece(samples=schema_samples(schema.row)), await self._sequences(server, budget)]
         pieces.append(await self._questions.certificate_left(server, budget))
-        looked_at = Part.RELATIONS in demand
-        pieces.append(await (self._relations.read if looked_at else self._relations.measure)(self._questions, server, budget))
+        pieces.append(await self._tables(server, budget, is_looked_at=Part.RELATIONS in demand))
         return reading_of(self._target.name, Tier.COLD, now, pieces, None)
 
     def forget_refusals(self) -> None:
         """Ask again what was refused."""
         self._questions.forget_refusals()
+
+    async def _tables(self, server: ServerFacts, budget: Budget, *, is_looked_at: bool) -> Piece:
+        """Tables and indexes, and how many of them are bloated; the latter alone where nobody looks at them."""
+        piece = await self._relations.read(self._questions, server, budget, keeps=is_looked_at)
+        found = cast("tuple[Relation, ...] | None", dict(piece.parts).get("relations"))
+        samples = () if found is None else bloat_samples(found)
+        return replace(piece, samples=samples) if is_looked_at else Piece(samples, cost=piece.cost)
 
     async def _sequences(self, server: ServerFacts, budget: Budget) -> Piece:
         found = await self._questions.ask(server, "sequences", "sequences", budget, (FULLEST_SEQUENCES,))

@@ -12,7 +12,7 @@ from aishell_core.values import Cost, Failure, FailureCode, Part, Relation
 from collectors.postgres.hints import dead_rows_unknown
 from collectors.postgres.pieces import Piece
 from collectors.postgres.relations_invalid import invalid_indexes_of
-from collectors.postgres.relations_rows import LEAST_PAGES, bloat_samples, relations_of
+from collectors.postgres.relations_rows import LEAST_PAGES, relations_of
 from collectors.postgres.slow_questions import Budget, Found, SlowQuestions, quoted
 
 MOST_TABLES = 2000
@@ -46,11 +46,6 @@ class RelationsReader:
         self._soon_after = 0.0
         self._lock = asyncio.Lock()
 
-    async def measure(self, questions: SlowQuestions, server: ServerFacts, budget: Budget) -> Piece:
-        """How many of them are bloated, and nothing else: nobody looks at the rest, and nothing of it is kept. Raises TargetError."""
-        piece = await self.read(questions, server, budget, keeps=False)
-        return Piece(piece.samples, cost=piece.cost)
-
     async def read_soon(self, questions: SlowQuestions, server: ServerFacts, budget: Budget) -> Piece:
         """As `read`, in the little time of the warm tier; nothing where that is not enough and left to who has more. Raises TargetError."""
         if self._lock.locked() or self._clock.steady() < self._soon_after:
@@ -63,13 +58,16 @@ class RelationsReader:
         return Piece(cost=piece.cost)
 
     async def read(self, questions: SlowQuestions, server: ServerFacts, budget: Budget, *, keeps: bool = True) -> Piece:
-        """Tables and indexes as they are, or as they were a short while ago; raises TargetError."""
+        """Tables and indexes as they are, or as they were a short while ago; raises TargetError.
+
+        Where nobody looks at them nothing is kept of them (`keeps`).
+        """
         async with self._lock:
             known = self._known
             if known is not None:
                 rest = max(_LEAST_REST_SECONDS, _REST_AFTER_READING * known.seconds)
                 if self._clock.steady() - known.at < rest:
-                    return Piece(bloat_samples(known.relations), (("relations", known.relations),), known.failures)
+                    return Piece((), (("relations", known.relations),), known.failures)
             return await self._read(questions, server, budget, keeps=keeps)
 
     async def _read(self, questions: SlowQuestions, server: ServerFacts, budget: Budget, *, keeps: bool) -> Piece:
@@ -99,7 +97,7 @@ class RelationsReader:
         failures = (*others.failures, *columns.failures, *self._limits(tables.rows, columns, server))
         if keeps:
             self._known = _Known(relations, failures, self._clock.steady(), self._clock.steady() - began)
-        return Piece(bloat_samples(relations), (("relations", relations),), failures, cost)
+        return Piece((), (("relations", relations),), failures, cost)
 
     def _limits(self, tables: tuple[Row, ...], columns: Found, server: ServerFacts) -> tuple[Failure, ...]:
         """What is left out, and why."""
