@@ -9,7 +9,7 @@ from typing import Any
 
 from aishell_core.engines.mongodb_documents import parse_extended
 from aishell_core.engines.mongodb_errors import MongoError
-from aishell_core.safety.language.mongodb_shell import UnreadableError, document_of_call, values_of
+from aishell_core.safety.language.mongodb_shell import SHELL, UnreadableError, document_of_call, values_of
 from aishell_core.safety.language.mongodb_words import counts_documents, server_command
 from aishell_core.values import FailureCode
 
@@ -95,7 +95,7 @@ def read_operation(text: str) -> Operation:
 
 def _document(text: str) -> dict[str, Any]:
     """The one object that a text holds."""
-    if text.lstrip().startswith("db."):
+    if text.lstrip().startswith(SHELL):
         return _of_call(text)
     try:
         found = _read(text)

@@ -11,7 +11,12 @@ from aishell_core.safety.language.mongodb_text import NoValueError, as_json, clo
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
-_BEGINNING = re.compile(r"\s*db\.(?:(?:getCollection\(\s*(?P<quoted>\"[^\"\\]*\"|'[^'\\]*')\s*\)|(?P<plain>[\w.-]+?))\.)?(?P<method>\w+)\(")
+_NAME = r"\s*(?P<{}>\"[^\"\\]*\"|'[^'\\]*')\s*"
+_BEGINNING = re.compile(
+    rf"\s*db(?:\[{_NAME.format('bracketed')}\]\.|\.(?:(?:getCollection\({_NAME.format('quoted')}\)|(?P<plain>[\w.-]+?))\.)?)(?P<method>\w+)\("
+)
+SHELL = ("db.", "db[")
+"""How an operation begins that is written as in the shell."""
 _CHAINED = re.compile(r"\s*\.(?P<method>\w+)\(")
 _OTHERWISE = ("filter", "update")
 _ON_A_CURSOR = {"limit": "limit", "skip": "skip", "sort": "sort", "project": "projection", "projection": "projection", "hint": "hint"}
@@ -37,6 +42,7 @@ ARGUMENTS: Mapping[str, Sequence[str]] = {
     "findOneAndDelete": ("filter",),
     "createIndex": ("keys",),
     "dropIndex": ("index",),
+    "dropIndexes": ("index",),
     "createCollection": ("name",),
     "killOp": ("op",),
 }
@@ -49,7 +55,7 @@ class UnreadableError(Exception):
 
 def parse(text: str) -> dict[str, Json]:
     """The operation as one document; raises UnreadableError for what is none, and for a key that is given twice."""
-    if text.lstrip().startswith("db."):
+    if text.lstrip().startswith(SHELL):
         return document_of_call(text, _read)
     try:
         found = _read(text)
@@ -95,10 +101,10 @@ def document_of_call(text: str, read: Callable[[str], Any]) -> dict[str, Any]:
         raise UnreadableError("it is neither a document nor db.collection.method(…)")
     inside, rest = _inside(text, match.end())
     given = _arguments(inside, read)
-    quoted = match["quoted"]
+    quoted = match["quoted"] or match["bracketed"]
     collection = match["plain"] or (quoted[1:-1] if quoted else 1)
     method = match["method"]
-    if method in _OF_A_DOCUMENT and not match["plain"] and len(given) == 1 and isinstance(given[0], dict) and given[0]:
+    if method in _OF_A_DOCUMENT and collection == 1 and len(given) == 1 and isinstance(given[0], dict) and given[0]:
         found = dict(given[0])
         if method == "adminCommand":
             found.setdefault("$db", "admin")
@@ -109,6 +115,8 @@ def document_of_call(text: str, read: Callable[[str], Any]) -> dict[str, Any]:
 def _called(method: str, collection: object, given: list[Any]) -> dict[str, Any]:
     names = ARGUMENTS.get(method, _OTHERWISE)
     found = {method: collection, **dict(zip(names, given, strict=False))}
+    if method == "dropIndexes":
+        found.setdefault("index", "*")
     if method == "aggregate":
         found.setdefault("pipeline", [])
         found["cursor"] = {}
