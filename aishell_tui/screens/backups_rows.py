@@ -35,7 +35,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("proof", "PROOF", 6, priority=8, help="What is kept to prove a restore by"),
     Column("tested", "TESTED", 6, align="right", priority=6, help="How long its last test restore took"),
     Column("job", "JOB", 10, priority=5, help="The job that made it"),
-    Column("where", "WHERE", 11, priority=7, help="In which storages it lies"),
+    Column("where", "WHERE", 14, priority=7, help="In which storages it lies, with a mark where it was read back or is bad"),
     Column("notes", "NOTES", None, 8, priority=3, help="What else is to be known of it"),
     Column("id", "ID", 20, priority=9, help="Its name"),
 )
