@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from aishell_core.documents.masking import mask_service
 from aishell_core.documents.problems import Problem, nearest
@@ -12,9 +12,11 @@ from aishell_core.errors import AishellError
 from aishell_core.targets import Secret
 from aishell_core.values import TargetId
 from aishell_tui.config.alert_layers import ALERTS, LoadedAlerts, LoadedChannel
+from aishell_tui.config.alerts import ChannelSpec
 from aishell_tui.config.load import Configuration
-from aishell_tui.config.secret_sources import FromCommand, FromFile, expand, resolve
+from aishell_tui.config.secret_sources import FromCommand, FromEnvironment, FromFile, expand, resolve
 from alerts.language.checker import KEPT, Kept
+from alerts.models import Level
 from alerts.notify.models import Channel, Heartbeat
 from alerts.notify.urls import kind_of, leaves_open, problems_of
 from alerts.rules.book import RuleBook, Settings
@@ -37,6 +39,8 @@ class Channels:
     usable: dict[str, Channel]
     faults: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    lacking: Mapping[str, Level] = field(default_factory=dict)
+    """Those whose secret could not be had just now, and from which level on each is told."""
 
 
 def read_rule_book(
@@ -58,6 +62,7 @@ def read_rule_book(
         default_channels=spec.default_channels,
         heartbeat=Heartbeat(spec.heartbeat.channel, spec.heartbeat.every) if spec.heartbeat else None,
         channels=channels.usable,
+        lacking=channels.lacking,
         configured={TargetId(loaded.spec.name): _file(loaded.origin) for loaded in configuration.targets},
         files=frozenset(map(str, configuration.files)),
     )
@@ -87,6 +92,7 @@ def open_channels(alerts: LoadedAlerts, *, with_secrets: bool = True) -> Channel
     opened: dict[str, Channel] = {}
     faults: list[Problem] = []
     warnings: list[Problem] = []
+    lacking: dict[str, Level] = {}
     for loaded in alerts.channels.values():
         if not with_secrets and loaded.spec.url is None:
             continue
@@ -95,6 +101,8 @@ def open_channels(alerts: LoadedAlerts, *, with_secrets: bool = True) -> Channel
             key = resolve(loaded.spec.key.source, loaded.around.environ) if loaded.spec.key and with_secrets else None
         except AishellError as error:
             warnings.append(_problem(loaded.origin, f"the channel {loaded.name!r} cannot be used: {error.message}", error.hint))
+            if _may_come(loaded.spec):
+                lacking[loaded.name] = loaded.spec.least_level
             continue
         if what := problems_of(url.reveal()):
             faults.append(_problem(loaded.origin, f"the URL of the channel {loaded.name!r} is refused: {what}"))
@@ -102,7 +110,12 @@ def open_channels(alerts: LoadedAlerts, *, with_secrets: bool = True) -> Channel
             opened[loaded.name] = _channel(loaded, url, key)
             if loaded.spec.send_resolved and leaves_open(url.reveal()):
                 warnings.append(_problem(loaded.origin, _LEFT_OPEN.format(loaded.name), _HOW_TO_CLOSE))
-    return Channels(opened, tuple(faults), tuple(warnings))
+    return Channels(opened, tuple(faults), tuple(warnings), lacking)
+
+
+def _may_come(spec: ChannelSpec) -> bool:
+    """Whether a secret that could not be had may be there later: what the environment lacks it lacks for as long as a program runs."""
+    return spec.url is None or (spec.key is not None and not isinstance(spec.key.source, FromEnvironment))
 
 
 def _url(loaded: LoadedChannel) -> Secret:

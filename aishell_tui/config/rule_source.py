@@ -6,6 +6,7 @@ Others keep the source that `rule_book_source` or `shipped_rules` makes. What re
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,8 @@ from alerts.rules.watch import FileWatch
 
 if TYPE_CHECKING:
     from aishell_tui.config.load import Configuration
+
+_SECRETS_SECONDS = 30.0
 
 
 def rule_book_source(
@@ -72,9 +75,11 @@ class RuleBookSource:
         kept: Kept = KEPT,
         is_plain: Callable[[], bool] = lambda: False,
         own: frozenset[str] = frozenset(),
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self._load, self._candidates, self._kept, self._is_plain = load, tuple(candidates), kept, is_plain
         self._own = own
+        self._steady, self._read_at = steady, 0.0
         self._watch = FileWatch()
         self._configuration: Configuration | None = None
         self._is_read = False
@@ -84,10 +89,14 @@ class RuleBookSource:
     def refresh(self) -> RuleBook | None:
         """The new book when the content of a file has changed it since the last call, and at the first call; else None. Blocking.
 
+        While the secret of a channel cannot be had, all is read again every half minute: a vault may be open again.
         Of a configuration that has become wrong the rules that were in force stay in force, and its errors are the book's faults.
         """
-        if not self._watch.changed(self._paths()):
+        has_changed = self._watch.changed(self._paths())
+        lacks_secrets = bool(self.book.settings.lacking) and self._steady() - self._read_at >= _SECRETS_SECONDS
+        if not has_changed and not lacks_secrets:
             return None
+        self._read_at = self._steady()
         try:
             book = self._with_candidates(self._read())
         except InvalidConfigError as error:

@@ -148,11 +148,17 @@ def is_wanted(alert: Alert, channel: Channel) -> bool:
 
 
 def places_of(alert: Alert, channels: Iterable[str], routes: Routes) -> list[tuple[str, Labels]]:
-    """The channels that are for an alert, each with the labels of its group there; a relay has one group for everything."""
+    """The channels that are for an alert, each with the labels of its group there; a relay has one group for everything.
+
+    Those that cannot be used just now are among them: what they are to be told is kept until they can.
+    """
     rule = routes.rules.get(alert.rule)
     labels = group_labels(alert, DEFAULT_GROUP_BY if rule is None else rule.group_by)
-    wanted = (routes.channels[name] for name in dict.fromkeys(channels) if name in routes.channels)
-    return [(channel.name, () if channel.kind.is_relay else labels) for channel in wanted if is_wanted(alert, channel)]
+    named = tuple(dict.fromkeys(channels))
+    wanted = (routes.channels[name] for name in named if name in routes.channels)
+    waiting = (name for name in named if name in routes.lacking and alert.level.rank >= routes.lacking[name].rank)
+    usable = [(channel.name, () if channel.kind.is_relay else labels) for channel in wanted if is_wanted(alert, channel)]
+    return [*usable, *((name, labels) for name in waiting)]
 
 
 def repeat_seconds(channel: Channel, rules: Iterable[Rule]) -> float:

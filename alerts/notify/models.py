@@ -66,6 +66,8 @@ class Routes:
     default_channels: tuple[str, ...] = ()
     rules: Mapping[str, Rule] = field(default_factory=dict)
     heartbeat: Heartbeat | None = None
+    lacking: Mapping[str, Level] = field(default_factory=dict)
+    """Channels that cannot be used just now, and from which level on each is told: what is for them waits until they can."""
 
 
 class MessageKind(StrEnum):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from aishell_core.documents.problems import Problem
+from alerts.models import Level
 from alerts.notify.models import Channel, Heartbeat, Routes
 from alerts.rule import Maintenance, Rule
 
@@ -36,6 +37,8 @@ class Settings:
     heartbeat: Heartbeat | None = None
     maintenance: tuple[Maintenance, ...] = ()
     channels: Mapping[str, Channel] = field(default_factory=dict)
+    lacking: Mapping[str, Level] = field(default_factory=dict)
+    """Channels whose secret could not be had just now, and from which level on each is told: what is for them waits."""
     configured: Mapping[str, str] = field(default_factory=dict)
     files: frozenset[str] = frozenset()
     configuration: str = ""
@@ -65,7 +68,7 @@ class RuleBook:
     def routes(self) -> Routes:
         """What a notifier needs of it."""
         by_name = {rule.name: rule for rule in self.rules}
-        return Routes(self.settings.channels, self.settings.default_channels, by_name, self.settings.heartbeat)
+        return Routes(self.settings.channels, self.settings.default_channels, by_name, self.settings.heartbeat, self.settings.lacking)
 
 
 def same_rules(rules: Iterable[Rule], before: RuleBook | None) -> tuple[Rule, ...]:

@@ -426,3 +426,25 @@ def test_the_schema_has_every_key_of_a_rule() -> None:
     keys = {field.alias or name for name, field in RuleSpec.model_fields.items()}
     assert set(schema["$defs"]["RuleSpec"]["properties"]) == keys
     assert set(schema["$defs"]["AlertsSpec"]["properties"]["override"]["additionalProperties"]["properties"]) == keys - {"name"}
+
+
+def test_a_secret_that_could_not_be_had_is_asked_for_again_until_it_is_there(folders: Folders, tmp_path: Path) -> None:
+    place, seconds = tmp_path / "url", [0.0]
+    folders.own_file.write_text(
+        f"alerts:\n  builtin: []\n  channels:\n    vault: {{url_command: [cat, {place}], least_level: critical}}\n    gone: '${{NOBODY}}'\n"
+    )
+    source = RuleBookSource(folders.load, [folders.own_file], steady=lambda: seconds[0])
+    first = source.refresh()
+    assert first is not None
+    assert (dict(first.settings.lacking), set(first.settings.channels)) == ({"vault": Level.CRITICAL}, set())
+    assert first.routes.lacking == first.settings.lacking
+    assert source.refresh() is None
+    place.write_text("webhook+http://127.0.0.1:1/x")
+    assert source.refresh() is None, "not at each look: a command may cost"
+    seconds[0] += 31
+    again = source.refresh()
+    assert again is not None
+    assert (dict(again.settings.lacking), set(again.settings.channels)) == ({}, {"vault"})
+    place.unlink()
+    seconds[0] += 31
+    assert source.refresh() is None, "what is known is not asked for again"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from alerts.judgement import Judgement
 from alerts.lifecycle import aged, step
 from alerts.models import Alert, AlertChange, ChangeKind, Level, Phase
-from alerts.notify.models import Answer, Fault, Item, Message, MessageKind
+from alerts.notify.models import Answer, Fault, Item, Message, MessageKind, Routes
 from alerts.notify.text import moment
 from alerts.rule import Damping
 from tests.alert_values import TRAITS, breach, clear
@@ -317,3 +317,19 @@ def test_each_incident_of_the_history_is_opened_and_closed_once_at_a_pager(cours
     life = Life(PAGER)
     life.go(course)
     assert [message.kind for message in life.world.arrived] == [MessageKind.FIRING, MessageKind.RESOLVED] * len(life.incidents)
+
+
+def test_what_is_for_a_channel_whose_secret_cannot_be_had_waits_for_it() -> None:
+    rule = a_rule(channels=("vault",))
+    office = PostOffice(Routes({}, rules={rule.name: rule}, lacking={"vault": Level.WARNING}))
+    begin = office.now
+    office.happen(office.fired(an_alert()))
+    office.pass_time(8)
+    office.happen(office.resolved(an_alert()))
+    office.pass_time(9)
+    office.happen(office.fired(an_alert()))
+    office.happen(office.fired(an_alert(target="quiet", level=Level.INFO)))
+    assert office.pass_time(600, step=10) == []
+    office.notifier.configure(some_routes(a_channel("vault", HOOK), rules=[rule]))
+    items = [item for message in office.pass_time(120, step=5) for item in message.items if dict(item.labels)["target"] == "orders"]
+    assert {(item.starts_at, item.ends_at) for item in items} == {(begin, begin + 8), (begin + 17, None)}
