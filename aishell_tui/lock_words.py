@@ -59,7 +59,10 @@ def missing_text(row_id: str, candidates: Sequence[Session] = ()) -> str:
     """Who stands behind an id that is not among the sessions."""
     if row_id == PREPARED:
         return "a prepared transaction, which no session owns"
-    return "no longer among the sessions" if row_id else holder_text(row_id, candidates)
+    if row_id:
+        return "no longer among the sessions"
+    # What is known stands in front: a narrow column cuts off the rest.
+    return f"{candidates_text(candidates)}; the server does not tell" if candidates else holder_text(row_id)
 
 
 def name_text(row_id: str) -> str:
@@ -82,15 +85,19 @@ def holder_text(row_id: str, candidates: Sequence[Session] = ()) -> str:
 
 
 def candidates_text(candidates: Sequence[Session]) -> str:
-    """Who could be a holder that is not named: `probably 7 or 9` where the first has a transaction open; empty for nobody."""
+    """Who could be a holder that is not named: `probably 7, else 9` where the first has a transaction open; empty for nobody."""
     if not candidates:
         return ""
-    *ahead, last = [one.id for one in candidates[:_NAMED_CANDIDATES]]
-    more = len(candidates) - _NAMED_CANDIDATES
-    if more > 0:
-        ahead, last = [*ahead, last], f"{more} more"
-    names = f"{', '.join(ahead)} or {last}" if ahead else last
-    return f"{'perhaps' if candidates[0].transaction_seconds is None else 'probably'} {names}"
+    names = [one.id for one in candidates[:_NAMED_CANDIDATES]]
+    if more := len(candidates) - len(names):
+        names.append(f"{more} more")
+    if candidates[0].transaction_seconds is None:
+        return f"perhaps {_one_of(names)}"
+    return f"probably {names[0]}" + (f", else {_one_of(names[1:])}" if names[1:] else "")
+
+
+def _one_of(names: Sequence[str]) -> str:
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def queue_text(row: TreeRow) -> str:

@@ -56,8 +56,8 @@ def _target_sessions(view: TargetView, waiting: bool) -> TargetSessions:
 
 
 def _involved(sessions: tuple[Session, ...], waits: Sequence[LockWait]) -> tuple[Session, ...]:
-    """Those that wait, and those that are waited for."""
-    names = {name for wait in waits if wait.waiter for name in (wait.waiter, wait.holder)}
+    """Those that wait, and those that are waited for, or could be."""
+    names = {name for wait in waits if wait.waiter for name in (wait.waiter, wait.holder, *wait.candidates)}
     return tuple(session for session in sessions if session.id in names)
 
 

@@ -150,3 +150,16 @@ def test_of_a_long_queue_the_first_ones_ahead_are_named() -> None:
     told = "also 2, 3, 4 and 4 more ahead"
     assert sum(told in line for line in sessions_text(found, sessions_report(found)).splitlines()) == 1
     assert told in sessions_text(found, sessions_report(found, waiting=True), waiting=True)
+
+
+def test_those_who_could_hold_what_is_waited_for_are_among_those_concerned() -> None:
+    """MariaDB without performance schema and plugin names nobody where several could hold a metadata lock."""
+    sessions = (session(7, transaction_seconds=60.0), session(8, transaction_seconds=None), session(9), session(12))
+    wait = LockWait("9", "", "metadata of a table (inferred)", "EXCLUSIVE", 4.0, "held", inferred=True, candidates=("7", "8"))
+    found = looked(sessions, (wait,))
+    (target,) = sessions_report(found, waiting=True).targets
+    assert [each.id for each in target.sessions or ()] == ["7", "8", "9"]
+    (row,) = target.lock_waits or ()
+    assert (row.holder, row.inferred, row.candidates) == ("", True, ("7", "8"))
+    assert "probably 7, else 8" in tree_of(found)[3]
+    assert "behind a holder that the server does not name, probably 7, else 8: metadata" in sessions_text(found, sessions_report(found))
