@@ -67,21 +67,20 @@ def _is_told(before: Alert | None, after: Alert, at: float, since: float) -> boo
 
 def _event(before: Alert | None, after: Alert, at: float, since: float) -> Event | None:
     was_active = before is not None and before.phase.is_active
-    words, target = alert_words(after), after.key.target
+    words, target = dict(after.annotations).get("summary", ""), after.key.target
+    words = f": {words}" if words else ""
     if before is None and (after.fired_at or at) < since:
         return None
     if after.phase.is_active and not was_active:
-        return Event(after.fired_at or at, target, EventKind.ALERT, SEVERITIES[after.level], f"{after.rule} fires: {words}")
+        return Event(after.fired_at or at, target, EventKind.ALERT, SEVERITIES[after.level], f"{after.rule} fires{words}")
     if before is None:
         return None
     if was_active and after.phase.is_over:
-        return Event(after.resolved_at or at, target, EventKind.ALERT, Severity.OK, f"{after.rule} is over: {words}")
+        return Event(after.resolved_at or at, target, EventKind.ALERT, Severity.OK, f"{after.rule} is over{words}")
     if not after.phase.is_active:
         return None
     if before.level is not after.level:
-        return Event(
-            at, target, EventKind.ALERT, SEVERITIES[after.level], f"{after.rule} is {after.level} now, was {before.level}: {words}"
-        )
+        return Event(at, target, EventKind.ALERT, SEVERITIES[after.level], f"{after.rule} is {after.level} now, was {before.level}{words}")
     said = after.acknowledgement
     if said is not None and said != before.acknowledgement:
         note = f": {said.note}" if said.note else ""

@@ -95,7 +95,7 @@ def _as_of_now(member: Member, rules: Mapping[str, Rule]) -> Member:
 def heartbeat_of(channel: Channel, every_seconds: float, around: Surroundings) -> Message:
     """A sign of life, for a receiver that raises an alarm when the next one does not come."""
     rules, every = len(around.routes.rules), format_duration(every_seconds)
-    text = f"aishell evaluates {rules} alert rules on all targets. The next sign of life comes within {every}."
+    text = f"aishell evaluates {rules} alert rules on all targets. The next sign of life comes in {every}, give or take a few seconds."
     labels = (("alertname", "AishellHeartbeat"), ("severity", "none"))
     item = Item("heartbeat", labels, (("summary", text),), around.now, around.now + 3 * every_seconds)
     return _plain(channel, MessageKind.HEARTBEAT, "aishell is watching", text, labels, item, around)

@@ -165,7 +165,8 @@ def undelivered_alert(channel: str, titles: Sequence[str], answer: str, now: flo
     target = TargetId(f"channel {channel}")
     labels = (("alertname", UNDELIVERED), ("channel", channel), ("severity", str(Level.CRITICAL)), ("target", str(target)))
     named = "; ".join(titles[:_NAMED]) + (f" and {len(titles) - _NAMED} more" if len(titles) > _NAMED else "")
-    summary = f"The channel {channel} has not taken for a day, and we have given up: {named}. Its last answer: {answer}"
+    said, are = ("a message", "is") if len(titles) == 1 else (f"{len(titles)} messages", "are")
+    summary = f"The channel {channel} has not taken {said} for a day, which {are} given up: {named}. Its last answer: {answer}"
     return Alert(
         fingerprint=f"{group_rows.OWN_PREFIX}{channel}",
         rule=UNDELIVERED,

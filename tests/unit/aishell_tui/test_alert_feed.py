@@ -127,6 +127,7 @@ def test_the_timeline_tells_what_fired_rose_was_taken_on_and_ended() -> None:
 
     kind = EventKind.ALERT
     assert told(None, alert()) == [(kind, Severity.CRITICAL, "locks fires: 17 wait")]
+    assert told(None, alert(annotations=())) == [(kind, Severity.CRITICAL, "locks fires")], "its name is not said twice"
     assert told(alert(Phase.PENDING), alert()) == [(kind, Severity.CRITICAL, "locks fires: 17 wait")]
     assert told(None, alert(), since=NOW + 1) == []
     assert told(replace(alert(), level=Level.WARNING), alert()) == [

@@ -133,7 +133,7 @@ def test_what_a_channel_has_not_taken_for_a_day_raises_an_alert_through_the_othe
     assert [(alert.rule, alert.key.target) for alert in own_alerts(office.connection)] == [(UNDELIVERED, "channel slack")]
     body = " ".join(alarms[0].body.split())
     assert "Connection refused" in body
-    assert "we have given up: [WARNING] PoolFull on orders." in body
+    assert "has not taken a message for a day, which is given up: [WARNING] PoolFull on orders." in body
     assert "aishell alerts channels" in body
     states = {state.channel: state for state in outbox.channel_states(office.connection, office.routes.channels)}
     assert (states["slack"].dead, states["mail"].dead) == (1, 0)
