@@ -144,9 +144,9 @@ def find_place(target: Target, environ: Mapping[str, str]) -> Place:
     known = around | {name: value for name, value in service.items() if value} | written
     user = known.get("user") or getpass.getuser()
     if not is_plain(user):
-        raise PostgresError(
-            FailureCode.UNSUPPORTED, "the name of the role is not UTF-8", "connect as another role; a database may be named so"
-        )
+        # The server itself refuses it in a client's first message that also asks for UTF-8 (invalid byte sequence).
+        message = "the name of the role is not UTF-8, and servers let such a role in only from clients that do without an encoding"
+        raise PostgresError(FailureCode.UNSUPPORTED, message, "connect as another role; a database may be named so")
     database = known.get("dbname") or user
     servers, passwords = _servers(known, user, database, Path(known.get("passfile") or home / ".pgpass"))
     sslmode, ssl_options = _sslmode(target.tls, written, known), _ssl_options(known, home)
