@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
+from tests.live.cut_wire import CutWire
 from tests.servers.mongodb_ferretdb import FerretServer
 from tests.servers.mysql import MysqlServer
 from tests.servers.postgres import PostgresServer
@@ -118,7 +119,7 @@ class RedisSubject:
     """The data of a Redis server, which is one: there is nothing beside it."""
 
     def __init__(self, server: RedisServer) -> None:
-        self._server = server
+        self._server, self.port = server, server.port
 
     def url(self) -> str:
         return self._server.url()
@@ -141,7 +142,7 @@ class MongodbSubject:
     """A database of a MongoDB server: a collection with an index that the driver did not make by itself."""
 
     def __init__(self, server: FerretServer) -> None:
-        self._server = server
+        self._server, self.port = server, server.port
 
     def url(self) -> str:
         return self._server.url("shop")
@@ -176,6 +177,17 @@ class MongodbSubject:
 
     def _databases(self) -> set[str]:
         return {str(one["name"]) for one in self._server.ask({"listDatabases": 1})["databases"]} - {"admin", "config", "local"}
+
+
+class CutSubject:
+    """A subject whose server commands reach by way of a wire that breaks; it is looked at directly."""
+
+    def __init__(self, subject: RedisSubject | MongodbSubject, wire: CutWire) -> None:
+        self._subject, self._wire = subject, wire
+        self.fill, self.notes, self.again, self.left = subject.fill, subject.notes, subject.again, subject.left
+
+    def url(self) -> str:
+        return self._subject.url().replace(f":{self._subject.port}", f":{self._wire.port}")
 
 
 class SqliteSubject:

@@ -26,6 +26,7 @@ from aishell_tui.cli.arguments import Choice
 from aishell_tui.cli.tree import app
 from tests.command_line import Ran
 from tests.live.backup_fault_subjects import Notes, Subject
+from tests.live.cut_wire import CutWire
 from tests.unit.aishell_ops.backups.faulty_starts import FaultyStarts, Way
 from tests.unit.aishell_ops.backups.faulty_storage import Fault, FaultyFolder
 
@@ -145,6 +146,23 @@ class Sweep:
         for way in ways:
             for number, name in enumerate(plain.names):
                 found += self._one(Failing(starts=FaultyStarts(number, way)), f"{name} {way}", set())
+        return found
+
+    def problems_of_wire(self, wire: CutWire) -> list[str]:
+        """What was wrong after any run in which a connection broke, at each piece that was sent."""
+        wire.arm(None)
+        found = self._plain(Failing())
+        assert wire.count, "it asks nothing of the server"
+        for number in range(wire.count):
+            self._world.reset()
+            wire.arm(number)
+            ran = self._world.run(*self._case.command)
+            wire.arm(None)
+            wrong = [*self._wrong(ran, Failing())]
+            if not self._case.done(self._world, again := self._world.run(*self._case.command)):
+                wrong.append(f"running it again does not mend it: {again.code} {again.err}")
+            wrong += self._broken()
+            found += [f"piece {number} [{ran.code}]: {one}" for one in wrong]
         return found
 
     def _plain(self, counting: Failing) -> list[str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.backup_fault_subjects import (
+    CutSubject,
     MongodbSubject,
     MysqlSubject,
     PostgresSubject,
@@ -23,6 +24,7 @@ from tests.live.backup_fault_subjects import (
     Subject,
 )
 from tests.live.backup_servers_faults_kit import Case, Sweep, World, restored, restored_beside, saved_anew, went_well
+from tests.live.cut_wire import CutWire
 from tests.servers.mongodb_ferretdb import ferretdb
 from tests.servers.mysql import mysql
 from tests.servers.postgres import own_folder, postgres
@@ -169,6 +171,19 @@ def test_every_call_with_redis(keys: Subject, homes: tuple[Path, Path], name: st
 @pytest.mark.parametrize(("name", "stride"), [("create", 3), ("verify", 3), ("test", 4), ("restore", 3), ("restore-beside", 3)])
 def test_a_call_of_the_storage_that_fails_with_mongodb(documents: Subject, homes: tuple[Path, Path], name: str, stride: int) -> None:
     _expect(Sweep(World(*homes, documents, documents), CASES[name]).problems_of_storage(stride))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", ["create", "restore"])
+@pytest.mark.parametrize("kind", ["mongodb", "redis"])
+def test_a_connection_that_breaks_at_every_piece(
+    documents: MongodbSubject, keys: RedisSubject, homes: tuple[Path, Path], kind: str, name: str
+) -> None:
+    """These are saved and restored by commands of ours: each piece that is sent to the server is one at which the way there may end."""
+    subject = documents if kind == "mongodb" else keys
+    with CutWire(subject.port).running() as wire:
+        cut = CutSubject(subject, wire)
+        _expect(Sweep(World(*homes, cut, cut), CASES[name]).problems_of_wire(wire))
 
 
 @pytest.mark.parametrize("way", Way)

@@ -76,9 +76,11 @@ def publish(staging: Staging, tables: Sequence[str]) -> None:
         with suppress(MongoError):
             put_in_order(client, journal, journal.read())
         raise
-    # It is done: what cannot be removed now is removed by the next restore.
-    with suppress(MongoError):
-        put_in_order(client, journal, journal.read())
+    # It is done: what cannot be removed now, also by a connection of its own, is removed by the next restore.
+    for _ in range(2):
+        with suppress(MongoError):
+            put_in_order(client, journal, journal.read())
+            break
 
 
 def _put_aside(client: HeldClient, journal: Journal, leaving: Sequence[Collection]) -> None:

@@ -72,6 +72,8 @@ class Staging:
         try:
             self.client.command(self._database, collection.creation(name))
         except MongoError as error:
+            if error.lost:
+                raise
             raise BackupError(f"{collection.kind} {collection.name} cannot be made here: {error.message}", error.hint) from error
 
     def filler(self, name: str, stop: Stop) -> Filler | None:
@@ -111,6 +113,8 @@ class Staging:
                             running.result()
                         expect_wanted(stop)
                 except MongoError as error:
+                    if error.lost:
+                        raise
                     message = f"the indexes of {staged.final} cannot be built: {error.message}"
                     if not self._go_on:
                         raise BackupError(message, error.hint) from error

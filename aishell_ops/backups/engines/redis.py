@@ -24,7 +24,7 @@ from aishell_ops.backups.engines.redis_server import VALKEY, look_at
 from aishell_ops.backups.engines.redis_snapshot import SnapshotSource
 from aishell_ops.backups.engines.redis_staging import Staging, look_for_stagings, spare_databases
 from aishell_ops.backups.engines.redis_tools import ServerProgram, find_server
-from aishell_ops.backups.errors import BackupError, BusyError
+from aishell_ops.backups.errors import BackupError, BusyError, UnreadableError
 from aishell_ops.backups.kept_folder import Keeper, kept_folder
 from aishell_ops.backups.models import Manifest, ObjectProof, Part, Position, ProofLevel
 from aishell_ops.backups.streams.contract import PlainSink, PlainSource, Progress, Stop
@@ -198,7 +198,7 @@ class _Loading:
             try:
                 self._fill(self._access, databases, progress, stop)
             except RedisError as error:
-                raise BackupError(error.message, error.hint) from error
+                raise UnreadableError(error.message, error.hint) from error
 
     def _databases(self) -> tuple[int, ...]:
         """Which databases the snapshot holds, where nothing was counted when it was saved."""

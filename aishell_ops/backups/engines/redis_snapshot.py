@@ -13,7 +13,7 @@ from aishell_core.engines.redis_wire import Wire
 from aishell_ops.backups.engines.redis_checksum import Checksum
 from aishell_ops.backups.engines.redis_rdb import Census, walk
 from aishell_ops.backups.engines.redis_reader import RdbReader
-from aishell_ops.backups.errors import BackupError, DamagedError
+from aishell_ops.backups.errors import BackupError, DamagedError, UnreadableError
 from aishell_ops.backups.models import ObjectProof, ProofLevel
 from aishell_ops.backups.streams.contract import Reader, Stop
 from aishell_ops.backups.streams.pipe import AbandonedError, Pipe
@@ -151,7 +151,7 @@ class _Checked:
         try:
             piece = self._stream.read(size)
         except RedisError as error:
-            raise BackupError(error.message, error.hint) from error
+            raise UnreadableError(error.message, error.hint) from error
         if piece:
             self._check.take(piece)
         else:
