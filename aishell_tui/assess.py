@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from aishell_core.catalogue import CATALOGUE
+from aishell_core.lock_holders import holder_text
 from aishell_core.series.buckets import Points
 from aishell_core.series.keys import SeriesKey
 from aishell_core.units import format_counted, format_duration, format_limit, format_value
 from aishell_core.values import Failure, FailureCode, LockWait, Metric, Part, Session, Severity, Thresholds, worst
 from aishell_tui.frame import Assessment, Reason, TargetView
 from aishell_tui.lock_tree import lock_tree
-from aishell_tui.lock_words import holder_text
 from aishell_tui.reason_phrases import PHRASES
 
 # What a failure to read the whole target means: something is certainly broken, or we only cannot tell.

@@ -12,10 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from aishell_core.lock_holders import candidates_of
 from aishell_core.values import LockWait, Session
-
-PREPARED = "0"
-"""The id that stands for a transaction that was prepared and belongs to no session any more."""
 
 LEVELS = 40
 """How many levels a row knows the branches of, so that a chain of thousands takes no more memory than a wide tree."""
@@ -145,12 +143,6 @@ def waiting_behind(lock_waits: Iterable[LockWait], session: str) -> tuple[LockWa
     """The edges from those who wait for a session itself, the longest first."""
     found = [wait for wait in lock_waits if wait.holder == session and wait.waiter]
     return tuple(sorted(found, key=lambda wait: -(wait.wait_seconds or 0.0)))
-
-
-def candidates_of(waits: Iterable[LockWait], known: Mapping[str, Session]) -> tuple[Session, ...]:
-    """The sessions that could hold what is waited for where no holder is told, the likeliest first."""
-    named = dict.fromkeys(name for wait in waits for name in wait.candidates)
-    return tuple(known[name] for name in named if name in known)
 
 
 def _graph(lock_waits: Iterable[LockWait]) -> _Graph:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from aishell_core.values import LockWait, Session
-from aishell_tui.lock_tree import PREPARED, LockTree, TreeRow
+from aishell_core.lock_holders import PREPARED
+from aishell_core.values import LockWait
+from aishell_tui.lock_tree import LockTree, TreeRow
 from widgets.glyphs import Glyphs
 
 LEVEL_CELLS = 2
@@ -14,7 +15,6 @@ NAME_CELLS = 17
 """Cells that an id always keeps: enough for an operation of one of several shards."""
 
 _LEAST_CUT = 5
-_NAMED_CANDIDATES = 3
 _MODES = (("Lock", ""), ("Exclusive", "Excl"), ("Update", "Upd"))
 # What a server says in full; the name of the table is what matters, and its schema where it is not the usual one.
 _OBJECTS = (
@@ -55,16 +55,6 @@ def held_text(holds: Sequence[LockWait]) -> str:
     return f"holds {next(iter(wanted))}{more}"
 
 
-def missing_text(row_id: str, candidates: Sequence[Session] = ()) -> str:
-    """Who stands behind an id that is not among the sessions."""
-    if row_id == PREPARED:
-        return "a prepared transaction, which no session owns"
-    if row_id:
-        return "no longer among the sessions"
-    # What is known stands in front: a narrow column cuts off the rest.
-    return f"{candidates_text(candidates)}; the server does not tell" if candidates else holder_text(row_id)
-
-
 def name_text(row_id: str) -> str:
     """An id, or a word where there is none."""
     return {PREPARED: "prepared", "": "unknown"}.get(row_id, row_id)
@@ -76,28 +66,6 @@ def short_name(name: str, cells: int) -> str:
         return name
     ahead = cells // 2
     return f"{name[:ahead]}…{name[len(name) - (cells - ahead - 1) :]}"
-
-
-def holder_text(row_id: str, candidates: Sequence[Session] = ()) -> str:
-    """An id within a sentence, or who stands behind one that names no session, with those who could be it."""
-    unnamed = ", ".join(filter(None, ("a holder that the server does not name", candidates_text(candidates))))
-    return {PREPARED: "a prepared transaction", "": unnamed}.get(row_id, row_id)
-
-
-def candidates_text(candidates: Sequence[Session]) -> str:
-    """Who could be a holder that is not named: `probably 7, else 9` where the first has a transaction open; empty for nobody."""
-    if not candidates:
-        return ""
-    names = [one.id for one in candidates[:_NAMED_CANDIDATES]]
-    if more := len(candidates) - len(names):
-        names.append(f"{more} more")
-    if candidates[0].transaction_seconds is None:
-        return f"perhaps {_one_of(names)}"
-    return f"probably {names[0]}" + (f", else {_one_of(names[1:])}" if names[1:] else "")
-
-
-def _one_of(names: Sequence[str]) -> str:
-    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def queue_text(row: TreeRow) -> str:

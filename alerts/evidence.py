@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from aishell_core.lock_holders import PREPARED, candidates_of, holder_text, missing_text
 from aishell_core.units import format_counted, format_duration
 from aishell_core.values import Event, EventKind, LockWait, Session, Statement
 from alerts.models import Alert, Evidence
@@ -187,9 +188,11 @@ def _behind(head: str, edges: Iterable[LockWait]) -> set[str]:
 
 def _tree(waits: tuple[LockWait, ...], by_id: Mapping[str, Session], redact: Redact) -> Iterator[str]:
     edges = [wait for wait in waits if wait.waiter]
-    for head, _ in _heads(waits):
+    for head, behind in _heads(waits):
         session = by_id.get(head)
-        yield _session_line(session, redact) if session is not None else f"session {head}"
+        # As in the tree on the screen: who is no session, or not named, is no session with an odd number.
+        unseen = missing_text(head, candidates_of(behind, by_id)) if head in {"", PREPARED} else f"session {head}"
+        yield _session_line(session, redact) if session is not None else unseen
         yield from _branch(head, edges, by_id, redact, 1, {head})
 
 
@@ -221,12 +224,13 @@ def _is_within(event: Event, at: float, seconds: float) -> bool:
 def _causes(sight: Sight, busy: list[Session], by_id: Mapping[str, Session], redact: Redact) -> Iterator[str]:
     """What may be behind it: who blocks, who has the connections, what changed, what runs for long, what takes the time, what else."""
     edges = [wait for wait in sight.lock_waits or () if wait.waiter]
-    heads = [head for head, _ in _heads(edges)[:2]]
-    tied = {*heads, *(wait.waiter for wait in edges)}
-    for head in heads:
+    heads = _heads(edges)[:2]
+    tied = {*(head for head, _ in heads), *(wait.waiter for wait in edges)}
+    for head, behind in heads:
         count = format_counted(len(_behind(head, edges)), "session waits", "sessions wait")
         session = by_id.get(head)
-        yield masked(f"{count} behind {_who(session)}, {_doing(session)}" if session is not None else f"{count} behind session {head}")
+        unseen = holder_text(head, candidates_of(behind, by_id)) if head in {"", PREPARED} else f"session {head}"
+        yield masked(f"{count} behind {_who(session)}, {_doing(session)}" if session is not None else f"{count} behind {unseen}")
     if sight.counts_sessions:
         yield from list(_holders(sight.sessions or ()))[:_NAMED_HOLDERS]
     for event in [each for each in sight.events if each.kind in _NEWS and _is_within(each, sight.at, _NEWS_SECONDS)][:2]:

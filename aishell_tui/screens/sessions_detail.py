@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from aishell_core.lock_holders import PREPARED, candidates_of, candidates_text
 from aishell_core.units import format_bytes, format_counted, format_duration
 from aishell_core.values import LockWait, Session
-from aishell_tui.lock_tree import PREPARED, Freed, candidates_of, freed_by, waiting_behind, waiting_for
-from aishell_tui.lock_words import candidates_text, short_mode
+from aishell_tui.lock_tree import Freed, freed_by, waiting_behind, waiting_for
+from aishell_tui.lock_words import short_mode
 from aishell_tui.session_list import is_active, is_background, is_idle_in_transaction
 from aishell_tui.text import moment_text
 from widgets.format import cell_width, clean, wrap

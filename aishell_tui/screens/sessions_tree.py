@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from aishell_core.lock_holders import missing_text
 from aishell_core.units import format_counted, format_duration
 from aishell_core.values import Ability, Part, Session, Severity
 from aishell_tui.frame import TargetView
 from aishell_tui.lock_tree import LockTree, TreeRow
-from aishell_tui.lock_words import branch_text, held_text, lock_text, missing_text, name_text, queue_text, short_name
+from aishell_tui.lock_words import branch_text, held_text, lock_text, name_text, queue_text, short_name
 from aishell_tui.part_ages import fresh_and_stale
 from aishell_tui.screens.sessions_rows import WIDE_CELLS, SessionLimits, seconds_cell, sql_text
 from aishell_tui.session_list import NO_LAST_STATEMENT, age_seconds, identity, is_active, is_background, is_idle_in_transaction, short_state

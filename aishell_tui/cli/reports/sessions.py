@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from aishell_core.lock_holders import holder_text, missing_text
 from aishell_core.units import format_counted, format_value
 from aishell_core.values import Ability, LockWait, Part, Session, Severity, Unit
 from aishell_tui.cli.encode import utc_text
@@ -12,7 +13,7 @@ from aishell_tui.cli.shapes import LockWaitRow, SessionRow, SessionsReport, Targ
 from aishell_tui.cli.terminal import cell_width, fit, line_width, printable, speaks_unicode, table
 from aishell_tui.frame import TargetView
 from aishell_tui.lock_tree import TreeRow, lock_tree
-from aishell_tui.lock_words import branch_text, held_text, holder_text, lock_text, missing_text, name_text, queue_text
+from aishell_tui.lock_words import branch_text, held_text, lock_text, name_text, queue_text
 from aishell_tui.session_list import NO_LAST_STATEMENT, age_seconds, is_active, is_background, short_state
 from aishell_tui.text import product_text
 from widgets.glyphs import ASCII, UNICODE, Glyphs

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from aishell_core.lock_holders import missing_text
 from aishell_core.values import Failure, FailureCode, LockWait, Part, Session, Severity, Thresholds, Tier
 from aishell_tui.assess import blocking_sentence
 from aishell_tui.frame import TargetView
 from aishell_tui.lock_tree import lock_tree
-from aishell_tui.lock_words import branch_text, held_text, lock_text, missing_text, queue_text, short_mode, short_object, tree_cells
+from aishell_tui.lock_words import branch_text, held_text, lock_text, queue_text, short_mode, short_object, tree_cells
 from aishell_tui.look import Look
 from aishell_tui.screens.sessions_detail import (
     Surroundings,

@@ -40,6 +40,25 @@ def test_a_ring_of_waits_has_an_end() -> None:
     assert evidence_of(ALERT, Sight(NOW, lock_waits=(*ring, LockWait("1", "9", "t", "x"))), shown).lock_tree[0] == "session 9"
 
 
+def test_a_holder_that_no_server_names_is_told_by_who_it_could_be() -> None:
+    sessions = tuple(replace(HEAD, id=name, transaction_seconds=2.0) for name in ("6", "7", "10"))
+    waits = tuple(LockWait(name, "", "shop.t", "EXCLUSIVE", 3.0, candidates=("10", "6", "7", "2", "1")) for name in ("11", "12"))
+    found = evidence_of(ALERT, Sight(NOW, sessions=sessions, lock_waits=waits), shown)
+    assert found.causes == ("2 sessions wait behind a holder that the server does not name, probably 10, else 6 or 7",)
+    assert found.lock_tree[0] == "probably 10, else 6 or 7; the server does not tell"
+    nobody = evidence_of(ALERT, Sight(NOW, lock_waits=(LockWait("11", "", "shop.t", "EXCLUSIVE"),)), shown)
+    assert nobody.lock_tree[0] == "a holder that the server does not name"
+    assert nobody.causes == ("1 session waits behind a holder that the server does not name",)
+
+
+def test_a_prepared_transaction_is_no_session() -> None:
+    found = evidence_of(ALERT, Sight(NOW, lock_waits=(LockWait("11", "0", "orders", "x"),)), shown)
+    assert (found.causes, found.lock_tree[0]) == (
+        ("1 session waits behind a prepared transaction",),
+        "a prepared transaction, which no session owns",
+    )
+
+
 def test_what_changed_just_before_is_a_cause_and_stands_in_its_list() -> None:
     events = (
         Event(NOW - 60, TargetId("orders"), EventKind.RESTART, Severity.WARNING, "restarted"),
