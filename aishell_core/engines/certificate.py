@@ -1,41 +1,20 @@
-"""When the certificate ends that a server shows: by a handshake of our own, because it may show another one than when we connected.
-
-Nothing is checked here and nothing but the handshake is sent: whether the certificate is trusted is for the connection to say.
-"""
+"""When the certificate ends that a server showed; whether it is trusted is for the connection to say."""
 
 from __future__ import annotations
 
-import asyncio
-import ssl
-from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-POSTGRES_REQUEST = bytes.fromhex("0000000804d2162f")
-"""PostgreSQL's SSLRequest, which is answered by one S."""
-_GRANTED = b"S"
 _SEQUENCE, _VERSION, _SHORT_TIME = 0x30, 0xA0, 0x17
 _LONG_FORM = 0x80
 
 
-async def postgres_certificate_end(host: str, port: int, name: str, seconds: float) -> float | None:
-    """The epoch second at which a PostgreSQL server's certificate ends; None where it has none to show.
+@dataclass(frozen=True, slots=True)
+class ShownCertificate:
+    """What a connection was shown: when that certificate ends (epoch seconds), and how many seconds ago it was first looked at."""
 
-    `name` is whom it is asked for. Raises OSError (also for TLS that fails) and TimeoutError.
-    """
-    async with asyncio.timeout(seconds):
-        reader, writer = await asyncio.open_connection(host, port)
-        try:
-            writer.write(POSTGRES_REQUEST)
-            if await reader.read(1) != _GRANTED:
-                return None
-            await writer.start_tls(_unchecking(), server_hostname=name or host)
-            shown = writer.get_extra_info("ssl_object")
-            encoded = shown.getpeercert(binary_form=True) if shown is not None else None
-            return end_of(encoded) if encoded else None
-        finally:
-            writer.transport.abort()
-            with suppress(OSError):
-                await writer.wait_closed()
+    ends_at: float
+    age_seconds: float
 
 
 def end_of(certificate: bytes) -> float | None:
@@ -69,9 +48,3 @@ def _element(data: bytes, place: int) -> tuple[int, bytes, int]:
     if place + length > len(data):
         raise ValueError("an element is cut off")
     return tag, data[place : place + length], place + length
-
-
-def _unchecking() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context

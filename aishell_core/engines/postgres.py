@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from aishell_core.clock import Clock
-from aishell_core.engines.certificate import postgres_certificate_end
+from aishell_core.engines.certificate import ShownCertificate, end_of
 from aishell_core.engines.postgres_acting import Acting
 from aishell_core.engines.postgres_explaining import Explaining
 from aishell_core.engines.postgres_facts import ServerFacts
@@ -53,6 +53,7 @@ class PostgresSession:
         route = Route()
         self._lines = {lane: Line(target, environ, route, f"{target.name} {lane}") for lane in Lane}
         self._target, self._environ = target, environ
+        self._looked_at: tuple[object, float] | None = None
         self._explaining = Explaining(self._lines[Lane.SLOW])
         self._acting = Acting(self._lines[Lane.QUICK])
 
@@ -77,20 +78,23 @@ class PostgresSession:
             seconds = self._clock.steady() - began
             return Answer(rows, Cost(line.queries - queries, seconds, max(0, connection.bytes_received - received)))
 
-    async def certificate_end(self, deadline_seconds: float) -> float | None:
-        """The epoch second at which the certificate ends that the server shows now; None where it shows none to be read.
-
-        By a connection of its own, which ends with the handshake. Raises TargetError where the server cannot be reached.
-        """
+    async def certificate(self, deadline_seconds: float) -> ShownCertificate | None:
+        """What the slow connection was shown; None without TLS and where it cannot be read. Connects when needed; raises TargetError."""
         line = self._lines[Lane.SLOW]
         async with line.turn(deadline_seconds) as until:
-            server = (await line.connected(until)).server
-        if server.is_socket:
-            return None
-        try:
-            return await postgres_certificate_end(server.host, server.port, server.name, deadline_seconds)
-        except (OSError, TimeoutError):
-            return None  # a server that wants to see a certificate of ours first says nothing of its own
+            connection = (await line.connected(until)).connection
+        now = self._clock.steady()
+        if self._looked_at is None or self._looked_at[0] is not connection:
+            self._looked_at = connection, now
+        end = end_of(connection.certificate)
+        return None if end is None else ShownCertificate(end, now - self._looked_at[1])
+
+    async def connect_anew(self, lane: Lane, deadline_seconds: float) -> None:
+        """Take leave on one connection and then make it again, so that there are never more than two; raises TargetError."""
+        line = self._lines[lane]
+        async with line.turn(deadline_seconds) as until:
+            await line.leave()
+            await line.connected(until)
 
     async def explain(self, sql: str, database: str, deadline_seconds: float, *, consent: bool = False) -> tuple[PlanNode, ...]:
         """The plan of a statement as seen in a database ("" for the target's own), without running it.

@@ -73,6 +73,11 @@ class _Counter(asyncio.Protocol):
         self.kept: bytearray | None = None
         self.most: int | None = None
 
+    def certificate(self) -> bytes:
+        """What the server showed of itself (X.509 in DER), empty without TLS."""
+        shown = self._transport.get_extra_info("ssl_object")
+        return (shown.getpeercert(binary_form=True) or b"") if shown is not None else b""
+
     @property
     def too_much(self) -> bool:
         """Whether more has come in than was to be held."""
@@ -129,6 +134,8 @@ class PostgresConnection:
     def __init__(self, driver: _Counted) -> None:
         self._driver = driver
         self._decode = decoder(str(getattr(driver.get_settings(), "server_encoding", "")))
+        self.certificate = driver.counter.certificate()
+        """The certificate that the server showed when the connection was made (X.509 in DER), empty without TLS."""
         self.raw = False
         self._busy = False
 

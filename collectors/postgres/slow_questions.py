@@ -9,6 +9,7 @@ from typing import Any
 
 from aishell_core import catalogue
 from aishell_core.clock import Clock
+from aishell_core.engines.certificate import ShownCertificate
 from aishell_core.engines.postgres import Lane, PostgresSession, Row, ServerFacts
 from aishell_core.errors import TargetError
 from aishell_core.units import format_duration
@@ -33,7 +34,10 @@ _CANCELLED = "57014"
 _LEAST_SECONDS = 0.2
 """A statement that has less time left is not begun."""
 
-_HANDSHAKE_SECONDS = 3.0
+_CERTIFICATE_SECONDS = 5.0
+_NEAR_SECONDS = 30 * 86_400.0
+_LOOKED_AT_SECONDS, _NEAR_LOOKED_AT_SECONDS = 3600.0, 60.0
+"""For how long what a connection was shown counts: renewing a certificate that ends soon is what people wait to see."""
 
 _LASTING = frozenset({FailureCode.PRIVILEGE, FailureCode.MISSING, FailureCode.UNSUPPORTED})
 _GIVEN = frozenset({FailureCode.PRIVILEGE, FailureCode.MISSING})
@@ -87,13 +91,28 @@ class SlowQuestions:
         return await self._session.facts(Lane.SLOW, budget.left)
 
     async def certificate_left(self, server: ServerFacts, budget: Budget) -> Piece:
-        """The time until the server's certificate ends, where this connection is encrypted; raises TargetError."""
-        found = await self.ask(server, "encryption", "certificate", budget)
-        if found.row is None or not found.row["is_encrypted"] or budget.left < _LEAST_SECONDS:
-            return found.piece()
-        end = await self._session.certificate_end(min(_HANDSHAKE_SECONDS, budget.left))
-        samples = () if end is None else (Sample(catalogue.PG_CERTIFICATE_LEFT, end - self._clock.now()),)
-        return found.piece(samples=samples)
+        """The time until the server's certificate ends, where this connection is encrypted.
+
+        A connection knows the certificate that it was shown, so it is made anew where that was long ago, unless the server is so full
+        that there might be no place for it.
+        """
+        room = Found(())
+        try:
+            shown = await self._session.certificate(min(_CERTIFICATE_SECONDS, budget.left))
+            if shown is not None and self._is_outdated(shown):
+                room = await self.ask(server, "connection_room", "certificate", budget)
+                if room.row is not None and room.row["has_room"]:
+                    await self._session.connect_anew(Lane.SLOW, min(_CERTIFICATE_SECONDS, budget.left))
+                    shown = await self._session.certificate(min(_CERTIFICATE_SECONDS, budget.left))
+        except TargetError as error:
+            return Piece((), (), (error.failure("certificate", self._clock.now()),), room.cost)
+        samples = () if shown is None else (Sample(catalogue.PG_CERTIFICATE_LEFT, shown.ends_at - self._clock.now()),)
+        return Piece(samples, cost=room.cost)
+
+    def _is_outdated(self, shown: ShownCertificate) -> bool:
+        """Whether the server may show another one by now."""
+        is_near = shown.ends_at - self._clock.now() < _NEAR_SECONDS
+        return shown.age_seconds > (_NEAR_LOOKED_AT_SECONDS if is_near else _LOOKED_AT_SECONDS)
 
     def forget_refusals(self) -> None:
         """Ask again what was refused for want of a privilege or an extension: both may be there now. What took too long still rests."""

@@ -4,57 +4,111 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
 
 from aishell_core import catalogue
-from aishell_core.clock import SystemClock
 from aishell_core.engines.certificate import end_of
-from aishell_core.engines.postgres import PostgresSession
+from aishell_core.engines.postgres import Lane, PostgresSession
 from aishell_core.targets import Target, parse_location
 from aishell_core.values import Reading, TargetId
 from collectors.contract import NOTHING
 from collectors.postgres.cold import ColdTier
-from tests.servers.certificates import for_server, issuer
-from tests.servers.postgres import own_folder, postgres
-from tests.servers.postgres_tiers import figure
+from tests.servers.certificates import Issuer, for_server, issuer
+from tests.servers.postgres import PostgresServer, own_folder, postgres
+from tests.servers.postgres_session import PatientSession, value
+from tests.servers.postgres_tiers import AheadClock, figure, until
 
 _HBA = "host all all 127.0.0.1/32 trust\nlocal all all trust\n"
 _DAY_SECONDS = 86_400.0
+_PID = "SELECT pg_backend_pid()"
 
 
-async def cold_reading(url: str) -> Reading:
-    session = PostgresSession(Target(TargetId("orders"), parse_location(url)), clock := SystemClock(), {})
+@contextmanager
+def encrypted(version: str, signer: Issuer, place: Path, **settings: str) -> Iterator[PostgresServer]:
+    """A server whose certificate ends in nine days and that logs who comes and goes."""
+    shown = for_server(signer.issue("localhost", days=9), place)
+    logged = {"log_connections": "on", "log_disconnections": "on"}
+    with postgres(version, statements=False, settings={**shown, **logged, **settings}, hba=_HBA) as server:
+        server.execute("CREATE ROLE watcher LOGIN")
+        yield server
+
+
+@asynccontextmanager
+async def watching(server: PostgresServer, clock: AheadClock, options: str) -> AsyncIterator[tuple[PostgresSession, ColdTier]]:
+    """A session of the role and the cold tier over it."""
+    target = Target(TargetId("orders"), parse_location(f"postgresql://watcher@127.0.0.1:{server.port}/postgres?{options}"))
+    session = PatientSession(target, clock)
     try:
-        return await ColdTier(session, Target(TargetId("orders"), parse_location(url)), clock).read(NOTHING)
+        yield session, ColdTier(session, target, clock)
     finally:
         await session.close()
 
 
+def _days(reading: Reading) -> float:
+    left = figure(reading, catalogue.PG_CERTIFICATE_LEFT)
+    assert left is not None, reading.failures
+    return left / _DAY_SECONDS
+
+
+def _most_at_once(log: str) -> int:
+    """How many connections of the role there were at once, as the server logs them."""
+    now = most = 0
+    for line in log.splitlines():
+        now += ("connection authorized: user=watcher" in line) - ("disconnection:" in line and "user=watcher" in line)
+        most = max(most, now)
+    return most
+
+
 @pytest.mark.parametrize("version", ["15", "18-contrib"])  # the embedded builds of 16 and 18 have no TLS
-async def test_the_time_until_the_certificate_ends_is_told_where_the_connection_is_encrypted(version: str, tmp_path: Path) -> None:
-    signer, place = issuer(tmp_path, "signer"), own_folder("pgcert-")
-    with postgres(version, statements=False, settings=for_server(signer.issue("localhost", days=9), place), hba=_HBA) as server:
-        address = f"postgresql://postgres@127.0.0.1:{server.port}/postgres"
-        log = server.log()
-        left = figure(await cold_reading(f"{address}?sslmode=require"), catalogue.PG_CERTIFICATE_LEFT)
-        assert left == pytest.approx(9 * _DAY_SECONDS, abs=600)
-        assert "startup packet" not in server.log().removeprefix(log), "the server does not complain of our handshake"
-        plain = await cold_reading(f"{address}?sslmode=disable")
-        assert figure(plain, catalogue.PG_CERTIFICATE_LEFT) is None
-        # A renewed one counts as soon as the server reads it, although our connection was made before.
-        session = PostgresSession(Target(TargetId("orders"), parse_location(f"{address}?sslmode=require")), SystemClock(), {})
-        try:
-            before = await session.certificate_end(5.0)
+async def test_the_time_until_the_certificate_ends_is_told_by_the_two_connections_that_are_there(version: str, tmp_path: Path) -> None:
+    signer, place, clock = issuer(tmp_path, "signer"), own_folder("pgcert-"), AheadClock()
+    with encrypted(version, signer, place) as server:
+        before = server.log()
+        async with watching(server, clock, "sslmode=require") as (session, tier):
+            assert await value(session, "SELECT 1", lane=Lane.QUICK) == 1
+            assert _days(await tier.read(NOTHING)) == pytest.approx(9, abs=0.01)
+            # A renewed one counts although the connection was made before: it is made anew, and the other one stays.
             for_server(signer.issue("localhost", days=90), place)
             server.execute("SELECT pg_reload_conf()")
-            until = time.monotonic() + 30
-            while (end := await session.certificate_end(5.0)) == before and time.monotonic() < until:
-                pass
-            assert (end or 0) - (before or 0) == pytest.approx(81 * _DAY_SECONDS, abs=600)
-        finally:
-            await session.close()
+            quick = await value(session, _PID, lane=Lane.QUICK)
+
+            async def renewed() -> bool:
+                clock.ahead += 120
+                return _days(await tier.read(NOTHING)) > 80
+
+            await until(renewed)
+            slow = await value(session, _PID, lane=Lane.SLOW)
+            clock.ahead += 1800
+            assert _days(await tier.read(NOTHING)) == pytest.approx(90, abs=0.1)
+            assert await value(session, _PID, lane=Lane.SLOW) == slow, "one that ends late is not looked at all the time"
+            clock.ahead += 3600
+            await tier.read(NOTHING)
+            assert await value(session, _PID, lane=Lane.SLOW) != slow
+            assert await value(session, _PID, lane=Lane.QUICK) == quick
+            held = server.execute("SELECT count(*)::int FROM pg_stat_activity WHERE usename = 'watcher'")
+            assert held == [[2]]
+        log = server.log().removeprefix(before)
+        assert _most_at_once(log) == 2
+        assert log.count("connection received") == log.count("connection authorized"), "no handshake without a login"
+        assert "startup packet" not in log
+        async with watching(server, clock, "sslmode=disable") as (_session, tier):
+            assert figure(await tier.read(NOTHING), catalogue.PG_CERTIFICATE_LEFT) is None
+
+
+async def test_a_connection_to_a_full_server_is_kept(tmp_path: Path) -> None:
+    """There might be no place for it any more."""
+    clock = AheadClock()
+    with encrypted("15", issuer(tmp_path, "signer"), own_folder("pgcert-"), max_connections="8") as server:
+        async with watching(server, clock, "sslmode=require") as (session, tier):
+            before = _days(await tier.read(NOTHING))
+            slow = await value(session, _PID, lane=Lane.SLOW)
+            clock.ahead = 86_400
+            assert _days(await tier.read(NOTHING)) == pytest.approx(before - 1, abs=0.01)
+            assert await value(session, _PID, lane=Lane.SLOW) == slow
 
 
 def test_what_is_no_certificate_has_no_end(tmp_path: Path) -> None:
