@@ -245,7 +245,8 @@ def absorb(view: TargetView, reading: Reading, snapshot: Snapshot, interval_seco
     if reading.failures:
         by_tier = (*by_tier, (reading.tier, reading.failures))
     hot = reading.tier is Tier.HOT
-    part_at = {part: reading.at for part, name in _PART_FIELDS if getattr(reading, name) is not None}
+    earlier = dict(reading.earlier)
+    part_at = {part: earlier.get(part, reading.at) for part, name in _PART_FIELDS if getattr(reading, name) is not None}
     view = _without(view, _taken_away(view, reading))
     return replace(
         view,

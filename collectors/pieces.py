@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from aishell_core.values import Cost, Facts, Failure, Reading, Sample, TargetId, Tier
+from aishell_core.values import Cost, Facts, Failure, Part, Reading, Sample, TargetId, Tier
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,8 @@ class Piece:
     parts: tuple[tuple[str, object], ...] = ()
     failures: tuple[Failure, ...] = ()
     cost: Cost = field(default_factory=Cost)
+    earlier: tuple[tuple[Part, float], ...] = ()
+    """Which of the parts were read before, and when (epoch seconds)."""
 
 
 def reading_of(target: TargetId, tier: Tier, at: float, pieces: list[Piece], facts: Facts | None) -> Reading:
@@ -29,5 +31,6 @@ def reading_of(target: TargetId, tier: Tier, at: float, pieces: list[Piece], fac
         facts=facts,
         failures=tuple(failure for piece in pieces for failure in piece.failures),
         cost=sum((piece.cost for piece in pieces), Cost()),
+        earlier=tuple(each for piece in pieces for each in piece.earlier),
     )
     return replace(reading, **parts)

@@ -145,6 +145,8 @@ class Reading:
     pools: tuple[Pool, ...] | None = None
     failures: tuple[Failure, ...] = ()
     cost: Cost = field(default_factory=Cost)
+    earlier: tuple[tuple[Part, float], ...] = ()
+    """Parts that are handed over once more as they were read before, with the moment of that in epoch seconds."""
 
 
 class EventKind(StrEnum):

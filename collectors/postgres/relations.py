@@ -28,11 +28,12 @@ _SOON_AGAIN_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What was read, when (steady seconds), and how long that took."""
+    """What was read, when (steady and epoch seconds), and how long that took."""
 
     relations: tuple[Relation, ...]
     failures: tuple[Failure, ...]
     at: float
+    read_at: float
     seconds: float
 
 
@@ -67,11 +68,11 @@ class RelationsReader:
             if known is not None:
                 rest = max(_LEAST_REST_SECONDS, _REST_AFTER_READING * known.seconds)
                 if self._clock.steady() - known.at < rest:
-                    return Piece((), (("relations", known.relations),), known.failures)
+                    return Piece((), (("relations", known.relations),), known.failures, earlier=((Part.RELATIONS, known.read_at),))
             return await self._read(questions, server, budget, keeps=keeps)
 
     async def _read(self, questions: SlowQuestions, server: ServerFacts, budget: Budget, *, keeps: bool) -> Piece:
-        began = self._clock.steady()
+        began, read_at = self._clock.steady(), self._clock.now()
 
         async def ask(name: str, *parameters: object) -> Found:
             return await questions.ask(server, name, Part.RELATIONS, budget, parameters, budget.left)
@@ -96,7 +97,7 @@ class RelationsReader:
         relations += invalid_indexes_of(others.rows or ())
         failures = (*others.failures, *columns.failures, *self._limits(tables.rows, columns, server))
         if keeps:
-            self._known = _Known(relations, failures, self._clock.steady(), self._clock.steady() - began)
+            self._known = _Known(relations, failures, self._clock.steady(), read_at, self._clock.steady() - began)
         return Piece((), (("relations", relations),), failures, cost)
 
     def _limits(self, tables: tuple[Row, ...], columns: Found, server: ServerFacts) -> tuple[Failure, ...]:

@@ -10,7 +10,9 @@ import pg8000.native
 import pytest
 
 from aishell_core.clock import SystemClock
+from aishell_core.series.snapshot import Snapshot
 from aishell_core.values import FailureCode, Part, Reading, Relation
+from aishell_tui.frame import TargetView, absorb
 from collectors.postgres.relations import RelationsReader
 from tests.servers.postgres import PostgresServer, pids_waiting, postgres
 from tests.servers.postgres_tiers import AheadClock, Tiers, tiers_of, until
@@ -349,10 +351,16 @@ async def test_tables_are_read_again_only_after_a_rest_and_once_for_both_tiers()
         async with tiers_of(server, relations=RelationsReader(clock), clock=clock) as tiers:
             first = await _read(tiers)
             server.execute("CREATE TABLE later (id int)")
+            clock.ahead = 5
             cold = await tiers.cold(Part.RELATIONS)
             assert cold.relations == first.relations
+            nothing = Snapshot(cold.target, ())
+            view = absorb(TargetView(server.target(), nothing), cold, nothing, 15.0)
+            assert 5 <= clock.now() - view.part_at[Part.RELATIONS] < 9, "they are as old as their reading, and not as its being handed over"
             clock.ahead = 60
-            assert _named(await tiers.cold(Part.RELATIONS), "later").kind == "table"
+            later = await tiers.cold(Part.RELATIONS)
+            assert _named(later, "later").kind == "table"
+            assert (first.earlier, later.earlier) == ((), ())
             assert (await tiers.cold()).relations is None, "nobody asked for them"
 
 
