@@ -247,7 +247,7 @@ def _number(error: OSError) -> int | None:
 
 
 _UNKNOWN_ISSUER = {18, 19, 20, 21, 2}
-_OTHER_NAME = {62, 64}
+_OTHER_NAME, _OTHER_ADDRESS = 62, 64
 _OWN_REFUSED = re.compile(r"alert (.*certificate.*|unknown ca)")
 """What a server says of a certificate of ours (the alerts of RFC 8446), as OpenSSL words it."""
 _CERTIFICATE_TIMES = {10: "has expired", 9: "is not valid yet", 23: "has been revoked"}
@@ -263,12 +263,10 @@ def _tls(error: ssl.SSLError, where: Whereabouts) -> PostgresError:
             f"{subject} comes from an issuer that is not known here",
             "give the file of the issuer's certificate by ?sslrootcert=FILE, or put it into ~/.postgresql/root.crt",
         )
-    if code in _OTHER_NAME:
-        return PostgresError(
-            FailureCode.REFUSED,
-            f"{subject} was made for another host name",
-            "use the name that stands in the certificate, or check the issuer alone by ?sslmode=verify-ca",
-        )
+    if code in {_OTHER_NAME, _OTHER_ADDRESS}:
+        message = "was made for another host name" if code == _OTHER_NAME else "does not have this address in its subjectAltName"
+        hint = "use the name that stands in the certificate, or check the issuer alone by ?sslmode=verify-ca"
+        return PostgresError(FailureCode.REFUSED, f"{subject} {message}", hint)
     if code in _CERTIFICATE_TIMES:
         hint = "the server needs a new one; is the clock of this machine right?"
         return PostgresError(FailureCode.REFUSED, f"{subject} {_CERTIFICATE_TIMES[code]}", hint)

@@ -85,10 +85,28 @@ async def test_verification_checks_issuer_and_name(secured: Secured) -> None:
             assert "sslrootcert" in error.hint
     async with asking(at(secured.url(f"sslmode=verify-full&{secured.root}", host="127.0.0.1"))) as session:
         error = await refusal(session.facts())
-        assert "another host name" in error.message
+        assert "does not have this address in its subjectAltName" in error.message
         assert "verify-ca" in error.hint
     async with asking(at(secured.url(f"sslmode=verify-ca&{secured.root}", host="127.0.0.1"))) as session:
         assert await value(session, _ENCRYPTED) is True
+
+
+async def test_an_address_must_stand_in_the_subject_alternative_name(tmp_path: Path) -> None:
+    """As its CN alone it does not count, which is stricter than psql; a name counts as either."""
+    signer, place = issuer(tmp_path, "signer"), own_folder("pgtls-")
+    root = f"sslmode=verify-full&sslrootcert={signer.own.certificate}"
+    made = (("127.0.0.1", "", False), ("127.0.0.1", "IP:127.0.0.1", True), ("localhost", "", True))
+    try:
+        for subject, names, fits in made:
+            shown = for_server(signer.issue(subject, names=names), place)
+            with postgres("15", statements=False, settings=shown, hba=_HBA) as server:
+                async with asking(at(f"postgresql://postgres@{subject}:{server.port}/postgres?{root}")) as session:
+                    if fits:
+                        assert await value(session, _ENCRYPTED) is True
+                    else:
+                        assert "does not have this address in its subjectAltName" in (await refusal(session.facts())).message
+    finally:
+        shutil.rmtree(place)
 
 
 async def test_a_name_beside_an_address_is_what_the_certificate_must_be_made_for(secured: Secured) -> None:
@@ -133,7 +151,7 @@ async def test_the_policy_of_the_target_holds_where_the_url_says_nothing_or_less
     async with asking(at(secured.url(secured.root), tls=TlsPolicy.VERIFY_FULL)) as session:
         assert await value(session, _ENCRYPTED) is True
     async with asking(at(secured.url(secured.root, host="127.0.0.1"), tls=TlsPolicy.VERIFY_FULL)) as session:
-        assert "another host name" in (await refusal(session.facts())).message
+        assert "does not have this address" in (await refusal(session.facts())).message
     async with asking(at(secured.url("sslmode=disable"), tls=TlsPolicy.REQUIRE)) as session:
         assert await value(session, _ENCRYPTED) is True
     async with asking(at(secured.url("")), {"PGSSLMODE": "disable"}) as session:

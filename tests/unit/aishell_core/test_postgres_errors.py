@@ -119,6 +119,7 @@ def _certificate(code: int) -> ssl.SSLCertVerificationError:
         (_certificate(20), "issuer that is not known", "sslrootcert"),
         (_certificate(18), "issuer that is not known", "sslrootcert"),
         (_certificate(62), "another host name", "verify-ca"),
+        (_certificate(64), "does not have this address in its subjectAltName", "verify-ca"),
         (_certificate(10), "has expired", "clock"),
         (_certificate(9), "is not valid yet", "clock"),
         (_certificate(23), "has been revoked", ""),
