@@ -47,6 +47,10 @@ class NoTlsError(Exception):
     """TLS is wanted and the server has none."""
 
 
+class OwnCertificateError(Exception):
+    """The server hung up when a certificate of ours had been shown, so soon that its own words are lost."""
+
+
 class _Driver(aiomysql.Connection):  # type: ignore[misc]
     """The driver's connection: one statement at a time, TLS where it is wanted, and no password for whoever asks for it in the clear."""
 
@@ -150,18 +154,26 @@ class Brought:
 
 
 class MysqlConnection:
-    """A connection; every error that leaves it is a ServerError, a NoTlsError or an OSError, or the caller's own deadline."""
+    """A connection; every error that leaves it is a ServerError or an OSError, or the caller's own deadline."""
 
     def __init__(self, driver: _Driver) -> None:
         self._driver = driver
 
     @classmethod
     async def open(cls, place: Place, server: Server, database: str) -> MysqlConnection:
-        """Connect. Limits no time: the caller's deadline does. Raises ServerError, NoTlsError and OSError."""
+        """Connect. Limits no time: the caller's deadline does.
+
+        Raises ServerError, NoTlsError, OwnCertificateError and OSError.
+        """
         with _as_server_error():
             driver = _Driver(place, server, database)
             try:
                 await driver._connect()
+            except MySQLError as error:
+                driver.close()
+                if place.tls.certificate and not server.socket and driver._secure:
+                    _raise_of_own_certificate(error)
+                raise
             except BaseException:
                 driver.close()
                 raise
@@ -349,6 +361,14 @@ def _reader(field: FieldDescriptorPacket, numbers: Mapping[int, Callable[[bytes]
     return _bytes if field.type_code in _TEXTS and field.charsetnr == _BINARY else _text
 
 
+def _raise_of_own_certificate(error: MySQLError) -> None:
+    """Raise what the server says of a certificate of ours: with TLS 1.3 it looks at it when the client already goes on."""
+    if isinstance(error.__cause__, ssl.SSLError):
+        raise error.__cause__ from None
+    if error.args[:1] == (CR.CR_SERVER_LOST,):
+        raise OwnCertificateError from error
+
+
 @contextlib.contextmanager
 def _as_server_error() -> Iterator[None]:
     """Every error of the driver as a ServerError, but those of the way to the server as they were."""
@@ -360,7 +380,7 @@ def _as_server_error() -> Iterator[None]:
         number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
         words = str(error.args[-1]) if error.args else type(error).__name__
         raise ServerError(number, words) from error
-    except (ServerError, NoTlsError, OSError):
+    except (ServerError, NoTlsError, OwnCertificateError, OSError):
         raise
     # The border to a library that lets errors of its own code through when a server breaks the protocol.
     except Exception as error:

@@ -241,6 +241,13 @@ def without_tls(where: Whereabouts) -> MysqlError:
     return MysqlError(FailureCode.REFUSED, f"{where.address} offers no TLS", hint)
 
 
+def certificate_unheard(where: Whereabouts) -> MysqlError:
+    """The server hung up on a certificate of ours before it could be heard why."""
+    message = f"{where.address} closed the connection when the client certificate had been shown"
+    hint = "it may not accept the certificate (expired, or from an issuer that it does not know): its log may say why"
+    return MysqlError(FailureCode.REFUSED, message, hint)
+
+
 def unreachable(error: OSError, where: Whereabouts) -> MysqlError:
     """Why no connection came about, from what the operating system, the resolver or TLS said."""
     if isinstance(error, ssl.SSLError):
@@ -270,6 +277,8 @@ def _number(error: OSError) -> int | None:
 
 _UNKNOWN_ISSUER = {18, 19, 20, 21, 2}
 _OTHER_NAME = {62, 64}
+_OWN_REFUSED = re.compile(r"alert (.*certificate.*|unknown ca)")
+"""What a server says of a certificate of ours (the alerts of RFC 8446), as OpenSSL words it."""
 _CERTIFICATE_TIMES = {10: "has expired", 9: "is not valid yet", 23: "has been revoked"}
 
 
@@ -290,6 +299,10 @@ def _tls(error: ssl.SSLError, where: Whereabouts) -> MysqlError:
         return MysqlError(FailureCode.REFUSED, f"{subject} cannot be trusted: {error.verify_message}", "check the certificates")
     # One that Python makes itself has no such field.
     reason = (getattr(error, "reason", None) or str(error)).replace("_", " ").lower()
+    if (refusal := _OWN_REFUSED.search(reason)) is not None:
+        message = f"{where.address} does not accept the client certificate: {refusal[1]}"
+        hint = "give one that an issuer in the server's ssl_ca has signed and that is still valid: ?ssl-cert=FILE&ssl-key=FILE"
+        return MysqlError(FailureCode.AUTHENTICATION, message, hint)
     return MysqlError(FailureCode.REFUSED, f"TLS with {where.address} fails: {reason}", "check certificate, key and protocol version")
 
 

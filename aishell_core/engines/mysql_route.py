@@ -16,6 +16,7 @@ from aishell_core.engines.mysql_errors import (
     MysqlError,
     ServerError,
     Whereabouts,
+    certificate_unheard,
     is_lost,
     no_answer,
     none_of,
@@ -97,7 +98,7 @@ async def reach(place: Place, route: Route, seconds: float, *, settled: bool = T
 
 
 async def _reach_one(place: Place, server: Server, database: str, name: str, *, settled: bool) -> Reached:
-    from aishell_core.engines.mysql_connection import MysqlConnection, NoTlsError
+    from aishell_core.engines.mysql_connection import MysqlConnection, NoTlsError, OwnCertificateError
 
     where = whereabouts(place, server)
     try:
@@ -113,6 +114,8 @@ async def _reach_one(place: Place, server: Server, database: str, name: str, *, 
             raise
     except NoTlsError as error:
         raise without_tls(where) from error
+    except OwnCertificateError as error:
+        raise certificate_unheard(where) from error
     except ServerError as error:
         raise told(error, where, with_password=place.password is not None) from error
     except OSError as error:

@@ -234,6 +234,23 @@ async def test_a_client_certificate_that_is_of_no_use_is_an_error_and_leaves_not
         gc.collect()
 
 
+async def test_a_client_certificate_that_the_server_refuses_is_told_as_that(tmp_path: Path) -> None:
+    """Also with TLS 1.3, whose clients go on before the server has looked at it, and may be cut off before they hear why."""
+    good, other = issuer(tmp_path, "good"), issuer(tmp_path, "other")
+    own, mine, foreign = good.issue("server", names="DNS:localhost"), good.issue("mine"), other.issue("foreign")
+    expired = good.issue("expired", days=-1)
+    settings = {"ssl-cert": str(own.certificate), "ssl-key": str(own.key), "ssl-ca": str(good.own.certificate)}
+    for versions in ("TLSv1.2", "TLSv1.3"):
+        with mysql(MARIADB, settings={**settings, "tls-version": versions}) as server:
+            async with asking(server.target(options=f"ssl-cert={mine.certificate}&ssl-key={mine.key}")) as session:
+                assert (await session.facts()).encrypted
+            for shown in (foreign, expired):
+                error = await refusal(_facts(server.target(options=f"ssl-cert={shown.certificate}&ssl-key={shown.key}")))
+                assert "the client certificate" in error.message
+                assert "issuer" in error.hint
+                assert "next try" not in error.hint
+
+
 async def test_a_server_without_tls_gets_no_password_where_tls_is_required() -> None:
     with mysql(MARIADB) as server:
         error = await refusal(_facts(server.target(password="secret", options="ssl-mode=required")))
