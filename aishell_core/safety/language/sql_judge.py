@@ -29,6 +29,8 @@ from aishell_core.safety.risk import Risk, not_understood, risk_of, together
 _CHANGES = {"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE"}
 _EXPLAINS = {"EXPLAIN", "DESCRIBE", "DESC"}
 _EXPLAIN_OPTIONS = {"ANALYZE", "ANALYSE", "SET"}
+_ANALYZE = {"ANALYZE", "ANALYSE"}
+_OFF = {"FALSE", "OFF"}
 _SERVER_SETTINGS = {"GLOBAL", "PERSIST", "PERSIST_ONLY", "ROLE", "AUTHORIZATION", "PASSWORD"}
 _ROUTINES = {"FUNCTION", "PROCEDURE", "AGGREGATE", "TRIGGER", "LANGUAGE"}
 _MOST_PIECES = 20_000
@@ -174,14 +176,26 @@ def _explain(statement: Statement, rules: SqlRules) -> Risk:
         return READING
     if statement[1].word == "PLAN" and "EXPLAIN PLAN" in rules.phrases:
         return together((rules.phrases["EXPLAIN PLAN"], *harmful_calls(inner, rules)))
-    options = {piece.word for piece in before}
-    runs = statement[0].word == "ANALYZE" or "ANALYZE" in options or "ANALYSE" in options
+    runs = statement[0].word == "ANALYZE" or _is_analyzed(before)
     risk = _judge(inner, rules)
     if not runs or not rules.explain_runs:
         # Some servers run functions and subqueries to plan what holds them, so these count; the change itself is not made.
         planned = inner[0].word in _CHANGES and risk.understood
         return _parsed(inner, rules, only_planned=True) if planned else risk
     return risk if risk.is_read else together((risk, Risk(risk.level, risk.actions, ("EXPLAIN ANALYZE runs the statement",))))
+
+
+def _is_analyzed(options: Statement) -> bool:
+    """Whether the options of EXPLAIN have the statement run: ANALYZE, also as a name in quotes, that is not switched off."""
+    return any(piece.name.upper() in _ANALYZE and not _is_off(options[place + 1 : place + 3]) for place, piece in enumerate(options))
+
+
+def _is_off(behind: Statement) -> bool:
+    """Whether an option in parentheses has a value that PostgreSQL reads as false; a value of another form counts as true."""
+    if len(behind) < 2 or behind[1].text not in {",", ")"}:
+        return False
+    value = behind[0].text[1:-1] if behind[0].kind is Kind.TEXT else behind[0].name
+    return value.upper() in _OFF or (behind[0].kind is Kind.NUMBER and behind[0].text == "0")
 
 
 def _explained(statement: Statement) -> Statement | None:
