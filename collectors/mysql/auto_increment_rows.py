@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 from aishell_core import catalogue
@@ -29,13 +28,13 @@ def counting_column(table: Table) -> str | None:
     if primary is not None and len(primary.columns) == 1 and primary.columns[0] in table.number_columns:
         return primary.columns[0]
     leading = {index.columns[0] for index in table.indexes if index.columns and index.columns[0] in table.number_columns}
-    able = [name for name in leading if (table.next_number or 0.0) - 1 <= largest(*table.number_columns[name])]
+    able = [name for name in leading if (table.next_number or 0) - 1 <= largest(*table.number_columns[name])]
     return max(able, key=lambda name: largest(*table.number_columns[name]), default=None)
 
 
-def largest(size_bytes: int, no_sign: bool) -> float:
-    """The largest number of a column of so many bytes."""
-    return 2.0 ** (8 * size_bytes - (0 if no_sign else 1)) - 1
+def largest(size_bytes: int, no_sign: bool) -> int:
+    """The largest number of a column of so many bytes; whole, because the last ones of eight bytes are all the same as a float."""
+    return int(2 ** (8 * size_bytes - (0 if no_sign else 1)) - 1)
 
 
 def usage(table: Table) -> float | None:
@@ -61,7 +60,8 @@ def auto_increment_remarks(table: Table) -> tuple[str, ...]:
     if share is None or share < _MUCH or table.next_number is None:
         return ()
     column = counting_column(table) or ""
-    left = largest(*table.number_columns[column]) - (table.next_number - 1)
+    last = largest(*table.number_columns[column])
+    left = last - (table.next_number - 1)
     # Rounded down: what is left is left, however little. At the very end MySQL has the last number as the next one, given or not.
-    used = f"{math.floor(100 * share)}% of the numbers of {column} are used"
-    return (f"{used}, {format_count(max(0.0, left))} are left" if left > 1 else f"{used}, one is left at most",)
+    used = f"{100 * min(table.next_number - 1, last) // last}% of the numbers of {column} are used"
+    return (f"{used}, {format_count(left)} are left" if left > 1 else f"{used}, one is left at most",)

@@ -61,7 +61,7 @@ class Table:
     rows: float | None = None
     data_pages: float | None = None
     index_pages: float | None = None
-    next_number: float | None = None
+    next_number: int | None = None
     row_format: str = ""
     analyzed_at: float | None = None
     fetched_without_index: float | None = None
@@ -166,7 +166,7 @@ def _table(
     sizes = [float(each["file_bytes"] or 0.0) for each in own]
     figures = [about.figures[each] for each in ids if each in about.figures]
     counted = figures if len(figures) == len(ids) and all(each["counted"] for each in figures) else []
-    numbers = [float(each["next_number"]) for each in figures if each["next_number"]]
+    numbers = [int(each["next_number"]) for each in figures if each["next_number"]]
     pages = about.pages.get(key, [])
     uses = about.uses.get(key)
     without = [float(row["fetched"]) for row in uses or () if row["index_name"] is None and row.get("fetched") is not None]

@@ -287,8 +287,8 @@ def test_tables_of_other_engines_tell_their_own_figures() -> None:
 
 
 def test_the_column_that_counts_is_found_and_how_full_it_is() -> None:
-    assert (largest(1, no_sign=False), largest(1, no_sign=True), largest(8, no_sign=True)) == (127, 255, 2.0**64 - 1)
-    tiny = _with(_index(1, "PRIMARY", "id", primary=True), number_columns={"id": (1, False)}, next_number=121.0)
+    assert (largest(1, no_sign=False), largest(1, no_sign=True), largest(8, no_sign=True)) == (127, 255, 2**64 - 1)
+    tiny = _with(_index(1, "PRIMARY", "id", primary=True), number_columns={"id": (1, False)}, next_number=121)
     assert usage(tiny) == 120 / 127
     assert relations_of([tiny], (), None)[0].remarks == ("94% of the numbers of id are used, 7 are left",)
     assert auto_increment_samples([tiny]) == (Sample(catalogue.MYSQL_AUTO_INCREMENT, 120 / 127, (("table", "shop.orders"),)),)
@@ -297,14 +297,24 @@ def test_the_column_that_counts_is_found_and_how_full_it_is() -> None:
 @pytest.mark.parametrize(
     ("next_number", "remark"),
     [
-        (255.0, "99% of the numbers of id are used, one is left at most"),
-        (254.0, "99% of the numbers of id are used, 2 are left"),
-        (256.0, "100% of the numbers of id are used, one is left at most"),
+        (255, "99% of the numbers of id are used, one is left at most"),
+        (254, "99% of the numbers of id are used, 2 are left"),
+        (256, "100% of the numbers of id are used, one is left at most"),
     ],
 )
-def test_of_numbers_that_are_nearly_gone_no_more_is_told_than_is_known(next_number: float, remark: str) -> None:
+def test_of_numbers_that_are_nearly_gone_no_more_is_told_than_is_known(next_number: int, remark: str) -> None:
     tiny = _with(_index(1, "PRIMARY", "id", primary=True), number_columns={"id": (1, True)}, next_number=next_number)
     assert relations_of([tiny], (), None)[0].remarks == (remark,)
+
+
+@pytest.mark.parametrize(
+    ("next_number", "left"), [(2**64 - 9, "9 are left"), (2**64 - 2, "2 are left"), (2**64 - 1, "one is left at most")]
+)
+def test_the_last_numbers_of_eight_bytes_are_counted_one_by_one(next_number: int, left: str) -> None:
+    figures = ({"id": 18, "counted": 1, "row_count": 5, "data_pages": 1, "index_pages": 0, "next_number": next_number},)
+    (table,) = tables_of(_lists(figures=figures))
+    wide = replace(table, indexes=(_index(1, "PRIMARY", "id", primary=True),), number_columns={"id": (8, True)})
+    assert relations_of([wide], (), None)[0].remarks == (f"99% of the numbers of id are used, {left}",)
 
 
 def test_an_index_that_the_tables_own_figure_does_not_know_yet_counts_with_its_own() -> None:
@@ -321,7 +331,7 @@ def test_an_index_that_the_tables_own_figure_does_not_know_yet_counts_with_its_o
 
 def test_where_it_cannot_be_told_the_widest_that_fits_counts() -> None:
     numbers = {"tenant": (2, False), "id": (4, False)}
-    table = _with(_index(1, "PRIMARY", "tenant", "id", primary=True), _index(2, "i", "id"), number_columns=numbers, next_number=60_000.0)
+    table = _with(_index(1, "PRIMARY", "tenant", "id", primary=True), _index(2, "i", "id"), number_columns=numbers, next_number=60_000)
     assert counting_column(table) == "id"
     assert counting_column(replace(table, number_columns={"name": (4, False)})) is None
     assert usage(replace(table, next_number=None)) is None
