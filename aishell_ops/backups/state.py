@@ -12,6 +12,8 @@ _JUDGING = {
     RecordKind.TESTED: BackupState.TESTED,
     RecordKind.DAMAGED: BackupState.CORRUPT,
 }
+_REACH = {"fast": 0, "stored": 1, "deep": 2, "restore": 3}
+"""How far a look at the bytes went, by the `level` of its record; one that does not say it is taken for a deep one."""
 _PINNING = {RecordKind.PINNED: True, RecordKind.UNPINNED: False}
 _HOLDING = {RecordKind.HELD: True, RecordKind.RELEASED: False}
 
@@ -24,6 +26,7 @@ def is_judgement(record: Record) -> bool:
 def state_of(records: Sequence[Record], now: float) -> BackupState:
     """The state by the records alone: damage that was found later than it was proven counts, and the other way round.
 
+    Damage is taken back by a later look alone that went as far as the one that found it: who compares sizes says nothing of bytes.
     A backup that was tested and later merely verified stays tested: both say that it is whole, and one says more.
     """
     trashed = max((record for record in records if record.kind is RecordKind.TRASHED), key=_moment, default=None)
@@ -32,11 +35,27 @@ def state_of(records: Sequence[Record], now: float) -> BackupState:
     judged = sorted((record for record in records if record.kind in _JUDGING), key=_moment)
     if not judged:
         return BackupState.COMMITTED
-    if judged[-1].kind is RecordKind.DAMAGED:
+    if standing_damage(judged):
         return BackupState.CORRUPT
     since = max((number for number, record in enumerate(judged) if record.kind is RecordKind.DAMAGED), default=-1)
     tested = any(record.kind is RecordKind.TESTED for record in judged[since + 1 :])
     return BackupState.TESTED if tested else BackupState.VERIFIED
+
+
+def standing_damage(records: Iterable[Record]) -> tuple[Record, ...]:
+    """The findings of damage that no later look has taken back which went as far, the oldest first."""
+    standing: list[Record] = []
+    for record in sorted((record for record in records if record.kind in _JUDGING), key=_moment):
+        if record.kind is RecordKind.DAMAGED:
+            standing.append(record)
+        else:
+            standing = [found for found in standing if goes_beyond(found, record.level)]
+    return tuple(standing)
+
+
+def goes_beyond(record: Record, level: str) -> bool:
+    """Whether a look went farther than another one of that level."""
+    return _REACH.get(record.level, _REACH["deep"]) > _REACH.get(level, _REACH["deep"])
 
 
 def backup_of(manifest: Manifest, sha256: str, location: str, records: Sequence[Record], now: float) -> Backup:

@@ -16,6 +16,7 @@ from aishell_ops.backups.models import Backup, Part, Record, RecordKind
 from aishell_ops.backups.progress import Stage, Step, Tell, nobody
 from aishell_ops.backups.repository import Repository
 from aishell_ops.backups.sheet import SHEET_HASH
+from aishell_ops.backups.state import goes_beyond, standing_damage
 from aishell_ops.backups.streams.contract import Keys, Progress, Stop, Stride
 from aishell_ops.backups.streams.fetch import check_stored, fetch
 from aishell_ops.backups.streams.nowhere import Nowhere
@@ -34,7 +35,10 @@ class Depth(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What a verification has found, and how deep it came. `remarks` say what could not be looked at, and are no fault of the backup."""
+    """What a verification has found, and how deep it came. `remarks` say what could not be looked at, and are no fault of the backup.
+
+    Among the `faults` is what an earlier look has found that went deeper, as long as none that went as deep takes it back.
+    """
 
     backup: Backup
     depth: Depth
@@ -69,11 +73,20 @@ async def verify(
     backup = await asyncio.to_thread(repository.read, spot)
     faults, remarks = await in_thread(stop, partial(_look, repository, spot, backup, depth, keys, tell, stop))
     seconds, reached = clock.steady() - begun, Depth.STORED if depth is Depth.DEEP and not _opens(backup, keys) else depth
-    kind, detail = RecordKind.DAMAGED if faults else RecordKind.VERIFIED, "; ".join(faults)
-    record = Record(kind, clock.now(), by, detail=detail, level=reached.value, seconds=seconds)
-    await asyncio.to_thread(repository.record, spot, record)
+    deeper = [one for one in standing_damage(backup.records) if goes_beyond(one, reached.value)]
+    if faults or not deeper:
+        kind, detail = RecordKind.DAMAGED if faults else RecordKind.VERIFIED, "; ".join(faults)
+        record = Record(kind, clock.now(), by, detail=detail, level=reached.value, seconds=seconds)
+        await asyncio.to_thread(repository.record, spot, record)
     tell(Step(Stage.DONE))
+    faults += tuple(dict.fromkeys(map(_known_words, deeper)))
     return Verification(await asyncio.to_thread(repository.read, spot), reached, faults, remarks, seconds)
+
+
+def _known_words(found: Record) -> str:
+    """What an earlier look has found, and what would take it back."""
+    again = "aishell backup test" if found.level == "restore" else "aishell backup verify --deep"
+    return f"known from a deeper look: {found.detail} ({again} looks as deep)"
 
 
 def _look(

@@ -662,6 +662,21 @@ def test_prune_says_of_each_why_it_stays_and_does_what_it_said(shop: Shop, monke
     assert shop.ids() == [third, first]
 
 
+def test_a_backup_whose_bytes_are_wrong_is_not_good_again_by_its_sizes(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    good, bad = (str(_row(shop.create())["id"]) for _ in range(2))
+    (part,) = [path for path in shop.parts() if bad in str(path)]
+    content = bytearray(part.read_bytes())
+    content[len(content) // 2] ^= 1
+    part.chmod(0o600)
+    part.write_bytes(content)
+    assert shop.backup("verify", bad, "--deep").code == 2
+    fast = shop.backup("verify", bad)
+    assert (fast.code, "is DAMAGED" in fast.out, "known from a deeper look" in fast.out) == (2, True, True), fast.out
+    monkeypatch.setenv("AI_SHELL_MAX_BACKUPS", "1")
+    assert shop.backup("prune").code == 0
+    assert shop.ids() == [good]
+
+
 def test_a_name_is_that_of_a_target_and_never_of_another_ones_database(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two targets whose databases are called the same; one of them has the other's database as its name."""
     other = tmp_path / "elsewhere" / "shop.db"

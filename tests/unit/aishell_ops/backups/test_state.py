@@ -42,6 +42,27 @@ def test_the_order_in_which_records_are_read_does_not_matter(records: list[Recor
     assert state_of(records, NOW + 100) is BackupState.VERIFIED
 
 
+@pytest.mark.parametrize(
+    ("found", "later", "state"),
+    [
+        ("fast", "fast", BackupState.VERIFIED),
+        ("fast", "deep", BackupState.VERIFIED),
+        ("stored", "fast", BackupState.CORRUPT),
+        ("deep", "fast", BackupState.CORRUPT),
+        ("deep", "stored", BackupState.CORRUPT),
+        ("deep", "deep", BackupState.VERIFIED),
+        ("restore", "deep", BackupState.CORRUPT),
+        ("", "fast", BackupState.CORRUPT),
+        ("", "deep", BackupState.VERIFIED),
+    ],
+)
+def test_damage_is_taken_back_by_a_look_alone_that_went_as_far(found: str, later: str, state: BackupState) -> None:
+    damaged, verified = Record(D, NOW, level=found), Record(V, NOW + 1, level=later)
+    assert state_of((damaged, verified), NOW + 100) is state
+    assert state_of((damaged, Record(D, NOW + 0.5, level="fast"), verified), NOW + 100) is state
+    assert state_of((damaged, verified, Record(T, NOW + 2, level="restore")), NOW + 100) is BackupState.TESTED
+
+
 def _backup(*records: Record) -> Backup:
     return backup_of(manifest_of(spot()), "", "", records, NOW)
 

@@ -77,6 +77,24 @@ async def test_a_flipped_bit_is_found_named_and_recorded(storage: FolderStorage,
     assert len(found.faults) == 1
 
 
+async def test_a_look_at_sizes_does_not_take_back_what_one_at_the_bytes_has_found(storage: FolderStorage) -> None:
+    backup, place = await _backup(storage)
+    path = storage.root / place.part_key(backup.manifest.parts[1].name)
+    good = path.read_bytes()
+    path.write_bytes(bytes([good[0] ^ 4]) + good[1:])
+    repository = _repository(storage)
+    first = await verify(repository, place, Depth.DEEP, CLOCK)
+    for _ in range(2):
+        again = await verify(repository, place, Depth.FAST, CLOCK)
+        assert (again.is_whole, again.backup.state) == (False, BackupState.CORRUPT)
+        assert again.faults == (f"known from a deeper look: {first.faults[0]} (aishell backup verify --deep looks as deep)",)
+        assert again.backup.newest(RecordKind.VERIFIED) is None
+    path.write_bytes(good)
+    assert (await verify(repository, place, Depth.DEEP, CLOCK)).is_whole
+    fast = await verify(repository, place, Depth.FAST, CLOCK)
+    assert (fast.faults, fast.backup.state) == ((), BackupState.VERIFIED)
+
+
 @pytest.mark.parametrize("depth", Depth)
 async def test_a_missing_part_and_a_cut_one_are_both_named(storage: FolderStorage, depth: Depth) -> None:
     backup, place = await _backup(storage)
