@@ -149,7 +149,8 @@ PG_INDEXES_BLOATED = gauge(
     "postgres.indexes.bloated",
     Unit.COUNT,
     POSTGRES,
-    "B-tree indexes of this database from 100 MiB on of which more than four fifths are room that a rebuild would give back, as estimated.",
+    "B-tree indexes of this database from 100 MiB on of which more than four fifths are room that a rebuild would give back, as estimated "
+    "where the width of their keys is known.",
 )
 PG_FOREIGN_KEYS_BARE = gauge(
     "postgres.foreign_keys.bare",

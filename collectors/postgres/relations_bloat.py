@@ -4,7 +4,7 @@ The sizes of page header, item pointer, row header and alignment are those of Po
 "Database Page Layout" and "B-Tree Indexes". What a rewrite would need is computed of the average width of each column
 and its share of NULLs (pg_stats), as the known estimates of the PostgreSQL wiki ("Show database bloat") and of
 check_postgres do, but each column stands at its own alignment, and equal keys of an index share one entry.
-TOAST is not estimated.
+TOAST is not estimated: of a value out of line the statistics know the pointer's width.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ _NULL_BITS_IN_INDEX = 8
 _LARGEST_LIST_SHARE = 1 / 6
 _ALIGNMENTS = {"c": 1, "s": 2, "i": 4, "d": 8}
 _SHORT_HEADER_LIMIT = 126
+_NAME_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,16 @@ class Column:
     null_share: float
     width: float
     distinct: float = 0.0
+
+
+def is_of_varying_length(column: Column) -> bool:
+    """Whether its values may be kept out of line."""
+    return column.length < 0
+
+
+def is_name(column: Column) -> bool:
+    """Whether it is of the type `name`, which takes 64 bytes in a row and in an index only as many as it has characters."""
+    return column.length == _NAME_BYTES and column.alignment == "c"
 
 
 def row_bytes(columns: Sequence[Column]) -> float:

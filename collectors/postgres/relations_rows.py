@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from aishell_core import catalogue
 from aishell_core.engines.postgres import Row
 from aishell_core.units import format_bytes, format_count
 from aishell_core.values import Relation, Sample
-from collectors.postgres.relations_bloat import Column, bloat_bytes, btree_pages, table_pages
+from collectors.postgres.relations_bloat import Column, bloat_bytes, btree_pages, is_name, is_of_varying_length, table_pages
 from collectors.postgres.relations_indexes import index_remarks
 
 LEAST_PAGES = 8
@@ -21,6 +22,8 @@ _UNLOGGED, _TEMPORARY = "u", "t"
 _LARGE_TABLE_BYTES, _LARGE_INDEX_BYTES = 200 * 2**20, 100 * 2**20
 _BLOATED_SHARE = 0.8
 """As the bloat rules of awesome-prometheus-alerts have it."""
+_PAGES_PER_TOAST_PAGE = 4
+"""A leaf has room for two of the longest keys beside its bound, a page above for no more of them; TOAST is packed closely."""
 _FILL = {"table": 100.0, "btree": 90.0}
 
 
@@ -161,7 +164,6 @@ def _table_details(row: Row, size: float, page_bytes: int, *, estimated: bool) -
 
 def _index(row: Row, table: Row, layout: _Layout | None, remarks: tuple[str, ...], page_bytes: int) -> Relation:
     size, estimated = _size(row["bytes"], row["pages"], page_bytes)
-    numbers = [int(number) for number in str(row["columns"]).split()]
     return Relation(
         row["name"],
         "index",
@@ -170,20 +172,45 @@ def _index(row: Row, table: Row, layout: _Layout | None, remarks: tuple[str, ...
         rows=row["tuples"] if row["tuples"] >= 0 else None,
         schema=table["schema"],
         scans=row["scans"],
-        bloat_bytes=_index_bloat(row, numbers, layout, size, page_bytes),
+        bloat_bytes=_index_bloat(row, table, layout, size, page_bytes),
         remarks=remarks,
-        details=_index_details(row, numbers, layout, estimated=estimated),
+        details=_index_details(row, _numbers(row), layout, estimated=estimated),
     )
 
 
-def _index_bloat(row: Row, numbers: list[int], layout: _Layout | None, size: float, page_bytes: int) -> float | None:
-    """Unknown for other kinds than B-trees, for expressions, and where only a part of the rows is in it."""
-    columns = layout.of(numbers) if layout is not None else None
-    if columns is None or row["method"] != "btree" or row["tuples"] < 0 or row["pages"] < LEAST_PAGES:
+def _index_bloat(row: Row, table: Row, layout: _Layout | None, size: float, page_bytes: int) -> float | None:
+    """Unknown for other kinds than B-trees, for expressions, names, and where only a part of the rows is in it, which may be wider.
+
+    Values out of line stand in the index, but their width is not in the statistics: all of TOAST is taken for the index's.
+    That it is mostly empty is said only where it would be so if no two of its keys shared an entry.
+    """
+    columns = layout.of(_numbers(row)) if layout is not None else None
+    if columns is None or row["method"] != "btree" or row["predicate"] is not None or row["tuples"] < 0 or row["pages"] < LEAST_PAGES:
         return None
+    if any(is_name(column) for column in columns):
+        return None
+    varies = any(is_of_varying_length(column) for column in columns)
+    beside = _toast_pages(table, page_bytes) * _PAGES_PER_TOAST_PAGE if varies else 0.0
     fill = _fill_percent(row["options"], "btree")
-    needed = btree_pages(row["tuples"], columns, page_bytes, unique=row["is_unique"], fill_percent=fill)
-    return bloat_bytes(size, row["pages"], needed)
+
+    def bloat(*, shares: bool) -> float:
+        needed = btree_pages(row["tuples"], columns, page_bytes, unique=not shares, fill_percent=fill)
+        return bloat_bytes(size, row["pages"], needed + beside)
+
+    # Whether equal keys share entries depends on types and options, and how many are equal is the weakest of the server's guesses.
+    guessed, least = bloat(shares=not row["is_unique"]), bloat(shares=False)
+    found = guessed if guessed <= _BLOATED_SHARE * size else least
+    return None if found == 0 and (beside > 0 or guessed > 0) else found
+
+
+def _toast_pages(table: Row, page_bytes: int) -> float:
+    """Infinite where nobody could measure it."""
+    measured = table["toast_bytes"]
+    return math.inf if measured is None else measured / page_bytes
+
+
+def _numbers(row: Row) -> list[int]:
+    return [int(number) for number in str(row["columns"]).split()]
 
 
 def _index_details(row: Row, numbers: list[int], layout: _Layout | None, *, estimated: bool) -> tuple[tuple[str, str], ...]:

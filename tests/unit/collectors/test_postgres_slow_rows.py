@@ -482,6 +482,7 @@ def _table(**values: Any) -> dict[str, Any]:
         "pages": 100.0,
         "tuples": 1000.0,
         "toast_pages": 0.0,
+        "toast_bytes": 0.0,
         "frozen_age": None,
         "options": None,
         "locked": False,

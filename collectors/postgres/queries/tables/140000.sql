@@ -79,6 +79,11 @@ SELECT
     busy.locked,
     CASE WHEN $2::boolean AND NOT busy.locked THEN pg_catalog.pg_table_size(chosen.oid) END::float8 AS table_bytes,
     CASE WHEN $2::boolean AND NOT busy.locked THEN pg_catalog.pg_relation_size(chosen.oid) END::float8 AS main_bytes,
+    CASE
+        WHEN chosen.toast_oid IS NULL THEN 0
+        WHEN $2::boolean AND NOT busy.locked THEN pg_catalog.pg_relation_size(chosen.toast_oid)
+        WHEN chosen.toast_pages > 0 THEN chosen.toast_pages::int8 * pg_catalog.current_setting('block_size')::int8
+    END::float8 AS toast_bytes,
     own.counts_rows,
     CASE WHEN own.counts_rows THEN pg_catalog.pg_stat_get_live_tuples(chosen.oid) END::float8 AS live_rows,
     CASE WHEN own.counts_rows THEN pg_catalog.pg_stat_get_dead_tuples(chosen.oid) END::float8 AS dead_rows,
