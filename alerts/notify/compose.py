@@ -134,6 +134,7 @@ def _digest(channel: Channel, parts: Sequence[Part], around: Surroundings) -> Dr
         items=items,
         items_left_out=left_out,
         reason=str(MessageKind.DIGEST),
+        ends=() if firing else tuple(incident_of(group.name) for group, _decision in parts),
     )
     return Draft(message, Tells({group.id: _levels(decision) for group, decision in parts}), tuple(parts))
 

@@ -97,7 +97,8 @@ class Message:
 
     `group` is what belongs together, as `{alertname="x", target="y"}`; `incident` names it for receivers that open and close
     incidents: the same from the first message of a group to its end. `items_left_out` counts alerts that found no room. `had` are
-    digests of those of its recipients that have it already, where others were refused.
+    digests of those of its recipients that have it already, where others were refused. `ends` are the incidents that a digest tells the
+    end of, where it tells nothing else.
     """
 
     id: str
@@ -114,6 +115,12 @@ class Message:
     items_left_out: int = 0
     reason: str = ""
     had: tuple[str, ...] = ()
+    ends: tuple[str, ...] = ()
+
+    @property
+    def is_end(self) -> bool:
+        """Whether all that it is about is over."""
+        return self.kind is MessageKind.RESOLVED or bool(self.ends)
 
 
 class Fault(StrEnum):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -55,6 +56,19 @@ def test_the_mails_of_an_incident_are_one_thread_and_those_of_another_are_not(se
         ["[WARNING] PoolFull on b"],
     ]
     assert len({mail["Message-ID"] for mail in server.mails}) == len(server.mails)
+
+
+def test_a_digest_of_ends_stands_in_the_threads_that_it_ends(server: MailServer) -> None:
+    office = office_for(replace(mail_to(server), most_messages=9))
+    targets = [f"db{number:02}" for number in range(8)]
+    office.happen(*(office.fired(an_alert(target=target)) for target in targets))
+    begun = {mail["References"] for mail in server.mails}
+    assert len(begun) == len(targets)
+    office.now += 30
+    office.happen(*(office.resolved(an_alert(target=target)) for target in targets))
+    (ended,) = {" ".join(mail["References"].split()) for mail in server.mails if mail["Subject"].startswith("[RESOLVED] 8 groups")}
+    assert set(ended.split(" ")) == begun
+    assert max(len(line) for mail in server.mails for line in mail.as_string().splitlines()) <= 998, "what a server must take"
 
 
 def test_a_mail_that_the_server_puts_off_is_sent_again(server: MailServer) -> None:

@@ -198,6 +198,14 @@ def test_a_service_of_apprise_gets_title_text_and_type(receiver: Receiver) -> No
     assert "aishell sessions" in text
 
 
+def test_a_digest_of_ends_alone_is_good_news_and_one_with_others_is_not(receiver: Receiver) -> None:
+    channel = channel_to(receiver, "apprise")
+    for level, ends in ((Level.WARNING, ()), (Level.INFO, ("i1", "i2"))):
+        message = a_message(channel, kind=MessageKind.DIGEST, level=level, ends=ends)
+        assert all_senders()[channel.kind].send(channel, message, NOON).is_delivered
+    assert [request.json["type"] for request in receiver.requests] == ["warning", "success"]
+
+
 def test_slacks_shape_goes_out_by_a_service_that_speaks_it(receiver: Receiver) -> None:
     """Mattermost takes Slack's webhooks, and its host is not fixed in Apprise."""
     token = "a" * 26

@@ -35,6 +35,7 @@ _MOST_ANSWER_BYTES = 1 << 20
 _TOLD_BYTES = 500
 _MAIL = {"mailto", "mailtos"}
 _SHORTEST_SECRET = 6
+_MOST_THREADS = 200
 _TYPES = {Level.CRITICAL: apprise.NotifyType.FAILURE, Level.WARNING: apprise.NotifyType.WARNING, Level.INFO: apprise.NotifyType.INFO}
 
 # Apprise tells of bad URLs by logging alone, and with no handler Python prints that on the terminal that a dashboard draws on.
@@ -108,8 +109,9 @@ def fitted(url: str, message: Message) -> str:
         # Of itself Apprise would make a note of what is only information, to an alert that it does not know.
         extra = {"action": "new", "alias": message.incident}
     elif scheme in _MAIL:
-        thread = f"<{message.incident}@aishell>"
-        extra = {"format": "text", "+References": thread, "+In-Reply-To": thread, "+X-Aishell-Message": message.id}
+        # A digest of ends stands in the thread of each of them, which it ends.
+        threads = " ".join(f"<{incident}@aishell>" for incident in (message.ends or (message.incident,))[:_MOST_THREADS])
+        extra = {"format": "text", "+References": threads, "+In-Reply-To": threads, "+X-Aishell-Message": message.id}
     added = "&".join(f"{name}={quote(value, safe='')}" for name, value in extra.items() if f"{name.lower()}=" not in given)
     return url if not added else f"{url}{'&' if '?' in url else '?'}{added}"
 
@@ -128,7 +130,7 @@ def without_secrets(text: str, url: str) -> str:
 
 def _type_of(message: Message) -> apprise.NotifyType:
     """How a service marks a message, and whether an incident ends: success ends it."""
-    return apprise.NotifyType.SUCCESS if message.kind is MessageKind.RESOLVED else _TYPES[message.level]
+    return apprise.NotifyType.SUCCESS if message.is_end else _TYPES[message.level]
 
 
 def _service(url: str, timeout_seconds: float) -> apprise.NotifyBase | None:
