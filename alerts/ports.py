@@ -48,6 +48,10 @@ class Teller(Protocol):
     def configure(self, routes: Routes) -> None:
         """Use another configuration from now on."""
 
+    @property
+    def waits_until(self) -> float | None:
+        """When a message that waits for its causes goes out without them, in the alerts' own time; None where none waits."""
+
     def is_due(self, now: float) -> bool:
         """Whether `queue` has something to do although nothing has changed."""
 

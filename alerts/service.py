@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
 
-from aishell_core.alarm import Alarm
+from aishell_core.alarm import NEVER, Alarm
 from aishell_core.clock import Clock
 from aishell_core.errors import StateError
 from aishell_core.values import Reading, TargetId, Tier
@@ -208,16 +208,24 @@ class AlertService:
             await self._until_due()
 
     async def _until_due(self) -> None:
-        """Wait for the next evaluation; what a message waited for is not kept waiting until then."""
+        """Wait for the next evaluation; what a message waited for, or has waited for long enough, does not keep it until then."""
+        waits_until = self._waits_until()
         while True:
-            self._alarm.at = self._clock.steady() if self._has_seen_more else self._pace.due
+            self._alarm.at = self._clock.steady() if self._has_seen_more else min(self._pace.due, waits_until)
             await self._alarm.wait()
-            if not self._has_seen_more:
+            has_waited = self._clock.steady() >= waits_until
+            if not (self._has_seen_more or has_waited):
                 return
             self._has_seen_more = False
+            waits_until = NEVER if has_waited else waits_until
             moment = self._evaluator.moment()
             if moment is not None and self._desk.is_claimed:
                 await self._save(moment)
+
+    def _waits_until(self) -> float:
+        """When the first message goes out without its causes, in steady seconds."""
+        until, moment = self._teller.waits_until, self._evaluator.moment()
+        return NEVER if until is None or moment is None else self._clock.steady() + max(0.0, until - moment)
 
     async def _tell(self) -> None:
         while True:

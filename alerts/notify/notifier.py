@@ -46,8 +46,8 @@ _LONGEST_REST_SECONDS = 5.0
 _PRUNE_SECONDS = 3600.0
 _FOLLOW_SECONDS = 10.0
 """How often channels that are configured no more are looked for."""
-_SEEN_WITHIN_SECONDS = 0.7
-"""Less than evaluations are apart, so that a message waits for one of them at most."""
+_SEEN_WITHIN_SECONDS = 1.0
+"""So long a first message waits for its causes at most, whenever the next evaluation is."""
 _AT_NEXT_LOOK_SECONDS = 0.001
 _UNCONFIGURED_SECONDS = 60.0
 _MOST_EVIDENCE = 64
@@ -89,6 +89,8 @@ class Notifier:
         """What this program is known by among those who evaluate on the same state, 0 where it is alone."""
         self._alarm = Alarm(clock)
         self._rest_until = 0.0
+        self.waits_until: float | None = None
+        """When the first message that waits for its causes goes out without them, in the alerts' own time; None where none waits."""
         self._looked_at: tuple[float, float] | None = None
         self._looked_as = 0
         self._fresh_until = 0.0
@@ -206,6 +208,7 @@ class Notifier:
 
     def _tell(self, connection: sqlite3.Connection, custody: Custody, now: float) -> None:
         due: dict[str, list[Part]] = defaultdict(list)
+        waits: list[float] = []
         for group in group_rows.due_groups(connection, custody, self._routes, now):
             channel = self._routes.channels.get(group.channel)
             if channel is None:
@@ -217,10 +220,12 @@ class Notifier:
             past_rows.lapse(connection, decision.lapsed)
             if decision.why is None:
                 group_rows.put_off(connection, group, _look_at(group, decision, now))
-            elif not channel.kind.is_relay and self._is_being_seen(connection, decision, now):
+            elif not channel.kind.is_relay and (until := self._seen_by(connection, decision, now)) is not None:
                 group_rows.put_off(connection, group, now + _AT_NEXT_LOOK_SECONDS)
+                waits.append(until)
             else:
                 due[channel.name].append((group, decision))
+        self.waits_until = min(waits, default=None)
         for name, parts in due.items():
             self._put(connection, self._routes.channels[name], parts, now)
 
@@ -241,15 +246,15 @@ class Notifier:
         outbox.put(connection, message, tells, outbox.urgency_of(message.level, message.kind), self.judge, wall=self._clock.now())
         self._fresh_until = self._clock.steady() + _FRESH_SECONDS
 
-    def _is_being_seen(self, connection: sqlite3.Connection, decision: Decision, now: float) -> bool:
-        """Whether what is behind an alert that has just fired or risen is still being read: the message waits one evaluation for that."""
+    def _seen_by(self, connection: sqlite3.Connection, decision: Decision, now: float) -> float | None:
+        """Until when a message waits for what is behind an alert that has just fired or risen; None where nothing is being read."""
         for member in decision.firing[:_MOST_EVIDENCE]:
             at = member.alert.evidence_at
             if member.told is not member.alert.level and at is not None and 0 <= now - at < _SEEN_WITHIN_SECONDS:
                 seen = self._evidence(connection, member.alert)
                 if seen is not None and not seen.is_whole:
-                    return True
-        return False
+                    return at + _SEEN_WITHIN_SECONDS + _AT_NEXT_LOOK_SECONDS
+        return None
 
     def _evidence_of(self, connection: sqlite3.Connection, parts: list[Part]) -> dict[Fingerprint, Evidence]:
         alerts = [member.alert for _group, decision in parts for member in decision.firing]

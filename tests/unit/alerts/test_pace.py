@@ -200,3 +200,21 @@ async def test_a_message_that_waits_for_its_causes_is_told_when_they_are_there(t
         await until(lambda: station.told == ["firing warning"])
         assert station.service.view().at == at, "there was no other evaluation"
         assert "40 sessions idle in transaction" in station.inbox.messages[0].body
+
+
+async def test_a_message_whose_causes_do_not_come_is_told_after_a_second_and_not_at_an_evaluation(tmp_path: Path) -> None:
+    clock = FakeClock()
+
+    def saw(alert: Alert) -> Evidence:
+        return Evidence(alert.fingerprint, alert.evidence_at or 0.0, is_whole=False)
+
+    station = Station(tmp_path, usage_rule(), clock=clock, evidence=saw)
+    async with running(station):
+        await in_step(station)
+        await second(station, 0.95)
+        await until(lambda: phases(station) == [Phase.FIRING])
+        at = station.service.view().at
+        # The next reading is late, and with it the evaluation.
+        await pass_by(station, INTERVAL_SECONDS + LATE_SECONDS / 4)
+        await until(lambda: station.told == ["firing warning"])
+        assert station.service.view().at == at, "there was no other evaluation"
