@@ -17,6 +17,8 @@ _TEXTS = (
     *("replicaSet", "authSource", "authMechanism", "authMechanismProperties", "readPreference", "readPreferenceTags"),
     *("tlsCAFile", "tlsCertificateKeyFile", "tlsCertificateKeyFilePassword", "tlsCRLFile", "compressors", "srvServiceName"),
 )
+_LOOSE = frozenset({"tlsInsecure", "tlsAllowInvalidCertificates", "tlsAllowInvalidHostnames"})
+"""What takes checks of the server's certificate away."""
 _SWITCHES = ("tls", "ssl", "tlsInsecure", "tlsAllowInvalidCertificates", "tlsAllowInvalidHostnames", "directConnection", "loadBalanced")
 _PASSED_OVER = (
     *("appName", "w", "wTimeoutMS", "journal", "readConcernLevel", "retryReads", "retryWrites", "maxPoolSize", "minPoolSize"),
@@ -82,7 +84,7 @@ def find_place(target: Target) -> Place:
     written = {name: value for name, value in location.options if name != _SRV}
     options = _options(written)
     servers = tuple(_server(host, port, srv=srv) for host, port in location.servers) or (f"localhost:{DEFAULT_PORT}",)
-    options |= _tls(target.tls, options, srv=srv)
+    options = _with_tls(target.tls, options, srv=srv)
     if len(servers) == 1 and not srv and "replicaSet" not in options and not options.get("loadBalanced"):
         # One host is this host: a member of a replica set is watched for itself, and its others are not asked.
         options.setdefault("directConnection", True)
@@ -133,17 +135,22 @@ def _check_file(name: str, options: dict[str, str | bool]) -> None:
     options[name] = str(path)
 
 
-def _tls(policy: TlsPolicy, options: Mapping[str, str | bool], *, srv: bool) -> dict[str, str | bool]:
-    """What a policy adds to the URL, which decides where the policy leaves it open: MongoDB has no TLS that is merely preferred."""
-    wanted = bool(options.get("tls", srv or any(name.startswith("tls") for name in options)))
+def _with_tls(policy: TlsPolicy, options: Mapping[str, str | bool], *, srv: bool) -> dict[str, str | bool]:
+    """The options of the URL with what a policy demands; of both the stricter holds. MongoDB has no TLS that is merely preferred."""
+    asked = bool(options.get("tls", any(name.startswith("tls") for name in options)))
+    checked = {name: value for name, value in options.items() if name not in _LOOSE}
     match policy:
+        case TlsPolicy.OFF if asked:
+            return {**options, "tls": True}
         case TlsPolicy.OFF:
-            return {"tls": False} if srv or "tls" in options else {}
+            return {**options, "tls": False} if srv or "tls" in options else {**options}
         case TlsPolicy.PREFER:
-            return {"tls": True} if wanted else {}
+            return {**options, "tls": True} if asked or (srv and "tls" not in options) else {**options}
         case TlsPolicy.REQUIRE:
-            return {"tls": True} if "tlsCAFile" in options else {"tls": True, "tlsInsecure": True}
+            says = "tlsCAFile" in options or not _LOOSE.isdisjoint(options)
+            return {**options, "tls": True} if says else {**options, "tls": True, "tlsInsecure": True}
         case TlsPolicy.VERIFY_CA:
-            return {"tls": True, "tlsAllowInvalidHostnames": True}
+            named = options.get("tlsAllowInvalidHostnames", True)
+            return {**checked, "tls": True, "tlsAllowInvalidHostnames": named}
         case TlsPolicy.VERIFY_FULL:
-            return {"tls": True}
+            return {**checked, "tls": True}

@@ -259,6 +259,8 @@ def _tls(policy: TlsPolicy, written: Mapping[str, str], filed: Mapping[str, str]
         mode = demanded or _mode(filed)
     elif demanded is not None:
         mode = max(mode, demanded, key=list(SslMode).index)
+    if demanded is not None and mode is not None and _mode(written) is None and written.get("ssl-ca"):
+        mode = max(mode, SslMode.VERIFY_CA, key=list(SslMode).index)
     if mode is None:
         # As the server's own clients have it: whoever names an issuer wants it checked.
         mode = SslMode.VERIFY_CA if files["ssl-ca"] else SslMode.PREFERRED

@@ -17,6 +17,7 @@ PORT = 6379
 SENTINEL_PORT = 26379
 _PASSWORD_VARIABLE = "REDISCLI_AUTH"  # noqa: S105 - the name of the variable that redis-cli reads too
 _ENCRYPTED = {TlsPolicy.REQUIRE, TlsPolicy.VERIFY_CA, TlsPolicy.VERIFY_FULL}
+_CHECKED = {TlsPolicy.VERIFY_CA, TlsPolicy.VERIFY_FULL}
 _FILES = {
     "authority": ("ssl_ca_certs", "sslrootcert"),
     "certificate": ("ssl_certfile", "sslcert"),
@@ -135,7 +136,10 @@ def _number(text: str, what: str, least: int, most: int) -> int:
 
 
 def _encryption(target: Target) -> Encryption | None:
-    """How it is encrypted: by the scheme, which checks all unless told otherwise, or by the configuration; None for not at all."""
+    """How it is encrypted: by the scheme, which checks all unless told otherwise, or by the configuration; None for not at all.
+
+    What either of them demands in words holds, whatever less the other one asks for.
+    """
     location, policy = target.location, target.tls
     by_scheme = location.option("tls") is not None
     if not by_scheme and policy not in _ENCRYPTED:
@@ -150,6 +154,10 @@ def _encryption(target: Target) -> Encryption | None:
     for name, path in files.items():
         if path and not Path(path).is_file():
             raise TargetError(FailureCode.MISSING, f"there is no file {path} with the {name} for TLS", "mend its path in the URL")
-    unchecked = location.option("ssl_cert_reqs") == "none" or policy is TlsPolicy.REQUIRE
-    nameless = (location.option("ssl_check_hostname") or "").lower() in _NO or policy is TlsPolicy.VERIFY_CA
-    return Encryption(**files, checks_issuer=not unchecked, checks_name=not (unchecked or nameless))
+    said, name = location.option("ssl_cert_reqs") or "", (location.option("ssl_check_hostname") or "").lower()
+    is_asked = said not in {"", "none"} or bool(files["authority"]) or (bool(name) and name not in _NO)
+    checks = policy in _CHECKED or (said != "none" and (policy is not TlsPolicy.REQUIRE or is_asked))
+    # With a file of issuers `require` checks the issuer, as it does for other engines.
+    by_policy = policy is TlsPolicy.VERIFY_CA or (policy is TlsPolicy.REQUIRE and not said)
+    nameless = (name in _NO and policy is not TlsPolicy.VERIFY_FULL) or (by_policy and not name)
+    return Encryption(**files, checks_issuer=checks, checks_name=checks and not nameless)

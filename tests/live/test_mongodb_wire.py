@@ -334,6 +334,8 @@ async def test_the_certificate_is_checked_as_the_policy_says(tmp_path: Path) -> 
         for target, word in (
             (replace(server.target(options=trusted), tls=TlsPolicy.VERIFY_FULL), "another host name"),
             (replace(server.target(options=f"tlsCAFile={other.own.certificate}"), tls=TlsPolicy.VERIFY_CA), "issuer"),
+            (replace(server.target(options="tls=true&tlsInsecure=true"), tls=TlsPolicy.VERIFY_FULL), "issuer"),
+            (replace(server.target(options=f"{trusted}&tlsAllowInvalidHostnames=true"), tls=TlsPolicy.VERIFY_FULL), "another host name"),
         ):
             async with reading(target) as collector:
                 with pytest.raises(TargetError) as caught:

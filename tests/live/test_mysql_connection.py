@@ -209,6 +209,9 @@ async def test_tls_is_used_and_checked_as_far_as_it_is_asked_for(tmp_path: Path)
             error = await refusal(_facts(server.target(options=options)))
             assert error.reason is FailureCode.REFUSED
             assert "issuer" in error.message
+        for policy in (TlsPolicy.OFF, TlsPolicy.REQUIRE):
+            error = await refusal(_facts(at(server.url(options=strange), tls=policy)))
+            assert "issuer" in error.message, "what the URL asks for holds"
         async with asking(at(server.url(options=trusted), tls=TlsPolicy.VERIFY_FULL)) as session:
             assert (await session.facts()).encrypted
 

@@ -207,6 +207,14 @@ async def test_tls_is_checked_as_far_as_asked_for(tmp_path: Path) -> None:
             found = await refusal(url)
             assert words in found.message, url
             assert found.hint
+        for options, policy in (
+            ("ssl_cert_reqs=none", TlsPolicy.VERIFY_FULL),
+            (f"{trusted}&ssl_check_hostname=false", TlsPolicy.VERIFY_FULL),
+            (f"{trusted}&ssl_check_hostname=true", TlsPolicy.VERIFY_CA),
+            (f"ssl_cert_reqs=required&ssl_ca_certs={other.own.certificate}", TlsPolicy.REQUIRE),
+        ):
+            found = await refusal(Target(TargetId("r"), parse_location(f"rediss://127.0.0.1:{port}/0?{options}"), tls=policy))
+            assert "not trusted" in found.message, options
         # A server without TLS waits for the rest of what it takes for a command.
         assert "write redis://" in (await refusal(f"rediss://localhost:{server.port}/0?{trusted}", seconds=1.0)).hint
         assert "there is no file" in str(await _message(f"rediss://localhost:{port}/0?ssl_ca_certs={tmp_path}/none"))

@@ -61,6 +61,16 @@ def test_a_password_is_never_shown() -> None:
         (TlsPolicy.REQUIRE, "mongodb://h", {"tls": True, "tlsInsecure": True}),
         (TlsPolicy.VERIFY_CA, "mongodb://h", {"tls": True, "tlsAllowInvalidHostnames": True}),
         (TlsPolicy.VERIFY_FULL, "mongodb://h", {"tls": True}),
+        # Of both the stricter holds.
+        (TlsPolicy.OFF, "mongodb://h/?tls=true", {"tls": True}),
+        (TlsPolicy.OFF, "mongodb://h/?ssl=false", {"tls": False}),
+        (TlsPolicy.REQUIRE, "mongodb://h/?tls=false", {"tls": True, "tlsInsecure": True}),
+        (TlsPolicy.REQUIRE, "mongodb://h/?tlsAllowInvalidHostnames=true", {"tls": True, "tlsAllowInvalidHostnames": True}),
+        (TlsPolicy.VERIFY_CA, "mongodb://h/?tlsInsecure=true", {"tls": True, "tlsAllowInvalidHostnames": True}),
+        (TlsPolicy.VERIFY_CA, "mongodb://h/?tlsAllowInvalidHostnames=false", {"tls": True, "tlsAllowInvalidHostnames": False}),
+        (TlsPolicy.VERIFY_FULL, "mongodb://h/?tls=true&tlsInsecure=true", {"tls": True}),
+        (TlsPolicy.VERIFY_FULL, "mongodb://h/?tls=true&tlsAllowInvalidCertificates=true", {"tls": True}),
+        (TlsPolicy.VERIFY_FULL, "mongodb://h/?tls=true&tlsAllowInvalidHostnames=true", {"tls": True}),
     ],
 )
 def test_a_policy_says_how_far_the_certificate_is_checked(policy: TlsPolicy, url: str, expected: dict[str, bool]) -> None:

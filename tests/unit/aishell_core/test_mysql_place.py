@@ -162,6 +162,10 @@ def test_who_names_an_issuer_wants_it_checked(tmp_path: Path) -> None:
     issuers = tmp_path / "ca.pem"
     issuers.write_text("x")
     assert _place(f"mysql://h/?ssl-ca={issuers}", tmp_path).tls.mode is SslMode.VERIFY_CA
+    for tls in (TlsPolicy.REQUIRE, TlsPolicy.OFF):
+        assert _place(f"mysql://h/?ssl-ca={issuers}", tmp_path, tls).tls.mode is SslMode.VERIFY_CA
+    assert _place(f"mysql://h/?ssl-ca={issuers}", tmp_path, TlsPolicy.VERIFY_FULL).tls.mode is SslMode.VERIFY_IDENTITY
+    assert _place(f"mysql://h/?ssl-ca={issuers}&ssl-mode=disabled", tmp_path, TlsPolicy.OFF).tls.mode is SslMode.DISABLED
     for options in ("ssl-mode=verify_ca", "ssl-ca=/nowhere.pem", "ssl-mode=perhaps", "sslmodus=require", "port=x&socket="):
         with pytest.raises((MysqlError, Exception)) as caught:
             _place(f"mysql://h/?{options}", tmp_path)
