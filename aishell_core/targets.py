@@ -79,6 +79,8 @@ _SRV = "+srv"
 """The end of a scheme whose host is a name behind which the resolver knows the servers; the option `srv` stands for it."""
 _PORTS_ELSEWHERE = {"postgres", "pgbouncer", "mysql"}
 """Of these, the engines whose port may be said by the environment or a file."""
+_SOCKET_FILES = {"mysql", "mongodb", "redis"}
+"""Engines whose socket is named by its file, and not by its folder."""
 _ONLY_DATABASE = {"pgbouncer": "pgbouncer"}
 """Engines with one database alone, whatever a URL names."""
 
@@ -348,6 +350,16 @@ def engine_of(url: str) -> str:
     return engine.name if engine else UNKNOWN_ENGINE
 
 
+def _named_by_socket(location: Location, database: str) -> str:
+    """A name for a server of this machine: a database's own says most, that of a numbered one nothing without the socket's file."""
+    files = [host for host, _ in location.servers] or [location.option("socket") or ""]
+    number = database or location.option("db") or ""
+    if number and not number.isdecimal():
+        return number
+    place = Path(files[0]).name or ("localhost" if number else location.engine)
+    return f"{number}@{place}" if number not in {"", "0"} else place
+
+
 def default_name(location: Location) -> TargetId:
     """A name for a target that was given without one: the file's name, or database@host, with a port that is not the usual one.
 
@@ -363,6 +375,8 @@ def default_name(location: Location) -> TargetId:
     database = _ODD_BYTE.sub(lambda found: quote(found[0], errors="surrogateescape"), location.database)
     if location.database == "0" and host:
         return TargetId(host)  # the first of numbered databases
+    if not host and location.engine in _SOCKET_FILES:
+        return TargetId(_named_by_socket(location, database))
     if not host:
         return TargetId(database or location.option("service") or location.engine)
     return TargetId(f"{database}@{host}" if database else host)

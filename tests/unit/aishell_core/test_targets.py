@@ -142,6 +142,26 @@ def test_names_are_made_from_the_place() -> None:
     assert default_name(Location("sqlite", path=Path("/srv/app.db"))) == "app.db"
 
 
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("redis:///0?host=/tmp/x/cache.sock", "cache.sock"),
+        ("redis:///3?host=/tmp/x/cache.sock", "3@cache.sock"),
+        ("redis+unix:///run/cache.sock?db=2", "2@cache.sock"),
+        ("redis:///0", "localhost"),
+        ("redis:///2", "2@localhost"),
+        ("redis://", "redis"),
+        ("mysql:///?socket=/run/shop.sock", "shop.sock"),
+        ("mysql:///shop?socket=/run/other.sock", "shop"),
+        ("mysql:///", "mysql"),
+        ("mongodb://%2Ftmp%2Fmongodb-27017.sock/", "mongodb-27017.sock"),
+        ("postgresql:///?host=/run/pg", "postgres"),
+    ],
+)
+def test_a_server_behind_a_socket_has_a_name_that_says_something(url: str, name: str) -> None:
+    assert default_name(parse_location(url)) == name
+
+
 def test_no_scheme_belongs_to_two_engines() -> None:
     schemes = [scheme for engine in ENGINES for scheme in engine.schemes]
     assert len(schemes) == len(set(schemes))
