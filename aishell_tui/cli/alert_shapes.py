@@ -227,7 +227,10 @@ class ChannelRow:
     queued: int = field(metadata=doc("messages on their way"))
     dead: int = field(metadata=doc("messages that were given up"))
     failing_since: str | None = field(metadata=doc("since when it fails, UTC; null while it works"))
-    last_answer: str = field(metadata=doc("what it said when it failed last; may be empty"))
+    last_answer: str = field(metadata=doc("what it said when it failed last, or why it cannot be used; may be empty"))
+    missing_since: str | None = field(
+        metadata=doc("since when the program that tells people does not have it, as for want of its secret, UTC")
+    )
     delivered_at: str | None = field(metadata=doc("when it last took a message, UTC"))
 
 

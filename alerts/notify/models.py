@@ -167,7 +167,10 @@ class Sender(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ChannelState:
-    """How a channel is doing. `failing_since` is None while its last try succeeded; `dead` counts messages that were given up."""
+    """How a channel is doing. `failing_since` is None while its last try succeeded; `dead` counts messages that were given up.
+
+    Since `missing_since` no program that tells people can use it; None where one can.
+    """
 
     channel: str
     queued: int = 0
@@ -176,6 +179,7 @@ class ChannelState:
     blocked_until: float | None = None
     last_answer: str = ""
     delivered_at: float | None = None
+    missing_since: float | None = None
 
 
 KEPT_SECONDS = 30 * DAY_SECONDS

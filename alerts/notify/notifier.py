@@ -279,7 +279,7 @@ class Notifier:
 
     def _follow_configuration(self, connection: sqlite3.Connection, now: float) -> None:
         if self._followed_at is None or abs(now - self._followed_at) >= _FOLLOW_SECONDS:
-            follow_configuration(connection, self._routes.channels, now)
+            follow_configuration(connection, self._routes.channels, self._routes.lacking, now)
             self._followed_at = now
 
     def _prune(self, connection: sqlite3.Connection, now: float) -> None:

@@ -205,6 +205,22 @@ def note_missing(connection: sqlite3.Connection, channel: str, since: float | No
     connection.execute(sql, (channel, since))
 
 
+def note_lacking(connection: sqlite3.Connection, channel: str, why: str, now: float) -> None:
+    """A channel cannot be used, for a reason that stands where its answers do."""
+    sql = (
+        "INSERT INTO notice_channel (channel, failing_since, answer) VALUES (?, ?, ?)"
+        " ON CONFLICT (channel) DO UPDATE SET failing_since = coalesce(failing_since, excluded.failing_since), answer = excluded.answer"
+    )
+    connection.execute(sql, (channel, now, why))
+
+
+def note_found(connection: sqlite3.Connection, channel: str, why: str) -> None:
+    """What a channel could not be used for is there again; one that took no messages before that still takes none."""
+    still = "CASE WHEN failures > 0 THEN failing_since END"
+    sql = f"UPDATE notice_channel SET failing_since = {still}, answer = '' WHERE channel = ? AND answer = ?"  # noqa: S608 - a constant
+    connection.execute(sql, (channel, why))
+
+
 def give_up_all(connection: sqlite3.Connection, channel: str, why: str, now: float) -> list[tuple[str, Tells]]:
     """Close all messages that wait for a channel and write `why` into the ledger; their ids and what they would have told."""
     sql = f"SELECT id, tells, body FROM notice_message WHERE channel = ? AND {_OPEN} ORDER BY made_at"  # noqa: S608 - a constant
@@ -239,10 +255,12 @@ def channel_states(connection: sqlite3.Connection, channels: Mapping[str, Channe
             f"SELECT channel, sum({_OPEN}), sum(state = 'dead') FROM notice_message GROUP BY channel ORDER BY channel"  # noqa: S608 - a constant
         ).fetchall()
     }
-    rows = connection.execute("SELECT channel, failing_since, blocked_until, answer, delivered_at FROM notice_channel").fetchall()
+    rows = connection.execute(
+        "SELECT channel, failing_since, blocked_until, answer, delivered_at, missing_since FROM notice_channel"
+    ).fetchall()
     known = {row[0]: row[1:] for row in rows}
     return tuple(
-        ChannelState(channel, queued, dead, *known.get(channel, (None, None, "", None))) for channel, (queued, dead) in counts.items()
+        ChannelState(channel, queued, dead, *known.get(channel, (None, None, "", None, None))) for channel, (queued, dead) in counts.items()
     )
 
 

@@ -18,12 +18,19 @@ GIVEN_UP_AFTER_SECONDS = 3600.0
 REMOVED = "given up: the channel is not in the configuration any more"
 
 
-def follow_configuration(connection: sqlite3.Connection, channels: Collection[str], now: float) -> None:
-    """Note which channels are configured (`channels` are this program's) and let go of those that are nowhere."""
+LACKING = "its secret cannot be had now"
+
+
+def follow_configuration(connection: sqlite3.Connection, channels: Collection[str], lacking: Collection[str], now: float) -> None:
+    """Note which channels are configured, this program's, and which of them lack a secret, and let go of those that are nowhere."""
+    for channel in lacking:
+        outbox.note_lacking(connection, channel, LACKING, now)
+    for channel in channels:
+        outbox.note_found(connection, channel, LACKING)
     known = dict(connection.execute("SELECT channel, missing_since FROM notice_channel").fetchall())
     for channel in (*known, *(each for each in outbox.waiting_channels(connection) if each not in known)):
         since = known.get(channel)
-        if channel in channels:
+        if channel in channels or channel in lacking:
             if since is not None:
                 outbox.note_missing(connection, channel, None)
         elif since is None or since > now:

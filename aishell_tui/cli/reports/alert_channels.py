@@ -30,6 +30,7 @@ def _row(state: ChannelState, configured: Collection[str], channel: Channel | No
         dead=state.dead,
         failing_since=None if state.failing_since is None else utc_text(state.failing_since),
         last_answer=state.last_answer,
+        missing_since=None if state.missing_since is None else utc_text(state.missing_since),
         delivered_at=None if state.delivered_at is None else utc_text(state.delivered_at),
     )
 
@@ -45,6 +46,8 @@ def _cells(row: ChannelRow) -> tuple[str, ...]:
     name = f"{row.name} (default)" if row.default else row.name
     if not row.configured:
         state = "not configured"
+    elif row.missing_since is not None:
+        state = f"cannot be used since {row.missing_since}"
     elif row.failing_since is not None:
         state = f"fails since {row.failing_since}"
     else:

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from alerts.judgement import Judgement
 from alerts.lifecycle import aged, step
 from alerts.models import Alert, AlertChange, ChangeKind, Level, Phase
+from alerts.notify import outbox
 from alerts.notify.models import Answer, Fault, Item, Message, MessageKind, Routes
+from alerts.notify.removed import LACKING
 from alerts.notify.text import moment
 from alerts.rule import Damping
 from tests.alert_values import TRAITS, breach, clear
@@ -333,3 +335,37 @@ def test_what_is_for_a_channel_whose_secret_cannot_be_had_waits_for_it() -> None
     office.notifier.configure(some_routes(a_channel("vault", HOOK), rules=[rule]))
     items = [item for message in office.pass_time(120, step=5) for item in message.items if dict(item.labels)["target"] == "orders"]
     assert {(item.starts_at, item.ends_at) for item in items} == {(begin, begin + 8), (begin + 17, None)}
+
+
+def test_a_channel_whose_secret_cannot_be_had_is_said_to_fail_until_it_can_and_loses_nothing() -> None:
+    rule = a_rule(channels=("vault",))
+    usable = some_routes(a_channel("vault", HOOK), rules=[rule])
+    office = PostOffice(usable)
+    assert len(office.happen(office.fired(an_alert()))) == 1
+    office.recipient.answers["vault"] = lambda _message: DOWN
+    office.happen(office.fired(an_alert(target="waits")))
+    del office.recipient.answers["vault"]
+
+    def state() -> tuple[bool, str]:
+        (found,) = outbox.channel_states(office.connection, usable.channels)
+        assert found.missing_since is None
+        return found.failing_since is not None, found.last_answer
+
+    office.notifier.configure(Routes({}, rules={rule.name: rule}, lacking={"vault": Level.WARNING}))
+    assert office.pass_time(2 * 3600, step=60) == []
+    assert state() == (True, LACKING)
+    office.notifier.configure(usable)
+    assert [dict(message.group_labels)["target"] for message in office.pass_time(60, step=1)] == ["waits"]
+    assert state() == (False, "")
+
+
+def test_a_channel_that_the_program_does_not_have_is_said_to_be_missing() -> None:
+    usable = some_routes(a_channel("vault", HOOK), rules=[a_rule()])
+    office = PostOffice(usable)
+    office.happen(office.fired(an_alert()))
+    office.notifier.configure(Routes({}, rules=usable.rules))
+    office.pass_time(30)
+    assert outbox.channel_states(office.connection, usable.channels)[0].missing_since is not None
+    office.notifier.configure(usable)
+    office.pass_time(30)
+    assert outbox.channel_states(office.connection, usable.channels)[0].missing_since is None
