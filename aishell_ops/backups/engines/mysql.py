@@ -25,8 +25,9 @@ from aishell_ops.backups.engines.mysql_contents import Contents, contents_of
 from aishell_ops.backups.engines.mysql_proofs import proofs_of
 from aishell_ops.backups.engines.mysql_save_plan import METHOD, plan_save
 from aishell_ops.backups.engines.mysql_scratch import find_program, scratch_server
-from aishell_ops.backups.engines.mysql_script import Kept, ScriptSink
+from aishell_ops.backups.engines.mysql_script import Kept, ScriptSink, Staged
 from aishell_ops.backups.engines.mysql_tools import Client, Role, find_client
+from aishell_ops.backups.engines.mysql_views import by_definer
 from aishell_ops.backups.engines.refusals import Refusals
 from aishell_ops.backups.errors import BackupError, BusyError
 from aishell_ops.backups.models import Manifest, ObjectProof, Part, Position, ProofLevel
@@ -224,6 +225,7 @@ class _Loading:
         self._plan = plan
         self._events = Kept(_KEPT_BYTES)
         self._refusals = Refusals(dump.SCRIPT, dump.ERROR_LINE)
+        self._definers: set[bytes] = set()
         self._tools = publishing.Tools(self._definitions, self._run)
 
     async def tidy(self) -> None:
@@ -241,7 +243,8 @@ class _Loading:
         program = dump.load_program(self._client, self._access, self._plan.staging, go_on=self._plan.request.go_on)
         sandbox = self._client.knows("--sandbox")
         taking = ProgramSink(program, heard=self._refusals.hear)
-        return ScriptSink(taking, sandbox=sandbox, tables=self._plan.request.tables, database=self._plan.database)
+        staged = Staged(self._manifest.source.database, self._plan.staging, self._definers)
+        return ScriptSink(taking, sandbox=sandbox, tables=self._plan.request.tables, database=self._plan.database, staged=staged)
 
     @property
     def refused(self) -> tuple[Difference, ...]:
@@ -284,7 +287,8 @@ class _Loading:
         if triggers or (not tables and contents.routines):
             scripts.append(await self._dumped(dump.code_arguments(self._dump, whole=not tables), contents.database, tables))
         if not tables and contents.views:
-            scripts.append(await self._dumped(dump.views_arguments(self._dump), contents.database, contents.views))
+            views = await self._dumped(dump.views_arguments(self._dump), contents.database, contents.views)
+            scripts.append(by_definer(views, self._definers) if contents.database == self._plan.staging else views)
         if not tables and contents.events:
             scripts.append(await self._dumped(dump.events_arguments(self._dump), contents.database, ()))
         return tuple(scripts)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from aishell_core.engines.mysql_errors import quoted
+from aishell_ops.backups.engines.mysql_views import ViewsByInvoker
 from aishell_ops.backups.errors import BackupError
 from aishell_ops.backups.streams.contract import PlainSink, Stop, Writer
 
@@ -100,11 +102,23 @@ class _WithoutSandbox:
                 self._writer.write(head)
 
 
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """That views go from the database that was `saved` into a staging one; `definers` gathers those that are changed for that."""
+
+    saved: str
+    staging: str
+    definers: set[bytes]
+
+
 class ScriptSink:
     """A client program that takes a dump: all of it or some tables of it, with its first line unless the client does not know that."""
 
-    def __init__(self, sink: PlainSink, *, sandbox: bool, tables: Sequence[str] = (), database: str = "") -> None:
+    def __init__(
+        self, sink: PlainSink, *, sandbox: bool, tables: Sequence[str] = (), database: str = "", staged: Staged | None = None
+    ) -> None:
         self._sink = sink
+        self._staged = staged
         self._sandbox = sandbox
         self._tables = tables
         self._database = database
@@ -114,7 +128,10 @@ class ScriptSink:
         """Begin to take the dump; the block's end raises BackupError when the program failed."""
         with self._sink.opened(stop) as writer:
             inner: Writer = writer
-            ends: list[TablesOnly | _WithoutSandbox] = []
+            ends: list[TablesOnly | ViewsByInvoker | _WithoutSandbox] = []
+            if self._staged is not None:
+                ends.append(views := ViewsByInvoker(inner, self._staged.saved, self._staged.staging, self._staged.definers))
+                inner = views
             if self._tables:
                 ends.append(only := TablesOnly(inner, self._tables, self._database))
                 inner = only
