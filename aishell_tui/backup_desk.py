@@ -21,7 +21,7 @@ from aishell_core.targets import Target
 from aishell_core.values import TargetId
 from aishell_ops.backups import attempts
 from aishell_ops.backups.attempts import What
-from aishell_ops.backups.catalogue import begin_anew, expect_present, refresh
+from aishell_ops.backups.catalogue import expect_present, known_but_gone, refresh
 from aishell_ops.backups.copies import annotations_of
 from aishell_ops.backups.drill import Drill, drill
 from aishell_ops.backups.engines.contract import LoadPlan, LoadRequest, SavePlan, SaveRequest
@@ -61,6 +61,7 @@ class BackupDesk:
         self.settings = settings
         self.clock = clock
         self._opens = opens
+        self._anew: set[str] = set()
         self._chronicle = Chronicle(authority.state_folder, clock)
 
     @contextmanager
@@ -273,9 +274,16 @@ class BackupDesk:
         return await perform(self.authority.log, attempt, act, clock=self.clock)
 
     def begin_anew(self, address: StorageAddress) -> int:
-        """Have a folder that is gone or empty be a new storage; how many backups were known in it. Raises RefusedError. Blocking."""
-        effect = "backups that were known there are forgotten"
-        return self.administer(f"begin the storage {address} anew", lambda: begin_anew(self.authority.state_folder, str(address)), effect)
+        """Let a folder that is gone or empty be a new storage; how many backups were known in it. Raises RefusedError. Blocking.
+
+        They are forgotten when something is written there, and not before: what comes next may fail.
+        """
+
+        def allow() -> int:
+            self._anew.add(str(address))
+            return known_but_gone(self.authority.state_folder, str(address))
+
+        return self.administer(f"begin the storage {address} anew", allow, "backups that were known there are forgotten")
 
     def administer(
         self, subject: str, work: Callable[[], T], effect: str = "backups are made, and old ones removed, without a person"
@@ -345,7 +353,8 @@ class BackupDesk:
         Raises StorageError where the storage is gone: what were written then would lie on another disk. `command` is the one that
         can begin it anew.
         """
-        await asyncio.to_thread(expect_present, self.authority.state_folder, str(address), command)
+        if str(address) not in self._anew:
+            await asyncio.to_thread(expect_present, self.authority.state_folder, str(address), command)
         try:
             yield
         finally:

@@ -128,17 +128,15 @@ def expect_present(state_folder: Path, address: str, command: str = "create") ->
     That they are gone is not concluded from it, nor is anything written there, which would lie on the disk below. `command` is the one
     whose --new-storage begins it anew.
     """
-    if not is_vacant(address) or not (known := len(kept_entries(state_folder, address).known)):
+    if not (known := known_but_gone(state_folder, address)):
         return
     what = f"the folder {address} is gone or empty, and {format_counted(known, 'backup')} were known in it"
     raise StorageError(StorageFault.MISSING, what, f"mount or move it back; aishell backup {command} --new-storage begins it anew instead")
 
 
-def begin_anew(state_folder: Path, address: str) -> int:
-    """Forget what was known in a folder that is gone or empty, as in a new storage; how many backups. Raises StateError."""
-    known = tuple(kept_entries(state_folder, address).known) if is_vacant(address) else ()
-    keep_entries(state_folder, Entries(address, gone=list(known)))
-    return len(known)
+def known_but_gone(state_folder: Path, address: str) -> int:
+    """How many backups were known in a folder that is gone or empty; 0 for any other storage."""
+    return len(kept_entries(state_folder, address).known) if is_vacant(address) else 0
 
 
 def kept_backups(connection: sqlite3.Connection, addresses: Iterable[str], now: float) -> tuple[tuple[str, Backup], ...]:

@@ -143,7 +143,8 @@ def begin_anew(desk: BackupDesk, addresses: Iterable[StorageAddress]) -> None:
     for address in addresses:
         if is_vacant(str(address)):
             known = desk.begin_anew(address)
-            note(printable(f"{address} is a new storage: what was known there is forgotten, {format_counted(known, 'backup')}"))
+            lost = f"once it is written to, what was known there is forgotten, {format_counted(known, 'backup')}"
+            note(printable(f"{address} is a new storage: {lost}"))
 
 
 def shelf_of(desk: BackupDesk, words: list[str] | None) -> Shelf:

@@ -452,6 +452,19 @@ def test_what_is_imported_into_a_folder_that_is_gone_needs_the_same_act(shop: Sh
     assert len(shop.ids()) == 1
 
 
+def test_a_storage_is_not_begun_anew_by_what_writes_nothing_there(shop: Shop, tmp_path: Path) -> None:
+    shop.create()
+    shop.backups.rename(shop.backups.with_name("away"))
+    assert shop.backup("import", str(tmp_path / "mistyped.tar"), "--new-storage").code == 64
+    shop.path.rename(tmp_path / "gone.db")
+    assert shop.backup("create", "shop", "--new-storage").code == 69
+    (tmp_path / "gone.db").rename(shop.path)
+    refused = shop.backup("create", "shop")
+    assert (refused.code, "1 backup were known in it" in refused.err, shop.backups.exists()) == (74, True, False), refused.err
+    assert shop.backup("create", "shop", "--new-storage").code == 0
+    assert (len(shop.ids("verified")), shop.backup("create", "shop").code) == (1, 0)
+
+
 def test_a_database_that_cannot_be_read_is_no_backup_by_its_code_and_no_next_try_is_promised(shop: Shop) -> None:
     config = shop.home / "config.yaml"
     config.write_text(config.read_text().replace("targets: [", "targets: [{name: far, url: 'postgresql://keeper@127.0.0.1:1/far'}, "))
