@@ -150,7 +150,9 @@ KEYS: tuple[Key, ...] = (
         ("health",),
         10,
     ),
-    Key("pools", ("o",), "pools", "pools", "Show the pools of a connection pooler, and which clients wait.", ("health",), 11),
+    Key(
+        "pools", ("o",), "pools", "pools", "Show the pools of a connection pooler, and which clients wait.", ("health",), 11, Ability.POOLS
+    ),
     Key(
         "relations.mode",
         ("t",),
@@ -201,7 +203,7 @@ KEYS: tuple[Key, ...] = (
         "Show the plan of the session's statement.",
         ("sessions", "session"),
         7,
-        Ability.EXPLAIN,
+        Ability.SESSIONS | Ability.EXPLAIN,
     ),
     Key(
         "sessions.cancel",

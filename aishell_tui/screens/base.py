@@ -23,7 +23,7 @@ from aishell_tui.screens.bindings import footer_hints
 from aishell_tui.screens.kept import KeptHistory
 from aishell_tui.screens.output import OutputScreen
 from aishell_tui.screens.title import title_state
-from aishell_tui.text import moment_text
+from aishell_tui.text import moment_text, next_target
 from collectors.contract import NOTHING, Demand
 from widgets.filter_line import FilterLine
 from widgets.key_bar import KeyBar
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 SMALLEST = (60, 16)
 TABS = tuple(Tab(digit, title) for digit, _, title in SCREENS)
 _SAID_SECONDS = 8.0
+_NEXT = frozenset({"next_target(1)", "next_target(-1)"})
+"""What leads nowhere where there is one target alone."""
 
 
 class Dashboard(Protocol):
@@ -132,8 +134,12 @@ class DashboardScreen(OutputScreen):
 
     def withheld_actions(self) -> frozenset[str]:
         """The actions of this screen's keys that are not offered now, and so are neither in the footer nor in the help."""
-        view = self.viewed(self.dashboard.frame, self.dashboard.look) if self.OF_ONE_TARGET else None
-        return frozenset() if view is None else untold_actions(self.SCREEN, view.abilities)
+        frame = self.dashboard.frame
+        view = self.viewed(frame, self.dashboard.look) if self.OF_ONE_TARGET else None
+        if view is None:
+            return frozenset()
+        is_alone = next_target(frame, view.name, 1) == view.name
+        return untold_actions(self.SCREEN, view.abilities) | (_NEXT if is_alone else frozenset())
 
     def show_offers(self) -> None:
         """Let the footer name what is offered here and nothing else."""

@@ -10,7 +10,7 @@ from aishell_tui.screens.bindings import footer_hints
 from aishell_tui.screens.replication_rows import known_columns, role_word
 from widgets.key_bar import fitting_hints
 
-ALL = Ability.LOCKS | Ability.WAITS | Ability.EXPLAIN
+ALL = Ability.SESSIONS | Ability.LOCKS | Ability.WAITS | Ability.EXPLAIN | Ability.POOLS
 
 
 @pytest.mark.parametrize(
@@ -19,8 +19,9 @@ ALL = Ability.LOCKS | Ability.WAITS | Ability.EXPLAIN
         ("sessions", Ability.LOCKS, "tree"),
         ("sessions", Ability.WAITS, "app.waits"),
         ("health", Ability.WAITS, "app.waits"),
-        ("sessions", Ability.EXPLAIN, "explain"),
-        ("session", Ability.EXPLAIN, "explain"),
+        ("health", Ability.POOLS, "pools"),
+        ("sessions", Ability.SESSIONS | Ability.EXPLAIN, "explain"),
+        ("session", Ability.SESSIONS | Ability.EXPLAIN, "explain"),
         ("queries", Ability.EXPLAIN, "explain"),
     ],
 )
@@ -29,6 +30,10 @@ def test_a_key_is_named_where_the_engine_has_something_to_tell(screen: str, abil
     assert action in untold_actions(screen, ALL & ~ability)
     assert action not in untold_actions(screen, ability)
     assert untold_actions(screen, ALL) == frozenset()
+
+
+def test_a_server_that_tells_no_sessions_offers_no_plan_of_their_statements() -> None:
+    assert "explain" in untold_actions("sessions", Ability.RELATIONS | Ability.EXPLAIN | Ability.RUN)
 
 
 def test_what_acts_on_sessions_is_named_on_the_smallest_comfortable_screen_and_the_rest_where_it_is_not() -> None:
