@@ -39,7 +39,7 @@ class NotationError(Exception):
 
 
 _AMOUNT = r"\d+(?:\.\d+)?(?:e[+-]?\d+)?(?:[a-wyzA-Z]+|%)?"
-_ITEM = re.compile(rf"(?P<begin>-?{_AMOUNT})(?:(?P<sign>[+-])(?P<step>{_AMOUNT}))?(?:x(?P<count>\d{{1,9}}))?")
+_ITEM = re.compile(rf"(?P<begin>[+-]?{_AMOUNT})(?:(?P<sign>[+-])(?P<step>{_AMOUNT}))?(?:x(?P<count>\d{{1,9}}))?")
 _MISSING = re.compile(r"_(?:x(?P<count>\d{1,9}))?")
 _NUMBER = re.compile(r"(?P<number>-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)(?P<unit>[a-zA-Z]+|%)?")
 _HINT = "write a value (0.5, 95%, 20s), a run such as 0+10x20 or 1x4, _ or _x3 for none, or stale"
@@ -67,7 +67,7 @@ def _run(word: str, span: Span, unit: Unit, room: int) -> list[Value]:
     item = _ITEM.fullmatch(word)
     if item is None:
         raise NotationError(span, f"{word!r} is no value and no run of values", _HINT)
-    begin = _amount(item["begin"], unit, span)
+    begin = _amount(item["begin"].removeprefix("+"), unit, span)
     step = _amount(item["step"], unit, span) if item["step"] else 0.0
     step = -step if item["sign"] == "-" else step
     count = _within(1 + int(item["count"] or 0), room, span)

@@ -65,6 +65,7 @@ def one(checks: str, values: str = "50%x5 90%x9 99%x9 78%x9 70%x9") -> str:
         ("2m", Unit.SECONDS, (120,)),
         ("1KiB-512x1 -1KiB", Unit.BYTES, (1024, 512, -1024)),
         ("1e3 1.5e-1", Unit.COUNT, (1000, 0.15)),
+        ("+5x1 +1-2x1", Unit.COUNT, (5, 5, 1, -1)),
     ],
 )
 def test_series_are_read(text: str, unit: Unit, values: tuple[float | Gap, ...]) -> None:
