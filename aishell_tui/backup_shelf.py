@@ -198,13 +198,14 @@ def look_at_shelf(desk: BackupDesk, addresses: Iterable[StorageAddress], *, in_s
 
 def _lacking(desk: BackupDesk, seen: Sequence[_Seen]) -> dict[str, tuple[LackingCopy, ...]]:
     """The copies that are not there or cannot be believed; the state is asked only where one is not found that was wanted."""
-    looked = {str(each.address) for each in seen if not each.faults}
+    asked = {str(each.address) for each in seen}
+    unseen = {str(each.address) for each in seen if each.faults}
     damaged = {(spot.id, str(each.address)): error for each in seen for spot, error in each.damaged}
     there: dict[str, set[str]] = {}
     wanted: dict[str, tuple[str, ...]] = {}
     for one in (one for each in seen for one in each.backups):
         there.setdefault(one.backup.id, set()).add(str(one.address))
-        wanted[one.backup.id] = tuple(each for each in wanted_in(one.backup.manifest) if each in looked)
+        wanted[one.backup.id] = tuple(each for each in wanted_in(one.backup.manifest) if each in asked)
     found: dict[str, tuple[LackingCopy, ...]] = {}
     for (id_, address), error in damaged.items():
         if id_ in there:
@@ -216,7 +217,7 @@ def _lacking(desk: BackupDesk, seen: Sequence[_Seen]) -> dict[str, tuple[Lacking
     for attempt in settled(known, lives, desk.clock.now()):
         tried.setdefault(attempt.backup, []).append(attempt)
     for name, mine in tried.items():
-        found[name] = (*found.get(name, ()), *missing_copies(wanted[name], there[name], mine))
+        found[name] = (*found.get(name, ()), *missing_copies(wanted[name], there[name], mine, unseen))
     return {name: lacking for name, lacking in found.items() if lacking}
 
 

@@ -179,6 +179,8 @@ def info(
     now = time.time()
     stopped = next((str(drop) for drop in shelf.drops if drop.after.id == backup.id), "")
     say(to_json(info_report(backup, now, copies, stopped)) if json else info_text(backup, now, copies, stopped))
+    for fault in shelf.faults:
+        note(f"aishell: {printable(f'not looked into: {fault.message}')}")
     return 0 if whole else _DAMAGED
 
 

@@ -275,6 +275,17 @@ def test_a_storage_that_nobody_could_look_into_is_not_said_to_lack_a_copy(pair: 
     assert _copies(pair, _latest(pair)) == [("near", "verified", "")]
 
 
+def test_a_copy_that_failed_is_told_while_its_storage_is_away_too(lacking: World) -> None:
+    id_ = lacking.create()[1]["backup"]["id"]
+    far = Path(lacking.far().address)
+    if far.exists():
+        far.rename(far.with_name("away"))
+    far.write_text("no folder")
+    assert _copies(lacking, id_) == [("near", "verified", ""), ("s3", "missing", "there is no room left")]
+    told = lacking.run("info", id_)
+    assert (told.code, "there is no room left" in told.out, "not looked into" in told.err) == (0, True, True), told
+
+
 class Full(FolderStorage):
     """A folder on a disk that is full."""
 

@@ -42,6 +42,15 @@ def test_a_copy_is_missing_that_never_came_about(there: tuple[str, ...], tried: 
     assert [one.reason for one in missing_copies((FAR,), there, tried)] == reasons
 
 
+@pytest.mark.parametrize(
+    ("tried", "reasons"),
+    [((SAVE, FAILED), ["the disk is full"]), ((SAVE,), []), ((SAVE, FAILED, DONE), [])],
+    ids=["failed", "unknown", "made"],
+)
+def test_of_a_storage_that_nobody_saw_is_told_what_failed_here(tried: tuple[Attempt, ...], reasons: list[str]) -> None:
+    assert [one.reason for one in missing_copies((FAR,), (), tried, unseen={FAR})] == reasons
+
+
 def test_each_storage_counts_for_itself() -> None:
     assert missing_copies((FAR, FARTHER), (), (SAVE, DONE)) == (LackingCopy(FARTHER, Lack.MISSING, "the program ended before it was made"),)
 
