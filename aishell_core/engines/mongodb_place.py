@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import quote
 
+from aishell_core.engines.closed_keys import refuse_closed_key
 from aishell_core.engines.mongodb_errors import MongoError, Whereabouts
 from aishell_core.targets import Secret, Target, TlsPolicy
 from aishell_core.values import FailureCode
@@ -115,6 +116,8 @@ def _options(written: Mapping[str, str]) -> dict[str, str | bool]:
             options[name] = value
     for name in ("tlsCAFile", "tlsCertificateKeyFile", "tlsCRLFile"):
         _check_file(name, options)
+    if "tlsCertificateKeyFilePassword" not in options:
+        refuse_closed_key(str(options.get("tlsCertificateKeyFile", "")))
     return options
 
 

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 
+from aishell_core.engines.closed_keys import refuse_closed_key
 from aishell_core.engines.mysql_errors import MysqlError
 from aishell_core.engines.mysql_files import Options, login_file, option_files, read_login_paths, read_options
 from aishell_core.targets import Location, Secret, Target, TlsPolicy
@@ -268,6 +269,8 @@ def _tls(policy: TlsPolicy, written: Mapping[str, str], filed: Mapping[str, str]
         # Anybody may have a certificate of an issuer that the machine trusts.
         message = "ssl-mode verify_ca needs the certificate of the issuer"
         raise MysqlError(FailureCode.MISSING, message, "give its file by ?ssl-ca=FILE, or use verify_identity")
+    if mode is not SslMode.DISABLED:
+        refuse_closed_key(files["ssl-key"] or files["ssl-cert"])
     return Tls(mode, files["ssl-ca"], files["ssl-cert"], files["ssl-key"])
 
 

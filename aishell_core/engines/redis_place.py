@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
+from aishell_core.engines.closed_keys import refuse_closed_key
 from aishell_core.errors import TargetError
 from aishell_core.targets import Location, Secret, Target, TlsPolicy
 from aishell_core.url_places import HostPort
@@ -154,6 +155,7 @@ def _encryption(target: Target) -> Encryption | None:
     for name, path in files.items():
         if path and not Path(path).is_file():
             raise TargetError(FailureCode.MISSING, f"there is no file {path} with the {name} for TLS", "mend its path in the URL")
+    refuse_closed_key(files["key"] or files["certificate"])
     said, name = location.option("ssl_cert_reqs") or "", (location.option("ssl_check_hostname") or "").lower()
     is_asked = said not in {"", "none"} or bool(files["authority"]) or (bool(name) and name not in _NO)
     checks = policy in _CHECKED or (said != "none" and (policy is not TlsPolicy.REQUIRE or is_asked))
