@@ -15,8 +15,10 @@ import psutil
 import pytest
 
 from aishell_core.clock import SystemClock
+from aishell_ops.backups.drill import drill
 from aishell_ops.backups.engines.mysql import MysqlBackups
-from aishell_ops.backups.models import ProofLevel
+from aishell_ops.backups.layout import Line, Spot
+from aishell_ops.backups.models import BackupState, ProofLevel
 from aishell_ops.backups.repository import Repository
 from aishell_ops.backups.storage.folder import FolderStorage
 from aishell_ops.backups.take import Order, take
@@ -61,6 +63,22 @@ def _is_over(process: psutil.Process) -> bool:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
+
+
+@pytest.mark.parametrize("is_there", [True, False], ids=["beside the database", "where it is gone"])
+async def test_without_a_program_of_that_server_its_own_takes_the_test_in_a_database_beside(tmp_path: Path, *, is_there: bool) -> None:
+    """No program of MySQL is in PATH here: the database that was saved is neither in the way nor touched."""
+    storage, engine = FolderStorage(tmp_path / "backups"), MysqlBackups(ENVIRON)
+    with mysql("mysql-8.0") as server:
+        server.execute("CREATE DATABASE shop", "CREATE TABLE shop.orders (id int PRIMARY KEY)", "INSERT INTO shop.orders VALUES (1)")
+        target, repository = server.target("my", database="shop"), Repository(storage, time.time)
+        backup = await take(engine, repository, Order(target, proof=ProofLevel.FULL), SystemClock())
+        server.execute("INSERT INTO shop.orders VALUES (2)" if is_there else "DROP DATABASE shop")
+        before = server.execute("SHOW DATABASES")
+        tested = await drill(engine, repository, Spot(Line("my", "shop"), backup.id), target, SystemClock())
+        assert (tested.comparison.counted, tested.backup.state) == (1, BackupState.TESTED)
+        assert server.execute("SHOW DATABASES") == before
+        assert not is_there or server.execute("SELECT COUNT(*) FROM shop.orders") == [(2,)]
 
 
 async def test_nothing_is_left_of_it_when_aishell_is_killed(server: MysqlServer, tmp_path: Path) -> None:

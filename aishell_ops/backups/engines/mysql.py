@@ -13,7 +13,7 @@ from pathlib import Path
 from aishell_core.engines.mysql_errors import MysqlError, quoted, quoted_account
 from aishell_core.engines.mysql_held import ClientAccess, HeldConnection, database_of, held_connection, in_database
 from aishell_core.errors import UsageError
-from aishell_core.targets import Target
+from aishell_core.targets import Location, Target
 from aishell_ops.backups.comparison import Difference
 from aishell_ops.backups.engines import mysql_dump as dump
 from aishell_ops.backups.engines import mysql_load_plan as plans
@@ -46,6 +46,7 @@ class MysqlBackups:
     def __init__(self, environ: Mapping[str, str] | None = None, folders: Iterable[Path] = ()) -> None:
         self._environ = os.environ if environ is None else environ
         self._folders = tuple(folders)
+        self._scratches: set[Location] = set()
 
     async def plan_save(self, target: Target, request: SaveRequest) -> SavePlan:
         """What would be saved; raises UsageError for what cannot be, ToolError for a program that is missing, MysqlError."""
@@ -97,6 +98,8 @@ class MysqlBackups:
         """What a restore would do; raises UsageError, ToolError and MysqlError."""
         if manifest.method == physical.METHOD:
             return await asyncio.to_thread(physical.plan_load, manifest, request, self._environ, self._folders)
+        if target.location in self._scratches and not request.database:
+            request = replace(request, database=target.location.database)
         async with held_connection(target, self._environ) as connection:
             client = await self._client(Role.CLIENT, connection)
             return await plans.plan_load(connection, manifest, request, METHOD, client.tool())
@@ -139,9 +142,12 @@ class MysqlBackups:
                 yield place
             return
         name = f"aishell_test_{publishing.token()}"
+        place = in_database(target, name)
+        self._scratches.add(place.location)
         try:
-            yield in_database(target, name)
+            yield place
         finally:
+            self._scratches.discard(place.location)
             async with held_connection(target, self._environ) as connection:
                 await publishing.drop(connection, name)
 
