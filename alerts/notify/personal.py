@@ -82,7 +82,8 @@ _MASKS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
     (("-",), re.compile(r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])"), "[number]"),
 )
 """What is looked for, behind texts of which one has to be there: to look for those is quick, and most texts have none."""
-_CARD = re.compile(r"(?<![\d.])\d(?:[ -]?\d){12,18}(?![\d.])")
+_CARD = re.compile(r"(?P<backup>(?<![\w.-])20\d{6}-[0-2]\d[0-5]\d[0-6]\d-[0-9a-z]{4}(?![\w-]))|(?<![\d.])\d(?:[ -]?\d){12,18}(?![\d.])")
+"""The number of a card, or else the id of a backup, which is a moment and four random letters or digits."""
 
 
 @lru_cache(maxsize=4096)
@@ -105,7 +106,7 @@ def masked(text: str, *, keeps_literals: bool = False) -> str:
     for needles, pattern, mask in _MASKS:
         if any(needle in lowered for needle in needles):
             text = pattern.sub(mask, text)
-    text = _CARD.sub(lambda match: "[card]" if _is_card(match[0]) else match[0], text)
+    text = _CARD.sub(lambda match: "[card]" if match["backup"] is None and _is_card(match[0]) else match[0], text)
     return text if keeps_literals else without_literals(text)
 
 

@@ -129,6 +129,8 @@ def test_values_are_written_in_their_unit(parts: dict[str, Any], text: str) -> N
         ("ask ada.b+c@mail.example.org now", "ask [e-mail] now"),
         (f"card {NUMBER} declined", "card [card] declined"),
         ("order 4012888888881882 failed", "order 4012888888881882 failed"),
+        ("made 20261122-190102-8r8f: more", "made 20261122-190102-8r8f: more"),
+        ("aishell backup info 20261122-190303-ma8a", "aishell backup info 20261122-190303-ma8a"),
         ("call +49 30 901820-11", "call [phone]"),
         ("IBAN DE89 3704 0044 0532 0130 00 wrong", "IBAN [iban] wrong"),
         ("postgresql://app:s3cret@db/x", "postgresql://***@db/x"),
