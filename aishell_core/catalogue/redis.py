@@ -96,7 +96,7 @@ REDIS_LINK_DOWN = gauge(
     1.0,
     sustained_seconds=5,
 )
-REDIS_REPLICAS = gauge("redis.replicas", Unit.COUNT, REDIS, "Replicas that follow this server.")
+REDIS_REPLICAS = gauge("redis.replicas", Unit.COUNT, REDIS, "Replicas that follow this server; not who only takes a copy.")
 REDIS_REPLICATED = rate("redis.replication.rate", Unit.BYTES_PER_SECOND, REDIS, "Bytes of writes for replicas that the server produced.")
 REDIS_FULL_SYNCS = rate("redis.replication.full.rate", Unit.PER_SECOND, REDIS, "Full copies that replicas asked for.")
 REDIS_BACKLOG = gauge("redis.replication.backlog", Unit.BYTES, REDIS, "Writes that are kept for replicas that come back.")

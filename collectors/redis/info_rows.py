@@ -31,7 +31,6 @@ _PLAIN: tuple[tuple[Metric, str], ...] = (
     (catalogue.REDIS_RECEIVED, "total_net_input_bytes"),
     (catalogue.REDIS_SENT, "total_net_output_bytes"),
     (catalogue.REDIS_RDB_CHANGES, "rdb_changes_since_last_save"),
-    (catalogue.REDIS_REPLICAS, "connected_slaves"),
     (catalogue.REDIS_FULL_SYNCS, "sync_full"),
     (catalogue.REDIS_SLOW_RATE, "slowlog_commands_count"),
     (catalogue.REDIS_CERTIFICATE, "tls_server_cert_expires_in_seconds"),
@@ -96,6 +95,7 @@ def _persistence(info: Fields) -> Iterator[tuple[Metric, float | None]]:
 
 
 def _replication(info: Fields) -> Iterator[tuple[Metric, float | None]]:
+    yield catalogue.REDIS_REPLICAS, _replicas(info)
     if info.get("repl_backlog_active") == "1":
         yield catalogue.REDIS_BACKLOG, _known(info, "repl_backlog_histlen")
         if info.get("role") == "master":
@@ -105,6 +105,14 @@ def _replication(info: Fields) -> Iterator[tuple[Metric, float | None]]:
         since = _known(info, "master_link_down_since_seconds")
         # A replica that never had a link tells -1.
         yield catalogue.REDIS_LINK_DOWN, (since if since is not None else _known(info, "uptime_in_seconds")) if down else 0.0
+
+
+def _replicas(info: Fields) -> float | None:
+    """Those that would serve: who takes a copy by replication, as a backup does, names no port at which it listens."""
+    connected = _known(info, "connected_slaves")
+    if connected is None:
+        return None
+    return connected - sum(place.isdecimal() and pairs_in(text).get("port") == "0" for place, text in named(info, "slave"))
 
 
 def rdb_age_samples(info: Fields, save: str | None, now: float) -> tuple[Sample, ...]:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aishell_core import catalogue
 from aishell_core.engines.histogram import quantile
 from aishell_core.engines.redis_text import clients_of, info_of
 from aishell_tui.text import engine_text
@@ -172,6 +173,17 @@ def test_a_primary_tells_how_far_its_replicas_are_behind() -> None:
     assert (two.name, two.lag_bytes, two.lag_seconds) == ("[::1]:2", 600, 3)
     assert (three.state, three.lag_bytes, three.lag_seconds, three.active) == ("wait_bgsave", None, None, False)
     assert {each.labels for each in replication_samples(_PRIMARY)} == {(("peer", "1.1.1.1:1"),), (("peer", "[::1]:2"),)}
+
+
+def test_who_names_no_port_at_which_it_listens_is_no_replica() -> None:
+    def counted(text: str) -> list[float]:
+        return [sample.value for sample in info_samples(info_of(text)) if sample.metric is catalogue.REDIS_REPLICAS]
+
+    assert counted("role:master\nconnected_slaves:2\nslave0:ip=1.1.1.1,port=1,state=online\nslave1:ip=::1,port=0,state=wait_bgsave\n") == [
+        1
+    ]
+    assert counted("role:master\nconnected_slaves:2\n") == [2]
+    assert counted("role:master\n") == []
 
 
 def test_a_replica_tells_its_own_lag_and_never_a_wrong_zero() -> None:
