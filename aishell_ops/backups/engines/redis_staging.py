@@ -39,6 +39,9 @@ _BATCH_KEYS = 512
 _LOOK_SECONDS = 0.1
 _POSTPONED_SECONDS = 5.0
 """The server keeps what belongs into its AOF back for two seconds at most; the buffer of a busy one is never seen empty."""
+_STILL_SECONDS = 2.0
+"""How long a server that was asked for a snapshot does nothing before it is asked again."""
+_MOST_TRIES = 5
 _FUNCTION = 245
 _FOOTER_BYTES = 10
 
@@ -208,18 +211,28 @@ class Staging:
         saves = self.wire.try_ask("CONFIG", "GET", "save")
         if not isinstance(saves, Refused) and saves[1:2] in ([b""], []):
             return
-        before = self._saved()
+        before, is_asked, tries, still_since = self._saved(), self._ask_to_save(), 1, time.monotonic()
+        while True:
+            info, now = info_of(self.wire.ask("INFO", "persistence")), time.monotonic()
+            if info.get("rdb_bgsave_in_progress") != "0" or info.get("aof_rewrite_in_progress") != "0":
+                still_since = now
+            elif info.get("rdb_last_bgsave_status") != "ok":
+                raise _unsaved("its log says why")
+            elif info.get("rdb_changes_since_last_save") == "0" or (is_asked and self._saved() != before):
+                return
+            elif not is_asked or now - still_since > _STILL_SECONDS:
+                # One that was under way has begun before this; and of two in one second the time does not tell which was the later.
+                if tries >= _MOST_TRIES:
+                    raise _unsaved(f"it began no snapshot though it was asked {tries} times")
+                before, is_asked, tries, still_since = self._saved(), self._ask_to_save(), tries + 1, now
+            time.sleep(_LOOK_SECONDS)
+
+    def _ask_to_save(self) -> bool:
+        """Have it make a snapshot; False while one is under way, which may be without what was just restored."""
         answer = self.wire.try_ask("BGSAVE", "SCHEDULE")
         if isinstance(answer, Refused) and "in progress" not in answer.said:
             raise _unsaved(answer.said)
-        while True:
-            info = info_of(self.wire.ask("INFO", "persistence"))
-            if info.get("rdb_bgsave_in_progress") == "0" and info.get("aof_rewrite_in_progress") == "0":
-                if info.get("rdb_last_bgsave_status") != "ok":
-                    raise _unsaved("its log says why")
-                if self._saved() != before or info.get("rdb_changes_since_last_save") == "0":
-                    return
-            time.sleep(_LOOK_SECONDS)
+        return not isinstance(answer, Refused)
 
     def _keep_in_log(self) -> None:
         """Wait until its AOF has all of this: it answers before that while its disk is busy with what came earlier."""

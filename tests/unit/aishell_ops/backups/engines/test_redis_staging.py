@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from aishell_core.engines.redis_wire import Wire
+from aishell_core.engines.redis_wire import Refused, Wire
 from aishell_ops.backups.engines.redis_server import Server
 from aishell_ops.backups.engines.redis_staging import Staging
 from aishell_ops.backups.errors import BackupError
@@ -29,7 +29,43 @@ class _Answering:
         return [b"save", b""]
 
 
-def _kept(wire: _Answering) -> None:
+class _Saving:
+    """A server that makes a snapshot already, all of whose snapshots end within one second; `ears` are how many times it hears at most."""
+
+    def __init__(self, ears: int) -> None:
+        self.ears, self.asked, self.looked, self.changes = ears, 0, 0, 7
+
+    def ask(self, *command: str) -> bytes:
+        assert command == ("INFO", "persistence")
+        self.looked += 1
+        under_way = int(self.looked < 4)
+        told = {"aof_enabled": 0, "rdb_last_bgsave_status": "ok", "rdb_last_save_time": 1_700_000_000, "aof_rewrite_in_progress": 0}
+        found = {**told, "rdb_bgsave_in_progress": under_way, "rdb_changes_since_last_save": self.changes}
+        return "".join(f"{name}:{value}\r\n" for name, value in found.items()).encode()
+
+    def try_ask(self, *command: str) -> object:
+        if command != ("BGSAVE", "SCHEDULE"):
+            return [b"save", b"3600 1"]
+        self.asked += 1
+        if self.asked == 1:
+            return Refused("ERR Background save already in progress")
+        self.changes = 0 if self.asked <= self.ears else 7
+        return b"Background saving started"
+
+
+def test_a_snapshot_that_was_under_way_is_not_taken_for_one_of_what_was_restored() -> None:
+    wire = _Saving(ears=2)
+    _kept(wire)
+    assert wire.asked == 2
+
+
+def test_a_server_that_makes_no_snapshot_is_told_and_not_waited_for_without_an_end() -> None:
+    wire = _Saving(ears=0)
+    with pytest.raises(BackupError, match="it began no snapshot though it was asked 5 times"):
+        _kept(wire)
+
+
+def _kept(wire: _Answering | _Saving) -> None:
     Staging(cast(Wire, wire), Server("redis", "6.2.0", {}), {}).keep_on_disk()
 
 
