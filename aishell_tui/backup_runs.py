@@ -25,7 +25,7 @@ from aishell_tui.backup_jobs import planned, read_timetable, strangers, with_kep
 from aishell_tui.backup_settings import BackupSettings, Wish
 from aishell_tui.config.alert_rules import open_channels
 from aishell_tui.config.backup_layers import LoadedBackups
-from aishell_tui.config.backup_names import mail_channel
+from aishell_tui.config.backup_names import is_mail, mail_channels
 from aishell_tui.config.command_line import unknown_name
 from aishell_tui.config.load import Configuration
 from aishell_tui.config.targets import chosen_targets
@@ -149,13 +149,14 @@ def channels_for(configuration: Configuration, backups: LoadedBackups, run: Run)
     job = backups.jobs.get(run.schedule)
     if job is None or not (job.spec.channels or job.spec.email):
         return
-    mail = mail_channel(configuration) if job.spec.email else ""
-    wanted = {name: loaded for name, loaded in configuration.alerts.channels.items() if name in job.spec.channels or name == mail}
+    mails = mail_channels(configuration) if job.spec.email else ()
+    wanted = {name: loaded for name, loaded in configuration.alerts.channels.items() if name in {*job.spec.channels, *mails}}
     usable = open_channels(replace(configuration.alerts, channels=wanted)).usable
     for name in job.spec.channels:
         if name in usable:
             yield usable[name]
-    if mail in usable:
+    mail = next((name for name in mails if name in usable and is_mail(usable[name].url)), None)
+    if mail is not None:
         for address in job.spec.email:
             yield replace(usable[mail], name=f"{mail} to {address}", url=_to(usable[mail].url, address))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -182,7 +183,6 @@ def _name_of(names: tuple[str, ...], when: str) -> str:
 
 def _expect_told(loaded: Configuration, email: tuple[str, ...], channels: tuple[str, ...]) -> None:
     from aishell_core.documents.problems import nearest
-    from aishell_tui.config.backup_names import mail_channel
 
     for name in channels:
         if name not in loaded.alerts.channels:
@@ -190,9 +190,19 @@ def _expect_told(loaded: Configuration, email: tuple[str, ...], channels: tuple[
     for address in email:
         if address.count("@") != 1 or address.startswith("@") or address.endswith("@") or any(c.isspace() or c in ",;<>" for c in address):
             raise UsageError(f"{address!r} is no e-mail address", "write one as in ops@example.org")
-    if email and not mail_channel(loaded):
+    if email and not _sends_mail(loaded):
         hint = "name one under alerts: channels: such as mail: {url: 'mailtos://user:${MAIL_PASSWORD}@mail.example.org'}"
         raise UsageError("no channel sends mail", hint)
+
+
+def _sends_mail(loaded: Configuration) -> bool:
+    """Whether a channel sends mail, or may do so: one whose URL cannot be had just now."""
+    from aishell_tui.config.alert_rules import open_channels
+    from aishell_tui.config.backup_names import is_mail, mail_channels
+
+    names = mail_channels(loaded)
+    usable = open_channels(replace(loaded.alerts, channels={name: loaded.alerts.channels[name] for name in names})).usable
+    return any(name not in usable or is_mail(usable[name].url) for name in names)
 
 
 def _keep(chosen: Choice, loaded: Configuration, name: str, text: str) -> None:

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aishell_core.documents.problems import Problem, nearest
+from aishell_core.targets import Secret
 from aishell_tui.config.backup_layers import LoadedJob
 from aishell_tui.config.load import Configuration
 
 
-def mail_channel(configuration: Configuration) -> str:
-    """The channel over which mails go: the first whose URL is one of mail; "" where there is none."""
-    for name, loaded in configuration.alerts.channels.items():
-        if loaded.spec.url is not None and loaded.spec.url.text.reveal().startswith("mailto"):
-            return name
-    return ""
+def mail_channels(configuration: Configuration) -> tuple[str, ...]:
+    """The channels over which mails may go, best first: whose URL is written as one of mail, then whose URL is kept elsewhere."""
+    written = {name: loaded.spec.url for name, loaded in configuration.alerts.channels.items()}
+    sure = [name for name, url in written.items() if url is not None and is_mail(url.text)]
+    return (*sure, *(name for name, url in written.items() if url is None or url.text.reveal().startswith("$")))
+
+
+def is_mail(url: Secret) -> bool:
+    """Whether what is sent to a URL goes by mail."""
+    return url.reveal().startswith("mailto")
 
 
 def lost_names(job: LoadedJob, configuration: Configuration) -> Iterator[tuple[str, str]]:
@@ -26,7 +31,7 @@ def lost_names(job: LoadedJob, configuration: Configuration) -> Iterator[tuple[s
     for name in job.spec.channels:
         if name not in channels:
             yield f"the channel {name!r} is not configured", nearest(name, channels) if channels else "name it under alerts: channels:"
-    if job.spec.email and not mail_channel(configuration):
+    if job.spec.email and not mail_channels(configuration):
         yield "no channel sends mail", "add one whose url is mailto://... under alerts: channels:"
 
 

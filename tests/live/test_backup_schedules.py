@@ -218,16 +218,27 @@ def _forget_runs(house: House) -> None:
         connection.commit()
 
 
-def test_a_mail_goes_to_the_address_of_the_schedule(house: House) -> None:
+@pytest.mark.parametrize("written", ["{url}", "{{url: '${{MAIL_URL}}'}}", "{{url_file: '{file}'}}"], ids=["written", "environment", "file"])
+def test_a_mail_goes_to_the_address_of_the_schedule(house: House, written: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with mail_server() as mail:
-        house.configure(
-            more=f"alerts: {{channels: {{mail: 'mailto://127.0.0.1:{mail.port}?from=aishell@example.org&to=all@example.org'}}}}\n"
-        )
+        url = f"mailto://127.0.0.1:{mail.port}?from=aishell@example.org&to=all@example.org"
+        monkeypatch.setenv("MAIL_URL", url)
+        (tmp_path / "url").write_text(url)
+        (tmp_path / "url").chmod(0o600)
+        channel = written.format(url=f"'{url}'", file=tmp_path / "url")
+        house.configure(more=f"alerts: {{channels: {{mail: {channel}}}}}\n")
         assert house.run("schedule", "*/5 * * * *", "-n", "often", "-d", "shop", "--email", "ops@example.org").code == 0
         house.make_due("often", "*/5 * * * *")
         assert house.run("run-scheduler", "--once").code == 0
         assert mail.recipients == ["ops@example.org"]
         assert "by the schedule often is done" in " ".join(mail.text(0).split())
+
+
+def test_a_channel_kept_elsewhere_that_sends_no_mail_is_none_for_mails(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.configure(more="alerts: {channels: {chat: {url: '${CHAT_URL}'}}}\n")
+    monkeypatch.setenv("CHAT_URL", "json://127.0.0.1:9/")
+    ran = house.run("schedule", "0 2 * * *", "-n", "often", "-d", "shop", "--email", "ops@example.org")
+    assert (ran.code, "no channel sends mail" in ran.err) == (64, True), ran.err
 
 
 def test_one_program_runs_schedules_and_another_takes_over_when_it_is_killed(house: House) -> None:
