@@ -118,9 +118,12 @@ def _tell(code: str, message: str, hint: str, as_json: bool, exit_code: int) -> 
 def _interrupted(error: BaseException) -> bool:
     """Whether an interrupt lies under an error: some parts of Python wrap whatever goes wrong inside them."""
     cause: BaseException | None = error
-    while cause is not None:
+    seen: set[int] = set()
+    # An error that is raised again out of its own consequence closes a circle.
+    while cause is not None and id(cause) not in seen:
         if isinstance(cause, KeyboardInterrupt):
             return True
+        seen.add(id(cause))
         cause = cause.__cause__ or cause.__context__
     return False
 

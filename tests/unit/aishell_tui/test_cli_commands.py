@@ -293,6 +293,14 @@ def test_interruption_is_quiet(capsys: Capture, error: BaseException, code: int)
     assert captured.out + captured.err == ""
 
 
+def test_a_fault_whose_causes_go_round_in_a_circle_is_told(capsys: Capture) -> None:
+    """As of an error that is raised again out of its own consequence."""
+    cause, consequence = OSError("broken"), RuntimeError("lost")
+    cause.__cause__, consequence.__cause__ = consequence, cause
+    assert boundary.run(_failing(consequence), []) == 70
+    assert "lost" in capsys.readouterr().err
+
+
 def test_control_characters_of_a_message_do_no_harm(capsys: Capture) -> None:
     """A message may repeat what a server or a file said."""
     boundary.run(_failing(AishellError("bad \x1b[31mthing\nsecond line", "do \x07 this")), [])
