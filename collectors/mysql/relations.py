@@ -35,11 +35,12 @@ _USES = "performance_schema.table_io_waits_summary_by_index_usage"
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What was read, when (steady seconds), and how long that took."""
+    """What was read, when (steady seconds, and begun at epoch seconds), and how long that took."""
 
     relations: tuple[Relation, ...]
     failures: tuple[Failure, ...]
     at: float
+    read_at: float
     seconds: float
 
 
@@ -87,7 +88,7 @@ class RelationsReader:
             if known is not None:
                 rest = max(_LEAST_REST_SECONDS, _REST_AFTER_READING * known.seconds)
                 if self._clock.steady() - known.at < rest:
-                    return Piece((), (("relations", known.relations),), known.failures)
+                    return Piece((), (("relations", known.relations),), known.failures, earlier=((Part.RELATIONS, known.read_at),))
             return await self._read(_Asked(questions, server, budget, self._clock), state)
 
     async def auto_increments(self, questions: SlowQuestions, server: ServerFacts, budget: Budget) -> Piece:
@@ -106,7 +107,7 @@ class RelationsReader:
         return Piece(samples, (), tuple(replace(each, part="auto-increment") for each in asked.failures), asked.cost)
 
     async def _read(self, asked: _Asked, state: ServerState) -> Piece:
-        began = self._clock.steady()
+        began, read_at = self._clock.steady(), self._clock.now()
         locked = await _in_the_way(asked)
         if locked is not None:
             return await self._by_files(asked, locked)
@@ -128,7 +129,7 @@ class RelationsReader:
         tables = await asyncio.to_thread(tables_of, lists)
         relations = await asyncio.to_thread(relations_of, tables, others or (), asked.server.started_at)
         failures = (*asked.failures, *self._limits(known, len(tables)))
-        self._known = _Known(relations, failures, self._clock.steady(), self._clock.steady() - began)
+        self._known = _Known(relations, failures, self._clock.steady(), read_at, self._clock.steady() - began)
         return Piece((), (("relations", relations),), failures, asked.cost)
 
     async def _by_files(self, asked: _Asked, locked: Failure) -> Piece:

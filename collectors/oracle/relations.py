@@ -29,12 +29,12 @@ class RelationsReader:
 
     async def read(self, questions: Questions, server: ServerFacts, budget: Budget) -> Piece:
         """The tables and indexes; raises TargetError when the server cannot be reached."""
-        began = self._clock.steady()
+        began, read_at = self._clock.steady(), self._clock.now()
         if self._kept is not None and began < self._again_at:
             return self._kept
         piece = await self._read(questions, server, budget)
         if piece.parts:
-            self._kept = replace(piece, cost=Cost())
+            self._kept = replace(piece, cost=Cost(), earlier=((Part.RELATIONS, read_at),))
             self._again_at = began + max(_LEAST_SECONDS, _REST * (self._clock.steady() - began))
         return piece
 

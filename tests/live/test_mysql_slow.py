@@ -158,6 +158,18 @@ async def test_with_more_tables_than_are_listed_the_largest_are_with_rows_as_las
             assert failure.message.endswith("their rows are those of the last time they were analyzed")
 
 
+async def test_tables_that_are_handed_over_again_are_as_old_as_their_reading(shop: MysqlServer) -> None:
+    clock = AheadClock()
+    async with tiers_of(shop, relations=RelationsReader(clock), clock=clock) as tiers:
+        before = clock.now()
+        first = await tiers.warm(Part.RELATIONS)
+        clock.ahead = 9
+        again = await tiers.cold(Part.RELATIONS)
+    ((part, read_at),) = again.earlier
+    assert (first.earlier, again.relations, part) == ((), first.relations, Part.RELATIONS)
+    assert before <= read_at < clock.now() - 9
+
+
 _COLUMNS = "(id INT AUTO_INCREMENT PRIMARY KEY, note VARCHAR(200))"
 
 

@@ -163,6 +163,9 @@ async def test_a_standby_tells_its_lag() -> None:
 async def test_the_warm_tier_has_storage_memory_backups_and_averages() -> None:
     async with collector(RecordedServer()) as made:
         reading = await made.collect(Tier.WARM, frozenset({Part.RELATIONS}))
+        again = await made.collect(Tier.WARM, frozenset({Part.RELATIONS}))
+    assert (reading.earlier, again.relations) == ((), reading.relations)
+    assert [(part, at <= reading.at) for part, at in again.earlier] == [(Part.RELATIONS, True)], "they are as old as their reading"
     found = values(reading)
     assert found["oracle.tablespace.usage|USERS"] == pytest.approx(0.8906)
     assert found["oracle.recovery_area.usage"] == pytest.approx(0.88)
