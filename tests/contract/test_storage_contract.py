@@ -201,3 +201,4 @@ def test_a_cloud_that_does_not_answer_is_told_without_its_secret() -> None:
         dead.get("x")
     assert caught.value.fault is StorageFault.UNAVAILABLE
     assert "hunter2" not in caught.value.message + caught.value.hint
+    assert caught.value.message == "x in s3://backups: connection refused"

@@ -44,8 +44,10 @@ _REFUSALS = re.compile(
 _NO_BUCKET = re.compile(r"NoSuchBucket|ContainerNotFound|The specified bucket does not exist")
 _SAID = re.compile(
     r"<Message>(?P<xml>[^<]{1,300})|(?P<status>status code: \d{3} [A-Za-z ]+)"
-    r"|(?P<plain>(?:error sending request|tcp connect error|dns error)[^:()]{0,100})"
+    r"|(?P<plain>error sending request|tcp connect error|dns error)"
 )
+_REASON = re.compile(r'"([^"\n:/]{1,80} [^"\n/]{1,120})"')
+"""A sentence in quotes in what the library says of the errors within errors; the innermost one stands last."""
 _HINTS = {
     StorageFault.REFUSED: "look at the credentials and at what they may do there",
     StorageFault.UNAVAILABLE: "look whether the storage can be reached from here",
@@ -171,15 +173,19 @@ class CloudStorage:
             )
         if fault is StorageFault.UNAVAILABLE and _REFUSALS.search(words):
             fault = StorageFault.REFUSED
-        said = _SAID.search(words)
-        told = (
-            "there is no such object"
-            if fault is StorageFault.MISSING
-            else next(filter(None, said.groups()), "")
-            if said
-            else type(error).__name__
-        )
-        return StorageError(fault, f"{key} in {self.address}: {told.strip()}", _HINTS.get(fault, ""))
+        told = "there is no such object" if fault is StorageFault.MISSING else _told(words) or type(error).__name__
+        return StorageError(fault, f"{key} in {self.address}: {told}", _HINTS.get(fault, ""))
+
+
+def _told(words: str) -> str:
+    """What a cloud or the way to it said, in one line; "" where nothing of it can be read."""
+    said = _SAID.search(words)
+    if said is None:
+        return ""
+    if said["plain"]:
+        reasons = _REASON.findall(words.partition("Debug source")[2])
+        return reasons[-1][:1].lower() + reasons[-1][1:] if reasons else said["plain"]
+    return (said["xml"] or said["status"]).strip()
 
 
 class _Upload:
