@@ -130,7 +130,7 @@ def expect_present(state_folder: Path, address: str, command: str = "create") ->
     """
     if not (known := known_but_gone(state_folder, address)):
         return
-    what = f"the folder {address} is gone or empty, and {format_counted(known, 'backup')} were known in it"
+    what = f"the folder {address} is gone or empty, and {format_counted(known, 'backup')} {'was' if known == 1 else 'were'} known in it"
     raise StorageError(StorageFault.MISSING, what, f"mount or move it back; aishell backup {command} --new-storage begins it anew instead")
 
 

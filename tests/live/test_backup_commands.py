@@ -460,7 +460,7 @@ def test_a_storage_is_not_begun_anew_by_what_writes_nothing_there(shop: Shop, tm
     assert shop.backup("create", "shop", "--new-storage").code == 69
     (tmp_path / "gone.db").rename(shop.path)
     refused = shop.backup("create", "shop")
-    assert (refused.code, "1 backup were known in it" in refused.err, shop.backups.exists()) == (74, True, False), refused.err
+    assert (refused.code, "1 backup was known in it" in refused.err, shop.backups.exists()) == (74, True, False), refused.err
     assert shop.backup("create", "shop", "--new-storage").code == 0
     assert (len(shop.ids("verified")), shop.backup("create", "shop").code) == (1, 0)
 
