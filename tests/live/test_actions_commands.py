@@ -204,7 +204,7 @@ def test_values_are_bound_and_rows_come_in_three_forms(desk: Desk) -> None:
     cut = desk.run("query", "-d", "orders", "SELECT id FROM orders", "--rows", "3", "--json").json()
     assert (len(cut["rows"]), cut["cut"]) == (3, "rows")  # type: ignore[arg-type]
     late = desk.run("query", "-d", "orders", ENDLESS, "--timeout", "1s")
-    assert (late.code, "took longer than 1 s" in late.err) == (3, True)
+    assert (late.code, "took longer than 1s" in late.err) == (3, True)
 
 
 def test_a_write_is_asked_for_done_and_counted(desk: Desk) -> None:
