@@ -104,9 +104,9 @@ def asked(question: str) -> str:
     """What somebody types at the terminal."""
     if sys.stdin is None or not sys.stdin.isatty():
         return ""
-    sys.stderr.write(printable(question))
-    sys.stderr.flush()
-    with _interruptible():
+    with _interruptible():  # before the question stands there: whoever answers it at once by Ctrl-C is heard
+        sys.stderr.write(printable(question))
+        sys.stderr.flush()
         return sys.stdin.readline().strip()
 
 
